@@ -6,13 +6,11 @@ list. Take it as a hint to look at the list of posts, never as a fact.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 from msgspec import field
 
 from postiz_async.errors import UnexpectedAnswerError
-from postiz_async.models._base import Model
+from postiz_async.models._base import DateTime, Model
 from postiz_async.models.posts import PostIntegration
 
 __all__ = [
@@ -26,7 +24,7 @@ class WebhookPost(Model, frozen=True, kw_only=True):
 
     id: str
     content: str = ""
-    publish_date: datetime | None = None
+    publish_date: DateTime | None = None
     release_url: str | None = field(name="releaseURL", default=None)
     state: str = ""
     integration: PostIntegration | None = None

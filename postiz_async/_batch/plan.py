@@ -27,7 +27,7 @@ from postiz_async._batch.grouping import row_ranges
 from postiz_async._batch.packing import Limits, fewest, pack
 from postiz_async._batch.rows import Row
 from postiz_async._quota import Ledger, Window
-from postiz_async.models._base import Value
+from postiz_async.models._base import DateTime, Value
 from postiz_async.models._html_table import date_cell, html_table
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Forecast(Value, frozen=True):
     limit: int
     limit_known: bool
     windows: int
-    finish: datetime
+    finish: DateTime
     late: tuple[Row, ...]
     moved: int = 0
     """Posts whose date moves so that they share a request."""
@@ -117,7 +117,7 @@ class Estimate(Value, frozen=True):
     limit: int
     requests: int
     windows: int
-    finish: datetime
+    finish: DateTime
     late: int
 
 

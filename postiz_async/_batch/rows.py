@@ -15,7 +15,7 @@ import msgspec
 from msgspec import structs
 
 from postiz_async.errors import Problem
-from postiz_async.models._base import Value
+from postiz_async.models._base import DateTime, Value, in_json
 from postiz_async.models.posts import Html, Markdown, PostType
 from postiz_async.models.settings import ProviderSettings
 
@@ -192,7 +192,7 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     """What a row said, as the journal keeps it; `media` None where that was not written down."""
 
     integration: str
-    date: datetime
+    date: DateTime
     content: str = ""
     media: tuple[str, ...] | None = ()
     settings: Mapping[str, object] | None = None
@@ -205,7 +205,7 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 
     def write(self) -> str:
         """As JSON."""
-        return msgspec.json.encode(self, order="deterministic").decode()
+        return msgspec.json.encode(self, order="deterministic", enc_hook=in_json).decode()
 
     @classmethod
     def read(cls, text: str) -> SaidRow | None:

@@ -14,7 +14,7 @@ from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.options import checked_late
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
-from postiz_async.models._base import Value
+from postiz_async.models._base import DateTime, Value
 from postiz_async.models.posts import CreatePost
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Ticket(Value, frozen=True):
 
     id: str
     state: RowState
-    at: datetime | None
+    at: DateTime | None
     leaves_in: float
     post_ids: tuple[str, ...] = ()
     reason: str = ""

@@ -13,6 +13,7 @@ import msgspec
 from postiz_async._wire.endpoints import MIB, FilePart
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import InvalidPostError, Problem, UsageError, describe_json_error
+from postiz_async.models._base import DATETIME
 
 if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Call
@@ -188,7 +189,7 @@ def format_date(moment: datetime, name: str = "date") -> str:
         InvalidPostError: it is no datetime, or has no zone, so nobody can know which moment is
             meant.
     """
-    if type(moment) is datetime and moment.tzinfo is UTC:  # as mostly
+    if type(moment) in DATETIME and moment.tzinfo is UTC:  # as mostly
         text: str = msgspec.to_builtins(moment)  # takes a tenth of what `isoformat` takes
         return f"{text[:23]}Z" if moment.microsecond else f"{text[:19]}.000Z"
     _check_moment(name, moment)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
-from typing import Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias, cast
 
 import msgspec
 from msgspec import UNSET, inspect
 
 from postiz_async.errors import InvalidPostError, Problem, UsageError, describe_json_error
 
-__all__ = ["Model", "Names", "Value"]
+__all__ = ["DATETIME", "DateTime", "Model", "Names", "Value", "in_json"]
+
+DATETIME = tuple(each for each in datetime.__mro__ if each.__module__ == "datetime")[:1]
+"""`datetime` itself: freezegun replaces it in each module, and msgspec takes no subclass of it."""
+
+if TYPE_CHECKING:
+    DateTime: TypeAlias = datetime
+else:
+    DateTime = Annotated[DATETIME[0], "not replaced by freezegun"]
 
 Names: TypeAlias = Literal["api", "python"]
 """Whose names the keys of a dict are: those of the API (`publishDate`) or Python's."""
@@ -55,7 +64,7 @@ class Value(msgspec.Struct, frozen=True):
         value = self._for_json()
         try:
             return msgspec.json.encode(
-                _by_attribute(value) if names == "python" else value, enc_hook=_as_dict
+                _by_attribute(value) if names == "python" else value, enc_hook=in_json
             )
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             message = f"cannot be written as JSON: {describe_json_error(error)}"
@@ -114,9 +123,12 @@ class Model(Value, frozen=True, kw_only=True, rename="camel"):
     """A value of the API. Unknown fields of an answer are ignored, absent ones have a default."""
 
 
-def _as_dict(value: object) -> object:
+def in_json(value: object) -> object:
+    """What msgspec has no word for, as JSON."""
     if isinstance(value, Mapping):
         return dict(cast("Mapping[object, object]", value))
+    if isinstance(value, datetime):  # a subclass
+        return value.isoformat().replace("+00:00", "Z")
     raise TypeError(f"JSON has no word for a {type(value).__name__}")
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 
-from postiz_async.models._base import Model, Value
+from postiz_async.models._base import DateTime, Model, Value
 
 __all__ = [
     "Figures",
@@ -94,7 +93,7 @@ class Notification(Model, frozen=True, kw_only=True):
 
     id: str
     content: str
-    created_at: datetime
+    created_at: DateTime
     link: str | None = None
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType, field
 from msgspec.structs import replace
 
-from postiz_async.models._base import Model, Value
+from postiz_async.models._base import DateTime, Model, Value
 from postiz_async.models._plain_text import plain_text_of
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
@@ -251,7 +250,7 @@ class Post(Model, frozen=True, kw_only=True):
     """A post as the list returns it. Neither its media nor its thread parts are returned."""
 
     id: str
-    publish_date: datetime
+    publish_date: DateTime
     content: str = ""
     state: str = ""
     """`QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`; others may appear."""
@@ -260,7 +259,7 @@ class Post(Model, frozen=True, kw_only=True):
     release_url: str | None = field(name="releaseURL", default=None)
     release_id: str | None = None
     interval_in_days: int | None = None
-    actual_date: datetime | None = None
+    actual_date: DateTime | None = None
     """Only on repeated posts: the stored date, while `publish_date` is the occurrence."""
     creation_method: str | None = None
     settings: str | None = None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -295,3 +298,9 @@ def test_values_that_are_the_library_s_own_have_python_s_names() -> None:
 def test_infinity_becomes_null_in_json_as_it_has_no_word_for_it() -> None:
     ticket = Ticket("t", RowState.PLANNED, None, math.inf)
     assert ticket.to_dict()["leaves_in"] is None
+
+
+def test_time_that_is_frozen_stops_no_call_and_spoils_none_after_it(tmp_path: Path) -> None:
+    program = Path(__file__).with_name("frozen_program.py")
+    done = subprocess.run([sys.executable, program, tmp_path], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
