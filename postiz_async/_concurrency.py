@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable
 from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -137,6 +137,10 @@ STORE_RATE = 1024 * 1024
 """Bytes a second that a server is trusted to store: so long is the answer to an upload awaited."""
 
 
+Phase: TypeAlias = Literal["source", "server", "answer"]
+"""Who has to do something next."""
+
+
 class Writer(Protocol):
     """What is watched; `output_size` counts the bytes that were handed over."""
 
@@ -151,7 +155,7 @@ class StallWatchdog:
     """
 
     def __init__(self, seconds: float) -> None:
-        self.phase: Literal["source", "server", "answer"] = "source"
+        self.phase: Phase = "source"
         self._seconds = seconds
         self._writer: Writer | None = None
         self._scope = anyio.CancelScope()
@@ -199,14 +203,19 @@ class StallWatchdog:
 
     def verdict(self, host: str) -> APITimeoutError | UploadError:
         """Whose fault it was."""
-        moved, patience = f"after {self._moved():,} bytes", self._patience()
-        if self.phase == "source":
-            return UploadError(
-                f"The source of the upload gave nothing for {patience:g} s {moved}. Look at what "
-                "makes it wait, or allow it more with stall_timeout=..."
-            )
-        what = "took no byte" if self.phase == "server" else "did not answer"
-        return APITimeoutError(
-            f"{host} {what} for {patience:g} s {moved} of an upload.",
-            hint="`postiz-async doctor` looks for the cause; stall_timeout=... allows more.",
+        return stalled(self.phase, host, self._patience(), self._moved())
+
+
+def stalled(phase: Phase, host: str, patience: float, moved: int) -> APITimeoutError | UploadError:
+    """What is raised after `patience` seconds in which no byte moved."""
+    after = f"for {patience:g} s after {moved:,} bytes"
+    if phase == "source":
+        return UploadError(
+            f"The source of the upload gave nothing {after}. Look at what makes it wait, or allow "
+            "it more with stall_timeout=..."
         )
+    what = "took no byte" if phase == "server" else "did not answer"
+    return APITimeoutError(
+        f"{host} {what} {after} of an upload.",
+        hint="`postiz-async doctor` looks for the cause; stall_timeout=... allows more.",
+    )

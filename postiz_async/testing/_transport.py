@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from postiz_async._client import Postiz
+from postiz_async._concurrency import STORE_RATE, stalled
 from postiz_async._sandbox import ConnectionLost, HttpRequest, UploadedFile
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import APIConnectionError, APITimeoutError
+from postiz_async.errors import APIConnectionError, APITimeoutError, UploadError
 from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._sandbox import Organization, Sandbox
+    from postiz_async.clock import Clock
     from postiz_async.stores import QuotaStore
 
 __all__ = ["SANDBOX_URL", "SandboxTransport", "sandbox_client"]
@@ -55,8 +58,17 @@ class SandboxTransport:
             APITimeoutError: there was no answer in time, on the sandbox's clock.
         """
         clock = self._sandbox.clock
-        arrived = await _arrive(request)
-        with clock.move_on_after(math.inf if request.timeout is None else request.timeout):
+        arrived = await _arrive(request, clock)
+        timeout = math.inf if request.timeout is None else request.timeout
+        late: APITimeoutError | UploadError = APITimeoutError(
+            f"The sandbox did not answer within {in_seconds(timeout)}."
+        )
+        if isinstance(request.body, FilePart) and isinstance(arrived.file, UploadedFile):
+            patience = request.body.stall_timeout + arrived.file.size / STORE_RATE
+            if patience < timeout:
+                timeout = patience
+                late = stalled("answer", "The sandbox", patience, arrived.file.size)
+        with clock.move_on_after(timeout):
             await clock.sleep(self._one_way())
             try:
                 response = await self._sandbox.handle(arrived)
@@ -65,9 +77,7 @@ class SandboxTransport:
             await clock.sleep(self._one_way())
             headers = {name.lower(): value for name, value in response.headers}
             return WireResponse(response.status, headers, response.body)
-        raise APITimeoutError(
-            f"The sandbox did not answer within {in_seconds(request.timeout or 0.0)}."
-        )
+        raise late
 
     def _one_way(self) -> float:
         return self._latency() if callable(self._latency) else self._latency
@@ -76,7 +86,7 @@ class SandboxTransport:
         """There is nothing to close."""
 
 
-async def _arrive(request: WireRequest) -> HttpRequest:
+async def _arrive(request: WireRequest, clock: Clock) -> HttpRequest:
     """The request as a server sees it."""
     parts = urlsplit(request.url)
     headers = {
@@ -86,7 +96,7 @@ async def _arrive(request: WireRequest) -> HttpRequest:
     upload: UploadedFile | None = None
     body = b""
     if isinstance(request.body, FilePart):
-        upload = await _upload(request.body)
+        upload = await _upload(request.body, clock)
         headers["content-type"] = "multipart/form-data; boundary=in-memory"
     elif isinstance(request.body, Secret):
         body = request.body.reveal().encode()
@@ -96,13 +106,17 @@ async def _arrive(request: WireRequest) -> HttpRequest:
     return HttpRequest(request.method, parts.path, query, headers, body, upload)
 
 
-async def _upload(part: FilePart) -> UploadedFile:
-    digest, size, head = hashlib.sha256(), 0, b""
-    async for chunk in part.open():
-        digest.update(chunk)
-        size += len(chunk)
-        if len(head) < _HEAD:
-            head += chunk[: _HEAD - len(head)]
+async def _upload(part: FilePart, clock: Clock) -> UploadedFile:
+    digest, size, head, moved_at = hashlib.sha256(), 0, b"", clock.monotonic()
+    async with aclosing(part.open()) as chunks:
+        async for chunk in chunks:
+            if clock.monotonic() - moved_at > part.stall_timeout:
+                raise stalled("source", "The sandbox", part.stall_timeout, size)
+            moved_at = clock.monotonic()
+            digest.update(chunk)
+            size += len(chunk)
+            if len(head) < _HEAD:
+                head += chunk[: _HEAD - len(head)]
     return UploadedFile("file", part.filename, size, digest.hexdigest(), head)
 
 

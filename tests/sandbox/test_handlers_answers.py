@@ -73,8 +73,12 @@ async def test_a_page_that_is_no_number(send: Send) -> None:
     response = await send("GET", "/notifications", page="abc")
     assert response.status == 400
     assert response.json()["message"] == [
-        "page must be a number conforming to the specified constraints"
+        "page must not be less than 0",
+        "page must be a number conforming to the specified constraints",
     ]
+    for low in ("-1", "-1.5"):
+        response = await send("GET", "/notifications", page=low)
+        assert response.json()["message"] == ["page must not be less than 0"]
 
 
 @pytest.mark.parametrize(

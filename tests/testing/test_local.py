@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from samples import PNG
 
 from postiz_async import (
+    APITimeoutError,
     BadRequestError,
     DeliveryUnknownError,
     NewPost,
     Postiz,
     QuotaWaitError,
+    UploadError,
 )
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Fault, LocalPostiz
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 
 async def schedule(postiz: Postiz, sandbox: LocalPostiz, text: str = "Hello") -> str:
@@ -240,3 +246,30 @@ async def test_a_client_as_in_another_process() -> None:
         await schedule(here, sandbox)
         with pytest.raises(QuotaWaitError):
             await schedule(there.with_options(max_wait=5), sandbox)
+
+
+# ------------------------------------------------------------------ uploads that stall
+
+
+async def test_a_source_that_stalls_on_the_sandboxs_clock_is_given_up() -> None:
+    sandbox = LocalPostiz()
+
+    async def source() -> AsyncGenerator[bytes]:
+        yield PNG + bytes(100_000)
+        await sandbox.clock.sleep(3600)
+        yield b"the rest"
+
+    async with sandbox.client() as postiz:
+        with pytest.raises(UploadError, match="gave nothing for 60 s after 100,033 bytes"):
+            await postiz.media.upload(source())
+    assert sandbox.sandbox.uploads == ()
+
+
+async def test_an_upload_without_an_answer_is_given_up() -> None:
+    sandbox = LocalPostiz()
+    sandbox.add_fault(Fault("hang", route="upload_file", delay=3600))
+    began = sandbox.clock.monotonic()
+    async with sandbox.client() as postiz:
+        with pytest.raises(APITimeoutError, match="did not answer for 60 s after"):
+            await postiz.with_options(retries=0).media.upload(PNG)
+    assert sandbox.clock.monotonic() - began == pytest.approx(60, abs=1)

@@ -112,9 +112,11 @@ def _page(text: str | list[str] | None) -> int:
     if text is None:
         return 0
     found = _NUMBER.match(text if isinstance(text, str) else text[0])
+    too_small = "page must not be less than 0"
     if found is None:
-        raise invalid(["page must be a number conforming to the specified constraints"])
+        no_number = "page must be a number conforming to the specified constraints"
+        raise invalid([too_small, no_number])
     page = int(found[1])
     if page < 0:
-        raise invalid(["page must not be less than 0"])
+        raise invalid([too_small])
     return page
