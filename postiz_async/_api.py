@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
-from postiz_async._resources.api import Resources
+from postiz_async._resources.api import Resources, absent
 from postiz_async._scheduler.bound import BoundScheduler, with_raw_answers
 from postiz_async._scheduler.calls import CallOptions, check_priority, check_retries
 from postiz_async._wire.headers import checked_headers, hidden_values, merged_headers
@@ -348,7 +348,7 @@ class Api(Resources):
         """
         asked = replace(self._bound.options, wait_timeout=None)
         if asked != self._owner._bound.options:  # noqa: SLF001
-            raise UsageError(
+            raise absent(
                 "The outbox cannot obey options of with_options: what is handed over is sent "
                 "later, maybe by another process. Take postiz.outbox without them; timeout, "
                 "headers and retries can be given to Postiz(...) itself."

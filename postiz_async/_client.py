@@ -16,7 +16,7 @@ from postiz_async import _wire as wire
 from postiz_async._api import Api, checked_options
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
-from postiz_async._resources.api import OpenClient, Resources
+from postiz_async._resources.api import OpenClient, Resources, absent
 from postiz_async._resources.keyed import check_keep
 from postiz_async._scheduler.attempt import Identity, user_agent
 from postiz_async._scheduler.bound import BoundScheduler
@@ -195,9 +195,9 @@ class Postiz(Api):
 
         def __getattr__(self, name: str) -> object:
             if name in Resources.__annotations__ or name in _OF_OPEN:
-                raise UsageError(
-                    "This client is not open. Use it as `async with Postiz() as postiz:`."
-                )
+                raise absent("This client is not open. Use it as `async with Postiz() as postiz:`.")
+            if name == "outbox":  # whose own error is an AttributeError, so it comes here
+                return type(self).outbox.__get__(self)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -347,7 +347,7 @@ class Postiz(Api):
     def outbox(self) -> Outbox:
         """Hand posts over: they are stored durably and sent in the background."""
         if self._outbox is None:
-            raise UsageError(
+            raise absent(
                 "This client has no open outbox. Give it a file: `Postiz(outbox='outbox.sqlite')`."
             )
         return self._outbox

@@ -14,7 +14,7 @@ import anyio
 from postiz_async import _wire as wire
 from postiz_async._api import checked_options
 from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, Postiz, close_own, make_transport
-from postiz_async._resources.api import opened
+from postiz_async._resources.api import absent, opened
 from postiz_async._resources.keyed import check_keep
 from postiz_async._resources.pool_health import NOT_LOOKED, Found, call_in_loop, look, standing
 from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
@@ -388,7 +388,7 @@ class PostizPool:
     def outbox(self) -> PoolOutbox:
         """Hand posts over for any organisation: stored durably and sent in the background."""
         if self._outbox is None:
-            raise UsageError(
+            raise absent(
                 "This pool has no open outbox. Give it a database and a function that finds keys: "
                 "`PostizPool(outbox='postgresql://...', credentials=key_of)`."
             )

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, StoreError
+from postiz_async import (
+    ConfigurationError,
+    NewPost,
+    Postiz,
+    PostizPool,
+    StoreError,
+    UsageError,
+)
 from postiz_async._outbox.file import OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION
 from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
@@ -206,3 +213,31 @@ async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
         with pytest.raises(StoreError, match="cannot be used: no such column"):
             await client_of(sandbox, outbox=path).open()
         assert not locks(tmp_path)
+
+
+# ------------------------------------------------------------------ what a closed client has
+
+
+async def test_hasattr_says_what_a_closed_client_lacks(sandbox: Sandbox) -> None:
+    postiz = client_of(sandbox)
+    resources = ("posts", "integrations", "media", "analytics", "notifications", "users")
+    for _ in range(2):  # before it is opened, and after it was closed
+        assert not any(hasattr(postiz, name) for name in (*resources, "outbox", "no_such_name"))
+        with pytest.raises(UsageError, match="This client is not open"):
+            _ = postiz.posts
+        with pytest.raises(UsageError, match="This client has no open outbox"):
+            _ = postiz.outbox
+        async with postiz:
+            assert all(hasattr(postiz, name) for name in resources)
+            assert not hasattr(postiz.with_options(timeout=5), "outbox")
+
+
+async def test_hasattr_says_what_a_pool_and_its_clients_lack() -> None:
+    pool = PostizPool(base_url=URL, transport=SandboxTransport(Sandbox(clock=JumpingClock())))
+    assert not hasattr(pool, "outbox")
+    async with pool:
+        postiz = await pool.client("key")
+        assert hasattr(postiz, "posts")
+        with pytest.raises(UsageError, match="This pool has no open outbox"):
+            _ = postiz.outbox
+    assert not any(hasattr(postiz, name) for name in ("posts", "outbox"))

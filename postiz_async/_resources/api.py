@@ -17,6 +17,7 @@ from postiz_async._resources.users import Users
 from postiz_async._scheduler.bound import BoundScheduler
 from postiz_async._scheduler.calls import CallOptions
 from postiz_async._uploads import UploadCache
+from postiz_async.errors import UsageError
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.models.integrations import Integration
 
-__all__ = ["OpenClient", "Resources", "job_options", "opened", "options_of"]
+__all__ = ["OpenClient", "Resources", "absent", "job_options", "opened", "options_of"]
 
 
 class Resources:
@@ -130,6 +131,15 @@ class OpenClient(Resources):
     def is_open(self) -> bool:
         """Whether calls can be made."""
         return not self.scheduler.is_closing
+
+
+class _AbsentError(UsageError, AttributeError):
+    """An attribute that a client has only while it is open, or with other options."""
+
+
+def absent(text: str) -> UsageError:
+    """The error for an attribute that a client does not have as it is; `hasattr` is False."""
+    return _AbsentError(text)
 
 
 def job_options(options: CallOptions) -> CallOptions:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
+from postiz_async._resources.api import absent
 from postiz_async.blocking._calls import ThreadCall
 from postiz_async.errors import ConfigurationError, UsageError
 from postiz_async.models._durations import check_seconds
@@ -150,7 +151,7 @@ class Portal:
         if opened is not None:
             self._refuse_forked(opened)
         if opened is None or self._is_closed:
-            raise UsageError(_CLOSED)
+            raise absent(_CLOSED)
         return opened
 
     def _refuse_inside(self) -> None:

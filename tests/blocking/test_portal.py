@@ -47,7 +47,7 @@ def test_the_first_call_opens_and_close_closes() -> None:
     postiz.close()
     assert (postiz.is_open, threads()) == (False, before)
     for call in (postiz.quota, lambda: postiz.posts, lambda: postiz.with_options(timeout=1)):
-        with pytest.raises(ConfigurationError, match=r"closed.*open\(\)"):
+        with pytest.raises(UsageError, match=r"closed.*open\(\)"):
             call()
     assert postiz.open() is postiz
     with pytest.raises(ConfigurationError, match="open already"):
@@ -57,6 +57,13 @@ def test_the_first_call_opens_and_close_closes() -> None:
         postiz.close(drain=-1)
     assert postiz.is_open
     postiz.close()
+
+
+def test_hasattr_says_what_a_closed_client_lacks() -> None:
+    with Postiz(**NOWHERE) as postiz:
+        assert hasattr(postiz, "posts")
+        assert not hasattr(postiz, "outbox")
+    assert not any(hasattr(postiz, name) for name in ("posts", "outbox"))
 
 
 def test_what_cannot_be_opened_leaves_no_thread(tmp_path: Path) -> None:
