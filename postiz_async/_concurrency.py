@@ -22,10 +22,14 @@ if TYPE_CHECKING:
         Iterable,
     )
 
+    from postiz_async.clock import Clock
+
 __all__ = [
     "STORE_RATE",
     "StallWatchdog",
+    "StrayCancellationError",
     "for_each",
+    "in_own_task",
     "in_thread",
     "run_to_completion",
 ]
@@ -64,6 +68,33 @@ async def in_thread(work: Callable[[], T], *, undo: Callable[[T], None] | None =
     if task.exception() is None and undo is not None:
         undo(task.result())
     raise cancelled
+
+
+class StrayCancellationError(Exception):
+    """Something that was awaited was cancelled, and nobody here had asked for that."""
+
+
+async def in_own_task(work: Coroutine[object, object, T], clock: Clock, seconds: float) -> T:
+    """Await code of the user's, which may hang, ignore its cancellation, or be cancelled by others.
+
+    Raises:
+        TimeoutError: it did not end within `seconds`; it is cancelled and not waited for.
+        StrayCancellationError: it was cancelled, or something that it awaits.
+        asyncio.CancelledError: the caller was cancelled meanwhile.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        with clock.move_on_after(seconds):
+            await asyncio.wait([task])
+    finally:
+        if not task.done():
+            task.add_done_callback(lambda it: None if it.cancelled() else it.exception())
+            task.cancel()
+    if not task.done():
+        raise TimeoutError
+    if task.cancelled():
+        raise StrayCancellationError
+    return task.result()
 
 
 async def _ended(task: asyncio.Future[T]) -> asyncio.CancelledError | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._concurrency import run_to_completion
-from postiz_async._outbox.tickets import OVER
+from postiz_async._outbox.tickets import OVER, Ticket
 from postiz_async._wire import check_id
 from postiz_async.errors import NotFoundError, StoreError, UsageError
 from postiz_async.models._durations import check_seconds
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from postiz_async._delivery.journal_file import RowState
     from postiz_async._outbox.store import Asked, Backend
-    from postiz_async._outbox.tickets import OutboxEntry, Ticket
+    from postiz_async._outbox.tickets import OutboxEntry
     from postiz_async.clock import Clock
 
 __all__ = ["OutboxBase"]
@@ -110,22 +110,22 @@ class OutboxBase(ABC):
 
     # -------------------------------------------------------------- asking
 
-    async def get(self, ticket_id: str) -> Ticket:
+    async def get(self, ticket_id: Ticket | str) -> Ticket:
         """The state of a hand-over, whichever process works on it.
 
         Args:
-            ticket_id: the id of the ticket, `Ticket.id`.
+            ticket_id: the ticket, or its id, `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket, or it was over too long ago.
         """
         return await self._told(await self._entry(ticket_id))
 
-    async def wait(self, ticket_id: str, *, timeout: float | None = None) -> Ticket:
+    async def wait(self, ticket_id: Ticket | str, *, timeout: float | None = None) -> Ticket:
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:
-            ticket_id: the ticket.
+            ticket_id: the ticket, or its id, `Ticket.id`.
             timeout: seconds after which it returns the ticket in any state, 0 for at once; None for
                 as long as it takes.
 
@@ -135,7 +135,7 @@ class OutboxBase(ABC):
             UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
         """
         check_seconds("timeout", timeout, zero=True, none=True)
-        check_id("ticket_id", ticket_id)
+        ticket_id = _id_of(ticket_id)
         give_up = math.inf if timeout is None else self._clock.monotonic() + timeout
         look = FIRST_TICKET_LOOK
         while True:
@@ -155,16 +155,16 @@ class OutboxBase(ABC):
             finally:
                 self._forget(ticket_id, changed)
 
-    async def withdraw(self, ticket_id: str) -> bool:
+    async def withdraw(self, ticket_id: Ticket | str) -> bool:
         """End a hand-over that has not left yet. Returns whether it had not.
 
         Args:
-            ticket_id: the id of the ticket, `Ticket.id`.
+            ticket_id: the ticket, or its id, `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket.
         """
-        await self._entry(ticket_id)
+        ticket_id = (await self._entry(ticket_id)).id
         done = await self._asked.withdraw(ticket_id, self._clock.time())
         self.notify(ticket_id)
         return done
@@ -187,8 +187,8 @@ class OutboxBase(ABC):
         """A hand-over as its user sees it."""
         ...
 
-    async def _entry(self, ticket_id: str) -> OutboxEntry:
-        check_id("ticket_id", ticket_id)
+    async def _entry(self, ticket_id: Ticket | str) -> OutboxEntry:
+        ticket_id = _id_of(ticket_id)
         entry = await self._asked.get(ticket_id)
         if entry is None:
             raise NotFoundError(f"there is no ticket {ticket_id!r} in this outbox", status_code=404)
@@ -210,3 +210,14 @@ class OutboxBase(ABC):
         waiters.discard(changed)
         if not waiters:
             del self._waiters[ticket_id]
+
+
+def _id_of(ticket: Ticket | str) -> str:
+    """The id of a ticket that is given by itself or by its id.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    ticket_id = ticket.id if isinstance(ticket, Ticket) else ticket
+    check_id("ticket_id", ticket_id)
+    return ticket_id

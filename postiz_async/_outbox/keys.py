@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING
 
 from postiz_async._delivery.key_record import fingerprint_of
 from postiz_async._delivery.matching import CLIENT_REF, client_ref
+from postiz_async._resources.create_body import build_item
 from postiz_async._resources.keyed import Said, said_of
 from postiz_async._wire import format_date
 from postiz_async.errors import IdempotencyError
+from postiz_async.models.integrations import Integration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from postiz_async._outbox.tickets import OutboxEntry
     from postiz_async._resources.builder import NewCreate
+    from postiz_async.models.posts import PostItem
 
 __all__ = ["KeyedHandOver"]
 
@@ -68,7 +73,34 @@ class KeyedHandOver:
         }
         ours = dict(enumerate(self.refs()))
         theirs = {place: item.settings.get(CLIENT_REF) for place, item in enumerate(body.posts)}
-        same |= {f"posts.{n}": ours.get(n) == theirs.get(n) for n in ours | theirs}
-        differs = tuple(path for path, is_same in same.items() if not is_same)
+        differs = [path for path, is_same in same.items() if not is_same]
+        for place in ours | theirs:
+            if ours.get(place) != theirs.get(place):
+                differs += self._differing(place, body.posts)
         if differs:
-            raise IdempotencyError(self.key, differs)
+            raise IdempotencyError(self.key, tuple(differs))
+
+    def _differing(self, place: int, kept: Sequence[PostItem]) -> list[str]:
+        """The paths of what differs in a post; its own path where only one has it."""
+        path = f"posts.{place}"
+        if not place < min(len(kept), len(self.new.posts)):
+            return [path]
+        post, theirs = self.new.posts[place], kept[place]
+        provider = str(theirs.settings.get("__type", ""))
+        channel = Integration(id=post.channel_id, name="", provider=provider)
+        ours = _parts(build_item(post, channel))
+        changed = [name for name, part in _parts(theirs).items() if ours[name] != part]
+        return [f"{path}.{name}" for name in changed] or [path]
+
+
+def _parts(item: PostItem) -> dict[str, object]:
+    """A post of a request, by the names that the arguments of a call have."""
+    first, *thread = item.value
+    settings = {name: value for name, value in item.settings.items() if name != CLIENT_REF}
+    return {
+        "channel": item.integration.id,
+        "content": first.content,
+        "media": first.image,
+        "settings": settings,
+        "thread": thread,
+    }

@@ -6,9 +6,10 @@ import logging
 import re
 import reprlib
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakSet
 
+from postiz_async._concurrency import StrayCancellationError, in_own_task
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._outbox.base import OutboxBase
 from postiz_async._outbox.outbox import Outbox
@@ -39,6 +40,9 @@ log = logging.getLogger("postiz_async.outbox")
 
 _LONGEST_NAME = 255
 """Characters of an organisation's name."""
+
+CALLBACK_SECONDS = 30.0
+"""Seconds that `credentials` may take."""
 
 CredentialsOf: TypeAlias = "Callable[[str], Awaitable[str | Secret]]"
 """From the name of an organisation to its key or token, asked for each time that it is needed."""
@@ -93,10 +97,25 @@ class PoolOutbox(OutboxBase):
         """The key of an organisation, as the user's function has it.
 
         Raises:
-            ConfigurationError: it has none, or fails.
+            ConfigurationError: it has none, fails, or takes too long.
         """
+
+        async def asked() -> object:
+            return await self._credentials(organization)
+
+        seconds = CALLBACK_SECONDS * self._sender.turns.speed
         try:
-            key = cast("object", await self._credentials(organization))
+            key = await in_own_task(asked(), self._clock, seconds)
+        except TimeoutError:
+            raise ConfigurationError(
+                f"credentials({organization!r}) did not answer within {CALLBACK_SECONDS:g} s, so "
+                "nothing is sent for this organisation."
+            ) from None
+        except StrayCancellationError:
+            raise ConfigurationError(
+                f"credentials({organization!r}) was cancelled, but not by this library, so nothing "
+                "is sent for this organisation. Does it await a task that others cancel?"
+            ) from None
         except Exception as error:
             log.warning("credentials(%r) failed", organization, exc_info=error)
             raise ConfigurationError(

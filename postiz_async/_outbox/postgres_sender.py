@@ -8,7 +8,9 @@ again, in this process or in another one.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import anyio
 
+from postiz_async._concurrency import StrayCancellationError
 from postiz_async._outbox.forbidden import ForbiddenHandOvers
 from postiz_async._outbox.postgres_tickets import channel_of
 from postiz_async._outbox.sender import OutboxSender, ask
@@ -55,6 +58,9 @@ MOST_TURNS = 2_000
 WATCH = 0.5
 """Seconds between two looks at whether a turn is over, or a row that was busy is free."""
 
+SLOW_CLIENT = 1.0
+"""Seconds after which a turn that waits for its client leaves its place to another one."""
+
 PRUNING = 3_600.0
 """Seconds between two removals of old tickets."""
 
@@ -82,7 +88,7 @@ class PostgresSender:
         on_step: is called with each ticket whose state changed.
         only: the one quota that it sends for, whose turns last as long as there is something to
             send; None: all.
-        at_once: turns at the same time, beside those that only wait for a look-up.
+        at_once: turns at the same time, beside those that only wait.
     """
 
     def __init__(
@@ -152,6 +158,7 @@ class PostgresSender:
                 await self._take_all_turns()
             finally:
                 renewing.cancel()
+        raise StrayCancellationError  # of what it runs beside the turns
 
     async def _take_all_turns(self) -> None:
         async with anyio.create_task_group() as group:
@@ -167,10 +174,10 @@ class PostgresSender:
 
     async def _take_turns(self, group: TaskGroup) -> float:
         """Begin turns as far as there are any. Returns for how long there is nothing to do."""
-        active = sum(not each.only_looks_up for each in self._running.values())
+        active = sum(not each.only_waits for each in self._running.values())
         free = min(self._at_once - active, MOST_TURNS - len(self._running))
         if free <= 0:
-            return LONGEST_LOOK
+            return SLOW_CLIENT
         asked = self._clock.monotonic()
         try:
             new, left = await self.turns.count_new()
@@ -278,7 +285,10 @@ class PostgresSender:
         except PostizError as error:
             end = TurnEnd.in_trouble(error, turn.failures)
             log.warning("%r: %s", turn.organization, end.trouble)
-        except Exception as error:  # it must not end the turns of the others
+        except (Exception, asyncio.CancelledError) as error:  # it must not end others' turns
+            is_asked_for = anyio.current_effective_deadline() == -math.inf
+            if is_asked_for and isinstance(error, asyncio.CancelledError):
+                raise
             log.exception("the turn of %r broke off", turn.organization)
             end = TurnEnd.in_trouble(_broken_off(error), turn.failures)
         finally:
@@ -384,12 +394,18 @@ class _Running:
     tickets: TurnTickets | None = None
     is_lost: bool = False
     lease_end: Timer | None = None
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock.monotonic()
 
     @property
-    def only_looks_up(self) -> bool:
-        """Whether it waits until it is certain what became of what it sent, for minutes."""
+    def only_waits(self) -> bool:
+        """Whether it waits for a slow client, or until it knows what became of what it sent."""
         tickets = self.tickets
-        return tickets is not None and bool(tickets.in_doubt) and not tickets.sending
+        if tickets is None:
+            return self.clock.monotonic() - self.began >= SLOW_CLIENT
+        return bool(tickets.in_doubt) and not tickets.sending
 
     def wake(self) -> None:
         """There may be a new ticket."""
@@ -422,7 +438,7 @@ class _Running:
         self.scope.cancel()
 
 
-def _broken_off(error: Exception) -> PostizError:
+def _broken_off(error: BaseException) -> PostizError:
     """What is said of a turn that ended with an error that is none of this library's."""
     while isinstance(error, ExceptionGroup):
         error = cast("tuple[Exception, ...]", error.exceptions)[0]

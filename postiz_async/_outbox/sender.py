@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from postiz_async._concurrency import StrayCancellationError
 from postiz_async._delivery.journal_file import RowState, SentRequest
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, Looks, LookUp
 from postiz_async._delivery.pauses import Outage
@@ -126,6 +127,7 @@ class OutboxSender:
                 look = SHORTEST_WAIT if entries else min(2 * look, LONGEST_WAIT)
                 with self.clock.move_on_after(look):
                     await self._work.wait()
+        raise StrayCancellationError  # of a step
 
     async def _take_stock(self) -> list[OutboxEntry]:
         """What is to be begun now."""

@@ -5,6 +5,7 @@ A hook that fails loses no answer.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from contextlib import contextmanager
@@ -183,5 +184,5 @@ def tell_attempt(hook: AttemptHook | None, attempt: Attempt) -> None:
 def _tell(hook: Callable[[_Event], object], event: _Event) -> None:
     try:
         hook(event)
-    except Exception:
+    except (Exception, asyncio.CancelledError):  # it awaits nothing: that one is its own
         log.exception("a hook failed")

@@ -23,22 +23,22 @@ class OutboxBase(Twin):
     def _async(self) -> AsyncOutboxBase:
         return cast("AsyncOutboxBase", self._twin)
 
-    def get(self, ticket_id: str) -> Ticket:
+    def get(self, ticket_id: Ticket | str) -> Ticket:
         """The state of a hand-over, whichever process works on it.
 
         Args:
-            ticket_id: the id of the ticket, `Ticket.id`.
+            ticket_id: the ticket, or its id, `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket, or it was over too long ago.
         """
         return self._portal.call(self._async.get, ticket_id)
 
-    def wait(self, ticket_id: str, *, timeout: float | None = None) -> Ticket:
+    def wait(self, ticket_id: Ticket | str, *, timeout: float | None = None) -> Ticket:
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:
-            ticket_id: the ticket.
+            ticket_id: the ticket, or its id, `Ticket.id`.
             timeout: seconds after which it returns the ticket in any state, 0 for at once; None for
                 as long as it takes.
 
@@ -49,11 +49,11 @@ class OutboxBase(Twin):
         """
         return self._portal.call(self._async.wait, ticket_id, timeout=timeout)
 
-    def withdraw(self, ticket_id: str) -> bool:
+    def withdraw(self, ticket_id: Ticket | str) -> bool:
         """End a hand-over that has not left yet. Returns whether it had not.
 
         Args:
-            ticket_id: the id of the ticket, `Ticket.id`.
+            ticket_id: the ticket, or its id, `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket.

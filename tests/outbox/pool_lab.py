@@ -101,6 +101,8 @@ class PoolLab:
         drain: float = 0.0,
         transport: Any = None,
         quota: QuotaStore | None = None,
+        on_attempt: Any = None,
+        on_call: Any = None,
         **options: Any,
     ) -> AsyncGenerator[PostizPool]:
         """A pool of a new process."""
@@ -113,6 +115,8 @@ class PoolLab:
             quota=quota,
             keep=keep,
             drain=drain,
+            on_attempt=on_attempt,
+            on_call=on_call,
         ) as pool:
             yield pool
 

@@ -65,6 +65,18 @@ async def test_a_hand_over_returns_before_it_is_sent_and_is_stored_marked(lab: O
     assert len({post.settings["client_ref"] for post in lab.sandbox.posts}) == 2
 
 
+async def test_the_ticket_itself_can_be_asked_for_waited_for_and_withdrawn(lab: OutboxLab) -> None:
+    async with lab.client(sends=False) as web:
+        gone = await web.outbox.put(lab.post(0), at=lab.at(24))
+        assert await web.outbox.withdraw(gone)
+        assert (await web.outbox.get(gone)).state == "skipped"
+    async with lab.client() as postiz:
+        ticket = await postiz.outbox.put(lab.post(1), at=lab.at(24))
+        ended = await postiz.outbox.wait(ticket)
+        assert ended == await postiz.outbox.get(ticket.id)
+    lab.assert_each_once([1])
+
+
 async def test_without_a_date_it_is_published_as_soon_as_it_is_sent(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
         ticket = await postiz.outbox.wait((await postiz.outbox.put(lab.post(1))).id)
@@ -172,12 +184,11 @@ async def test_it_can_be_withdrawn_while_another_program_has_the_slots(lab: Outb
 async def test_nobody_knows_a_foreign_ticket(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
         for ask in (postiz.outbox.get, postiz.outbox.wait, postiz.outbox.withdraw):
-            with pytest.raises(NotFoundError, match="no ticket 'x'"):
-                await ask("x")
-            with pytest.raises(
-                UsageError, match=r"^ticket_id must be a string, not Ticket\. Give the id"
-            ):
-                await ask(Ticket("x", RowState.PLANNED, None, 0.0))  # type: ignore[arg-type]
+            for unknown in ("x", Ticket("x", RowState.PLANNED, None, 0.0)):
+                with pytest.raises(NotFoundError, match="no ticket 'x'"):
+                    await ask(unknown)
+            with pytest.raises(UsageError, match=r"^ticket_id must be a string, not int\."):
+                await ask(7)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------ idempotency keys
@@ -210,7 +221,7 @@ async def test_another_call_with_the_key_is_refused_and_says_what_differs(lab: O
         put = partial(postiz.outbox.put, idempotency_key="k")
         ticket = await put(lab.post(1), lab.post(2), at=lab.at(24))
         for posts, options, differs in (
-            ((1, 3), {"at": lab.at(24)}, ("posts.1",)),
+            ((1, 3), {"at": lab.at(24)}, ("posts.1.content",)),
             ((1,), {"at": lab.at(24)}, ("posts.1",)),
             ((1, 2), {"at": lab.at(25), "tags": ["a"]}, ("at", "tags")),
             ((1, 2), {"short_link": True}, ("at", "short_link")),
@@ -218,6 +229,11 @@ async def test_another_call_with_the_key_is_refused_and_says_what_differs(lab: O
             with pytest.raises(IdempotencyError) as caught:
                 await put(*map(lab.post, posts), **options)
             assert caught.value.differs == differs
+        other = lab.sandbox.add_integration("x").id
+        rich = NewPost(other, "post 1", settings={"client_ref": "mine"}, thread=["more"])
+        with pytest.raises(IdempotencyError) as caught:
+            await put(rich, lab.post(2), at=lab.at(24))
+        assert caught.value.differs == ("posts.0.channel", "posts.0.thread")
         with pytest.raises(InvalidPostError, match="1 to 255"):
             await postiz.outbox.put(lab.post(1), idempotency_key="")
         now = await postiz.outbox.put(lab.post(3), idempotency_key="now")

@@ -7,7 +7,7 @@ import gc
 import logging
 import math
 import weakref
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -344,6 +344,149 @@ async def test_broken_credentials_hold_up_nobody_else_until_they_are_mended(
     assert len(lab.order) == 3
 
 
+class OddCredentials:
+    """Of one organisation, or several, they answer as no function should.
+
+    Args:
+        lab: has the others'.
+        way: what happens to them.
+        whose: what their names begin with.
+    """
+
+    def __init__(self, lab: PoolLab, way: str, whose: str) -> None:
+        self.way = way
+        self._lab = lab
+        self._whose = whose
+
+    async def __call__(self, organization: str) -> str:
+        if organization.startswith(self._whose):
+            await self._go_wrong()
+        return await self._lab.credentials(organization)
+
+    async def _go_wrong(self) -> None:
+        match self.way:
+            case "another request cancels what it awaits":
+                shared = asyncio.create_task(asyncio.sleep(3_600))
+                asyncio.get_running_loop().call_soon(shared.cancel)
+                await shared
+            case "it cancels itself":
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+                await asyncio.sleep(0)
+            case "it hangs":
+                await asyncio.Event().wait()
+            case "it hangs and cannot be cancelled":
+                while self.way != "fine":
+                    with suppress(asyncio.CancelledError):
+                        await self._lab.clock.sleep(5)
+
+
+CANCELLED = "was cancelled, but not by this library"
+SLOW = "did not answer within 30 s"
+ODD = {
+    "another request cancels what it awaits": CANCELLED,
+    "it cancels itself": CANCELLED,
+    "it hangs": SLOW,
+    "it hangs and cannot be cancelled": SLOW,
+}
+
+
+@pytest.mark.parametrize(("way", "words"), ODD.items(), ids=ODD)
+async def test_odd_credentials_are_the_trouble_of_their_organisation_alone(
+    lab: PoolLab, way: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with lab.pool(sends=False) as web:
+        held = (await lab.put(web, "acme"))[0]
+    odd = OddCredentials(lab, way, "acme")
+    async with lab.pool(credentials=odd) as pool:
+        for name in ("globex", "initech"):
+            [ticket] = await lab.put(pool, name)
+            assert (await pool.outbox.wait(ticket.id, timeout=25)).state == "stored"
+        await lab.clock.sleep(40)
+        assert words in (await pool.outbox.troubles())["acme"]
+        assert words in (await pool.outbox.get(held.id)).reason
+        assert words in caplog.text
+        with pytest.raises(ConfigurationError, match=words):
+            await lab.put(pool, "acme")
+        assert pool.outbox.trouble == ""
+        odd.way = "fine"
+        lab.hurry()
+        assert (await pool.outbox.wait(held.id)).state == "stored"
+        [again] = await lab.put(pool, "globex")
+        assert (await pool.outbox.wait(again.id)).state == "stored"
+    assert len(lab.order) == 4
+
+
+async def test_credentials_that_hang_for_very_many_take_no_turns_from_others(place: Place) -> None:
+    names = [f"slow {n}" for n in range(120)]
+    async with PoolLab(place, "acme").running() as lab:
+        lab.keys |= dict.fromkeys(names, "nobody's")
+        async with lab.pool(sends=False) as web:
+            await lab.put(web, "acme")
+            [(base_url,)] = lab.place.run("SELECT base_url FROM organizations")
+        for name in names:  # before that of the healthy one
+            lab.place.run(
+                "INSERT INTO organizations (quota, organization, base_url, ready_at) "
+                f"VALUES ('{name}', '{name}', '{base_url}', now() - interval '1 hour')"
+            )
+        way = "it hangs"
+        async with lab.pool(credentials=OddCredentials(lab, way, "slow"), drain=0) as pool:
+            [ticket] = await lab.put(pool, "acme")
+            assert (await pool.outbox.wait(ticket.id, timeout=20)).state == "stored"
+            await lab.clock.sleep(60)
+            assert len(await pool.outbox.troubles()) == len(names)
+
+
+async def test_a_pool_is_closed_while_credentials_hang(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as web:
+        [ticket] = await lab.put(web, "acme")
+    odd = OddCredentials(lab, "it hangs and cannot be cancelled", "acme")
+    async with lab.pool(credentials=odd):
+        await lab.clock.sleep(5)
+    assert lab.organization("acme", "holder") is None
+    assert lab.organization("acme", "trouble") == ""
+    odd.way = "fine"
+    async with lab.pool(credentials=odd) as pool:
+        assert (await pool.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once({"acme": 1})
+
+
+async def test_who_gives_up_a_put_cancels_the_credentials(lab: PoolLab) -> None:
+    ended: list[str] = []
+
+    async def credentials(_: str) -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+        return ""
+
+    async with lab.pool(sends=False, credentials=credentials) as pool:
+        put = asyncio.create_task(lab.put(pool, "acme"))
+        await lab.clock.sleep(1)
+        put.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await put
+        await lab.clock.sleep(1)
+    assert ended == ["cancelled"]
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, KeyError])
+async def test_hooks_of_a_pool_may_raise_what_they_like(
+    lab: PoolLab, error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def hook(_: object) -> None:
+        raise error
+
+    async with lab.pool(on_attempt=hook, on_call=hook) as pool:
+        for name in lab.keys:
+            for ticket in await lab.put(pool, name, 2):
+                assert (await pool.outbox.wait(ticket.id, timeout=60)).state == "stored"
+    lab.assert_each_once(dict.fromkeys(lab.keys, 2))
+    assert "a hook failed" in caplog.text
+
+
 async def test_who_has_anothers_key_is_told_by_the_name_of_its_quota(lab: PoolLab) -> None:
     async with lab.pool(sends=False) as web:
         await lab.put(web, "globex")
@@ -523,30 +666,35 @@ async def test_who_is_locked_out_holds_up_nobody_else(lab: PoolLab) -> None:
 class Odd:
     """Fails for one organisation as nothing of the library's does."""
 
-    def __init__(self, lab: PoolLab) -> None:
+    def __init__(self, lab: PoolLab, error: BaseException) -> None:
         self.lab = lab
+        self.error = error
         self.is_odd = True
 
     async def send(self, request: WireRequest) -> WireResponse:
         key = dict(request.headers)["Authorization"]
         if self.is_odd and request.method == "POST" and key == "key-of-acme":
-            raise KeyError("odd")
+            raise self.error
         return await self.lab.send(request)
 
     async def aclose(self) -> None:
         """There is nothing to close."""
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(KeyError("odd"), "KeyError"), (asyncio.CancelledError(), "StrayCancellationError")],
+)
 async def test_an_error_that_nobody_expects_ends_the_turn_of_one_only(
-    lab: PoolLab, caplog: pytest.LogCaptureFixture
+    lab: PoolLab, error: BaseException, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    way = Odd(lab)
+    way = Odd(lab, error)
     async with lab.pool(transport=way) as pool:
         ticket = (await lab.put(pool, "acme"))[0]
-        await in_trouble(lab, pool, "broke off with KeyError")
+        await in_trouble(lab, pool, f"broke off with {words}")
         other = (await lab.put(pool, "globex"))[0]
         assert (await pool.outbox.wait(other.id)).state == "stored"
-        assert "KeyError: 'odd'" in caplog.text
+        assert words in caplog.text
         way.is_odd = False
         while lab.organization("acme", "ready_at < 'infinity'"):
             lab.hurry()
