@@ -158,7 +158,8 @@ def twins() -> frozenset[str]:
 
 def bases_of(node: ast.ClassDef) -> list[str]:
     """Bases of a class that are classes of the package."""
-    return [each.id for each in node.bases if isinstance(each, ast.Name) and each.id in classes()]
+    names = [each.id for each in node.bases if isinstance(each, ast.Name)]
+    return [name for name in names if name in classes() and name != "OfOneProcess"]  # as is `Twin`
 
 
 def is_protocol(name: str) -> bool:

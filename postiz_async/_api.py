@@ -12,6 +12,7 @@ from postiz_async._resources.api import Resources, absent
 from postiz_async._scheduler.bound import BoundScheduler, with_raw_answers
 from postiz_async._scheduler.calls import CallOptions, check_priority, check_retries
 from postiz_async._wire.headers import checked_headers, hidden_values, merged_headers
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import ConfigurationError, UsageError
 from postiz_async.models._durations import check_seconds
 
@@ -43,7 +44,7 @@ STORE_LOOK = 5.0
 _NOT_FOR_JOBS = ("max_wait", "deadline", "priority")
 
 
-class Api(Resources):
+class Api(OfOneProcess, Resources):
     """The methods of an open client: of `Postiz`, and of what its `with_options` returns.
 
         async def announce(postiz: Api) -> None: ...

@@ -21,7 +21,7 @@ from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
 from postiz_async._scheduler.hooks import check_hook
 from postiz_async._scheduler.round_robin import FairTransport, RoundRobin
 from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
-from postiz_async._wire.secrets import Secret, hidden
+from postiz_async._wire.secrets import OfOneProcess, Secret, hidden
 from postiz_async.clock import SystemClock
 from postiz_async.errors import UsageError
 from postiz_async.models._durations import check_seconds
@@ -112,7 +112,7 @@ class _Tenant(Postiz):
         return self._pool.outbox.of(self._client)
 
 
-class PostizPool:
+class PostizPool(OfOneProcess):
     """Clients of many organisations, with one set of connections and a separate quota for each.
 
         async with PostizPool(base_url="https://postiz.example.com/api") as pool:

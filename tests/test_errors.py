@@ -15,14 +15,17 @@ from postiz_async.errors import (
     BadRequestError,
     Delivery,
     DeliveryUnknownError,
+    IdempotencyError,
     InvalidPostError,
     Marks,
     PostizError,
     Problem,
+    PublishError,
     QuotaError,
     QuotaWaitError,
     RateLimitError,
     ServerError,
+    StoreError,
     describe_seconds,
 )
 
@@ -104,14 +107,17 @@ def test_a_status_error_says_status_place_and_hint() -> None:
         APIConnectionError("gone", delivery=Delivery.NOT_SENT),
         APITimeoutError("late"),
         BadRequestError("no", status_code=400, body=b"{}", provider="x", channel_name="n"),
-        DeliveryUnknownError("lost", marks=MARKS),
+        DeliveryUnknownError("lost", marks=MARKS, retry_after=9.0),
+        IdempotencyError("order-1", ("at", "posts.0.content")),
+        PublishError("refused", post_id="p1"),
+        StoreError("away", may_be_done=True),
         InvalidPostError([Problem("date", "is naive"), Problem("type", "is wrong", 3)]),
         QuotaWaitError("wait", retry_after=3.0),
         PostizError("plain"),
     ],
 )
 def test_an_error_survives_the_way_to_another_process(error: PostizError) -> None:
-    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
         assert type(twin) is type(error)
         assert str(twin) == str(error)
         assert twin.__dict__ == error.__dict__

@@ -42,6 +42,7 @@ ALONE = {
     "test_layout": "this file",
     "test_leaks": "secrets, wherever they come by",
     "test_no_timing": "reads the tests",
+    "test_pickles": "what may go to another process",
     "test_packaging": "pyproject.toml, and what is built by it",
     "test_private_files": "all files that anything writes",
     "test_two_models": "the client's rules beside the sandbox's",

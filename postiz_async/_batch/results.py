@@ -14,6 +14,7 @@ from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._batch.wait_published import PATIENCE, wait_published
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import read_summary
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import BatchError
 from postiz_async.models._durations import check_seconds
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["RunResults"]
 
 
-class RunResults(ABC):
+class RunResults(OfOneProcess, ABC):
     """What a batch knows about its run: the base of `Batch`."""
 
     journal_path: Path

@@ -14,6 +14,7 @@ import anyio
 from postiz_async._concurrency import run_to_completion
 from postiz_async._outbox.tickets import OVER, Ticket
 from postiz_async._wire import check_id
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import NotFoundError, StoreError, UsageError
 from postiz_async.models._durations import check_seconds
 
@@ -35,7 +36,7 @@ FIRST_TICKET_LOOK, LAST_TICKET_LOOK = 0.25, 8.0
 _BROKE_OFF = "sending broke off, and the log says why; what waits is sent after the next start"
 
 
-class OutboxBase(ABC):
+class OutboxBase(OfOneProcess, ABC):
     """An outbox: its opening and closing, and its tickets.
 
     Args:

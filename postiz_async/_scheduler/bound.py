@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 import msgspec
 
@@ -43,6 +43,12 @@ class BoundScheduler(msgspec.Struct):
     scheduler: Scheduler
     options: CallOptions = CallOptions()
     shared_time: CallTime | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "What belongs to a client is neither pickled nor copied, nor is the client. Let the "
+            "other process make one of its own."
+        )
 
     @property
     def time(self) -> CallTime:

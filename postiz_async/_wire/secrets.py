@@ -19,8 +19,18 @@ from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import NoReturn, Self, SupportsIndex
 
-__all__ = ["ForeignError", "Secret", "bare", "hidden", "redact", "redact_text", "stripped"]
+__all__ = [
+    "ForeignError",
+    "OfOneProcess",
+    "Secret",
+    "bare",
+    "hidden",
+    "redact",
+    "redact_text",
+    "stripped",
+]
 
 E = TypeVar("E", bound=BaseException)
 T = TypeVar("T")
@@ -37,7 +47,21 @@ _SHORTEST_BASE64 = 8
 """Characters of base64 that are looked for; shorter ones stand in other words by chance."""
 
 
-class Secret:
+class OfOneProcess:
+    """Has connections, tasks or a key, and so is neither pickled nor copied."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} belongs to its process, with its connections and its key, and "
+            "is neither pickled nor copied. Let the other process make one of its own: give it the "
+            "name of the organisation or the address of the store, and read the key there. Posts, "
+            "results and errors may be pickled."
+        )
+
+
+class Secret(OfOneProcess):
     """A text that shows itself to nobody who only looks: `str` and `repr` are three stars.
 
     So it stays out of the local variables that an error reporter shows. It is kept in a closure,
@@ -90,6 +114,12 @@ class Secret:
 
     def __len__(self) -> int:
         return self._length
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __eq__(self, other: object) -> bool:
         return self._text() == (other._text() if isinstance(other, Secret) else other)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from postiz_async._concurrency import in_thread
 from postiz_async._scheduler.bound import with_raw_answers
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _ROWS_AT_ONCE = 500
 """Rows of a campaign that are taken in the thread of the caller before they are read."""
 
 
-class Twin:
+class Twin(OfOneProcess):
     """The blocking twin of something asynchronous.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.clock import SystemClock
 from postiz_async.stores import Versioned, new_version
 
@@ -34,7 +35,7 @@ class _Record(NamedTuple):
     """On the monotonic clock."""
 
 
-class LocalRecords:
+class LocalRecords(OfOneProcess):
     """An `IdempotencyStore` in memory."""
 
     are_told_of: bool = False

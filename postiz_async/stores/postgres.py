@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from postiz_async._wire.secrets import Secret
+from postiz_async._wire.secrets import OfOneProcess, Secret
 from postiz_async.stores import Versioned, new_version
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_schema import ddl
@@ -69,7 +69,7 @@ RETURNING extract(epoch FROM clock_timestamp())::float8
 )
 
 
-class PostgresStore:
+class PostgresStore(OfOneProcess):
     """Keeps states and records in PostgreSQL; each look and each change is one round trip.
 
     A second one, to look, follows when somebody else was quicker. The time is the time of the

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from postiz_async._extras import extra_needed
-from postiz_async._wire.secrets import Secret, redact_text
+from postiz_async._wire.secrets import OfOneProcess, Secret, redact_text
 from postiz_async.errors import ConfigurationError, StoreError, UsageError
 from postiz_async.stores import Versioned, new_version
 from postiz_async.stores._connection_slots import WAIT, ConnectionSlots
@@ -83,7 +83,7 @@ return {1, tonumber(ARGV[5]), ARGV[3], now[1], now[2]}
 """
 
 
-class RedisStore:
+class RedisStore(OfOneProcess):
     """Keeps states and records in Redis 5 or newer; each look and each change is one round trip.
 
     The time is the time of Redis, so that the clocks of the hosts do not matter. Redis must not

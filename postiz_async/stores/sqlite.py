@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import anyio
 
 from postiz_async._concurrency import in_thread
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.clock import SystemClock
 from postiz_async.errors import StoreError
 from postiz_async.stores import Versioned, new_version
@@ -47,7 +48,7 @@ _REMOVED = 8
 """Records whose time is over, removed with each that is written."""
 
 
-class SqliteStore:
+class SqliteStore(OfOneProcess):
     """Keeps states and records in a SQLite file; put it on a local disk.
 
     One may serve the clients of several threads and event loops.
