@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import traceback
 from collections import Counter
@@ -403,6 +404,12 @@ async def test_a_stranger_who_drips_is_given_up(name: str, words: tuple[str, ...
                     await postiz.media.upload(url, allow_private=True)
     for word in (*words, url):
         assert word in str(caught.value)
+    if "too slow" in str(caught.value):
+        assert re.search(
+            r" [\d,]+ bytes in 1 (min|h) of waiting, given up after \d", str(caught.value)
+        )
+    assert clock.monotonic() >= 60
+    assert caught.value.__cause__ is not caught.value
     assert sandbox.uploads == ()
 
 
