@@ -27,7 +27,6 @@ from postiz_async._delivery.conditions import PostCondition, may_change
 from postiz_async._delivery.journal import Finding, RowState
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
 from postiz_async._delivery.repair import delete_whole
-from postiz_async.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -147,15 +146,8 @@ class Withdrawal:
     async def _delete_one(self, doomed: Standing, limiter: anyio.CapacityLimiter) -> None:
         post = doomed.post
         assert post is not None  # noqa: S101  (only a listed one is doomed)
-
-        async def delete() -> None:
-            try:
-                await delete_whole(self._postiz.posts, post)
-            except NotFoundError:  # it is gone
-                return
-
         async with limiter:
-            await self._outage.read(delete)
+            await self._outage.read(partial(delete_whole, self._postiz.posts, post))
 
     async def _end(self, gone: Sequence[RowRecord]) -> None:
         records = [self._ended(record) for record in gone]

@@ -10,6 +10,7 @@ import pytest
 from batch_lab import Lab, at, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spread import spread
 
 from postiz_async._batch.isolate import IN_A_ROW, Bisection, Refusals
 from postiz_async._batch.rows import Row
@@ -20,6 +21,8 @@ from postiz_async.errors import AuthenticationError, NotFoundError, PermissionDe
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from postiz_async._wire import WireRequest, WireResponse
 
 
 @pytest.fixture
@@ -116,6 +119,32 @@ async def test_several_bad_posts_are_all_refused_and_the_rest_is_stored(
     lab.write(_one_moment(channels, 12, guilty))
     report = await lab.run()
     assert report.counts == {"stored": 8, "refused": 4}
+    lab.assert_each_once(f"post {n}" for n in range(12) if n not in guilty)
+
+
+@pytest.mark.parametrize("number", spread(range(1, 10), every=2))
+async def test_an_answer_that_is_lost_in_the_search_is_looked_up(
+    lab: Lab, channels: list[str], number: int
+) -> None:
+    """Whichever of its requests it is: nothing is sent twice, and no one else is blamed."""
+    lab.judge = lambda posts: {"msg": "no"} if any(_is_bad(post) for post in posts) else None
+    guilty = {3, 8}
+    lab.write(_one_moment(channels, 12, guilty))
+    creates = 0
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        sending = lab.transport.send
+
+        async def send(request: WireRequest) -> WireResponse:
+            nonlocal creates
+            creates += request.method == "POST"
+            if creates == number and request.method == "POST":
+                lab.sandbox.faults.add(Fault("drop_answer", route="create_post"))
+            return await sending(request)
+
+        lab.transport.send = send  # type: ignore[method-assign]
+        report = await batch.run_all()
+    assert creates >= number
+    assert report.counts == {"stored": 10, "refused": 2}
     lab.assert_each_once(f"post {n}" for n in range(12) if n not in guilty)
 
 

@@ -133,6 +133,11 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
             BatchError,
             "Two columns of the file are to be 'date'",
         ),
+        (
+            ReadOptions(timezones={"nobody": "Asia/Tokyo"}),
+            BatchError,
+            r"no row for .nobody., which was given a time zone\. It has rows for: \w+",
+        ),
         (ReadOptions(columns={"content": "contnet"}), BatchError, "did you mean 'content'"),
         (ReadOptions(timezone="Mars/Phobos"), BatchError, "no time zone 'Mars/Phobos'"),
         (ReadOptions(date_format="%H:%M"), BatchError, "does not say the year"),

@@ -13,6 +13,7 @@ from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._delivery.journal import Finding, RowState, read_summary
 from postiz_async._resources.api import opened
 from postiz_async._sandbox.faults import Fault
+from postiz_async._wire import WireResponse
 from postiz_async.errors import ConfigurationError, PostizError
 from postiz_async.models.posts import NewPost
 
@@ -281,6 +282,25 @@ async def test_what_people_deleted_is_withdrawn_too(lab: Lab, channels: list[str
     lab.sandbox.change_post(ids[1], deleted_at=1)
     undone = await undo(lab)
     assert len(undone.rows) == 12
+    assert set(states(lab).values()) == {RowState.WITHDRAWN}
+
+
+async def test_what_others_delete_at_the_same_time_is_withdrawn_too(
+    lab: Lab, channels: list[str]
+) -> None:
+    """Newer servers answer 404 to a deletion of what is gone."""
+    await sent(lab, channels)
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        sending = lab.transport.send
+
+        async def send(request: Any) -> Any:
+            answer = await sending(request)
+            return WireResponse(404, {}, b"{}") if request.method == "DELETE" else answer
+
+        lab.transport.send = send  # type: ignore[method-assign]
+        undone = await batch.undo()
+    assert (len(undone.rows), undone.left) == (12, {})
+    assert there(lab) == set()
     assert set(states(lab).values()) == {RowState.WITHDRAWN}
 
 

@@ -380,6 +380,28 @@ async def test_what_people_change_while_it_waits_is_left(lab: Lab, channels: lis
     assert (posts(lab)[ids[1]].content == "their words") == (done.left != {})
 
 
+async def test_what_people_change_before_its_deletion_is_left(
+    lab: Lab, channels: list[str]
+) -> None:
+    """A row that moves to another channel, and one that is gone from the file."""
+    records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 4))]
+    ids = await sent(lab, records)
+    saved_in_postiz(lab, ids[3], content="their words")
+    lab.write([records[0] | {"integration": channels[1]}, *records[1:3]])
+    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
+        sending = lab.transport.send
+
+        async def send(request: Any) -> Any:
+            if request.method == "DELETE":
+                saved_in_postiz(lab, ids[0], content="their words")
+            return await sending(request)
+
+        lab.transport.send = send  # type: ignore[method-assign]
+        done = await batch.update(prune=True)
+    assert {why: set(numbers) for why, numbers in done.left.items()} == {"edited": {1, 4}}
+    assert lab.contents() == Counter(["their words", "post 1", "post 2", "their words"])
+
+
 async def test_a_deletion_that_was_begun_and_not_ended_is_named(
     lab: Lab, channels: list[str]
 ) -> None:

@@ -360,6 +360,25 @@ async def test_a_mistake_of_the_programmer_is_said_in_the_log(
     assert "Depends(postiz_for(...))" in caplog.text
 
 
+async def test_what_is_missing_in_the_application_is_said_in_the_log(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = FastAPI()
+    add_error_handlers(app)
+    app.include_router(postiz_router())
+    async with serving(app) as session, session.get("/postiz/health") as answer:
+        assert answer.status == 500
+    assert "enter postiz_lifespan(app) in its lifespan" in caplog.text
+
+    tenant = Annotated[RequestClient, Depends(postiz_for(lambda: Credentials("any")))]
+    async with (
+        serving(App(client_of(sandbox)).schedules(tenant).app) as session,
+        session.post("/schedule?channel=any&text=hello") as answer,
+    ):
+        assert answer.status == 500
+    assert "postiz_for needs postiz_lifespan(app, PostizPool(...))" in caplog.text
+
+
 @pytest.mark.parametrize("found", ["key-of-acme", None])
 async def test_a_dependency_that_tells_no_credentials_is_told_so(
     found: object, sandbox: Sandbox, caplog: pytest.LogCaptureFixture

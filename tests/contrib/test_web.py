@@ -19,6 +19,8 @@ from postiz_async.testing import SandboxTransport
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from postiz_async.stores import Versioned
+
 KEY = "a-secret-key"
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
 
@@ -107,6 +109,29 @@ async def test_an_outbox_has_its_counts_and_its_trouble(tmp_path: Path) -> None:
         sandbox.faults.clear()
         await postiz.outbox.wait(waiting.id)
         assert (await health(postiz))["status"] == "ok"
+
+
+class Away(MemoryStore):
+    """A store of which the log may know more than the world."""
+
+    async def read(self, name: str) -> Versioned:
+        raise errors.StoreError(f"redis.internal does not answer: {name}")
+
+
+async def test_while_the_store_is_away_nothing_can_be_taken_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with (
+        Sandbox() as sandbox,
+        Postiz(
+            api_key=KEY,
+            base_url="http://sandbox.invalid",
+            transport=SandboxTransport(sandbox),
+            quota=Away(),
+        ) as postiz,
+    ):
+        assert await health(postiz) == {"status": "trouble", "ready": False}
+    assert "not ready: redis.internal does not answer" in caplog.text
 
 
 async def test_a_lock_out_is_said_beside_an_outbox(tmp_path: Path) -> None:
