@@ -100,13 +100,20 @@ def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]
         yield from read(path, lambda sheets: _chosen(path, sheets, name))
     except OSError as error:
         raise _unreadable(path, error) from error
-    except (zipfile.BadZipFile, zlib.error, ET.ParseError, KeyError, ValueError) as error:
+    except _DAMAGE as error:
         raise _broken(path, error) from error
 
 
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError),  # of zipfile
+    *(ET.ParseError, KeyError, ValueError),
+)
+
+
 def _broken(path: Path, error: Exception) -> BatchError:
+    why = str(error) or "it ends too early"
     return BatchError(
-        f"{path} cannot be read as a spreadsheet: {error}. Open it and save it once more."
+        f"{path} cannot be read as a spreadsheet: {why}. Open it and save it once more."
     )
 
 
@@ -132,7 +139,7 @@ def _refuse_odd(path: Path) -> None:
                 raise BatchError(f"{path} has a password. Save it without one.")
     except OSError as error:
         raise _unreadable(path, error) from error
-    except zipfile.BadZipFile as error:
+    except _DAMAGE as error:
         raise _broken(path, error) from error
     if not names & {"xl/workbook.xml", "content.xml", "_rels/.rels"}:
         raise BatchError(f"{path} is a zip file, but no spreadsheet.")

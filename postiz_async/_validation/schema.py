@@ -164,7 +164,7 @@ def is_good(shape: Shape, values: Values) -> bool:
     plain, tests = _quick(shape)
     try:
         msgspec.convert(values, plain)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):
         return False
     return _passes(tests, values)
 

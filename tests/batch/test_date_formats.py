@@ -254,6 +254,19 @@ def test_a_format_without_the_hour_needs_a_column_of_times(tmp_path: Path) -> No
         read(tmp_path, "13.12.2026 09:00", date_format="%d.%m.%Y %I:%M")
 
 
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [("9am", 9), ("9 PM", 21), ("12am", 0), ("12 pm", 12), ("9 Uhr", 9), ("9h", 9), (" 23h ", 23)],
+)
+def test_a_whole_hour_needs_a_word_behind_it(text: str, hour: int) -> None:
+    assert read_time(text) == time(hour)
+
+
+@pytest.mark.parametrize("text", ["9", "0am", "13pm", "24h", "9 o'clock", "9:5", "9:60", ""])
+def test_what_is_no_time_of_day(text: str) -> None:
+    assert read_time(text) is None
+
+
 @given(st.times())
 def test_times_are_read_as_people_write_them(moment: time) -> None:
     whole = moment.replace(microsecond=0)

@@ -88,6 +88,18 @@ async def test_their_problems_have_the_number_of_the_row(lab: Lab, channels: lis
     assert not lab.sandbox.creates
 
 
+@pytest.mark.parametrize("settings", [{"a": object()}, {"a": {(1,): "b"}}, {"a": "\ud800"}])
+async def test_settings_of_a_program_that_json_lacks_words_for_are_a_problem(
+    lab: Lab, channels: list[str], settings: dict[str, object]
+) -> None:
+    row = CampaignRow(
+        integration=channels[0], date="2027-01-15T09:00Z", content="a", settings=settings
+    )
+    async with lab.client() as postiz, postiz.batch([row], journal=lab.journal) as batch:
+        found = [str(problem) for problem in batch.problems]
+    assert found[0].startswith("row 1, settings: cannot be sent: ")
+
+
 async def test_a_row_has_files_settings_and_its_zone(lab: Lab, channels: list[str]) -> None:
     (lab.folder / "a.png").write_bytes(PNG)
     channel = lab.channel("x")

@@ -87,6 +87,20 @@ def test_a_quoted_line_break_belongs_to_the_text_and_rows_count_like_a_spreadshe
     assert [(row.number, row.content) for row in rows] == [(2, "a\nb\nc"), (4, "second")]
 
 
+@pytest.mark.parametrize("line", ["sep=|", "sep=|  ", '"SEP=|"'])
+def test_the_first_line_can_name_the_delimiter(write: Write, line: str) -> None:
+    text = f"{line}\nintegration|date|content, or text; whole\nx|{ZONED}|a, b; c\n"
+    reading = ReadOptions(columns={"content, or text; whole": "content"})
+    row = only(read_campaign(write(text), reading=reading))
+    assert (row.content, row.number) == ("a, b; c", 2)
+
+
+def test_line_breaks_of_windows_are_line_feeds_in_every_part(write: Write) -> None:
+    cells = {"content": "a\r\nb", "thread": '["c\\r\\nd"]', "thread 3": "g", "thread 2": "e\r\nf"}
+    row = only(read_campaign(write(as_csv(record(**cells)))))
+    assert (row.content, row.thread[-2:]) == ("a\nb", ("e\nf", "g"))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
 def test_encodings_of_spreadsheets(write: Write, encoding: str) -> None:
     data = (HEADER + f"x,{ZONED},Grüße ☃ 🎉,\n").encode(encoding)
@@ -326,6 +340,7 @@ def test_the_zone_of_the_file_is_for_dates_without_one(write: Write) -> None:
         ({"type": "Draft"}, "type: 'Draft' is not a type of post (did you mean 'draft'?)"),
         ({"type": "later"}, "type: 'later' is not a type of post (one of schedule, draft, now)"),
         ({"type": 1}, "type: must be text, not 1"),
+        ({"format": "rich"}, "format: 'rich' is not a format (one of text, markdown, html)"),
         ({"integration": ""}, "integration: is missing"),
         ({"integration": None}, "integration: is missing"),
         ({"integration": ["x"]}, "integration: must be text, not ['x']"),
@@ -359,6 +374,35 @@ def test_a_bad_value_has_row_and_column(write: Write, cells: dict[str, Any], exp
     assert not campaign.rows
     assert len(campaign.problems) == 1
     assert faults(campaign)[0].startswith(f"row 1, {expected}") or expected in faults(campaign)[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"content": "in {citi}"}, "content: has the field {citi}, which no column has"),
+        ({"content": "in {citi}"}, "(did you mean {city}?)"),
+        ({"content": "in {zzz}"}, "(columns: integration, date, content, settings, city, list)"),
+        ({"content": "{ city"}, "content: has a { that begins no field (write {{ for a brace)"),
+        ({"content": "{list}"}, "content: has the field {list}, which is not text"),
+        ({"content": "{city}", "city": "a\x00"}, "content: contains characters that are not text"),
+        ({"thread": ["a", "in {citi}"]}, "thread: has the field {citi}, which no column has"),
+        ({"settings": {"a": [{"b": "{citi}"}]}}, "settings: has the field {citi}, which no"),
+    ],
+)
+def test_what_is_wrong_with_a_template_is_named_once_in_its_row(
+    write: Write, cells: dict[str, Any], expected: str
+) -> None:
+    wrong = record(city="Bonn", list=["a"], settings={"a": 1}) | cells
+    good = record(
+        city="Ulm", list=["b"], thread=["{{{city}}}"], settings={"a": {"b": ["{ CITY }"]}}
+    )
+    reading = ReadOptions(template=True)
+    campaign = read_campaign(write(as_jsonl(wrong, good), "c.jsonl"), reading=reading)
+    (problem,) = faults(campaign)
+    assert problem.startswith("row 1, ")
+    assert expected in problem
+    (row,) = campaign.rows
+    assert (row.thread, row.settings) == (("{Ulm}",), {"a": {"b": ["Ulm"]}})
 
 
 def test_all_problems_of_a_row_come_at_once(write: Write) -> None:

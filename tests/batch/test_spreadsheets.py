@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import sys
 import zipfile
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -403,3 +405,67 @@ def test_dates_are_exact_to_the_second(
     path = write_xlsx(tmp_path_factory.mktemp("sheets") / "p.xlsx", [HEAD, ["x", whole, "a"]])
     (row,) = read_campaign(path, timezone="UTC").rows
     assert row.date.replace(tzinfo=None) == whole
+
+
+@both
+def test_a_date_with_a_time_needs_no_column_of_times(tmp_path: Path, name: str) -> None:
+    rows = [["x", WHEN, "a", time(9, 30)], ["x", WHEN, "b", "10:00"], ["x", WHEN, "c", None]]
+    path = WRITERS[name](tmp_path / name, [[*HEAD, "time"], *rows])
+    campaign = read_campaign(path, reading=ReadOptions(timezone="UTC", defaults={"time": "09:30"}))
+    says = "time: says the time, and so does the date 2027-01-15 09:00"
+    assert faults(campaign) == [f"row {row}, {says}" for row in (2, 3)]
+    assert [(row.content, f"{row.date:%H:%M}") for row in campaign.rows] == [("c", "09:00")]
+
+
+# ------------------------------------------------------------------ damage
+
+DAMAGE = {
+    "a version of zip that nobody knows": (6, b"\xff\xff"),
+    "a password": (8, b"\x01\x00"),
+    "a patch": (8, b"\x20\x00"),
+    "an unknown compression": (10, b"\x63\x00"),
+    "fewer bytes than there are": (20, b"\x05\0\0\0"),
+    "another sum": (16, b"\0\0\0\0"),
+    "another place": (42, b"\xff\xff\xff\x7f"),
+}
+"""Of the entries of a zip file: where something else stands, and what."""
+
+
+@both
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_spreadsheet_is_named(tmp_path: Path, name: str, damage: str) -> None:
+    path = WRITERS[name](tmp_path / name, [HEAD, ["x", WHEN, "a"]])
+    data = bytearray(path.read_bytes())
+    spot, value = DAMAGE[damage]
+    entry = data.find(b"PK\x01\x02")
+    while entry != -1:
+        data[entry + spot : entry + spot + len(value)] = value
+        entry = data.find(b"PK\x01\x02", entry + 4)
+    path.write_bytes(data)
+    with pytest.raises(BatchError) as caught:
+        read_campaign(path, timezone="UTC")
+    assert str(caught.value).startswith(f"{path} ")
+
+
+@both
+@given(at=st.integers(min_value=8), value=st.integers(0, 255))
+def test_a_spreadsheet_with_a_wrong_byte_is_read_or_named(name: str, at: int, value: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = WRITERS[name](Path(folder) / name, [HEAD, ["x", WHEN, "a"]])
+        data = bytearray(path.read_bytes())
+        data[8 + at % (len(data) - 8)] = value
+        path.write_bytes(data)
+        with suppress(BatchError):
+            read_campaign(path, timezone="UTC")
+
+
+def test_a_spreadsheet_whose_parts_lie_elsewhere_cannot_be_read(tmp_path: Path) -> None:
+    """Python says so with an error of the operating system, newer ones with another."""
+    path = tmp_path / "p.ods"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("content.xml", "<office/>")
+    data = bytearray(path.read_bytes())
+    data[-6] += 1  # where the list of parts begins
+    path.write_bytes(data)
+    with pytest.raises(BatchError, match="cannot be read"):
+        read_campaign(path, timezone="UTC")

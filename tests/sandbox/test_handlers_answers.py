@@ -69,6 +69,19 @@ async def test_own_words_replace_those_of_one_rule(
     assert response.json()["message"] == [f"posts.0.settings.{each}" for each in messages]
 
 
+@pytest.mark.parametrize(("given", "status"), [(["p1"], 400), (None, 201), (7, 201), ("", 201)])
+async def test_the_id_of_a_part_is_a_text_or_nothing(
+    sandbox: Sandbox, given: object, status: int
+) -> None:
+    channel = sandbox.add_integration("mastodon")
+    response = await sandbox.handle(
+        request("POST", "/posts", create(item(to=channel.id, first={"id": given})))
+    )
+    assert response.status == status
+    if status == 400:
+        assert response.json()["message"] == ["posts.0.value.0.id must be a string"]
+
+
 async def test_a_page_that_is_no_number(send: Send) -> None:
     response = await send("GET", "/notifications", page="abc")
     assert response.status == 400

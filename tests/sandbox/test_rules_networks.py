@@ -293,6 +293,16 @@ async def test_pictures_are_measured(
         b"RIFF\0\0\0\0WEBPVP8X" + bytes(8) + b"\x2b\x01\0\xc7\0\0" + bytes(9),
         b"RIFF\0\0\0\0WEBPVP8L" + bytes(5) + (299 | 199 << 14).to_bytes(4, "little") + bytes(9),
         b"RIFF\0\0\0\0WEBPVP8 " + bytes(10) + struct.pack("<HH", 300, 200),
+        *(
+            b"\xff\xd8\xff"
+            + table
+            + b"\0\x0b"
+            + bytes(9)
+            + b"\xff\xc2\0\x11\x08"
+            + struct.pack(">HH", 200, 300)
+            + bytes(9)
+            for table in (b"\xc4", b"\xc8", b"\xcc", b"\xdb")
+        ),
         b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08" + struct.pack(">HH", 200, 300) + bytes(9),
     ],
 )

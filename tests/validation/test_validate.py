@@ -324,6 +324,17 @@ def test_each_constraint_of_settings(provider: str, settings: object, said: list
     assert found == [f"posts.0.settings.{each}" for each in said]
 
 
+def test_a_flag_is_anything_but_a_list() -> None:
+    """The server makes true or false of all else."""
+    for given in (True, False, "no", 0, {}):
+        flagged = {"who_can_reply_post": "everyone", "made_with_ai": given}
+        assert errors("x", request(post(settings=flagged))) == []
+    listed = {"who_can_reply_post": "everyone", "made_with_ai": [True]}
+    assert errors("x", request(post(settings=listed))) == [
+        "posts.0.settings.made_with_ai must be a boolean value"
+    ]
+
+
 def test_values_are_converted_before_they_are_tested() -> None:
     numbers: dict[str, object] = {"title": 12, "tags": [{"value": "6", "label": 7}]}
     assert errors("devto", request(post(settings=numbers))) == []

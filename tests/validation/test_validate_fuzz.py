@@ -88,6 +88,7 @@ def test_any_value_at_any_place(case: tuple[str, object]) -> None:
 
 
 @example(("bluesky", request(post(entry("hello"))) | {"tags": ({}, {})}))
+@example(("devto", request(post(settings={"main_image": "\ud800"}))))
 @given(bodies())
 def test_what_is_seen_in_one_go_is_what_the_long_way_says(case: tuple[str, Any]) -> None:
     provider, body = case

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from validation_lab import PICTURE, VIDEO, channel, entry, errors, post, request, warnings
 
-from postiz_async._validation import MediaFacts, validate
+from postiz_async._validation import MediaFacts, schema_problems, validate
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 REPLY = {"who_can_reply_post": "everyone"}
@@ -208,6 +208,39 @@ def test_what_is_just_good_enough_is_not_regretted(
     provider: str, given: object, settings: object
 ) -> None:
     assert warnings(provider, request(post(given, settings=settings))) == []
+
+
+@pytest.mark.parametrize("days", [1, 7, 7.0, "7", 36_500])
+def test_whole_days_of_a_repeat_are_fine(days: object) -> None:
+    assert warnings("mastodon", request(inter=days)) == []
+
+
+@pytest.mark.parametrize("days", [0, -1, 1.5, "0.5"])
+def test_other_repeats_are_regretted(days: object) -> None:
+    ((where, message),) = warnings("mastodon", request(inter=days))
+    assert (where, message[-26:]) == ("inter", "not a number of whole days")
+
+
+KINDS: dict[str, tuple[object, object]] = {
+    "string": ("a", 1),
+    "boolean": (True, "true"),
+    "number": (1.5, "1.5"),
+    "integer": (2, 2.5),
+    "array": (["a"], "a"),
+    "object": ({"a": 1}, [1]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_servers_schema_of_an_unknown_network_gives_advice(kind: str) -> None:
+    schema = {"properties": {"a": {"type": kind}, "b": {"type": "of another kind"}}}
+    good, bad = KINDS[kind]
+    assert list(schema_problems("s", {"a": good, "b": 1, "c": 1}, schema)) == []
+    (advice,) = schema_problems("s", {"a": bad}, schema)
+    assert (advice.where, advice.severity) == ("s.a", "warning")
+    assert advice.message == f"is a {kind} in the server's schema"
+    assert bool(list(schema_problems("s", {"a": True}, schema))) == (kind != "boolean")
+    assert list(schema_problems("s", {"a": None}, schema)) == []
 
 
 @pytest.mark.parametrize("past", ["error", "warning"])

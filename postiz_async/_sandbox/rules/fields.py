@@ -169,6 +169,8 @@ def _converted(value: object, convert: Callable[[object], object]) -> object:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, int) and abs(value) >= _FIRST_WITH_EXPONENT:
         return str(float(value))
     return "[object Object]" if is_mapping(value) else str(value)
@@ -381,7 +383,7 @@ def matches(pattern: re.Pattern[str], words: str) -> FieldCheck:
 def at_least(limit: int) -> FieldCheck:
     """A number of at least `limit`."""
     return FieldCheck(
-        lambda value: _is_finite(value) and value >= limit,
+        lambda value: isinstance(value, int | float) and value >= limit,
         f"{{}} must not be less than {limit}",
         {"minimum": limit, "type": "number"},
     )
@@ -390,7 +392,7 @@ def at_least(limit: int) -> FieldCheck:
 def at_most(limit: int) -> FieldCheck:
     """A number of at most `limit`."""
     return FieldCheck(
-        lambda value: _is_finite(value) and value <= limit,
+        lambda value: isinstance(value, int | float) and value <= limit,
         f"{{}} must not be greater than {limit}",
         {"maximum": limit, "type": "number"},
     )
