@@ -60,10 +60,12 @@ class Tests:
         """Quickest first, with their seconds; at most so many in all.
 
         Of the lines the first counts that any executes. What is executed by the import of a
-        module belongs to all tests of the module.
+        module, as its tables are, belongs to all tests of the module, of its package and of all.
         """
         by_line = self.data.contexts_by_lineno(str(module))
         every = {name for each in by_line.values() for name in each if name}
+        folder = f"tests/{module.relative_to(PACKAGE).parts[0].strip('_')}/"
+        every |= {n for n in self.seconds if n.startswith(folder) or n.count("/") == 1}
         names = next((found for line in lines if (found := {*by_line.get(line, ())} - {""})), every)
         chosen: dict[str, float] = {}
         for name in sorted(names & self.seconds.keys(), key=self.seconds.__getitem__):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from bisect import bisect_right
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
@@ -206,6 +207,26 @@ def test_the_verdicts_agree(oracle: Oracle, made: tuple[str, Mapping[str, object
     assert said[0] == first[0]
     if errors[0].stage == "body":
         assert said == first
+
+
+FILLERS = ["a", "&", "&amp;", "&#38; ", "é", "日", "😀", "a.example ", "<b>x</b>", "a < b", "\r\n"]
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+@pytest.mark.parametrize("name", ["x", "bluesky", "telegram"])
+def test_both_find_the_same_longest_text(oracle: Oracle, name: str, filler: str) -> None:
+    def body(length: int) -> dict[str, object]:
+        entry = {"content": filler * 20 + "a" * length, "image": []}
+        post = {"integration": {"id": name}, "value": [entry], "settings": SETTINGS[name]}
+        date = "2030-01-01T10:00:00.000Z"
+        return {"type": "schedule", "date": date, "shortLink": False, "tags": [], "posts": [post]}
+
+    lengths = range(NETWORKS[name].max_length + 100)
+    longest = bisect_right(lengths, 201, key=lambda n: oracle.verdict(body(n))[0]) - 1
+    for length in {max(0, longest), longest + 1}:
+        found = validate(body(length), channels=CHANNELS)
+        is_refused = any(problem.severity == "error" for problem in found)
+        assert is_refused == (length > longest), found
 
 
 # ------------------------------------------------------------------ texts in settings

@@ -34,11 +34,10 @@ class FileBackend:
     def __init__(
         self, postiz: OutboxClient, options: OutboxOptions, on_step: Callable[[str], None]
     ) -> None:
+        self._clock = postiz.clock
         self._options = options
         self.sends = options.sends
-        self.hand_overs = OutboxFile(
-            Path(str(options.path)), postiz.quota_name, uuid.uuid4().hex, clock=postiz.clock
-        )
+        self.hand_overs = OutboxFile(Path(str(options.path)), postiz.quota_name, uuid.uuid4().hex)
         self._forbidden = ForbiddenHandOvers(postiz.clock)
         self._sender = OutboxSender(postiz, self.hand_overs, options, on_step, self._forbidden)
 
@@ -51,7 +50,8 @@ class FileBackend:
         return self._sender.outage.pauses_for
 
     async def open(self) -> None:
-        unowned = await self.hand_overs.open(self._options.keep.total_seconds())
+        keep = self._options.keep.total_seconds()
+        unowned = await self.hand_overs.open(self._clock.time() - keep)
         if unowned:
             log.warning(
                 "%d hand-overs in %s are of another key or server, and nobody sends them: start a "

@@ -155,7 +155,8 @@ class HandOverTable:
         )
         return _counts(self._database, found)
 
-    async def withdraw(self, ticket: str) -> bool:
+    async def withdraw(self, ticket: str, wall: float) -> bool:
+        del wall  # the database has a clock
         done = await self._database.fetch(
             self._database.statement(
                 "UPDATE {schema}.tickets SET state = 'skipped', note = 'withdrawn', "
@@ -196,7 +197,8 @@ class AllTickets:
         )
         return _counts(self._database, found)
 
-    async def withdraw(self, ticket: str) -> bool:
+    async def withdraw(self, ticket: str, wall: float) -> bool:
+        del wall  # the database has a clock
         done = await self._database.fetch(
             self._database.statement(
                 "UPDATE {schema}.tickets SET state = 'skipped', note = 'withdrawn', "

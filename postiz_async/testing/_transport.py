@@ -54,13 +54,11 @@ class SandboxTransport:
             request: what a client sends.
 
         Raises:
-            APIConnectionError: a fault broke the connection, or it is too late to send.
+            APIConnectionError: a fault broke the connection.
             APITimeoutError: there was no answer in time, on the sandbox's clock.
         """
         clock = self._sandbox.clock
         arrived = await _arrive(request, clock)
-        if request.leaves is not None:
-            request.leaves()
         timeout = math.inf if request.timeout is None else request.timeout
         late: APITimeoutError | UploadError = APITimeoutError(
             f"The sandbox did not answer within {in_seconds(timeout)}."

@@ -152,6 +152,7 @@ def test_the_wait_is_rounded_up_and_never_nothing() -> None:
     assert answer_to(CASES[0][0]).headers == {"Retry-After": "13"}
     assert answer_to(CASES[1][0]).headers == {"Retry-After": "1"}
     assert answer_to(CASES[5][0]).headers == {}
+    assert answer_to(errors.StoreError(KEY)).headers.keys() == {"Retry-After"}
 
 
 def test_a_call_with_a_key_may_be_repeated_after_a_while() -> None:
