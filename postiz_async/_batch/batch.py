@@ -375,7 +375,10 @@ class Batch(CheckedBatch):
         """The journal, made if it is not there."""
         if self._journal is None:
             self._journal = await Journal.open(
-                self.journal_path, campaign=self._origin.campaign, base_url=self._postiz.base_url
+                self.journal_path,
+                campaign=self._origin.campaign,
+                base_url=self._postiz.base_url,
+                clock=self._postiz.clock,
             )
         return self._journal
 

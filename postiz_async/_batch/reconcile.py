@@ -112,7 +112,9 @@ async def open_existing(postiz: BatchClient, path: Path) -> Journal:
         BatchError: there is no journal, another run holds it, or it belongs to another server.
     """
     summary = await in_thread(partial(read_summary, path))
-    return await Journal.open(path, campaign=summary.campaign, base_url=postiz.base_url)
+    return await Journal.open(
+        path, campaign=summary.campaign, base_url=postiz.base_url, clock=postiz.clock
+    )
 
 
 async def sweep_journal(

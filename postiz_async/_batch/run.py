@@ -303,6 +303,8 @@ class Runner:
     ) -> None:
         """Find out what became of a request, adopt what is stored, send the rest again."""
         try:
+            if age is None:
+                age = await self.job.journal.age(sent.id)
             found = await self._look_up.find(sent, age=age, is_broken=is_broken)
         except (APIConnectionError, ServerError):
             if self._look_up.is_in_doubt(sent):

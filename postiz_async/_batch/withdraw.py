@@ -179,7 +179,7 @@ async def look_up_lost(
 
 
 async def _look_up(journal: Journal, look_up: LookUp, sent: SentRequest) -> None:
-    found = await look_up.find(sent)
+    found = await look_up.find(sent, age=await journal.age(sent.id))
     stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
     notes = {sent.refs[place]: note for place, note in found.notes.items()}
     rest = (RowState.UNDECIDED, IN_DOUBT) if look_up.is_in_doubt(sent) else (RowState.PLANNED, "")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from postiz_async.errors import APIStatusError, ServerError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
@@ -35,7 +37,26 @@ __all__ = [
     "KeyClient",
     "KeyScheduler",
     "OutboxClient",
+    "ask",
 ]
+
+
+async def ask(postiz: Client, *, retry: bool = False) -> None:
+    """Ask Postiz something that costs nothing, whose answer has the server's time.
+
+    Args:
+        postiz: the client.
+        retry: False for a single attempt, if the caller does its own retries.
+
+    Raises:
+        APIConnectionError: it is away.
+        APIStatusError: it is in trouble, or does not take the key.
+    """
+    try:
+        await postiz.integrations.is_connected(retry=retry)
+    except APIStatusError as error:
+        if isinstance(error, ServerError) or error.status_code in {401, 402, 403}:
+            raise
 
 
 class JobScheduler(Protocol):

@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING, Literal, TypeGuard
 
 import anyio
 
+from postiz_async._delivery.client import ask
 from postiz_async._delivery.key_call import LEAST_WAIT, KeyedCall, known_in
 from postiz_async._delivery.key_handle import KeyHandle
 from postiz_async._delivery.key_lookup import look_up_key
@@ -197,7 +198,7 @@ class KeyedCreator:
             why = f"a part of it is stored ({ids}), and the rest can no longer be sent: {error}"
             raise call.unknown(seen.record, why, retry_after=None) from error
         if not self._client.scheduler.knows_server_time():
-            await self._client.integrations.is_connected()  # whose answer has the time
+            await ask(self._client, retry=True)
         return await KeyedSending(call, seen, body).run()
 
     async def _wait(self, call: KeyedCall, seen: SeenRecord) -> list[Created] | None:

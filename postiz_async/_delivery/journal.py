@@ -42,8 +42,10 @@ from postiz_async._delivery.journal_requests import each_request, read_requests
 from postiz_async._delivery.left_out import write_left_out
 from postiz_async._delivery.lock import FileLock
 from postiz_async._wire import parse_date
+from postiz_async.clock import SystemClock
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
+from postiz_async.stores._sqlite_files import age_of, departs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from postiz_async._quota.snapshot import Snapshot
+    from postiz_async.clock import Clock
     from postiz_async.errors import Problem
     from postiz_async.models.posts import CreatePost
 
@@ -71,8 +74,11 @@ T = TypeVar("T")
 class Journal:
     """Open with `Journal.open`; only one process at a time can."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, lock: FileLock, clock: Clock
+    ) -> None:
         self.path = path
+        self._clock = clock
         self._connection = connection
         self._lock = lock
         self._turn = anyio.Lock()
@@ -83,24 +89,32 @@ class Journal:
         """What they were marked with by versions that wrote schema 3 and before."""
 
     @classmethod
-    async def open(cls, path: Path, *, campaign: str, base_url: str) -> Journal:
+    async def open(
+        cls, path: Path, *, campaign: str, base_url: str, clock: Clock | None = None
+    ) -> Journal:
         """Open the journal at `path`, or make it.
+
+        Args:
+            path: the file.
+            campaign: its name.
+            base_url: the server's.
+            clock: tells how old requests are; None: the machine's.
 
         Raises:
             BatchError: it is in use, damaged, no journal, of another version, or belongs to
                 another server. It is never overwritten.
         """
-        opening = partial(cls._open, path, campaign, base_url)
+        opening = partial(cls._open, path, campaign, base_url, clock or SystemClock())
         return await in_thread(opening, undo=lambda journal: journal.close())
 
     @classmethod
-    def _open(cls, path: Path, campaign: str, base_url: str) -> Journal:
+    def _open(cls, path: Path, campaign: str, base_url: str, clock: Clock) -> Journal:
         if os.path.isdir(path):  # noqa: PTH112  (false for what cannot be a name)
             raise BatchError(f"{path} is a directory, not a journal.")
         place = Path(os.path.realpath(path))  # a link to a journal is locked as that journal
         lock = FileLock(place.with_name(place.name + ".lock"))
         try:
-            return cls(path, connect(place, campaign, base_url), lock)
+            return cls(path, connect(place, campaign, base_url), lock, clock)
         except BaseException:
             lock.release()
             raise
@@ -216,6 +230,7 @@ class Journal:
                 (msgspec.json.encode(body), msgspec.json.encode(refs), wall),
             )
             number = int(cursor.lastrowid or 0)
+            departs(c, self._clock, number)
             c.executemany(
                 "UPDATE rows SET state = ?, request = ?, note = '' WHERE ref = ?",
                 [(RowState.SENDING.value, number, ref) for ref in refs],
@@ -228,9 +243,16 @@ class Journal:
 
     async def repeat(self, request: int, wall: float) -> None:
         """Write down that a request is about to be sent again, as it is: its age counts anew."""
-        await self._do(
-            lambda c: c.execute("UPDATE requests SET sent_at = ? WHERE id = ?", (wall, request))
-        )
+
+        def work(c: sqlite3.Connection) -> None:
+            c.execute("UPDATE requests SET sent_at = ? WHERE id = ?", (wall, request))
+            departs(c, self._clock, request)
+
+        await self._do(work)
+
+    async def age(self, request: int) -> float:
+        """For how many seconds at least a request has been gone."""
+        return await self._do(lambda c: age_of(c, self._clock, request))
 
     async def settle(
         self,

@@ -21,6 +21,7 @@ import msgspec
 from postiz_async._delivery.journal import Journal
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState, SentRequest
 from postiz_async.errors import BatchError
+from postiz_async.stores._sqlite_files import departs
 
 if TYPE_CHECKING:
     import sqlite3
@@ -104,6 +105,7 @@ class ChangeJournal(Journal):
                 (msgspec.json.encode(body), msgspec.json.encode(refs), wall),
             )
             number = int(cursor.lastrowid or 0)
+            departs(c, self._clock, number)
             c.executemany(
                 "INSERT INTO changes VALUES (?, ?, ?)",
                 [(number, ref, msgspec.json.encode(each).decode()) for ref, each in becomes],

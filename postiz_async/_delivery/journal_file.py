@@ -26,7 +26,7 @@ from postiz_async._delivery.migrations import (
 )
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async.errors import BatchError
-from postiz_async.stores import _files as private_files
+from postiz_async.stores import _files, _sqlite_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -263,13 +263,13 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
                     f"The journal {path} belongs to {meta['base_url']}, and this run is for "
                     f"{base_url}. Use another --journal for another server."
                 )
-        connection = private_files.connect(path)
+        connection = _files.connect(path)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection)
-            for index in _INDEXES:
-                connection.execute(index)
+            for statement in (*_INDEXES, *_sqlite_files.CLOCKED):
+                connection.execute(statement)
         except BaseException:
             connection.close()
             raise
@@ -353,7 +353,7 @@ def _create(path: Path, campaign: str, base_url: str) -> None:
     """Make the file beside its place and move it there, so that it is whole or not at all."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
-    with closing(private_files.connect(fresh)) as connection:
+    with closing(_files.connect(fresh)) as connection:
         connection.executescript(
             f"PRAGMA application_id = {_APPLICATION_ID}; "
             f"PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA}"

@@ -21,10 +21,12 @@ import logging
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
+from postiz_async._delivery.client import ask
 from postiz_async._delivery.journal_file import FOUND_UNSURE
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import (
@@ -183,7 +185,7 @@ class LookUp:
         self,
         sent: SentRequest,
         *,
-        age: float | None = None,
+        age: float,
         is_broken: bool = False,
         looks: Looks | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,
@@ -192,15 +194,15 @@ class LookUp:
 
         Args:
             sent: the request.
-            age: seconds since it was sent, if this process sent it.
+            age: for how many seconds at least it has been gone.
             is_broken: the server said that it failed, so its last post is suspect in any case.
             looks: what is known of it from earlier looks; what is seen now is written there.
             sleep: waits for some seconds, or raises; None: the clock does.
         """
+        if not self._postiz.scheduler.knows_server_time():
+            await self._outage.read(partial(ask, self._postiz))
         sleep = sleep or self._clock.sleep
         looks = looks or Looks()
-        if age is None:
-            age = self._postiz.scheduler.server_time() - sent.sent_at
         sent_at = self._clock.monotonic() - max(0.0, age)
         if sent.mended_at and sent.mended_at >= sent.sent_at:
             mended_for = max(0.0, age - (sent.mended_at - sent.sent_at))

@@ -166,7 +166,7 @@ class OutboxBase(OfOneProcess, ABC):
             NotFoundError: there is no such ticket.
         """
         ticket_id = (await self._entry(ticket_id)).id
-        done = await self._asked.withdraw(ticket_id, self._clock.time())
+        done = await self._asked.withdraw(ticket_id)
         self.notify(ticket_id)
         return done
 

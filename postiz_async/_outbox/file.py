@@ -21,8 +21,10 @@ from postiz_async._delivery.matching import MillisecondMarks
 from postiz_async._outbox.tickets import OutboxEntry, from_column, read_entry, to_column
 from postiz_async._outbox.workers import Workers
 from postiz_async._wire import format_date
+from postiz_async.clock import SystemClock
 from postiz_async.errors import BatchError, StoreError, UsageError
-from postiz_async.stores._sqlite_files import add_column, explain, open_shared
+from postiz_async.stores import _sqlite_files as files
+from postiz_async.stores._sqlite_files import explain, open_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -30,14 +32,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._delivery.lock import FileLock
+    from postiz_async.clock import Clock
     from postiz_async.models.posts import CreatePost
 
-__all__ = [
-    "OUTBOX_APPLICATION_ID",
-    "OUTBOX_SCHEMA_VERSION",
-    "OutboxFile",
-]
-
+__all__ = ["OUTBOX_APPLICATION_ID", "OUTBOX_SCHEMA_VERSION", "OutboxFile"]
 
 OUTBOX_APPLICATION_ID = 0x506F7A6F
 OUTBOX_SCHEMA_VERSION = 1
@@ -85,13 +83,15 @@ class OutboxFile:
         path: the file.
         quota: the name of the quota that the entries spend; those of others are left alone.
         worker: a name that no other worker ever has.
+        clock: tells how old tickets and requests are; None: the machine's.
 
     Raises:
         StoreError: from its methods, when the file cannot be used.
     """
 
-    def __init__(self, path: Path, quota: str, worker: str) -> None:
+    def __init__(self, path: Path, quota: str, worker: str, *, clock: Clock | None = None) -> None:
         self.path = path
+        self._clock = clock or SystemClock()
         self.worker = worker
         self._quota = quota
         self._connection: sqlite3.Connection | None = None
@@ -100,18 +100,21 @@ class OutboxFile:
         self._turn = anyio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def open(self, forget_before: float) -> int:
-        """Open or make the file; forget what was over before that wall time.
+    async def open(self, keep: float) -> int:
+        """Open or make the file; forget what was over so many seconds ago.
 
         Returns:
             How many hand-overs of other quotas have nobody who would send them.
         """
         self._loop = asyncio.get_running_loop()
-        forget = "DELETE FROM entries WHERE ended_at < ?"
+
+        def forget(c: sqlite3.Connection) -> None:
+            c.execute("DELETE FROM entries WHERE ended_at < ?", (self._now(c) - keep,))
+            c.execute("DELETE FROM departures WHERE number NOT IN (SELECT number FROM entries)")
 
         def work() -> int:
             try:
-                self._transact(lambda c: c.execute(forget, (forget_before,)))
+                self._transact(forget)
                 self._lock = self._workers.enter(self.worker)
                 return self._unowned()
             except BaseException:
@@ -185,8 +188,13 @@ class OutboxFile:
             self._connection = open_shared(
                 self.path, OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION, _SCHEMA
             )
-            add_column(self._connection, "entries", "mended_at", "REAL")
+            files.add_column(self._connection, "entries", "mended_at", "REAL")
+            for statement in files.CLOCKED:
+                self._connection.execute(statement)
         return self._connection
+
+    def _now(self, connection: sqlite3.Connection) -> float:
+        return files.set_clock(connection, self._clock)
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -343,23 +351,23 @@ class OutboxFile:
                 "note = '' WHERE number = ? AND owner = ? AND state = 'planned'",
                 (msgspec.json.encode(body), to_column(marked), wall, entry.number, self.worker),
             )
+            files.departs(c, self._clock, entry.number)
             return body if done.rowcount == 1 else None
 
         return await self._do(work)
 
-    def age(self, entry: OutboxEntry) -> float | None:
-        """All workers are on one host, and so have one clock."""
-        del entry
-        return None
+    async def age(self, entry: OutboxEntry) -> float:
+        return await self._run(lambda: files.age_of(self._connected(), self._clock, entry.number))
 
     async def repeat(self, entry: OutboxEntry, wall: float) -> None:
         """The same request is about to be sent once more."""
-        await self._do(
-            lambda c: c.execute(
-                "UPDATE entries SET sent_at = ? WHERE number = ? AND ended_at IS NULL",
-                (wall, entry.number),
-            )
-        )
+
+        def work(c: sqlite3.Connection) -> None:
+            files.departs(c, self._clock, entry.number)
+            again = "UPDATE entries SET sent_at = ? WHERE number = ? AND ended_at IS NULL"
+            c.execute(again, (wall, entry.number))
+
+        await self._do(work)
 
     async def account(self) -> Account:
         """The posts and moments that its hand-overs account for, as `Accounts`."""
@@ -422,26 +430,21 @@ class OutboxFile:
         state: RowState,
         note: str,
         post_ids: tuple[str | None, ...],
-        wall: float,
     ) -> None:
         """Write down how it ended."""
-        await self._do(
-            lambda c: c.execute(
-                "UPDATE entries SET state = ?, note = ?, post_ids = ?, ended_at = ? "
-                "WHERE number = ? AND ended_at IS NULL",
-                (state.value, note, msgspec.json.encode(post_ids), wall, entry.number),
-            )
+        ending = (
+            "UPDATE entries SET state = ?, note = ?, post_ids = ?, ended_at = ? "
+            "WHERE number = ? AND ended_at IS NULL"
+        )
+        values = state.value, note, msgspec.json.encode(post_ids)
+        await self._do(lambda c: c.execute(ending, (*values, self._now(c), entry.number)))
+
+    async def withdraw(self, ticket: str) -> bool:
+        """End a hand-over that has not left. Returns whether it had not."""
+        withdrawing = (
+            "UPDATE entries SET state = 'skipped', note = 'withdrawn', ended_at = ? "
+            "WHERE id = ? AND quota = ? AND state = 'planned'"
         )
 
-    async def withdraw(self, ticket: str, wall: float) -> bool:
-        """End a hand-over that has not left. Returns whether it had not."""
-        done = await self._do(
-            lambda c: (
-                c.execute(
-                    "UPDATE entries SET state = 'skipped', note = 'withdrawn', ended_at = ? "
-                    "WHERE id = ? AND quota = ? AND state = 'planned'",
-                    (wall, ticket, self._quota),
-                ).rowcount
-            )
-        )
-        return done == 1
+        done = self._do(lambda c: c.execute(withdrawing, (self._now(c), ticket, self._quota)))
+        return (await done).rowcount == 1

@@ -34,10 +34,11 @@ class FileBackend:
     def __init__(
         self, postiz: OutboxClient, options: OutboxOptions, on_step: Callable[[str], None]
     ) -> None:
-        self._clock = postiz.clock
         self._options = options
         self.sends = options.sends
-        self.hand_overs = OutboxFile(Path(str(options.path)), postiz.quota_name, uuid.uuid4().hex)
+        self.hand_overs = OutboxFile(
+            Path(str(options.path)), postiz.quota_name, uuid.uuid4().hex, clock=postiz.clock
+        )
         self._forbidden = ForbiddenHandOvers(postiz.clock)
         self._sender = OutboxSender(postiz, self.hand_overs, options, on_step, self._forbidden)
 
@@ -50,8 +51,7 @@ class FileBackend:
         return self._sender.outage.pauses_for
 
     async def open(self) -> None:
-        keep = self._options.keep.total_seconds()
-        unowned = await self.hand_overs.open(self._clock.time() - keep)
+        unowned = await self.hand_overs.open(self._options.keep.total_seconds())
         if unowned:
             log.warning(
                 "%d hand-overs in %s are of another key or server, and nobody sends them: start a "

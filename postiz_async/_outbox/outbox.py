@@ -144,7 +144,7 @@ class Outbox(OutboxBase):
 
     async def _take_back(self, ticket: str) -> None:
         try:
-            await self._hand_overs.withdraw(ticket, self._clock.time())
+            await self._hand_overs.withdraw(ticket)
         except StoreError as error:
             log.warning("hand-over %s was cancelled, but may be sent: %s", ticket, error)
 
@@ -199,7 +199,8 @@ class Outbox(OutboxBase):
             body = await creating.build(
                 *posts, kind=kind, at=moment, tags=tags, short_link=short_link, validate=False
             )
-            problems = validate(body, channels=known, now=now)
+            is_time_known = self._postiz.scheduler.knows_server_time()
+            problems = validate(body, channels=known, now=now if is_time_known else None)
             errors = [problem for problem in problems if problem.severity == "error"]
             if errors:
                 raise InvalidPostError(errors) from None

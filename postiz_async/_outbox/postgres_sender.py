@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 import anyio
 
 from postiz_async._concurrency import StrayCancellationError
+from postiz_async._delivery.client import ask
 from postiz_async._outbox.forbidden import ForbiddenHandOvers
 from postiz_async._outbox.postgres_tickets import channel_of
-from postiz_async._outbox.sender import OutboxSender, ask
+from postiz_async._outbox.sender import OutboxSender
 from postiz_async._outbox.turn_tickets import TurnEnd, TurnTickets
 from postiz_async._outbox.turns import LEASE, Turns
 from postiz_async.errors import PostizError, StoreError

@@ -155,8 +155,7 @@ class HandOverTable:
         )
         return _counts(self._database, found)
 
-    async def withdraw(self, ticket: str, wall: float) -> bool:
-        del wall  # the database has a clock
+    async def withdraw(self, ticket: str) -> bool:
         done = await self._database.fetch(
             self._database.statement(
                 "UPDATE {schema}.tickets SET state = 'skipped', note = 'withdrawn', "
@@ -197,8 +196,7 @@ class AllTickets:
         )
         return _counts(self._database, found)
 
-    async def withdraw(self, ticket: str, wall: float) -> bool:
-        del wall  # the database has a clock
+    async def withdraw(self, ticket: str) -> bool:
         done = await self._database.fetch(
             self._database.statement(
                 "UPDATE {schema}.tickets SET state = 'skipped', note = 'withdrawn', "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._concurrency import StrayCancellationError
+from postiz_async._delivery.client import ask
 from postiz_async._delivery.journal_file import RowState, SentRequest
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, Looks, LookUp
 from postiz_async._delivery.pauses import Outage
@@ -24,7 +25,6 @@ from postiz_async._resources.matching import stored_at
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import (
-    APIStatusError,
     BadRequestError,
     ConfigurationError,
     DeliveryUnknownError,
@@ -32,7 +32,6 @@ from postiz_async.errors import (
     PayloadTooLargeError,
     PostizError,
     QuotaError,
-    ServerError,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from postiz_async.errors import PermissionDeniedError
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["OutboxSender", "ask"]
+__all__ = ["OutboxSender"]
 
 log = logging.getLogger("postiz_async.outbox")
 
@@ -193,8 +192,8 @@ class OutboxSender:
 
     async def _find_out_of_another(self, entry: OutboxEntry) -> None:
         """Find out what became of a request of a sender that is gone, or only stands still."""
-        age = self._tickets.age(entry)
-        looks = Looks() if age is None else Looks(lost_for=age - PREPARED_SECONDS)
+        age = await self._tickets.age(entry)
+        looks = Looks(lost_for=age - PREPARED_SECONDS)
         await self._find_out(entry, as_sent(entry), age=age, looks=looks)
 
     async def _find_out(
@@ -202,8 +201,8 @@ class OutboxSender:
         entry: OutboxEntry,
         sent: SentRequest,
         *,
+        age: float,
         is_broken: bool = False,
-        age: float | None = None,
         looks: Looks | None = None,
     ) -> None:
         """Find out what became of a request; adopt what is stored, plan the rest again."""
@@ -222,7 +221,7 @@ class OutboxSender:
     async def _end(
         self, entry: OutboxEntry, state: RowState, note: str, ids: tuple[str | None, ...]
     ) -> None:
-        await self._tickets.end(entry, state, note, ids, self.clock.time())
+        await self._tickets.end(entry, state, note, ids)
 
 
 class _EntryRecord:
@@ -306,21 +305,7 @@ class _EntryRecord:
             await self._end(RowState.LATE, note, self.entry.post_ids)
 
     async def _end(self, state: RowState, note: str, ids: tuple[str | None, ...]) -> None:
-        await self._tickets.end(self.entry, state, note, ids, self._postiz.clock.time())
-
-
-async def ask(postiz: OutboxClient) -> None:
-    """Ask Postiz something that costs nothing, where a create costs a slot whatever comes of it.
-
-    Raises:
-        APIConnectionError: it is away.
-        APIStatusError: it is in trouble, or does not take the key.
-    """
-    try:
-        await postiz.integrations.is_connected(retry=False)
-    except APIStatusError as error:
-        if isinstance(error, ServerError) or error.status_code in {401, 402, 403}:
-            raise
+        await self._tickets.end(self.entry, state, note, ids)
 
 
 def as_sent(entry: OutboxEntry) -> SentRequest:

@@ -40,7 +40,7 @@ class Asked(Protocol):
         """How many hand-overs are in which state, whoever sends them."""
         ...
 
-    async def withdraw(self, ticket: str, wall: float) -> bool:
+    async def withdraw(self, ticket: str) -> bool:
         """End a hand-over that has not left. Returns whether it had not."""
         ...
 
@@ -109,8 +109,8 @@ class Tickets(Accounts, Protocol):
         """The hand-over with this ticket, or None."""
         ...
 
-    def age(self, entry: OutboxEntry) -> float | None:
-        """Seconds since its request was sent, where that is known better than by `sent_at`."""
+    async def age(self, entry: OutboxEntry) -> float:
+        """For how many seconds at least its request has been gone."""
         ...
 
     async def intend(
@@ -146,7 +146,6 @@ class Tickets(Accounts, Protocol):
         state: RowState,
         note: str,
         post_ids: tuple[str | None, ...],
-        wall: float,
     ) -> None:
         """Write down how it ended."""
         ...

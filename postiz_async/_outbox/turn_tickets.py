@@ -162,7 +162,7 @@ class TurnTickets:
             self._ages[entry.number] = age, self._clock.monotonic()
         return [entry]
 
-    def age(self, entry: OutboxEntry) -> float | None:
+    async def age(self, entry: OutboxEntry) -> float:
         """By the database's clock: the sender that is gone may have been on another host."""
         age, since = self._ages.get(entry.number, (0.0, self._clock.monotonic()))
         return age + self._clock.monotonic() - since
@@ -261,9 +261,7 @@ class TurnTickets:
         state: RowState,
         note: str,
         post_ids: tuple[str | None, ...],
-        wall: float,
     ) -> None:
-        del wall  # the database has a clock
         await self._change(
             entry.number,
             "state = %s, note = %s, post_ids = %s, ended_at = statement_timestamp()",

@@ -21,7 +21,7 @@ from postiz_async._resources.create_body import (
     wrong_with,
 )
 from postiz_async._resources.preflight import Preflight
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import APIConnectionError, InvalidPostError, Problem, ServerError
 from postiz_async.models.posts import NewPost, PostType
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ class Builder:
             InvalidPostError: it would not, or its moment has passed.
         """
         refuse_type_problems(new.at, new.tags)
-        if new.kind == "schedule" and new.at.utcoffset() is not None:
-            refuse_past(new.at, bound.scheduler.server_time(), "say so with publish_now")
+        is_dated = new.kind == "schedule" and new.at.utcoffset() is not None
+        if is_dated and new.at.timestamp() <= bound.scheduler.server_time():
+            await self._refuse_past(bound, new)
         items = await self.items(bound, new.posts)
         body = build_body(new.kind, new.at, items, tags=new.tags, short_link=new.short_link)
         await self.check(bound, body, new.validate, new.posts)
@@ -148,6 +149,18 @@ class Builder:
             raise InvalidPostError(errors)
         for problem in problems:
             log.warning("%s", problem)
+
+    async def _refuse_past(self, bound: BoundScheduler, new: NewCreate) -> None:
+        """Whose clock may be wrong, asks the server first; who does not validate goes without."""
+        scheduler = bound.scheduler
+        if not scheduler.knows_server_time():
+            try:
+                await self._channels.fresh(bound)
+            except (APIConnectionError, ServerError):
+                if self._validates if new.validate is None else new.validate:
+                    raise
+                return
+        refuse_past(new.at, scheduler.server_time(), "say so with publish_now")
 
 
 def refuse_past(at: datetime, now: float, advice: str) -> None:

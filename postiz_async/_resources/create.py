@@ -417,13 +417,13 @@ async def _group_to_replace(
         InvalidPostError: the post is on another channel, from which the server would take it, or
             it would be published at once.
     """
-    now, advice = bound.scheduler.server_time(), "give it a date to come"
-    if bound.scheduler.is_counted(LIST_POSTS.name):
-        refuse_past(at, now, advice)
+    scheduler, advice = bound.scheduler, "give it a date to come"
+    if scheduler.is_counted(LIST_POSTS.name):
+        refuse_past(at, scheduler.server_time(), advice)
         return UNSET
-    found = await group_of(partial(list_posts, bound), post, at, bound.scheduler.clock.time())
+    found = await group_of(partial(list_posts, bound), post, at, scheduler.server_time())
     if found.post.state == "QUEUE":
-        refuse_past(at, now, advice)
+        refuse_past(at, scheduler.server_time(), advice)
     of_post = found.post.integration
     if of_post is not None and of_post.id != channel:
         message = f"the post {found.post.id} is on the channel {of_post.name!r}"

@@ -428,5 +428,5 @@ async def _find(
     bound: BoundScheduler, post_id: str, start: datetime | None = None, end: datetime | None = None
 ) -> Post:
     """The post with this id; raises what `Posts.get` raises."""
-    first, last = around(bound.scheduler.clock.time())
+    first, last = around(bound.scheduler.server_time())
     return await find_post(partial(list_posts, bound), post_id, start or first, end or last)

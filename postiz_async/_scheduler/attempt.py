@@ -8,7 +8,7 @@ import logging
 import math
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
@@ -87,17 +87,19 @@ class Attempts:
         self._own = wire.own_headers(identity.key, identity.user_agent)
         self._hook = hook
         self._numbers = itertools.count(1)
-        self._server_offset: float | None = None
-        """Seconds by which the server's clock is ahead of ours, from its last answer."""
+        self._server_ahead: float | None = None
+        """Seconds by which the server's clock is ahead of our monotonic one, from its answers."""
         self._key_refusal = ""
 
     def server_time(self) -> float:
-        """The server's wall clock, as far as its last answer tells it."""
-        return self._clock.time() + (self._server_offset or 0.0)
+        """The server's wall clock by its last answer; before the first one, that of this host."""
+        if self._server_ahead is None:
+            return self._clock.time()
+        return self._clock.monotonic() + self._server_ahead
 
     def knows_server_time(self) -> bool:
         """Whether an answer has told the server's time."""
-        return self._server_offset is not None
+        return self._server_ahead is not None
 
     def key_refusal(self) -> str:
         """In what words the server refuses the key; empty: it accepts it, as far as is known."""
@@ -117,7 +119,7 @@ class Attempts:
             call: what to send.
             options: how it is treated.
             time: what is left for it.
-            expires: when it must not be begun any more, on the clock's `monotonic()`.
+            expires: when its first byte must not leave any more, on the clock's `monotonic()`.
 
         Raises:
             APIConnectionError: there was no answer.
@@ -126,12 +128,10 @@ class Attempts:
         if timeout is not None and timeout <= 0:
             raise time.over("it could be sent")
         time.sent_at = self._clock.monotonic()
-        if time.sent_at >= expires:
-            raise APITimeoutError(
-                "This process stood still, or was very busy, when a request was about to leave, "
-                "and others may have taken it over since. It was not sent.",
-                delivery=Delivery.NOT_SENT,
-            )
+        leaves = None
+        if expires < math.inf:
+            leaves = partial(self._leaves, min(expires, time.until))
+            leaves()
         expires = min(time.until, expires)
         request = wire.encode(
             call,
@@ -139,6 +139,7 @@ class Attempts:
             headers=self._own + options.headers,
             timeout=timeout,
             expires=None if expires == math.inf else expires,
+            leaves=leaves,
         )
         number = next(self._numbers)
         try:
@@ -153,12 +154,22 @@ class Attempts:
         now = self._clock.time()
         seen = wire.observe(response, now=now)
         if seen.server_time is not None:
-            self._server_offset = seen.server_time - now
+            self._server_ahead = seen.server_time - self._clock.monotonic()
+        elif self._server_ahead is None:  # no answer may ever say it
+            self._server_ahead = now - self._clock.monotonic()
         if response.status == 401 or (self._key_refusal and response.status < 300):
             self._look_at_key(wire.failure(response))
         if self._hook is not None or log.isEnabledFor(logging.INFO):
             self._report(number, call, options, time, response, None, seen.reading)
         return response, seen
+
+    def _leaves(self, expires: float) -> None:
+        if self._clock.monotonic() >= expires:
+            raise APITimeoutError(
+                "This process stood still, or was very busy, when a request was about to leave, "
+                "and others may have taken it over since. It was not sent.",
+                delivery=Delivery.NOT_SENT,
+            )
 
     def _look_at_key(self, error: PostizError | None) -> None:
         """Note whether an answer accepts or refuses the key; a fault of the server says neither."""

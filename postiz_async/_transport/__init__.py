@@ -14,7 +14,7 @@ class Transport(Protocol):
     """Sends one request and returns one response. Never retries, never follows a redirect."""
 
     async def send(self, request: WireRequest) -> WireResponse:
-        """Send the request.
+        """Send the request, having called its `leaves` before the first byte.
 
         Raises:
             APIConnectionError: no usable answer; `delivery` says whether bytes went out.

@@ -29,6 +29,7 @@ from postiz_async.errors import APIConnectionError, Delivery, PostizError, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+    from types import SimpleNamespace
 
     from aiohttp.abc import AbstractStreamWriter
 
@@ -106,6 +107,7 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             middlewares=(_once,),
+            trace_configs=[_leaves],
         )
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -181,6 +183,7 @@ class AiohttpTransport:
             proxy=proxy.url if proxy is not None else None,
             proxy_headers=to_proxy if is_tunnel else None,
             middlewares=() if request.method == "POST" else None,  # aiohttp repeats no POST
+            trace_request_ctx=request.leaves,
         )
 
     async def aclose(self) -> None:
@@ -201,6 +204,20 @@ async def _once(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as cause:
         raise BrokenError(type(cause).__name__) from cause
+
+
+async def _about_to_leave(
+    _: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    __: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    """Aiohttp has a connection and writes the head next, whatever the name of the event says."""
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx()
+
+
+_leaves = aiohttp.TraceConfig()
+_leaves.on_request_headers_sent.append(_about_to_leave)
 
 
 async def _answer(

@@ -53,10 +53,12 @@ def observe(response: WireResponse, *, now: float) -> Observation:
 
     Args:
         response: the answer.
-        now: wall time in seconds since the epoch, for headers that name a moment.
+        now: wall time in seconds since the epoch, for headers that name a moment, where the answer
+            does not say what time it is.
     """
     headers = response.headers
     server_time = _http_date(headers.get("date", ""))
+    now = now if server_time is None else server_time
     reading = _reading(headers, now) if "x-ratelimit-limit" in headers else None
     retry_after = read_retry_after(headers, now=now) if "retry-after" in headers else None
     if response.status == 429:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -47,6 +47,8 @@ class WireRequest(msgspec.Struct, frozen=True, gc=False):
     """Bytes of the answer's body that are read, unpacked."""
     expires: float | None = None
     """When it must not be begun any more, on the clock's `monotonic()`."""
+    leaves: Callable[[], None] | None = None
+    """Is called when there is a connection, before the head is written; what it raises ends it."""
     secrets: tuple[Secret, ...] = ()
     """What is secret in its body."""
 
@@ -113,6 +115,7 @@ def encode(
     headers: Fields,
     timeout: float | None,
     expires: float | None = None,
+    leaves: Callable[[], None] | None = None,
 ) -> WireRequest:
     """The HTTP request of a call, with headers that are those of `own_headers` and the user's.
 
@@ -129,7 +132,7 @@ def encode(
         body = bytes(call.body)
         headers = (*headers, _IN_JSON)
     end = call.endpoint
-    return WireRequest(end.method, url, headers, body, timeout, end.max_body, expires)
+    return WireRequest(end.method, url, headers, body, timeout, end.max_body, expires, leaves)
 
 
 @lru_cache(maxsize=1024)

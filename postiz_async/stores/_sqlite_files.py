@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
 
-__all__ = ["CLOCK", "add_column", "explain", "open_shared", "read_clock", "set_clock"]
+__all__ = [
+    "CLOCK",
+    "CLOCKED",
+    "add_column",
+    "age_of",
+    "departs",
+    "explain",
+    "open_shared",
+    "read_clock",
+    "set_clock",
+]
 
 BUSY_MS = 5000
 """Milliseconds to wait for another process's write, which takes about one unless it is stopped."""
@@ -88,6 +98,24 @@ CREATE TABLE IF NOT EXISTS clock (
     run TEXT NOT NULL, monotonic REAL NOT NULL, time REAL NOT NULL
 ) STRICT
 """
+
+CLOCKED = (
+    CLOCK,
+    "CREATE TABLE IF NOT EXISTS departures (number INTEGER PRIMARY KEY, at REAL NOT NULL) STRICT",
+)
+"""The tables of files that keep requests: also when these left, by the clock of the file."""
+
+
+def departs(connection: sqlite3.Connection, clock: Clock, number: int) -> None:
+    """Note that a request leaves now, in the transaction that writes it down."""
+    values = number, set_clock(connection, clock)
+    connection.execute("INSERT OR REPLACE INTO departures VALUES (?, ?)", values)
+
+
+def age_of(connection: sqlite3.Connection, clock: Clock, number: int) -> float:
+    """For how many seconds at least a request has been gone."""
+    left = connection.execute("SELECT at FROM departures WHERE number = ?", (number,)).fetchone()
+    return read_clock(connection, clock) - left[0] if left else 0.0
 
 
 def set_clock(connection: sqlite3.Connection, clock: Clock) -> float:

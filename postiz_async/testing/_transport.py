@@ -54,11 +54,13 @@ class SandboxTransport:
             request: what a client sends.
 
         Raises:
-            APIConnectionError: a fault broke the connection.
+            APIConnectionError: a fault broke the connection, or it is too late to send.
             APITimeoutError: there was no answer in time, on the sandbox's clock.
         """
         clock = self._sandbox.clock
         arrived = await _arrive(request, clock)
+        if request.leaves is not None:
+            request.leaves()
         timeout = math.inf if request.timeout is None else request.timeout
         late: APITimeoutError | UploadError = APITimeoutError(
             f"The sandbox did not answer within {in_seconds(timeout)}."

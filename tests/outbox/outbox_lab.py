@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from world import HostClock
 
 from postiz_async import NewPost, OutboxOptions, Postiz
 from postiz_async._sandbox import Fault, Sandbox
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from postgres_lab import Place
 
     from postiz_async import Attempt, Ticket
+    from postiz_async.clock import Clock
     from postiz_async.stores.memory import MemoryStore
 
 FILE_FIRST = pytest.mark.parametrize(
@@ -46,6 +48,8 @@ class OutboxLab:
 
     def __init__(self, folder: Path, *, database: Place | None = None, **options: Any) -> None:
         self.clock = JumpingClock(start=START.timestamp())
+        self.host = HostClock(self.clock)
+        """Where the clients are."""
         self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
         self.channel = self.sandbox.add_integration("mastodon").id
         self.path = folder / "outbox.sqlite"
@@ -66,7 +70,7 @@ class OutboxLab:
         drain: float = 0.0,
         validate: bool = True,
         on_attempt: Callable[[Attempt], None] | None = None,
-        clock: JumpingClock | None = None,
+        clock: Clock | None = None,
         transport: SandboxTransport | None = None,
         **options: Any,
     ) -> AsyncGenerator[Postiz]:
@@ -74,7 +78,7 @@ class OutboxLab:
         async with Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=clock or self.clock,
+            clock=clock or self.host,
             transport=transport or SandboxTransport(self.sandbox, latency=latency),
             quota=quota,
             drain=drain,

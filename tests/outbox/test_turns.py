@@ -391,8 +391,8 @@ async def test_who_lost_its_turn_writes_nothing_more(lab: TurnsLab, step: str) -
         "doubt": lambda: mine.tickets.doubt(entry),
         "plan_again": lambda: mine.tickets.plan_again(entry, post_ids=(None,)),
         "shift": lambda: mine.tickets.plan_again(entry, post_ids=(None,), due=5.0),
-        "stored": lambda: mine.tickets.end(entry, RowState.STORED, "", ("id",), 2.0),
-        "refused": lambda: mine.tickets.end(entry, RowState.REFUSED, "no", (None,), 2.0),
+        "stored": lambda: mine.tickets.end(entry, RowState.STORED, "", ("id",)),
+        "refused": lambda: mine.tickets.end(entry, RowState.REFUSED, "no", (None,)),
     }
     with pytest.raises(StoreError, match="went to another sender"):
         await ways[step]()
@@ -445,7 +445,7 @@ async def test_a_ticket_that_was_withdrawn_does_not_leave(lab: TurnsLab) -> None
     [ticket] = await lab.put("acme")
     mine = lab.tickets_of(sender, await lab.turn(sender))
     entry = await mine.first()
-    assert await all_tickets.withdraw(ticket, 1.0)
+    assert await all_tickets.withdraw(ticket)
     assert await mine.tickets.intend(entry, AT, [], 1.0) is None
     assert mine.tickets.sending == set()
     assert mine.losses == 0
@@ -457,10 +457,10 @@ async def test_what_is_on_its_way_cannot_be_withdrawn(lab: TurnsLab) -> None:
     mine = lab.tickets_of(sender, await lab.turn(sender))
     entry = await mine.first()
     assert await mine.tickets.intend(entry, AT, [], 1.0) is not None
-    assert not await all_tickets.withdraw(ticket, 1.0)
+    assert not await all_tickets.withdraw(ticket)
     await mine.tickets.plan_again(entry, post_ids=(None,))
-    assert await all_tickets.withdraw(ticket, 1.0)
-    await mine.tickets.end(entry, RowState.STORED, "", ("id",), 2.0)  # of an end nothing is written
+    assert await all_tickets.withdraw(ticket)
+    await mine.tickets.end(entry, RowState.STORED, "", ("id",))  # of an end nothing is written
     [(state,)] = lab.place.run("SELECT state FROM tickets")
     assert state == "skipped"
 
@@ -472,7 +472,7 @@ async def test_withdrawn_at_the_same_moment_it_is_either_or(lab: TurnsLab) -> No
     _, entries = await mine.tickets.take_stock((), 100)
     came = await asyncio.gather(
         *(mine.tickets.intend(entry, AT, [], 1.0) for entry in entries),
-        *(all_tickets.withdraw(ticket, 1.0) for ticket in tickets),
+        *(all_tickets.withdraw(ticket) for ticket in tickets),
     )
     sent = {entry.id for entry, body in zip(entries, came, strict=False) if body is not None}
     withdrawn = {ticket for ticket, done in zip(tickets, came[20:], strict=True) if done}
@@ -511,7 +511,7 @@ async def test_a_turn_takes_its_share_and_all_that_is_in_doubt(lab: TurnsLab) ->
     while known:
         assert (await mine.tickets.take_stock(known, 100))[1] == []
         _, entry = known.popitem()
-        await mine.tickets.end(entry, RowState.STORED, "", ("id",), 1.0)
+        await mine.tickets.end(entry, RowState.STORED, "", ("id",))
     assert mine.tickets.is_used_up
     assert (await mine.tickets.take_stock((), 100))[1] == []
 

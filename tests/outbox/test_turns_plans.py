@@ -207,7 +207,7 @@ async def test_of_who_hands_over_and_asks(
     entry, _ = await table.put("ticket", BODY, AT.timestamp(), dated=True, owned=True)
     for each in (table, everybody):
         await each.get("ticket")
-        await each.withdraw("ticket", 0.0)
+        await each.withdraw("ticket")
     await table.ahead(entry)
     await table.held_up(entry)
     await table.counts()
@@ -245,11 +245,12 @@ async def test_of_a_turn(full: Place, made: tuple[Database, list[tuple[str, Any]
     await tickets.doubt(entry)
     await tickets.mends(entry.number, 1.0)
     await tickets.plan_again(entry, post_ids=(None,))
-    await tickets.end(entry, RowState.STORED, "", ("id",), 1.0)
+    await tickets.end(entry, RowState.STORED, "", ("id",))
     check(full, seen)
     seen.clear()
     await tickets.account()
     await tickets.has_stored("id")
+    assert await tickets.age(entry) >= 0
     assert not_called(TurnTickets, tickets.names) == set()
     if share < TICKETS / 4:  # what reads a quarter of a table may as well read all of it
         check(full, seen)

@@ -1,0 +1,89 @@
+"""A machine that is suspended between the decision to send a create and its first byte."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from postiz_async import APITimeoutError, NewPost, Postiz
+from postiz_async.clock import SystemClock
+from postiz_async.errors import Delivery
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from postiz_async import Attempt
+    from postiz_async.testing import ServedPostiz
+
+SUSPENDED = 1_200.0
+
+
+class Suspended(SystemClock):
+    """Its machine was suspended for some time, which its monotonic clock counts."""
+
+    slept = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.slept
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.slept
+
+
+class Connector(aiohttp.TCPConnector):
+    """Suspends the machine once, while a create waits for a connection."""
+
+    def __init__(self, clock: Suspended, *, has_connection: bool) -> None:
+        super().__init__()
+        self.clock = clock
+        self.has_connection = has_connection
+        self.creates = 0
+
+    async def connect(self, req: Any, *arguments: Any, **options: Any) -> Any:
+        made = await super().connect(req, *arguments, **options) if self.has_connection else None
+        if req.method == "POST":
+            self.creates += 1
+            self.clock.slept = SUSPENDED
+        return made or await super().connect(req, *arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("door", "has_connection"), [("key", False), ("key", True), ("outbox", True)]
+)
+async def test_a_create_does_not_leave_after_a_suspend(
+    postiz_server: ServedPostiz,
+    tmp_path: Path,
+    door: str,
+    has_connection: bool,  # noqa: FBT001
+) -> None:
+    """Others may have taken it over by then: it is written down anew, and leaves then."""
+    channel = postiz_server.add_channel("mastodon").id
+    clock = Suspended()
+    connector = Connector(clock, has_connection=has_connection)
+    attempts: list[Attempt] = []
+    post, at = NewPost(channel, "Hello"), datetime.now(UTC) + timedelta(days=1)
+    async with Postiz(
+        api_key=postiz_server.api_key,
+        base_url=postiz_server.url,
+        clock=clock,
+        connector=connector,
+        outbox=tmp_path / "outbox.sqlite",
+        on_attempt=attempts.append,
+    ) as postiz:
+        if door == "key":
+            with pytest.raises(APITimeoutError) as caught:
+                await postiz.posts.schedule(post, at=at, idempotency_key="key")
+            assert caught.value.delivery is Delivery.NOT_SENT
+            await postiz.posts.schedule(post, at=at, idempotency_key="key")
+        else:
+            ticket = await postiz.outbox.put(post, at=at)
+            assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    await connector.close()
+    creates = [each for each in attempts if each.endpoint == "create_post"]
+    assert [each.error or each.status for each in creates] == ["APITimeoutError", 201]
+    assert connector.creates == 2
+    assert len(postiz_server.posts) == 1
+    assert len(postiz_server.apply(lambda sandbox: sandbox.creates)) == 1, "the first did not leave"
