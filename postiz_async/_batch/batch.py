@@ -194,7 +194,7 @@ class Batch(CheckedBatch):
         self._refuse_problems()
         job = await self._open_job()
         send, receive = anyio.create_memory_object_stream[Outcome](math.inf)
-        self._runner = Runner(job, send.send)
+        self._runner = Runner(job, send.send, self._fence)
         try:
             async with anyio.create_task_group() as group, receive:
                 group.start_soon(self._work, job.journal, self._runner, send)
@@ -252,22 +252,32 @@ class Batch(CheckedBatch):
         await self._postiz.scheduler.restore(journal)
         saw = on_outcome or _nobody
         work = Update(self._postiz, journal, self._options, force=force, on_outcome=saw)
-        if not dry_run:
-            await work.look_up_lost()
+        in_doubt = frozenset[str]() if dry_run else await work.in_doubt()
         self._know(replace(self._checked, records=await journal.rows()))
         changed = [each.row for each in self.edits.changed]
         self._know(await check_rows(self._postiz, self._origin, self._checked, changed))
         self._refuse_problems()
-        plan = await work.plan(self._checked, self.edits, prune=prune)
+        plan = await work.plan(self._checked, self.edits, prune=prune, in_doubt=in_doubt)
         changes, _ = plan.requests(self._planner, self._options.align)
         plan.keep_late(self._coming(plan, changes))
         done = self._updated(plan)
         if dry_run:
             return done
-        await work.carry_out(plan, self._planner, lambda: self._coming(plan, []))
-        self._know(replace(self._checked, records=await journal.rows()))
-        await self.run_all(on_outcome)
-        return replace(done, moved=tuple(plan.sent_anew), left=plan.numbers_left)
+        coming = partial(self._coming, plan, [])
+        async with work.carried_out(plan, self._planner, coming, in_doubt):
+            self._changing = await work.in_doubt()
+            self._know(replace(self._checked, records=await journal.rows()))
+            self._moving, self._make_room = plan.moving, partial(work.make_room, plan)
+            self._fence = work.fence
+            try:
+                await self.run_all(on_outcome)
+            finally:
+                self._moving, self._make_room, self._changing = (), None, frozenset()
+                self._fence = None
+        done = replace(done, moved=tuple(plan.sent_anew), left=plan.numbers_left)
+        if not in_doubt:
+            return done
+        return done.and_then(await self.update(prune=prune, force=force, on_outcome=on_outcome))
 
     def _updated(self, plan: UpdatePlan) -> Updated:
         """What a plan of an update does and costs, and what a run sends after it."""
@@ -356,7 +366,10 @@ class Batch(CheckedBatch):
             self._know(replace(self._checked, records=records))
         if records:
             others.here = {row.ref for row in self._checked.campaign.rows}
-        await write_rows(journal, self._checked, self._unsent(), self._changed_refs)
+        if self._make_room is not None:
+            others.make_room = self._make_room
+        refs = self._changed_refs
+        await write_rows(journal, self._checked, self._unsent(), refs, apart=self._changing)
         await self._postiz.scheduler.restore(journal)
         return Job(
             postiz=self._postiz,

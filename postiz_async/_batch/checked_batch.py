@@ -17,7 +17,7 @@ from postiz_async._resources.channel_names import Resolver
 from postiz_async.errors import BatchError, InvalidPostError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from postiz_async._batch.check import Checked
     from postiz_async._batch.edits import Edits
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.run import Runner
     from postiz_async._batch.source import Row
+    from postiz_async._delivery.journal import RowRecord
+    from postiz_async._delivery.lookup import Fence
     from postiz_async._delivery.pauses import Outage
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
@@ -50,6 +52,13 @@ class CheckedBatch(RunResults):
     _arranged_at: float = -math.inf
     _runner: Runner | None = None
     _outage: Outage | None = None
+    _fence: Fence | None = None
+    """Of an update that waits for answers beside the run."""
+    _moving: Sequence[tuple[Row, RowRecord]] = ()
+    """Rows of an update whose posts are deleted when they may leave, by `_make_room`."""
+    _make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] | None = None
+    _changing: frozenset[str] = frozenset()
+    """Refs of rows in changes whose answers were lost."""
 
     @property
     def timezone(self) -> str | None:
@@ -154,8 +163,12 @@ class CheckedBatch(RunResults):
 
     def _unsent(self) -> list[Row]:
         """Valid rows that neither have an outcome nor are in a request with an open one."""
-        records = self._checked.records
-        return [r for r in self._valid() if is_unsent(r, records.get(r.ref), self._options)]
+        records, moving = self._checked.records, {row.ref for row, _ in self._moving}
+        return [
+            row
+            for row in self._valid()
+            if row.ref in moving or is_unsent(row, records.get(row.ref), self._options)
+        ]
 
     def _valid(self) -> list[Row]:
         """Rows without problems."""

@@ -98,6 +98,8 @@ class OtherRuns:
         here: Collection[str] | None,
     ) -> None:
         self._client_refs = client_refs
+        self.make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] = _as_it_is
+        """Called with what leaves now; the request without what has to stay."""
         self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _nobody
         """Gets the rows that were taken over while the job ran; see `report`."""
         self._postiz = postiz
@@ -220,7 +222,8 @@ class OtherRuns:
             with self._postiz.clock.move_on_after(LOOK_SECONDS):
                 await self._first_over.wait()
         try:
-            return await self._without_stored(request)
+            request = await self._without_stored(request)
+            return request if self.comes_first(request) else await self.make_room(request)
         except (APIConnectionError, ServerError) as error:
             self._outage.failed(error)  # nothing leaves before it is over
             return request
@@ -320,6 +323,11 @@ class OtherRuns:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+
+
+async def _as_it_is(request: PlannedRequest) -> PlannedRequest:
+    """Nothing has to make room."""
+    return request
 
 
 async def _nobody(_: Sequence[RowRecord]) -> None:

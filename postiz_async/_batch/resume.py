@@ -219,7 +219,12 @@ _NOT_STORED = {RowState.PLANNED, RowState.REFUSED, RowState.LATE}
 
 
 async def write_rows(
-    journal: Journal, checked: Checked, unsent: Sequence[Row], changed: Collection[str]
+    journal: Journal,
+    checked: Checked,
+    unsent: Sequence[Row],
+    changed: Collection[str],
+    *,
+    apart: Collection[str] = (),
 ) -> None:
     """Tell the journal of new and changed rows, and of rows that are gone from the file.
 
@@ -230,6 +235,7 @@ async def write_rows(
         checked: the campaign.
         unsent: rows that are to be sent.
         changed: refs of rows that say something else than what is stored.
+        apart: refs of rows whose posts are being changed: nothing is said of them.
     """
     records, rows = checked.records, checked.campaign.rows
     fresh = new_records(unsent, checked.channels)
@@ -248,4 +254,5 @@ async def write_rows(
         in_doubt = {r.ref for r in records.values() if r.state is RowState.UNDECIDED}
         unfound = [ref for ref in in_doubt - here.keys() if records[ref].channel in listed]
         await journal.mark(unfound, RowState.SKIPPED, f"{_UNFOUND}, and it is {_GONE}")
-    await journal.found(with_changes(rows, records, changed))
+    known = (row for row in rows if row.ref not in apart)
+    await journal.found(with_changes(known, records, changed))

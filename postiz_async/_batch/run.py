@@ -47,14 +47,28 @@ _NO_ROWS: Mapping[str, Row] = {}
 
 
 class Runner:
-    """Runs one job once."""
+    """Runs one job once.
 
-    def __init__(self, job: Job, on_outcome: Callable[[Outcome], Awaitable[None]]) -> None:
+    Args:
+        job: what is worked on.
+        on_outcome: called with what became of each row.
+        fence: of another job beside it; None: its own.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        on_outcome: Callable[[Outcome], Awaitable[None]],
+        fence: Fence | None = None,
+    ) -> None:
         self.job = job
         self._on_outcome = on_outcome
         self._senders = anyio.Semaphore(MAX_CREATES)
-        self._fence = Fence(job.postiz, job.outage)
+        self._fence = fence or Fence(job.postiz, job.outage)
         self._refusals = Refusals()
+        self.all_sent = anyio.Event()
+        """Set once nothing is left to do but to look up what was lost."""
+        self._to_send = 0
         self._unsent: Counter[str] = Counter()
         """Posts that were not sent because their channel is paused, by its id."""
         self._look_up = LookUp(
@@ -85,7 +99,8 @@ class Runner:
         self._media.need(rows[ref] for sent in lost for ref in sent.refs if ref in rows)
         with self.job.postiz.scheduler.job(self.job.journal) as expect:
             expect(len(requests))
-            self._fence.coming = len(requests)
+            self._fence.coming += len(requests)
+            self._counted(len(requests))
             try:
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._media.run)
@@ -132,6 +147,13 @@ class Runner:
             await self._go_on(sent)
         if rest:
             await self._replan(rest)
+        self._counted(-1)
+
+    def _counted(self, requests: int) -> None:
+        """Count what is still to be sent; what is looked up is not."""
+        self._to_send += requests
+        if not self._to_send:
+            self.all_sent.set()
 
     async def _go_on(self, sent: SentRows) -> None:
         """Do what follows when a sender is free again."""
@@ -143,12 +165,14 @@ class Runner:
         elif isinstance(result, TooLate):
             await self._too_late(rows)
         elif isinstance(result, Lost):
+            self._counted(-1)
             await self._look_up_and_go_on(
                 result.sent,
                 {row.ref: row for row in rows},
                 age=result.age,
                 is_broken=result.is_broken,
             )
+            self._counted(1)
 
     def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
         """What the server can do in the time of one request, and the rest."""
@@ -286,6 +310,7 @@ class Runner:
         limits = Limits(posts=self.job.postiz.scheduler.budget.request_posts)
         requests = plan(rows, self.job.size_of, limits)
         self._fence.coming += len(requests)
+        self._counted(len(requests))
         async with anyio.create_task_group() as group:
             for request in requests:
                 await self._senders.acquire()

@@ -127,26 +127,29 @@ async def undo_journal(
     chosen = [record for record in records if selection.holds(record, channel)]
     if selection.rows is not None and selection.numbers is None:
         _refuse_same_numbers(chosen)
-    refs = {record.ref for record in chosen}
-    if not dry_run:
-        await look_up_lost(postiz, journal, outage, refs)
-    known = (await journal.rows()).items()
-    meant = [selection.numbered(record) for ref, record in known if ref in refs]
+    meant = [selection.numbered(record) for record in chosen]
     there = [record for record in meant if record.state in _THERE]
-    unsent = sum(record.state in _UNSENT for record in meant)
     stored = await StoredPosts.of(postiz, outage, journal, DUE_NOW)
     if dry_run:
         looked = await stored.look(there)
         rows = [each.record for each in looked if _is_undone(each, edited=edited)]
         left = [each for each in looked if not _is_undone(each, edited=edited)]
-        return replace(_undone(rows, left, meant, unsent), unknown=unknown)
-    withdrawal = Withdrawal(
-        postiz, journal, outage, stored, edited=edited, on_outcome=on_outcome or _nobody
-    )
-    left = await withdrawal.delete(there)
-    kept = {each.record.ref for each in left}
-    undone = _undone([r for r in there if r.ref not in kept], left, meant, unsent)
-    return replace(undone, unknown=unknown)
+    else:
+        withdrawal = Withdrawal(
+            postiz, journal, outage, stored, edited=edited, on_outcome=on_outcome or _nobody
+        )
+        left = await withdrawal.delete(there)
+        refs = {record.ref for record in chosen}
+        if await look_up_lost(postiz, journal, outage, refs):
+            known, before = await journal.rows(), {record.ref for record in there}
+            meant = [selection.numbered(known[record.ref]) for record in chosen]
+            found = [r for r in meant if r.state in _THERE and r.ref not in before]
+            left += await withdrawal.delete(found)
+            there += found
+        kept = {each.record.ref for each in left}
+        rows = [record for record in there if record.ref not in kept]
+    unsent = sum(record.state in _UNSENT for record in meant)
+    return replace(_undone(rows, left, meant, unsent), unknown=unknown)
 
 
 _THERE = {RowState.STORED, RowState.WITHDRAWING}

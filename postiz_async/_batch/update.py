@@ -5,44 +5,51 @@
 | type alone (schedule, draft)         | the status route                          | nothing     |
 | settings alone, none of them left out| the settings route, where there is one    | nothing     |
 | text, media, date, tags, the rest    | a create request that names the posts     | as a create |
-| channel                              | deleted (`withdraw`), then sent as a post | as a create |
+| channel                              | deleted (`withdraw`) when its create may  | as a create |
+|                                      | leave, then sent as a post                |             |
 | the row is gone, with `prune`        | deleted (`withdraw`)                      | nothing     |
 
 Requests that change posts are planned, packed, sent, looked up and taken apart by the code that
 sends a campaign, on a journal that sees its rows so (`journal_changes`). Before each leaves, its
 posts are looked at once more: what people changed meanwhile is left, unless that is asked for.
+While a lost answer is looked up, all that does not depend on it goes on.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
+
+import anyio
 
 from postiz_async._batch.already_stored import ClientRefs
 from postiz_async._batch.free_changes import FreeChanges
-from postiz_async._batch.job import Job, Outcome
+from postiz_async._batch.job import Job, Outcome, first_error
 from postiz_async._batch.plan import PlannedRequest
 from postiz_async._batch.resume import past_of
 from postiz_async._batch.row_state import new_records
 from postiz_async._batch.run import Runner
 from postiz_async._batch.stored_posts import StoredPosts
 from postiz_async._batch.update_plan import NEAR, UpdatePlan
-from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
+from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost, withdrawn
 from postiz_async._delivery.conditions import PostCondition, Standing, may_change
 from postiz_async._delivery.journal import Finding, RowState
 from postiz_async._delivery.journal_changes import ChangeJournal
 from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import APIConnectionError, APITimeoutError, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import timedelta
+
+    from anyio.abc import TaskGroup
 
     from postiz_async._batch.check import Checked
     from postiz_async._batch.edits import Edits
@@ -54,8 +61,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Update"]
 
-LOOK_SECONDS = 10.0
-"""What a look may take while a slot is held."""
+LOOK_SECONDS, DELETE_SECONDS = 10.0, 30.0
+"""What a look, and what a deletion between two looks, may take while a slot is held."""
 
 
 class Update:
@@ -84,22 +91,37 @@ class Update:
         self._force = force
         self._on_outcome = on_outcome
         self._outage = Outage.of(postiz)
+        self.fence: Fence = Fence(postiz, self._outage)
 
-    async def look_up_lost(self) -> None:
-        """Find out what became of requests that change posts and whose answers were lost."""
+    async def in_doubt(self) -> frozenset[str]:
+        """The rows in requests that change posts and whose answers were lost."""
+        lost = await self._journal.open_changes()
+        return frozenset(ref for sent in lost for ref in sent.refs)
+
+    async def _look_up(self, refs: Collection[str]) -> None:
+        """Find out what became of those of an earlier update."""
         view = ChangeJournal(self._journal, {}, _unheard)
-        refs = {ref for sent in await view.open_requests() for ref in sent.refs}
-        await look_up_lost(self._postiz, view, self._outage, refs)
+        await look_up_lost(self._postiz, view, self._outage, refs, self.fence)
 
     # -------------------------------------------------------------- what is to be done
 
-    async def plan(self, checked: Checked, edits: Edits, *, prune: bool) -> UpdatePlan:
-        """What is to be done with each row that changed, after a look at its post."""
+    async def plan(
+        self, checked: Checked, edits: Edits, *, prune: bool, in_doubt: Collection[str] = ()
+    ) -> UpdatePlan:
+        """What is to be done with each row that changed, after a look at its post.
+
+        Args:
+            checked: the campaign.
+            edits: what it says differently.
+            prune: posts are deleted whose row is gone.
+            in_doubt: rows of which it is found out first what became of an earlier change.
+        """
         stored = await self._stored(NEAR)
-        looked = await stored.look([each.record for each in edits.changed])
+        changes = [each for each in edits.changed if each.row.ref not in in_doubt]
+        looked = await stored.look([each.record for each in changes])
         plan = UpdatePlan(checked)
         wrong = {problem.row for problem in checked.problems}
-        for each, standing in zip(edits.changed, looked, strict=True):
+        for each, standing in zip(changes, looked, strict=True):
             if each.row.number in wrong:
                 plan.leave("invalid", each.row.number)
             else:
@@ -110,33 +132,57 @@ class Update:
             is_begun = record is not None and record.state is RowState.WITHDRAWING
             if is_begun and row.ref not in changed:
                 plan.leave("begun", row.number)
-        gone = edits.gone if prune else ()
+        gone = [each for each in edits.gone if prune and each.ref not in in_doubt]
         for standing in await (await self._stored(DUE_NOW)).look(gone):
             plan.prune(standing, force=self._force)
         return plan
 
     # -------------------------------------------------------------- doing it
 
-    async def carry_out(
-        self, plan: UpdatePlan, planner: Planner, coming: Callable[[], Forecast | None]
-    ) -> None:
-        """Change and delete posts. What is to be sent as new is planned in the journal then.
+    @asynccontextmanager
+    async def carried_out(
+        self,
+        plan: UpdatePlan,
+        planner: Planner,
+        coming: Callable[[], Forecast | None],
+        in_doubt: Collection[str],
+    ) -> AsyncGenerator[None]:
+        """Change and delete posts. What is to be sent as new is sent inside of the block.
+
+        What was lost is looked up meanwhile; at the end of the block that is over.
 
         Args:
             plan: what is to be done.
             planner: of the requests that change posts.
             coming: tells when what is to be sent anew would leave.
+            in_doubt: rows of an earlier update whose answers were lost.
 
         Raises:
             PostizError: the job has to stop; call it again to go on.
         """
+        try:
+            async with anyio.create_task_group() as group:
+                if in_doubt:
+                    group.start_soon(self._look_up, in_doubt)
+                await self._carry_out(plan, planner, coming, group)
+                yield
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from errors
+
+    async def _carry_out(
+        self,
+        plan: UpdatePlan,
+        planner: Planner,
+        coming: Callable[[], Forecast | None],
+        group: TaskGroup,
+    ) -> None:
         stored = await self._stored(NEAR)
         records = list(new_records(_rows(plan), plan.checked.channels))
         view = ChangeJournal(self._journal, {r.ref: r for r in records}, stored.learn)
         client_refs = await self._client_refs(plan)
         free = FreeChanges(self._postiz, self._outage, view, stored, client_refs, self._on_outcome)
         await free.make(plan, self._now)
-        await self._replace(plan, view, stored, client_refs, planner)
+        await self._replace(plan, view, stored, client_refs, planner, group)
         plan.keep_late(coming())
         await self._delete(plan)
 
@@ -147,6 +193,7 @@ class Update:
         stored: StoredPosts,
         client_refs: ClientRefs,
         planner: Planner,
+        group: TaskGroup,
     ) -> None:
         requests, _ = plan.requests(planner, self._options.align)
         if not requests:
@@ -170,24 +217,65 @@ class Update:
             media=await view.uploads(),
             targets=plan.targets,
         )
-        await Runner(job, saw).run(deque(requests), (), {})
+        runner = Runner(job, saw, self.fence)
+        group.start_soon(runner.run, deque(requests), (), {})
+        await runner.all_sent.wait()
 
     async def _delete(self, plan: UpdatePlan) -> None:
+        await self._journal.found(_planned(record) for _, record in plan.again)
+        deleting = await self._deleting(self._on_outcome, withdrawn)
+        for each in await deleting.delete(plan.pruned):
+            plan.leave(each.condition.value, each.record.number)
+        if self._postiz.scheduler.is_counted(LIST_POSTS.name):  # no look while a slot is held
+            await self._make_room(plan, plan.moved)
+
+    async def make_room(self, plan: UpdatePlan, request: PlannedRequest) -> PlannedRequest:
+        """Delete the posts of rows that moved to another channel, when their create may leave.
+
+        Returns:
+            The request without rows whose posts have to stay.
+
+        Raises:
+            PostizError: it is not known whether they are deleted; nothing may leave.
+        """
+        refs = {row.ref for row in request.rows}
+        moved = [(row, record) for row, record in plan.moving if row.ref in refs]
+        if not moved:
+            return request
+        if request.deadline <= self._now().timestamp() + DUE_NOW.total_seconds():
+            for row, _ in moved:
+                plan.stay(row, "no_slot")
+        else:
+            with self._postiz.clock.move_on_after(DELETE_SECONDS) as time:
+                await self._make_room(plan, moved)
+            if time.cancelled_caught:
+                raise APITimeoutError("Postiz is slow to delete a post.")
+        stay = {row.ref for row, _ in moved} - {row.ref for row, _ in plan.moved}
+        return PlannedRequest(tuple(row for row in request.rows if row.ref not in stay))
+
+    async def _make_room(self, plan: UpdatePlan, moved: Sequence[tuple[Row, RowRecord]]) -> None:
+        rows = {record.ref: row for row, record in moved}
+        deleting = await self._deleting(_nobody, _planned)
+        for each in await deleting.delete([record for _, record in moved]):
+            plan.stay(rows.pop(each.record.ref), each.condition.value)
+        await self._journal.put(new_records(rows.values(), plan.checked.channels))
+        plan.gone |= rows.keys()
+
+    async def _deleting(
+        self,
+        on_outcome: Callable[[Outcome], Awaitable[None]],
+        ended: Callable[[RowRecord], RowRecord],
+    ) -> Withdrawal:
         stored = await self._stored(DUE_NOW)
-        deleting = partial(
-            Withdrawal,
+        return Withdrawal(
             self._postiz,
             self._journal,
             self._outage,
             stored,
             edited=self._force,
+            on_outcome=on_outcome,
+            ended=ended,
         )
-        await self._journal.found(_planned(record) for _, record in plan.again)
-        moved = [record for _, record in plan.moved]
-        left = await deleting(on_outcome=_nobody, ended=_planned).delete(moved)
-        left += await deleting(on_outcome=self._on_outcome).delete(plan.pruned)
-        for each in left:
-            plan.leave(each.condition.value, each.record.number)
 
     # -------------------------------------------------------------- what it works with
 

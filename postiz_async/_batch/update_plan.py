@@ -65,6 +65,24 @@ class Updated:
     unclear: tuple[int, ...] = ()
     """Numbers of rows in requests without an answer: their posts are looked up."""
 
+    def and_then(self, other: Updated) -> Updated:
+        """What was done with this and another update after it."""
+        whys = self.left.keys() | other.left.keys()
+        return replace(
+            other,
+            changed=(*self.changed, *other.changed),
+            free=(*self.free, *other.free),
+            moved=(*self.moved, *other.moved),
+            pruned=(*self.pruned, *other.pruned),
+            new=(*self.new, *other.new),
+            left={
+                why: tuple(sorted({*self.left.get(why, ()), *other.left.get(why, ())}))
+                for why in sorted(whys)
+            },
+            requests=self.requests + other.requests,
+            lower_bound=self.lower_bound + other.lower_bound,
+        )
+
     @property
     def is_something(self) -> bool:
         """Whether there is something to do."""
@@ -86,6 +104,8 @@ class UpdatePlan:
     again: list[tuple[Row, RowRecord]] = field(default_factory=list["tuple[Row, RowRecord]"])
     """Rows whose posts people deleted, to be sent anew."""
     pruned: list[RowRecord] = field(default_factory=list["RowRecord"])
+    gone: set[str] = field(default_factory=set[str])
+    """Refs of `moved` whose posts are deleted."""
     left: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
 
     @property
@@ -97,6 +117,11 @@ class UpdatePlan:
     def sent_anew(self) -> list[Row]:
         """Rows whose posts are gone, or will be, before they are sent."""
         return [row for row, _ in (*self.moved, *self.again)]
+
+    @property
+    def moving(self) -> list[tuple[Row, RowRecord]]:
+        """Those of `moved` whose posts are still where they were."""
+        return [(row, record) for row, record in self.moved if row.ref not in self.gone]
 
     @property
     def numbers_left(self) -> dict[str, tuple[int, ...]]:
@@ -128,8 +153,12 @@ class UpdatePlan:
         late = {row.ref for row in forecast.late} if forecast is not None else set[str]()
         for row, record in tuple(self.moved):
             if row.ref in late and record.state is RowState.STORED:
-                self.moved.remove((row, record))
-                self.leave("no_slot", row.number)
+                self.stay(row, "no_slot")
+
+    def stay(self, row: Row, why: str) -> None:
+        """Note that a post stays on its channel."""
+        self.moved = [each for each in self.moved if each[0].ref != row.ref]
+        self.leave(why, row.number)
 
     def replace(self, row: Row, standing: Standing) -> None:
         """Note that a post is to become what its row says, by a create request."""

@@ -161,14 +161,18 @@ def _withdrawing(record: RowRecord) -> RowRecord:
 
 
 async def look_up_lost(
-    postiz: BatchClient, journal: Journal, outage: Outage, refs: Collection[str]
-) -> None:
+    postiz: BatchClient,
+    journal: Journal,
+    outage: Outage,
+    refs: Collection[str],
+    fence: Fence | None = None,
+) -> bool:
     """Find out what became of requests of these rows whose answers were lost. Sends no post.
 
-    What is proved not to be stored is planned again.
+    What is proved not to be stored is planned again. Returns whether there were such requests.
     """
     lost = [sent for sent in await journal.open_requests() if not set(refs).isdisjoint(sent.refs)]
-    fence = Fence(postiz, outage)
+    fence = fence or Fence(postiz, outage)
     look_up = LookUp(postiz, journal, fence, outage, on_doubt="skip")
     try:
         async with anyio.create_task_group() as group:
@@ -176,6 +180,7 @@ async def look_up_lost(
                 group.start_soon(partial(_look_up, journal, look_up, sent))
     except BaseExceptionGroup as errors:
         raise first_error(errors) from errors
+    return bool(lost)
 
 
 async def _look_up(journal: Journal, look_up: LookUp, sent: SentRequest) -> None:
