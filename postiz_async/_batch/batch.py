@@ -36,10 +36,12 @@ from postiz_async._batch.resume import RecordsOnDemand, past_of, write_rows
 from postiz_async._batch.row_state import as_sent, is_unstored
 from postiz_async._batch.run import Runner
 from postiz_async._batch.update import Update
+from postiz_async._batch.update_plan import joined
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import Journal, RowRecord, RowState
 from postiz_async._delivery.journal_file import no_journal
 from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import BatchError, PostizError
@@ -135,6 +137,7 @@ class Batch(CheckedBatch):
         self._adopted: list[RowRecord] = []
         self.remarks: list[str] = [_EXACT] if exact_seconds else []
         """Notes on the run as a whole."""
+        self._doubts = Doubts()
         self._journal: Journal | None = None
 
     async def __aenter__(self) -> Self:
@@ -251,7 +254,9 @@ class Batch(CheckedBatch):
         journal = await self._open_existing()
         await self._postiz.scheduler.restore(journal)
         saw = on_outcome or _nobody
-        work = Update(self._postiz, journal, self._options, force=force, on_outcome=saw)
+        work = Update(
+            self._postiz, journal, self._options, force=force, on_outcome=saw, doubts=self._doubts
+        )
         in_doubt = frozenset[str]() if dry_run else await work.in_doubt()
         self._know(replace(self._checked, records=await journal.rows()))
         changed = [each.row for each in self.edits.changed]
@@ -277,7 +282,8 @@ class Batch(CheckedBatch):
         done = replace(done, moved=tuple(plan.sent_anew), left=plan.numbers_left)
         if not in_doubt:
             return done
-        return done.and_then(await self.update(prune=prune, force=force, on_outcome=on_outcome))
+        then = await self.update(prune=prune, force=force, on_outcome=on_outcome)
+        return joined(done, then)
 
     def _updated(self, plan: UpdatePlan) -> Updated:
         """What a plan of an update does and costs, and what a run sends after it."""
@@ -381,6 +387,7 @@ class Batch(CheckedBatch):
             size_of=self._checked.size_of,
             options=self._options,
             others=others,
+            doubts=self._doubts,
             media=await journal.uploads(),
         )
 

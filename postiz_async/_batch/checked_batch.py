@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.run import Runner
     from postiz_async._batch.source import Row
     from postiz_async._delivery.journal import RowRecord
-    from postiz_async._delivery.lookup import Fence
+    from postiz_async._delivery.lookup import Doubts, Fence
     from postiz_async._delivery.pauses import Outage
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
@@ -52,6 +52,7 @@ class CheckedBatch(RunResults):
     _arranged_at: float = -math.inf
     _runner: Runner | None = None
     _outage: Outage | None = None
+    _doubts: Doubts
     _fence: Fence | None = None
     """Of an update that waits for answers beside the run."""
     _moving: Sequence[tuple[Row, RowRecord]] = ()
@@ -120,6 +121,11 @@ class CheckedBatch(RunResults):
     def trouble(self) -> str:
         """Why a run pauses until Postiz is back, in one line; empty while it does not."""
         return self._outage.trouble if self._outage is not None else ""
+
+    @property
+    def doubts(self) -> Doubts:
+        """The requests that are looked up now, because their answers were lost."""
+        return self._doubts
 
     @property
     def _planner(self) -> Planner:

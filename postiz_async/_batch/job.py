@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
 from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.lookup import Doubts
 from postiz_async.errors import PostizError
 from postiz_async.models._base import Value
 
@@ -82,6 +83,8 @@ class Job:
     size_of: Callable[[Row], int]
     options: BatchOptions
     others: BesidesRun
+    doubts: Doubts = field(default_factory=Doubts)
+    """What it looks up."""
     media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
     """Content hash to medium, from earlier runs."""
     targets: Mapping[str, Post] | None = None

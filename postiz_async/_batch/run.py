@@ -72,7 +72,12 @@ class Runner:
         self._unsent: Counter[str] = Counter()
         """Posts that were not sent because their channel is paused, by its id."""
         self._look_up = LookUp(
-            job.postiz, job.journal, self._fence, job.outage, on_doubt=job.options.on_doubt
+            job.postiz,
+            job.journal,
+            self._fence,
+            job.outage,
+            on_doubt=job.options.on_doubt,
+            doubts=job.doubts,
         )
         self._media = MediaUploads(job.postiz, job.journal, job.facts, job.media, job.outage)
         self._sender = RequestSender(job, self._fence, self._media.medium)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.conditions import Standing
     from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.lookup import Doubts
 
 __all__ = ["Selection", "Undone", "undo_journal"]
 
@@ -104,6 +105,7 @@ async def undo_journal(
     edited: bool = False,
     dry_run: bool = False,
     on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+    doubts: Doubts | None = None,
 ) -> Undone:
     """Delete the posts of rows that are stored and still to come.
 
@@ -114,6 +116,7 @@ async def undo_journal(
         edited: what people edited in Postiz is deleted too.
         dry_run: only say what would be deleted.
         on_outcome: called with the `Outcome` of each row whose post is deleted.
+        doubts: what is looked up is noted there.
 
     Raises:
         ConfigurationError: there is no such channel or row, or it is not certain which rows are
@@ -140,7 +143,7 @@ async def undo_journal(
         )
         left = await withdrawal.delete(there)
         refs = {record.ref for record in chosen}
-        if await look_up_lost(postiz, journal, outage, refs):
+        if await look_up_lost(postiz, journal, outage, refs, doubts=doubts):
             known, before = await journal.rows(), {record.ref for record in there}
             meant = [selection.numbered(known[record.ref]) for record in chosen]
             found = [r for r in meant if r.state in _THERE and r.ref not in before]

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.lookup import Doubts
 
 __all__ = ["Update"]
 
@@ -74,6 +75,7 @@ class Update:
         options: of the batch.
         force: what people edited or deleted in Postiz becomes what the campaign says, too.
         on_outcome: called with what became of each row.
+        doubts: what is looked up is noted there.
     """
 
     def __init__(
@@ -84,9 +86,11 @@ class Update:
         *,
         force: bool,
         on_outcome: Callable[[Outcome], Awaitable[None]],
+        doubts: Doubts,
     ) -> None:
         self._postiz = postiz
         self._journal = journal
+        self._doubts = doubts
         self._options = replace(options, late="skip", exact_seconds=False)
         self._force = force
         self._on_outcome = on_outcome
@@ -101,7 +105,9 @@ class Update:
     async def _look_up(self, refs: Collection[str]) -> None:
         """Find out what became of those of an earlier update."""
         view = ChangeJournal(self._journal, {}, _unheard)
-        await look_up_lost(self._postiz, view, self._outage, refs, self.fence)
+        await look_up_lost(
+            self._postiz, view, self._outage, refs, fence=self.fence, doubts=self._doubts
+        )
 
     # -------------------------------------------------------------- what is to be done
 
@@ -214,6 +220,7 @@ class Update:
             size_of=plan.size_of,
             options=self._options,
             others=_People(self._postiz, self._outage, plan, stored, client_refs, self._force),
+            doubts=self._doubts,
             media=await view.uploads(),
             targets=plan.targets,
         )

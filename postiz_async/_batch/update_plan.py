@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal import RowRecord
     from postiz_async.models.posts import Post
 
-__all__ = ["NEAR", "UpdatePlan", "Updated", "is_made", "wanted", "with_settings"]
+__all__ = ["NEAR", "UpdatePlan", "Updated", "is_made", "joined", "wanted", "with_settings"]
 
 NEAR = timedelta(seconds=SILENT) + timedelta(minutes=3)
 """How long before its date a post is left alone: a request may be held back on its way so long,
@@ -65,28 +65,27 @@ class Updated:
     unclear: tuple[int, ...] = ()
     """Numbers of rows in requests without an answer: their posts are looked up."""
 
-    def and_then(self, other: Updated) -> Updated:
-        """What was done with this and another update after it."""
-        whys = self.left.keys() | other.left.keys()
-        return replace(
-            other,
-            changed=(*self.changed, *other.changed),
-            free=(*self.free, *other.free),
-            moved=(*self.moved, *other.moved),
-            pruned=(*self.pruned, *other.pruned),
-            new=(*self.new, *other.new),
-            left={
-                why: tuple(sorted({*self.left.get(why, ()), *other.left.get(why, ())}))
-                for why in sorted(whys)
-            },
-            requests=self.requests + other.requests,
-            lower_bound=self.lower_bound + other.lower_bound,
-        )
-
     @property
     def is_something(self) -> bool:
         """Whether there is something to do."""
         return bool(self.changed or self.moved or self.pruned or self.new or self.unclear)
+
+
+def joined(first: Updated, second: Updated) -> Updated:
+    """What was done with an update and another one after it."""
+    whys = sorted(first.left.keys() | second.left.keys())
+    rows = {why: {*first.left.get(why, ()), *second.left.get(why, ())} for why in whys}
+    return replace(
+        second,
+        changed=(*first.changed, *second.changed),
+        free=(*first.free, *second.free),
+        moved=(*first.moved, *second.moved),
+        pruned=(*first.pruned, *second.pruned),
+        new=(*first.new, *second.new),
+        left={why: tuple(sorted(numbers)) for why, numbers in rows.items()},
+        requests=first.requests + second.requests,
+        lower_bound=first.lower_bound + second.lower_bound,
+    )
 
 
 @dataclass(slots=True)

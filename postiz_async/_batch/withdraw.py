@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.conditions import Standing
     from postiz_async._delivery.journal import Journal, RowRecord, SentRequest
+    from postiz_async._delivery.lookup import Doubts
     from postiz_async._delivery.pauses import Outage
 
 __all__ = ["DUE_NOW", "WITHDRAWN", "Withdrawal", "look_up_lost", "withdrawn"]
@@ -165,7 +166,9 @@ async def look_up_lost(
     journal: Journal,
     outage: Outage,
     refs: Collection[str],
+    *,
     fence: Fence | None = None,
+    doubts: Doubts | None = None,
 ) -> bool:
     """Find out what became of requests of these rows whose answers were lost. Sends no post.
 
@@ -173,7 +176,7 @@ async def look_up_lost(
     """
     lost = [sent for sent in await journal.open_requests() if not set(refs).isdisjoint(sent.refs)]
     fence = fence or Fence(postiz, outage)
-    look_up = LookUp(postiz, journal, fence, outage, on_doubt="skip")
+    look_up = LookUp(postiz, journal, fence, outage, on_doubt="skip", doubts=doubts)
     try:
         async with anyio.create_task_group() as group:
             for sent in lost:

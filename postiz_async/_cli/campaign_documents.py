@@ -217,11 +217,23 @@ class QuotaSeen(TypedDict):
     as_of: Moment
 
 
+class DoubtObject(TypedDict):
+    """Requests whose answers are missing: a run or an update finds out what became of them.
+
+    `certain_at` is the moment from which on it may be certain that their posts are not stored.
+    """
+
+    requests: int
+    posts: int
+    certain_at: Moment
+
+
 class StatusDocument(ReportDocument):
     """How far a campaign is."""
 
     server: str
     campaign: str
+    in_doubt: DoubtObject | None
     quota: QuotaSeen | None
     edits: EditsObject | None
     """Null where the file as it is now cannot be read."""

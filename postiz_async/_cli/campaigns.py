@@ -34,8 +34,7 @@ from postiz_async._cli.forecasts import (
 )
 from postiz_async._cli.options import Json, ReadAs, Save, find_reading, zone_named
 from postiz_async._cli.output import Output
-from postiz_async._cli.progress import wait_until_published
-from postiz_async._cli.publishing import PublishLines
+from postiz_async._cli.publishing import PublishLines, wait_until_published
 from postiz_async._cli.sending import run_if_open, say_withdrawn
 from postiz_async.errors import (
     BatchError,

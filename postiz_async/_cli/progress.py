@@ -16,16 +16,15 @@ from postiz_async._batch.batch import OUTAGE_LOG
 from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import Output, count, near_moment
 from postiz_async._cli.quota_words import held_for, quota_text, seen_quota
-from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
+from postiz_async._cli.waiting import doubt_text
 from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.lookup import Doubts
+from postiz_async.clock import SystemClock
 from postiz_async.errors import (
-    BatchError,
-    PostizError,
     describe_seconds,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from datetime import tzinfo
     from logging import LogRecord
     from types import TracebackType
@@ -33,14 +32,13 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.job import Outcome
-    from postiz_async._batch.wait_published import Waited
     from postiz_async._client import Postiz
     from postiz_async._quota.view import Quota
+    from postiz_async.clock import Clock
 
 __all__ = [
     "CountDisplay",
     "RunDisplay",
-    "wait_until_published",
 ]
 
 
@@ -146,11 +144,11 @@ class RunDisplay:
                 await asyncio.sleep(_REFRESH)
                 self._watch_outage()
                 self._live.update(await self._picture(), refresh=True)
-        seen, said_at = 0, time.monotonic()
+        seen, said_at = (0, 0), time.monotonic()
         while True:
             await asyncio.sleep(self._line_every)
             self._watch_outage()
-            ended = self._states.total()
+            ended = self._states.total(), self._batch.doubts.requests
             if ended != seen or time.monotonic() - said_at >= self._line_every * RARER:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
@@ -177,23 +175,28 @@ class RunDisplay:
     async def _line(self) -> str:
         quota = await seen_quota(self._postiz)
         parts = [
-            f"{self._requests_done}/{count(self._requests, 'request')}",
+            *([f"{self._requests_done}/{count(self._requests, 'request')}"] * bool(self._requests)),
             f"{count(self._states[RowState.STORED], 'post')} stored",
             *(f"{number:,} {state.value}" for state, number in self._troubles()),
         ]
+        if doubt := self._doubt():
+            parts.append(f"in doubt: {doubt}")
         held = f" ({held})" if (held := held_for(quota)) else ""
         return f"{', '.join(parts)}; quota: {quota_text(quota)}{held}; {self._finish()}"
 
     async def _picture(self) -> Table:
         quota = await seen_quota(self._postiz)
         done, uploads = self._requests_done, self._batch.uploads_done
-        requests = Text(f"{done}/{self._requests}").append(f"   {self._finish()}", style="dim")
+        requests = Text(f"{done}/{self._requests}   " if self._requests else "")
+        requests.append(self._finish(), style="dim")
         lines: list[tuple[str, ProgressBar | str, Text]] = [
             ("uploads", _bar(uploads, self._media), Text(f"{uploads}/{self._media} files")),
             ("requests", _bar(done, self._requests), requests),
             ("posts", _bar(self._states.total(), self._rows), self._posts_text()),
             ("quota", _gauge(quota), Text(quota_text(quota))),
         ]
+        if doubt := self._doubt():
+            lines.insert(3, ("in doubt", "", Text(doubt, "yellow")))
         if held := held_for(quota):
             lines.append(("", "", Text(held, "dim")))
         has_bars = self._output.notes.width >= _ROOM_FOR_BARS
@@ -214,11 +217,14 @@ class RunDisplay:
 
     def _finish(self) -> str:
         """When the last request leaves, as far as the quota is known now."""
-        left = self._requests - self._requests_done
+        left = self._requests - self._requests_done - self._batch.doubts.requests
         now = self._postiz.clock.time()
-        if not left:
-            return "all sent"
+        if left <= 0:
+            return "all sent" if self._requests else "nothing new to send"
         return f"done about {near_moment(now + self._postiz.leaves_in(left), self._zone)}"
+
+    def _doubt(self) -> str:
+        return doubt_text(self._batch.doubts, self._postiz.clock.time(), self._zone)
 
     def _troubles(self) -> list[tuple[RowState, int]]:
         states = (RowState.REFUSED, RowState.LATE, RowState.UNDECIDED)
@@ -257,113 +263,6 @@ def _gauge(quota: Quota) -> ProgressBar:
     )
 
 
-async def wait_until_published(
-    output: Output,
-    batch: Batch,
-    zone: tzinfo | None,
-    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-) -> int | None:
-    """Wait until what is stored is out on its network; `on_outcome` is told of each post.
-
-    Returns:
-        The exit code of a wait that was stopped, None if it came to its end.
-    """
-    display = _Display(output, zone)
-    work = batch.wait_published(on_outcome=on_outcome, on_look=display.saw)
-    try:
-        signal = await run_until_stopped(work, display.close)
-    except PostizError as error:
-        if isinstance(error, BatchError):
-            raise
-        code = 1
-        output.error(error, code)
-    else:
-        if signal is None:
-            return None
-        code = SIGNAL_EXIT + signal
-    finally:
-        display.close()
-    output.say(
-        "Stopped waiting; nothing is lost. Run the same command again to go on.", "bold yellow"
-    )
-    return code
-
-
-class _Display:
-    """One line that changes on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, output: Output, zone: tzinfo | None) -> None:
-        self._output = output
-        self._zone = zone
-        self._live: Live | None = None
-        self._is_first = True
-        self._said, self._said_at = "", 0.0
-        self._guarded = DisplayGuard()
-
-    async def saw(self, waited: Waited) -> None:
-        """How far the wait is."""
-        with self._guarded():
-            self._show(waited)
-
-    def _show(self, waited: Waited) -> None:
-        if self._is_first:
-            self._is_first = False
-            self._begin(waited)
-        if self._live is not None:
-            self._live.update(Text(self._line(waited)), refresh=True)
-        elif waited.waiting and _standing(waited) != self._said:
-            self._say(waited)
-        if not waited.waiting:
-            self.close()
-            self._output.say(_standing(waited), "green" if waited.is_fine else "yellow")
-
-    def _say(self, waited: Waited) -> None:
-        if time.monotonic() - self._said_at >= LINE_EVERY or not self._said:
-            self._output.say(self._line(waited))
-            self._said, self._said_at = _standing(waited), time.monotonic()
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        live, self._live = self._live, None
-        if live is not None:
-            with self._guarded():
-                live.stop()
-
-    def _begin(self, waited: Waited) -> None:
-        if not waited.waiting:
-            return
-        are = "is" if waited.waiting == 1 else "are"
-        self._output.say(
-            f"Waiting until {count(waited.waiting, 'post')} {are} out. "
-            "Ctrl-C stops waiting; run again to go on."
-        )
-        if waited.counted:
-            self._output.say(
-                "This server counts looks too, so there are only two: when the last post is due, "
-                "and once more a little later.",
-                "yellow",
-            )
-        if self._output.shows_progress:
-            self._live = Live(console=self._output.notes, auto_refresh=False)
-            self._live.start()
-
-    def _line(self, waited: Waited) -> str:
-        parts = [_standing(waited), f"{waited.waiting:,} to come"]
-        if waited.next_look is not None:
-            parts.append(f"next look {near_moment(waited.next_look, self._zone)}")
-        if waited.ends is not None:
-            parts.append(f"ends by {near_moment(waited.ends, self._zone)}")
-        return ", ".join(parts)
-
-
-def _standing(waited: Waited) -> str:
-    """`12 published, 1 failed`."""
-    others = ((waited.failed, "failed"), (waited.stuck, "stuck"), (waited.gone, "gone"))
-    return ", ".join(
-        [f"{waited.published:,} published", *(f"{n:,} {what}" for n, what in others if n)]
-    )
-
-
 class CountDisplay:
     """How many of a number of things are done: a bar on a terminal, a line now and then elsewhere.
 
@@ -371,31 +270,50 @@ class CountDisplay:
         output: where to.
         what: was done with them.
         total: their number, as far as it is known.
+        doubts: what is looked up meanwhile.
+        clock: tells until when; None: nothing is in doubt.
+        zone: of that date.
     """
 
-    def __init__(self, output: Output, what: str, total: int) -> None:
+    def __init__(
+        self,
+        output: Output,
+        what: str,
+        total: int,
+        doubts: Doubts | None = None,
+        clock: Clock | None = None,
+        zone: tzinfo | None = None,
+    ) -> None:
         self.outcomes: list[Outcome] = []
         """What became of those that are done."""
         self._output = output
         self._what = what
         self._total = total
+        self._doubts = doubts or Doubts()
+        self._clock = clock or SystemClock()
+        self._zone = zone
         self._live: Live | None = None
-        self._said_at = time.monotonic()
+        self._ticker: asyncio.Task[None] | None = None
+        self._said, self._said_at = "", time.monotonic()
         self._guarded = DisplayGuard()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         if self._output.shows_progress:
             console = self._output.notes
             self._live = Live(self._picture(), console=console, auto_refresh=False, transient=True)
             self._live.start()
+        self._ticker = asyncio.create_task(self._tick())
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
         if self._live is not None:
             with self._guarded():
                 self._live.stop()
@@ -408,12 +326,22 @@ class CountDisplay:
     async def saw(self, outcome: Outcome) -> None:
         """Count one."""
         self.outcomes.append(outcome)
+        self._show()
+
+    async def _tick(self) -> None:
+        """Show what is in doubt also while nothing ends."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            self._show()
+
+    def _show(self) -> None:
         with self._guarded():
+            text = self._text()
             if self._live is not None:
                 self._live.update(self._picture(), refresh=True)
-            elif time.monotonic() - self._said_at >= LINE_EVERY:
-                self._said_at = time.monotonic()
-                self._output.say(self._text())
+            elif text != self._said and time.monotonic() - self._said_at >= LINE_EVERY:
+                self._said, self._said_at = text, time.monotonic()
+                self._output.say(text)
 
     def stopping(self) -> None:
         """Say that what is under way is waited for."""
@@ -421,7 +349,9 @@ class CountDisplay:
             self._output.say("Stopping. Ctrl-C again ends at once.")
 
     def _text(self) -> str:
-        return f"{self.done:,} of {self._total:,} {self._what}"
+        doubt = doubt_text(self._doubts, self._clock.time(), self._zone)
+        in_doubt = f"; in doubt: {doubt}" if doubt else ""
+        return f"{self.done:,} of {self._total:,} {self._what}{in_doubt}"
 
     def _picture(self) -> Table:
         grid = Table.grid(padding=(0, 2, 0, 0))

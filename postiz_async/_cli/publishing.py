@@ -1,30 +1,35 @@
-"""Published and failed posts, a line each as it happens: `run --watch` and `posts watch`."""
+"""Published and failed posts, a line each as it happens, and the wait until all are out."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from rich.live import Live
 from rich.text import Text
 
 from postiz_async._cli.display_guard import DisplayGuard
-from postiz_async._cli.output import near_moment, printable
+from postiz_async._cli.output import count, near_moment, printable
+from postiz_async._cli.progress import LINE_EVERY
+from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
-from postiz_async.errors import PostizError
+from postiz_async.errors import BatchError, PostizError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import tzinfo
 
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.job import Outcome
+    from postiz_async._batch.wait_published import Waited
     from postiz_async._cli.output import Output
     from postiz_async._client import Postiz
     from postiz_async.models.posts import PublishEvent
 
-__all__ = ["PublishLines", "event_line"]
+__all__ = ["PublishLines", "event_line", "wait_until_published"]
 
 
 def event_line(at: float, state: str, where: str, what: str, zone: tzinfo | None) -> Text:
@@ -108,3 +113,110 @@ class PublishLines:
         now = self._postiz.clock.time()
         with self._guarded():
             self._output.show(event_line(now, state, where, what, self._zone))
+
+
+async def wait_until_published(
+    output: Output,
+    batch: Batch,
+    zone: tzinfo | None,
+    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+) -> int | None:
+    """Wait until what is stored is out on its network; `on_outcome` is told of each post.
+
+    Returns:
+        The exit code of a wait that was stopped, None if it came to its end.
+    """
+    display = _Display(output, zone)
+    work = batch.wait_published(on_outcome=on_outcome, on_look=display.saw)
+    try:
+        signal = await run_until_stopped(work, display.close)
+    except PostizError as error:
+        if isinstance(error, BatchError):
+            raise
+        code = 1
+        output.error(error, code)
+    else:
+        if signal is None:
+            return None
+        code = SIGNAL_EXIT + signal
+    finally:
+        display.close()
+    output.say(
+        "Stopped waiting; nothing is lost. Run the same command again to go on.", "bold yellow"
+    )
+    return code
+
+
+class _Display:
+    """One line that changes on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, output: Output, zone: tzinfo | None) -> None:
+        self._output = output
+        self._zone = zone
+        self._live: Live | None = None
+        self._is_first = True
+        self._said, self._said_at = "", 0.0
+        self._guarded = DisplayGuard()
+
+    async def saw(self, waited: Waited) -> None:
+        """How far the wait is."""
+        with self._guarded():
+            self._show(waited)
+
+    def _show(self, waited: Waited) -> None:
+        if self._is_first:
+            self._is_first = False
+            self._begin(waited)
+        if self._live is not None:
+            self._live.update(Text(self._line(waited)), refresh=True)
+        elif waited.waiting and _standing(waited) != self._said:
+            self._say(waited)
+        if not waited.waiting:
+            self.close()
+            self._output.say(_standing(waited), "green" if waited.is_fine else "yellow")
+
+    def _say(self, waited: Waited) -> None:
+        if time.monotonic() - self._said_at >= LINE_EVERY or not self._said:
+            self._output.say(self._line(waited))
+            self._said, self._said_at = _standing(waited), time.monotonic()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        live, self._live = self._live, None
+        if live is not None:
+            with self._guarded():
+                live.stop()
+
+    def _begin(self, waited: Waited) -> None:
+        if not waited.waiting:
+            return
+        are = "is" if waited.waiting == 1 else "are"
+        self._output.say(
+            f"Waiting until {count(waited.waiting, 'post')} {are} out. "
+            "Ctrl-C stops waiting; run again to go on."
+        )
+        if waited.counted:
+            self._output.say(
+                "This server counts looks too, so there are only two: when the last post is due, "
+                "and once more a little later.",
+                "yellow",
+            )
+        if self._output.shows_progress:
+            self._live = Live(console=self._output.notes, auto_refresh=False)
+            self._live.start()
+
+    def _line(self, waited: Waited) -> str:
+        parts = [_standing(waited), f"{waited.waiting:,} to come"]
+        if waited.next_look is not None:
+            parts.append(f"next look {near_moment(waited.next_look, self._zone)}")
+        if waited.ends is not None:
+            parts.append(f"ends by {near_moment(waited.ends, self._zone)}")
+        return ", ".join(parts)
+
+
+def _standing(waited: Waited) -> str:
+    """`12 published, 1 failed`."""
+    others = ((waited.failed, "failed"), (waited.stuck, "stuck"), (waited.gone, "gone"))
+    return ", ".join(
+        [f"{waited.published:,} published", *(f"{n:,} {what}" for n, what in others if n)]
+    )

@@ -11,13 +11,17 @@ from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._batch.resume import file_now
 from postiz_async._cli.after_run import channel_table, report_object, show_report
-from postiz_async._cli.campaign_documents import QuotaSeen, StatusDocument
+from postiz_async._cli.campaign_documents import DoubtObject, QuotaSeen, StatusDocument
 from postiz_async._cli.campaigns import CampaignFile, JournalOption
 from postiz_async._cli.connection import Connection
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.options import Json, ReadAs, find_reading, zone_named
 from postiz_async._cli.output import Output, moment
+from postiz_async._cli.waiting import doubt_text
 from postiz_async._delivery.journal import read_summary
+from postiz_async._delivery.journal_requests import read_unanswered
+from postiz_async._delivery.lookup import Doubts
+from postiz_async._quota import SILENT
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ async def status(
     output = Output(as_json=json, says_results=True)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
+    doubts = await anyio.to_thread.run_sync(_doubts, path)
     report = make_report(summary.rows, summary.requests, summary.left_out)
     code = 0 if report.complete and not report.doubled else 1
     reading = await find_reading(file, read_as, connection)
@@ -57,6 +62,7 @@ async def status(
             **report_object(report),
             "server": summary.base_url,
             "campaign": summary.campaign,
+            "in_doubt": _doubt_object(doubts),
             "quota": _quota_object(summary.kept),
             "edits": None if isinstance(edits, str) else edits_object(edits),
         }
@@ -71,12 +77,29 @@ async def status(
         output.say(edits, "yellow")
     else:
         say_edits(output, edits, file, zone)
+    if doubt := doubt_text(doubts, datetime.now(UTC).timestamp(), zone):
+        output.say(f"In doubt, and looked up by the next run or update: {doubt}", "yellow")
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
             f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "
             f"seen, {moment(summary.kept.as_of, zone)}"
         )
     return code
+
+
+def _doubts(path: Path) -> Doubts:
+    """The requests without an answer, as those are that look them up."""
+    doubts = Doubts()
+    for posts, sent_at in read_unanswered(path):
+        doubts.add(posts, sent_at + SILENT)
+    return doubts
+
+
+def _doubt_object(doubts: Doubts) -> DoubtObject | None:
+    if not doubts.requests:
+        return None
+    certain_at = datetime.fromtimestamp(doubts.certain_at, UTC)
+    return {"requests": doubts.requests, "posts": doubts.posts, "certain_at": certain_at}
 
 
 def _edits(file: Path, summary: Summary, reading: ReadOptions) -> Edits | str:

@@ -24,6 +24,7 @@ from postiz_async._cli.options import Json, ReadAs, aware, find_reading, zone_na
 from postiz_async._cli.output import Output, ask, bare_moment, count, exit_code_of
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
+from postiz_async._delivery.lookup import Doubts
 from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError, ConfigurationError, PostizError
 
@@ -121,7 +122,9 @@ async def undo(
             if not json:
                 output.say("Nothing was deleted. --yes deletes these posts.", "yellow")
             return _done(output, would, is_done=False)
-        return await _delete(output, client, opened_journal, selection, would, edited=edited)
+        return await _delete(
+            output, client, opened_journal, selection, would, edited=edited, zone=zone
+        )
 
 
 async def _numbers_now(
@@ -154,18 +157,21 @@ async def _delete(
     would: Undone,
     *,
     edited: bool,
+    zone: tzinfo | None,
 ) -> int:
-    display = CountDisplay(output, "deleted", len(would.rows))
+    doubts = Doubts()
+    display = CountDisplay(output, "deleted", len(would.rows), doubts, postiz.clock, zone)
     results: list[Undone] = []
 
     async def work() -> None:
-        results.append(
-            await undo_journal(postiz, journal, selection, edited=edited, on_outcome=display.saw)
+        undone = await undo_journal(
+            postiz, journal, selection, edited=edited, on_outcome=display.saw, doubts=doubts
         )
+        results.append(undone)
 
     stopped: int | None = None
     try:
-        with display:
+        async with display:
             signal = await run_until_stopped(work(), display.stopping)
         stopped = None if signal is None else SIGNAL_EXIT + signal
     except PostizError as error:

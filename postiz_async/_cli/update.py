@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.update_plan import Updated
     from postiz_async._cli.campaign_documents import UpdateDocument
+    from postiz_async._client import Postiz
 
 __all__ = ["update"]
 
@@ -64,7 +65,7 @@ async def update(
     and run it again at any time.
     """
     output = Output(as_json=json)
-    async with open_batch(file, flags, read_as, connection) as (_, batch):
+    async with open_batch(file, flags, read_as, connection) as (postiz, batch):
         if batch.problems and not flags.skip_invalid:
             return refuse(output, batch)
         try:
@@ -78,7 +79,7 @@ async def update(
             return await _nothing_to_do(output, batch, would)
         if not (yes or (not json and ask("Do it?"))):
             return _not_done(output, batch, would)
-        return await _do(output, batch, would, prune=prune, force=force)
+        return await _do(output, postiz, batch, would, prune=prune, force=force)
 
 
 async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
@@ -102,10 +103,13 @@ def _not_done(output: Output, batch: Batch, would: Updated) -> int:
     return 1 if would.left else 0
 
 
-async def _do(output: Output, batch: Batch, would: Updated, *, prune: bool, force: bool) -> int:
+async def _do(
+    output: Output, postiz: Postiz, batch: Batch, would: Updated, *, prune: bool, force: bool
+) -> int:
     parts = (would.changed, would.moved, would.pruned, would.new, would.unclear)
     total = sum(map(len, parts))
-    display = CountDisplay(output, "done", total)
+    zone = zone_named(batch.timezone)
+    display = CountDisplay(output, "done", total, batch.doubts, postiz.clock, zone)
     results: list[Updated] = []
 
     async def work() -> None:
@@ -113,7 +117,7 @@ async def _do(output: Output, batch: Batch, would: Updated, *, prune: bool, forc
 
     stopped: int | None = None
     try:
-        with display:
+        async with display:
             signal = await run_until_stopped(work(), display.stopping)
         stopped = None if signal is None else SIGNAL_EXIT + signal
     except PostizError as error:
@@ -136,7 +140,7 @@ async def _do(output: Output, batch: Batch, would: Updated, *, prune: bool, forc
         return 0 if report.complete and not done.left else 1
     fault = write_result(result_path(batch), report)
     say_left(output, done.left, "--force")
-    show_report(output, report, zone_named(batch.timezone))
+    show_report(output, report, zone)
     say_result(output, batch, fault)
     return 0 if report.complete and not done.left and not fault else 1
 

@@ -1,4 +1,4 @@
-"""A create that waits for the quota says so."""
+"""A create that waits for the quota says so, and a job that waits for certainty."""
 
 from __future__ import annotations
 
@@ -10,23 +10,42 @@ from rich.live import Live
 from rich.text import Text
 
 from postiz_async._cli.display_guard import DisplayGuard
-from postiz_async._cli.output import IS_QUIET, Output, clock_time
+from postiz_async._cli.output import IS_QUIET, Output, clock_time, count, near_moment
 from postiz_async._cli.quota_words import seen_quota
 from postiz_async.errors import QuotaWaitError, describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from datetime import tzinfo
 
     from rich.console import Console
 
     from postiz_async._client import Postiz
+    from postiz_async._delivery.lookup import Doubts
     from postiz_async._quota.view import Quota
 
-__all__ = ["waiting_shown"]
+__all__ = ["doubt_text", "waiting_shown"]
 
 _LOOK = 0.25
 _SEEN = 2
 """Looks in a row that see a call wait before it is said."""
+
+
+def doubt_text(doubts: Doubts, now: float, zone: tzinfo | None) -> str:
+    """What is in doubt, why, and until when; empty: nothing is.
+
+    Args:
+        doubts: of the job.
+        now: in seconds since the epoch.
+        zone: of the date.
+    """
+    if not doubts.requests:
+        return ""
+    why = "answer lost" if doubts.requests == 1 else f"{doubts.requests:,} answers lost"
+    until = "once a later request is answered"
+    if doubts.certain_at > now:
+        until = f"about {near_moment(doubts.certain_at, zone)}"
+    return f"{count(doubts.posts, 'post')}, {why}; certain {until}"
 
 
 @asynccontextmanager

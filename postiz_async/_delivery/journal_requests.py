@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async._delivery.journal_file import SENT_DATE, SentRequest, read_rows
+from postiz_async._delivery.journal_file import SENT_DATE, SentRequest, open_reader, read_rows
 from postiz_async._wire import format_date
 from postiz_async.models.posts import CreatePost
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from postiz_async._delivery.journal_file import RowRecord
 
@@ -23,6 +25,7 @@ __all__ = [
     "near_posts",
     "owners_of",
     "read_requests",
+    "read_unanswered",
     "rows_of",
     "rows_sent_in",
     "sent_between",
@@ -63,6 +66,17 @@ def _requests(connection: sqlite3.Connection, where: str, *values: object) -> It
 
 _body = msgspec.json.Decoder(CreatePost)
 _refs = msgspec.json.Decoder(tuple[str, ...])
+
+
+def read_unanswered(path: Path) -> list[tuple[int, float]]:
+    """Of the requests without a known outcome, the number of posts, and when each was sent.
+
+    Args:
+        path: of a journal that can be read, also while a run is working on it.
+    """
+    query = "SELECT refs, sent_at FROM requests WHERE state IN ('open', 'changing')"
+    with closing(open_reader(path)) as reader:
+        return [(len(_refs.decode(refs)), sent_at) for refs, sent_at in reader.execute(query)]
 
 
 def rows_sent_in(connection: sqlite3.Connection, requests: Iterable[int]) -> list[RowRecord]:

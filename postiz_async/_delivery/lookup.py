@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -42,7 +43,7 @@ from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import QuotaError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Mapping
 
     from postiz_async._delivery.client import Accounts, Client
     from postiz_async._delivery.journal_file import SentRequest
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.repair import RepairResult
     from postiz_async.models.posts import Post
 
-__all__ = ["HIDDEN", "IN_DOUBT", "Fence", "LookUp", "LookUpResult", "Looks"]
+__all__ = ["HIDDEN", "IN_DOUBT", "Doubts", "Fence", "LookUp", "LookUpResult", "Looks"]
 
 log = logging.getLogger("postiz_async.batch")
 
@@ -142,6 +143,47 @@ class Looks:
     seen_at: float = -math.inf
 
 
+class Doubts:
+    """The requests of a job that are being looked up, because their answers were lost."""
+
+    def __init__(self) -> None:
+        self._open: list[tuple[int, float]] = []
+
+    @contextmanager
+    def of(self, posts: int, certain_at: float) -> Generator[None]:
+        """A request is looked up while the block lasts.
+
+        Args:
+            posts: how many it has.
+            certain_at: from when on it may be certain that they are not stored, in seconds since
+                the epoch.
+        """
+        self.add(posts, certain_at)
+        try:
+            yield
+        finally:
+            self._open.remove((posts, certain_at))
+
+    def add(self, posts: int, certain_at: float) -> None:
+        """Note one, with the arguments of `of`."""
+        self._open.append((posts, certain_at))
+
+    @property
+    def requests(self) -> int:
+        """How many there are."""
+        return len(self._open)
+
+    @property
+    def posts(self) -> int:
+        """How many posts they have."""
+        return sum(posts for posts, _ in self._open)
+
+    @property
+    def certain_at(self) -> float:
+        """From when on all may be certain, in seconds since the epoch."""
+        return max((moment for _, moment in self._open), default=0.0)
+
+
 class LookUp:
     """Looks up the requests of one job whose answers were lost.
 
@@ -155,6 +197,7 @@ class LookUp:
         is_one_of_many: whether others send equal posts that `accounts` does not know. A post that
             somebody moved is then known by its mark, or, on servers that list no settings, by
             its text only where its milliseconds are not those of another request.
+        doubts: what is looked up is noted there meanwhile.
     """
 
     def __init__(
@@ -166,7 +209,9 @@ class LookUp:
         *,
         on_doubt: OnDoubt,
         is_one_of_many: bool = False,
+        doubts: Doubts | None = None,
     ) -> None:
+        self._doubts = doubts or Doubts()
         self._postiz = postiz
         self._clock = postiz.clock
         self._accounts = accounts
@@ -207,22 +252,21 @@ class LookUp:
         if sent.mended_at and sent.mended_at >= sent.sent_at:
             mended_for = max(0.0, age - (sent.mended_at - sent.sent_at))
             if mended_for < SILENT:
-                looks.seen = None
-                await sleep(SILENT - mended_for)
+                looks.seen, wait = None, SILENT - mended_for
+                with self._doubts.of(len(sent.refs), self._clock.time() + wait):
+                    await sleep(wait)
         age = self._clock.monotonic() - sent_at
         settles = max(0.0, SILENT - age)
         due_in = self._due_in(sent)
         has_time = due_in - settles > SILENT
         waits = not is_broken and _ends_with_thread(sent) and has_time
         hurries = self._on_doubt == "send" and due_in < settles
-        posts = await self._look_until_certain(
-            sent,
-            0.0 if hurries else settles,
-            age=age,
-            all_is_enough=not waits,
-            looks=looks,
-            sleep=sleep,
-        )
+        settles = 0.0 if hurries else settles
+        certain_at = self._clock.time() + settles + SHORTEST_LOOK_PAUSE
+        with self._doubts.of(len(sent.refs), certain_at):
+            posts = await self._look_until_certain(
+                sent, settles, age=age, all_is_enough=not waits, looks=looks, sleep=sleep
+            )
         missing = set(range(len(sent.refs))) - posts.keys()
         if not missing:
             self._outage.carried_out()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.edits import Edits
     from postiz_async._batch.plan import Forecast, PlannedRequest
     from postiz_async._batch.source import Row
+    from postiz_async._delivery.lookup import Doubts
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
 
@@ -97,6 +98,12 @@ class CheckedBatch(RunResults):
         """Why a run pauses until Postiz is back, in one line; empty while it does not."""
         original = self._async
         return self._portal.call_sync(lambda: original.trouble)
+
+    @property
+    def doubts(self) -> Doubts:
+        """The requests that are looked up now, because their answers were lost."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.doubts)
 
     @property
     def changed(self) -> list[Row]:

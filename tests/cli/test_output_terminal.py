@@ -290,13 +290,13 @@ def test_what_was_found_is_told_in_general_of_many_rows() -> None:
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-def test_a_count_is_drawn_unless_it_is_to_be_quiet(quiet: bool) -> None:  # noqa: FBT001
+async def test_a_count_is_drawn_unless_it_is_to_be_quiet(quiet: bool) -> None:  # noqa: FBT001
     token = IS_QUIET.set(quiet)
     try:
         output = Output()
     finally:
         IS_QUIET.reset(token)
     output.notes = terminal()
-    with CountDisplay(output, "deleted", 3):
+    async with CountDisplay(output, "deleted", 3):
         pass
     assert ("0 of 3 deleted" in "".join(lines_of(output.notes))) is not quiet

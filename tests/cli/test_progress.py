@@ -197,7 +197,7 @@ async def test_of_a_count_too(caplog: pytest.LogCaptureFixture) -> None:
     output, window = Output(), Window()
     window.is_closed = True
     output.out = output.notes = Console(file=window, force_terminal=False)
-    with CountDisplay(output, "deleted", 2) as display:
+    async with CountDisplay(output, "deleted", 2) as display:
         display.stopping()
         for number in range(2):
             await display.saw(Outcome(number, "a", RowState.WITHDRAWN))
