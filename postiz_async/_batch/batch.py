@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Collection,
         Mapping,
         Sequence,
     )
@@ -257,7 +258,7 @@ class Batch(CheckedBatch):
         work = Update(
             self._postiz, journal, self._options, force=force, on_outcome=saw, doubts=self._doubts
         )
-        in_doubt = frozenset[str]() if dry_run else await work.in_doubt()
+        in_doubt = await work.in_doubt()
         self._know(replace(self._checked, records=await journal.rows()))
         changed = [each.row for each in self.edits.changed]
         self._know(await check_rows(self._postiz, self._origin, self._checked, changed))
@@ -265,7 +266,7 @@ class Batch(CheckedBatch):
         plan = await work.plan(self._checked, self.edits, prune=prune, in_doubt=in_doubt)
         changes, _ = plan.requests(self._planner, self._options.align)
         plan.keep_late(self._coming(plan, changes))
-        done = self._updated(plan)
+        done = self._updated(plan, in_doubt)
         if dry_run:
             return done
         coming = partial(self._coming, plan, [])
@@ -285,7 +286,7 @@ class Batch(CheckedBatch):
         then = await self.update(prune=prune, force=force, on_outcome=on_outcome)
         return joined(done, then)
 
-    def _updated(self, plan: UpdatePlan) -> Updated:
+    def _updated(self, plan: UpdatePlan, in_doubt: Collection[str]) -> Updated:
         """What a plan of an update does and costs, and what a run sends after it."""
         planner, align = self._planner, self._options.align
         requests, bound = plan.requests(planner, align)
@@ -293,7 +294,11 @@ class Batch(CheckedBatch):
         updated = plan.updated(tuple(self._unsent()), len(requests), bound, forecast)
         in_flight = {RowState.SENDING, RowState.UNKNOWN}
         records = self._checked.records.values()
-        unclear = sorted(record.number for record in records if record.state in in_flight)
+        unclear = sorted(
+            record.number
+            for record in records
+            if record.state in in_flight or record.ref in in_doubt
+        )
         return replace(updated, unclear=tuple(unclear))
 
     def _coming(self, plan: UpdatePlan, changes: Sequence[PlannedRequest]) -> Forecast | None:

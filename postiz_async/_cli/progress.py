@@ -273,6 +273,7 @@ class CountDisplay:
         doubts: what is looked up meanwhile.
         clock: tells until when; None: nothing is in doubt.
         zone: of that date.
+        line_every: seconds between two lines at least, where there is no terminal.
     """
 
     def __init__(
@@ -283,6 +284,8 @@ class CountDisplay:
         doubts: Doubts | None = None,
         clock: Clock | None = None,
         zone: tzinfo | None = None,
+        *,
+        line_every: float = LINE_EVERY,
     ) -> None:
         self.outcomes: list[Outcome] = []
         """What became of those that are done."""
@@ -292,6 +295,7 @@ class CountDisplay:
         self._doubts = doubts or Doubts()
         self._clock = clock or SystemClock()
         self._zone = zone
+        self._line_every = line_every
         self._live: Live | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._said, self._said_at = "", time.monotonic()
@@ -339,7 +343,7 @@ class CountDisplay:
             text = self._text()
             if self._live is not None:
                 self._live.update(self._picture(), refresh=True)
-            elif text != self._said and time.monotonic() - self._said_at >= LINE_EVERY:
+            elif text != self._said and time.monotonic() - self._said_at >= self._line_every:
                 self._said, self._said_at = text, time.monotonic()
                 self._output.say(text)
 

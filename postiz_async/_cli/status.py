@@ -78,7 +78,7 @@ async def status(
     else:
         say_edits(output, edits, file, zone)
     if doubt := doubt_text(doubts, datetime.now(UTC).timestamp(), zone):
-        output.say(f"In doubt, and looked up by the next run or update: {doubt}", "yellow")
+        output.say(f"In doubt until a run or an update has looked: {doubt}", "yellow")
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
             f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "

@@ -44,6 +44,7 @@ from postiz_async.errors import QuotaError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
+    from contextlib import AbstractContextManager
 
     from postiz_async._delivery.client import Accounts, Client
     from postiz_async._delivery.journal_file import SentRequest
@@ -252,21 +253,23 @@ class LookUp:
         if sent.mended_at and sent.mended_at >= sent.sent_at:
             mended_for = max(0.0, age - (sent.mended_at - sent.sent_at))
             if mended_for < SILENT:
-                looks.seen, wait = None, SILENT - mended_for
-                with self._doubts.of(len(sent.refs), self._clock.time() + wait):
-                    await sleep(wait)
+                looks.seen = None
+                with self._in_doubt(sent, SILENT - mended_for):
+                    await sleep(SILENT - mended_for)
         age = self._clock.monotonic() - sent_at
         settles = max(0.0, SILENT - age)
         due_in = self._due_in(sent)
         has_time = due_in - settles > SILENT
         waits = not is_broken and _ends_with_thread(sent) and has_time
         hurries = self._on_doubt == "send" and due_in < settles
-        settles = 0.0 if hurries else settles
-        certain_at = self._clock.time() + settles + SHORTEST_LOOK_PAUSE
-        with self._doubts.of(len(sent.refs), certain_at):
-            posts = await self._look_until_certain(
-                sent, settles, age=age, all_is_enough=not waits, looks=looks, sleep=sleep
-            )
+        posts = await self._look_until_certain(
+            sent,
+            0.0 if hurries else settles,
+            age=age,
+            all_is_enough=not waits,
+            looks=looks,
+            sleep=sleep,
+        )
         missing = set(range(len(sent.refs))) - posts.keys()
         if not missing:
             self._outage.carried_out()
@@ -356,22 +359,29 @@ class LookUp:
         lost_at = min(now - looks.lost_for, settled_at)
         usual = len(sent.refs) / self._postiz.scheduler.budget.rate
         shortest = pause = max(SHORTEST_LOOK_PAUSE, 3 * usual)
-        await sleep(max(0.0, shortest - (age if looks.seen is None else now - looks.seen_at)))
-        while True:
-            is_settled = self._clock.monotonic() >= settled_at
-            is_final = looks.seen is not None or (
-                is_settled and await self._fence.is_behind(lost_at, sleep=sleep)
-            )
-            posts = await self._look(sent)
-            ids = {place: post.id for place, post in posts.items()}
-            is_all = all_is_enough and len(posts) == len(sent.refs)
-            if is_all or (is_final and looks.seen == ids):
-                log.info("request %d: %d of %d stored", sent.id, len(posts), len(sent.refs))
-                return posts
-            if is_final:
-                looks.seen, looks.seen_at = ids, self._clock.monotonic()
-            pause = shortest if is_final else min(1.5 * pause, max(shortest, LONGEST_LOOK_PAUSE))
-            await sleep(pause)
+        with self._in_doubt(sent, settles + SHORTEST_LOOK_PAUSE):
+            await sleep(max(0.0, shortest - (age if looks.seen is None else now - looks.seen_at)))
+            while True:
+                is_settled = self._clock.monotonic() >= settled_at
+                is_final = looks.seen is not None or (
+                    is_settled and await self._fence.is_behind(lost_at, sleep=sleep)
+                )
+                posts = await self._look(sent)
+                ids = {place: post.id for place, post in posts.items()}
+                is_all = all_is_enough and len(posts) == len(sent.refs)
+                if is_all or (is_final and looks.seen == ids):
+                    log.info("request %d: %d of %d stored", sent.id, len(posts), len(sent.refs))
+                    return posts
+                if is_final:
+                    looks.seen, looks.seen_at = ids, self._clock.monotonic()
+                pause = (
+                    shortest if is_final else min(1.5 * pause, max(shortest, LONGEST_LOOK_PAUSE))
+                )
+                await sleep(pause)
+
+    def _in_doubt(self, sent: SentRequest, seconds: float) -> AbstractContextManager[None]:
+        """While the block lasts, it is told that a request may be certain in some seconds."""
+        return self._doubts.of(len(sent.refs), self._clock.time() + seconds)
 
     async def _look(self, sent: SentRequest) -> dict[int, Post]:
         moment = parse_date(sent.body.date)

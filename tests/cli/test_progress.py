@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
 import re
-from datetime import UTC
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 import pytest
 from cli_lab import write_campaign
 from processes import until
@@ -23,8 +28,12 @@ from postiz_async.clock import AcceleratedClock
 from postiz_async.testing import Fault, LocalPostiz, Sandbox, sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
+
+    from cli_lab import Cli
+
+    from postiz_async import Postiz
 
 AWAY = "Postiz is away; the run goes on by itself when it is back: "
 TROUBLE = "401: (HTTP 401 without a text)"
@@ -154,6 +163,97 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
         "quota     89 of 90 left, next window in",
     ]
     assert re.fullmatch(r" {10}[\d:]{5,7}", lines[4])
+
+
+@asynccontextmanager
+async def one_in_doubt(
+    folder: Path,
+) -> AsyncGenerator[tuple[Sandbox, Path, Callable[[], AbstractAsyncContextManager[Postiz]]]]:
+    """A campaign of three rows; the first create that is sent loses its answer.
+
+    It ends with a thread, so that nobody knows for twelve minutes that it is whole.
+    """
+    file = folder / "c.jsonl"
+    rows = [
+        {"ref": f"{n}", "integration": "mastodon", "date": f"2100-02-1{n} 09:00Z", "content": "x"}
+        for n in range(3)
+    ]
+    file.write_text("\n".join(json.dumps(row | {"thread": ["more"]}) for row in rows))
+    async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
+        sandbox.add_integration("mastodon")
+        sandbox.faults.add(Fault("drop_answer", route="create_post"))
+        yield sandbox, file, partial(sandbox_client, sandbox)
+
+
+DOUBT = re.compile(r"1 post, answer lost; certain (about \w+ \d+ \w+ \d\d:\d\d|once a later)")
+
+
+@pytest.mark.parametrize("kind", ["bars", "lines"])
+async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
+    tmp_path: Path, kind: str, cli: Cli
+) -> None:
+    output, window = Output(), io.StringIO()
+    output.out = output.notes = Console(
+        file=window, force_terminal=kind == "bars", width=200, color_system=None
+    )
+
+    def shown() -> str:
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", window.getvalue())
+
+    async with one_in_doubt(tmp_path) as (_, file, client):
+        for kept in (3, 1):
+            window.truncate(0)
+            async with client() as postiz, postiz.batch(file) as batch:
+                display = RunDisplay(
+                    output, postiz, batch, open_rows=kept, zone=UTC, line_every=0.01
+                )
+                work = asyncio.create_task(batch.run_all(on_outcome=display.saw))
+                async with display:
+                    await until(lambda: DOUBT.search(shown()))
+                    if kept == 3:
+                        await until(lambda: "2/3" in shown() and "all sent" in shown())
+                    else:
+                        await until(lambda: "nothing new to send" in shown())
+                        assert "0/0" not in shown().replace("0/0 files", "")
+                    work.cancel()
+                    await asyncio.gather(work, return_exceptions=True)
+            said = await anyio.to_thread.run_sync(partial(cli, "status", file, "--json"))
+            doubt = said.document["in_doubt"]
+            assert (doubt["requests"], doubt["posts"]) == (1, 1)
+            assert datetime.fromisoformat(doubt["certain_at"]).tzinfo is not None
+            words = await anyio.to_thread.run_sync(partial(cli, "status", file))
+            assert DOUBT.search(" ".join(words.out.split()))
+        async with client() as postiz, postiz.batch(file) as batch:
+            assert (await batch.run_all()).complete
+        said = await anyio.to_thread.run_sync(partial(cli, "status", file, "--json"))
+        assert said.document["in_doubt"] is None
+
+
+@pytest.mark.parametrize("kind", ["bars", "lines"])
+async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
+    output, window = Output(), io.StringIO()
+    output.out = output.notes = Console(
+        file=window, force_terminal=kind == "bars", width=200, color_system=None
+    )
+
+    def shown() -> str:
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", window.getvalue())
+
+    async with one_in_doubt(tmp_path) as (sandbox, file, client):
+        async with client() as postiz, postiz.batch(file) as batch:
+            assert (await batch.run_all()).complete
+        file.write_text(file.read_text().replace("more", "other"))
+        sandbox.faults.add(Fault("drop_answer", route="create_post"))
+        async with client() as postiz, postiz.batch(file) as batch:
+            display = CountDisplay(
+                output, "done", 3, batch.doubts, postiz.clock, UTC, line_every=0.01
+            )
+            async with display:
+                work = asyncio.create_task(batch.update(on_outcome=display.saw))
+                await until(lambda: DOUBT.search(shown()))
+                await until(lambda: "2 of 3 done; in doubt: 1 post" in shown())
+                await work
+        assert len(sandbox.posts) == 3
 
 
 class Window(io.StringIO):
