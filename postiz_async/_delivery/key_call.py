@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._delivery.key_record import KeyMarks, differing, fingerprint_of
 from postiz_async._delivery.lookup import SHORTEST_LOOK_PAUSE
+from postiz_async._delivery.pauses import trouble_of
 from postiz_async._quota import SILENT
 from postiz_async._resources.create_body import marks_of
 from postiz_async._wire import parse_date
@@ -169,7 +170,8 @@ class KeyedCall:
     def lost_for_now(self, error: PostizError) -> DeliveryUnknownError:
         """Its own answer was lost, and cannot be looked up: store or client are away."""
         assert self.lost is not None  # noqa: S101  (else the error of the store is raised)
-        text = f"{self.lost}\n  Whether they are cannot be looked up now ({error})."
+        why = trouble_of(error).rstrip(".")
+        text = f"{self.lost}\n  What became of it cannot be looked up now ({why})."
         return DeliveryUnknownError(text, marks=self.lost.marks, retry_after=known_in(0.0))
 
 

@@ -117,12 +117,13 @@ class _Gathering:
             wait = describe_seconds(error.retry_after)
             self._stopped = f"not asked: the server takes no more looks for {wait}"
             return self._stopped
+        why = str(error).partition("\n")[0].rstrip(".")
         if isinstance(error, AuthenticationError) or not isinstance(error, _PASSING):
-            self.error, self._stopped = error, str(error)
+            self.error, self._stopped = error, why
         self._failures += 1
         if self._failures >= _IN_VAIN and not self._stopped:
             self._stopped = _FAILING
-        return str(error)
+        return why
 
 
 def _figure(metric: Metric) -> tuple[str, float] | None:

@@ -125,6 +125,16 @@ async def test_three_failures_in_a_row_are_enough(local: LocalPostiz) -> None:
     assert figures.reasons["not asked: 3 looks in a row failed"] >= 5
 
 
+async def test_a_reason_is_the_end_of_a_sentence(local: LocalPostiz) -> None:
+    """Reports put a full stop behind it."""
+    x = local.add_channel("x")
+    async with local.client() as postiz:
+        posts = await published(postiz, local, x)
+        local.add_fault(Fault("reset", times=None, route="get_post_analytics"))
+        figures = await postiz.analytics.posts(posts)
+    assert figures.reasons == {"The connection to the sandbox broke": 1}
+
+
 async def test_a_key_that_is_refused_is_an_error() -> None:
     async def ask(post_id: str) -> PostAnalytics:
         raise AuthenticationError("no", status_code=401)
