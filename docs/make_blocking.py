@@ -75,8 +75,8 @@ HOW = {
     "            with which the outbox sends; it is asked each time and has 30 s. Keys are in no "
     "table.": (
         "a function from the name of an organisation to its key or token, with which\n"
-        "            the outbox sends; it is asked each time, in a worker thread, and has 30 s. Keys\n"
-        "            are in no table."
+        "            the outbox sends; it is asked each time, in a worker thread, and has 30 s.\n"
+        "            Keys are in no table."
     ),
     "an async file, such as\n                FastAPI's `UploadFile`; an async iterator of bytes; "
     "a URL as text": "a URL as text",

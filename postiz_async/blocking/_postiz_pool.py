@@ -53,8 +53,8 @@ class PostizPool(Owner):
         outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions` with one, for
             `pool.outbox` and the `outbox` of each client; None: there is none.
         credentials: a function from the name of an organisation to its key or token, with which
-            the outbox sends; it is asked each time, in a worker thread, and has 30 s. Keys
-            are in no table.
+            the outbox sends; it is asked each time, in a worker thread, and has 30 s.
+            Keys are in no table.
         connections: the largest number of connections, for all organisations together; None: 100.
         keep: the largest number of clients; beyond it, the least recently used is closed if it is
             idle.
