@@ -125,7 +125,13 @@ _LONGEST_TEXT = 2_000
 
 
 class PostizError(Exception):
-    """Base of everything that this library raises on purpose. Errors can be pickled."""
+    """Base of everything that this library raises on purpose. Errors can be pickled.
+
+    After a create, `may_be_stored` says that it proves nothing: not Postiz answered but something
+    in front of it, or nobody. Look before you send it again.
+    """
+
+    may_be_stored: bool = False
 
     def __reduce__(self) -> tuple[object, ...]:
         return _remake, (type(self), self.args), self.__dict__
@@ -194,6 +200,8 @@ class DeliveryUnknownError(PostizError):
     A call with an idempotency key can be made again: that finds out what became of it. It is worth
     while after `retry_after` seconds; None: without a key, or where a person has to look.
     """
+
+    may_be_stored = True
 
     def __init__(self, message: str, *, marks: Marks, retry_after: float | None = None) -> None:
         self.marks = marks
@@ -318,7 +326,8 @@ class QuotaWaitError(QuotaError):
 class RateLimitError(QuotaError):
     """A call that costs no quota was answered with 429, again after its retries.
 
-    A create raises none: after a 429 it waits for the quota again, see `QuotaWaitError`.
+    A create raises none: after a 429 of Postiz it waits for the quota again, see `QuotaWaitError`,
+    and one of a gateway proves nothing, see `DeliveryUnknownError`.
     """
 
 

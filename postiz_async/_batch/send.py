@@ -16,6 +16,7 @@ from postiz_async._batch.plan import PlannedRequest
 from postiz_async._delivery.findings import day_and_time
 from postiz_async._delivery.journal import RowState
 from postiz_async._delivery.matching import CLIENT_REF, MillisecondMarks
+from postiz_async._delivery.pauses import why_lost
 from postiz_async._delivery.send import Refused, Sender, Stored, Unsent
 from postiz_async._resources.create_body import build_item
 from postiz_async._wire import format_date, parse_date
@@ -171,9 +172,6 @@ class Marking:
         return second if is_alone else self._marks.mark(moment)
 
 
-_OF_POSTS = {400, 406, 413, 415, 422}
-"""Statuses that say something of the posts; any other refusal would meet every request."""
-
 log = logging.getLogger("postiz_async.batch")
 
 
@@ -234,13 +232,10 @@ class RequestSender:
         return SentRows(request, result, guilty)
 
     def _guilty(self, request: PlannedRequest, result: SendResult) -> frozenset[int]:
-        """The posts that a refusal names; raises its error if that says nothing of the posts."""
+        """The posts that a refusal names."""
         if not isinstance(result, Refused) or isinstance(result.error, InvalidPostError):
             return frozenset()
-        error = result.error
-        if error.status_code not in _OF_POSTS:
-            raise error
-        return frozenset(guilty_places(request, self._job.channels, error))
+        return frozenset(guilty_places(request, self._job.channels, result.error))
 
 
 class _JournalRecord:
@@ -309,7 +304,7 @@ class _JournalRecord:
 
     async def lost(self, error: DeliveryUnknownError) -> SentRequest:
         log.info("the answer to request %d was lost: %s", self._number, error)
-        await self._job.journal.mark(self._refs, RowState.UNKNOWN, "its answer was lost")
+        await self._job.journal.mark(self._refs, RowState.UNKNOWN, why_lost(error))
         sent = await self._job.journal.open_requests()
         return next(each for each in sent if each.id == self._number)
 

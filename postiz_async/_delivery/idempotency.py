@@ -181,7 +181,12 @@ class KeyedCreator:
         """Do what the record asks for; None: it is to be looked at again."""
         record, now = seen.record, call.handle.now()
         if record.state == "free":
-            call.lost = None
+            lost, call.lost = call.lost, None
+            if lost is not None and isinstance(lost.__cause__, PostizError):
+                refusal = lost.__cause__
+                if refusal.may_be_stored:  # a firewall would refuse it again
+                    refusal.may_be_stored = bool(record.stored)
+                    raise refusal
             return await self._send(call, seen)
         is_sent = record.is_sent_at(now) and record.holder != call.name
         if is_sent or (record.is_looked_up_at(now) and record.looker != call.name):

@@ -14,7 +14,7 @@ from postiz_async._delivery.key_call import WaitOverError, known_in
 from postiz_async._delivery.key_handle import Claim, ClaimLostError
 from postiz_async._delivery.key_record import FREE, KeyRecord, marked
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, LookUp
-from postiz_async._delivery.pauses import Outage, trouble_of
+from postiz_async._delivery.pauses import Outage, trouble_of, why_lost
 from postiz_async._wire import parse_date
 from postiz_async.errors import PostizError, StoreError
 from postiz_async.models.posts import Created
@@ -71,13 +71,13 @@ class _KeyLookUp:
         try:
             found, is_late = await self._found()
         except WaitOverError as error:
-            why = "its answer was lost, and it is too early to be certain"
+            why = f"{why_lost(self._call.lost)}, and it is too early to be certain"
             raise self._unknown(why, retry_after=self._worth_in(error)) from None
         except StoreError:
             raise
         except PostizError as error:
             trouble = trouble_of(error).rstrip(".")
-            why = f"its answer was lost, and it cannot be looked up ({trouble})"
+            why = f"{why_lost(self._call.lost)}, and it cannot be looked up ({trouble})"
             raise self._unknown(why, retry_after=known_in(self._age)) from error
         return await self._settled(found, is_late=is_late)
 

@@ -12,6 +12,7 @@ import anyio
 from msgspec.structs import replace
 
 from postiz_async._delivery.key_record import FREE, KeyRecord, Refusal, marked
+from postiz_async._delivery.pauses import has_crashed
 from postiz_async._scheduler.calls import LONGEST_JOB_CREATE, CallTime, time_out
 from postiz_async._wire import parse_date
 from postiz_async._wire.endpoints import CREATE_POST, Call
@@ -19,7 +20,6 @@ from postiz_async.errors import (
     BadRequestError,
     DeliveryUnknownError,
     PostizError,
-    ServerError,
     StoreError,
 )
 from postiz_async.models.posts import Created
@@ -261,10 +261,8 @@ class KeyedSending:
     async def _lost(self, error: DeliveryUnknownError) -> None:
         """Nobody sends it any more; whoever comes next may look it up."""
         self._call.lost = error
-        cause = error.__cause__
-        is_broken = isinstance(cause, ServerError) and cause.status_code == 500
         now = self._call.handle.now()
-        await self._settle(replace(self._record, ends_at=now, is_broken=is_broken))
+        await self._settle(replace(self._record, ends_at=now, is_broken=has_crashed(error)))
 
     async def _answered(self, created: list[Created]) -> list[Created]:
         sent = dict(zip(self._places, created, strict=True))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio
 
+from postiz_async._wire import is_refusal
 from postiz_async.errors import (
     APIConnectionError,
     APIStatusError,
@@ -30,6 +31,7 @@ from postiz_async.errors import (
     QuotaError,
     ServerError,
     StoreError,
+    UnexpectedAnswerError,
     describe_seconds,
 )
 
@@ -44,9 +46,11 @@ __all__ = [
     "Departure",
     "Outage",
     "PausedError",
+    "has_crashed",
     "is_away",
     "pause_after",
     "trouble_of",
+    "why_lost",
 ]
 
 P = ParamSpec("P")
@@ -61,12 +65,20 @@ LONGEST_PAUSE = 3_600.0
 REFUSED_PAUSE = 60.0
 """Seconds at least between attempts that are refused because they are too many."""
 
-_PASSING = (APIConnectionError, ServerError, StoreError)
+_PASSING = (APIConnectionError, ServerError, StoreError, UnexpectedAnswerError)
 
 
 def is_away(error: PostizError) -> bool:
     """Whether an error means that Postiz is away: no connection, 5xx, a key look-up that failed."""
     return isinstance(error, APIConnectionError | ServerError)
+
+
+def has_crashed(error: DeliveryUnknownError) -> bool:
+    """Whether Postiz itself said that it failed at a create, so that it works on it no more."""
+    cause = error.__cause__
+    return (
+        isinstance(cause, ServerError) and cause.status_code == 500 and is_refusal(500, cause.body)
+    )
 
 
 def pause_after(error: PostizError, failures: int) -> float:
@@ -82,6 +94,13 @@ def pause_after(error: PostizError, failures: int) -> float:
 def trouble_of(error: PostizError) -> str:
     """An error in one line; with what to do about it, where it does not pass by itself."""
     return str(error).partition("\n")[0] if isinstance(error, _PASSING) else _in_one_line(error)
+
+
+def why_lost(error: DeliveryUnknownError | None) -> str:
+    """That an answer was lost, and what came in its place."""
+    cause = None if error is None else error.__cause__
+    seen = f" ({trouble_of(cause)})" if isinstance(cause, PostizError) else ""
+    return f"its answer was lost{seen}"
 
 
 def _in_one_line(error: PostizError) -> str:
@@ -268,14 +287,17 @@ class Outage:
         except PausedError as error:
             raise _AgainError from error
         except DeliveryUnknownError as error:
-            if isinstance(error.__cause__, APIConnectionError | ServerError):
-                self._failed(error.__cause__, it.turn, is_create=True)
+            cause = error.__cause__
+            if isinstance(cause, PostizError) and (
+                self._waits_for(cause) or isinstance(cause, UnexpectedAnswerError)
+            ):
+                self._failed(cause, it.turn, is_create=True)
             raise
         except PostizError as error:
             if self._waits_for(error):
                 self._failed(error, it.turn, is_create=True)
                 raise _AgainError from error
-            if it.has_left and isinstance(error, APIStatusError):
+            if it.has_left and isinstance(error, APIStatusError) and not error.may_be_stored:
                 self._answered(it.turn, is_create=True)
             raise
         if it.has_left:

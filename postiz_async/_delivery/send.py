@@ -12,11 +12,11 @@
 | repeat  | proved not carried out (a 429, no connection, not begun   | when it leaves now       |
 |         | in time): the same body leaves again. The outbox takes    | (outbox: planned again)  |
 |         | the intent back, so that what waits can be withdrawn      |                          |
-| alone   | a firewall forbids it (403), and others may be let        | planned again            |
-|         | through: the outbox tries it later, alone                 |                          |
 | stored  | it was answered                                           | the ids of its posts     |
 | refused | it was answered; nothing of it is stored                  | that, for the job to act |
-| lost    | there was no answer, or one that proves nothing           | that it is unknown       |
+| lost    | there was no answer, or one that is not Postiz's word. If | that it is unknown       |
+|         | a firewall refuses (400, 403, 404), a campaign stops, and |                          |
+|         | the outbox tries it later, alone where that may help      |                          |
 
 So whoever comes after a crash finds each request planned (it is sent), with an outcome (it is
 done), or with an intent or as unknown: that is looked up (`lookup`) and never just sent again.
@@ -37,18 +37,16 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from postiz_async._delivery.pauses import PausedError
+from postiz_async._delivery.pauses import PausedError, has_crashed
 from postiz_async._scheduler.calls import Priority
 from postiz_async._wire import parse_date
 from postiz_async.errors import (
-    APIConnectionError,
     BadRequestError,
     DeliveryUnknownError,
     InvalidPostError,
     PayloadTooLargeError,
     PermissionDeniedError,
     PostizError,
-    ServerError,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +158,7 @@ class Record(Protocol):
         ...
 
     def waits_alone(self, error: PermissionDeniedError) -> bool:
-        """Whether it is sent at another time, while others go on; its intent was taken back."""
+        """Whether it is sent at another time, while others go on."""
         ...
 
     async def lost(self, error: DeliveryUnknownError) -> SentRequest:
@@ -211,6 +209,8 @@ class Sender:
         try:
             created = await self._outage.create(partial(self._attempt, sending))
         except _EndedError as end:
+            if isinstance(end.result, Lost):
+                return end.result
             result = end.result
         except (InvalidPostError, BadRequestError, PayloadTooLargeError) as error:
             if isinstance(error, BadRequestError):
@@ -239,13 +239,14 @@ class Sender:
                 set_aside=None if self._keeps_intents else partial(self._set_aside, sending),
                 retry=False,
             )
-        except DeliveryUnknownError:
+        except DeliveryUnknownError as error:
+            cause = error.__cause__
+            if isinstance(cause, PermissionDeniedError) and sending.record.waits_alone(cause):
+                raise _EndedError(await self._lost(sending, error)) from None
             raise
         except (PausedError, PostizError) as error:
             if not self._keeps_intents and self._outage.repeats(error):
                 await self._set_aside(sending)
-                if isinstance(error, PermissionDeniedError) and sending.record.waits_alone(error):
-                    raise _EndedError(Unsent()) from None
             raise
 
     async def _set_aside(self, sending: _Sending) -> None:
@@ -290,10 +291,12 @@ class Sender:
     async def _lost(self, sending: _Sending, error: DeliveryUnknownError) -> Lost:
         sent = await sending.record.lost(error)
         cause = error.__cause__
-        if isinstance(cause, APIConnectionError | ServerError) and self._outage.is_lasting:
-            raise cause
-        is_broken = isinstance(cause, ServerError) and cause.status_code == 500
-        return Lost(sent, self._client.clock.monotonic() - sending.sent_at, is_broken)
+        if isinstance(cause, PostizError):
+            is_forbidden = cause.may_be_stored and not self._outage.repeats(cause)
+            if is_forbidden or self._outage.is_lasting:
+                raise cause
+        age = self._client.clock.monotonic() - sending.sent_at
+        return Lost(sent, age, has_crashed(error))
 
 
 def _is_past(body: CreatePost, now: float) -> bool:
@@ -310,8 +313,8 @@ class _Sending:
 
 
 class _EndedError(Exception):
-    """A request does not leave; its slot is given back."""
+    """A request does not leave, and its slot is given back; or a firewall forbids it alone."""
 
-    def __init__(self, result: TooLate | Unsent) -> None:
+    def __init__(self, result: TooLate | Unsent | Lost) -> None:
         super().__init__()
         self.result = result

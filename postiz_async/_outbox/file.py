@@ -401,13 +401,13 @@ class OutboxFile:
             lambda c: c.execute("UPDATE entries SET mended_at = ? WHERE number = ?", values)
         )
 
-    async def doubt(self, entry: OutboxEntry) -> None:
+    async def doubt(self, entry: OutboxEntry, note: str) -> None:
         """The answer to its request was lost."""
         await self._do(
             lambda c: c.execute(
-                "UPDATE entries SET state = 'unknown', note = 'its answer was lost' "
+                "UPDATE entries SET state = 'unknown', note = ? "
                 "WHERE number = ? AND ended_at IS NULL",
-                (entry.number,),
+                (note, entry.number),
             )
         )
 

@@ -19,7 +19,7 @@ from postiz_async._concurrency import StrayCancellationError
 from postiz_async._delivery.client import ask
 from postiz_async._delivery.journal_file import RowState, SentRequest
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, Looks, LookUp
-from postiz_async._delivery.pauses import Outage
+from postiz_async._delivery.pauses import Outage, why_lost
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async._resources.matching import stored_at
 from postiz_async._scheduler.calls import PREPARED_SECONDS
@@ -102,6 +102,8 @@ class OutboxSender:
 
     def waits_for(self, error: PostizError) -> bool:
         """Whether a call that fails so is made again later: the fault is not in one hand-over."""
+        if isinstance(error, BadRequestError) and error.may_be_stored:  # of a firewall
+            return True
         return not (self._is_closed(error) or isinstance(error, (*_OF_THE_POST, QuotaError)))
 
     def _is_closed(self, error: PostizError) -> bool:
@@ -289,7 +291,7 @@ class _EntryRecord:
 
     async def lost(self, error: DeliveryUnknownError) -> SentRequest:
         log.info("the answer to hand-over %s was lost: %s", self.entry.id, error)
-        await self._tickets.doubt(self.entry)
+        await self._tickets.doubt(self.entry, why_lost(error))
         self._on_step(self.entry.id)
         return as_sent(replace(self.entry, sent=self._sent, sent_at=self._sent_at, mended_at=None))
 

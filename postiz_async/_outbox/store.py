@@ -130,7 +130,7 @@ class Tickets(Accounts, Protocol):
         """The same request is about to be sent once more."""
         ...
 
-    async def doubt(self, entry: OutboxEntry) -> None:
+    async def doubt(self, entry: OutboxEntry, note: str) -> None:
         """The answer to its request was lost."""
         ...
 

@@ -94,7 +94,7 @@ class Ticket(Value, frozen=True):
     (withdrawn) and `undecided` (look for it in Postiz). `at` is the date it is for, None for as
     soon as possible. `leaves_in` is the time in seconds after which it will probably leave; 0
     when it has left. `post_ids` are those that are stored, in order. `reason` says why an end is
-    not `stored`, or what holds the outbox up.
+    not `stored`, what came in the place of a lost answer, or what holds the outbox up.
     """
 
     id: str

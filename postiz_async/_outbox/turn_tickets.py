@@ -239,8 +239,8 @@ class TurnTickets:
         since = "mended_at = sent_at + (" + NOW + " - sent_at) * %s"
         await self._change(request, since, (self._turns.speed,))
 
-    async def doubt(self, entry: OutboxEntry) -> None:
-        await self._change(entry.number, "state = 'unknown', note = 'its answer was lost'", ())
+    async def doubt(self, entry: OutboxEntry, note: str) -> None:
+        await self._change(entry.number, "state = 'unknown', note = %s", (text_of(note),))
         self.sending.discard(entry.number)
         self.in_doubt.add(entry.number)
 

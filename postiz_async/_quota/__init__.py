@@ -63,7 +63,7 @@ The laws of this package
     No clock, no I/O, no HTTP. Time is an argument, in seconds of a monotonic clock. The state
     is one frozen value; each event is a function from state to state; `decide` asks and changes
     nothing. A reservation ends in exactly one way: `released` (proved not sent or not counted),
-    `answered`, `unread` (counted, no headers), `refused`, or `lost`.
+    `answered`, `unread` (counted, no headers), `refused`, `turned_away`, or `lost`.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ from postiz_async._quota.transitions import (
     refused,
     released,
     set_back,
+    turned_away,
     unread,
 )
 from postiz_async._quota.window import BELIEVED_LIMIT, MARGIN, WINDOW, RateHeaders, Window
@@ -115,5 +116,6 @@ __all__ = [
     "refused",
     "released",
     "set_back",
+    "turned_away",
     "unread",
 ]

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from postiz_async._quota.neighbours import Neighbours
     from postiz_async._quota.state import Ledger
 
-__all__ = ["acquired", "answered", "expire", "lost", "refused", "released", "set_back", "unread"]
+__all__ = [
+    "acquired",
+    "answered",
+    "expire",
+    "lost",
+    "refused",
+    "released",
+    "set_back",
+    "turned_away",
+    "unread",
+]
 
 
 def acquired(
@@ -91,12 +101,7 @@ def unread(ledger: Ledger, token: int, now: float) -> Ledger:
 def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
     """The server answered 429: nobody on the key sends until it is over."""
     if retry_after is None or _is_impossible(ledger, now + retry_after):
-        ledger = lost(ledger, token, now)
-        return replace(
-            ledger,
-            window=ledger.window.paused(now, retry_after),
-            flights=replace(ledger.flights, cap=1),
-        )
+        return turned_away(ledger, token, now, retry_after)
     ledger, flight = _came_back(ledger, token, now)
     window, neighbours = ledger.window, ledger.neighbours
     if window.is_known and flight.sent < window.ends_before and window.remaining > 0:
@@ -107,6 +112,16 @@ def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -
         window=window.locked(now + retry_after),
         flights=replace(ledger.flights, unseen=(), cap=1),
         log=replace(ledger.log, calls=()),
+    )
+
+
+def turned_away(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
+    """A 429 that is not the throttler's: nobody on the key sends, and the call is lost."""
+    ledger = lost(ledger, token, now)
+    return replace(
+        ledger,
+        window=ledger.window.paused(now, retry_after),
+        flights=replace(ledger.flights, cap=1),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -404,8 +403,11 @@ class PostCreation:
         """
         call = Call(CREATE_POST, body=Raw(b"{}"))
         options = msgspec.structs.replace(self._bound.options, max_wait=0.0, retry=retry)
-        with suppress(BadRequestError):
+        try:
             await self._bound.call(call, options)
+        except BadRequestError as error:
+            if error.may_be_stored:  # it is not Postiz that refused it
+                raise
 
 
 async def _group_to_replace(

@@ -20,6 +20,7 @@ from postiz_async.errors import (
     DeliveryUnknownError,
     InvalidPostError,
     PostizError,
+    RateLimitError,
     ServerError,
     UnexpectedAnswerError,
 )
@@ -57,13 +58,15 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidPostError: the server has refused one of its channels, and does not list it.
             DeliveryUnknownError: the answer was lost.
-            PostizError: nothing is stored.
+            PostizError: nothing is stored. If `may_be_stored` says otherwise, a firewall refused
+                it; what is prepared is lost then, for whoever prepares it looks it up.
         """
-        sent = body
+        sent: CreatePost | None = body
 
         async def prepared() -> Raw:
             nonlocal sent
             assert self.prepare is not None  # noqa: S101  (it is used only then)
+            sent = None  # what fails meanwhile says nothing of a create
             sent = await self.prepare()
             return encode_create(sent)
 
@@ -73,13 +76,14 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         options = self._options(None if self.prepare is None else prepared)
         try:
             created = await self.bound.call(call, options)
-        except BadRequestError as error:
-            self._note_gone(sent, error)
-            raise
-        except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
-            if _surely_not_stored(error):
+        except PostizError as error:
+            is_single = self.prepare is None
+            if sent is None or _surely_not_stored(error) or (is_single and error.may_be_stored):
+                if sent is not None and isinstance(error, BadRequestError):
+                    self._note_gone(sent, error)
                 raise
             raise self._lost(_text_of_lost(error, len(sent.posts)), sent) from error
+        assert sent is not None  # noqa: S101  (it was sent)
         if len(created) != len(sent.posts):
             text = f"The server says it stored {len(created)} of {len(sent.posts)} posts."
             raise self._lost(text, sent)
@@ -132,8 +136,10 @@ def _text_of_lost(error: PostizError, number: int) -> str:
     ).rstrip()
 
 
-def _surely_not_stored(error: Exception) -> bool:
-    """No byte was sent, or the server failed before it knew whose request it was (401)."""
+def _surely_not_stored(error: PostizError) -> bool:
+    """No byte was sent, Postiz refused it, or did not know yet whose request it was (401)."""
     if isinstance(error, APIConnectionError):
         return error.delivery is Delivery.NOT_SENT
-    return isinstance(error, ServerError) and error.status_code == 401
+    if isinstance(error, ServerError):
+        return error.status_code == 401
+    return not (error.may_be_stored or isinstance(error, RateLimitError | UnexpectedAnswerError))

@@ -8,8 +8,8 @@ hang            later    later          nothing for `delay` seconds, then the an
 late_work       yes      later          nothing for `delay` seconds, then the answer
 late_answer     yes      at once        nothing for `delay` seconds, then the answer
 reset           no       no             the connection breaks at once
-error_before    if 500   no             `status`, below 501 from the server, else from a proxy
-error_after     yes      at once        the same
+error_before    if 500   no             500 from the server; for another `status`, a proxy's page
+error_after     yes      at once        the same, in the place of the answer
 stop            yes      `after_items`  500 from the server
 empty_401       no       no             401 without a body, as when the key look-up fails
 html            no       no             200 and a page instead of JSON
@@ -68,7 +68,8 @@ FaultKind = Literal[
     "strip_headers",
 ]
 
-_FIRST_OF_PROXIES = 501
+_OF_THE_SERVER = 500
+_FIRST_REDIRECT, _AFTER_REDIRECTS = 300, 400
 _RATE_HEADERS = "x-ratelimit-"
 _PAGE = b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>"
 
@@ -94,7 +95,8 @@ class Fault(_Options):
         times: How often it strikes before it is used up; None for ever.
         probability: Chance to strike at a request that fits.
         delay: Seconds that late things are late.
-        status: Status of an error.
+        status: Status of an error: 500 is from the server. Any other is a page of a proxy, of 200
+            and of redirects too.
         after_items: Posts that are stored before a stop.
         half: A stop also stores the next post, without its comments and its publishing job.
     """
@@ -224,7 +226,7 @@ async def before_authentication(fault: Fault, clock: Clock) -> None:
         await clock.sleep(fault.delay)
     elif fault.kind == "reset":
         raise ConnectionLost("reset before the work")
-    elif fault.kind == "error_before" and fault.status >= _FIRST_OF_PROXIES:
+    elif fault.kind == "error_before" and fault.status != _OF_THE_SERVER:
         raise HttpError(_page(fault.status))
     elif fault.kind == "empty_401":
         raise key_lookup_failed()
@@ -247,7 +249,7 @@ async def after_handler(fault: Fault, clock: Clock, response: Response) -> Respo
     if fault.kind == "late_answer":
         await clock.sleep(fault.delay)
     elif fault.kind == "error_after":
-        if fault.status >= _FIRST_OF_PROXIES:
+        if fault.status != _OF_THE_SERVER:
             return _page(fault.status)
         error = internal_error().response
         return Response(error.status, (*_rate_headers(response), *error.headers), error.body)
@@ -263,4 +265,7 @@ def _rate_headers(response: Response) -> tuple[tuple[str, str], ...]:
 
 
 def _page(status: int) -> Response:
-    return Response(status, (("Content-Type", "text/html; charset=utf-8"),), _PAGE)
+    headers = [("Content-Type", "text/html; charset=utf-8")]
+    if _FIRST_REDIRECT <= status < _AFTER_REDIRECTS:
+        headers.append(("Location", "/maintenance.html"))
+    return Response(status, tuple(headers), _PAGE)

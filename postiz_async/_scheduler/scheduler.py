@@ -338,7 +338,7 @@ class Scheduler:
                 if options.trace is not None:
                     options.trace.waited += waited
             response = await self._send_reserved(queue, call, options, time, token)
-            if response.status != 429:
+            if response.status != 429 or not wire.proves_nothing_stored(response):
                 return response
             if options.set_aside is not None:
                 await options.set_aside()

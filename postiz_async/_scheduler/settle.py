@@ -37,11 +37,12 @@ def settled(
         return quota.released(ledger, token)
     if seen is None or seen.cost is QuotaEffect.UNKNOWN:
         return quota.lost(ledger, token, now, silent=silent)
-    if seen.cost is QuotaEffect.REFUSED:
+    if seen.cost in {QuotaEffect.REFUSED, QuotaEffect.TURNED_AWAY}:
         if all(flight.token != token for flight in ledger.flights.open):
             # it was taken for dead meanwhile, and the lock-out that it met holds all the same
             ledger, token = quota.acquired(ledger, now)
-        return quota.refused(ledger, token, now, seen.retry_after)
+        ends = quota.refused if seen.cost is QuotaEffect.REFUSED else quota.turned_away
+        return ends(ledger, token, now, seen.retry_after)
     if seen.cost is QuotaEffect.FREE:
         return quota.released(ledger, token)
     if seen.reading is None:

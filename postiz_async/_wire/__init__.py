@@ -4,6 +4,7 @@ The only place that knows the API's JSON and header names.
 """
 
 from postiz_async._wire.address import CLOUD_URL, api_root, clean_key, origin_of
+from postiz_async._wire.proof import is_refusal, proves_nothing_stored
 from postiz_async._wire.rate_headers import Observation, QuotaEffect, observe
 from postiz_async._wire.requests import (
     POST_YEARS,
@@ -34,10 +35,12 @@ __all__ = [
     "encode_body",
     "failure",
     "format_date",
+    "is_refusal",
     "lacks_route",
     "observe",
     "origin_of",
     "own_headers",
     "parse_date",
+    "proves_nothing_stored",
     "transient",
 ]

@@ -16,7 +16,9 @@ from postiz_async._quota import WINDOW, RateHeaders
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-from postiz_async._wire.requests import WireResponse, is_web_page
+    from postiz_async._wire.requests import WireResponse
+
+from postiz_async._wire.proof import is_answer, proves_nothing_stored
 
 __all__ = ["Observation", "QuotaEffect", "observe", "read_retry_after"]
 
@@ -33,7 +35,9 @@ class QuotaEffect(Enum):
     FREE = "free"
     """Refused before the server counts: 401, 404, 413, malformed JSON."""
     REFUSED = "refused"
-    """429."""
+    """429 of the throttler."""
+    TURNED_AWAY = "turned away"
+    """429 of a proxy, which wants no more requests for a while."""
     UNKNOWN = "unknown"
     """A proxy answered: the server may or may not have seen the request."""
 
@@ -62,29 +66,29 @@ def observe(response: WireResponse, *, now: float) -> Observation:
     reading = _reading(headers, now) if "x-ratelimit-limit" in headers else None
     retry_after = read_retry_after(headers, now=now) if "retry-after" in headers else None
     if response.status == 429:
+        is_locked = proves_nothing_stored(response)
         if retry_after is None:
-            retry_after = _lock_out(response, reading)
-        return Observation(QuotaEffect.REFUSED, None, retry_after, server_time)
-    if reading is not None:
+            retry_after = _lock_out(reading, is_locked=is_locked)
+        cost = QuotaEffect.REFUSED if is_locked else QuotaEffect.TURNED_AWAY
+        return Observation(cost, None, retry_after, server_time)
+    if reading is not None and is_answer(response):
         return Observation(QuotaEffect.COUNTED, reading, retry_after, server_time)
     return Observation(_unread_cost(response), None, retry_after, server_time)
 
 
-def _lock_out(response: WireResponse, reading: RateHeaders | None) -> float | None:
-    """Seconds of a refusal without `Retry-After`; None if it is not known to be the throttler's."""
+def _lock_out(reading: RateHeaders | None, *, is_locked: bool) -> float | None:
+    """Seconds of a refusal without `Retry-After`; None: nobody knows."""
     if reading is not None and reading.remaining == 0:
         return reading.reset
-    return WINDOW if b"ThrottlerException" in response.body else None
+    return WINDOW if is_locked else None
 
 
 def _unread_cost(response: WireResponse) -> QuotaEffect:
     """What an answer without rate headers costs."""
     status = response.status
-    if status >= 500:  # a proxy, or the server before it counted
+    if status >= 500 or not is_answer(response):  # a proxy, or the server before it counted
         return QuotaEffect.UNKNOWN
-    if status in {401, 404, 413} or 300 <= status < 400 or is_web_page(response):
-        return QuotaEffect.FREE
-    if status == 400 and b" JSON" in response.body:
+    if status in {401, 404, 413} or (status == 400 and b" JSON" in response.body):
         return QuotaEffect.FREE
     return QuotaEffect.COUNTED
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 import msgspec
 
 from postiz_async.errors import (
+    APIConnectionError,
     APIStatusError,
     AuthenticationError,
     BadRequestError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Endpoint, KnownRefusal
 
 from postiz_async._wire.gateways import demand_of, title_of
+from postiz_async._wire.proof import JSON, json_object, proves_nothing_stored
 from postiz_async._wire.rate_headers import read_retry_after
 from postiz_async._wire.requests import WireResponse, is_web_page
 
@@ -48,7 +50,8 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
     Raises:
         PostizError: one of the tree's errors, see `failure`.
     """
-    if not 200 <= response.status < 300 or is_web_page(response):
+    is_json = response.body[:1] in JSON
+    if not 200 <= response.status < 300 or (not is_json and is_web_page(response)):
         raise _failed(endpoint, response)
     if endpoint.reply is NoneType:
         return cast("T", None)
@@ -73,15 +76,25 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
 def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
     error = failure(response, endpoint.meanings)
     assert error is not None  # noqa: S101  (it is no success)
-    if not lacks_route(error):
+    if lacks_route(error):
+        error = NotFoundError(
+            error.text,
+            status_code=error.status_code,
+            body=error.body,
+            hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
+            "base URL is wrong.",
+        )
+    if not endpoint.quota or response.status >= 500 or proves_nothing_stored(response):
         return error
-    return NotFoundError(
-        error.text,
-        status_code=error.status_code,
-        body=error.body,
-        hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
-        "base URL is wrong.",
-    )
+    if response.status not in _OF_FIREWALLS:
+        return APIConnectionError(str(error))
+    error.may_be_stored = True
+    return error
+
+
+_OF_FIREWALLS = frozenset({400, 403, 404})
+"""With these, what stands in front of Postiz mostly says that it let nothing through. With any
+other it answers in the place of a server that it waits for."""
 
 
 def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[Any]:
@@ -110,7 +123,7 @@ def failure(response: WireResponse, meanings: Iterable[KnownRefusal] = ()) -> Po
         seconds = wait if wait is not None else 0.0
         until = f" for {describe_seconds(seconds)}" if wait is not None else ""
         return RateLimitError(
-            f"429: no more of these requests are taken{until}. They cost no create requests: a "
+            f"429: no more of these requests are taken{until}. That is not the quota of creates: a "
             "gateway before Postiz limits them, or a Postiz before v2.19.0 counts them too.",
             retry_after=seconds,
         )
@@ -227,10 +240,7 @@ class _Said:
         else:
             fallback = response.body[:300].decode("utf-8", "replace").strip()
         fallback = fallback or f"(HTTP {response.status} without a text)"
-        try:
-            body = msgspec.json.decode(response.body, type=dict[str, object])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return cls(fallback)
+        body = json_object(response.body) or {}
         for key in ("msg", "message", "error_description", "error"):
             text = _as_text(body.get(key))
             if text:

@@ -262,7 +262,7 @@ async def test_a_channel_that_only_fails_is_paused_and_the_rest_goes_on(
     ("status", "body", "kind"),
     [
         (401, b'{"msg": "No subscription found"}', AuthenticationError),
-        (403, b'{"message": "Forbidden"}', PermissionDeniedError),
+        (403, b'{"message": "Forbidden", "statusCode": 403}', PermissionDeniedError),
         (404, b'{"message": "Cannot POST /public/v1/posts", "statusCode": 404}', NotFoundError),
     ],
 )

@@ -16,7 +16,7 @@ from postiz_async._batch import resume
 from postiz_async._batch.plan import Limits, lower_bound
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._sandbox import Fault
-from postiz_async.errors import AuthenticationError, ConfigurationError, PlanLimitError
+from postiz_async.errors import AuthenticationError, PlanLimitError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -438,15 +438,14 @@ async def test_a_full_plan_stops_the_job(lab: Lab, channels: list[str]) -> None:
     lab.assert_each_once(f"post {n}" for n in range(30))
 
 
-async def test_a_web_page_in_the_place_of_the_api_stops_the_job(
-    lab: Lab, channels: list[str]
+async def test_a_web_page_in_the_place_of_an_answer_is_waited_out(
+    lab: Lab, channels: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     lab.write(rows(channels, 30))
     lab.sandbox.faults.add(Fault("html", route="create_post"))
-    with pytest.raises(ConfigurationError):
-        await lab.run()
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(30))
+    assert "paused until Postiz is back: The server answers with a web page (200" in caplog.text
 
 
 async def test_leaving_the_block_ends_what_is_in_flight_and_sends_no_more(

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 from batch_lab import Lab, Watched, at, rows
+from gateways import Gateway, name, page
 from samples import PNG
 
 from postiz_async import NewPost
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._sandbox import Fault
-from postiz_async.errors import APIConnectionError
+from postiz_async.errors import APIConnectionError, ConfigurationError, PermissionDeniedError
+from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from postiz_async._sandbox.faults import FaultKind
+    from postiz_async.errors import PostizError
+    from postiz_async.testing import WireResponse
 
 
 @pytest.fixture
@@ -85,6 +89,68 @@ async def test_whatever_happens_to_one_request_each_row_is_stored_once(
     await lab.clock.sleep(3_600)
     lab.assert_each_once(f"post {n}" for n in range(count))
     assert {record.post_id for record in report.rows} == {post.id for post in lab.sandbox.posts}
+
+
+@pytest.mark.parametrize(
+    "status", [200, 302, 401, 402, pytest.param(304, marks=pytest.mark.exhaustive), 408, 409, 429]
+)
+async def test_a_page_in_the_place_of_an_answer_says_nothing(
+    lab: Lab, channels: list[str], status: int
+) -> None:
+    lab.write(rows(channels, 18))
+    lab.sandbox.faults.add(fault("error_after", status=status))
+    assert (await lab.run()).complete
+    lab.assert_each_once(f"post {n}" for n in range(18))
+    assert len(lab.creates) == 3
+
+
+@pytest.mark.parametrize("answer", [page(200), page(302), page(403), page(408)], ids=name)
+async def test_a_server_that_is_late_behind_a_page_stores_each_row_once(
+    lab: Lab, channels: list[str], answer: WireResponse
+) -> None:
+    lab.write(rows(channels, 6))
+    lab.sandbox.faults.add(fault("late_work", delay=60.0))
+    gateway = Gateway(lab.sandbox, answer, patience=20.0)
+    async with sandbox_client(lab.sandbox, transport=gateway) as postiz:
+        if answer.status == 403:
+            async with lab.batch(postiz) as batch:
+                with pytest.raises(PermissionDeniedError):
+                    await batch.run_all()
+        async with lab.batch(postiz) as batch:
+            assert (await batch.run_all()).complete
+    await lab.clock.sleep(3_600)
+    lab.assert_each_once(f"post {n}" for n in range(6))
+    assert lab.creates == [201]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, ConfigurationError), (403, PermissionDeniedError), (404, ConfigurationError)],
+)
+@pytest.mark.parametrize("fault_kind", ["error_before", "error_after"])
+async def test_a_firewall_stops_a_run_and_the_next_one_looks_first(
+    lab: Lab,
+    channels: list[str],
+    status: int,
+    kind: type[PostizError],
+    fault_kind: FaultKind,
+) -> None:
+    lab.write(rows(channels, 60))
+    lab.sandbox.faults.add(fault(fault_kind, status=status, times=None))
+    with pytest.raises(kind):
+        await lab.run()
+    lab.sandbox.faults.clear()
+    assert len(lab.creates) <= 4, "it does not burn the quota"
+    states = Counter(row.state for row in read_summary(lab.journal).rows)
+    assert states[RowState.UNKNOWN] >= 6
+    assert states.keys() == {RowState.UNKNOWN, RowState.PLANNED}
+    (note, *_) = {r.note for r in read_summary(lab.journal).rows if r.state is RowState.UNKNOWN}
+    assert str(status) in note
+    began = lab.clock.monotonic()
+    assert (await lab.run()).complete
+    lab.assert_each_once(f"post {n}" for n in range(60))
+    if fault_kind == "error_before":
+        assert lab.clock.monotonic() - began > 700, "it was looked for until that was certain"
 
 
 async def test_absence_is_not_believed_before_a_later_create_was_answered(

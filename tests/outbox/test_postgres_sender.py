@@ -445,7 +445,7 @@ class Scolding(SandboxTransport):
         from postiz_async._wire import WireResponse  # noqa: PLC0415
 
         words = "\\u0000 no " + "x" * 100_000
-        return WireResponse(400, {}, f'{{"message": "{words}"}}'.encode())
+        return WireResponse(400, {}, f'{{"msg": "{words}"}}'.encode())
 
 
 async def test_the_words_of_a_refusal_are_kept_however_long_they_are(lab: OutboxLab) -> None:

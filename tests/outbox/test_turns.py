@@ -388,7 +388,7 @@ async def test_who_lost_its_turn_writes_nothing_more(lab: TurnsLab, step: str) -
     before = lab.place.run("SELECT * FROM tickets")
     ways = {
         "repeat": lambda: mine.tickets.repeat(entry, 2.0),
-        "doubt": lambda: mine.tickets.doubt(entry),
+        "doubt": lambda: mine.tickets.doubt(entry, "lost"),
         "plan_again": lambda: mine.tickets.plan_again(entry, post_ids=(None,)),
         "shift": lambda: mine.tickets.plan_again(entry, post_ids=(None,), due=5.0),
         "stored": lambda: mine.tickets.end(entry, RowState.STORED, "", ("id",)),

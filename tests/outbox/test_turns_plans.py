@@ -242,7 +242,7 @@ async def test_of_a_turn(full: Place, made: tuple[Database, list[tuple[str, Any]
     later = Called(TurnTickets(database, turn, turns, SystemClock(), lambda: None))
     assert await later.intend(other, AT, [], 1.0) is not None, "after a look at what is used"
     await tickets.repeat(entry, 1.0)
-    await tickets.doubt(entry)
+    await tickets.doubt(entry, "its answer was lost")
     await tickets.mends(entry.number, 1.0)
     await tickets.plan_again(entry, post_ids=(None,))
     await tickets.end(entry, RowState.STORED, "", ("id",))

@@ -92,7 +92,7 @@ async def test_delays(
     assert len(sandbox.posts) == 1
 
 
-@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize("status", [200, 302, 403, 408, 500, 502, 504])
 async def test_errors(sandbox: Sandbox, send: Send, status: int) -> None:
     sandbox.faults.add(Fault("error_before", status=status))
     response = await send("POST", "/posts", create())
@@ -103,6 +103,7 @@ async def test_errors(sandbox: Sandbox, send: Send, status: int) -> None:
     is_server = status == 500
     assert (response.header("X-RateLimit-Limit") is not None) == is_server
     assert response.header("Content-Type").startswith("application/json" if is_server else "text/")
+    assert (response.header("Location") is not None) == (status == 302)
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -32,7 +32,9 @@ def test_what_was_not_sent_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "seen", [None, Observation(QuotaEffect.UNKNOWN)], ids=["none", "of a proxy"]
+    "seen",
+    [None, Observation(QuotaEffect.UNKNOWN), Observation(QuotaEffect.TURNED_AWAY, None, 60.0)],
+    ids=["none", "of a proxy", "of a proxy that wants no more"],
 )
 def test_a_lost_answer_counts_as_spent(seen: Observation | None) -> None:
     assert free_after(seen) == 24

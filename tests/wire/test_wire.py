@@ -637,6 +637,8 @@ def test_a_million_empty_objects_take_a_bounded_space() -> None:
 
 # ------------------------------------------------------------------ what it says of the quota
 
+THROTTLED = {"statusCode": 429, "message": "ThrottlerException: Too Many Requests"}
+
 
 def test_the_rate_headers_are_read() -> None:
     seen = wire.observe(answer(201, [], **rate(30, 12, 3599)), now=NOW)
@@ -712,20 +714,27 @@ def test_retry_after_as_a_date_is_held_against_the_servers_own_clock_in_an_error
     [
         (answer(201, []), QuotaEffect.COUNTED),
         (answer(400, {"msg": "no"}), QuotaEffect.COUNTED),
-        (answer(402, {"message": "no"}), QuotaEffect.COUNTED),
-        (answer(500, {"message": "no"}, **rate(30, 1, 10)), QuotaEffect.COUNTED),
+        (answer(402, {"message": "no", "statusCode": 402}), QuotaEffect.COUNTED),
+        (
+            answer(500, {"message": "no", "statusCode": 500}, **rate(30, 1, 10)),
+            QuotaEffect.COUNTED,
+        ),
         (answer(500, {"message": "no"}), QuotaEffect.UNKNOWN),
         (answer(502, b"<html>", "text/html"), QuotaEffect.UNKNOWN),
         (answer(521, b"error code: 521", "text/plain"), QuotaEffect.UNKNOWN),
         (answer(401, {"msg": "Invalid API key"}), QuotaEffect.FREE),
         (answer(401, b""), QuotaEffect.FREE),
-        (answer(404, {"message": "Cannot POST /posts"}), QuotaEffect.FREE),
+        (answer(404, {"message": "Cannot POST /posts", "statusCode": 404}), QuotaEffect.FREE),
         (answer(413, {"message": "request entity too large"}), QuotaEffect.FREE),
-        (answer(400, {"message": "Unexpected token } in JSON at position 1"}), QuotaEffect.FREE),
-        (answer(307, b"", location="/auth"), QuotaEffect.FREE),
-        (answer(200, b"<html>", "text/html"), QuotaEffect.FREE),
-        (answer(429, {"message": "ThrottlerException"}), QuotaEffect.REFUSED),
-        (answer(429, {"message": "ThrottlerException"}, **rate(30, 3, 10)), QuotaEffect.REFUSED),
+        (
+            answer(400, {"message": "Unexpected token } in JSON at 1", "statusCode": 400}),
+            QuotaEffect.FREE,
+        ),
+        (answer(307, b"", location="/auth"), QuotaEffect.UNKNOWN),
+        (answer(200, b"<html>", "text/html"), QuotaEffect.UNKNOWN),
+        (answer(429, THROTTLED), QuotaEffect.REFUSED),
+        (answer(429, THROTTLED, **rate(30, 3, 10)), QuotaEffect.REFUSED),
+        (answer(429, {"message": "slow down"}), QuotaEffect.TURNED_AWAY),
     ],
 )
 def test_what_an_answer_costs(response: WireResponse, cost: QuotaEffect) -> None:
@@ -733,13 +742,12 @@ def test_what_an_answer_costs(response: WireResponse, cost: QuotaEffect) -> None
 
 
 def test_a_refusal_with_rate_headers_lasts_until_the_window_ends() -> None:
-    seen = wire.observe(answer(429, **rate(30, 0, 77)), now=NOW)
+    seen = wire.observe(answer(429, THROTTLED, **rate(30, 0, 77)), now=NOW)
     assert (seen.cost, seen.reading, seen.retry_after) == (QuotaEffect.REFUSED, None, 77.0)
 
 
 def test_a_refusal_of_the_throttler_that_tells_no_time_lasts_a_window() -> None:
-    body = {"statusCode": 429, "message": "ThrottlerException: Too Many Requests"}
-    assert wire.observe(answer(429, body), now=NOW).retry_after == 3600.0
+    assert wire.observe(answer(429, THROTTLED), now=NOW).retry_after == 3600.0
     assert wire.observe(answer(429, {"message": "slow down"}), now=NOW).retry_after is None
 
 
