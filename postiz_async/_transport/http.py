@@ -128,8 +128,12 @@ class AiohttpTransport:
             if isinstance(request.body, FilePart):
                 answer = await self._upload(request, request.body, proxy, secrets)
             else:
-                asked = await self._asked(request, request.body, proxy, STALL_TIMEOUT)
-                answer = await _answer(asked, request, proxy, secrets)
+                answer = await _answer(  # without a name for the response, which knows the key
+                    await self._asked(request, request.body, proxy, STALL_TIMEOUT),
+                    request,
+                    proxy,
+                    secrets,
+                )
         except BaseException as cause:  # noqa: BLE001  (it is raised again)
             has_answered = host in self._answered
             error = _shown(request, cause, secrets, proxy, has_answered=has_answered)

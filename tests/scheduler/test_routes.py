@@ -123,7 +123,7 @@ async def test_a_counted_upload_may_take_minutes(caplog: pytest.LogCaptureFixtur
 
             async def upload(number: int, after: float) -> None:
                 await clock.sleep(after)
-                await postiz.media.upload(PNG + bytes([number]))
+                await postiz.media.upload(PNG + bytes([number]), stall_timeout=200.0)
 
             await upload(0, 0)
             await upload(1, 0)
