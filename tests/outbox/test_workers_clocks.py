@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from outbox_lab import FILE_FIRST
 
 from postiz_async import InvalidPostError, NewPost
 from postiz_async._sandbox import Fault
@@ -45,6 +46,7 @@ async def killed(lab: OutboxLab, work: Callable[[Postiz], Awaitable[object]], af
         await task
 
 
+@FILE_FIRST
 @pytest.mark.parametrize("ahead", [6 * HOUR, -6 * HOUR])
 async def test_no_ticket_that_waits_is_late_because_the_wall_clock_was_set(
     lab: OutboxLab, ahead: float
@@ -121,12 +123,12 @@ async def test_no_ticket_is_forgotten_early(file_lab: OutboxLab) -> None:
     for step in (400 * DAY, -400 * DAY):
         lab.host.start_again()
         lab.host.ahead = step
-        async with lab.client(keep=timedelta(days=3)) as postiz:
+        async with lab.client(keep=timedelta(hours=3)) as postiz:
             assert await postiz.outbox.counts() == {"stored": 1}
-            await lab.clock.sleep(DAY)
-    async with lab.client(keep=timedelta(days=3)) as postiz:
-        await lab.clock.sleep(3 * DAY)
-    async with lab.client(keep=timedelta(days=3)) as postiz:
+            await lab.clock.sleep(HOUR)
+    async with lab.client(keep=timedelta(hours=3)) as postiz:
+        await lab.clock.sleep(3 * HOUR)
+    async with lab.client(keep=timedelta(hours=3)) as postiz:
         assert await postiz.outbox.counts() == {}
 
 
