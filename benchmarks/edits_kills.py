@@ -3,8 +3,9 @@
 Claims: after the last command each post is what the file says, once; nothing is deleted that was
 not the campaign's; and 200 rows that move to one moment take as few requests as there can be.
 Commands and server are processes, the kills are SIGKILL at random moments, a fifth of all answers
-to creates and deletes is lost after the work, more hang, come late, stop in the middle or break.
-Posts of somebody else lie beside, some with the same texts. See `tests/edits_lab.py`. Run:
+to creates and deletes is lost after the work, pages take the place of some, more hang, come late,
+stop in the middle or break. Posts of somebody else lie beside, some with the same texts. See
+`tests/edits_lab.py`. Run:
 python benchmarks/edits_kills.py                     (200 kills each; some minutes)
 python benchmarks/edits_kills.py --kills 40 --seed 7
 """

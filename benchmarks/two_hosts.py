@@ -1,9 +1,9 @@
 """One campaign on two hosts that are killed, lose their journals and get older copies back.
 
 Claim: however they are started, killed and restored, in the end each row is stored once, and each
-host says so with exit code 0. A fifth of all answers to creates is lost after the work, others
-come late, stop in the middle or break; a journal may be put back from any copy of either host, or
-be gone. See `tests/host_lab.py`.
+host says so with exit code 0. A fifth of all answers to creates is lost after the work, pages take
+the place of a twentieth, others come late, stop in the middle or break; a journal may be put back
+from any copy of either host, or be gone. See `tests/host_lab.py`.
 
 Servers up to v2.23.0 list no marks by which hosts could know each other's posts. A tenth of the
 rounds is on one: nothing may be lost there either, and what is doubled is told by exit code 1.
@@ -71,7 +71,7 @@ def main() -> None:
     )
     note(Figure(name="lost on servers without marks", value=len(old.lost), unit="rows", target=0))
     note(Figure(name="rounds", value=tally.rounds, unit="rounds"))
-    troubles = [*tally.troubles, *old.lost, *old.wrong]
+    troubles = [*tally.troubles, *old.lost, *old.called_refused, *old.wrong]
     for trouble in troubles:
         print(trouble)
     sys.exit(1 if troubles else 0)

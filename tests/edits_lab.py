@@ -64,6 +64,8 @@ class EditsTally:
     faults: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
+    called_refused: list[str] = field(default_factory=list)
+    """Rows that are stored although the journal says that they were refused."""
     wrong: list[str] = field(default_factory=list)
     foreign_lost: int = 0
     foreign: int = 0
@@ -75,7 +77,7 @@ class EditsTally:
     def troubles(self) -> list[str]:
         """What must not happen."""
         gone = [f"{self.foreign_lost} foreign posts are gone"] if self.foreign_lost else []
-        return [*self.lost, *self.doubled, *self.wrong, *gone]
+        return [*self.lost, *self.doubled, *self.called_refused, *self.wrong, *gone]
 
     def __str__(self) -> str:
         struck = ", ".join(f"{kind} {count}" for kind, count in self.faults.most_common())
@@ -84,8 +86,9 @@ class EditsTally:
             f"{self.kills} kills in {self.campaigns} campaigns ({self.commands} commands, "
             f"{self.seconds:.0f} s); {self.rows} rows: {edits}\n"
             f"{sum(self.faults.values())} faults: {struck}\n"
-            f"lost {len(self.lost)}, doubled {len(self.doubled)}, otherwise wrong "
-            f"{len(self.wrong)}, foreign posts gone {self.foreign_lost} of {self.foreign}, "
+            f"lost {len(self.lost)}, doubled {len(self.doubled)}, called refused although stored "
+            f"{len(self.called_refused)}, otherwise wrong {len(self.wrong)}, "
+            f"foreign posts gone {self.foreign_lost} of {self.foreign}, "
             f"429s {self.refusals}"
         )
 
@@ -262,6 +265,8 @@ class _Edits:
         self.tally.foreign_lost += len(foreign - there.keys())
         stored = {str(r.post_id): r for r in rows.values() if r.state is RowState.STORED}
         self.tally.lost += [f"{file}: {row}" for i, row in stored.items() if i not in there]
+        refused = [row for row in rows.values() if row.state is RowState.REFUSED]
+        self.tally.called_refused += [f"{file}: {row}" for row in refused]  # nothing here can be
         wanted = Counter(json.dumps(_said(record)) for record in records)
         have = Counter(json.dumps(_is(there[post_id])) for post_id in stored if post_id in there)
         unsure = sum(row.note in UNSURE for row in rows.values())

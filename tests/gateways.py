@@ -11,6 +11,9 @@ from postiz_async.testing import SandboxTransport, WireRequest, WireResponse
 if TYPE_CHECKING:
     from postiz_async.testing import Sandbox
 
+PAGE_STATUSES = (200, 302, 403, 408, 502)
+"""Of the pages that labs put in the place of answers, after the server has stored."""
+
 PAGE = b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>"
 
 

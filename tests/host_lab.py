@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent / "batch"))
 from batch_lab import START, Lab
+from gateways import PAGE_STATUSES
 from kill_lab import NAMED, client_refs
 from samples import PNG
 
 from postiz_async import NewPost
-from postiz_async._delivery.journal import Finding, read_summary
+from postiz_async._delivery.journal import Finding, RowState, read_summary
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError, PostizError
@@ -43,7 +44,10 @@ FAULTS = (
     Fault("stop", route="create_post", times=None, probability=0.03, after_items=1, half=True),
     Fault("late_work", route="create_post", times=None, probability=0.03, delay=200.0),
     Fault("hang", route="create_post", times=None, probability=0.02, delay=500.0),
-    Fault("error_after", route="create_post", times=None, probability=0.03, status=502),
+    *(
+        Fault("error_after", route="create_post", times=None, probability=0.01, status=status)
+        for status in PAGE_STATUSES
+    ),
     Fault("drop_answer", route="delete_post_group", times=None, probability=0.2),
     Fault("reset", route="delete_post_group", times=None, probability=0.1),
     Fault("reset", route="change_post_status", times=None, probability=0.1),
@@ -73,6 +77,8 @@ class Tally:
     """Doubles that a sweep removed."""
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
+    called_refused: list[str] = field(default_factory=list)
+    """Rows that are stored although a journal says that they were refused."""
     wrong: list[str] = field(default_factory=list)
     """Exit codes that were not true, posts without their thread or job, journals that err."""
     refusals: int = 0
@@ -85,15 +91,16 @@ class Tally:
         return (
             f"{self.rounds} rounds, {self.runs} runs, {self.kills} of them killed, "
             f"{self.restored} journals restored or lost, {self.refused} runs asked first\n"
-            f"{self.rows} rows: lost {len(self.lost)}, doubled {len(self.doubled)}, otherwise "
-            f"wrong {len(self.wrong)}; {self.deleted} doubles removed by a sweep, "
+            f"{self.rows} rows: lost {len(self.lost)}, doubled {len(self.doubled)}, called refused "
+            f"although stored {len(self.called_refused)}, otherwise wrong {len(self.wrong)}; "
+            f"{self.deleted} doubles removed by a sweep, "
             f"429s {self.refusals}"
         )
 
     @property
     def troubles(self) -> list[str]:
         """What must not happen."""
-        return [*self.lost, *self.doubled, *self.wrong]
+        return [*self.lost, *self.doubled, *self.called_refused, *self.wrong]
 
 
 def campaign(dice: random.Random, channels: Sequence[str]) -> list[dict[str, Any]]:
@@ -277,6 +284,9 @@ def _judge_journal(tally: Tally, lab: Lab, host: Host, what: str, *, lists_marks
     by_ref = {record["ref"]: record for record in read_records(host.lab.path)}
     for row in read_summary(host.lab.journal).rows:
         post = posts.get(row.post_id or "")
+        if row.state is RowState.REFUSED:  # nothing here can be refused
+            tally.called_refused.append(f"{what}: {row}")
+            continue
         thread = by_ref[row.ref].get("thread", [])
         if post is None:
             # where no marks are listed, what the other host replaced is somebody's who deleted it

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gateways import PAGE_STATUSES
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, child_environment, ended, launch, sandbox_process
 from redis_server import redis_server
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 SPEED = 100.0
 LIMIT = 1_000_000
-FAULT = "drop_answer:10%:route=create_post"
+FAULTS = (
+    "drop_answer:10%:route=create_post",
+    *(f"error_after:1%:route=create_post:status={status}" for status in PAGE_STATUSES),
+)
 WORKER = str(Path(__file__).with_name("key_kill_worker.py"))
 
 StoreKind = Literal["sqlite", "redis", "postgres"]
@@ -53,6 +57,8 @@ class KeyTally:
     posts: int = 0
     doubled: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    called_refused: list[str] = field(default_factory=list)
+    """Keys of which a post is stored although a call was refused."""
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -62,14 +68,14 @@ class KeyTally:
             f"{self.answers} answers, for which {self.calls} calls were made; {self.kills} kills, "
             f"{self.lost_answers} answers lost, {self.looks} looks\n"
             f"{self.creates} creates reached the server, {self.posts} posts are stored: "
-            f"doubled {len(self.doubled)}, lost {len(self.lost)}, otherwise wrong "
-            f"{len(self.wrong)}"
+            f"doubled {len(self.doubled)}, lost {len(self.lost)}, called refused although stored "
+            f"{len(self.called_refused)}, otherwise wrong {len(self.wrong)}"
         )
 
     @property
     def troubles(self) -> list[str]:
         """What must not happen."""
-        return [*self.doubled, *self.lost, *self.wrong]
+        return [*self.doubled, *self.lost, *self.called_refused, *self.wrong]
 
 
 @contextmanager
@@ -115,7 +121,9 @@ class KeyKills:
         options = ["--speed", str(self.speed), "--limit", str(LIMIT), "--seed", str(self.seed)]
         with (
             store_of(self.store, self.home) as store,
-            sandbox_process(self.home / "sandbox", *options, "--fault", FAULT) as server,
+            sandbox_process(
+                self.home / "sandbox", *options, *(f"--fault={fault}" for fault in FAULTS)
+            ) as server,
             ExitStack() as stack,
         ):
             self._work(server, store, stack)
@@ -182,6 +190,7 @@ class KeyKills:
     def _judge(self, server: Server) -> None:
         tally = self.tally
         answers: dict[str, set[str]] = defaultdict(set)
+        refused: set[str] = set()
         answered: set[int] = set()
         for file in self.files:
             keys = dict(line.split() for line in file.read_text("utf-8").splitlines())
@@ -189,6 +198,8 @@ class KeyKills:
                 kind, *words = line.split()
                 tally.calls += kind == "called"
                 tally.looks += kind == "looked"
+                if kind == "refused":
+                    refused.add(words[0])
                 if kind == "answered":
                     answered.add(int(words[0]))
                     answers[keys[words[0]]].add(words[1])
@@ -198,6 +209,7 @@ class KeyKills:
         for post in server.posts:
             posts[str(post["content"])].append(post["id"])
         tally.posts = sum(map(len, posts.values()))
+        tally.called_refused += sorted(refused & posts.keys())
         for key in (f"order-{number}" for number in range(self.keys)):
             self._judge_key(key, answers[key], posts[key])
 

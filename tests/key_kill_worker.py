@@ -85,6 +85,7 @@ class Caller:
             except PostizError as error:
                 seconds = retry_in(error, pause=PAUSE)
                 if seconds is None and self.table is None:
+                    self.notes.note("refused", key, type(error).__name__)
                     raise
                 await self.postiz.clock.sleep(seconds or PAUSE)
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from gateways import PAGE_STATUSES
 from processes import (
     COMMAND,
     PATIENCE,
@@ -57,8 +58,8 @@ CREATES = (
     ("stop", 0.01, "after_items=1"),
     ("reset", 0.03, ""),
     ("error_before", 0.02, "status=500"),
-    ("error_after", 0.02, "status=502"),
     ("empty_401", 0.02, ""),
+    *(("error_after", 0.01, f"status={status}") for status in PAGE_STATUSES),
 )
 """What goes wrong with a create: the kind, the share of all creates, and more."""
 OTHERS = (("drop_answer", 0.02, ""), ("reset", 0.02, ""), ("error_before", 0.02, "status=503"))
@@ -89,6 +90,8 @@ class Tally:
     states: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
+    called_refused: list[str] = field(default_factory=list)
+    """Rows that are stored although the journal says that they were refused."""
     wrong: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     creates: int = 0
@@ -108,14 +111,15 @@ class Tally:
             f"{sum(self.faults.values())} faults: {struck}\n"
             f"{self.rows} rows: {ends}; {self.creates} creates reached the counter"
             f"{f' for {self.requests} requests' if self.requests else ''}\n"
-            f"lost {len(self.lost)}, doubled {len(self.doubled)}, otherwise wrong "
-            f"{len(self.wrong)}, undecided {self.states['undecided']}, 429s {self.refusals}"
+            f"lost {len(self.lost)}, doubled {len(self.doubled)}, called refused although stored "
+            f"{len(self.called_refused)}, otherwise wrong {len(self.wrong)}, "
+            f"undecided {self.states['undecided']}, 429s {self.refusals}"
         )
 
     @property
     def troubles(self) -> list[str]:
         """What must not happen."""
-        return [*self.lost, *self.doubled, *self.wrong]
+        return [*self.lost, *self.doubled, *self.called_refused, *self.wrong]
 
 
 def many_kills(
@@ -274,6 +278,8 @@ class Series:
             self.tally.doubled.append(what)
         elif is_stored and not posts:
             self.tally.lost.append(what)
+        elif posts and row is not None and row.state is RowState.REFUSED:
+            self.tally.called_refused.append(what)
         elif is_stored and row is not None:
             (post,) = posts
             thread = [part["content"] for part in post["thread"]]

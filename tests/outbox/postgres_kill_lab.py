@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from gateways import PAGE_STATUSES
 from outbox_worker import clock_of
 from pool_sandbox import PROVIDERS, channel_of, key_of
 from pool_worker import LISTED
@@ -55,6 +56,7 @@ FAULTS = (
     ("stop", 0.02, "after_items=0:half"),
     ("stop", 0.02, "after_items=1:half"),
     ("stop", 0.01, "after_items=1"),
+    *(("error_after", 0.01, f"status={status}") for status in PAGE_STATUSES),
 )
 """What goes wrong with a create: the kind, the share of all creates, and more."""
 
@@ -98,6 +100,8 @@ class KillTally:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     never_handed_over: list[str] = field(default_factory=list)
+    called_refused: list[str] = field(default_factory=list)
+    """Tickets of which a post is stored although they ended refused."""
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -110,18 +114,20 @@ class KillTally:
             "rolled back\n"
             f"{self.requests} requests, {self.creates} creates among them; 429s {self.refusals}\n"
             f"answers lost {struck['drop_answer']}, carried out late {struck['late_work']}, by "
-            f"half {struck['stop']}\n"
+            f"half {struck['stop']}, behind a page {struck['error_after']}\n"
             f"{self.takeovers} turns taken over, {self.lost_turns} noticed as lost by who had "
             f"them, {self.look_ups} look-ups, {self.lists} requests for a list of posts\n"
             f"{self.stored} posts are stored: lost {len(self.lost)}, doubled {len(self.doubled)}, "
-            f"of rolled back tickets {len(self.never_handed_over)}, otherwise wrong "
-            f"{len(self.wrong)}, reported as perhaps not whole {self.unsure}"
+            f"of rolled back tickets {len(self.never_handed_over)}, called refused although stored "
+            f"{len(self.called_refused)}, otherwise wrong {len(self.wrong)}, "
+            f"reported as perhaps not whole {self.unsure}"
         )
 
     @property
     def troubles(self) -> list[str]:
         """What must not happen."""
-        found = [*self.lost, *self.doubled, *self.never_handed_over, *self.wrong]
+        found = [*self.lost, *self.doubled, *self.never_handed_over, *self.called_refused]
+        found += self.wrong
         return [*found, *(["the quota was exceeded"] if self.refusals else [])]
 
 
@@ -395,6 +401,8 @@ class SenderKills:
         what = f"{order} of seed {self.seed}: {ticket}: {found}"
         if any(len(each) > 1 for each in found):
             tally.doubled.append(what)
+        elif any(found) and state == "refused":
+            tally.called_refused.append(what)
         elif not all(found):
             tally.lost.append(what)
         elif state != "stored" or [post["id"] for [post] in found] != ids:
