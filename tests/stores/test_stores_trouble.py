@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import tempfile
 import traceback
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -496,6 +496,33 @@ async def test_a_redis_that_has_no_room_says_what_to_do(monkeypatch: pytest.Monk
             assert "?max_connections=" in str(error)
         for each in (store, *others):
             await each.aclose()
+
+
+@needs_redis
+async def test_the_only_connection_is_tried_again_where_there_was_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("postiz_async.stores._connection_slots.NO_ROOM_FOR", 0.1)
+    monkeypatch.setattr("postiz_async.stores._connection_slots.WAIT", 5.0)
+    with redis_server("--maxclients", "1") as server:
+        other = redis_client.Redis(host="127.0.0.1", port=server.port)
+        await other.ping()
+        store = RedisStore(server.url + "?max_connections=1")
+        for _ in range(2):
+            with pytest.raises(StoreError, match="it has no room for more clients"):
+                await store.read("name")
+        await other.aclose()
+        async with asyncio.timeout(PATIENCE):
+            while not await has_room(store):
+                pass
+        await store.aclose()
+
+
+async def has_room(store: RedisStore) -> bool:
+    """Redis hears a moment later that a client is gone."""
+    with suppress(StoreError):
+        return (await store.read("name")).version == 0
+    return False
 
 
 @needs_redis
