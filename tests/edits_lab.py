@@ -26,6 +26,7 @@ from processes import (
     sandbox_process,
     wait_until,
 )
+from wall_jumps import with_jumps
 
 from postiz_async._delivery.journal import RowState
 from postiz_async._delivery.journal_file import FOUND_UNSURE
@@ -190,7 +191,8 @@ class _Edits:
     def _start(self, file: Path, server: Server, verb: str) -> Process:
         self.tally.commands += 1
         environment = server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"}
-        return launch(self._command(file, verb), child_environment(self.home, environment))
+        command = with_jumps(self._command(file, verb), self.dice.getrandbits(32), self.speed)
+        return launch(command, child_environment(self.home, environment))
 
     def _killed(self, file: Path, server: Server) -> bool:
         before = server.state["requests"]

@@ -2,7 +2,8 @@
 
 Everything is in one process on a clock that jumps: the server (the sandbox at its worst), and the
 runs, which die as with `kill -9`: their journal is as it was on the disk at that moment, and what
-the server does already goes on. See `batch_lab.Lab.killed`.
+the server does already goes on. See `batch_lab.Lab.killed`. The wall clocks of the hosts jump by
+hours, and now and then a host is started again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ from batch_lab import START, Lab
 from gateways import PAGE_STATUSES
 from kill_lab import NAMED, client_refs
 from samples import PNG
+from wall_jumps import HOURS
 
 from postiz_async import NewPost
 from postiz_async._delivery.journal import Finding, RowState, read_summary
@@ -132,9 +135,20 @@ class Host:
         self.dice = dice
         self.tally = tally
 
+    def _begin(self) -> None:
+        """A run, whose machine may have been started again, and whose wall clock jumps."""
+        self.tally.runs += 1
+        clock, host = self.lab.clock, self.lab.own_clock
+        if self.dice.random() < 0.1:
+            host.start_again(self.dice.choice([60.0, 1e7]))
+        host.ahead = self.dice.choice(HOURS) * 3_600
+        later = clock.monotonic() + self.dice.choice([0.5, 5.0, 60.0, 900.0])
+        ahead = self.dice.choice(HOURS) * 3_600
+        clock.call_at(later, partial(setattr, host, "ahead", ahead))
+
     async def run(self, **options: Any) -> int:
         """The exit code of a run that nobody kills, as the command line has it."""
-        self.tally.runs += 1
+        self._begin()
         try:
             report = await self.lab.run(existing="adopt", **options)
         except BatchError:
@@ -146,7 +160,7 @@ class Host:
 
     async def killed(self) -> None:
         """A run that dies at some moment, if it does not end before."""
-        self.tally.runs += 1
+        self._begin()
         with suppress(PostizError):
             self.tally.kills += await self.lab.killed(somewhere(self.dice), existing="adopt")
 

@@ -1,7 +1,8 @@
 """Processes that make the same calls and are killed, against a server that loses answers.
 
 Each call is made until it is answered. Server and processes are on one clock that runs `SPEED`
-times as fast as the machine's: time-outs, the minutes in which a lost request settles, pauses.
+times as fast as the machine's: time-outs, the minutes in which a lost request settles, pauses. The
+wall clock of each process jumps by hours, see `wall_jumps`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gateways import PAGE_STATUSES
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, child_environment, ended, launch, sandbox_process
 from redis_server import redis_server
+from wall_jumps import with_jumps
 
 from postiz_async.stores.postgres import PostgresStore
 
@@ -152,7 +154,9 @@ class KeyKills:
         moments = sorted(self.dice.sample(range(self.calls * 9 // 10), self.kills))
 
         def start(file: Path) -> Process:
-            process = launch([*PYTHON, WORKER, str(file), store, way], environment)
+            command = [*PYTHON, WORKER, str(file), store, way]
+            command = with_jumps(command, self.dice.getrandbits(32), self.speed)
+            process = launch(command, environment)
             return stack.enter_context(ended(process))
 
         running = {file: start(file) for file in self.files}

@@ -4,7 +4,8 @@ The runner is `python -m postiz_async run`, killed with SIGKILL, and the server 
 postiz_async sandbox` with faults on every route. Both are on one clock that runs `SPEED` times as
 fast as the machine's: the hour of the quota, the 12 minutes in which a lost request settles, the
 time-outs and what the server does late are all scaled by that one factor. On a busy machine many
-answers come too late then, which is a fault like others.
+answers come too late then, which is a fault like others. The wall clock of each run jumps by hours,
+see `wall_jumps`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from processes import (
     wait_until,
 )
 from samples import PNG
+from wall_jumps import with_jumps
 
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._delivery.journal_file import ADOPTED_UNSURE, FOUND_UNSURE
@@ -203,7 +205,8 @@ class Series:
     def start(self, file: Path, server: Server) -> Process:
         self.tally.runs += 1
         environment = server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"}
-        return launch(self.command(file), child_environment(self.home, environment))
+        command = with_jumps(self.command(file), self.dice.getrandbits(32), self.speed)
+        return launch(command, child_environment(self.home, environment))
 
     def _killed(self, file: Path, server: Server, *, spared: bool) -> bool:
         """Whether a run was still at work when it was killed; a spared one has planned by then."""

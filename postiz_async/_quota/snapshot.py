@@ -46,6 +46,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     as_of: float
+    run: str = ""
+    """In which run of a machine it was taken, at `monotonic` seconds of it; see `clock.run_of`."""
+    monotonic: float = 0.0
     limit: int
     limit_read: bool = False
     window: float = WINDOW

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
+from msgspec.structs import replace
 
 from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
+from postiz_async.clock import run_of
 from postiz_async.errors import PostizError
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Persistence:
         if kept is None:
             return
         now, wall = handle.now(), self._clock.time()
+        if kept.run == run_of(self._clock):
+            wall = kept.as_of + self._clock.monotonic() - kept.monotonic
         handle.restore(restore_snapshot(kept, now, wall, reserve_slots=handle.ledger.reserve))
 
     async def save(self, handle: LedgerHandle) -> None:
@@ -55,9 +59,11 @@ class Persistence:
         Raises:
             OSError: it could not be written; or one of the tree's errors.
         """
+        clock = self._clock
         async with self._turn:
             for store in tuple(self.stores):
-                await store.save(take_snapshot(handle.ledger, handle.now(), self._clock.time()))
+                taken = take_snapshot(handle.ledger, handle.now(), clock.time())
+                await store.save(replace(taken, run=run_of(clock), monotonic=clock.monotonic()))
 
     async def save_answer(self, handle: LedgerHandle) -> None:
         """Keep what an answer said. The answer itself matters more than a failing store."""

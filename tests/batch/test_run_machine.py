@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,6 +174,44 @@ async def test_a_clock_that_is_set_between_two_runs(tmp_path: Path, step: float)
         assert (await lab.run()).complete
         await lab.clock.sleep(3_600)
         lab.assert_each_once(TEXTS)
+
+
+async def test_a_clock_that_is_set_opens_no_window_for_the_next_run(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, limit=4)
+
+    async def run() -> bool:
+        async with lab.client(reserve=0) as postiz, lab.batch(postiz) as batch:
+            return (await batch.run_all()).complete
+
+    async with lab.sandbox:
+        lab.write(rows([lab.channel("mastodon")], 20, hours=72))
+        first = asyncio.create_task(run())
+        await lab.clock.sleep(600)
+        first.cancel()
+        with suppress(asyncio.CancelledError):
+            await first
+        assert lab.creates == [201] * 4
+        lab.own_clock.ahead = 86_400.0
+        assert await run()
+    assert lab.sandbox.refusals == 0
+
+
+@pytest.mark.parametrize("ahead", [7_200.0, -7_200.0])
+@pytest.mark.parametrize("uptime", [60.0, 1e9])
+async def test_after_another_start_of_the_machine_certainty_waits_anew(
+    tmp_path: Path, ahead: float, uptime: float
+) -> None:
+    lab = Lab(tmp_path)
+    async with lab.sandbox:
+        lab.write(rows([lab.channel("mastodon")], 1, hours=72))
+        lab.sandbox.faults.add(Fault("late_work", route="create_post", delay=1_000.0))
+        assert await lab.killed(after(5.0))
+        await lab.clock.sleep(300)
+        lab.own_clock.start_again(uptime)
+        lab.own_clock.ahead = ahead
+        assert (await lab.run()).complete
+        assert lab.clock.monotonic() > 1_000
+        lab.assert_each_once(["post 0"])
 
 
 @pytest.mark.parametrize("minutes", [1, 13])

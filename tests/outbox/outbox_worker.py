@@ -36,7 +36,7 @@ async def main(folder: Path, numbers: list[int]) -> None:
     ):
         channels = await postiz.integrations.list()
         channel = next(each for each in channels if each.provider == "mastodon")
-        at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=20)
+        at = datetime.fromtimestamp(clock.anchor.shown, UTC) + timedelta(days=20)
         for number in numbers:
             await postiz.outbox.put(NewPost(channel, f"post {number}"), at=at)
             print(number, flush=True)

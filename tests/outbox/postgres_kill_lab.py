@@ -30,6 +30,7 @@ from pool_sandbox import PROVIDERS, channel_of, key_of
 from pool_worker import LISTED
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch, reading
+from wall_jumps import with_jumps
 
 from postiz_async import Integration, NewPost, OutboxOptions, PostizPool, StoreError
 from postiz_async._delivery.journal_file import FOUND_UNSURE
@@ -292,7 +293,9 @@ class SenderKills:
     def _started(self, stack: ExitStack, place: int) -> Process:
         program, log = str(HERE / "pool_worker.py"), str(self._log(place))
         process = launch(
-            [*PYTHON, program, self.database, log],
+            with_jumps(
+                [*PYTHON, program, self.database, log], self.dice.getrandbits(32), self.speed
+            ),
             child_environment(self.home, {"POSTIZ_API_URL": self.server.url}),
         )
         return stack.enter_context(ended(process))

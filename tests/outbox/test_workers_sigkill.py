@@ -17,6 +17,7 @@ from processes import (
     sandbox_process,
     wait_until,
 )
+from wall_jumps import with_jumps
 
 LIMIT, SPEED = 10, 900
 WORKER = str(Path(__file__).with_name("outbox_worker.py"))
@@ -29,7 +30,10 @@ def test_killed_while_sending_nothing_is_lost_or_doubled(tmp_path: Path) -> None
 
         def start(*numbers: int) -> Process:
             command = [*PYTHON, WORKER, str(tmp_path), *map(str, numbers)]
-            return launch(command, child_environment(tmp_path, server.environment))
+            return launch(
+                with_jumps(command, numbers[0], SPEED),
+                child_environment(tmp_path, server.environment),
+            )
 
         with ended(start(*range(12))) as victim:
             assert victim.stdout is not None
