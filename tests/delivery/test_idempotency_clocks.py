@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from key_lab import START, KeyLab, Process, ids
+from processes import PATIENCE, child_environment
 from world import HostClock
 
 from postiz_async import DeliveryUnknownError
@@ -19,7 +23,6 @@ from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from pathlib import Path
 
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -131,6 +134,61 @@ async def test_a_machine_that_stands_still_knows_how_long(lab: KeyLab) -> None:
     async with lab.process() as two:
         assert await answer(lab, two) == [post.id for post in lab.of_key()]
     assert lab.clock.monotonic() - began < 60
+
+
+LOSES_AN_ANSWER = """
+import asyncio, sys
+sys.path[:0] = sys.argv[2:]
+from test_idempotency_clocks import nameless, unanswered
+asyncio.run(unanswered(nameless(sys.argv[1])))
+"""
+
+
+def nameless(path: Path | str) -> KeyLab:
+    """A lab on a host where nothing tells one run from the next, with a file of this path."""
+    lab = KeyLab(seed=1)
+    lab.store = SqliteStore(path)
+    lab.host = HostClock(lab.clock, has_boot_id=False)
+    return lab
+
+
+async def unanswered(lab: KeyLab) -> None:
+    lab.fault("reset")
+    async with lab.sandbox, lab.process() as one:
+        with pytest.raises(DeliveryUnknownError):
+            await lab.schedule(one, max_wait=0)
+    await lab.store.aclose()
+
+
+async def test_without_a_boot_id_another_process_does_not_know_how_long_ago_it_was(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "quota.sqlite"
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    command = [sys.executable, "-c", LOSES_AN_ANSWER, str(path), *folders]
+    subprocess.run(command, check=True, env=child_environment(tmp_path), timeout=PATIENCE)  # noqa: ASYNC221
+    lab = nameless(path)
+    lab.host.ahead = HOUR
+    lab.clock.advance(HOUR)
+    began = lab.clock.monotonic()
+    async with lab.sandbox, lab.process() as two:
+        assert len(await answer(lab, two)) == 1
+    assert SILENT <= lab.clock.monotonic() - began < HOUR
+    assert lab.statuses.count(201) == 1
+    await lab.store.aclose()
+
+
+async def test_without_a_boot_id_one_process_knows_how_long_ago_it_was(tmp_path: Path) -> None:
+    lab = nameless(tmp_path / "quota.sqlite")
+    async with lab.sandbox:
+        await lost(lab)
+        await lab.clock.sleep(HOUR)
+        lab.host.ahead = -DAY
+        began = lab.clock.monotonic()
+        async with lab.process() as two:
+            assert await answer(lab, two) == [post.id for post in lab.of_key()]
+        assert lab.clock.monotonic() - began < 60
+    await lab.store.aclose()
 
 
 # ------------------------------------------------------------------ what is forgotten
