@@ -340,11 +340,13 @@ async def _repair_adopted(
 ) -> set[str]:
     """Give adopted posts what they may lack; the refs of those of which that is not sure."""
     repair = Repair(postiz, journal, Outage.of(postiz))
-    return {
-        each.ref
-        for each in found
-        if await repair.complete(each.sent, each.place, each.post, has_ended=False) != "whole"
-    }
+    unsure: set[str] = set()
+    for each in found:
+        age = await journal.age(each.sent.id)
+        end = await repair.complete(each.sent, each.place, each.post, age=age, has_ended=False)
+        if end != "whole":
+            unsure.add(each.ref)
+    return unsure
 
 
 async def _remove(postiz: BatchClient, doubles: Iterable[Post]) -> set[str]:

@@ -149,7 +149,7 @@ class Accounts(Protocol):
 
         Args:
             request: its number.
-            wall: the time on the server's clock.
+            wall: the time on the clock of `sent_at`, by how long it has been gone.
 
         Raises:
             StoreError: the request is not ours any more.

@@ -5,7 +5,10 @@ call finds there how far it came. A record is changed by compare-and-swap, and s
 
 | the record says         | a call with the key and the same arguments                             |
 |-------------------------|------------------------------------------------------------------------|
-| nothing, or `free`      | is checked and waits for a slot; nothing is written meanwhile, but it  |
+| nothing                 | is checked and looks for its mark in Postiz, where that is free: the   |
+|                         | store may have forgotten it, or returned to an older state. What is    |
+|                         | found is written. Else it goes on as if the key were free              |
+| `free`                  | is checked and waits for a slot; nothing is written meanwhile, but it  |
 |                         | is looked whether another call was quicker. With a slot, before the    |
 |                         | first byte, it writes `sending`, the mark, and when that will be over  |
 | `sending`, not over     | waits until that changes                                               |
@@ -49,7 +52,7 @@ import anyio
 from postiz_async._delivery.client import ask
 from postiz_async._delivery.key_call import LEAST_WAIT, KeyedCall, known_in
 from postiz_async._delivery.key_handle import KeyHandle
-from postiz_async._delivery.key_lookup import look_up_key
+from postiz_async._delivery.key_lookup import adopt_forgotten, look_up_key
 from postiz_async._delivery.key_sending import FIRST_RECORD_LOOK, LAST_RECORD_LOOK, KeyedSending
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.pauses import Outage
@@ -202,6 +205,8 @@ class KeyedCreator:
             ids = ", ".join(seen.record.stored.values())
             why = f"a part of it is stored ({ids}), and the rest can no longer be sent: {error}"
             raise call.unknown(seen.record, why, retry_after=None) from error
+        if not seen.version and await adopt_forgotten(call, body):
+            return None
         if not self._client.scheduler.knows_server_time():
             await ask(self._client, retry=True)
         return await KeyedSending(call, seen, body).run()

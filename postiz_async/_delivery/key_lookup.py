@@ -14,9 +14,12 @@ from postiz_async._delivery.key_call import WaitOverError, known_in
 from postiz_async._delivery.key_handle import Claim, ClaimLostError
 from postiz_async._delivery.key_record import FREE, KeyRecord, marked
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, LookUp
+from postiz_async._delivery.matching import listed_ref, says
 from postiz_async._delivery.pauses import Outage, trouble_of, why_lost
-from postiz_async._wire import parse_date
-from postiz_async.errors import PostizError, StoreError
+from postiz_async._resources.listing import list_posts
+from postiz_async._wire import format_date, parse_date
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import IdempotencyError, PostizError, StoreError
 from postiz_async.models.posts import Created
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.lookup import LookUpResult
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["look_up_key"]
+__all__ = ["adopt_forgotten", "look_up_key"]
 
 log = logging.getLogger("postiz_async")
 
@@ -55,6 +58,43 @@ async def look_up_key(call: KeyedCall, seen: SeenRecord) -> list[Created] | None
         return None
     finally:
         await run_to_completion(claim.release())
+
+
+async def adopt_forgotten(call: KeyedCall, body: CreatePost) -> bool:
+    """Write down what is stored of a call whose record was forgotten, if anything is.
+
+    Args:
+        call: the call; there is no record.
+        body: its request. What is published at once has no date by which it could be found.
+
+    Raises:
+        IdempotencyError: what is stored says something else.
+    """
+    scheduler = call.client.scheduler
+    if body.type == "now" or scheduler.is_counted(LIST_POSTS.name):
+        return False
+    date = parse_date(call.marks.date(parse_date(body.date)))
+    listed = await list_posts(call.keyed.call.bound, start=date, end=date)
+    by_ref = {listed_ref(post.settings): post for post in listed}
+    marks = {place: call.marks.ref(place) for place in call.missing(())}
+    found = {place: by_ref[mark] for place, mark in marks.items() if mark in by_ref}
+    if not found:
+        return False
+    short = body.short_link
+    others = [n for n, post in found.items() if not says(body.posts[n], post, short=short)]
+    if others:
+        raise IdempotencyError(call.handle.key, tuple(f"posts.{n}.content" for n in others))
+    log.warning("the store forgot the idempotency key %r; Postiz has posts of it", call.handle.key)
+    known = KeyRecord(state="answered", fingerprint=dict(call.fingerprint))
+    if len(found) == len(marks):
+        channels = enumerate(call.keyed.channels)
+        record = replace(known, answer=tuple((found[n].id, channel) for n, channel in channels))
+    else:  # as if it were sent now: its rest may be on its way
+        now = call.handle.now()
+        times = {"sent_at": now, "ends_at": now, "served_at": scheduler.server_time()}
+        record = replace(known, state="sending", date=format_date(date), **times)
+    await call.handle.swap(0, record)
+    return True
 
 
 class _KeyLookUp:

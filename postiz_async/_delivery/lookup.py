@@ -250,12 +250,7 @@ class LookUp:
         sleep = sleep or self._clock.sleep
         looks = looks or Looks()
         sent_at = self._clock.monotonic() - max(0.0, age)
-        if sent.mended_at and sent.mended_at >= sent.sent_at:
-            mended_for = max(0.0, age - (sent.mended_at - sent.sent_at))
-            if mended_for < SILENT:
-                looks.seen = None
-                with self._in_doubt(sent, SILENT - mended_for):
-                    await sleep(SILENT - mended_for)
+        await self._until_repaired(sent, age, looks, sleep)
         age = self._clock.monotonic() - sent_at
         settles = max(0.0, SILENT - age)
         due_in = self._due_in(sent)
@@ -288,7 +283,10 @@ class LookUp:
             if last not in posts or await self._accounts.has_stored(stored[last]):
                 end = "whole"  # a post known as stored is left as it is
             else:
-                end = await self._repair.complete(sent, last, posts[last], has_ended=has_ended)
+                age = self._clock.monotonic() - sent_at
+                end = await self._repair.complete(
+                    sent, last, posts[last], age=age, has_ended=has_ended
+                )
         finally:
             if end == "lost":  # it is looked for again
                 self.taken -= found
@@ -302,6 +300,22 @@ class LookUp:
         if end == "unsure":
             notes[last] = MAY_LACK if has_failed else UNSEEN_END
         return LookUpResult(stored, notes, gone)
+
+    async def _until_repaired(
+        self,
+        sent: SentRequest,
+        age: float,
+        looks: Looks,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """Wait until a repair has settled, wherever it was; nothing seen before counts."""
+        if not sent.mended_at or sent.mended_at < sent.sent_at:
+            return
+        left = SILENT - max(0.0, age - (sent.mended_at - sent.sent_at))
+        if left > 0:
+            looks.seen = None
+            with self._in_doubt(sent, left):
+                await sleep(left)
 
     async def _gone(self, sent: SentRequest, places: set[int]) -> frozenset[int]:
         """The places whose channels are not there any more: nothing of them is listed."""

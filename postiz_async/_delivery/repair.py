@@ -74,7 +74,7 @@ class Repair:
         self._outage = outage
 
     async def complete(
-        self, sent: SentRequest, place: int, post: Post, *, has_ended: bool
+        self, sent: SentRequest, place: int, post: Post, *, age: float, has_ended: bool
     ) -> RepairResult:
         """Give the last post of a request what it may lack, or delete it.
 
@@ -82,18 +82,20 @@ class Repair:
             sent: the request.
             place: of the post in it.
             post: as it is listed at the request's date.
+            age: for how many seconds at least it has been gone.
             has_ended: the server is certainly not working on the request any more.
 
         Returns:
             `whole`; `removed`, it is to be sent again; `unsure`, nothing could be done; or `lost`,
             the answer to a repair was, and it is too late for another.
         """
+        since = self._postiz.clock.monotonic() - age
         is_draft = sent.body.type == "draft"
         is_single = len(sent.body.posts[place].value) == 1
         if post.state != ("DRAFT" if is_draft else "QUEUE"):
             return "whole" if is_single or post.state != "PUBLISHED" else "unsure"
         if is_single:
-            end = "whole" if is_draft else await self._restart(sent, post)
+            end = "whole" if is_draft else await self._restart(sent, since, post)
             if end is not None:
                 return end
         if not has_ended:
@@ -105,9 +107,9 @@ class Repair:
             await delete_whole(posts, post)
             return "removed"
 
-        return await self._in_time(sent, delete)
+        return await self._in_time(sent, since, delete)
 
-    async def _restart(self, sent: SentRequest, post: Post) -> RepairResult | None:
+    async def _restart(self, sent: SentRequest, since: float, post: Post) -> RepairResult | None:
         """Give a post the publishing job that it may lack; None when the server has no way to."""
 
         async def restart(posts: Posts) -> RepairResult | None:
@@ -119,10 +121,10 @@ class Repair:
                 return None
             return "whole"
 
-        return await self._in_time(sent, restart)
+        return await self._in_time(sent, since, restart)
 
     async def _in_time(
-        self, sent: SentRequest, call: Callable[[Posts], Awaitable[T]]
+        self, sent: SentRequest, since: float, call: Callable[[Posts], Awaitable[T]]
     ) -> T | RepairResult:
         """Call, again while Postiz is away, but not when the date of the post is near.
 
@@ -132,7 +134,8 @@ class Repair:
 
         async def leave() -> None:
             nonlocal has_left
-            await self._accounts.mends(sent.id, self._postiz.scheduler.server_time())
+            at = sent.sent_at + self._postiz.clock.monotonic() - since
+            await self._accounts.mends(sent.id, at)
             has_left = True
 
         posts = prepared_by(self._postiz.posts, leave)

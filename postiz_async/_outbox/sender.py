@@ -17,8 +17,9 @@ import anyio
 
 from postiz_async._concurrency import StrayCancellationError
 from postiz_async._delivery.client import ask
-from postiz_async._delivery.journal_file import RowState, SentRequest
+from postiz_async._delivery.journal_file import FOUND, RowState, SentRequest
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, Looks, LookUp
+from postiz_async._delivery.matching import CLIENT_REF, listed_ref
 from postiz_async._delivery.pauses import Outage, why_lost
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async._resources.matching import stored_at
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from postiz_async._outbox.store import Tickets
     from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions
     from postiz_async.errors import PermissionDeniedError
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import CreatePost, Post
 
 __all__ = ["OutboxSender"]
 
@@ -164,7 +165,11 @@ class OutboxSender:
         record = _EntryRecord(entry, self._tickets, self._postiz, self._on_step, self._forbidden)
         self._fence.coming += 1
         try:
-            record.used = await self.outage.read(partial(self._moments_around, entry))
+            around = await self.outage.read(partial(self._posts_around, entry))
+            if stored := _stored_of(entry, around):
+                await self._adopt(entry, stored)
+                return
+            record.used = [stored_at(post) for post in around]
             result = await self._sender.send(record)
         finally:
             self._fence.coming -= 1
@@ -176,8 +181,17 @@ class OutboxSender:
                 record.entry, result.sent, age=result.age, is_broken=result.is_broken
             )
 
-    async def _moments_around(self, entry: OutboxEntry) -> list[datetime]:
-        """The moments that others use in the second of its date; looked up while that is free.
+    async def _adopt(self, entry: OutboxEntry, stored: dict[int, str]) -> None:
+        """What keeps the tickets returned to an older state, or it arrived later than ever seen."""
+        log.warning("hand-over %s waits to be sent, but Postiz has posts of it", entry.id)
+        ids = entry.with_stored(stored)
+        if None in ids:
+            await self._tickets.plan_again(entry, post_ids=ids)
+        else:
+            await self._end(entry, RowState.STORED, FOUND, ids)
+
+    async def _posts_around(self, entry: OutboxEntry) -> list[Post]:
+        """What is stored in the second of its date; looked up while that is free.
 
         What leaves then has the server's time, and not that of a host whose clock is wrong.
         """
@@ -188,7 +202,7 @@ class OutboxSender:
             return []
         second = datetime.fromtimestamp(math.floor(entry.due), UTC)
         last = second + timedelta(milliseconds=999)
-        return [stored_at(p) for p in await self._postiz.posts.list(start=second, end=last)]
+        return await self._postiz.posts.list(start=second, end=last)
 
     # -------------------------------------------------------------- lost answers
 
@@ -308,6 +322,13 @@ class _EntryRecord:
 
     async def _end(self, state: RowState, note: str, ids: tuple[str | None, ...]) -> None:
         await self._tickets.end(self.entry, state, note, ids)
+
+
+def _stored_of(entry: OutboxEntry, listed: Sequence[Post]) -> dict[int, str]:
+    """The posts of a hand-over that waits, by place in its request and by their marks."""
+    refs: dict[object, str] = {listed_ref(post.settings): post.id for post in listed}
+    marks = [entry.body.posts[place].settings.get(CLIENT_REF) for place in entry.places]
+    return {place: refs[mark] for place, mark in enumerate(marks) if mark in refs}
 
 
 def as_sent(entry: OutboxEntry) -> SentRequest:

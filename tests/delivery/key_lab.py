@@ -247,6 +247,11 @@ class KeyLab:
     async def record(self, key: str = KEY) -> KeyRecord:
         return read_record((await self.store.read_key(self.quota, key)).value)
 
+    async def until_sent(self, key: str = KEY) -> None:
+        """Wait until a call with the key is about to send, or sends."""
+        while (await self.record(key)).state != "sending":
+            await self.clock.sleep(0.5)
+
     @property
     def statuses(self) -> list[int]:
         return [create.status for create in self.sandbox.creates]

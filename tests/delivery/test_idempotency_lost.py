@@ -521,7 +521,8 @@ async def test_a_process_that_was_stopped_before_it_sends_writes_down_when_it_di
     async with lab.sandbox, lab.process(latency=2.0) as one, lab.process() as two:
         one.stopped_for["swapped"] = 30.0
         call = asyncio.create_task(lab.schedule(one))
-        await lab.clock.sleep(35)
+        await lab.until_sent()
+        await lab.clock.sleep(31)
         record = await lab.record()
         assert record.sent_at > lab.host.monotonic() - 5
         assert await lab.schedule(two) == await call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections import Counter
 from contextlib import asynccontextmanager, closing
@@ -102,6 +103,26 @@ class OutboxLab:
         """The file as release 0.1.0 made it, which knew nothing of repairs."""
         with closing(sqlite3.connect(self.path)) as connection:
             connection.execute("ALTER TABLE entries DROP COLUMN mended_at")
+
+    def keep(self) -> None:
+        """Take a copy of the outbox as it is."""
+        if self.database is None:
+            shutil.copy(self.path, self.path.with_suffix(".kept"))
+        else:
+            self.database.run("CREATE TABLE kept AS TABLE tickets")
+
+    def restore(self) -> None:
+        """Put the copy back, as a fail-over to a replica does that lacks the last commits."""
+        if self.database is None:
+            shutil.copy(self.path.with_suffix(".kept"), self.path)
+        else:
+            self.database.run(
+                "WITH gone AS (DELETE FROM tickets WHERE id IN (SELECT id FROM kept) RETURNING 1) "
+                "UPDATE kept SET seen = FALSE WHERE (SELECT count(*) FROM gone) >= 0"
+            )
+            self.database.run(
+                "INSERT INTO tickets OVERRIDING SYSTEM VALUE SELECT * FROM kept RETURNING 1"
+            )
 
     def lose(self, kind: str = "drop_answer", **options: Any) -> None:
         self.sandbox.faults.add(Fault(kind, route="create_post", **options))  # type: ignore[arg-type]

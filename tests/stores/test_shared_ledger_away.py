@@ -136,6 +136,19 @@ class Lab:
 # ------------------------------------------------------------------ the store fails
 
 
+async def test_who_slept_while_the_store_was_emptied_overwrites_nothing() -> None:
+    """It knows the version of a state that was lost; another one was written anew since."""
+    lab = Lab(processes=2, limit=2)
+    await lab.call(0)  # it reserves and settles: two changes
+    empty = MemoryStore()
+    for process in lab.processes:
+        process.way.inner = empty
+    await lab.call(1)  # so does this one
+    assert isinstance(await lab.processes[0].take(), Wait)
+    assert isinstance(await lab.processes[1].take(), Wait)
+    assert lab.server.hits == 2
+
+
 async def test_nothing_is_spent_without_the_store() -> None:
     lab = Lab(processes=1)
     await lab.call(0, 3)
