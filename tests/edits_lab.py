@@ -191,7 +191,7 @@ class _Edits:
     def _start(self, file: Path, server: Server, verb: str) -> Process:
         self.tally.commands += 1
         environment = server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"}
-        command = with_jumps(self._command(file, verb), self.dice.getrandbits(32), self.speed)
+        command = with_jumps(self._command(file, verb), self.dice.getrandbits(32), SPEED)
         return launch(command, child_environment(self.home, environment))
 
     def _killed(self, file: Path, server: Server) -> bool:
