@@ -278,9 +278,9 @@ def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
         )
     orphans = sum(post.integration is None for post in posts)
     if orphans:
-        notes.append(f"{orphans} posts name no channel.")
+        notes.append(f"Posts without a channel: {orphans}.")
     for why, number in figures.reasons.items() if figures is not None else ():
-        notes.append(f"{number} published posts without figures: {why}.")
+        notes.append(f"Published posts without figures: {number} ({why}).")
     return tuple(notes)
 
 
