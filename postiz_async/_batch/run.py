@@ -86,8 +86,8 @@ class Runner:
     async def run(
         self,
         requests: deque[PlannedRequest],
-        lost: Sequence[SentRequest],
-        rows: Mapping[str, Row],
+        lost: Sequence[SentRequest] = (),
+        rows: Mapping[str, Row] = _NO_ROWS,
     ) -> None:
         """Send what is planned and look up what was lost.
 

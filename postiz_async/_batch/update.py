@@ -225,7 +225,7 @@ class Update:
             targets=plan.targets,
         )
         runner = Runner(job, saw, self.fence)
-        group.start_soon(runner.run, deque(requests), (), {})
+        group.start_soon(runner.run, deque(requests))
         await runner.all_sent.wait()
 
     async def _delete(self, plan: UpdatePlan) -> None:
