@@ -336,10 +336,13 @@ def test_anything_else_is_refused(text: str) -> None:
         assert str(refused.value).startswith(f"--late is {text!r}; say skip, send or shift=15m")
 
 
-async def test_a_shift_of_no_time_is_refused_by_the_batch_too(lab: Lab) -> None:
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(days=367)])
+async def test_a_shift_of_no_time_or_of_more_than_a_year_is_refused(
+    lab: Lab, late: timedelta
+) -> None:
     async with lab.client() as postiz:
         with pytest.raises(ConfigurationError, match="cannot be shifted"):
-            lab.batch(postiz, late=timedelta(0))
+            lab.batch(postiz, late=late)
 
 
 # ------------------------------------------------------------------ changed after they were stored

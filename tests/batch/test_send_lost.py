@@ -364,3 +364,16 @@ async def test_rows_removed_while_their_request_was_lost_are_adopted_or_skipped(
     assert [record.state for record in report.rows[2:]] == [state] * 4
     count = 6 if state == "stored" else 2
     lab.assert_each_once(f"post {n}" for n in range(count))
+
+
+async def test_half_a_thread_that_is_out_is_not_called_whole(lab: Lab, channels: list[str]) -> None:
+    """Nothing can be sent after it, and nobody but the server knows what it lacks."""
+    lab.write([row | {"thread": ["second"]} for row in rows(channels[:1], 1)])
+    lab.sandbox.faults.add(fault("stop", after_items=0, half=True))
+    assert await lab.killed(lambda _, die: lab.clock.call_at(lab.clock.monotonic() + 5, die))
+    (post,) = lab.sandbox.posts
+    lab.sandbox.change_post(post.id, state="PUBLISHED")
+    report = await lab.run()
+    assert [row.post_id for row in report.rows] == [post.id]
+    assert "it may lack its thread" in report.rows[0].note
+    assert len(lab.sandbox.posts) == 1

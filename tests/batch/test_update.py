@@ -257,6 +257,7 @@ async def test_drafts_and_settings_cost_nothing(
     creates = len(lab.creates)
     done = await update(lab)
     assert (len(done.free), done.requests) == (1, 0)
+    assert [row.moved_from for row in read_summary(lab.journal).rows] == [None]
     assert len(lab.creates) == creates
     assert_as_the_file_says(lab, after)
 
