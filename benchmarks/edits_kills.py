@@ -4,8 +4,8 @@ Claims: after the last command each post is what the file says, once; nothing is
 not the campaign's; and 200 rows that move to one moment take as few requests as there can be.
 Commands and server are processes, the kills are SIGKILL at random moments, a fifth of all answers
 to creates and deletes is lost after the work, pages take the place of some, more hang, come late,
-stop in the middle or break. Posts of somebody else lie beside, some with the same texts. See
-`tests/edits_lab.py`. Run:
+stop in the middle or break. The wall clock of each command jumps by hours. Posts of somebody else
+lie beside, some with the same texts. See `tests/edits_lab.py`. Run:
 python benchmarks/edits_kills.py                     (200 kills each; some minutes)
 python benchmarks/edits_kills.py --kills 40 --seed 7
 """

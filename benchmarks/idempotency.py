@@ -3,7 +3,7 @@
 Claim: however often a call is made, from however many processes, killed and started again, with a
 tenth of all answers to creates lost and pages in the place of a twentieth: each key has one post,
 and each call the answer of its key. Processes and server are processes of their own, the kills are
-SIGKILL at random moments. See `tests/key_kill_lab.py`.
+SIGKILL at random moments, and their wall clocks jump by hours. See `tests/key_kill_lab.py`.
 
 Baseline in the same run, for a fifth of the calls: the same without keys, as programs do it that
 look into a table of their own whether something was sent, send it, note it there, and try again

@@ -3,8 +3,8 @@
 Claim: each row is stored exactly once, or named in the report with what became of it. Runner and
 server are processes, the kills are SIGKILL at random moments, a fifth of all answers to creates
 is lost after the work, pages (200, 302, 403, 408, 502) take the place of a twentieth, and a further
-tenth of the requests hangs, is carried out late, stops in the middle or breaks. See
-`tests/kill_lab.py`.
+tenth of the requests hangs, is carried out late, stops in the middle or breaks. The runner's wall
+clock jumps by hours. See `tests/kill_lab.py`.
 
 Baseline in the same run, for a twentieth of the kills: a runner that notes what was answered in a
 file and sends again what was not. Run:

@@ -5,8 +5,8 @@ senders on one database send for four organisations; in each round one of them i
 SIGKILL at a random moment and started anew. A fifth of all answers to creates is lost after the
 work, pages take the place of a twentieth, a twentieth is carried out minutes late, a twentieth by
 half; PostgreSQL is started again ten times; senders are stopped beyond their leases and continued,
-the last one for longer than it takes until absence is believed. See
-`tests/outbox/postgres_kill_lab.py`. Run, with a PostgreSQL:
+the last one for longer than it takes until absence is believed. The
+senders' wall clocks jump by hours. See `tests/outbox/postgres_kill_lab.py`. Run, with a PostgreSQL:
 python benchmarks/outbox_kills.py                     (300 rounds; less than ten minutes)
 python benchmarks/outbox_kills.py --kills 50 --seed 7
 """

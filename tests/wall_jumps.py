@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ if __name__ == "__main__":
     _, seed, speed, *sys.argv = sys.argv
     jump(int(seed), float(speed))
     if sys.argv[0].endswith(".py"):
+        sys.path.insert(0, str(Path(sys.argv[0]).parent))
         runpy.run_path(sys.argv[0], run_name="__main__")
     else:
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
