@@ -240,13 +240,14 @@ class _Edits:
             for n, record in enumerate(self.dice.sample(list(records), 8))
         ]
         _write(file, theirs)
-        with ended(
-            launch(
-                [*COMMAND, "run", str(file), "--again"],
-                child_environment(self.home, server.environment),
-            )
-        ) as process:
-            process.communicate(timeout=PATIENCE)
+        command = [*COMMAND, "run", str(file), "--again"]
+        for _ in range(ATTEMPTS):  # a firewall's page stops a run
+            with ended(
+                launch(command, child_environment(self.home, server.environment))
+            ) as process:
+                process.communicate(timeout=PATIENCE)
+            if process.returncode == 0:
+                break
         ids = {str(row.post_id) for row in rows_of(file) if row.post_id is not None}
         self.tally.foreign += len(ids)
         return ids
