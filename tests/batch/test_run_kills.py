@@ -106,7 +106,10 @@ async def test_kills_and_lost_answers_together_neither_lose_nor_double_a_row(
         Fault("empty_401", route="create_post", times=None, probability=0.05),
         Fault("reset", route="change_post_status", times=None, probability=0.2),
         Fault("drop_answer", route="delete_post_group", times=None, probability=0.2),
-        Fault("error_after", route="create_post", times=None, probability=0.05, status=502),
+        *(
+            Fault("error_after", route="create_post", times=None, probability=0.02, status=status)
+            for status in (200, 302, 502)
+        ),
         Fault("reset", route="list_posts", times=None, probability=0.05),
         Fault("drop_answer", route="upload_file", times=None, probability=0.1),
     ):

@@ -13,7 +13,14 @@ from batch_lab import Lab, at, rows
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._sandbox.faults import Fault
 from postiz_async._wire import WireResponse
-from postiz_async.errors import BatchError, InvalidPostError, PostizError, QuotaWaitError
+from postiz_async.errors import (
+    BatchError,
+    ConfigurationError,
+    InvalidPostError,
+    PermissionDeniedError,
+    PostizError,
+    QuotaWaitError,
+)
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.job import Outcome
     from postiz_async._batch.update_plan import Updated
+    from postiz_async._sandbox.faults import FaultKind
     from postiz_async._sandbox.views import StoredPost
 
 
@@ -549,7 +557,7 @@ async def test_what_postiz_refuses_is_named_and_the_rest_is_changed(
         Fault("reset", route="create_post"),
         Fault("late_work", route="create_post", delay=60.0),
         Fault("error_before", route="create_post", status=500),
-        Fault("error_after", route="create_post", status=502),
+        *(Fault("error_after", route="create_post", status=n) for n in (200, 302, 408, 502)),
         *(Fault("stop", route="create_post", after_items=n, half=True) for n in range(3)),
     ],
     ids=lambda fault: f"{fault.kind}{fault.after_items}",
@@ -565,6 +573,28 @@ async def test_lost_answers(lab: Lab, channels: list[str], fault: Fault) -> None
     assert done.left == {}
     assert_as_the_file_says(lab, after)
     assert posts(lab).keys() == set(ids)
+
+
+@pytest.mark.parametrize("kind", ["error_before", "error_after"])
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_firewall_stops_an_update_and_the_next_one_looks_first(
+    lab: Lab, channels: list[str], kind: FaultKind, status: int
+) -> None:
+    both = rows(channels, 3) + rows(channels, 3, hours=30)
+    records = [row | {"ref": f"r{n}"} for n, row in enumerate(both)]
+    ids = await sent(lab, records)
+    after = [
+        row | {"content": f"{row['content']}!"} | ({"integration": channels[1]} if n == 5 else {})
+        for n, row in enumerate(records)
+    ]
+    lab.write(after)
+    lab.sandbox.faults.add(Fault(kind, route="create_post", status=status))
+    with pytest.raises(PermissionDeniedError if status == 403 else ConfigurationError):
+        await update(lab)
+    done = await update(lab)
+    assert done.left == {}
+    assert_as_the_file_says(lab, after)
+    assert len(posts(lab).keys() - set(ids)) == 1, "the one on another channel"
 
 
 @pytest.mark.exhaustive

@@ -43,7 +43,7 @@ FAULTS = st.sampled_from(
         ("stop", {"after_items": 1}),
         ("stop", {"after_items": 1, "half": True}),
         ("error_before", {}),
-        ("error_after", {"status": 502}),
+        *(("error_after", {"status": status}) for status in (200, 302, 403, 502)),
         ("empty_401", {}),
         ("reset", {"route": "list_posts"}),
         ("drop_answer", {"route": "delete_post_group"}),

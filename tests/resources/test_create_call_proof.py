@@ -21,6 +21,8 @@ from postiz_async import (
     PlanLimitError,
     PostizError,
     QuotaWaitError,
+    RateLimitError,
+    UnexpectedAnswerError,
 )
 from postiz_async.clock import JumpingClock
 from postiz_async.testing import Sandbox, WireResponse, sandbox_client
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async import Postiz
+    from postiz_async.models.posts import CreatePost
 
 AT = datetime(2035, 1, 1, 10, tzinfo=UTC)
 
@@ -156,18 +159,20 @@ async def test_who_has_a_wrong_base_url_is_told_so_at_the_first_call(answer: Wir
     assert "postiz-async doctor" in said
 
 
-async def test_what_fails_while_a_body_is_prepared_is_no_lost_answer() -> None:
+@pytest.mark.parametrize(
+    "error", [UnexpectedAnswerError("no list"), RateLimitError("no looks", retry_after=9.0)]
+)
+async def test_what_fails_while_a_body_is_prepared_is_no_lost_answer(error: PostizError) -> None:
     async with behind(page(200)) as (sandbox, postiz, post):
         body = await postiz.posts.build(post, kind="schedule", at=AT)
 
-        async def prepared() -> None:
-            with pytest.raises(DeliveryUnknownError):
-                await postiz.posts.schedule(post, at=AT + timedelta(hours=1))
-            raise ConnectionError("of another call")
+        async def prepared() -> CreatePost:
+            raise error
 
-        with pytest.raises(ConnectionError):
-            await postiz.posts.create(body, prepare=prepared)  # type: ignore[arg-type]
-        assert len(sandbox.creates) == 2
+        with pytest.raises(type(error), match=str(error)):
+            await postiz.posts.create(body, prepare=prepared)
+        assert (await postiz.quota()).remaining == 29
+        assert len(sandbox.creates) == 1
 
 
 async def test_a_probe_believes_no_gateway() -> None:
