@@ -96,8 +96,21 @@ class JobScheduler(Protocol):
         """The quota as users see it."""
         ...
 
-    def leaves_in(self, place: int) -> float:
-        """Seconds until the create at this place of the queue leaves."""
+    def leaves_in(self, place: int, /) -> float:
+        """Seconds until the create at this place of the queue leaves; 1 is the next one."""
+        ...
+
+    def bulk_in(self, due_in: float, planned: int, /) -> float:
+        """Seconds until a bulk create can leave; 0 at once, or with an answer.
+
+        Args:
+            due_in: seconds until it is due.
+            planned: creates that an outbox holds, with this one.
+        """
+        ...
+
+    def plan(self, creates: int) -> None:
+        """An outbox holds so many creates, with those that wait for a slot."""
         ...
 
     def job(self, journal: SnapshotStore) -> AbstractContextManager[Callable[[int], None]]:

@@ -9,6 +9,7 @@ a worker that is merely slow.
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +19,7 @@ import msgspec
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal_file import Account, RowState
 from postiz_async._delivery.matching import MillisecondMarks
+from postiz_async._outbox.store import Ahead
 from postiz_async._outbox.tickets import OutboxEntry, from_column, read_entry, to_column
 from postiz_async._outbox.workers import Workers
 from postiz_async._wire import format_date
@@ -93,6 +95,7 @@ class OutboxFile:
         self.path = path
         self._clock = clock or SystemClock()
         self.worker = worker
+        self.planned = 0
         self._quota = quota
         self._connection: sqlite3.Connection | None = None
         self._workers = Workers(path)
@@ -212,7 +215,7 @@ class OutboxFile:
         dated: bool,
         owned: bool,
         connection: object = None,
-    ) -> tuple[OutboxEntry, int]:
+    ) -> tuple[OutboxEntry, Ahead]:
         if connection is not None:
             raise UsageError(
                 "An outbox in a file has no part in a transaction of your database; nothing was "
@@ -222,7 +225,7 @@ class OutboxFile:
         owner = self.worker if owned else ""
         values = ticket, self._quota, owner, due, dated
 
-        def work(c: sqlite3.Connection) -> tuple[OutboxEntry, int]:
+        def work(c: sqlite3.Connection) -> tuple[OutboxEntry, Ahead]:
             for known in self._select("WHERE id = ? AND quota = ?", (ticket, self._quota)):
                 return known, self._ahead(known)
             made = c.execute(
@@ -243,19 +246,17 @@ class OutboxFile:
         found = await self._run(lambda: self._select("WHERE id = ? AND quota = ?", values))
         return found[0] if found else None
 
-    async def ahead(self, entry: OutboxEntry) -> int:
+    async def ahead(self, entry: OutboxEntry) -> Ahead:
         return await self._run(lambda: self._ahead(entry))
 
-    async def held_up(self, entry: OutboxEntry) -> tuple[float, str]:
-        """Nothing of that is written down."""
-        del entry
-        return 0.0, ""
+    def _ahead(self, entry: OutboxEntry) -> Ahead:
+        return Ahead(self._count_planned((entry.due, entry.number)), self._count_planned())
 
-    def _ahead(self, entry: OutboxEntry) -> int:
+    def _count_planned(self, before: tuple[float, int] = (math.inf, 0)) -> int:
         cursor = self._connected().execute(
             "SELECT count(*) FROM (SELECT 1 FROM entries WHERE quota = ? AND ended_at IS NULL "
             "AND state = 'planned' AND (due, number) < (?, ?) LIMIT 1000)",
-            (self._quota, entry.due, entry.number),
+            (self._quota, *before),
         )
         return int(cursor.fetchone()[0])
 
@@ -274,6 +275,7 @@ class OutboxFile:
 
         def work() -> tuple[int, list[OutboxEntry]]:
             adopted = self._adopt()
+            self.planned = self._count_planned()
             numbers = self._numbers(_DOUBTFUL, -1) + self._numbers(_PLANNED, most)
             fresh = [number for number in numbers if number not in known]
             return adopted, [e for n in fresh for e in self._select("WHERE number = ?", (n,))]

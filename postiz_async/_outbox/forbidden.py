@@ -88,6 +88,11 @@ class ForbiddenHandOvers:
         pause = self._pauses.get(number)
         return pause is not None and pause.until > self._clock.monotonic()
 
+    @property
+    def waiting(self) -> list[int]:
+        """Those that are not to be tried yet."""
+        return [number for number in self._pauses if self.is_waiting(number)]
+
     def keep(self, numbers: Collection[int]) -> None:
         """Forget all but these: the others are over."""
         self._pauses = {n: pause for n, pause in self._pauses.items() if n in numbers}

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from postiz_async._delivery.client import OutboxClient
-    from postiz_async._outbox.store import Backend, HandOvers
+    from postiz_async._outbox.store import Ahead, Backend, HandOvers
     from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions, Ticket
     from postiz_async.models.posts import CreatePost, NewPost, PostType
 
@@ -116,7 +116,7 @@ class Outbox(OutboxBase):
             known = await self._hand_overs.get(keyed.ticket)
             if known is not None:
                 keyed.check(known)
-                return await self._told(known)
+                return await self.told(known)
         body = await self._built(posts, at, tags, short_link=short_link)
         if keyed is None:
             ticket = uuid.uuid4().hex
@@ -128,7 +128,7 @@ class Outbox(OutboxBase):
         due = self._postiz.scheduler.server_time() if at is None else at.timestamp()
         dated, owned = at is not None, self._backend.sends
         try:
-            entry, before = await self._hand_overs.put(
+            entry, ahead = await self._hand_overs.put(
                 ticket, body, due, dated=dated, owned=owned, connection=connection
             )
         except asyncio.CancelledError:  # nobody gets the ticket
@@ -140,7 +140,7 @@ class Outbox(OutboxBase):
             keyed.check(entry)  # a call at the same moment may have been first
         if connection is None:
             self._backend.wake()
-        return ticket_of(entry, self._leaves_in(entry, before), self.trouble)
+        return self._ticket(entry, ahead)
 
     async def _take_back(self, ticket: str) -> None:
         try:
@@ -219,26 +219,23 @@ class Outbox(OutboxBase):
         )
         raise type(away)(away.message, delivery=away.delivery, hint=hint) from away
 
-    async def _told(self, entry: OutboxEntry) -> Ticket:
+    async def told(self, entry: OutboxEntry) -> Ticket:
         if entry.state is not RowState.PLANNED:
             return ticket_of(entry, 0.0, "")
         with suppress(StoreError):  # then by what this process saw last
             await self._postiz.scheduler.refresh()
-        before = await self._hand_overs.ahead(entry)
-        wait, why = await self._hand_overs.held_up(entry)
-        return ticket_of(entry, max(wait, self._leaves_in(entry, before)), self.trouble or why)
+        return self._ticket(entry, await self._hand_overs.ahead(entry))
 
-    def _leaves_in(self, entry: OutboxEntry, before: int) -> float:
+    def _ticket(self, entry: OutboxEntry, ahead: Ahead) -> Ticket:
         """By the quota's forecast, behind interactive calls and hand-overs that are due before.
 
         What has time until the next window waits for what is held back for others, too.
         """
         scheduler = self._postiz.scheduler
-        view = scheduler.view()
-        place = before + view.queued.interactive + 1
-        has_time = entry.due - scheduler.server_time() > (view.resets_in or 0.0)
-        held = (view.bulk_in or 0.0) if has_time else 0.0
-        return max(scheduler.leaves_in(place), held, self._backend.pauses_for)
+        place = ahead.before + scheduler.view().queued.interactive + 1
+        slot = scheduler.bulk_in(entry.due - scheduler.server_time(), ahead.planned)
+        waits = (scheduler.leaves_in(place), slot, self._backend.pauses_for, ahead.rests)
+        return ticket_of(entry, max(waits), self.trouble or ahead.trouble)
 
 
 def backend_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import reprlib
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakSet
 
@@ -40,6 +40,9 @@ log = logging.getLogger("postiz_async.outbox")
 
 _LONGEST_NAME = 255
 """Characters of an organisation's name."""
+
+ASKER_SECONDS = 3.0
+"""Seconds that `credentials` may take while somebody asks for a ticket."""
 
 CALLBACK_SECONDS = 30.0
 """Seconds that `credentials` may take."""
@@ -245,11 +248,16 @@ class PoolOutbox(OutboxBase):
         """What holds organisations up, by their names: key, server, credentials."""
         return await self._all.troubles()
 
-    async def _told(self, entry: OutboxEntry) -> Ticket:
-        """By when its organisation has its next turn."""
-        waits = entry.state is RowState.PLANNED
-        turn_in, trouble = await self._all.next_turn(entry) if waits else (0.0, entry.note)
-        return ticket_of(entry, turn_in * self._sender.turns.speed, trouble)
+    async def told(self, entry: OutboxEntry) -> Ticket:
+        """As its organisation's client forecasts, else by when that has its next turn."""
+        if entry.state is not RowState.PLANNED:
+            return ticket_of(entry, 0.0, "")
+        whose, speed = await self._all.whose(entry), self._sender.turns.speed
+        if whose.organization and not whose.trouble:
+            with suppress(ConfigurationError), self._clock.move_on_after(ASKER_SECONDS * speed):
+                async with self._client(whose.organization, whose.base_url) as client:
+                    return await self.of(client).told(entry)
+        return ticket_of(entry, whose.turn_in * speed, whose.trouble)
 
 
 def _check_name(organization: object) -> None:

@@ -13,7 +13,7 @@ import logging
 import math
 import uuid
 from collections import defaultdict
-from dataclasses import dataclass, field
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -23,8 +23,9 @@ from postiz_async._concurrency import StrayCancellationError
 from postiz_async._delivery.client import ask
 from postiz_async._outbox.forbidden import ForbiddenHandOvers
 from postiz_async._outbox.postgres_tickets import channel_of
+from postiz_async._outbox.running_turn import SLOW_CLIENT, RunningTurn, TurnEnd
 from postiz_async._outbox.sender import OutboxSender
-from postiz_async._outbox.turn_tickets import TurnEnd, TurnTickets
+from postiz_async._outbox.turn_tickets import TurnTickets
 from postiz_async._outbox.turns import LEASE, Turns
 from postiz_async.errors import PostizError, StoreError
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import OutboxClient
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._outbox.turns import Turn
-    from postiz_async.clock import Clock, Timer
+    from postiz_async.clock import Clock
     from postiz_async.stores._postgres import Database
 
 __all__ = ["ClientOf", "PostgresSender"]
@@ -47,8 +48,11 @@ log = logging.getLogger("postiz_async.outbox")
 LONGEST_LOOK = 20.0
 """Seconds between two looks for new tickets where no NOTIFY arrives."""
 
-LONGEST_SLOT_WAIT = 5.0
+LONGEST_SLOT_WAIT = 15.0
 """Seconds that a turn waits for a slot of the quota; what takes longer is for another turn."""
+
+LONGEST_REST = 300.0
+"""Seconds after which an organisation without slots is looked at, whatever its quota said."""
 
 SHARE = 100
 """Tickets of one organisation in one turn while others may be waiting."""
@@ -58,9 +62,6 @@ MOST_TURNS = 2_000
 
 WATCH = 0.5
 """Seconds between two looks at whether a turn is over, or a row that was busy is free."""
-
-SLOW_CLIENT = 1.0
-"""Seconds after which a turn that waits for its client leaves its place to another one."""
 
 PRUNING = 3_600.0
 """Seconds between two removals of old tickets."""
@@ -113,7 +114,7 @@ class PostgresSender:
         self._on_step = on_step
         self._only = only
         self._at_once = at_once
-        self._running: dict[Turn, _Running] = {}
+        self._running: dict[Turn, RunningTurn] = {}
         self._forbidden = defaultdict[str, ForbiddenHandOvers](lambda: ForbiddenHandOvers(clock))
         """Of each quota; they wait through its turns."""
         self._left_alone: dict[str, int] = {}
@@ -195,7 +196,7 @@ class PostgresSender:
         for turn in claimed:
             if turn.was_left:
                 log.info("took the turn of %r over from a sender that is gone", turn.organization)
-            running = _Running(turn, self._clock)
+            running = RunningTurn(turn, self._clock)
             running.has_lease_from(asked)
             self._running[turn] = running
             group.start_soon(self._take, running)
@@ -249,7 +250,7 @@ class PostgresSender:
                 if running:
                     await self._renew_all(running)
 
-    async def _renew_all(self, running: Sequence[_Running]) -> None:
+    async def _renew_all(self, running: Sequence[RunningTurn]) -> None:
         asked = self._clock.monotonic()
         try:
             kept = await self.turns.renew([each.turn for each in running])
@@ -276,7 +277,7 @@ class PostgresSender:
 
     # -------------------------------------------------------------- a turn
 
-    async def _take(self, running: _Running) -> None:
+    async def _take(self, running: RunningTurn) -> None:
         """One turn, from its claim to its end."""
         turn = running.turn
         end = TurnEnd(again_in=0.0, failures=turn.failures, trouble=turn.trouble)
@@ -298,13 +299,13 @@ class PostgresSender:
                 del self._forbidden[turn.quota]
             self._left_alone.pop(turn.quota, None)
             if end.leaves_alone:
-                self._left_alone[turn.quota] = end.wakes
+                self._left_alone[turn.quota] = end.wakes or 0
             running.forget_lease()
             with anyio.CancelScope(shield=True):
                 await self._end(running, end)
             self._work.set()
 
-    async def _end(self, running: _Running, end: TurnEnd) -> None:
+    async def _end(self, running: RunningTurn, end: TurnEnd) -> None:
         if running.is_lost:
             log.warning(
                 "the turn of %r went to another sender, because this one stood still or could not "
@@ -316,11 +317,16 @@ class PostgresSender:
         say = partial(self.turns.end, running.turn)
         try:
             if end.again_in is not None or not await say(again_in=None, wakes=end.wakes):
-                await say(again_in=end.again_in or 0.0, failures=end.failures, trouble=end.trouble)
+                await say(
+                    again_in=end.again_in or 0.0,
+                    wakes=end.wakes,
+                    failures=end.failures,
+                    trouble=end.trouble,
+                )
         except StoreError as error:  # its lease ends by itself
             self._is_away(error)
 
-    async def _sent(self, running: _Running) -> TurnEnd:
+    async def _sent(self, running: RunningTurn) -> TurnEnd:
         """Send in a turn until it is over; how it ends."""
         turn = running.turn
         async with self._client_of(turn) as client:
@@ -334,6 +340,9 @@ class PostgresSender:
                 running.lose,
                 most=SHARE if self._only is None else None,
             )
+            end = await self._end_without_slots(client, tickets, turn)
+            if end is not None:
+                return end
             forbidden = self._forbidden[turn.quota]
             sender = OutboxSender(client, tickets, self._options, self._on_step, forbidden)
             running.sender, running.tickets = sender, tickets
@@ -379,64 +388,33 @@ class PostgresSender:
             error = sender.outage.error
             if error is not None:
                 return TurnEnd.in_trouble(error, failures)
-            wait = client.scheduler.view().bulk_in or 0.0
-            if wait > LONGEST_SLOT_WAIT and not tickets.in_doubt:
-                return TurnEnd(again_in=wait, failures=failures)
+            end = await self._end_without_slots(client, tickets, turn)
+            if end is not None:
+                return end
 
-
-@dataclass(slots=True)
-class _Running:
-    """A turn as it goes on in this process."""
-
-    turn: Turn
-    clock: Clock
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    sender: OutboxSender | None = None
-    tickets: TurnTickets | None = None
-    is_lost: bool = False
-    lease_end: Timer | None = None
-    began: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.began = self.clock.monotonic()
-
-    @property
-    def only_waits(self) -> bool:
-        """Whether it waits for a slow client, or until it knows what became of what it sent."""
-        tickets = self.tickets
-        if tickets is None:
-            return self.clock.monotonic() - self.began >= SLOW_CLIENT
-        return bool(tickets.in_doubt) and not tickets.sending
-
-    def wake(self) -> None:
-        """There may be a new ticket."""
-        if self.sender is not None and self.tickets is not None:
-            self.tickets.look_again()
-            self.sender.wake()
-
-    def compare(self, wakes: int) -> None:
-        """Look again if another process counted new tickets of which no NOTIFY told."""
-        if self.tickets is not None and self.tickets.wakes != wakes:
-            self.wake()
-
-    def has_lease_from(self, asked: float) -> None:
-        """Lose the turn when its lease ends, even while a renewal hangs.
-
-        Args:
-            asked: when the lease was asked for, on the monotonic clock.
-        """
-        self.forget_lease()
-        self.lease_end = self.clock.call_at(asked + LEASE, self.lose)
-
-    def forget_lease(self) -> None:
-        """The turn is over."""
-        if self.lease_end is not None:
-            self.lease_end.cancel()
-
-    def lose(self) -> None:
-        """It is another sender's turn: nothing more is sent in this one."""
-        self.is_lost = True
-        self.scope.cancel()
+    async def _end_without_slots(
+        self, client: OutboxClient, tickets: TurnTickets, turn: Turn
+    ) -> TurnEnd | None:
+        """How a turn ends by its tickets and its quota as they are now; None: it goes on."""
+        if self._only is not None:
+            return None
+        stock = await tickets.stock(self._forbidden[turn.quota].waiting)
+        if stock.in_doubt or not stock.planned:
+            tickets.only_waits = False
+            return None
+        now = client.scheduler.server_time()
+        slot_in = client.scheduler.bulk_in(stock.due - now, stock.planned)
+        if slot_in > LONGEST_SLOT_WAIT:
+            with suppress(StoreError):  # then by what this process saw last
+                await client.scheduler.refresh()
+            slot_in = client.scheduler.bulk_in(stock.due - now, stock.planned)
+        late_in = stock.dated - now if self._options.late == "skip" else math.inf
+        tickets.only_waits = slot_in > 0
+        rest = min(slot_in, late_in, LONGEST_REST)
+        if rest <= LONGEST_SLOT_WAIT:
+            return None
+        failures = 0 if tickets.ended else turn.failures
+        return TurnEnd(again_in=rest, wakes=stock.wakes, failures=failures)
 
 
 def _broken_off(error: BaseException) -> PostizError:

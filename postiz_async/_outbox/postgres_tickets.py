@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, cast
 
 import msgspec
 
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._outbox.connections import write_through
+from postiz_async._outbox.store import Ahead
 from postiz_async._outbox.tickets import read_entry
 from postiz_async.errors import StoreError
 
@@ -39,18 +40,48 @@ TICKET_COLUMNS: LiteralString = (
 )
 """Of `tickets t`, as `read_ticket` reads them."""
 
+_AHEAD: LiteralString = (
+    "(SELECT (SELECT count(*) FROM (SELECT FROM {schema}.tickets p WHERE p.quota = t.quota"
+    " AND p.state = 'planned' AND (p.due, p.number) < (t.due, t.number) LIMIT 1000) sooner)"
+    " AS before, (SELECT count(*) FROM (SELECT FROM {schema}.tickets p WHERE p.quota = t.quota"
+    " AND p.state = 'planned' LIMIT 1000) waiting) AS planned,"
+    " CASE WHEN o.holder IS NULL AND o.failures > 0 AND o.trouble <> '' THEN"
+    " extract(epoch FROM o.ready_at - statement_timestamp())::float8 ELSE 0.0 END AS rests,"
+    " o.trouble FROM {schema}.organizations o WHERE o.quota = t.quota) ahead"
+)
+"""What a ticket `t` waits for."""
+
 _PUT: LiteralString = (
     "INSERT INTO {schema}.tickets AS t (id, quota, due, dated, body, post_ids) "
     "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET id = excluded.id "
-    "RETURNING pg_notify(%s, t.quota), "
-    "CASE current_setting('transaction_isolation') WHEN 'serializable' THEN 0 ELSE"
-    " (SELECT count(*) FROM (SELECT FROM {schema}.tickets p WHERE p.quota = t.quota"
-    " AND p.state = 'planned' AND p.due < t.due LIMIT 1000) before) END, " + TICKET_COLUMNS
+    "RETURNING pg_notify(%s, t.quota), CASE current_setting('transaction_isolation')"
+    " WHEN 'serializable' THEN NULL"
+    " ELSE (SELECT ARRAY[before::text, planned::text, rests::text, trouble] FROM " + _AHEAD + ")"
+    " END, " + TICKET_COLUMNS
 )
 """Carried out again, when the answer was lost or the ticket is there, it comes to the same.
 
-In a transaction that must not have read what others write, what leaves before is not counted.
+In a transaction that must not have read what others write, what it waits for is not read.
 """
+
+
+_WHOSE: LiteralString = (
+    "SELECT organization, base_url, trouble, CASE WHEN holder IS NULL AND ready_at < 'infinity' "
+    "THEN greatest(0, extract(epoch FROM ready_at - statement_timestamp()))::float8 ELSE 0.0 END "
+    "FROM {schema}.organizations WHERE quota = "
+    "(SELECT quota FROM {schema}.tickets WHERE number = %s)"
+)
+
+
+class Whose(NamedTuple):
+    """The organisation of a ticket."""
+
+    organization: str
+    base_url: str
+    trouble: str
+    """What holds it up; empty: nothing."""
+    turn_in: float
+    """Seconds of the database until its next turn; 0 in one."""
 
 
 def channel_of(schema: str) -> str:
@@ -94,7 +125,7 @@ class HandOverTable:
         dated: bool,
         owned: bool,
         connection: object = None,
-    ) -> tuple[OutboxEntry, int]:
+    ) -> tuple[OutboxEntry, Ahead]:
         del owned
         await self._turns.register(self._quota, self._organization, self._base_url)
         ids = (None,) * len(body.posts)
@@ -105,7 +136,9 @@ class HandOverTable:
             row = await self._written(values)
         else:
             row = await write_through(connection, self._put_parts, values)
-        return read_ticket(self._database, cast("EntryRow", tuple(row[2:]))), int(row[1])
+        before, planned, rests, trouble = row[1] or (0, 0, 0, "")
+        ahead = self._ahead(int(before), int(planned) + 1, float(rests), trouble)
+        return read_ticket(self._database, cast("EntryRow", tuple(row[2:]))), ahead
 
     async def _written(self, values: tuple[object, ...]) -> Sequence[Any]:
         try:
@@ -131,20 +164,17 @@ class HandOverTable:
         )
         return read_ticket(self._database, found[0]) if found else None
 
-    async def ahead(self, entry: OutboxEntry) -> int:
-        [(count,)] = await self._database.fetch(
+    async def ahead(self, entry: OutboxEntry) -> Ahead:
+        found = await self._database.fetch(
             self._database.statement(
-                "SELECT count(*) FROM (SELECT FROM {schema}.tickets WHERE quota = %s "
-                "AND state = 'planned' AND (due, number) < (%s, %s) LIMIT 1000) before"
+                "SELECT ahead.* FROM {schema}.tickets t, LATERAL " + _AHEAD + " WHERE t.number = %s"
             ),
-            (self._quota, entry.due, entry.number),
+            (entry.number,),
         )
-        return int(count)
+        return self._ahead(*found[0]) if found else Ahead(0, 0)
 
-    async def held_up(self, entry: OutboxEntry) -> tuple[float, str]:
-        """By when its organisation has its next turn."""
-        wait, why = await _next_turn(self._database, entry)
-        return wait * self._turns.speed, why
+    def _ahead(self, before: int, planned: int, rests: float, trouble: str) -> Ahead:
+        return Ahead(before, planned, max(0.0, rests) * self._turns.speed, trouble)
 
     async def counts(self) -> dict[RowState, int]:
         found = await self._database.fetch(
@@ -158,7 +188,7 @@ class HandOverTable:
     async def withdraw(self, ticket: str) -> bool:
         done = await self._database.fetch(
             self._database.statement(
-                "UPDATE {schema}.tickets SET state = 'skipped', note = 'withdrawn', "
+                "UPDATE {schema}.tickets SET state = 'skipped', note = 'withdrawn', seen = FALSE, "
                 "ended_at = statement_timestamp() "
                 "WHERE id = %s AND quota = %s AND state = 'planned' RETURNING 1"
             ),
@@ -199,20 +229,17 @@ class AllTickets:
     async def withdraw(self, ticket: str) -> bool:
         done = await self._database.fetch(
             self._database.statement(
-                "UPDATE {schema}.tickets SET state = 'skipped', note = 'withdrawn', "
+                "UPDATE {schema}.tickets SET state = 'skipped', note = 'withdrawn', seen = FALSE, "
                 "ended_at = statement_timestamp() WHERE id = %s AND state = 'planned' RETURNING 1"
             ),
             (ticket,),
         )
         return bool(done)
 
-    async def next_turn(self, entry: OutboxEntry) -> tuple[float, str]:
-        """When the next turn of a ticket's organisation is, and what holds it up.
-
-        Returns:
-            Seconds of the database, 0 in a turn, and a reason; empty: nothing.
-        """
-        return await _next_turn(self._database, entry)
+    async def whose(self, entry: OutboxEntry) -> Whose:
+        """The organisation of a ticket."""
+        [found] = await self._database.fetch(self._database.statement(_WHOSE), (entry.number,))
+        return Whose(*found)
 
     async def troubles(self) -> dict[str, str]:
         """What holds organisations up, by their names; a thousand at most."""
@@ -263,21 +290,3 @@ def _counts(database: Database, found: Iterable[tuple[str, int]]) -> dict[RowSta
 def _may_be(ticket: str) -> bool:
     """Whether a text may be the id of a ticket; others cannot even be asked for."""
     return ticket.isprintable()
-
-
-_NEXT_TURN: LiteralString = (
-    "SELECT CASE WHEN holder IS NULL AND ready_at < 'infinity' THEN greatest(0, "
-    "extract(epoch FROM ready_at - statement_timestamp()))::float8 ELSE 0.0 END, "
-    "trouble FROM {schema}.organizations WHERE quota = "
-    "(SELECT quota FROM {schema}.tickets WHERE number = %s)"
-)
-
-
-async def _next_turn(database: Database, entry: OutboxEntry) -> tuple[float, str]:
-    """When the next turn of a ticket's organisation is, and what holds it up.
-
-    Returns:
-        Seconds of the database, 0 in a turn, and a reason; empty: nothing.
-    """
-    found = await database.fetch(database.statement(_NEXT_TURN), (entry.number,))
-    return (float(found[0][0]), str(found[0][1])) if found else (0.0, "")

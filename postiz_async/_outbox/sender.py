@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -36,13 +37,14 @@ from postiz_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from postiz_async._delivery.client import OutboxClient
-    from postiz_async._delivery.send import Unsent
+    from postiz_async._delivery.send import SendResult, Unsent
     from postiz_async._outbox.forbidden import ForbiddenHandOvers
     from postiz_async._outbox.store import Tickets
     from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions
+    from postiz_async.clock import Timer
     from postiz_async.errors import PermissionDeniedError
     from postiz_async.models.posts import CreatePost, Post
 
@@ -119,22 +121,26 @@ class OutboxSender:
     async def run(self) -> None:
         """Send until cancelled; requests whose first byte is out are waited for."""
         look = SHORTEST_WAIT
-        async with anyio.create_task_group() as group:
-            while True:
-                self._work = anyio.Event()
-                entries = await self.outage.read(self._take_stock)
-                for entry in entries:
-                    self._active.add(entry.number)
-                    group.start_soon(self._step, entry)
-                look = SHORTEST_WAIT if entries else min(2 * look, LONGEST_WAIT)
-                with self.clock.move_on_after(look):
-                    await self._work.wait()
+        try:
+            async with anyio.create_task_group() as group:
+                while True:
+                    self._work = anyio.Event()
+                    entries = await self.outage.read(self._take_stock)
+                    for entry in entries:
+                        self._active.add(entry.number)
+                        group.start_soon(self._step, entry)
+                    look = SHORTEST_WAIT if entries else min(2 * look, LONGEST_WAIT)
+                    with self.clock.move_on_after(look):
+                        await self._work.wait()
+        finally:
+            self._postiz.scheduler.plan(0)
         raise StrayCancellationError  # of a step
 
     async def _take_stock(self) -> list[OutboxEntry]:
         """What is to be begun now."""
         most = MAX_WAITING + len(self._forbidden)
         adopted, found = await self._tickets.take_stock(frozenset(self._active), most)
+        self._postiz.scheduler.plan(self._tickets.planned)
         self._forbidden.keep(self._active | {entry.number for entry in found})
         entries = [entry for entry in found if not self._forbidden.is_waiting(entry.number)]
         if adopted:
@@ -163,6 +169,7 @@ class OutboxSender:
     async def _send(self, entry: OutboxEntry) -> None:
         """Send it when it is its turn, and look for it if its answer is lost."""
         record = _EntryRecord(entry, self._tickets, self._postiz, self._on_step, self._forbidden)
+        result: SendResult = TooLate()
         self._fence.coming += 1
         try:
             around = await self.outage.read(partial(self._posts_around, entry))
@@ -170,9 +177,13 @@ class OutboxSender:
                 await self._adopt(entry, stored)
                 return
             record.used = [stored_at(post) for post in around]
-            result = await self._sender.send(record)
+            with record.waiting(until_late=self._options.late == "skip") as wait:
+                result = await self._sender.send(record)
         finally:
             self._fence.coming -= 1
+        if wait.cancel_called:
+            await record.settle(TooLate())
+            return
         error = result.error if isinstance(result, Refused) else None
         if isinstance(result, Stored) or isinstance(error, BadRequestError):
             self._forbidden.answered()
@@ -261,6 +272,31 @@ class _EntryRecord:
         self._sent: CreatePost | None = None
         """Its intent, if there is one."""
         self._sent_at = 0.0
+        self._waits = True
+        """Nothing is written down of it, and no slot is held."""
+        self._wait = anyio.CancelScope()
+
+    @contextmanager
+    def waiting(self, *, until_late: bool) -> Generator[anyio.CancelScope]:
+        """Leave the block when its date passes while it waits; before, the time must be known."""
+        clock, scheduler = self._postiz.clock, self._postiz.scheduler
+        timer: Timer | None = None
+
+        def look() -> None:
+            nonlocal timer
+            left = self.entry.due - scheduler.server_time()
+            if left <= 0 and self._waits and scheduler.knows_server_time():
+                self._wait.cancel()
+            timer = clock.call_at(clock.monotonic() + max(left, 1.0), look)
+
+        with self._wait:
+            if until_late and self.entry.is_dated:
+                look()
+            try:
+                yield self._wait
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
     @property
     def due(self) -> datetime:
@@ -274,7 +310,8 @@ class _EntryRecord:
 
     async def may_leave(self) -> bool:
         """A hand-over that was withdrawn is noticed when its intent is written down."""
-        return True
+        self._waits = False
+        return not self._wait.cancel_called
 
     async def shift(self, date: int) -> bool:
         await self._tickets.plan_again(self.entry, post_ids=self.entry.post_ids, due=date)
@@ -298,6 +335,7 @@ class _EntryRecord:
         if self._sent is not None:
             await self._tickets.plan_again(self.entry, post_ids=self.entry.post_ids)
             self._sent = None
+        self._waits = True
 
     def waits_alone(self, error: PermissionDeniedError) -> bool:
         now = self._postiz.scheduler.server_time()

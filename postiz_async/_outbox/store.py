@@ -6,7 +6,7 @@ the second `TurnTickets`: a sender has an organisation's tickets for as long as 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from postiz_async._delivery.client import Accounts
 
@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxEntry
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["Asked", "Backend", "HandOvers", "Tickets"]
+__all__ = ["Ahead", "Asked", "Backend", "HandOvers", "Tickets"]
+
+
+class Ahead(NamedTuple):
+    """What a hand-over waits for, as far as that is written down."""
+
+    before: int
+    """Hand-overs that leave before it; beyond a thousand they are not counted."""
+    planned: int
+    """All that wait for its quota, this one included; counted in the same way."""
+    rests: float = 0.0
+    """Seconds for which nothing is sent for its organisation, which is in trouble."""
+    trouble: str = ""
+    """What that is; empty: nothing."""
 
 
 class Asked(Protocol):
@@ -57,7 +70,7 @@ class HandOvers(Asked, Protocol):
         dated: bool,
         owned: bool,
         connection: object = None,
-    ) -> tuple[OutboxEntry, int]:
+    ) -> tuple[OutboxEntry, Ahead]:
         """Write a hand-over down; when this returns it would survive a loss of power.
 
         Args:
@@ -69,20 +82,12 @@ class HandOvers(Asked, Protocol):
             connection: the caller's, in whose transaction it is written; None: in its own.
 
         Returns:
-            The hand-over with this id, and how many leave before it.
+            The hand-over with this id, and what it waits for.
         """
         ...
 
-    async def ahead(self, entry: OutboxEntry) -> int:
-        """How many hand-overs leave before this one; beyond a thousand they are not counted."""
-        ...
-
-    async def held_up(self, entry: OutboxEntry) -> tuple[float, str]:
-        """Whether this one waits for more than the quota, as far as that is written down.
-
-        Returns:
-            For how many seconds at least, and why; empty: it does not.
-        """
+    async def ahead(self, entry: OutboxEntry) -> Ahead:
+        """What a hand-over waits for."""
         ...
 
 
@@ -92,6 +97,11 @@ class Tickets(Accounts, Protocol):
     Each method raises `StoreError` when what keeps them cannot be used; what it was to write is
     then not certain, and is found by the next `take_stock`.
     """
+
+    @property
+    def planned(self) -> int:
+        """How many wait for the quota, whoever sends them; beyond a thousand not counted."""
+        ...
 
     async def take_stock(self, known: Collection[int], most: int) -> tuple[int, list[OutboxEntry]]:
         """What is to be done: everything in doubt, and of the rest the earliest.

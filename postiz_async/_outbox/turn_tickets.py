@@ -18,7 +18,6 @@ import msgspec
 from postiz_async._concurrency import run_to_completion
 from postiz_async._delivery.journal_file import Account, RowState
 from postiz_async._delivery.matching import MillisecondMarks
-from postiz_async._delivery.pauses import pause_after, trouble_of
 from postiz_async._outbox.postgres_tickets import (
     TICKET_COLUMNS,
     as_json,
@@ -34,23 +33,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
-    from postiz_async._outbox.forbidden import ForbiddenHandOvers
     from postiz_async._outbox.tickets import OutboxEntry
     from postiz_async._outbox.turns import Turn, Turns
     from postiz_async.clock import Clock
-    from postiz_async.errors import PostizError
     from postiz_async.models.posts import CreatePost
     from postiz_async.stores._postgres import Database
 
-__all__ = ["TurnEnd", "TurnTickets"]
+__all__ = ["Stock", "TurnTickets"]
 
 log = logging.getLogger("postiz_async.outbox")
 
 NOW: LiteralString = "extract(epoch FROM statement_timestamp())::float8"
 """Seconds since the epoch, by the database's clock."""
-
-UNREADABLE_PAUSE = 60.0
-"""Seconds until the next turn of an organisation that has a ticket of another version."""
 
 _MARKED_SECONDS = 10
 """Seconds from a date in which a mark may end up, when very many are for the same second."""
@@ -103,6 +97,9 @@ class TurnTickets:
         """There was nothing else at the last look, and nobody told of a new ticket since."""
         self._is_stale = False
         """Somebody told of a new ticket while it looked."""
+        self._counted = 0
+        self.only_waits = False
+        """There is nothing that could leave now."""
         self._marks = MillisecondMarks()
 
     def look_again(self) -> None:
@@ -114,6 +111,39 @@ class TurnTickets:
         """Whether the turn takes up no further tickets."""
         return self._left is not None and len(self._taken) >= self._left
 
+    @property
+    def planned(self) -> int:
+        if self._knows_all:
+            return len(self._open - self.sending - self.in_doubt)
+        return self._counted
+
+    async def stock(self, besides: Collection[int] = ()) -> Stock:
+        """What there is to be done.
+
+        Args:
+            besides: numbers of planned tickets that cannot be sent now.
+        """
+        planned: LiteralString = (
+            "FROM {schema}.tickets t WHERE t.quota = o.quota AND t.state = 'planned' "
+            "AND t.number <> ALL (%s)"
+        )
+        besides = [*besides, *self.unreadable]
+        found = await self._database.fetch(
+            self._database.statement(
+                "SELECT o.wakes, EXISTS (SELECT FROM {schema}.tickets t WHERE t.quota = o.quota "
+                "AND t.state IN ('sending', 'unknown')), "
+                "(SELECT count(*) FROM (SELECT " + planned + " LIMIT 1000) waiting), "
+                "coalesce((SELECT t.due " + planned + " ORDER BY t.due LIMIT 1), 'infinity'), "
+                "coalesce((SELECT t.due " + planned + " AND t.dated ORDER BY t.due LIMIT 1), "
+                "'infinity') FROM {schema}.organizations o "
+                "WHERE o.quota = %s AND o.holder = %s AND o.fence = %s"
+            ),
+            (besides, besides, besides, *self._mine),
+        )
+        if not found:
+            self._raise_lost()
+        return Stock(*found[0])
+
     async def take_stock(self, known: Collection[int], most: int) -> tuple[int, list[OutboxEntry]]:
         if self._knows_all and self._open <= set(known):
             return 0, []
@@ -123,7 +153,9 @@ class TurnTickets:
         self._is_stale = False
         found = await self._database.fetch(
             self._database.statement(
-                "SELECT o.wakes, " + NOW + " - e.sent_at, e.* "
+                "SELECT o.wakes, " + NOW + " - e.sent_at, e.*, "
+                "(SELECT count(*) FROM (SELECT FROM {schema}.tickets t WHERE t.quota = o.quota"
+                "  AND t.state = 'planned' LIMIT 1000) waiting) "
                 "FROM {schema}.organizations o LEFT JOIN LATERAL ("
                 "(SELECT " + TICKET_COLUMNS + " FROM {schema}.tickets t WHERE t.quota = o.quota"
                 "  AND t.state IN ('sending', 'unknown')) UNION ALL "
@@ -136,7 +168,7 @@ class TurnTickets:
         )
         if not found:
             self._raise_lost()
-        self.wakes = found[0][0]
+        self.wakes, self._counted = found[0][0], found[0][-1]
         rows = [row for row in found if row[2] is not None]
         entries = [entry for row in rows if self._has_room(row) for entry in self._taken_up(row)]
         self._knows_all = not self._is_stale and len(rows) + len(known) < most
@@ -149,7 +181,7 @@ class TurnTickets:
     def _taken_up(self, row: tuple[Any, ...]) -> list[OutboxEntry]:
         """The ticket of a row, where it can be read."""
         try:
-            entry = read_ticket(self._database, row[2:])
+            entry = read_ticket(self._database, row[2:-1])
         except StoreError as error:
             self.unreadable[row[2]] = str(error)
             log.warning("%s", error)
@@ -353,31 +385,15 @@ class TurnTickets:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnEnd:
-    """How a turn ends; see `Turns.end`."""
+class Stock:
+    """The tickets of an organisation that are not over, at one moment."""
 
-    again_in: float | None
-    wakes: int = 0
-    failures: int = 0
-    trouble: str = ""
-    leaves_alone: bool = False
-    """Whether all that is left is what cannot be sent now, as far as `wakes` counts."""
-
-    @classmethod
-    def idle(
-        cls, tickets: TurnTickets, forbidden: ForbiddenHandOvers, forbidden_pause: float
-    ) -> TurnEnd:
-        """Nothing is left but what a firewall forbids, or another version may be able to read."""
-        if forbidden:
-            pause, trouble = forbidden_pause, forbidden.trouble
-        elif tickets.unreadable:
-            pause, trouble = UNREADABLE_PAUSE, next(iter(tickets.unreadable.values()))
-        else:
-            return cls(again_in=None, wakes=tickets.wakes)
-        return cls(again_in=pause, wakes=tickets.wakes, trouble=trouble, leaves_alone=True)
-
-    @classmethod
-    def in_trouble(cls, error: PostizError, failures: int) -> TurnEnd:
-        """It met an error, as the `failures` turns before it did."""
-        wait = pause_after(error, failures + 1)
-        return cls(again_in=wait, failures=failures + 1, trouble=trouble_of(error))
+    wakes: int
+    """The count of new tickets at that time."""
+    in_doubt: bool
+    planned: int
+    """How many wait for a slot; beyond a thousand they are not counted."""
+    due: float
+    """When the first of them is due, in seconds since the epoch; infinity: there is none."""
+    dated: float
+    """The first date of them."""

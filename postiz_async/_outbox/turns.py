@@ -2,7 +2,7 @@
 
 | column     | says                                                                               |
 |------------|------------------------------------------------------------------------------------|
-| `ready_at` | from when on a sender may take it; `infinity` while it has nothing to be sent      |
+| `ready_at` | from when on a sender looks at it; `infinity` while it has nothing to be sent      |
 | `holder`   | the sender whose turn it is; `ready_at` is then the end of its lease               |
 | `fence`    | counts the turns: a sender that slept through its lease finds another number       |
 | `wakes`    | counts new tickets, so that a turn never ends idle beside one it has not seen      |
@@ -10,14 +10,16 @@
 
 All times are the database's. The longest waiting is taken first, and after a turn it goes to the
 end of the line: so an organisation with many tickets delays the others by one claim at most, and
-one in trouble, or without slots, is not in the line at all. Tickets are written without touching
-its row (`seen` is FALSE until a sender has counted them), so that no transaction of a user holds
-another one up.
+one in trouble, or without slots, is not in the line at all. One without slots is looked at again
+when a ticket is put or withdrawn, and every few minutes: whether it has one follows from its
+tickets and its quota at that time. Tickets are written without touching its row (`seen` is FALSE
+until a sender has counted them), so that no transaction of a user holds another one up.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, LiteralString
@@ -173,7 +175,8 @@ class Turns:
                 "counted AS (UPDATE {schema}.tickets SET seen = TRUE WHERE number = ANY"
                 "  (ARRAY(SELECT number FROM fresh JOIN whose USING (quota))) RETURNING 1), "
                 "woken AS (UPDATE {schema}.organizations SET wakes = wakes + 1, ready_at ="
-                "  CASE WHEN ready_at = 'infinity' THEN statement_timestamp() ELSE ready_at END"
+                "  CASE WHEN holder IS NULL AND (failures = 0 OR trouble = '')"
+                "  THEN least(ready_at, statement_timestamp()) ELSE ready_at END"
                 "  WHERE quota = ANY (ARRAY(SELECT quota FROM whose))) "
                 "SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM fresh)"
                 " - (SELECT count(*) FROM counted)"
@@ -274,7 +277,7 @@ class Turns:
         turn: Turn,
         *,
         again_in: float | None,
-        wakes: int = 0,
+        wakes: int | None = None,
         failures: int = 0,
         trouble: str = "",
     ) -> bool:
@@ -284,7 +287,7 @@ class Turns:
             turn: the turn.
             again_in: seconds of the client's clock after which the organisation is in the line
                 again; None: it has nothing to be sent.
-            wakes: the count of new tickets that it was found idle at.
+            wakes: the count of new tickets that this was found at; None: that does not matter.
             failures: turns in a row that ended in trouble.
             trouble: what it was.
 
@@ -304,11 +307,14 @@ class Turns:
             return bool(done)
         await self._database.fetch(
             self._database.statement(
-                "UPDATE {schema}.organizations SET holder = NULL, "
-                "ready_at = statement_timestamp() + make_interval(secs => %s), "
+                "UPDATE {schema}.organizations SET holder = NULL, ready_at = statement_timestamp() "
+                "+ CASE WHEN wakes > %s THEN '0' ELSE make_interval(secs => %s) END, "
                 "failures = %s, trouble = %s WHERE quota = %s AND holder = %s AND fence = %s"
             ),
-            (again_in / self.speed, failures, text_of(trouble), *mine),
+            (
+                *(sys.maxsize if wakes is None else wakes, again_in / self.speed),
+                *(failures, text_of(trouble), *mine),
+            ),
         )
         return True
 

@@ -29,6 +29,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Slots that bulk leaves to interactive calls at least, while a window runs."""
         return max(1, math.ceil(self.window.limit / 10)) if self.reserve is None else self.reserve
 
+    def expects_calls(self, now: float) -> bool:
+        """Whether interactive calls came, or the user keeps slots for them."""
+        return bool(self.reserve) or self.neighbours.asked_surge(now, self.window.limit) > 0
+
     @property
     def unclaimed(self) -> int:
         """Slots that neither answers nor calls in flight account for.

@@ -16,7 +16,6 @@ import itertools
 import math
 import operator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from postiz_async._quota.explanation import in_short
 from postiz_async._quota.view import Queued, Quota, show
 from postiz_async._scheduler.calls import Priority
 from postiz_async._scheduler.limits import ConcurrencyLimit
+from postiz_async._scheduler.waiting_call import WaitingCall, end_of, key_of
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from postiz_async._scheduler.calls import SlotRequest
     from postiz_async._scheduler.limits import Pacer
+    from postiz_async._scheduler.waiting_call import Key
     from postiz_async.clock import Clock
     from postiz_async.stores._ledger_handle import LedgerHandle
 
@@ -45,18 +46,6 @@ OVERTAKES = 9
 """Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""
 QUIET = 10.0
 """Seconds from the end of a bulk create in which a job that goes on sends its next one."""
-
-
-@dataclass(slots=True, eq=False)
-class _Ticket:
-    """A place in the queue."""
-
-    key: tuple[float, float, float]
-    request: SlotRequest
-    is_bulk: bool
-    """Whether it leaves the held slots to others."""
-    give_up_at: float
-    wake: asyncio.Future[None] | None = None
 
 
 class QueueReleasedError(Exception):
@@ -73,6 +62,8 @@ class AdmissionQueue:
         """Bulk creates announced and not yet queued; see `expect`."""
         self.announcers: int = 0
         """Jobs that announce what they have to send."""
+        self.planned: int = 0
+        """Bulk creates that outboxes hold, with those of them that wait here."""
         self._quiet_from = math.inf
         """When a bulk create's end, since which none joined, is long enough ago; infinity: none."""
         self._clock = clock
@@ -80,8 +71,8 @@ class AdmissionQueue:
         self._state_changes = 0
         self._listens = False
         self._overtakes = 0
-        self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(key=_key)
-        self._impatient: SortedKeyList[_Ticket, tuple[float, float]] = SortedKeyList(key=_end_of)
+        self._queue: SortedKeyList[WaitingCall, Key] = SortedKeyList(key=key_of)
+        self._impatient: SortedKeyList[WaitingCall, tuple[float, float]] = SortedKeyList(key=end_of)
         """Those that give up some time, the first to do so first."""
         self._shift = 0
         """How far calls moved up in the queue, on the whole; see `_outlook`."""
@@ -222,7 +213,7 @@ class AdmissionQueue:
         due = math.inf if request.due is None else request.due
         order = (int(request.priority), due, next(self._arrivals))
         is_bulk = request.priority >= Priority.BULK
-        ticket = _Ticket(order, request, is_bulk, request.give_up_at)
+        ticket = WaitingCall(order, request, is_bulk, request.give_up_at)
         self._queue.add(ticket)
         if is_bulk:
             self._quiet_from = math.inf
@@ -243,7 +234,7 @@ class AdmissionQueue:
                 self._unlisten()
             self.wake_head()
 
-    async def _granted(self, ticket: _Ticket) -> int:
+    async def _granted(self, ticket: WaitingCall) -> int:
         while True:
             if self._is_open:
                 raise QueueReleasedError
@@ -274,7 +265,7 @@ class AdmissionQueue:
             self._listens = False
             self.handle.unlisten()
 
-    def _head(self) -> _Ticket:
+    def _head(self) -> WaitingCall:
         """Whose turn it is: the first of the highest priority, or of the next one if overtaken."""
         first = self._queue[0]
         if self._overtakes < OVERTAKES:
@@ -282,11 +273,11 @@ class AdmissionQueue:
         below = self._priority_below(first)
         return first if below is None else below
 
-    def _priority_below(self, ticket: _Ticket) -> _Ticket | None:
+    def _priority_below(self, ticket: WaitingCall) -> WaitingCall | None:
         place = self._queue.bisect_key_right((ticket.key[0], math.inf, math.inf))
         return self._queue[place] if place < len(self._queue) else None
 
-    async def _take(self, ticket: _Ticket) -> int | Wait:
+    async def _take(self, ticket: WaitingCall) -> int | Wait:
         """A slot for the head of the queue, or how long to wait; others wait for their turn."""
         if self._head() is not ticket:
             return Wait(math.inf, WaitReason.IN_FLIGHT)
@@ -305,7 +296,7 @@ class AdmissionQueue:
             urgent=not ticket.is_bulk,
         )
 
-    def _decide(self, ticket: _Ticket, ledger: Ledger, now: float) -> Grant | Wait:
+    def _decide(self, ticket: WaitingCall, ledger: Ledger, now: float) -> Grant | Wait:
         request = ticket.request
         urgent = not ticket.is_bulk or ticket is not self._queue[0]  # overtaken for too long
         if request.due is not None:
@@ -314,16 +305,35 @@ class AdmissionQueue:
         backlog = None if urgent else self._backlog()  # urgent calls leave nothing to it
         return quota.decide(ledger, now, urgent=urgent, backlog=backlog)
 
-    def _backlog(self) -> int | None:
+    def bulk_in(self, due_in: float, planned: int) -> float:
+        """Seconds until a bulk create can leave; 0 at once, or with an answer.
+
+        Args:
+            due_in: seconds until it is due.
+            planned: bulk creates that an outbox holds, with this one.
+        """
+        ledger, now = self.handle.ledger, self.handle.now()
+        urgent = now + due_in < ledger.window.reopens
+        backlog = None if urgent else self._backlog(planned)
+        decision = quota.decide(ledger, now, urgent=urgent, backlog=backlog)
+        if isinstance(decision, Grant) or decision.until == math.inf:
+            return 0.0
+        known_in = self._quiet_from - self._clock.monotonic()
+        return max(0.0, min(decision.until - now, known_in if known_in > 0 else math.inf))
+
+    def _backlog(self, planned: int = 0) -> int | None:
         """Creates still to come, as far as it is known that there are no more.
 
         A job that announces nothing and sends its next create after an answer would always seem
-        to be at its end; that it is shows when an answer brings no further create.
+        to be at its end; that it is shows when an answer brings no further create. An outbox knows
+        what it holds, and keeps nothing back for interactive calls that never came.
         """
+        planned, ledger = max(planned, self.planned), self.handle.ledger
         is_known = self.announcers or self._clock.monotonic() >= self._quiet_from
-        return self.expected + len(self._queue) if is_known else None
+        is_known = is_known or (planned > 0 and not ledger.expects_calls(self.handle.now()))
+        return max(planned, self.expected + len(self._queue)) if is_known else None
 
-    async def _wait(self, ticket: _Ticket, decision: Wait) -> None:
+    async def _wait(self, ticket: WaitingCall, decision: Wait) -> None:
         """Sleep until woken or something may have changed; the head then looks at a shared state.
 
         One coroutine does it all, because each takes memory for each call that waits.
@@ -334,12 +344,12 @@ class AdmissionQueue:
         until = min(decision.until - self.handle.now() + now, look, ticket.give_up_at)
         if now < self._quiet_from:
             until = min(until, self._quiet_from)
-        ticket.wake = asyncio.get_running_loop().create_future()
-        timer = self._clock.call_at(until, partial(_wake, ticket)) if until < math.inf else None
+        ticket.sleep = asyncio.get_running_loop().create_future()
+        timer = self._clock.call_at(until, ticket.wake) if until < math.inf else None
         try:
-            await ticket.wake
+            await ticket.sleep
         finally:
-            ticket.wake = None
+            ticket.sleep = None
             if timer is not None:
                 timer.cancel()
         if look < math.inf:
@@ -349,20 +359,20 @@ class AdmissionQueue:
         """There is nothing to wait for any more: everybody may go without a slot."""
         self._is_open = True
         for ticket in self._queue:
-            _wake(ticket)
+            ticket.wake()
 
     def close(self) -> None:
         """Let all calls fail that wait."""
         self._is_closed = True
         for ticket in self._queue:
-            _wake(ticket)
+            ticket.wake()
         self._tell_watchers()
 
     def wake_head(self) -> None:
         """Let the head of the queue ask again, also when it is asking a store just now."""
         self._state_changes += 1
         if self._queue:
-            _wake(self._head())
+            self._head().wake()
         if self._watchers:
             self._tell_watchers()
 
@@ -375,8 +385,8 @@ class AdmissionQueue:
         latest = self._leaves_at(len(self._queue) - 1)
         early = takewhile(lambda ticket: ticket.give_up_at < latest, self._impatient)
         late = [t for t in early if self._leaves_at(self._before(t.key)) > t.give_up_at]
-        for ticket in sorted(late, key=_key):  # if one gives up, those behind may be in time
-            _wake(ticket)
+        for ticket in sorted(late, key=key_of):  # if one gives up, those behind may be in time
+            ticket.wake()
 
     def _outlook(self) -> tuple[float, ...]:
         """While no part of it grows, no call that waits is forecast to leave later.
@@ -413,11 +423,11 @@ class AdmissionQueue:
             wait = max(wait, self._pacer.wait(self.handle.ledger, ahead))
         return wait + self._clock.monotonic()
 
-    def _before(self, key: tuple[float, float, float]) -> int:
+    def _before(self, key: Key) -> int:
         """How many waiting calls come before a place in the queue."""
         return self._queue.bisect_key_left(key)
 
-    def _refuse_long_wait(self, ticket: _Ticket, decision: Wait) -> None:
+    def _refuse_long_wait(self, ticket: WaitingCall, decision: Wait) -> None:
         """Raise at once when the ticket cannot leave before it would give up."""
         if ticket.give_up_at == math.inf:
             return
@@ -437,14 +447,4 @@ class AdmissionQueue:
         raise ticket.request.refused(retry_after, state, answer, ahead=ahead, behind=behind)
 
 
-_key = operator.attrgetter("key")
 _decide_urgent = partial(quota.decide, urgent=True)
-
-
-def _end_of(ticket: _Ticket) -> tuple[float, float]:
-    return ticket.give_up_at, ticket.key[2]
-
-
-def _wake(ticket: _Ticket) -> None:
-    if ticket.wake is not None and not ticket.wake.done():
-        ticket.wake.set_result(None)

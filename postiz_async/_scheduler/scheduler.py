@@ -86,6 +86,8 @@ class Scheduler:
         self.persistence: Persistence = Persistence(clock)
         """Where the state of the create route is written down beyond this process."""
         self.queue: AdmissionQueue = queue_of("")
+        self.leaves_in: Callable[[int], float] = self.queue.leaves_in
+        self.bulk_in: Callable[[float, int], float] = self.queue.bulk_in
         self._queue_of = queue_of
         self._routes: dict[str, RouteState] = {}
         self._attempts = Attempts(transport, clock, identity, on_attempt)
@@ -128,9 +130,10 @@ class Scheduler:
         """The quota as users see it."""
         return self.queue.view()
 
-    def leaves_in(self, place: int) -> float:
-        """Seconds until the create at this place in the queue is sent; 1 is the next one."""
-        return self.queue.leaves_in(place)
+    def plan(self, creates: int) -> None:
+        """An outbox holds so many bulk creates, with those that wait in the queue."""
+        self.queue.planned = creates
+        self.queue.wake_head()
 
     @contextmanager
     def job(self, journal: SnapshotStore) -> Generator[Callable[[int], None]]:

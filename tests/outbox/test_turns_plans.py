@@ -209,9 +209,8 @@ async def test_of_who_hands_over_and_asks(
         await each.get("ticket")
         await each.withdraw("ticket")
     await table.ahead(entry)
-    await table.held_up(entry)
     await table.counts()
-    await everybody.next_turn(entry)
+    await everybody.whose(entry)
     await everybody.troubles()
     assert not_called(HandOverTable, table.names) == set()
     assert not_called(AllTickets, everybody.names) == {"counts"}, "which counts all there are"
@@ -237,6 +236,7 @@ async def test_of_a_turn(full: Place, made: tuple[Database, list[tuple[str, Any]
     [(share,)] = full.run(f"SELECT count(*) FROM tickets WHERE quota = '{turn.quota}'")
     full.run(f"DELETE FROM tickets WHERE quota = '{turn.quota}' AND body LIKE 'x%'")
     _, [entry, other, _] = await tickets.take_stock((), 100)
+    await tickets.stock()
     await tickets.get(entry.id)
     assert await tickets.intend(entry, AT, [], 1.0) is not None
     later = Called(TurnTickets(database, turn, turns, SystemClock(), lambda: None))
