@@ -226,17 +226,14 @@ class OutboxFile:
         values = ticket, self._quota, owner, due, dated
 
         def work(c: sqlite3.Connection) -> tuple[OutboxEntry, Ahead]:
-            for known in self._select("WHERE id = ? AND quota = ?", (ticket, self._quota)):
-                return known, self._ahead(known)
-            made = c.execute(
-                "INSERT INTO entries (id, quota, owner, state, due, dated, body, post_ids) "
-                "VALUES (?, ?, ?, 'planned', ?, ?, ?, ?)",
-                (*values, msgspec.json.encode(body), msgspec.json.encode(ids)),
-            )
-            entry = OutboxEntry(
-                int(made.lastrowid or 0),
-                *(ticket, owner, RowState.PLANNED, due, dated, body, ids, None, None, ""),
-            )
+            where, key = "WHERE id = ? AND quota = ?", (ticket, self._quota)
+            if not self._select(where, key):
+                c.execute(
+                    "INSERT INTO entries (id, quota, owner, state, due, dated, body, post_ids) "
+                    "VALUES (?, ?, ?, 'planned', ?, ?, ?, ?)",
+                    (*values, msgspec.json.encode(body), msgspec.json.encode(ids)),
+                )
+            [entry] = self._select(where, key)
             return entry, self._ahead(entry)
 
         return await self._do(work)
