@@ -610,6 +610,7 @@ async def test_words_that_a_firewall_forbids_hold_up_no_other_ticket(lab: PoolLa
         assert 1 <= firewall.refusals <= 3, "each time it is looked up before"
         tried = firewall.refusals
         assert (await pool.outbox.troubles())["acme"].startswith("403: blocked")
+        assert {(await pool.outbox.get(each.id)).reason for each in others} == {""}
         for _ in range(3):
             await until_the_turn_is_over()
         assert firewall.refusals == tried
