@@ -452,7 +452,7 @@ async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
     lab: OutboxLab, caplog: pytest.LogCaptureFixture
 ) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
-    async with lab.client(transport=firewall) as postiz:
+    async with lab.client(transport=firewall, quota=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 8)
         assert (await postiz.outbox.wait(tickets[0].id, timeout=200)).state == "unknown"
         said = postiz.outbox.trouble
@@ -477,7 +477,7 @@ async def test_words_that_a_firewall_forbids_hold_up_no_other_hand_over(
 ) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
     firewall.words = b"forbidden"
-    async with lab.client(transport=firewall) as postiz:
+    async with lab.client(transport=firewall, quota=MemoryStore()) as postiz:
         held = [
             await postiz.outbox.put(lab.post(f"forbidden {n}"), at=lab.at(20)) for n in range(count)
         ]
@@ -522,7 +522,7 @@ async def test_a_drain_does_not_wait_for_what_a_firewall_forbids(lab: OutboxLab)
 async def test_a_forbidden_hand_over_can_be_withdrawn_or_ends_late(lab: OutboxLab) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
     firewall.words = b"forbidden"
-    async with lab.client(transport=firewall) as postiz:
+    async with lab.client(transport=firewall, quota=MemoryStore()) as postiz:
         withdrawn = await postiz.outbox.put(lab.post("forbidden 1"), at=lab.at(24))
         late = await postiz.outbox.put(lab.post("forbidden 2"), at=lab.at(1.1))
         await lab.clock.sleep(60)
