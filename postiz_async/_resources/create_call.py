@@ -61,13 +61,14 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             PostizError: nothing is stored. If `may_be_stored` says otherwise, a firewall refused
                 it; what is prepared is lost then, for whoever prepares it looks it up.
         """
-        sent: CreatePost | None = body
+        sent, is_ready = body, True
 
         async def prepared() -> Raw:
-            nonlocal sent
+            nonlocal sent, is_ready
             assert self.prepare is not None  # noqa: S101  (it is used only then)
-            sent = None  # what fails meanwhile says nothing of a create
+            is_ready = False  # what fails meanwhile says nothing of a create
             sent = await self.prepare()
+            is_ready = True
             return encode_create(sent)
 
         call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
@@ -78,12 +79,11 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             created = await self.bound.call(call, options)
         except PostizError as error:
             is_single = self.prepare is None
-            if sent is None or _surely_not_stored(error) or (is_single and error.may_be_stored):
-                if sent is not None and isinstance(error, BadRequestError):
-                    self._note_gone(sent, error)
+            if is_ready and isinstance(error, BadRequestError):
+                self._note_gone(sent, error)
+            if not is_ready or _surely_not_stored(error) or (is_single and error.may_be_stored):
                 raise
             raise self._lost(_text_of_lost(error, len(sent.posts)), sent) from error
-        assert sent is not None  # noqa: S101  (it was sent)
         if len(created) != len(sent.posts):
             text = f"The server says it stored {len(created)} of {len(sent.posts)} posts."
             raise self._lost(text, sent)

@@ -95,8 +95,8 @@ class Fault(_Options):
         times: How often it strikes before it is used up; None for ever.
         probability: Chance to strike at a request that fits.
         delay: Seconds that late things are late.
-        status: Status of an error: 500 is from the server. Any other is a page of a proxy, of 200
-            and of redirects too.
+        status: Status of an error: 500 is the server's own, any other is that of a proxy's page,
+            also 200 and 302.
         after_items: Posts that are stored before a stop.
         half: A stop also stores the next post, without its comments and its publishing job.
     """

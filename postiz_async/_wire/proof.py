@@ -45,7 +45,7 @@ def is_refusal(status: int, body: bytes) -> bool:
     said = json_object(body)
     if said is None:
         return False
-    if said.keys() == {"msg"}:
+    if set(said) == {"msg"}:
         return isinstance(said["msg"], str)
     return said.get("statusCode") == status and isinstance(said.get("message"), str | list)
 
