@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async._concurrency import run_to_completion
+from postiz_async._concurrency import StrayCancellationError, run_to_completion
 from postiz_async._outbox.tickets import OVER, Ticket
 from postiz_async._wire import check_id
 from postiz_async._wire.secrets import OfOneProcess
@@ -72,11 +72,12 @@ class OutboxBase(OfOneProcess, ABC):
         with self._scope:
             try:
                 await self._backend.run()
-            except Exception:
+            except Exception as error:
                 log.exception("the outbox stopped; what it holds is sent after the next start")
                 for ticket_id in [*self._waiters]:
                     self.notify(ticket_id)
-                raise
+                if not isinstance(error, StrayCancellationError):  # which closing has no use for
+                    raise
 
     async def aclose(self, *, drain: float = 0.0) -> None:
         """Stop sending. What was not sent stays in the file, for others or for the next start.
