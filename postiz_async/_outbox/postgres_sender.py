@@ -398,7 +398,10 @@ class PostgresSender:
         """How a turn ends by its tickets and its quota as they are now; None: it goes on."""
         if self._only is not None:
             return None
-        stock = await tickets.stock(self._forbidden[turn.quota].waiting)
+        try:
+            stock = await tickets.stock(self._forbidden[turn.quota].waiting)
+        except StoreError:  # which the sender meets as well, and waits for
+            return None
         if stock.in_doubt or not stock.planned:
             tickets.only_waits = False
             return None
