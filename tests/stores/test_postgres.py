@@ -293,6 +293,12 @@ async def test_who_listens_is_told_when_the_connection_breaks() -> None:
         await database.aclose()
 
 
+async def test_who_cannot_listen_is_told(database: Database) -> None:
+    with pytest.raises(StoreError, match="zero-length"):
+        async with database.listening(""):
+            raise AssertionError
+
+
 async def test_who_stops_listening_leaves_no_connection(database: Database) -> None:
     name = f"listener {secrets.token_hex(4)}"
     address = shared_server().url + f"?application_name={name.replace(' ', '%20')}"
