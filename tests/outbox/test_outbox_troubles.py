@@ -115,7 +115,7 @@ async def test_a_ticket_of_another_version_holds_up_no_other(place: Place) -> No
             slow, odd = await lab.put(web, "acme", 2)
             place.run(f"UPDATE tickets SET body = '[]' WHERE id = '{odd.id}'")
         lab.boxes["acme"].faults.add(Fault("hang", route="create_post", delay=20.0))
-        async with lab.pool() as pool:
+        async with lab.pool(quota=MemoryStore()) as pool:
             while (await pool.outbox.get(slow)).state != "sending":
                 await lab.clock.sleep(0.1)
             for name in ("acme", "globex"):  # also in a turn in which it was met
@@ -138,7 +138,7 @@ async def test_organisations_in_doubt_leave_room_for_others(place: Place) -> Non
             for name in names:
                 lab.boxes[name].faults.add(Fault("reset", route="create_post"))
                 await lab.put(web, name)
-        async with lab.pool() as pool:
+        async with lab.pool(quota=MemoryStore()) as pool:
             await lab.clock.sleep(30)
             lab.hurry()  # the pauses in which Postiz seems to be away
             await lab.clock.sleep(30)
