@@ -121,7 +121,7 @@ class OutboxBase(OfOneProcess, ABC):
         Raises:
             NotFoundError: there is no such ticket, or it was over too long ago.
         """
-        return await self.told(await self._entry(ticket_id))
+        return await self._told(await self._entry(ticket_id))
 
     async def wait(self, ticket_id: Ticket | str, *, timeout: float | None = None) -> Ticket:
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
@@ -147,7 +147,7 @@ class OutboxBase(OfOneProcess, ABC):
                 entry = await self._entry(ticket_id)
                 left = give_up - self._clock.monotonic()
                 if entry.state in OVER or left <= 0:
-                    return await self.told(entry)
+                    return await self._told(entry)
                 is_mine = entry.owner == self._asked.worker
                 if is_mine and self._broke_off:
                     raise StoreError(f"ticket {ticket_id} is {entry.state}: {_BROKE_OFF}")
@@ -185,7 +185,7 @@ class OutboxBase(OfOneProcess, ABC):
         return self._task is not None and self._task.done() and not self._is_closing
 
     @abstractmethod
-    async def told(self, entry: OutboxEntry) -> Ticket:
+    async def _told(self, entry: OutboxEntry) -> Ticket:
         """A hand-over as its user sees it."""
         ...
 

@@ -116,7 +116,7 @@ class Outbox(OutboxBase):
             known = await self._hand_overs.get(keyed.ticket)
             if known is not None:
                 keyed.check(known)
-                return await self.told(known)
+                return await self._told(known)
         body = await self._built(posts, at, tags, short_link=short_link)
         if keyed is None:
             ticket = uuid.uuid4().hex
@@ -219,7 +219,7 @@ class Outbox(OutboxBase):
         )
         raise type(away)(away.message, delivery=away.delivery, hint=hint) from away
 
-    async def told(self, entry: OutboxEntry) -> Ticket:
+    async def _told(self, entry: OutboxEntry) -> Ticket:
         if entry.state is not RowState.PLANNED:
             return ticket_of(entry, 0.0, "")
         with suppress(StoreError):  # then by what this process saw last

@@ -248,7 +248,7 @@ class PoolOutbox(OutboxBase):
         """What holds organisations up, by their names: key, server, credentials."""
         return await self._all.troubles()
 
-    async def told(self, entry: OutboxEntry) -> Ticket:
+    async def _told(self, entry: OutboxEntry) -> Ticket:
         """As its organisation's client forecasts, else by when that has its next turn."""
         if entry.state is not RowState.PLANNED:
             return ticket_of(entry, 0.0, "")
@@ -256,7 +256,7 @@ class PoolOutbox(OutboxBase):
         if whose.organization and not whose.trouble:
             with suppress(ConfigurationError), self._clock.move_on_after(ASKER_SECONDS * speed):
                 async with self._client(whose.organization, whose.base_url) as client:
-                    return await self.of(client).told(entry)
+                    return await self.of(client).get(entry.id)
         return ticket_of(entry, whose.turn_in * speed, whose.trouble)
 
 
