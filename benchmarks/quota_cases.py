@@ -6,17 +6,24 @@ import itertools
 import math
 import statistics
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from quota_play import play, play_pool
 from quota_scenes import AT_ONCE, Bursts, Scene, Steady
-from world_troubles import AlternatingThrottle, ReplicaThrottle
+from world_troubles import AlternatingThrottle, LyingThrottle, ReplicaThrottle
+
+from postiz_async._sandbox.throttle import RedisThrottle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    import random
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from quota_scenes import Result
     from world import Storage
+
+    from postiz_async._sandbox.throttle import Throttle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +131,7 @@ def cases(*, full: bool) -> list[Case]:
         *_beside_others(),
         *_interactive(),
         *_servers(),
+        *_liars(),
         *_machines(),
     ]
 
@@ -326,6 +334,104 @@ def _servers() -> Iterator[Case]:
         scene=replace(MANY, way=lambda dice: dice.uniform(1, 12.5)),
         gate=Gate(utilisation=0.96),
     )
+
+
+def _liars() -> Iterator[Case]:
+    """Servers, or what stands before them, that tell what is not so."""
+    for word in ("0", "1", "5", "86400"):
+        yield Case(
+            name=f"all used at the start, Retry-After {word}",
+            scene=replace(MANY, used=30, counter=_telling(used=30, retry_after=word)),
+            gate=Gate(utilisation=0.89, refusals=30, blocked=1.0),
+        )
+    yield Case(
+        name="Remaining is always the limit",
+        scene=replace(MANY, counter=_telling(x_ratelimit_remaining="30")),
+        gate=Gate(utilisation=0.89, refusals=10, blocked=1.0),
+        note="one lock-out tells that it lies",
+    )
+    yield Case(
+        name="Remaining is always the limit, another client, 3/h",
+        scene=replace(
+            MANY,
+            others=(Steady(3.0),),
+            counter=_telling(x_ratelimit_remaining="30"),
+        ),
+        gate=FREE,
+    )
+    yield Case(
+        name="Reset and Retry-After are moments, our clock is 1 h ahead",
+        scene=replace(MANY, counter=_moments, wall_ahead=3600.0),
+        gate=Gate(utilisation=0.98),
+    )
+    yield Case(
+        name="Reset and Retry-After are moments, another client, 3/h",
+        scene=replace(MANY, counter=_moments, wall_ahead=-1800.0, others=(Steady(3.0),)),
+        gate=Gate(utilisation=0.90, refusals=2, with_any_seed=False),
+    )
+    yield Case(
+        name="the limit changes, 30 -> 90 -> 30 -> 90 -> 30, another client, 2/h",
+        scene=replace(
+            MORE,
+            others=(Steady(2.0),),
+            limits=((4.0, 90), (8.0, 30), (12.0, 90), (16.0, 30)),
+        ),
+        gate=Gate(utilisation=0.82, refusals=10, with_any_seed=False),
+    )
+    for words, hidden in (("", {}), (", no Retry-After", {"retry_after": None})):
+        yield Case(
+            name=f"a window of 3 h, no rate headers{words}",
+            scene=replace(
+                MANY,
+                window=3 * 3600.0,
+                stripped=True,
+                counter=_telling(3 * 3600.0, **hidden),
+            ),
+            gate=Gate(utilisation=0.80, refusals=40, blocked=6.0),
+            note="two lock-outs, of three hours each, teach it",
+        )
+    yield Case(
+        name="a window of 20 minutes",
+        scene=replace(MANY, window=1200.0, counter=_telling(1200.0)),
+        gate=Gate(utilisation=0.99),
+    )
+
+
+def _telling(
+    window: float = 3600.0, *, used: int = 0, **headers: str | None
+) -> Callable[[random.Random], Throttle]:
+    """A counter whose answers have these values in the place of the true ones; None: not at all.
+
+    Args:
+        window: its length in seconds.
+        used: hits of somebody else ten minutes before the start.
+        headers: by their names in lower case, with underscores.
+    """
+
+    def tell(told: Mapping[str, str], _: float) -> Mapping[str, str]:
+        new = {name: headers.get(name.lower().replace("-", "_"), told[name]) for name in told}
+        return {name: text for name, text in new.items() if text is not None}
+
+    return lambda _: LyingThrottle(RedisThrottle(30, window), tell, used=used)
+
+
+def _moments(_: random.Random) -> Throttle:
+    """A counter that names moments of the server's clock where others name seconds."""
+
+    def tell(told: Mapping[str, str], now: float) -> Mapping[str, str]:
+        new = dict(told)
+        if "Retry-After" in new:
+            new["Retry-After"] = format_datetime(moment_after(now, new["Retry-After"]), usegmt=True)
+        if "X-RateLimit-Reset" in new:
+            new["X-RateLimit-Reset"] = str(
+                int(moment_after(now, new["X-RateLimit-Reset"]).timestamp())
+            )
+        return new
+
+    def moment_after(now: float, seconds: str) -> datetime:
+        return datetime.fromtimestamp(math.ceil(1_800_000_000 + now + int(seconds)), UTC)
+
+    return LyingThrottle(RedisThrottle(30), tell)
 
 
 def _machines() -> Iterator[Case]:

@@ -176,7 +176,7 @@ class _Run:
             self.best,
             it.elapsed if is_done else None,
             it.refusals,
-            blocked_seconds(refused, it.clock.monotonic()),
+            blocked_seconds(refused, it.clock.monotonic(), self.scene.window),
             self.people.waits,
             self.others.calls,
             self.others.refused,
@@ -263,7 +263,9 @@ class _Run:
             clock = NappingClock(it.clock, self.fate.naps, stands_still=scene.naps == "stops")
             transport = NappingTransport(network, clock)
             return it.client(store, clock=clock, reserve=scene.reserve, transport=transport)
-        drifting = DriftingClock(it.clock, scene.drift) if scene.drift else None
+        drifting = None
+        if scene.drift or scene.wall_ahead:
+            drifting = DriftingClock(it.clock, scene.drift, ahead=scene.wall_ahead)
         return it.client(store, clock=drifting, reserve=scene.reserve, transport=network)
 
     def _slow_store(self) -> QuotaStore:

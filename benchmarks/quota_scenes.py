@@ -81,12 +81,12 @@ def patience(best: float) -> float:
     return 4 * best + 12 * HOUR
 
 
-def blocked_seconds(refused_at: Iterable[float], end: float) -> float:
-    """Length of the lock-outs up to `end`; each begins with a refusal and takes an hour."""
+def blocked_seconds(refused_at: Iterable[float], end: float, length: float = HOUR) -> float:
+    """Seconds of the lock-outs up to `end`; each begins with a refusal and takes `length`."""
     total, until = 0.0, -math.inf
     for moment in refused_at:
         if moment >= until:
-            until = moment + HOUR
+            until = moment + length
             total += min(until, end) - moment
     return total
 
@@ -144,6 +144,8 @@ class Scene:
     """A proxy takes the rate headers away."""
     counter: Callable[[random.Random], Throttle] | None = None
     """Makes an odd counter in the place of that of `storage`."""
+    window: float = HOUR
+    """Seconds of the window of `counter`, and of its lock-outs."""
     limits: tuple[tuple[float, int], ...] = ()
     """Hours from the start at which the limit changes, give or take 24 minutes, and to what."""
     server_restarts: float = 0.0
@@ -171,6 +173,8 @@ class Scene:
     """Seconds that the store takes for an answer; the state is shared then."""
     drift: float = 0.0
     wall_step: float = 0.0
+    wall_ahead: float = 0.0
+    """Seconds by which our wall clock is ahead of the server's."""
     naps: str | None = None
     """The machine sleeps twice for `NAP`, and its monotonic clock `stops` or `goes on`."""
     restarts: tuple[float, ...] = ()
@@ -191,7 +195,7 @@ class Scene:
     @property
     def horizon(self) -> float:
         """Seconds after which nothing new is planned."""
-        return patience(3 * optimum(self.creates, self.limit))
+        return patience(3 * optimum(self.creates, self.limit) * self.window / HOUR)
 
 
 @dataclass(frozen=True)
@@ -245,7 +249,7 @@ def best_of(scene: Scene, fate: Fate) -> float:
         return optimum_beside(scene.creates, scene.limit, scene.at_window_ends)
     if taken := sorted([*fate.others, *fate.interactive]):
         return polite_optimum(scene.creates, scene.limit, taken)
-    return optimum(scene.creates, scene.limit)
+    return optimum(scene.creates, scene.limit) * scene.window / HOUR
 
 
 def optimum_beside(creates: int, limit: int, each: int) -> float:

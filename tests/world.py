@@ -129,14 +129,15 @@ class LoopClock(Clock):
 
 
 class DriftingClock(Clock):
-    """A clock that runs faster than another by this share of the time."""
+    """A clock that runs faster than another by this share of the time, or shows another day."""
 
-    def __init__(self, base: Clock, drift: float) -> None:
+    def __init__(self, base: Clock, drift: float, *, ahead: float = 0.0) -> None:
         self._base = base
         self._rate = 1 + drift
+        self._ahead = ahead
 
     def time(self) -> float:
-        return self._base.time()
+        return self._base.time() + self._ahead
 
     def monotonic(self) -> float:
         return self._base.monotonic() * self._rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle
@@ -11,7 +12,7 @@ from postiz_async.errors import APIConnectionError
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from postiz_async._sandbox.throttle import ThrottleDecision
     from postiz_async._transport import Transport
@@ -60,6 +61,40 @@ class ReplicaThrottle(Throttle):
     def block(self, key: str, now: float, seconds: float) -> None:
         for replica in self._replicas:
             replica.block(key, now, seconds)
+
+
+class LyingThrottle(Throttle):
+    """Counts as another throttle does, and tells something else.
+
+    Args:
+        truth: what counts.
+        tell: makes the headers of an answer of the true ones and the time.
+        used: hits of somebody else that came ten minutes before the first one.
+    """
+
+    def __init__(
+        self,
+        truth: Throttle,
+        tell: Callable[[Mapping[str, str], float], Mapping[str, str]],
+        *,
+        used: int = 0,
+    ) -> None:
+        super().__init__(truth.limit, truth.window)
+        self._truth = truth
+        self._tell = tell
+        self._used = used
+
+    def hit(self, key: str, now: float) -> ThrottleDecision:
+        self._truth.limit = self.limit
+        for _ in range(self._used):
+            self._truth.hit(key, now - 600)
+        self._used = 0
+        decision = self._truth.hit(key, now)
+        told = self._tell(dict(decision.headers), now)
+        return replace(decision, headers=tuple(told.items()))
+
+    def block(self, key: str, now: float, seconds: float) -> None:
+        self._truth.block(key, now, seconds)
 
 
 def window_end(throttle: Throttle) -> float | None:

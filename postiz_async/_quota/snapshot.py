@@ -21,6 +21,7 @@ from postiz_async._quota import (
     Window,
 )
 from postiz_async._quota.neighbours import MOST_RIVALS
+from postiz_async._quota.window import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +34,7 @@ RESTART_MARGIN = 30.0
 SLACK = 600.0
 """Seconds by which an end may be further ahead than a window: restarts in a row moved it."""
 
-MOST_SLOTS, LONGEST = 1_000_000, 24 * 3600
+MOST_SLOTS = 1_000_000
 """A limit, a count or a window (seconds) above it is nonsense."""
 
 
@@ -163,7 +164,8 @@ def restore_snapshot(
         min(moment, wall + SILENT) + (late if moment > as_of else early)
         for moment in _newest(pending, limit)
     )
-    window = Window(length=length, limit=limit, limit_read=kept.limit_read)
+    usual = WINDOW if length > WINDOW else 0.0
+    window = Window(length=length, usual_length=usual, limit=limit, limit_read=kept.limit_read)
     hits = _neighbours(kept, as_of, early)
     if kept.blocked_until is not None and wall - RESTART_MARGIN < kept.blocked_until < nonsense:
         window = replace(window, blocked_until=min(kept.blocked_until, furthest) + late)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from postiz_async._quota.log import Log
     from postiz_async._quota.neighbours import Neighbours
     from postiz_async._quota.state import Ledger
+    from postiz_async._quota.window import Window
 
 __all__ = [
     "acquired",
@@ -60,7 +61,10 @@ def released(ledger: Ledger, token: int) -> Ledger:
 def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Ledger:
     """A counted answer with rate headers came back, whatever its status."""
     ledger, flight = _came_back(ledger, token, now)
-    window, reading = ledger.window.agreed(flight.sent, now, reading)
+    window = ledger.window
+    if window.refusals:
+        window = window.let_in_again(flight.sent)
+    window, reading = window.agreed(flight.sent, now, reading)
     if window is not ledger.window:
         ledger = replace(ledger, window=window)
     lo, hi = window.end_told(flight.sent, now, reading)
@@ -73,9 +77,15 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
     is_new = place is Place.NEW
     found = _open_window if is_new else _read_again
     neighbours, log, remaining = found(ledger, flight, now, reading)
+    window = ledger.window
     if log.headerless:
-        log = replace(log, headerless=False)
-    window = ledger.window.read(lo, hi, flight.sent, reading, remaining, is_new=is_new)
+        log, window = replace(log, headerless=False), window.with_usual_length()
+    if window.is_doubted:
+        left = max(0, reading.limit - neighbours.own - neighbours.foreign)
+        window = window.compared(reading.remaining, left, alone=flight.alone, is_new=is_new)
+        if window.is_doubted:
+            remaining = min(remaining, left + len(ledger.flights.unseen))
+    window = window.read(lo, hi, flight.sent, reading, remaining, is_new=is_new)
     return replace(
         ledger,
         window=window,
@@ -90,7 +100,7 @@ def unread(ledger: Ledger, token: int, now: float) -> Ledger:
     ledger, flight = _came_back(ledger, token, now)
     ledger = replace(
         ledger,
-        window=replace(ledger.window, guesses=0),
+        window=ledger.window.let_in_again(flight.sent),
         flights=ledger.flights.ended_unread(now, now, ledger.window.length),
         neighbours=ledger.neighbours.counted(),
         log=replace(ledger.log, headerless=True),
@@ -100,16 +110,20 @@ def unread(ledger: Ledger, token: int, now: float) -> Ledger:
 
 def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
     """The server answered 429: nobody on the key sends until it is over."""
-    if retry_after is None or _is_impossible(ledger, now + retry_after):
-        return turned_away(ledger, token, now, retry_after)
     ledger, flight = _came_back(ledger, token, now)
-    window, neighbours = ledger.window, ledger.neighbours
-    if window.is_known and flight.sent < window.ends_before and window.remaining > 0:
-        neighbours = neighbours.went_over(now, window.limit)
-    ledger = _close_window(replace(ledger, neighbours=neighbours))
+    before, neighbours = ledger.window, ledger.neighbours
+    window, pause = _refusal(ledger, flight, retry_after)
+    if retry_after is None or _is_impossible(ledger, now + pause):
+        return _turned_away(ledger, flight, now, window.paused(now, pause))
+    is_news = window.refusals > before.refusals  # else it was under way when we learnt of it
+    if is_news and window.is_known and flight.sent < window.ends_before and window.remaining > 0:
+        if neighbours.own + len(ledger.flights.open) + 1 < window.limit:
+            neighbours = neighbours.went_over(now, window.limit)
+        window = replace(window, is_doubted=True, agrees=False)
+    ledger = _close_window(replace(ledger, window=window, neighbours=neighbours))
     return replace(
         ledger,
-        window=window.locked(now + retry_after),
+        window=window.locked(now, pause),
         flights=replace(ledger.flights, unseen=(), cap=1),
         log=replace(ledger.log, calls=()),
     )
@@ -117,12 +131,23 @@ def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -
 
 def turned_away(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
     """A 429 that is not the throttler's: nobody on the key sends, and the call is lost."""
-    ledger = lost(ledger, token, now)
-    return replace(
-        ledger,
-        window=ledger.window.paused(now, retry_after),
-        flights=replace(ledger.flights, cap=1),
+    ledger, flight = _came_back(ledger, token, now)
+    window, pause = _refusal(ledger, flight, retry_after)
+    return _turned_away(ledger, flight, now, window.paused(now, pause))
+
+
+def _refusal(ledger: Ledger, flight: Flight, retry_after: float | None) -> tuple[Window, float]:
+    """One more 429, and for how long nobody sends."""
+    log = ledger.log
+    window = ledger.window.refused(
+        flight.sent, retry_after, log.let_in(), headerless=log.headerless
     )
+    return window, window.pause(retry_after)
+
+
+def _turned_away(ledger: Ledger, flight: Flight, now: float, window: Window) -> Ledger:
+    ledger = _unseen(replace(ledger, window=window), flight, now, SETTLE)
+    return replace(ledger, flights=replace(ledger.flights, cap=1))
 
 
 def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Ledger:
@@ -134,8 +159,12 @@ def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Led
         now: monotonic seconds.
         silent: the connection did not break; whoever holds the call may let it go much later.
     """
-    ledger, flight = _came_back(ledger, token, now)
-    until, length = now + (SILENT if silent else SETTLE), ledger.window.length
+    return _unseen(*_came_back(ledger, token, now), now, SILENT if silent else SETTLE)
+
+
+def _unseen(ledger: Ledger, flight: Flight, now: float, seconds: float) -> Ledger:
+    """No reading has seen the call, which may be on its way for so long yet."""
+    until, length = now + seconds, ledger.window.length
     return replace(
         ledger,
         flights=ledger.flights.ended_unread(until, now, length),

@@ -712,21 +712,28 @@ def test_of_two_limits_in_turn_the_lower_one_holds() -> None:
     assert (ledger.window.limit, ledger.free_slots(21)) == (30, 18), "12 of 30 are used"
     ledger = call(ledger, 30, 30.1, RateHeaders(90, 50, 3570.0))
     assert ledger.free_slots(31) == 0, "40 of 30 are used"
-    ledger = call(ledger, 7200, 7200.1, RateHeaders(90, 80, 3600.0))
-    assert (ledger.window.limit, ledger.free_slots(7201)) == (30, 20), "in a later window too"
+    ledger = call(ledger, 40, 40.1, RateHeaders(30, 0, 3560.0))
+    ledger = call(ledger, 3700, 3700.1, RateHeaders(30, 29, 3600.0))
+    ledger = call(ledger, 3710, 3710.1, RateHeaders(90, 88, 3590.0))
+    assert (ledger.window.limit, ledger.free_slots(3711)) == (30, 28), "in a later window too"
 
 
-def test_a_lower_limit_that_nobody_named_for_two_windows_is_over() -> None:
+def test_a_limit_that_three_answers_in_a_row_name_is_raised_again() -> None:
     ledger = call(known(80, limit=90), 10, 10.1, RateHeaders(30, 19, 3590.0))
-    ledger = call(ledger, 7210.2, 7211, RateHeaders(90, 80, 3600.0))
-    assert (ledger.window.limit, ledger.free_slots(7212)) == (90, 80)
+    for moment in (20, 30):
+        ledger = call(ledger, moment, moment + 0.1, RateHeaders(90, 70, 3600.0 - moment))
+        assert ledger.window.limit == 30
+    ledger = call(ledger, 40, 40.1, RateHeaders(90, 69, 3560.0))
+    assert (ledger.window.limit, ledger.free_slots(41)) == (90, 69)
 
 
-def test_the_lower_limit_is_over_two_windows_after_it_was_read_last() -> None:
+def test_a_lower_limit_that_nobody_named_for_a_quarter_of_a_window_is_over() -> None:
     ledger = call(known(80, limit=90), 10, 10.1, RateHeaders(30, 19, 3590.0))
-    ledger = call(ledger, 7000, 7000.1, RateHeaders(30, 29, 3590.0))
-    ledger = call(ledger, 14_000, 14_000.1, RateHeaders(90, 89, 3600.0))
+    ledger = call(ledger, 800, 800.1, RateHeaders(30, 18, 2800.0))
+    ledger = call(ledger, 1_690, 1_690.1, RateHeaders(90, 77, 1_910.0))
     assert ledger.window.limit == 30
+    ledger = call(ledger, 1_710, 1_710.1, RateHeaders(90, 76, 1_890.0))
+    assert (ledger.window.limit, ledger.free_slots(1_711)) == (90, 76)
 
 
 def test_a_limit_that_is_raised_to_another_one_is_believed_at_once() -> None:
@@ -1103,7 +1110,7 @@ def test_a_refusal_without_retry_after_pauses_longer_and_longer() -> None:
         now = ledger.window.blocked_until
     assert pauses == [32, 62, 122, 242, 482, 902, 902]
     ledger = call(ledger, now, now + 1, RateHeaders(30, 12, 1000.0))
-    assert ledger.window.guesses == 0
+    assert ledger.window.refusals == 0
 
 
 def test_a_proxy_that_refuses_for_weeks_is_waited_for_as_on_the_first_day() -> None:
@@ -1124,7 +1131,6 @@ def test_after_a_refusal_all_that_is_left_of_the_window_is_experience() -> None:
         own=5,
         unseen=(7, 8),
         calls=hits(1, 2),
-        guesses=2,
         past_foreign=10.0,
         past_hours=1.0,
         asked=2.0,
@@ -1150,6 +1156,10 @@ def test_after_a_refusal_all_that_is_left_of_the_window_is_experience() -> None:
         surge_until=1901 + TWO_DAYS,
         past_hours=1 * 0.9 + 0.5,
         past_rivals=1,
+        refusals=1,
+        refused_at=1900,
+        let_in=1.5,
+        is_doubted=True,
     )
 
 
@@ -1165,7 +1175,7 @@ def test_a_pause_that_is_a_proxys_changes_the_pace_and_nothing_else() -> None:
     ledger, token = quota.acquired(known(5, own=2), 10, expires=99.0)
     paused = quota.refused(ledger, token, 11, None)
     spent = quota.lost(ledger, token, 11)
-    assert paused == changed(spent, blocked_until=11 + 30 + 2, guesses=1, cap=1)
+    assert paused == changed(spent, blocked_until=11 + 30 + 2, refusals=1, refused_at=10, cap=1)
     ledger, _ = quota.acquired(paused, 43)
     assert quota.decide(paused, 43, urgent=True) == GRANT, "one goes"
     assert quota.decide(ledger, 43, urgent=True) == Wait(48, WaitReason.IN_FLIGHT), "alone"
@@ -1186,6 +1196,115 @@ def test_a_lock_out_that_would_have_begun_before_an_answered_call_is_a_proxys() 
     ledger, token = quota.acquired(known(5, calls=hits(100)), 200)
     ledger = quota.refused(ledger, token, 201, 3500.0)
     assert not ledger.window.is_known, "it may have begun at 101"
+
+
+# ------------------------------------------------------------------ servers that lie
+
+
+def refusals(ledger: Ledger, told: float | None, until: float, now: float = 10.0) -> list[float]:
+    """When calls leave that are refused again and again, each as soon as it may."""
+    moments: list[float] = []
+    while now < until:
+        moments.append(now)
+        ledger, token = quota.acquired(ledger, now)
+        ledger = quota.refused(ledger, token, now + 0.5, told)
+        now = ledger.window.blocked_until
+    return moments
+
+
+@pytest.mark.parametrize("told", [0.0, 1.0, 5.0, None])
+def test_a_known_lock_out_is_asked_once_a_minute_at_most_whatever_it_says(
+    told: float | None,
+) -> None:
+    moments = refusals(known(20), told, HOUR)
+    assert len(moments) <= 9
+    assert all(later - sooner > 60 for sooner, later in itertools.pairwise(moments[1:]))
+
+
+def test_no_retry_after_is_believed_beyond_a_window() -> None:
+    assert refusals(known(0), 86_400.0, 3 * HOUR) == pytest.approx([10, 3612.5, 7215], abs=1)
+
+
+def test_the_first_retry_after_of_a_lock_out_is_believed() -> None:
+    ledger, token = quota.acquired(known(0), 10)
+    assert quota.refused(ledger, token, 11, 7.0).window.blocked_until == 11 + 7 + 2
+
+
+def test_refusals_of_calls_that_left_together_are_one_lock_out() -> None:
+    ledger, tokens = known(20), list[int]()
+    for _ in range(5):
+        ledger, token = quota.acquired(ledger, 10)
+        tokens.append(token)
+    for token in tokens:
+        ledger = quota.refused(ledger, token, 11, 0.0)
+    assert ledger.window.refusals == 1
+    assert ledger.window.blocked_until == 13
+
+
+def without_headers(length: float, told: float | None) -> tuple[Ledger, float, int]:
+    """The ledger after the lock-out of a server with such windows, when it ended, and 429s."""
+    ledger, token = quota.acquired(Ledger(), 0)
+    ledger = quota.unread(ledger, token, 0.5)
+    began = now = HOUR + 10
+    count = 0
+    while now < began + length:
+        ledger, token = quota.acquired(ledger, now)
+        seconds = began + length - now if told is None else None
+        ledger = quota.refused(ledger, token, now + 0.5, seconds)
+        now, count = ledger.window.blocked_until, count + 1
+    ledger, token = quota.acquired(ledger, now)
+    return quota.unread(ledger, token, now + 0.5), now, count
+
+
+def test_a_lock_out_that_outlasts_a_window_teaches_a_longer_one() -> None:
+    ledger, _, count = without_headers(3 * HOUR, None)
+    assert count == 2, "the word of the second one is believed to its end"
+    assert 3 * HOUR <= ledger.window.length <= 3 * HOUR + 5
+    ledger, end, count = without_headers(3 * HOUR, 0.0)
+    assert 3 * HOUR <= ledger.window.length <= end - HOUR, "no shorter than it was"
+    assert count <= 20
+
+
+def test_a_lock_out_of_one_window_teaches_nothing() -> None:
+    for told in (None, 0.0):
+        assert without_headers(HOUR - 5, told)[0].window.length == HOUR
+
+
+def test_rate_headers_end_what_a_lock_out_taught() -> None:
+    ledger, now, _ = without_headers(3 * HOUR, None)
+    ledger = call(ledger, now + 5, now + 6, RateHeaders(30, 28, 1800.0))
+    assert (ledger.window.length, ledger.window.usual_length) == (HOUR, 0.0)
+
+
+def test_a_later_lock_out_that_was_shorter_ends_what_was_taught() -> None:
+    ledger, now, _ = without_headers(3 * HOUR, None)
+    ledger, token = quota.acquired(ledger, now + 600)
+    ledger = quota.refused(ledger, token, now + 601, 1800.0)
+    now = ledger.window.blocked_until
+    ledger, token = quota.acquired(ledger, now)
+    ledger = quota.unread(ledger, token, now + 1)
+    assert ledger.window.length == HOUR, "it began after a call that was let in 40 minutes ago"
+
+
+def test_after_a_429_beside_slots_our_own_count_bounds_what_answers_tell() -> None:
+    told = RateHeaders(30, 30, 3600.0)
+    ledger, token = quota.acquired(known(30, own=29, accounted=True), 10)
+    ledger = quota.refused(ledger, token, 11, 3600.0)
+    assert ledger.neighbours.past_foreign == 0, "we were all: nobody else went over"
+    for number, place in enumerate(range(4000, 4020)):
+        ledger = call(ledger, place, place + 0.1, told)
+        assert ledger.free_slots(place + 1) == 30 - (number + 1)
+
+
+def test_answers_that_agree_with_our_own_count_for_a_window_are_believed_again() -> None:
+    ledger, token = quota.acquired(known(30, own=29, accounted=True), 10)
+    ledger = quota.refused(ledger, token, 11, 3600.0)
+    for number in range(20):
+        now = 4000.0 + number
+        ledger = call(ledger, now, now + 0.1, RateHeaders(30, 29 - number, 3600.0 - number))
+        assert ledger.window.is_doubted
+    ledger = call(ledger, 8000, 8000.1, RateHeaders(30, 29, 3600.0))
+    assert not ledger.window.is_doubted
 
 
 # ------------------------------------------------------------------ keeping

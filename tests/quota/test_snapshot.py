@@ -42,7 +42,7 @@ ledgers = st.builds(
     unseen=st.lists(around, max_size=3).map(tuple),
     read_at=around,
     blocked_until=st.just(-math.inf) | ahead,
-    guesses=st.integers(0, 3),
+    refusals=st.integers(0, 3),
     open=st.lists(st.builds(Flight, st.just(1), around, st.booleans()), max_size=2).map(tuple),
     cap=st.integers(1, 9),
     latency=experience,
