@@ -44,7 +44,7 @@ def held_for(quota: Quota) -> str:
 
 
 _HELD = {
-    "reserved": "held back for interactive calls, {until} more",
-    "others": "held back for other clients, {until} more",
+    "reserved": "the rest is kept for single posts for {until}",
+    "others": "the rest is kept for other clients for {until}",
 }
 """What becomes of slots that bulk work does not take yet."""

@@ -56,6 +56,9 @@ ASKED_RELEASE = 12.0
 READER = 90.0
 """Seconds before that in which one call reads what became of those before it."""
 
+EDGE, EDGE_LATENCIES = 0.5, 2.5
+"""Seconds, and usual times of an answer, before the end of a window in which the last slots go."""
+
 IN_TIME = 0.9
 """The share of a time that may not be missed after which one acts."""
 
@@ -156,10 +159,10 @@ def _by_window(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None)
         settled = _settled_at(ledger, now)
         if settled > now:
             return Wait(settled, WaitReason.IN_FLIGHT)
-    if now >= window.ends_after - MARGIN:
+    edge = _edge(ledger, now)
+    if now >= window.ends_after - (MARGIN if edge == math.inf else flights.latency):
         return Wait(window.reopens, WaitReason.WINDOW)
-    fits = backlog is not None and backlog <= free + len(flights.unseen)
-    held = _held(ledger, now, fits=fits)
+    held = held_of_window(ledger, now, backlog)
     if free > held.reserved + held.left:
         return GRANT
     why = WaitReason.RESERVED if free > held.left else WaitReason.OTHERS
@@ -199,18 +202,14 @@ class Held(NamedTuple):
 
 
 def held_of_window(ledger: Ledger, now: float, backlog: int | None = None) -> Held:
-    """What bulk holds at `now`, with `backlog` calls still to come; None: unknown."""
-    room = ledger.free + len(ledger.flights.unseen)
-    return _held(ledger, now, fits=backlog is not None and backlog <= room)
+    """What bulk holds until the window closes, with `backlog` calls still to come; None: unknown.
 
-
-def _held(ledger: Ledger, now: float, *, fits: bool) -> Held:
-    """What bulk holds until the window closes.
-
-    Holding much costs little, for what is held is let go before the window closes. So others are
-    taken to be there until they were watched for long enough, and those who came in numbers once
-    may come again. When all that is still to come fits, only what others are likely to use is left.
+    Holding much costs a long job little, for what is held is let go before the window closes. So
+    beside one others are taken to be there until they were watched for long enough; else only what
+    experience asks for is held, and a tenth. Those who came in numbers once may come again. When
+    all that is still to come fits, only what others are likely to use is left.
     """
+    fits = backlog is not None and backlog <= ledger.free + len(ledger.flights.unseen)
     window, hits, hours = ledger.window, ledger.neighbours, _hours(ledger)
     last = 1 if hits.are_there or (now < hits.heir_until and not fits) else 0
     others, likely = hits.rate(hours), _likely(window.limit)
@@ -221,7 +220,7 @@ def _held(ledger: Ledger, now: float, *, fits: bool) -> Held:
     left = max(left, hits.surge_at(now))
     if ledger.reserve is not None:
         return Held(ledger.reserve, left, last, others)
-    rate = hits.rate(hours, prior=True) + hits.asked_rate(ledger.flights.answered_at)
+    rate = hits.rate(hours, prior=backlog is not None) + hits.asked_rate(ledger.flights.answered_at)
     most = ledger.least_reserve + likely.quantile(rate * rest)
     most = min(window.limit, max(most, hits.asked_surge(now, window.limit)))
     return Held(max(0, most - left), left, last, others)
@@ -270,10 +269,33 @@ def _drain(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -
         hurries = math.inf
     if flights.awaited(now) and now < hurries:  # one by one while there is time: each reads exactly
         return Wait(min(flights.answer_by(now), hurries), why)
+    return _last_slots(ledger, now, free, why, held)
+
+
+def _last_slots(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -> Grant | Wait:
+    """The counter was read just now: what is left goes, as far as others surely leave it."""
+    window, edge, last = ledger.window, _edge(ledger, now), held.last
+    if last and now < edge < math.inf and free <= last + 1:
+        return Wait(edge, why)
+    if now >= edge:
+        last = 0
     rest = window.ends_before - window.read_at
-    if free > max(likely.quantile(held.others * rest), held.last):
+    if free > max(_likely(window.limit).quantile(held.others * rest), last):
         return GRANT
     return Wait(window.reopens, why)
+
+
+def _edge(ledger: Ledger, now: float) -> float:
+    """From when on the last slots of a window go, too; infinity: one stays beside others.
+
+    The last but one reads what is left, and the last one follows its answer, so that others hardly
+    come in between: what that would cost is less than the slot is worth. It is not taken where
+    others went over within two days, or where the user said what to keep free.
+    """
+    window, flights, hits = ledger.window, ledger.flights, ledger.neighbours
+    if ledger.reserve is not None or now < max(hits.over_until, hits.heir_until):
+        return math.inf
+    return window.ends_after - EDGE - EDGE_LATENCIES * flights.latency
 
 
 def _release(ledger: Ledger, now: float, held: Held) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from postiz_async._quota.decisions import (
@@ -23,14 +24,31 @@ if TYPE_CHECKING:
 __all__ = ["explain", "in_short"]
 
 
-def in_short(ledger: Ledger, now: float) -> str:
-    """The state of the quota, as part of a sentence."""
-    window = ledger.window
+def in_short(
+    ledger: Ledger, now: float, decision: Wait | None = None, leaves_at: float = 0.0
+) -> str:
+    """The state of the quota, as part of a sentence.
+
+    Args:
+        ledger: the state.
+        now: the time on its clock.
+        decision: why a call waits; None: for its turn.
+        leaves_at: when it would leave, in seconds since the epoch.
+    """
+    window, free = ledger.window, ledger.free_slots(now)
     if now < window.blocked_until:
         return "The organisation is locked out after a 429"
-    used = max(0, window.limit - ledger.free_slots(now))
+    whom = _KEPT_FOR.get(decision.why) if decision is not None else None
+    if whom is not None and free:
+        kept = "1 slot is" if free == 1 else f"{free} of {window.limit} slots are"
+        until = datetime.fromtimestamp(leaves_at, UTC).astimezone()
+        return f"{kept} kept for {whom} until {until:%H:%M}; this bulk call would leave then"
+    used = max(0, window.limit - free)
     believed = "" if window.limit_read else " (believed, nothing was read yet)"
     return f"{used} of {window.limit} used in this window{believed}"
+
+
+_KEPT_FOR = {WaitReason.RESERVED: "single posts", WaitReason.OTHERS: "other clients"}
 
 
 def explain(ledger: Ledger, now: float, backlog: int | None = None) -> list[str]:

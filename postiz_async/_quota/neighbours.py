@@ -62,6 +62,8 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     surge: int = 0
     surge_until: float = -math.inf
     """How many calls of others may come at once, and until when that is reckoned with."""
+    over_until: float = -math.inf
+    """Until when it is remembered that somebody else sent the call too many."""
     heir_until: float = -math.inf
     """Until when those found at first sight may be of a process that died, and will again."""
 
@@ -173,7 +175,8 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def went_over(self, now: float, limit: int) -> Neighbours:
         """Somebody else sent the call too many."""
-        return replace(self.with_surge(limit // 2, now), foreign=self.foreign + 1)
+        surge, over_until = self.with_surge(limit // 2, now), now + SURGE_SECONDS
+        return replace(surge, foreign=self.foreign + 1, over_until=over_until)
 
     def set_back(self, now: float) -> Neighbours:
         """The clock was set back: nothing that happened is ahead."""
@@ -182,13 +185,15 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             asked_since=min(self.asked_since, now),
             asked_at=min(self.asked_at, now),
             surge_until=min(self.surge_until, now + SURGE_SECONDS),
+            over_until=min(self.over_until, now + SURGE_SECONDS),
             heir_until=min(self.heir_until, now + HEIR_SECONDS),
         )
 
     def acquitted(self) -> Neighbours:
         """Nobody went over: the limit was lowered."""
         past = max(0.0, self.past_foreign - 1.0)
-        return replace(self, past_foreign=past, surge=0, surge_until=-math.inf)
+        never = -math.inf
+        return replace(self, past_foreign=past, surge=0, surge_until=never, over_until=never)
 
     def closed(self, hours: float) -> Neighbours:
         """The window is over; in `hours` of it others could be seen."""

@@ -65,6 +65,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     asked_at: float | None = None
     surge: int = 0
     surge_until: float | None = None
+    over_until: float | None = None
     heir_until: float | None = None
     sliding: bool = False
     doubted: bool = False
@@ -109,6 +110,7 @@ def take_snapshot(ledger: Ledger, now: float, wall: float) -> Snapshot:
         asked_at=past(hits.asked_at),
         surge=hits.surge_at(now),
         surge_until=ahead(hits.surge_until),
+        over_until=ahead(hits.over_until),
         heir_until=ahead(hits.heir_until),
         sliding=log.sliding,
         doubted=log.doubted,
@@ -227,6 +229,7 @@ def _neighbours(kept: Snapshot, as_of: float, early: float) -> Neighbours:
         asked_at=asked_at,
         surge=min(max(0, kept.surge), MOST_SLOTS),
         surge_until=then(kept.surge_until, -math.inf),
+        over_until=then(kept.over_until, -math.inf),
         heir_until=then(kept.heir_until, -math.inf),
     )
 

@@ -443,7 +443,9 @@ class AdmissionQueue:
             retry_after, answer = self.handle.ledger.flights.latency, decision.why.value
         ahead = self._before(ticket.key)
         behind = min(self.queued.bulk, len(self._queue) - 1 - ahead)
-        state = in_short(self.handle.ledger, self.handle.now())
+        waits = decision if self._head() is ticket else None
+        leaves_at = self._clock.time() + retry_after
+        state = in_short(self.handle.ledger, self.handle.now(), waits, leaves_at)
         raise ticket.request.refused(retry_after, state, answer, ahead=ahead, behind=behind)
 
 

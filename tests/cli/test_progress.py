@@ -63,12 +63,12 @@ def quota(**changes: object) -> Quota:
         (
             quota(bulk_waits_for="reserved", bulk_in=510.0),
             "13 of 30 left, next window in 10:00",
-            "held back for interactive calls, 08:30 more",
+            "the rest is kept for single posts for 08:30",
         ),
         (
             quota(bulk_waits_for="others", bulk_in=510.0),
             "13 of 30 left, next window in 10:00",
-            "held back for other clients, 08:30 more",
+            "the rest is kept for other clients for 08:30",
         ),
         (
             quota(bulk_waits_for="others", bulk_in=510.0, queued=Queued()),

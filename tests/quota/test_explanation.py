@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import pytest
 from ledgers import ledger_of
 
 from postiz_async import _quota as quota
-from postiz_async._quota import Ledger, LoggedCall, RateHeaders
+from postiz_async._quota import Ledger, LoggedCall, RateHeaders, Wait, WaitReason
 from postiz_async._quota.explanation import explain, in_short
 
 
@@ -167,3 +168,16 @@ def test_in_short() -> None:
     assert in_short(Ledger(), 0.0) == "0 of 30 used in this window (believed, nothing was read yet)"
     locked = window(blocked_until=99.0)
     assert in_short(locked, 10.0) == "The organisation is locked out after a 429"
+
+
+def test_who_waits_for_slots_that_are_kept_is_told_for_whom_and_until_when() -> None:
+    at = datetime(2027, 1, 15, 10, 4).astimezone().timestamp()
+    reserved, others = Wait(99.0, WaitReason.RESERVED), Wait(99.0, WaitReason.OTHERS)
+    assert in_short(window(4), 10.0, reserved, at) == (
+        "4 of 30 slots are kept for single posts until 10:04; this bulk call would leave then"
+    )
+    assert in_short(window(1), 10.0, others, at) == (
+        "1 slot is kept for other clients until 10:04; this bulk call would leave then"
+    )
+    used_up = Wait(99.0, WaitReason.WINDOW)
+    assert in_short(window(0), 10.0, used_up, at) == "30 of 30 used in this window"

@@ -181,8 +181,10 @@ RULES = [
     ("the tail does not fit", known(3), 10, False, 4, HELD),
     ("nothing held on wish", known(1, reserve=0), 10, False, None, GRANT),
     ("more held on wish", known(9, reserve=9, latency=0.1), 10, False, None, HELD),
-    ("nobody is known: more is held", known(13, reserve=None), 10, False, None, HELD),
-    ("nobody is known: the rest goes", known(14, reserve=None), 10, False, None, GRANT),
+    ("nobody is known: a tenth is held", known(3, reserve=None), 10, False, None, HELD),
+    ("nobody is known: the rest goes", known(4, reserve=None), 10, False, None, GRANT),
+    ("nobody is known, a long job holds more", known(13, reserve=None), 10, False, 99, HELD),
+    ("nobody is known, of a long job the rest goes", known(14, reserve=None), 10, False, 99, GRANT),
     ("nobody is known, the tail fits", known(13, reserve=None), 10, False, 13, GRANT),
     ("nobody came for long", known(6, reserve=None, past_hours=9), 10, False, None, GRANT),
     (
@@ -1159,6 +1161,7 @@ def test_after_a_refusal_all_that_is_left_of_the_window_is_experience() -> None:
         refusals=1,
         refused_at=1900,
         let_in=1.5,
+        over_until=1901 + TWO_DAYS,
         is_doubted=True,
     )
 
@@ -1196,6 +1199,35 @@ def test_a_lock_out_that_would_have_begun_before_an_answered_call_is_a_proxys() 
     ledger, token = quota.acquired(known(5, calls=hits(100)), 200)
     ledger = quota.refused(ledger, token, 201, 3500.0)
     assert not ledger.window.is_known, "it may have begun at 101"
+
+
+# ------------------------------------------------------------------ the edge
+
+
+def closing(remaining: int, read_at: float, **changes: object) -> Ledger:
+    """A window that ends at about 3600, beside others who come five times an hour."""
+    values = {"past_foreign": 50.0, "past_hours": 10.0, "reserve": None, "latency": 0.2}
+    return known(remaining, read_at=read_at, answered_at=read_at, **values | changes)
+
+
+def test_beside_others_the_last_two_slots_go_at_the_very_end() -> None:
+    edge = pytest.approx(3599 - 0.5 - 2.5 * 0.2)
+    verdict = quota.decide(closing(2, 3593), 3594)
+    assert isinstance(verdict, Wait)
+    assert verdict.until == edge
+    assert quota.decide(closing(2, 3593), 3598.1) == GRANT, "it reads what is left"
+    assert quota.decide(closing(1, 3598.1), 3598.3) == GRANT, "right after its answer"
+
+
+def test_the_last_slot_is_not_taken_on_an_old_reading() -> None:
+    assert isinstance(quota.decide(closing(1, 3580), 3598.3), Wait)
+
+
+@pytest.mark.parametrize(
+    "careful", [{"reserve": 1}, {"over_until": 9_999.0}, {"heir_until": 9_999.0}]
+)
+def test_the_last_slot_stays_where_somebody_went_over_or_on_wish(careful: dict[str, float]) -> None:
+    assert isinstance(quota.decide(closing(1, 3598.1, **careful), 3598.3), Wait)
 
 
 # ------------------------------------------------------------------ servers that lie

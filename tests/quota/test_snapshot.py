@@ -59,6 +59,7 @@ ledgers = st.builds(
     asked_at=around,
     surge=st.integers(0, 99),
     surge_until=ahead,
+    over_until=ahead,
     heir_until=ahead,
     past_hours=experience,
     sliding=st.booleans(),
@@ -118,6 +119,9 @@ def test_of_every_field_the_next_process_knows_what_it_may_rely_on(
         "asked_at": asked_at,
         "surge": seen.surge if surges else 0,
         "surge_until": min(whole(seen.surge_until), now + 48 * HOUR) if surges else -math.inf,
+        "over_until": (
+            min(whole(seen.over_until), now + 48 * HOUR) if seen.over_until > NOW else -math.inf
+        ),
         "heir_until": min(whole(seen.heir_until), now + HOUR) if inherits else -math.inf,
         "sliding": log.sliding,
         "doubted": log.doubted,
