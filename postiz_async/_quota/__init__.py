@@ -26,8 +26,8 @@ A window of the server, beside others::
     0 min                                                             60 min
     |P##############................................R............####o|P####
      |'-- burst ---''------------- held -----------'|            '-.-'|'- the next one
-     one call reads                         one call reads,    release one slot stays,
-     the counter                            90 s before     one by one where others are
+     one call reads                         one call reads,    release, beside others
+     the counter                            90 s before     the last two in the last second
 
     Holding costs nothing in a window, for what is held is let go before it closes: 8 seconds
     before the end beside others, so that they have had their time; 12 where interactive calls
@@ -40,9 +40,10 @@ Without a window to go by (a sliding log, or answers without headers)
 
 What bulk holds
     *Reserved* for interactive calls is what ``reserve=`` says, in every mode, 0 as well; if it
-    says nothing, a tenth of a window and what experience asks for. *Left* to other clients is
-    what they are likely to use until the window ends, and at least as many as came at once
-    within two days. The rest of a job is not held up for them when it fits into what is free.
+    says nothing, a tenth of a window and what experience asks for, beside a long job more.
+    *Left* to other clients is what they are likely to use until the window ends, and at least
+    as many as came at once within two days. The rest of a job is not held up for them when it
+    fits into what is free.
 
 What is learnt
     - How often others come: hits between our readings, over the hours in which they would have
@@ -51,6 +52,10 @@ What is learnt
     - That many come at once: a window that was used before we looked, a jump between two
       readings, a lock-out by others. It is forgotten if a lower limit explains the lock-out.
     - That somebody bursts as we do, such as a process of ours that shares no store.
+    - That somebody went over: for two days the last slot stays.
+    - That an answer left more than there was: our own count bounds what answers tell, until
+      they have agreed with it for a window.
+    - That windows are longer than an hour, where a lock-out lasted longer and no header tells.
     - How often interactive calls come, for six hours.
     - That the server keeps a sliding log: our own calls outlive the window. One opening that
       says otherwise is a server that was started anew, two are proof.
