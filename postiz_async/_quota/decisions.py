@@ -93,7 +93,12 @@ GRANT = Grant()
 
 
 def decide(
-    ledger: Ledger, now: float, *, urgent: bool = False, backlog: int | None = None
+    ledger: Ledger,
+    now: float,
+    *,
+    urgent: bool = False,
+    backlog: int | None = None,
+    waiting: int = 0,
 ) -> Grant | Wait:
     """Say whether one more call may leave at `now`.
 
@@ -103,6 +108,7 @@ def decide(
         urgent: an interactive call; may use the slots that are held back for such.
         backlog: bulk calls still to come, this one included; None if unknown. When they all
             fit into what is free, nothing is held back for callers who may never come.
+        waiting: bulk calls that wait, this one included; more may come if `backlog` is unknown.
     """
     window = ledger.window
     if now < window.blocked_until:
@@ -111,7 +117,7 @@ def decide(
         return _probe(ledger, now)
     if ledger.log.rules:
         return _by_log(ledger, now, urgent=urgent, backlog=backlog)
-    return _by_window(ledger, now, urgent=urgent, backlog=backlog)
+    return _by_window(ledger, now, urgent=urgent, backlog=backlog, waiting=waiting)
 
 
 def _probe(ledger: Ledger, now: float) -> Grant | Wait:
@@ -140,7 +146,9 @@ def probe_from(ledger: Ledger, now: float) -> float:
 # ------------------------------------------------------------------ by the window
 
 
-def _by_window(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) -> Grant | Wait:
+def _by_window(
+    ledger: Ledger, now: float, *, urgent: bool, backlog: int | None, waiting: int
+) -> Grant | Wait:
     """All slots come back at once, at the end of the window."""
     window, flights = ledger.window, ledger.flights
     free, rivals = ledger.free, ledger.neighbours.rivals
@@ -162,7 +170,7 @@ def _by_window(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None)
     edge = _edge(ledger, now)
     if now >= window.ends_after - (MARGIN if edge == math.inf else flights.latency):
         return Wait(window.reopens, WaitReason.WINDOW)
-    held = held_of_window(ledger, now, backlog)
+    held = held_of_window(ledger, now, backlog, waiting)
     if free > held.reserved + held.left:
         return GRANT
     why = WaitReason.RESERVED if free > held.left else WaitReason.OTHERS
@@ -201,8 +209,10 @@ class Held(NamedTuple):
     others: float
 
 
-def held_of_window(ledger: Ledger, now: float, backlog: int | None = None) -> Held:
-    """What bulk holds until the window closes, with `backlog` calls still to come; None: unknown.
+def held_of_window(
+    ledger: Ledger, now: float, backlog: int | None = None, waiting: int = 0
+) -> Held:
+    """What bulk holds until the window closes; see `decide`.
 
     Holding much costs a long job little, for what is held is let go before the window closes. So
     beside one others are taken to be there until they were watched for long enough; else only what
@@ -220,7 +230,8 @@ def held_of_window(ledger: Ledger, now: float, backlog: int | None = None) -> He
     left = max(left, hits.surge_at(now))
     if ledger.reserve is not None:
         return Held(ledger.reserve, left, last, others)
-    rate = hits.rate(hours, prior=backlog is not None) + hits.asked_rate(ledger.flights.answered_at)
+    is_long = (waiting if backlog is None else backlog) > ledger.free - ledger.least_reserve
+    rate = hits.rate(hours, prior=is_long) + hits.asked_rate(ledger.flights.answered_at)
     most = ledger.least_reserve + likely.quantile(rate * rest)
     most = min(window.limit, max(most, hits.asked_surge(now, window.limit)))
     return Held(max(0, most - left), left, last, others)

@@ -81,7 +81,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
     if log.headerless:
         log, window = replace(log, headerless=False), window.with_usual_length()
     if window.is_doubted:
-        left = max(0, reading.limit - neighbours.own - neighbours.foreign)
+        left = max(0, reading.limit - neighbours.own)
         window = window.compared(reading.remaining, left, alone=flight.alone, is_new=is_new)
         if window.is_doubted:
             remaining = min(remaining, left + len(ledger.flights.unseen))

@@ -100,7 +100,7 @@ def show(
     as_of: float | None,
 ) -> Quota:
     """What a ledger says at `now`, the time of its clock."""
-    window, bulk = ledger.window, decide(ledger, now, backlog=backlog)
+    window, bulk = ledger.window, decide(ledger, now, backlog=backlog, waiting=queued.bulk)
     waits_for, until = None, now
     if isinstance(bulk, Wait):
         waits_for, until = _WAITS_FOR[bulk.why], bulk.until

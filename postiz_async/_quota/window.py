@@ -19,7 +19,7 @@ WINDOW = 3600.0
 MARGIN = 2.0
 """Seconds added to each deadline: drift of two clocks over an hour, and the exact edge."""
 
-PAUSES = (30.0, 60.0, 120.0, 240.0, 480.0, 900.0)
+REFUSED_PAUSES = (30.0, 60.0, 120.0, 240.0, 480.0, 900.0)
 """Seconds after the first 429 in a row that names no time, and at least after each further one."""
 
 LONGEST = 86_400.0
@@ -208,7 +208,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         The first one is believed, up to a window: then one call asks again. If that is refused too,
         the pauses grow, whatever the answers say: each refused call may keep a lock-out alive.
         """
-        guess = PAUSES[min(max(1, self.refusals), len(PAUSES)) - 1]
+        guess = REFUSED_PAUSES[min(max(1, self.refusals), len(REFUSED_PAUSES)) - 1]
         if retry_after is None:
             return guess
         told = min(retry_after, self.length)

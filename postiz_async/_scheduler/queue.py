@@ -297,13 +297,12 @@ class AdmissionQueue:
         )
 
     def _decide(self, ticket: WaitingCall, ledger: Ledger, now: float) -> Grant | Wait:
-        request = ticket.request
         urgent = not ticket.is_bulk or ticket is not self._queue[0]  # overtaken for too long
-        if request.due is not None:
-            due = request.due - self._clock.monotonic() + now  # on the clock of the ledger
+        if ticket.request.due is not None:
+            due = ticket.request.due - self._clock.monotonic() + now  # on the clock of the ledger
             urgent |= due < ledger.window.reopens
-        backlog = None if urgent else self._backlog()  # urgent calls leave nothing to it
-        return quota.decide(ledger, now, urgent=urgent, backlog=backlog)
+        known = None if urgent else self._backlog()  # urgent calls leave nothing to it
+        return quota.decide(ledger, now, urgent=urgent, backlog=known, waiting=len(self._queue))
 
     def bulk_in(self, due_in: float, planned: int) -> float:
         """Seconds until a bulk create can leave; 0 at once, or with an answer.
@@ -315,7 +314,8 @@ class AdmissionQueue:
         ledger, now = self.handle.ledger, self.handle.now()
         urgent = now + due_in < ledger.window.reopens
         backlog = None if urgent else self._backlog(planned)
-        decision = quota.decide(ledger, now, urgent=urgent, backlog=backlog)
+        waiting = max(planned, len(self._queue))
+        decision = quota.decide(ledger, now, urgent=urgent, backlog=backlog, waiting=waiting)
         if isinstance(decision, Grant) or decision.until == math.inf:
             return 0.0
         known_in = self._quiet_from - self._clock.monotonic()
@@ -443,9 +443,8 @@ class AdmissionQueue:
             retry_after, answer = self.handle.ledger.flights.latency, decision.why.value
         ahead = self._before(ticket.key)
         behind = min(self.queued.bulk, len(self._queue) - 1 - ahead)
-        waits = decision if self._head() is ticket else None
-        leaves_at = self._clock.time() + retry_after
-        state = in_short(self.handle.ledger, self.handle.now(), waits, leaves_at)
+        at = self._clock.time() + retry_after
+        state = in_short(self.handle.ledger, self.handle.now(), decision, at)
         raise ticket.request.refused(retry_after, state, answer, ahead=ahead, behind=behind)
 
 
