@@ -314,8 +314,7 @@ class AdmissionQueue:
         ledger, now = self.handle.ledger, self.handle.now()
         urgent = now + due_in < ledger.window.reopens
         backlog = None if urgent else self._backlog(planned)
-        waiting = max(planned, len(self._queue))
-        decision = quota.decide(ledger, now, urgent=urgent, backlog=backlog, waiting=waiting)
+        decision = quota.decide(ledger, now, urgent=urgent, backlog=backlog, waiting=planned)
         if isinstance(decision, Grant) or decision.until == math.inf:
             return 0.0
         known_in = self._quiet_from - self._clock.monotonic()
