@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cancelling import CancelledAt
 from outbox_lab import SHORT
 from pool_lab import PoolLab
 from postgres_server import why_no_postgres
@@ -18,6 +19,7 @@ from processes import until
 from spread import spread
 
 from postiz_async import ConfigurationError, NotFoundError, OutboxOptions, Postiz, PostizPool
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._outbox.postgres_sender import LONGEST_LOOK, SHARE
 from postiz_async._outbox.turns import Turns
 from postiz_async._resources.api import opened
@@ -470,6 +472,29 @@ async def test_who_gives_up_a_put_cancels_the_credentials(lab: PoolLab) -> None:
             await put
         await lab.clock.sleep(1)
     assert ended == ["cancelled"]
+
+
+async def test_a_put_of_a_pool_may_be_cancelled_at_any_moment(lab: PoolLab) -> None:
+    async def credentials(organization: str) -> str:
+        await lab.clock.sleep(1)
+        return await lab.credentials(organization)
+
+    async with lab.pool(sends=False, credentials=credentials) as pool:
+        stop = 0
+        while True:
+            stop += 1
+            work = CancelledAt(lab.put(pool, "acme"), stop)
+
+            async def run(work: CancelledAt = work) -> None:
+                await work
+
+            [end] = await asyncio.gather(asyncio.create_task(run()), return_exceptions=True)
+            if not work.reached:
+                break
+            assert isinstance(end, asyncio.CancelledError)
+            assert set(await pool.outbox.counts()) <= {"skipped"}
+        assert (end, stop > 3) == (None, True)
+        assert (await pool.outbox.counts())[RowState.PLANNED] == 1
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError, KeyError])
