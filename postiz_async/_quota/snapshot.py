@@ -10,7 +10,6 @@ import msgspec
 from msgspec.structs import replace
 
 from postiz_async._quota import (
-    SETTLE,
     SILENT,
     WINDOW,
     Flights,
@@ -84,7 +83,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def take_snapshot(ledger: Ledger, now: float, wall: float) -> Snapshot:
     """The ledger as a value that can be written down. Its calls in flight count as spent."""
     shift = wall - now
-    until = now + SETTLE
+    until = now + SILENT
     window, hits, log = ledger.window, ledger.neighbours, ledger.log
 
     def ahead(moment: float) -> float | None:

@@ -179,7 +179,7 @@ def expire(ledger: Ledger, now: float) -> Ledger:
         return ledger
     for flight in ledger.flights.open:
         if flight.expires <= now:
-            ledger = lost(ledger, flight.token, now)
+            ledger = lost(ledger, flight.token, now, silent=True)
     return ledger
 
 

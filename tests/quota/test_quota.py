@@ -1367,8 +1367,8 @@ def test_calls_in_flight_of_a_killed_process_count_as_spent() -> None:
     assert ledger.free_slots(0) == 2
     ledger = call(ledger, 40, 40.1, RateHeaders(30, 4, 2559.0))
     assert ledger.free_slots(41) == 1, "they may still be on their way"
-    ledger = call(ledger, 100, 100.1, RateHeaders(30, 3, 2499.0))
-    assert ledger.free_slots(101) == 3
+    ledger = call(ledger, 760, 760.1, RateHeaders(30, 3, 1839.0))
+    assert ledger.free_slots(761) == 3
 
 
 def test_a_call_that_met_silence_may_arrive_minutes_later() -> None:

@@ -84,7 +84,7 @@ def written_calls(ledger: Ledger) -> list[float]:
     window = ledger.window
     is_fixed = window.is_known and not ledger.log.rules
     calls = [hit for hit in ledger.log.calls if hit.until + 3602 > NOW]
-    calls += [LoggedCall(flight.sent, NOW + 30) for flight in ledger.flights.open]
+    calls += [LoggedCall(flight.sent, NOW + 720) for flight in ledger.flights.open]
     return sorted(hit.until for hit in calls if not is_fixed or hit.sent > window.ends_before)
 
 
@@ -97,7 +97,7 @@ def test_of_every_field_the_next_process_knows_what_it_may_rely_on(
     restored = restore_snapshot(kept, now, WALL + elapsed / 4, reserve_slots=reserve)
 
     window, seen, log = ledger.window, ledger.neighbours, ledger.log
-    pending = sorted([*ledger.flights.unseen, *(NOW + 30 for _ in ledger.flights.open)])
+    pending = sorted([*ledger.flights.unseen, *(NOW + 720 for _ in ledger.flights.open)])
     if window.ends_before + 2 <= NOW:
         pending = [moment for moment in pending if moment > NOW]
     unseen = [
