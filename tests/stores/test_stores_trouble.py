@@ -499,6 +499,7 @@ async def test_a_redis_that_has_no_room_says_what_to_do(monkeypatch: pytest.Monk
 
 
 @needs_redis
+@tells_of_no_room
 async def test_the_only_connection_is_tried_again_where_there_was_no_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
