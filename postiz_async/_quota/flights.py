@@ -16,13 +16,13 @@ BURST_PAUSE = 10.0
 """Seconds without an answer after which the next calls start carefully, one by one."""
 
 SETTLE = 30.0
-"""Seconds for which a request can still be on its way when its sender gave up or died."""
+"""Seconds for which a request can still be on its way after its connection broke."""
 
 LEAST_PATIENCE, PATIENCE_LATENCIES = 5.0, 8.0
 """How long an answer is waited for: these seconds, or this many times the usual if that is more."""
 
 SILENT = 720.0
-"""The same for a request that met nothing but silence: a proxy may hold it for minutes."""
+"""The same for one that met only silence, or whose sender died: a proxy may hold it for minutes."""
 
 
 class Flight(msgspec.Struct, frozen=True, gc=False):
