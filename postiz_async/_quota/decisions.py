@@ -71,7 +71,7 @@ class WaitReason(Enum):
 
     BLOCKED = "the organisation is locked out"
     WINDOW = "the window is used up"
-    RESERVED = "the rest of the window is reserved for interactive calls"
+    RESERVED = "the rest of the window is kept for single posts"
     OTHERS = "the rest of the window is left to other clients that were seen"
     PROBE = "the first call of the window has not been answered yet"
     IN_FLIGHT = "enough calls are in flight"

@@ -106,7 +106,7 @@ def _by_window(ledger: Ledger, now: float, backlog: int | None) -> Iterator[str]
     left = min(held.left, free)
     reserved = min(held.reserved, free - left)
     if free:
-        yield _number(reserved, f"of them reserved for interactive calls{_why_reserved(ledger)}")
+        yield _number(reserved, f"of them kept for single posts{_why_reserved(ledger)}")
         surge = "; that many may come at once again" if left and hits.surge_at(now) else ""
         yield _number(left, f"of them left to other clients: {_seen(held.others)}{surge}")
     if hits.rivals:
@@ -137,9 +137,9 @@ def _by_log(ledger: Ledger, now: float) -> Iterator[str]:
         yield f"The next one comes back in {describe_seconds(back - now)}."
     asked = ledger.neighbours.asked_rate(ledger.flights.answered_at) * 3600.0
     if ledger.reserve is not None:
-        yield _number(ledger.reserve, f"reserved for interactive calls (reserve={ledger.reserve})")
+        yield _number(ledger.reserve, f"kept for single posts (reserve={ledger.reserve})")
     elif asked:
-        yield f"Interactive calls: {asked:.1f} an hour were made lately; bulk leaves them room."
+        yield f"Single posts: {asked:.1f} an hour were made lately; bulk leaves them room."
     rate = others_rate(ledger)
     if rate:
         yield f"Other clients: {_seen(rate)}; bulk leaves them room."

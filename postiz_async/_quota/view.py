@@ -71,7 +71,7 @@ class Quota(Value, frozen=True, kw_only=True):
             ("Window ends in", span_cell(self.resets_in)),
             ("Next call", span_cell(self.next_in)),
             ("In flight", str(self.in_flight)),
-            ("Waiting", f"{self.queued.interactive} interactive, {self.queued.bulk} bulk"),
+            ("Waiting", f"single posts: {self.queued.interactive}, bulk: {self.queued.bulk}"),
         ]
         if self.bulk_waits_for is not None:
             until = "" if self.bulk_in is None else f", {span_cell(self.bulk_in)}"

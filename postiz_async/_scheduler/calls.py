@@ -44,8 +44,8 @@ __all__ = [
 class Priority(IntEnum):
     """How urgent a create is: a smaller number overtakes a larger one.
 
-    Any whole number will do. Those below `BULK` may use the slots that are held back for
-    interactive calls.
+    Any whole number will do. Those below `BULK` are interactive: they may use every free slot. Bulk
+    calls leave slots to them, unless they are due before the window opens again.
     """
 
     INTERACTIVE = 0

@@ -266,12 +266,24 @@ class AdmissionQueue:
             self.handle.unlisten()
 
     def _head(self) -> WaitingCall:
-        """Whose turn it is: the first of the highest priority, or of the next one if overtaken."""
+        """Whose turn it is: the first of the highest priority, or of the next one.
+
+        The next one has its turn if it was overtaken too often, or is urgent and due earlier.
+        """
         first = self._queue[0]
-        if self._overtakes < OVERTAKES:
+        if self._queue[-1].key[0] == first.key[0]:
             return first
         below = self._priority_below(first)
-        return first if below is None else below
+        if below is None or (
+            self._overtakes < OVERTAKES
+            and (below.key[1] >= first.key[1] or not self._is_due(below))
+        ):
+            return first
+        return below
+
+    def _is_due(self, ticket: WaitingCall) -> bool:
+        due_in = ticket.key[1] - self._clock.monotonic()
+        return _is_due(self.handle.ledger, self.handle.now() + due_in)
 
     def _priority_below(self, ticket: WaitingCall) -> WaitingCall | None:
         place = self._queue.bisect_key_right((ticket.key[0], math.inf, math.inf))
@@ -297,10 +309,9 @@ class AdmissionQueue:
         )
 
     def _decide(self, ticket: WaitingCall, ledger: Ledger, now: float) -> Grant | Wait:
-        urgent = not ticket.is_bulk or ticket is not self._queue[0]  # overtaken for too long
-        if ticket.request.due is not None:
-            due = ticket.request.due - self._clock.monotonic() + now  # on the clock of the ledger
-            urgent |= due < ledger.window.reopens
+        overtaken = ticket is not self._queue[0]
+        due = ticket.key[1] - self._clock.monotonic() + now  # on the clock of the ledger
+        urgent = not ticket.is_bulk or overtaken or _is_due(ledger, due)
         known = None if urgent else self._backlog()  # urgent calls leave nothing to it
         return quota.decide(ledger, now, urgent=urgent, backlog=known, waiting=len(self._queue))
 
@@ -312,7 +323,7 @@ class AdmissionQueue:
             planned: bulk creates that an outbox holds, with this one.
         """
         ledger, now = self.handle.ledger, self.handle.now()
-        urgent = now + due_in < ledger.window.reopens
+        urgent = _is_due(ledger, now + due_in)
         backlog = None if urgent else self._backlog(planned)
         decision = quota.decide(ledger, now, urgent=urgent, backlog=backlog, waiting=planned)
         if isinstance(decision, Grant) or decision.until == math.inf:
@@ -448,3 +459,8 @@ class AdmissionQueue:
 
 
 _decide_urgent = partial(quota.decide, urgent=True)
+
+
+def _is_due(ledger: Ledger, due: float) -> bool:
+    """Whether a create is due before the window opens again, and so as urgent as a waited call."""
+    return due < ledger.window.reopens

@@ -43,7 +43,6 @@ from postiz_async._pool import PostizPool
 from postiz_async._resources.api import opened, options_of
 from postiz_async._resources.posts import Posts
 from postiz_async._scheduler.bound import BoundScheduler
-from postiz_async._scheduler.calls import Priority
 from postiz_async._wire.secrets import Secret
 from postiz_async.contrib.queues import retry_in
 from postiz_async.contrib.web import open_store
@@ -262,7 +261,7 @@ class _TaskKeys:
 
 
 class TaskPostiz:
-    """The client for one task: with bulk priority, and each create made once.
+    """The client for one task, which makes each create once.
 
         async def announce(text: str, postiz: TaskPostiz = TaskiqDepends()) -> None: ...
 
@@ -283,7 +282,7 @@ class TaskPostiz:
         client: Annotated[Postiz, TaskiqDepends(_the_client)],
     ) -> None:
         tasks = _tasks_of(context)
-        api = client.with_options(max_wait=tasks.max_wait, priority=Priority.BULK)
+        api = client.with_options(max_wait=tasks.max_wait)
         self._keys = _TaskKeys(context.message.task_id)
         self.client = client
         self.task_id: str = context.message.task_id

@@ -78,7 +78,7 @@ class Credentials:
 
 
 class RequestClient(Api):
-    """A client for one request: with interactive priority and a limited wait for the quota.
+    """A client for one request, with a limited wait for the quota.
 
     Campaigns, exports and the outbox are those of the client, without this limit.
 

@@ -288,7 +288,7 @@ def test_quota(cli: Cli, server: Server) -> None:
     explained = cli("quota", "--explain").out
     assert explained.startswith(kept.out.splitlines()[0].split(",")[0])
     assert "Bulk work can go on now." in explained
-    assert "reserved for interactive calls" in explained
+    assert "kept for single posts" in explained
     document = cli("quota", "--json").document
     assert document["quota"]["limit"] == 100000
     assert document["quota"]["bulk_waits_for"] is None

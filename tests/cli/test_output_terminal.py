@@ -58,7 +58,7 @@ def test_lines_are_indented_and_no_word_is_broken(words: list[str], width: int) 
     [
         ("A remark that goes on and on and on and on", None, 2),
         ("  row 14, date: has passed and cannot be used any more", None, 4),
-        ("     1  of them reserved for interactive calls: a tenth", None, 8),
+        ("     1  of them kept for single posts: a tenth", None, 8),
         ("error    2 rows (2, 6), content: is too long for the network", 9, 9),
     ],
 )

@@ -32,7 +32,6 @@ from postiz_async import (
     NewPost,
     Postiz,
     PostizPool,
-    Priority,
     StoreError,
 )
 from postiz_async._sandbox import Fault, Sandbox
@@ -91,13 +90,13 @@ class Lab:
         self.source = Schedules()
         self.executions = 0
 
-    def client(self) -> Postiz:
+    def client(self, reserve: int = 0) -> Postiz:
         transport = SandboxTransport(self.sandbox)
         return Postiz(
             api_key=SECRET,
             base_url=URL,
             quota=self.store,
-            reserve=0,
+            reserve=reserve,
             clock=self.clock,
             transport=transport,
         )
@@ -227,17 +226,13 @@ async def test_it_waits_no_longer_than_it_may() -> None:
     assert lab.source.kept == []
 
 
-async def test_tasks_have_the_priority_of_bulk_work() -> None:
-    lab = Lab()
-    found: list[int] = []
-
-    @lab.broker.task("look")
-    async def look(postiz: TaskPostiz = TaskiqDepends()) -> None:
-        found.append(postiz.posts._bound.options.priority)
-
-    async with lab.worker():
-        await lab.deliver("order-1", task="look")
-    assert found == [Priority.BULK]
+async def test_a_task_may_use_the_slots_that_bulk_work_leaves() -> None:
+    lab = Lab(limit=5)
+    lab.announces()
+    async with lab.worker(client=lambda: lab.client(reserve=4)):
+        for number in range(5):
+            assert await lab.deliver(f"order-{number}", f"text {number}")
+    assert lab.source.kept == []
 
 
 async def test_tasks_have_the_options_of_their_client() -> None:

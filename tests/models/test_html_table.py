@@ -66,7 +66,7 @@ def test_a_quota() -> None:
         "Window ends in": "20 min 13 s",
         "Next call": "now",
         "In flight": "0",
-        "Waiting": "0 interactive, 212 bulk",
+        "Waiting": "single posts: 0, bulk: 212",
         "Bulk waits for": "reserved, 1 min",
         "Locked out": "1 min 30 s",
         "As of": "2030-01-01 09:00 UTC",

@@ -44,7 +44,7 @@ def test_nothing_to_wait_for() -> None:
     ("ledger", "said"),
     [
         (window(0), "59 min 52 s: the window is used up."),
-        (window(3), r".+: the rest of the window is reserved for interactive calls."),
+        (window(3), r".+: the rest of the window is kept for single posts."),
         (
             window(3, foreign=4, own=23, reserve=0, past_foreign=20.0),
             ".+: the rest of the window is left to other clients that were seen.",
@@ -67,7 +67,7 @@ def test_what_is_held_and_for_whom() -> None:
     said = text(window(9, foreign=3, own=18, past_foreign=2.0, past_hours=1.0))
     assert "18  of this client in this window" in said
     assert "3  of others, or from before this client looked" in said
-    assert "of them reserved for interactive calls: a tenth of the limit, and more" in said
+    assert "of them kept for single posts: a tenth of the limit, and more" in said
     assert "of them left to other clients: " in said
     assert "calls an hour are reckoned with" in said
     assert "The very last slot stays" in said
@@ -96,10 +96,10 @@ def test_no_more_is_held_than_is_left() -> None:
     assert "reserved" not in used_up
     assert "What is held" not in used_up
     asked = text(window(2, asked=9.0, asked_since=-7200.0, asked_at=0.0))
-    assert "     2  of them reserved for interactive calls" in asked
+    assert "     2  of them kept for single posts" in asked
     assert "     0  of them left to other clients: none was seen" in asked
     beside = text(window(2, foreign=9, own=19, past_foreign=9.0))
-    assert "     0  of them reserved for interactive calls" in beside
+    assert "     0  of them kept for single posts" in beside
     assert "     2  of them left to other clients" in beside
 
 
@@ -118,17 +118,17 @@ def test_calls_under_way_and_lost_ones_are_as_good_as_spent() -> None:
 
 
 def test_a_reserve_that_was_given_is_named() -> None:
-    assert "5  of them reserved for interactive calls (reserve=5)" in text(window(9, reserve=5))
-    assert "0  of them reserved for interactive calls (reserve=0)" in text(window(9, reserve=0))
+    assert "5  of them kept for single posts (reserve=5)" in text(window(9, reserve=5))
+    assert "0  of them kept for single posts (reserve=0)" in text(window(9, reserve=0))
 
 
 def test_interactive_calls_are_named() -> None:
     asked = window(9, asked=4.0, asked_since=-7200.0, asked_at=0.0)
-    assert "interactive calls: 1.8 an hour were made lately" in text(asked)
+    assert "single posts: 1.8 an hour were made lately" in text(asked)
 
 
 def test_for_a_job_that_comes_to_its_end_nothing_is_reserved() -> None:
-    assert "     0  of them reserved for interactive calls" in text(window(9), backlog=5)
+    assert "     0  of them kept for single posts" in text(window(9), backlog=5)
 
 
 def test_slots_that_come_back_one_by_one() -> None:

@@ -60,6 +60,19 @@ async def test_bulk_that_is_overtaken_gets_one_slot_of_ten() -> None:
         assert it.sandbox.refusals == 0
 
 
+async def test_bulk_that_is_due_before_the_window_reopens_goes_by_its_date() -> None:
+    async with lab(limit=2, reserve=0) as it:
+        await asyncio.gather(it.start(0), it.start(1))
+        now = datetime.fromtimestamp(it.clock.time(), UTC)
+        due = {10: 5, 11: 200, 12: 20, 13: 300}  # minutes; the window reopens in 60
+        calls = [
+            it.start(number, priority=BULK if number < 12 else 0, due=now + timedelta(minutes=left))
+            for number, left in due.items()
+        ]
+        await asyncio.gather(*calls)
+        assert it.left == [0, 1, 10, 12, 13, 11]
+
+
 async def test_a_deadline_that_cannot_be_met_fails_at_once() -> None:
     async with lab(limit=1) as it:
         await it.create(0)
