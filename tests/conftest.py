@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import shutil
 import sys
@@ -11,14 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
-from recorded import Exchange, Recorded, is_whole
+from recorded import TOPICS, Exchange, Recorded, exchanges, is_whole
 from samples import PNG
 from users_environment import hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_RECORDINGS = Path(__file__).parents[1].parent / "shared" / "recordings"
 
 hide()
 
@@ -72,13 +69,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def recordings() -> list[tuple[str, Exchange]]:
     """Exchanges with a real server: (file and name, exchange)."""
-    if not _RECORDINGS.is_dir():
-        pytest.skip("the recordings of the real server are not beside this repository")
-    return [
-        (f"{path.name}: {exchange['name']}", exchange)
-        for path in sorted(_RECORDINGS.glob("*.json"))
-        for exchange in json.loads(path.read_text(encoding="utf-8"))
-    ]
+    return [(f"{topic}: {each['name']}", each) for topic in TOPICS for each in exchanges(topic)]
 
 
 @pytest.fixture

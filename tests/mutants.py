@@ -219,8 +219,6 @@ class Trees:
     @classmethod
     def make(cls, folder: Path, count: int) -> Trees:
         trees = cls(folder, SimpleQueue())
-        if (ROOT.parent / "shared").exists():
-            (folder / "shared").symlink_to((ROOT.parent / "shared").resolve())
         for number in range(count):
             tree = folder / f"tree{number}"
             for path in tracked():

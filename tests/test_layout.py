@@ -36,6 +36,7 @@ ALONE = {
     "test_architecture": "the page at the top level",
     "test_benchmarks": "benchmarks/run.py, and what it runs",
     "test_constants": "one name, one value",
+    "test_facts": "tests/facts, and the script that makes it",
     "test_hover": "what an editor shows",
     "test_exports": "what `from postiz_async import ...` gives",
     "test_layers": "who may import whom",

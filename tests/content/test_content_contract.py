@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
-from typing import Any
 
-import pytest
+from recorded import facts
 
 from postiz_async._content import counted_text, length, published_text, sanitise, utf16_length
 from postiz_async._content.length import weighted_length
-
-CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract"
-
-
-def cases(name: str) -> list[dict[str, Any]]:
-    path = CONTRACT / name
-    if not path.exists():
-        pytest.skip(f"{name} is not beside this checkout")
-    loaded: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
 
 
 def report(what: str, found: list[tuple[str, object, object]]) -> None:
@@ -34,7 +21,7 @@ def report(what: str, found: list[tuple[str, object, object]]) -> None:
 
 def test_what_is_stored_counted_and_published() -> None:
     found: list[tuple[str, object, object]] = []
-    for case in cases("sanitize-cases.json"):
+    for case in facts("texts"):
         note, content, published = case["note"], case["input"], case["published"]
         if not isinstance(content, str):
             continue  # the models have no such content
@@ -46,13 +33,13 @@ def test_what_is_stored_counted_and_published() -> None:
             (f"{note}, html", published_text(content, "html"), published["html"]),
             (f"{note}, x", published_text(content, "html", "x-weighted"), published["x_post"]),
         ]
-    report("sanitize-cases.json", found)
+    report("texts", found)
     assert len(found) == 6 * 61
 
 
 def test_lengths() -> None:
     found: list[tuple[str, object, object]] = []
-    for case in cases("weighted-length-cases.json"):
+    for case in facts("lengths"):
         note, text = f"{case['group']}, {case['note']}", case["text"]
         counted = counted_text(text)
         found += [
@@ -63,5 +50,5 @@ def test_lengths() -> None:
             (f"{note}, length", length(text), case["counted_plain"]),
             (f"{note}, length on X", length(text, "x-weighted"), case["counted_x"]),
         ]
-    report("weighted-length-cases.json", found)
+    report("lengths", found)
     assert len(found) == 6 * 141

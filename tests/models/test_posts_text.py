@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from recorded import facts
 
 from postiz_async import Mention, Post, Text
 from postiz_async._content import published_text, render, sanitise
 from postiz_async.models._plain_text import plain_text_of
 
-CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract" / "sanitize-cases.json"
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\xa0")
 PIECES = st.sampled_from(
     (
@@ -51,10 +49,8 @@ def test_it_is_what_is_published(content: str) -> None:
 
 
 def test_it_is_what_the_server_published() -> None:
-    if not CONTRACT.exists():
-        pytest.skip("the contract is not beside this checkout")
     checked = 0
-    for case in json.loads(CONTRACT.read_text(encoding="utf-8")):
+    for case in facts("texts"):
         stored, published = case["sanitized"], case["published"]["normal"]
         if "<" not in stored or "<p>" in stored:
             assert text_of(stored) == published, case["note"]

@@ -7,11 +7,11 @@ import gzip
 import hashlib
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
+from recorded import exchanges
 
 from postiz_async._sandbox import FormError, Organization, Sandbox, UploadedFile
 from postiz_async._sandbox.http import read_form
@@ -27,8 +27,6 @@ from postiz_async.clock import JumpingClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "recordings"
 
 ORGANIZATIONS = {
     "API_KEY": ("11111111-1111-4111-8111-111111111111", "Northwind Coffee"),
@@ -63,11 +61,6 @@ _HEADS = {
 }
 
 
-def load(topic: str) -> list[dict[str, Any]]:
-    text = (RECORDINGS / f"{topic}.json").read_text(encoding="utf-8")
-    return json.loads(text)
-
-
 class Lab:
     """A sandbox set up like the server of the recordings."""
 
@@ -88,7 +81,7 @@ class Lab:
         self.organizations = self._organizations()
 
     def _organizations(self) -> dict[str, Organization]:
-        listed = {e["name"]: e["response"]["body"] for e in load("reads") if e["response"]}
+        listed = {e["name"]: e["response"]["body"] for e in exchanges("reads") if e["response"]}
         organizations = {}
         for key, (organization_id, name) in ORGANIZATIONS.items():
             if key == "API_KEY":

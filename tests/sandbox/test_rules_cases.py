@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
-import pytest
+from recorded import facts, verdicts
 from sandbox_calls import png, request
 
 from postiz_async._sandbox import Sandbox
@@ -16,15 +15,6 @@ from postiz_async._sandbox.rules.formats import LOOSE_URL, is_url
 from postiz_async._sandbox.text.html import has_text, sanitize
 from postiz_async._sandbox.text.length import counted_text, plain_length, weighted_length, x_length
 from postiz_async.clock import JumpingClock
-
-CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract"
-
-
-def contract(name: str) -> Any:
-    path = CONTRACT / f"{name}.json"
-    if not path.is_file():
-        pytest.skip(f"there is no {CONTRACT.name} beside this checkout")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def report(what: str, total: int, differences: list[str]) -> None:
@@ -50,7 +40,7 @@ async def judge(case: dict[str, Any]) -> tuple[int, Any, Any]:
 
 
 async def test_bodies() -> None:
-    cases = contract("validation-cases")["cases"]
+    cases = verdicts()
     differences = []
     for case in cases:
         expected = (case["status"], case["message"], case.get("settings_after"))
@@ -61,7 +51,7 @@ async def test_bodies() -> None:
 
 
 def test_urls() -> None:
-    cases = contract("validation-cases")["url_cases"]
+    cases = facts("urls")
     differences = [
         str(case)
         for case in cases
@@ -72,7 +62,7 @@ def test_urls() -> None:
 
 
 def test_lengths() -> None:
-    cases = contract("weighted-length-cases")
+    cases = facts("lengths")
     differences = []
     for case in cases:
         sanitized = sanitize(case["text"])
@@ -94,7 +84,7 @@ def test_lengths() -> None:
 
 
 def test_texts() -> None:
-    cases = contract("sanitize-cases")
+    cases = facts("texts")
     found = [(sanitize(case["input"]), counted_text(sanitize(case["input"]))) for case in cases]
     differences = [
         f"{case['note']}: {case} is {texts}"

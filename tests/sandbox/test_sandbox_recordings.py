@@ -9,12 +9,10 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-import pytest
-from sandbox_lab import RECORDINGS, Lab, load
+from recorded import TOPICS, exchanges
+from sandbox_lab import Lab
 from sandbox_replay import Exchange, Names, Replay
 from sandbox_unrecorded import before
-
-TOPICS = sorted(path.stem for path in RECORDINGS.glob("*.json"))
 
 PLATFORM = "the answer of a platform"
 KEYLESS = "an instance without the keys of a platform"
@@ -43,7 +41,7 @@ async def play(topic: str, tally: Counter[str]) -> list[str]:
     lab = Lab(topic)
     async with lab.sandbox:
         replay = Replay(lab, Names())
-        for index, exchange in enumerate(load(topic)):
+        for index, exchange in enumerate(exchanges(topic)):
             await before(replay, topic, exchange["name"])
             reason = set_aside(topic, exchange)
             if reason is not None:
@@ -56,8 +54,6 @@ async def play(topic: str, tally: Counter[str]) -> list[str]:
 
 
 async def test_recordings() -> None:
-    if not TOPICS:
-        pytest.skip(f"there are no {RECORDINGS.name} beside this checkout")
     tally: Counter[str] = Counter()
     differences = [each for topic in TOPICS for each in await play(topic, tally)]
     equal, replayable = tally["equal"], tally["equal"] + tally["different"]

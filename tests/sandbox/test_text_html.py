@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
+from recorded import facts
 
 from postiz_async._sandbox.text.html import has_text, sanitize
-
-CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract" / "sanitize-cases.json"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +118,5 @@ def test_what_counts_as_text() -> None:
 
 
 def test_the_cases_of_the_contract() -> None:
-    if not CONTRACT.exists():
-        pytest.skip(f"{CONTRACT.name} is not beside this checkout")
-    for case in json.loads(CONTRACT.read_text(encoding="utf-8")):
+    for case in facts("texts"):
         assert sanitize(case["input"]) == case["sanitized"], case["note"]

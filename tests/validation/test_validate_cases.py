@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from validation_lab import channel, contract
+from recorded import facts, verdicts
+from validation_lab import channel
 
 from postiz_async._validation import MediaFacts, server_message, validate
 from postiz_async._validation.formats import is_loose_url, is_url
@@ -54,20 +54,15 @@ def difference(case: dict[str, Any]) -> str | None:
 
 
 def test_the_verdicts_of_the_contract() -> None:
-    data = contract("validation-cases.json")
-    if data is None:
-        pytest.skip("the contract is not beside this repository")
-    differences = [found for case in data["cases"] if (found := difference(case))]
-    print(f"validation: {len(data['cases']) - len(differences)} of {len(data['cases'])} equal")
+    cases = verdicts()
+    differences = [found for case in cases if (found := difference(case))]
+    print(f"validation: {len(cases) - len(differences)} of {len(cases)} equal")
     assert not differences, "\n".join(differences)
-    assert len(data["cases"]) == 296
+    assert len(cases) == 296
 
 
 def test_the_urls_of_the_contract() -> None:
-    data = contract("validation-cases.json")
-    if data is None:
-        pytest.skip("the contract is not beside this repository")
-    for case in data["url_cases"]:
+    for case in facts("urls"):
         verdict = {"is_url": is_url(case["value"]), "loose_url": is_loose_url(case["value"])}
         assert case == {"value": case["value"], **verdict}
 

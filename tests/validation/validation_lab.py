@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from postiz_async._validation import MediaFacts, server_message, validate
 from postiz_async.models.integrations import Integration
 
-CONTRACT = Path(__file__).parents[2].parent / "shared" / "contract"
 PICTURE = {"id": "m1", "path": "https://u.example/a.png"}
 VIDEO = {"id": "m2", "path": "https://u.example/v.mp4"}
 
 Body = dict[str, Any]
-
-
-def contract(name: str) -> Any:
-    """A file of the contract, or None where it is not beside this repository."""
-    path = CONTRACT / name
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def channel(provider: str, channel_id: str = "i1", *, disabled: bool = False) -> Integration:
