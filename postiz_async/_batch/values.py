@@ -38,8 +38,11 @@ __all__ = [
 
 
 _DATE = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s?(Z|[+-]\d{2}:?\d{2})?"
+    r"(?:(\d{4}-\d{2}-\d{2})[T ]|(\d{1,2}\.\d{1,2}\.\d{4}) )"
+    r"(\d{1,2})(:\d{2}(?::\d{2}(?:\.\d+)?)?)\s?(Z|[+-]\d{2}:?\d{2})?",
+    re.ASCII,
 )
+_DAY = re.compile(r"(?:(\d{4}-\d{2}-\d{2})|(\d{1,2}\.\d{1,2}\.\d{4}))", re.ASCII)
 
 MAX_DEPTH = 60
 """Levels of lists and objects in a cell."""
@@ -137,7 +140,8 @@ def read_wall(raw: str, form: str | None) -> datetime | None:
 
     Args:
         raw: the cell.
-        form: the format as `strptime` takes it; None for `2027-01-15 09:00` and its variants.
+        form: the format as `strptime` takes it; None for `2027-01-15 09:00` and its variants, and
+            for `15.1.2027 09:00`: with dots nobody writes the month first.
     """
     try:
         if form is not None:
@@ -145,8 +149,8 @@ def read_wall(raw: str, form: str | None) -> datetime | None:
         match = _DATE.fullmatch(raw)
         if match is None:
             return None
-        day, time, offset = match.groups()
-        return datetime.fromisoformat(f"{day}T{time}{offset or ''}")
+        iso, dotted, hour, rest, offset = match.groups()
+        return datetime.fromisoformat(f"{_iso_day(iso, dotted)}T{hour:0>2}{rest}{offset or ''}")
     except ValueError:
         return None
 
@@ -174,13 +178,15 @@ def read_day(raw: str, form: str | None) -> date | None:
     """A day without its time; None if it is not one. `form` as for `read_wall`."""
     try:
         if form is None:
-            return date.fromisoformat(raw) if _DAY.fullmatch(raw) else None
+            match = _DAY.fullmatch(raw)
+            return date.fromisoformat(_iso_day(*match.groups())) if match else None
         return datetime.strptime(raw, form).date()  # noqa: DTZ007
     except ValueError:
         return None
 
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+def _iso_day(iso: str | None, dotted: str | None) -> str:
+    return iso or "-".join(f"{part:0>2}" for part in reversed(str(dotted).split(".")))
 
 
 def describe_absence(raw: str, form: str | None) -> str:

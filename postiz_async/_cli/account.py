@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, clock_time, moment
@@ -76,7 +76,9 @@ async def quota(
         return 0
     age = describe_seconds(target.clock.time() - seen_at)
     output.say(_left(view), "bold")
-    output.say(f"last seen {age} ago ({moment(seen_at, None)}); key from {target.source}")
+    output.say(
+        f"last seen {age} ago ({moment(seen_at, zone_of(connection))}); key from {target.source}"
+    )
     for line in lines:
         output.say(line)
     return 0

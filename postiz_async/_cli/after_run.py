@@ -22,9 +22,9 @@ from postiz_async._batch.report.html import html_report
 from postiz_async._batch.report.labels import KINDS
 from postiz_async._batch.source import read_campaign
 from postiz_async._cli.campaign_documents import ReportDocument, RowObject
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION
-from postiz_async._cli.options import Json, ReadAs, find_reading, zone_named
+from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging, printable
 from postiz_async._delivery.journal import Finding, RowState, read_summary
 from postiz_async._resources.figures import PostOfChannel, gather_figures
@@ -68,14 +68,14 @@ _ORDER = {fate.value: place for place, fate in enumerate((*RowState, *_GONE))}
 def show_report(
     output: Output,
     report: Report,
-    zone: tzinfo | None = None,
+    zone: tzinfo,
 ) -> None:
     """The rows that somebody has to look at, and the last line.
 
     Args:
         output: where to.
         report: what became of the rows.
-        zone: of the dates; None for the machine's.
+        zone: of the dates.
     """
     troubles = _troubles(report)
     for why, rows in troubles[:MAX_TROUBLES]:
@@ -113,7 +113,7 @@ def _troubles(report: Report) -> list[tuple[str, list[RowRecord]]]:
     return [(why, rows) for (_, _, why), rows in told.items()]
 
 
-def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo | None) -> Text:
+def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo) -> Text:
     """Rows of one state with the same reason, on one line: `refused  12 rows (3, 4, 7-16): ...`."""
     first, last = rows[0], max(rows, key=lambda row: row.date)
     fate = _fate(first)
@@ -265,7 +265,7 @@ async def report(
     summary = await anyio.to_thread.run_sync(read_summary, path)
     found = make_report(summary.rows, summary.requests, summary.left_out)
     reading = await find_reading(file, read_as, connection)
-    zone = zone_named(reading.timezone)
+    zone = zone_of(connection, reading.timezone)
     rows, problems = await anyio.to_thread.run_sync(_said, file, reading)
     figures = await _ask_figures(connection, summary.base_url, found) if analytics else None
     to = html or file.with_suffix(".report.html")
@@ -331,7 +331,7 @@ async def write_html(
     rows: Sequence[Row],
     problems: Sequence[Problem],
     to: Path,
-    zone: tzinfo | None,
+    zone: tzinfo,
     *,
     made_at: float | None = None,
     remarks: Sequence[str] = (),
@@ -345,7 +345,7 @@ async def write_html(
         rows: of the campaign, for names and texts.
         problems: of the campaign, for rows that cannot be read.
         to: where the page goes.
-        zone: of the dates; None for the machine's.
+        zone: of the dates.
         made_at: now, in seconds since the epoch, if it is not what the machine says.
         remarks: of the run as a whole.
         figures: of its posts, if they were asked for.

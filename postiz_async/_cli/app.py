@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import datetime
 from importlib.metadata import version
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -43,7 +43,7 @@ from postiz_async._cli import (
     update,
     validate,
 )
-from postiz_async._cli.options import DATES
+from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
@@ -182,7 +182,7 @@ def _run(arguments: Sequence[str], output: Output) -> int:
     return code if isinstance(code, int) else 0
 
 
-_MOMENTS = (datetime, date | datetime | None)
+_MOMENTS = (datetime, Said, Said | None)
 
 
 def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
@@ -195,7 +195,8 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
         return f"{error} {instead_of_option(error.token.keyword or '') or see}"
     if isinstance(error, CoercionError) and error.target_type in _MOMENTS and error.token:
         typed, option = error.token.value, error.token.keyword
-        return f"{option}: {typed!r} is not a date. Write it like {DATES}. {see}"
+        absent = f" ({error.msg})" if error.msg else ""
+        return f"{option}: {typed!r} is not a date{absent}. Write it like {DATES}. {see}"
     if not isinstance(error, UnknownCommandError | UnusedCliTokensError):
         return f"{error} {see}"
     names = list(_names(app))

@@ -23,7 +23,7 @@ from postiz_async._cli.after_run import (
     write_result,
 )
 from postiz_async._cli.campaign_documents import RefusedDocument, RunDocument
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.forecasts import (
@@ -32,7 +32,7 @@ from postiz_async._cli.forecasts import (
     say_warnings,
     show_plan,
 )
-from postiz_async._cli.options import Json, ReadAs, Save, find_reading, zone_named
+from postiz_async._cli.options import Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output
 from postiz_async._cli.publishing import PublishLines, wait_until_published
 from postiz_async._cli.sending import run_if_open, say_withdrawn
@@ -168,7 +168,7 @@ async def plan(
         if json:
             output.json(plan_object(batch, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, zone_named(batch.timezone))
+            show_plan(output, postiz, batch, forecast, zone_of(connection, batch.timezone))
             if batch.is_resumed:
                 say_withdrawn(output, batch, await batch.report())
         if ics is not None:
@@ -294,7 +294,7 @@ async def run(
             return refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        zone, told = zone_named(batch.timezone), len(batch.remarks)
+        zone, told = zone_of(connection, batch.timezone), len(batch.remarks)
         lines = PublishLines(output, postiz, batch, zone) if watch else None
         code = await _send(output, postiz, batch, zone, late, waits=wait_published, lines=lines)
         ended = code is None or batch.journal_path.exists()
@@ -363,7 +363,7 @@ async def _send(
     output: Output,
     postiz: Postiz,
     batch: Batch,
-    zone: tzinfo | None,
+    zone: tzinfo,
     late: Late,
     *,
     waits: bool,

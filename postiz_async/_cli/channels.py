@@ -8,10 +8,10 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION, ConnectedDocument, SlotDocument
 from postiz_async._cli.options import Json
-from postiz_async._cli.output import Output, confirm, short_moment
+from postiz_async._cli.output import Output, confirm, moment
 from postiz_async.errors import InvalidPostError, Problem
 
 __all__ = ["app"]
@@ -181,10 +181,10 @@ async def slot(
     """Print the next free posting time of a channel."""
     output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
-        moment = await postiz.integrations.find_slot(channel)
+        date = await postiz.integrations.find_slot(channel)
     if json:
-        said: SlotDocument = {"version": VERSION, "channel": channel, "date": moment}
+        said: SlotDocument = {"version": VERSION, "channel": channel, "date": date}
         output.json(said)
     else:
-        output.say(f"{short_moment(moment)} UTC")
+        output.say(moment(date, zone_of(connection)))
     return 0

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import urllib.request
+import warnings
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,13 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from cyclopts import Parameter
+from tzlocal import reload_localzone
 
+from postiz_async._batch.values import find_zone, no_such_zone
 from postiz_async._cli.profiles import Profile, at_home, find_profile, xdg_folder
 from postiz_async._cli.server_access import ServerAccess, find_headers, find_settings
 from postiz_async._client import Postiz, make_transport
@@ -31,8 +35,6 @@ from postiz_async.stores._files import tighten
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from postiz_async.clock import Clock
 
 __all__ = [
@@ -107,6 +109,15 @@ class Connection:
             help="The proxy for all requests, like http://host:3128; '' for none; else that of "
             "POSTIZ_PROXY, which may have a password, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
             accepts_keys=False,
+        ),
+    ] = None
+    timezone: Annotated[
+        str | None,
+        Parameter(
+            help=(
+                "The time zone of dates without one, and of the dates that are shown, like "
+                "Europe/Berlin; else what is saved with a campaign, the profile's, the machine's."
+            )
         ),
     ] = None
     sandbox_clock: Annotated[
@@ -201,10 +212,36 @@ def _profile(connection: Connection) -> Profile | None:
     return find_profile(name) if name else None
 
 
-def zone_of(connection: Connection) -> ZoneInfo | None:
-    """The time zone of the profile in use, if there is one."""
+def zone_of(connection: Connection, kept: str | None = None) -> ZoneInfo:
+    """The time zone of dates that have none, in which dates are shown, too.
+
+    It is that of `--timezone`, else what is kept beside the file, the profile's, the machine's.
+
+    Raises:
+        ConfigurationError: there is no such zone, or nobody knows the machine's.
+    """
+    name = connection.timezone or kept
+    if name is not None:
+        zone = find_zone(name)
+        if zone is None:
+            raise ConfigurationError(no_such_zone(name))
+        return zone
     profile = _profile(connection)
-    return None if profile is None else profile.zone
+    return _machine_zone() if profile is None or profile.zone is None else profile.zone
+
+
+def _machine_zone() -> ZoneInfo:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a machine that has none: that is UTC
+            found = reload_localzone()
+    except (ZoneInfoNotFoundError, ValueError):
+        found = None
+    zone = find_zone(str(found))
+    if zone is None:
+        raise ConfigurationError(
+            "The time zone of this machine is not known. Say --timezone Europe/Berlin, or set TZ."
+        )
+    return zone
 
 
 def _find_key(connection: Connection, profile: Profile | None) -> tuple[Secret, str, str | None]:

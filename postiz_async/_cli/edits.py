@@ -36,7 +36,7 @@ _CONTEXT = 8
 
 
 def say_edits(
-    output: Output, edits: Edits, path: Path, zone: tzinfo | None, *, is_update: bool = False
+    output: Output, edits: Edits, path: Path, zone: tzinfo, *, is_update: bool = False
 ) -> None:
     """Name what is new, changed and gone, and the command that carries it out."""
     if edits.unread:
@@ -64,7 +64,7 @@ def say_edits(
         output.say(f"  {command_on(path, 'update')}{prune}")
 
 
-def _changed(changed: Sequence[Changed], zone: tzinfo | None) -> Iterable[str]:
+def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:
     """One line for each change, or for all rows that change likewise."""
     groups: defaultdict[tuple[str, ...], list[tuple[Changed, FieldChange]]] = defaultdict(list)
     for each in changed:
@@ -88,10 +88,10 @@ def _kind(change: FieldChange) -> tuple[str, ...]:
     name = change.name
     if isinstance(change.before, datetime) and isinstance(change.after, datetime):
         return name, str(change.after - change.before)
-    return name, *_pair(change, None)
+    return name, *_pair(change, UTC)
 
 
-def _pair(change: FieldChange, zone: tzinfo | None) -> tuple[str, str]:
+def _pair(change: FieldChange, zone: tzinfo) -> tuple[str, str]:
     """Old and new; of long texts the place where they begin to differ."""
     before, after = change.before, change.after
     if isinstance(before, str) and isinstance(after, str):
@@ -112,14 +112,14 @@ def _by(change: FieldChange) -> str:
     return f"{describe_seconds(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
 
 
-def _gone(gone: Sequence[RowRecord], zone: tzinfo | None) -> Iterable[str]:
+def _gone(gone: Sequence[RowRecord], zone: tzinfo) -> Iterable[str]:
     for record in gone:
         said = SaidRow.read(record.said)
         text = _shortened(said.content if said is not None else "")
         yield f"gone (was row {record.number}): {bare_moment(record.date, zone)} {text}"
 
 
-def _shown(value: object, zone: tzinfo | None) -> str:
+def _shown(value: object, zone: tzinfo) -> str:
     if value is None or value == ():
         return "none"
     if isinstance(value, datetime):

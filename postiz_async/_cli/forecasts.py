@@ -76,7 +76,7 @@ def plan_object(batch: Batch, forecast: Forecast) -> PlanDocument:
 
 
 def show_plan(
-    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo | None
+    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo
 ) -> None:
     """What a campaign costs and when it is done."""
     say_left_out(output, batch)
@@ -98,7 +98,7 @@ def show_plan(
     _say_gain(output, forecast, zone)
 
 
-def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
+def _say_gain(output: Output, forecast: Forecast, zone: tzinfo) -> None:
     """What it brings that dates move, or what it would bring."""
     as_written, moved = forecast.estimates[0], forecast.estimates[-1]
     if moved.requests >= as_written.requests:
@@ -120,7 +120,7 @@ def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
         output.say(f"To let dates move by up to {by}: --align {by}")
 
 
-def _cost(each: Estimate, zone: tzinfo | None) -> str:
+def _cost(each: Estimate, zone: tzinfo) -> str:
     late = f", {each.late:,} late" if each.late else ""
     _weekday, _, done = near_moment(each.finish.timestamp(), zone).partition(" ")
     return f"{done}, {count(each.windows, 'window')}{late}"
@@ -149,7 +149,7 @@ def say_warnings(output: Output, batch: Batch) -> None:
 
 
 def say_headline(
-    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo | None
+    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo
 ) -> None:
     """Server, channels, first and last date, cost: what a person has to see before sending."""
     server = postiz.base_url.removesuffix("/public/v1")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, count, short_moment
 
@@ -114,9 +114,10 @@ async def notifications(
     if not found:
         output.say("There are no notifications.")
         return 0
+    zone = zone_of(connection)
     output.table(
-        ["date (UTC)", "message", "link"],
-        [(short_moment(n.created_at), n.content, n.link or "") for n in found],
+        [f"date ({zone})", "message", "link"],
+        [(short_moment(n.created_at, zone), n.content, n.link or "") for n in found],
     )
     return 0
 

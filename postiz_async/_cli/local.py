@@ -209,7 +209,7 @@ def _show_started(output: Output, started: SandboxStarted, *, named: bool) -> No
     output.say(
         f"A Postiz sandbox with {of}{len(organizations[0]['channels'])} channels and "
         f"{started['limit']} creates an hour. Its clock shows "
-        f"{moment(started['now'].timestamp())}{fast}."
+        f"{moment(started['now'], UTC)}{fast}."
     )
     if speed != 1 or abs(started["now"].timestamp() - time.time()) > 60:
         output.say(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from postiz_async._cli.options import aware
+from postiz_async._cli.options import Said, aware
 from postiz_async._cli.output import Output, moment
 from postiz_async._resources.channel_names import Resolver
 from postiz_async.errors import InvalidPostError, Problem
@@ -56,12 +56,15 @@ def new_posts(
     return [NewPost(channel, content, media, settings, parts) for channel in channels]
 
 
-def meant_moment(output: Output, at: datetime, zone: ZoneInfo | None) -> datetime:
-    """The moment that is meant; if the date has no zone, it is said which one was taken."""
+def meant_moment(output: Output, at: Said, zone: ZoneInfo) -> datetime:
+    """The moment that is meant; if the date has no zone, it is said which one was taken.
+
+    Raises:
+        InvalidPostError: it is a day without a time, or the clocks skip or repeat it.
+    """
+    if not isinstance(at, datetime):
+        raise InvalidPostError([Problem("--at", f"{at} has no time", hint=f"like {at} 09:00")])
     when = aware(at, "--at", zone)
     if at.tzinfo is None:
-        there, here = moment(when, zone or UTC), moment(when, None)
-        also = "" if here == there else f", here {here}"
-        taken = "UTC" if zone is None else f"the profile's, {zone.key},"
-        output.say(f"--at has no zone, so {taken} was taken: {there}{also}.")
+        output.say(f"--at is {moment(when, zone)}.")
     return when

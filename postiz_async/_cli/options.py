@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 import anyio.to_thread
 import msgspec
@@ -14,13 +15,22 @@ from cyclopts import Parameter
 
 from postiz_async._batch.file_options import kept_options, merged_reading
 from postiz_async._batch.read_options import Advice, ReadOptions
-from postiz_async._batch.values import DateProblem, find_zone, no_such_zone, to_moment
+from postiz_async._batch.values import (
+    DateProblem,
+    describe_absence,
+    find_zone,
+    read_day,
+    read_wall,
+    to_moment,
+)
 from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._client import Postiz
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+
+    from cyclopts import Token
 
 
 __all__ = [
@@ -29,6 +39,7 @@ __all__ = [
     "Json",
     "OnlyChannel",
     "ReadAs",
+    "Said",
     "Save",
     "Start",
     "StateOption",
@@ -36,8 +47,8 @@ __all__ = [
     "day_range",
     "find_reading",
     "json_object",
+    "moment_option",
     "said_as_channel",
-    "zone_named",
 ]
 
 
@@ -61,10 +72,6 @@ def json_object(name: str, text: str) -> dict[str, object]:
 class ReadAs:
     """Where a campaign file is not as the columns have it."""
 
-    timezone: Annotated[
-        str | None,
-        Parameter(help="The time zone of dates without one, like Europe/Berlin."),
-    ] = None
     zone: Annotated[
         list[str] | None,
         Parameter(help="The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated."),
@@ -113,40 +120,23 @@ Save = Annotated[
 
 
 async def find_reading(file: Path, said: ReadAs, connection: Connection) -> ReadOptions:
-    """How a campaign is read: as was said, else as is kept beside it, else in the profile's zone.
+    """How a campaign is read: as was said, else as is kept beside it.
 
     Raises:
         ConfigurationError: something has no `=`, or is said twice.
         BatchError: what is kept beside it cannot be read.
     """
     kept = await anyio.to_thread.run_sync(kept_options, file)
-    reading = merged_reading(_as_said(said), kept)
-    zone = zone_of(connection)
-    if reading.timezone is None and zone is not None:
-        reading = msgspec.structs.replace(reading, timezone=zone.key)
-    return reading
+    zone = zone_of(connection, kept.timezone)
+    return merged_reading(_as_said(said, zone.key), kept)
 
 
-def zone_named(name: str | None) -> tzinfo | None:
-    """The zone in which dates are shown; None for the machine's.
-
-    Raises:
-        ConfigurationError: there is no such zone.
-    """
-    if name is None:
-        return None
-    zone = find_zone(name)
-    if zone is None:
-        raise ConfigurationError(no_such_zone(name))
-    return zone
-
-
-def _as_said(said: ReadAs) -> ReadOptions:
+def _as_said(said: ReadAs, zone: str) -> ReadOptions:
     return ReadOptions(
         columns=_pairs("--column", said.column, "Text=content", str.rpartition),
         defaults=_pairs("--default", said.default, "tags=news", str.partition),
         date_format=said.date_format,
-        timezone=said.timezone,
+        timezone=zone,
         timezones=_pairs("--zone", said.zone, "mastodon=Asia/Tokyo", str.rpartition),
         encoding=said.encoding,
         sheet=said.sheet,
@@ -172,22 +162,48 @@ def _pairs(
     return pairs
 
 
-DATES = "2027-01-15, '2027-01-15 09:00' or 2027-01-15T09:00+01:00"
+DATES = "2027-01-15 09:00, '15.1.2027 09:00' or 2027-01-15T09:00+01:00"
 """How a date is written on the command line."""
 
+
+def _read_moment(_: object, tokens: Sequence[Token]) -> date | datetime:
+    """A date as campaigns read it, or as it is shown, with a zone behind it or without.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    words = tokens[0].value.split()
+    zone = find_zone(words[-1]) if len(words) > 2 else None
+    text = " ".join(words[:-1] if zone else words)
+    wall = next((at for form in _SHOWN if (at := read_wall(text, form)) is not None), None)
+    if wall is not None:
+        return wall.replace(tzinfo=zone) if zone and wall.tzinfo is None else wall
+    day = read_day(text, None)
+    if day is None:
+        raise ValueError(describe_absence(text, None))
+    return day
+
+
+_SHOWN = (None, "%d %b %Y %H:%M", "%a %d %b %Y %H:%M")
+"""How campaigns write dates, and how this program shows them."""
+
+
+def moment_option(help_: str) -> Parameter:
+    """An option that is a date; `aware` makes a moment of it."""
+    return Parameter(help=help_, converter=_read_moment)
+
+
+Said: TypeAlias = date | datetime
+"""What such an option says: a day, or a moment."""
+
 Start = Annotated[
-    datetime | None,
-    Parameter(
-        help=(
-            "Start of the range, like 2027-01-15 or 2027-01-15T09:00 (UTC unless it has a "
-            "zone); by default today."
-        )
-    ),
+    Said | None,
+    moment_option("Start of the range, like 2027-01-15 or '2027-01-15 09:00'; by default today."),
 ]
 EndOption = Annotated[
-    date | datetime | None,
-    Parameter(
-        help="End of the range, inclusive: a day or a time; by default 30 days after the start."
+    Said | None,
+    moment_option(
+        "End of the range, inclusive: a day or a time; by default 30 days after the start."
     ),
 ]
 OnlyChannel = Annotated[
@@ -216,38 +232,35 @@ async def said_as_channel() -> AsyncGenerator[None]:
 
 
 def day_range(
-    postiz: Postiz, start: datetime | None, end: date | datetime | None
+    postiz: Postiz, start: Said | None, end: Said | None, zone: ZoneInfo
 ) -> tuple[datetime, datetime]:
     """The moments that are meant; from today on if nothing is said. A last day is meant whole.
 
     Raises:
         ConfigurationError: the end is before the start.
     """
-    today = datetime.fromtimestamp(postiz.clock.time(), UTC).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-    first = aware(start, "--start") if start is not None else today
+    today = datetime.fromtimestamp(postiz.clock.time(), zone).date()
+    first = aware(start or today, "--start", zone)
     last = first + timedelta(days=30)
-    if isinstance(end, datetime):
-        last = aware(end, "--end")
-    elif end is not None:
-        last = datetime.combine(end, time.max, UTC)
+    if end is not None:
+        last = aware(end, "--end", zone, end_of_day=True)
     if last < first:
         began = "--start" if start is not None else "today, which is taken without --start"
         raise ConfigurationError(f"--end ({last:%Y-%m-%d}) is before {began} ({first:%Y-%m-%d}).")
     return first, last
 
 
-def aware(moment: datetime, option: str, zone: tzinfo | None = None) -> datetime:
-    """The moment that an option names, in the zone if it has none; that is UTC if it is None.
+def aware(said: Said, option: str, zone: ZoneInfo, *, end_of_day: bool = False) -> datetime:
+    """The moment that an option names, in the zone if it has none.
 
     Raises:
         InvalidPostError: the clocks of the zone skip or repeat it.
     """
-    if moment.tzinfo is not None:
-        return moment
-    found = to_moment(moment, zone or UTC)
+    if not isinstance(said, datetime):
+        return datetime.combine(said, time.max if end_of_day else time.min, zone)
+    its = said.tzinfo if isinstance(said.tzinfo, ZoneInfo) else None
+    found = to_moment(said.replace(tzinfo=None) if its else said, its or zone)
     if isinstance(found, DateProblem):
-        what = f"{moment:%Y-%m-%d %H:%M} {found.message}"
+        what = f"{said:%Y-%m-%d %H:%M} {found.message}"
         raise InvalidPostError([Problem(option, what, hint=found.hint)])
-    return found.astimezone(zone or UTC)
+    return found.astimezone(zone)

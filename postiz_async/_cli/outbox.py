@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.documents import VERSION, OutboxDocument
 from postiz_async._cli.options import Json
-from postiz_async._cli.output import Output, confirm, count, short_moment
+from postiz_async._cli.output import Output, confirm, count, moment
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
@@ -98,7 +99,7 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> i
         f"{found.waiting:,} waiting for their turn"
     )
     if found.oldest is not None:
-        output.say(f"the first waiting ticket is for {short_moment(found.oldest)} (UTC)")
+        output.say(f"the first waiting ticket is for {moment(found.oldest, zone_of(Connection()))}")
     for organization, trouble in found.troubles.items():
         output.say(f"{organization or '(no name)'}: {trouble}", "yellow")
     return 0

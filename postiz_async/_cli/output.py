@@ -381,30 +381,30 @@ def ask(question: str) -> bool | None:
         return False
 
 
-def short_moment(when: datetime, zone: tzinfo = UTC) -> str:
+def short_moment(when: datetime, zone: tzinfo) -> str:
     """A date in a table: `15 Jan 2027 09:00`."""
     at = when.astimezone(zone)
     return f"{at.day:2} {at:%b %Y %H:%M}"
 
 
-def moment(when: datetime | float, zone: tzinfo | None = UTC) -> str:
-    """A date for people: `Fri 15 Jan 2027 09:00 UTC`; in the machine's zone if that is None."""
+def moment(when: datetime | float, zone: tzinfo) -> str:
+    """A date for people: `Fri 15 Jan 2027 09:00 UTC`."""
     return f"{bare_moment(when, zone)} {_zone_name(_at(when, zone))}"
 
 
-def bare_moment(when: datetime | float, zone: tzinfo | None = UTC) -> str:
+def bare_moment(when: datetime | float, zone: tzinfo) -> str:
     """The same without the zone, where that is known: `Fri 15 Jan 2027 09:00`."""
     at = _at(when, zone)
     return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
 
 
-def near_moment(when: float, zone: tzinfo | None = UTC) -> str:
+def near_moment(when: float, zone: tzinfo) -> str:
     """A date that is not far: `Fri 15 Jan 09:00`."""
     at = _at(when, zone)
     return f"{at:%a} {at.day} {at:%b %H:%M}"
 
 
-def date_range(first: datetime, last: datetime, zone: tzinfo | None = UTC) -> str:
+def date_range(first: datetime, last: datetime, zone: tzinfo) -> str:
     """Two dates for people, with their zone: `15 Jan 09:00 to 28 Jan 2027 21:00 (UTC)`."""
     start, end = first.astimezone(zone), last.astimezone(zone)
     year = "" if start.year == end.year else f"{start:%Y} "
@@ -413,7 +413,7 @@ def date_range(first: datetime, last: datetime, zone: tzinfo | None = UTC) -> st
     return f"{since}{end.day} {end:%b %Y %H:%M} ({zones})"
 
 
-def _at(when: datetime | float, zone: tzinfo | None) -> datetime:
+def _at(when: datetime | float, zone: tzinfo) -> datetime:
     moment = when if isinstance(when, datetime) else datetime.fromtimestamp(when, UTC)
     return moment.astimezone(zone)
 

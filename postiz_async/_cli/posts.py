@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import aclosing
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,11 +17,13 @@ from postiz_async._cli.options import (
     EndOption,
     Json,
     OnlyChannel,
+    Said,
     Start,
     StateOption,
     aware,
     day_range,
     json_object,
+    moment_option,
     said_as_channel,
 )
 from postiz_async._cli.output import Output, confirm, count, moment, short_moment
@@ -36,6 +37,8 @@ from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from postiz_async.models.posts import Created, Post
 
@@ -47,7 +50,7 @@ app.command(export)
 _SHOWN = 76
 """Characters of a text in a list of posts, so that it fits on a line of a usual terminal."""
 
-_WHEN = "The date, like 2027-01-15T09:00+01:00; without an offset in the profile's zone, else UTC."
+_WHEN = moment_option("The date, like '2027-01-15 09:00' or 2027-01-15T09:00+01:00.")
 PostId = Annotated[str, Parameter(help="The id of a post.")]
 Thread = Annotated[
     list[str] | None,
@@ -72,9 +75,9 @@ async def list_posts(
     connection: Connection = Connection(),
 ) -> int:
     """List posts in order of date."""
-    output = Output(as_json=json)
+    output, zone = Output(as_json=json), zone_of(connection)
     async with open_client(find_target(connection)) as postiz, said_as_channel():
-        first, last = day_range(postiz, start, end)
+        first, last = day_range(postiz, start, end, zone)
         posts = [
             post
             async for post in postiz.posts.iter(
@@ -90,15 +93,15 @@ async def list_posts(
         output.json(posts)
         return 0
     output.table(
-        ["date (UTC)", "state", "id", "channel", "text"],
+        [f"date ({zone})", "state", "id", "channel", "text"],
         [
-            (short_moment(p.publish_date), p.state, p.id, _channel(p), _short(p.content))
+            (short_moment(p.publish_date, zone), p.state, p.id, _channel(p), _short(p.content))
             for p in posts
         ],
-        whole={"date (UTC)", "state", "id"},
+        whole={f"date ({zone})", "state", "id"},
         below=True,
     )
-    output.say(f"{count(len(posts), 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    output.say(f"{count(len(posts), 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d} ({zone})")
     return 0
 
 
@@ -128,7 +131,7 @@ async def get(
         return 0
     rows = [
         ("id", post.id),
-        ("date (UTC)", short_moment(post.publish_date)),
+        ("date", moment(post.publish_date, zone_of(connection))),
         ("state", post.state),
         ("channel", _channel(post)),
         ("group", post.group or "-"),
@@ -155,8 +158,8 @@ async def create(
         ),
     ],
     at: Annotated[
-        datetime | None,
-        Parameter(help=_WHEN),
+        Said | None,
+        _WHEN,
     ] = None,
     thread: Thread = None,
     now: Annotated[bool, Parameter(help="Publish at once.")] = False,
@@ -188,7 +191,8 @@ async def create(
     if idempotency_key is not None:
         check_key(idempotency_key, "--idempotency-key")
     values = json_object("--settings", settings) if settings else None
-    when = None if at is None else meant_moment(output, at, zone_of(connection))
+    zone = zone_of(connection)
+    when = None if at is None else meant_moment(output, at, zone)
     async with open_client(find_target(connection)) as postiz:
         meant = await find_channels(postiz, channel)
         # the medium of a file has to be the same the next time
@@ -202,7 +206,7 @@ async def create(
             created = await make(
                 *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
             )
-    _show_created(output, created)
+    _show_created(output, created, when, zone)
     return 0
 
 
@@ -214,8 +218,8 @@ async def replace(
     *,
     channel: Annotated[str, Parameter(help="The channel of the post: its id, name, or provider.")],
     at: Annotated[
-        datetime,
-        Parameter(help=_WHEN),
+        Said,
+        _WHEN,
     ],
     thread: Thread = None,
     media: Annotated[list[Path] | None, Parameter(help="A file; can be repeated.")] = None,
@@ -230,7 +234,8 @@ async def replace(
     output = Output(as_json=json)
     check_seconds("--max-wait", max_wait, zero=True, none=True)
     values = json_object("--settings", settings) if settings else None
-    when = meant_moment(output, at, zone_of(connection))
+    zone = zone_of(connection)
+    when = meant_moment(output, at, zone)
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
     async with open_client(find_target(connection)) as postiz:
         meant = await find_channels(postiz, [channel])
@@ -240,15 +245,19 @@ async def replace(
             created = await postiz.with_options(max_wait=max_wait).posts.replace(
                 post_id, new, at=when, tags=tag or ()
             )
-    _show_created(output, [created])
+    _show_created(output, [created], when, zone)
     return 0
 
 
-def _show_created(output: Output, created: list[Created]) -> None:
+def _show_created(
+    output: Output, created: list[Created], when: datetime | None, zone: ZoneInfo
+) -> None:
     if output.as_json:
         output.json(created)
     else:
-        output.table(["post", "channel"], [(each.post_id, each.integration) for each in created])
+        date = "at once" if when is None else moment(when, zone)
+        rows = [(each.post_id, each.integration, date) for each in created]
+        output.table(["post", "channel", "date"], rows)
 
 
 @app.command
@@ -359,7 +368,7 @@ async def settings(
     values = json_object("settings", settings)
     async with open_client(find_target(connection)) as postiz:
         date = await postiz.posts.update_settings(post_id, values)
-    Output().say(f"{post_id} has its new settings; it is due {short_moment(date)} UTC")
+    Output().say(f"{post_id} has its new settings; it is due {moment(date, zone_of(connection))}")
     return 0
 
 
@@ -401,13 +410,8 @@ async def release_id(
 async def watch(
     *,
     since: Annotated[
-        datetime | None,
-        Parameter(
-            help=(
-                "Also show posts dated from then on, like 2027-01-15T09:00 (UTC unless it "
-                "has a zone)."
-            )
-        ),
+        Said | None,
+        moment_option("Also show posts dated from then on, like '2027-01-15 09:00'."),
     ] = None,
     integration: OnlyChannel = None,
     json: Annotated[
@@ -421,7 +425,7 @@ async def watch(
         start = None if since is None else aware(since, "--since", zone)
         if start is not None and start.timestamp() > postiz.clock.time():
             hint = "leave it out for what becomes of posts from now on"
-            told = f"{moment(start, zone or UTC)} is still to come"
+            told = f"{moment(start, zone)} is still to come"
             raise InvalidPostError([Problem("--since", told, hint=hint)])
         watching = postiz.posts.watch(since=start, integration=integration)
         async with aclosing(watching) as events:

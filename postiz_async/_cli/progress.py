@@ -61,7 +61,7 @@ class RunDisplay:
         postiz: whose quota is shown.
         batch: what runs.
         open_rows: rows whose outcome is still to come.
-        zone: of the dates; None for the machine's.
+        zone: of the dates.
         line_every: seconds between two lines at least, where there is no terminal.
     """
 
@@ -72,7 +72,7 @@ class RunDisplay:
         batch: Batch,
         *,
         open_rows: int,
-        zone: tzinfo | None = None,
+        zone: tzinfo,
         line_every: float = LINE_EVERY,
     ) -> None:
         self._output = output
@@ -270,9 +270,9 @@ class CountDisplay:
         output: where to.
         what: was done with them.
         total: their number, as far as it is known.
+        zone: of dates.
         doubts: what is looked up meanwhile.
         clock: tells until when; None: nothing is in doubt.
-        zone: of that date.
         line_every: seconds between two lines at least, where there is no terminal.
     """
 
@@ -281,9 +281,9 @@ class CountDisplay:
         output: Output,
         what: str,
         total: int,
+        zone: tzinfo,
         doubts: Doubts | None = None,
         clock: Clock | None = None,
-        zone: tzinfo | None = None,
         *,
         line_every: float = LINE_EVERY,
     ) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["PublishLines", "event_line", "wait_until_published"]
 
 
-def event_line(at: float, state: str, where: str, what: str, zone: tzinfo | None) -> Text:
+def event_line(at: float, state: str, where: str, what: str, zone: tzinfo) -> Text:
     """When a post was published or failed, where, and its address or the reason."""
     line = Text(f"{near_moment(at, zone)}  ")
     line.append(f"{state:9}", "green" if state == RowState.PUBLISHED else "red")
@@ -49,10 +49,10 @@ class PublishLines:
         output: where to.
         postiz: where posts are watched.
         batch: whose posts are told.
-        zone: of the dates; None for the machine's.
+        zone: of the dates.
     """
 
-    def __init__(self, output: Output, postiz: Postiz, batch: Batch, zone: tzinfo | None) -> None:
+    def __init__(self, output: Output, postiz: Postiz, batch: Batch, zone: tzinfo) -> None:
         self._output = output
         self._postiz = postiz
         self._channels = {row.ref: row.integration for row in batch.rows}
@@ -118,7 +118,7 @@ class PublishLines:
 async def wait_until_published(
     output: Output,
     batch: Batch,
-    zone: tzinfo | None,
+    zone: tzinfo,
     on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
 ) -> int | None:
     """Wait until what is stored is out on its network; `on_outcome` is told of each post.
@@ -150,7 +150,7 @@ async def wait_until_published(
 class _Display:
     """One line that changes on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, output: Output, zone: tzinfo | None) -> None:
+    def __init__(self, output: Output, zone: tzinfo) -> None:
         self._output = output
         self._zone = zone
         self._live: Live | None = None

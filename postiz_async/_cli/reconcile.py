@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import anyio.to_thread
 from cyclopts import Parameter
-from tzlocal import get_localzone_name
 
 from postiz_async._batch.export import Form, Naming, Which, export_posts, gathered
 from postiz_async._batch.file_formats import is_json
@@ -16,7 +15,7 @@ from postiz_async._batch.reconcile import reconcile as reconcile_journal
 from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import report_object, show_report
 from postiz_async._cli.campaign_documents import ReconcileDocument
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import (
     EndOption,
     Json,
@@ -27,7 +26,6 @@ from postiz_async._cli.options import (
     day_range,
     find_reading,
     said_as_channel,
-    zone_named,
 )
 from postiz_async._cli.output import Output, ask, count
 from postiz_async._delivery.journal import read_summary
@@ -62,7 +60,7 @@ async def reconcile(
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     reading = await find_reading(file, ReadAs(), connection)
-    zone = zone_named(reading.timezone)
+    zone = zone_of(connection, reading.timezone)
     async with open_client(find_target(connection)) as postiz:
         found = await reconcile_journal(opened(postiz), path, delete_doubles=yes)
         if found.doubles and not yes:
@@ -131,9 +129,6 @@ async def export(
             ),
         ),
     ] = False,
-    timezone: Annotated[
-        str | None, Parameter(help="The zone of dates for a spreadsheet; by default the machine's.")
-    ] = None,
     to: Annotated[Path | None, Parameter(help="The file; by default standard output.")] = None,
     analytics: Annotated[
         bool, Parameter(help="Include figures of published posts, such as views and likes.")
@@ -148,7 +143,8 @@ async def export(
     if excel and format == "jsonl":
         raise InvalidPostError([Problem("--excel", "is not for JSON lines")])
     async with open_client(find_target(connection)) as postiz, said_as_channel():
-        first, last = day_range(postiz, start, end)
+        zone = zone_of(connection)
+        first, last = day_range(postiz, start, end, zone)
         which = Which(
             start=first,
             end=last,
@@ -157,7 +153,7 @@ async def export(
             tag=tag,
             naming=channels,
             analytics=analytics,
-            timezone=timezone or get_localzone_name(),
+            timezone=zone.key,
         )
         if to is not None:
             done = await export_posts(opened(postiz), to, overwrite=force, excel=excel, **which)
@@ -166,7 +162,7 @@ async def export(
             posts = await gathered(opened(postiz), form, **which)
             output.file(str(posts.content()))
             done = posts.exported
-    output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d} ({zone})")
     for note in done.notes if done.posts else ():
         output.say(note, "yellow")
     return 0

@@ -30,7 +30,7 @@ async def run_if_open(
     output: Output,
     postiz: Postiz,
     batch: Batch,
-    zone: tzinfo | None,
+    zone: tzinfo,
     late: Late,
     lines: PublishLines | None = None,
 ) -> int | None:
@@ -105,7 +105,7 @@ async def run_batch(
     postiz: Postiz,
     batch: Batch,
     display: RunDisplay,
-    zone: tzinfo | None,
+    zone: tzinfo,
     *,
     late: Late = "skip",
     lines: PublishLines | None = None,

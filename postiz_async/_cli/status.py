@@ -13,9 +13,9 @@ from postiz_async._batch.resume import file_now
 from postiz_async._cli.after_run import channel_table, report_object, show_report
 from postiz_async._cli.campaign_documents import DoubtObject, QuotaSeen, StatusDocument
 from postiz_async._cli.campaigns import CampaignFile, JournalOption
-from postiz_async._cli.connection import Connection
+from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.edits import edits_object, say_edits
-from postiz_async._cli.options import Json, ReadAs, find_reading, zone_named
+from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.waiting import doubt_text
 from postiz_async._delivery.journal import read_summary
@@ -55,7 +55,7 @@ async def status(
     report = make_report(summary.rows, summary.requests, summary.left_out)
     code = 0 if report.complete and not report.doubled else 1
     reading = await find_reading(file, read_as, connection)
-    zone = zone_named(reading.timezone)
+    zone = zone_of(connection, reading.timezone)
     edits = await anyio.to_thread.run_sync(_edits, file, summary, reading)
     if json:
         said: StatusDocument = {

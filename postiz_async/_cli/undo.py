@@ -18,9 +18,9 @@ from postiz_async._batch.reconcile import open_existing
 from postiz_async._batch.resume import file_now
 from postiz_async._batch.source import MAX_ROWS
 from postiz_async._batch.undo import Selection, undo_journal
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION
-from postiz_async._cli.options import Json, ReadAs, aware, find_reading, zone_named
+from postiz_async._cli.options import Json, ReadAs, Said, aware, find_reading, moment_option
 from postiz_async._cli.output import Output, ask, bare_moment, count, exit_code_of
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -63,13 +63,8 @@ async def undo(
     /,
     *,
     after: Annotated[
-        datetime | None,
-        Parameter(
-            help=(
-                "Only posts from this time on, like 2027-01-15T09:00+01:00; without an "
-                "offset in the zone saved with the campaign or in the profile, else UTC."
-            )
-        ),
+        Said | None,
+        moment_option("Only posts from this time on, like '2027-01-15 09:00'."),
     ] = None,
     channel: Annotated[
         str | None,
@@ -99,7 +94,7 @@ async def undo(
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     numbers = None if rows is None else read_rows(rows)
     reading = await find_reading(file, read_as, connection)
-    zone = zone_named(reading.timezone) or UTC
+    zone = zone_of(connection, reading.timezone)
     start = None if after is None else aware(after, "--after", zone)
     is_counted = file != path and await anyio.Path(file).exists()
     async with (
@@ -157,10 +152,10 @@ async def _delete(
     would: Undone,
     *,
     edited: bool,
-    zone: tzinfo | None,
+    zone: tzinfo,
 ) -> int:
     doubts = Doubts()
-    display = CountDisplay(output, "deleted", len(would.rows), doubts, postiz.clock, zone)
+    display = CountDisplay(output, "deleted", len(would.rows), zone, doubts, postiz.clock)
     results: list[Undone] = []
 
     async def work() -> None:

@@ -16,10 +16,10 @@ from postiz_async._cli.campaigns import (
     result_path,
     say_result,
 )
-from postiz_async._cli.connection import Connection
+from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.edits import edits_object, say_edits
-from postiz_async._cli.options import Json, ReadAs, zone_named
+from postiz_async._cli.options import Json, ReadAs
 from postiz_async._cli.output import Output, ask, command_on, count, exit_code_of, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -72,14 +72,14 @@ async def update(
             would = await batch.update(prune=prune, force=force, dry_run=True)
         except InvalidPostError:
             return refuse(output, batch)
-        zone = zone_named(batch.timezone)
+        zone = zone_of(connection, batch.timezone)
         if not json:
             _show(output, batch, would, zone, prune=prune, asks=not yes)
         if not would.is_something:
             return await _nothing_to_do(output, batch, would)
         if not (yes or (not json and ask("Do it?"))):
             return _not_done(output, batch, would)
-        return await _do(output, postiz, batch, would, prune=prune, force=force)
+        return await _do(output, postiz, batch, would, zone, prune=prune, force=force)
 
 
 async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
@@ -104,12 +104,18 @@ def _not_done(output: Output, batch: Batch, would: Updated) -> int:
 
 
 async def _do(
-    output: Output, postiz: Postiz, batch: Batch, would: Updated, *, prune: bool, force: bool
+    output: Output,
+    postiz: Postiz,
+    batch: Batch,
+    would: Updated,
+    zone: tzinfo,
+    *,
+    prune: bool,
+    force: bool,
 ) -> int:
     parts = (would.changed, would.moved, would.pruned, would.new, would.unclear)
     total = sum(map(len, parts))
-    zone = zone_named(batch.timezone)
-    display = CountDisplay(output, "done", total, batch.doubts, postiz.clock, zone)
+    display = CountDisplay(output, "done", total, zone, batch.doubts, postiz.clock)
     results: list[Updated] = []
 
     async def work() -> None:
@@ -169,7 +175,7 @@ def _show(
     output: Output,
     batch: Batch,
     would: Updated,
-    zone: tzinfo | None,
+    zone: tzinfo,
     *,
     prune: bool,
     asks: bool,

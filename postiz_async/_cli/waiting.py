@@ -31,7 +31,7 @@ _SEEN = 2
 """Looks in a row that see a call wait before it is said."""
 
 
-def doubt_text(doubts: Doubts, now: float, zone: tzinfo | None) -> str:
+def doubt_text(doubts: Doubts, now: float, zone: tzinfo) -> str:
     """What is in doubt, why, and until when; empty: nothing is.
 
     Args:

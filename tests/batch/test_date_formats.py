@@ -72,7 +72,7 @@ def test_months_are_short_also_when_the_first_dates_are_in_may() -> None:
 
 
 @pytest.mark.parametrize(
-    "dates", [["05.12.2026 09:00", "04.11.2026 10:30"], ["12/05/2026 9:00 PM"]]
+    "dates", [["05/12/2026 09:00", "04/11/2026 10:30"], ["12/05/2026 9:00 PM"]]
 )
 def test_an_order_that_can_be_meant_so_or_so_is_refused_with_both(
     tmp_path: Path, dates: list[str]
@@ -87,20 +87,20 @@ def test_an_order_that_can_be_meant_so_or_so_is_refused_with_both(
 
 
 def test_a_day_after_the_twelfth_settles_the_order(tmp_path: Path) -> None:
-    dates = ["05.12.2026 09:00"] * 50 + ["13.12.2026 09:00"]
+    dates = ["05/12/2026 09:00"] * 50 + ["13/12/2026 09:00"]
     (problem,) = read(tmp_path, *dates).problems
     assert str(problem) == (
         "row 2, date: none of the 51 dates can be read as they are written, like "
-        "'05.12.2026 09:00' (say --date-format '%d.%m.%Y %H:%M')"
+        "'05/12/2026 09:00' (say --date-format '%d/%m/%Y %H:%M')"
     )
 
 
 def test_dates_that_do_not_exist_stay_problems_of_their_own(tmp_path: Path) -> None:
-    dates = ["13.12.2026 09:00"] * 3 + ["31.11.2026 09:00", "soon"]
+    dates = ["13/12/2026 09:00"] * 3 + ["31/11/2026 09:00", "soon"]
     one, other, last = read(tmp_path, *dates).problems
     assert "none of the 5 dates can be read" in one.message
     assert one.hint.endswith("; that reads 3 of them")
-    assert ("'31.11.2026 09:00'" in other.message, other.row) == (True, 5)
+    assert ("'31/11/2026 09:00'" in other.message, other.row) == (True, 5)
     assert ("'soon'" in last.message, last.row) == (True, 6)
 
 
@@ -115,7 +115,9 @@ def test_dates_that_do_not_exist_stay_problems_of_their_own(tmp_path: Path) -> N
         (None, "2027-01-15 09:60", "there is no minute 60"),
         (None, "2027-01-15 09:00:61", "there is no second 61"),
         (None, "2027-01-15 09:00+25:00", ""),
-        (None, "31.11.2027 09:00", ""),
+        (None, "31.11.2027 09:00", "November 2027 has no day 31"),
+        (None, "12.24.2027 09:00", "there is no month 24"),
+        (None, "31/11/2027 09:00", ""),
         (None, "2027-02-30 25:00", ""),
         (None, "soon", ""),
         (None, "01 " * 1_000, ""),
@@ -156,16 +158,16 @@ def test_a_day_that_does_not_exist_is_told_also_beside_a_time(tmp_path: Path) ->
 
 
 def test_two_ways_of_writing_are_not_mixed_up(tmp_path: Path) -> None:
-    problem, other = read(tmp_path, "05.12.2031 09:00", "12/05/2031 10:00").problems
+    problem, other = read(tmp_path, "05-12-2031 09:00", "12/05/2031 10:00").problems
     assert problem.hint == (
-        "say which is meant: --date-format '%d.%m.%Y %H:%M' for 5 December or --date-format "
-        "'%m.%d.%Y %H:%M' for 12 May; that reads 1 of them"
+        "say which is meant: --date-format '%d-%m-%Y %H:%M' for 5 December or --date-format "
+        "'%m-%d-%Y %H:%M' for 12 May; that reads 1 of them"
     )
     assert other.row == 3
 
 
 def test_where_some_dates_are_read_the_others_are_named_one_by_one(tmp_path: Path) -> None:
-    dates = ["2026-12-13 09:00", "13.12.2026 09:00", "14.12.2026 09:00"]
+    dates = ["13.12.2026 09:00", "13/12/2026 09:00", "14/12/2026 09:00"]
     assert [problem.row for problem in read(tmp_path, *dates).problems] == [3, 4]
 
 
@@ -176,13 +178,13 @@ def test_what_no_format_reads_is_named_row_by_row(tmp_path: Path, dates: list[st
 
 
 def test_days_without_times_ask_for_them(tmp_path: Path) -> None:
-    dates = ["13.12.2026", "14.12.2026"]
+    dates = ["13/12/2026", "14/12/2026"]
     (problem,) = read(tmp_path, *dates).problems
     assert problem.hint == (
-        "say --date-format '%d.%m.%Y', and the time by a column, --column NAME=time, or "
+        "say --date-format '%d/%m/%Y', and the time by a column, --column NAME=time, or "
         "--default time=09:00"
     )
-    options: dict[str, Any] = {"date_format": "%d.%m.%Y", "defaults": {"time": "9:30"}}
+    options: dict[str, Any] = {"date_format": "%d/%m/%Y", "defaults": {"time": "9:30"}}
     assert [row.date for row in read(tmp_path, *dates, **options).rows] == [
         datetime(2026, 12, day, 9, 30, tzinfo=UTC) for day in (13, 14)
     ]
@@ -197,6 +199,7 @@ def test_days_without_times_ask_for_them(tmp_path: Path) -> None:
         (None, "2026-12-13", "09:30"),
         (None, "2026-12-13", "9:30"),
         (None, "2026-12-13", "9.30 Uhr"),
+        (None, "13.12.2026", "9:30 Uhr"),
         ("%d.%m.%Y", "13.12.2026", "9h30"),
         ("%d.%m.%Y %H:%M", "13.12.2026", "9:30"),
         ("%m/%d/%Y %I:%M %p", "12/13/2026", "9:30 AM"),

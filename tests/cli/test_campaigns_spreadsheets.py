@@ -31,7 +31,7 @@ MISTAKES = """\
 3 rows (6, 8, 10), Kanal: there is no channel 'Mastodn' (did you mean 'mastodon'?)
 row 13, Text: is #NAME?, an error of the spreadsheet (repair the formula, or write the text)
 row 14, Bild: bilder\\mond.png does not exist (it is looked for in {folder})
-row 15, Datum: '31.11.2031 15:30' does not exist: November 2031 has no day 31
+row 15, Datum: '31.11.2031' does not exist: November 2031 has no day 31
 row 16, Folge: is not a JSON list of texts (write ["Und noch etwas"], or use a column thread 2)
 row 17, Uhrzeit: 'abends' is not a time of day (write it like 09:00)
 row 18, Text: has neither text nor media (fill it in, or delete the row)
@@ -59,31 +59,12 @@ def test_columns_in_german_come_with_the_options_that_read_them(
     assert set(said.split("\n")) == {f"{a}={b}" for a, b in COLUMNS.items()} | {"Folge=", "Notiz="}
 
 
-def test_dates_that_cannot_be_read_are_one_problem(cli: Cli, tmp_path: Path) -> None:
-    path = write_german(tmp_path, "plan.csv")
-    found = lines_of(cli("plan", path, *AS_IT_IS).err)
-    assert (
-        "row 2, Datum: none of the 58 dates can be read as they are written, like "
-        "'03.11.2031 09:30' (say --date-format '%d.%m.%Y %H:%M'; that reads 57 of them)"
-    ) in found
-    assert sum("Datum" in line for line in found) == 2
-
-
-def test_a_zone_that_all_dates_lack_is_one_problem(cli: Cli, tmp_path: Path) -> None:
-    path = write_german(tmp_path, "plan.xlsx")
-    found = lines_of(cli("plan", path, *MAPPED, *LEFT_OUT).err)
-    assert (
-        "57 rows (2-12, 14, 16, 18-61), Datum: has no time zone (add an offset, a timezone column, "
-        "or --timezone)"
-    ) in found
-
-
 @names
 def test_each_mistake_is_named_in_one_line_that_says_what_to_do(
     cli: Cli, tmp_path: Path, name: str
 ) -> None:
     path = write_german(tmp_path, name)
-    result = cli("plan", path, *AS_IT_IS, "--date-format", "%d.%m.%Y %H:%M")
+    result = cli("plan", path, *AS_IT_IS)
     assert result.code == 2
     assert [line[:24] for line in lines_of(result.out)] == (
         ["warning: file: is not UT"] if name == "plan.csv" else []
@@ -97,7 +78,7 @@ def test_each_mistake_is_named_in_one_line_that_says_what_to_do(
 @names
 def test_without_its_mistakes_it_is_planned(cli: Cli, tmp_path: Path, name: str) -> None:
     path = write_german(tmp_path, name)
-    options = [*AS_IT_IS, "--date-format=%d.%m.%Y %H:%M", "--skip-invalid", "--json"]
+    options = [*AS_IT_IS, "--skip-invalid", "--json"]
     result = cli("plan", path, *options)
     assert result.code == 1
     assert (result.document["posts"], result.document["media_files"]) == (50, 1)
@@ -113,8 +94,7 @@ def test_the_extra_sheets_of_a_workbook_are_named(cli: Cli, tmp_path: Path) -> N
 
 def test_options_are_said_once(cli: Cli, tmp_path: Path) -> None:
     path = write_german(tmp_path, "plan.xlsx")
-    said = [*AS_IT_IS, "--date-format=%d.%m.%Y %H:%M"]
-    first = cli("plan", path, *said, "--save")
+    first = cli("plan", path, *AS_IT_IS, "--save")
     assert f"Saved for the next time: {tmp_path / 'plan.toml'}" in first.out
     head = "10 problems, nothing was sent:"
     for command in ("plan", "run"):

@@ -65,7 +65,7 @@ def test_it_says_how_it_stands(cli: Cli, database: str) -> None:
     rest = [" ".join(line) for line in lines[3:]]
     assert rest == [
         "3 organisations: 1 being sent for, 1 waiting for their turn",
-        "the first waiting ticket is for 15 Jan 2027 08:00 (UTC)",
+        "the first waiting ticket is for Fri 15 Jan 2027 08:00 UTC",
         "globex: 401: no",
     ]
     told = cli("outbox", "status", "--json").document

@@ -297,6 +297,6 @@ async def test_a_count_is_drawn_unless_it_is_to_be_quiet(quiet: bool) -> None:  
     finally:
         IS_QUIET.reset(token)
     output.notes = terminal()
-    async with CountDisplay(output, "deleted", 3):
+    async with CountDisplay(output, "deleted", 3, UTC):
         pass
     assert ("0 of 3 deleted" in "".join(lines_of(output.notes))) is not quiet

@@ -119,7 +119,7 @@ def test_a_date_without_a_zone_says_which_one_was_taken(
     target = [made.document[0]["postId"]] if command == "replace" else []
     yes = ["--yes"] if command == "replace" else []
     said = cli("posts", command, *target, *how, *yes, "--at", "2027-06-11T10:00", "--json")
-    assert "--at has no zone, so UTC was taken: Fri 11 Jun 2027 10:00 UTC" in said.err
+    assert "--at is Fri 11 Jun 2027 10:00 UTC." in said.err
     assert said.document[0]["integration"]
 
 

@@ -246,7 +246,7 @@ async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
         async with client() as postiz, postiz.batch(file) as batch:
             display = CountDisplay(
-                output, "done", 3, batch.doubts, postiz.clock, UTC, line_every=0.01
+                output, "done", 3, UTC, batch.doubts, postiz.clock, line_every=0.01
             )
             async with display:
                 work = asyncio.create_task(batch.update(on_outcome=display.saw))
@@ -297,7 +297,7 @@ async def test_of_a_count_too(caplog: pytest.LogCaptureFixture) -> None:
     output, window = Output(), Window()
     window.is_closed = True
     output.out = output.notes = Console(file=window, force_terminal=False)
-    async with CountDisplay(output, "deleted", 2) as display:
+    async with CountDisplay(output, "deleted", 2, UTC) as display:
         display.stopping()
         for number in range(2):
             await display.saw(Outcome(number, "a", RowState.WITHDRAWN))

@@ -70,7 +70,7 @@ def test_a_name_that_would_be_read_otherwise(cli: Cli, tmp_path: Path) -> None:
 
 def test_nothing_to_export_says_only_that(cli: Cli) -> None:
     result = cli("export", "--start", "2029-01-01", "--end", "2029-01-02")
-    assert result.err.splitlines() == ["0 posts from 2029-01-01 to 2029-01-02"]
+    assert result.err.splitlines() == ["0 posts from 2029-01-01 to 2029-01-02 (UTC)"]
 
 
 @pytest.mark.parametrize("name", ["out.xlsx", "out.csv"])

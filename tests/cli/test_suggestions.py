@@ -168,7 +168,9 @@ def test_several_channels_that_fit_are_listed(
 ) -> None:
     monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
     monkeypatch.setenv("POSTIZ_API_URL", odd_servers["two of a kind"])
-    result = cli("posts", "create", "Hi", "--channel", "mastodon", "--at", "2031-01-01", "--json")
+    result = cli(
+        "posts", "create", "Hi", "--channel", "mastodon", "--at", "2031-01-01 09:00", "--json"
+    )
     assert result.code == 2
     (problem,) = result.error["problems"]
     assert problem["message"] == "'mastodon' fits 2 channels"
