@@ -362,7 +362,7 @@ async def sequential(url: str, statements: dict[str, tuple[Any, Sequence[object]
             cursor = await connection.execute(f"EXPLAIN {text}".encode(), params or None)
             plan = "\n".join(line for (line,) in await cursor.fetchall())
             if any(
-                f"Seq Scan on {name}" in plan for name in ("organizations", "tickets", "ledgers")
+                f"Seq Scan on {name}" in plan for name in ("organizations", "tickets", "records")
             ):
                 found.append(" ".join(text.split())[:70])
     return found

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from world import World
 
     from postiz_async import Postiz
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 
 def play(scene: Scene, seed: int) -> Result:
@@ -256,7 +256,7 @@ class _Run:
         if count := self.scene.at_window_ends:
             yield self.people.come_at_window_ends(postiz, count, self._odds)
 
-    def _client(self, store: QuotaStore | None) -> Postiz:
+    def _client(self, store: Records | None) -> Postiz:
         it, scene = self.it, self.scene
         network = it.network(scene.way)
         if scene.naps:
@@ -268,7 +268,7 @@ class _Run:
             drifting = DriftingClock(it.clock, scene.drift, ahead=scene.wall_ahead)
         return it.client(store, clock=drifting, reserve=scene.reserve, transport=network)
 
-    def _slow_store(self) -> QuotaStore:
+    def _slow_store(self) -> Records:
         delay = self.scene.store_delay
         if delay is None:
             return self._store

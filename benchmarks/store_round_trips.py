@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from postiz_async.stores import QuotaStore, Versioned
+    from postiz_async.stores import Kept, Records
 
 CREATES = 160
 """In each row of the table, shared among its processes."""
@@ -79,16 +79,18 @@ class Told(msgspec.Struct):
 class Counting:
     """A store that counts round trips for the create in whose context they are made."""
 
-    def __init__(self, store: QuotaStore) -> None:
+    def __init__(self, store: Records) -> None:
         self._store = store
 
-    async def read(self, name: str) -> Versioned:
+    async def get(self, scope: str, key: str, /) -> Kept:
         _count()
-        return await self._store.read(name)
+        return await self._store.get(scope, key)
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         _count()
-        return await self._store.swap(name, version, value)
+        return await self._store.swap(scope, key, version, value, keep=keep)
 
     async def aclose(self) -> None:
         await self._store.aclose()
@@ -98,7 +100,7 @@ def _count() -> None:
     _trips.get()[0] += 1
 
 
-def opened(where: str) -> QuotaStore:
+def opened(where: str) -> Records:
     """A store whose round trips are counted."""
     if not where.startswith("postgresql"):
         return Counting(RedisStore(where) if where.startswith("redis") else SqliteStore(where))

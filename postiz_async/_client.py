@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from postiz_async._transport import Transport
     from postiz_async._transport.settings import Connector
     from postiz_async.clock import Clock
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["POLITENESS", "Postiz", "close_own", "make_transport"]
 
@@ -122,7 +122,7 @@ class Postiz(Api):
         api_key: str | Secret | None = None,
         base_url: str | None = None,
         organization: str | None = None,
-        quota: QuotaStore | None = None,
+        quota: Records | None = None,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
@@ -353,7 +353,7 @@ class Postiz(Api):
         return self._outbox
 
 
-async def close_own(*owned: QuotaStore | Transport | None) -> None:
+async def close_own(*owned: Records | Transport | None) -> None:
     """Close what a client or a pool has made, the last first: to the end, whatever happens."""
     async with AsyncExitStack() as stack:
         for each in owned:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from postiz_async._transport import Transport
     from postiz_async._transport.settings import Connector
     from postiz_async.clock import Clock
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["PostizPool"]
 
@@ -63,7 +63,7 @@ class _Tenant(Postiz):
         api_key: Secret,
         base_url: str,
         organization: str | None,
-        quota: QuotaStore | None,
+        quota: Records | None,
         pacing: Literal["burst", "smooth"],
         reserve: int | None,
         idempotency_keep: timedelta,
@@ -172,7 +172,7 @@ class PostizPool(OfOneProcess):
         self,
         *,
         base_url: str | None = None,
-        quota: QuotaStore | None = None,
+        quota: Records | None = None,
         outbox: OutboxOptions | Secret | str | None = None,
         credentials: CredentialsOf | None = None,
         connections: int | None = None,

@@ -669,7 +669,7 @@ async def test_a_redis_that_fails_leads_to_no_password(scheme: str) -> None:
         for place in (f"127.0.0.1:{port}", "127.0.0.1:1", "nowhere.invalid"):
             store = RedisStore(f"{scheme}://me:{HEX}@{place}/0")
             with pytest.raises(StoreError) as caught:
-                await store.swap("name", 0, b"x")
+                await store.swap("name", "", 0, b"x", keep=None)
             await store.aclose()
             assert leaks(caught.value, HEX) == []
 

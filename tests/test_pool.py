@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async._wire import WireResponse
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 URL = "http://sandbox.invalid"
 MUCH_LATER = datetime(2099, 1, 1, tzinfo=UTC)
@@ -65,7 +65,7 @@ async def pool_of(
     *,
     connections: int = 100,
     keep: int = 100,
-    quota: QuotaStore | None = None,
+    quota: Records | None = None,
     **hooks: Any,
 ) -> AsyncGenerator[PostizPool]:
     async with PostizPool(

@@ -97,7 +97,7 @@ def open_to_others(folder: Path) -> dict[str, str]:
 
 async def use_store(folder: Path) -> set[str]:
     store = SqliteStore(folder / "state" / "quota.sqlite")
-    await store.swap("name", 0, b"x")
+    await store.swap("name", "", 0, b"x", keep=None)
     found = open_to_others(folder), names(folder / "state")
     await store.aclose()
     assert found[0] == {}
@@ -157,7 +157,7 @@ async def test_a_missing_folder_is_made_for_its_owner_with_those_above(
     tmp_path: Path, umask: int
 ) -> None:
     store = SqliteStore(tmp_path / "a" / "b" / "quota.sqlite")
-    await store.swap("name", 0, b"x")
+    await store.swap("name", "", 0, b"x", keep=None)
     await store.aclose()
     assert [mode(tmp_path / name) for name in ("a", "a/b")] == [0o700, 0o700]
 
@@ -177,11 +177,11 @@ async def test_what_a_killed_process_left_beside_a_file_is_tightened_with_it(
 ) -> None:
     path = tmp_path / "quota.sqlite"
     store = SqliteStore(path)
-    await store.swap("name", 0, b"x")
+    await store.swap("name", "", 0, b"x", keep=None)
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).chmod(0o666)
     second = SqliteStore(path)
-    assert (await second.read("name")).value == b"x"
+    assert (await second.get("name", "")).value == b"x"
     assert open_to_others(tmp_path) == {}
     await second.aclose()
     await store.aclose()
@@ -190,10 +190,10 @@ async def test_what_a_killed_process_left_beside_a_file_is_tightened_with_it(
 async def test_what_is_shared_with_a_group_on_purpose_stays_so(tmp_path: Path) -> None:
     path = tmp_path / "quota.sqlite"
     store = SqliteStore(path)
-    _, kept = await store.swap("name", 0, b"x")
+    _, kept = await store.swap("name", "", 0, b"x", keep=None)
     await store.aclose()
     path.chmod(0o660)
-    await store.swap("name", kept.version, b"y")
+    await store.swap("name", "", kept.version, b"y", keep=None)
     assert {mode(tmp_path / name) for name in names(tmp_path)} == {0o660}
     await store.aclose()
 
@@ -220,7 +220,7 @@ async def test_a_file_behind_a_link_is_made_as_private(tmp_path: Path, umask: in
     link = tmp_path / "quota.sqlite"
     link.symlink_to(tmp_path / "there" / "real.sqlite")
     store = SqliteStore(link)
-    await store.swap("name", 0, b"x")
+    await store.swap("name", "", 0, b"x", keep=None)
     await store.aclose()
     assert mode(tmp_path / "there" / "real.sqlite") == 0o600
 
@@ -228,10 +228,10 @@ async def test_a_file_behind_a_link_is_made_as_private(tmp_path: Path, umask: in
 async def test_names_that_a_uri_would_take_apart_are_names(tmp_path: Path) -> None:
     for name in ("a?mode=memory", "b#c", "d%41", "e f", os.fsdecode("ü".encode())):
         store = SqliteStore(tmp_path / name)
-        await store.swap("name", 0, b"x")
+        await store.swap("name", "", 0, b"x", keep=None)
         await store.aclose()
         with closing(sqlite3.connect(tmp_path / name)) as file:
-            assert file.execute("SELECT count(*) FROM ledgers").fetchone() == (1,)
+            assert file.execute("SELECT count(*) FROM records").fetchone() == (1,)
     assert len(names(tmp_path)) == 5
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Timer
     from postiz_async.models.posts import Created
-    from postiz_async.stores import QuotaStore, Versioned
+    from postiz_async.stores import Kept, Records
 
 HOUR = 3600.0
 FIRST = datetime(2035, 1, 1, tzinfo=UTC)
@@ -192,17 +192,19 @@ class HostClock(Clock):
 class Mortal:
     """A process's hold of a store: once it is killed, it writes nothing any more."""
 
-    def __init__(self, store: QuotaStore) -> None:
+    def __init__(self, store: Records) -> None:
         self._store = store
         self.killed = False
 
-    async def read(self, name: str) -> Versioned:
-        return await self._store.read(name)
+    async def get(self, scope: str, key: str, /) -> Kept:
+        return await self._store.get(scope, key)
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         if self.killed:
             raise StoreError("killed")
-        return await self._store.swap(name, version, value)
+        return await self._store.swap(scope, key, version, value, keep=keep)
 
     def kill(self) -> None:
         self.killed = True
@@ -226,7 +228,7 @@ class OnClock:
 
     def __init__(
         self,
-        store: QuotaStore,
+        store: Records,
         clock: Clock,
         hold: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
@@ -234,16 +236,18 @@ class OnClock:
         self._clock = clock
         self._hold = hold
 
-    async def read(self, name: str) -> Versioned:
+    async def get(self, scope: str, key: str, /) -> Kept:
         with self._hold():
-            return self._shown(await self._store.read(name))
+            return self._shown(await self._store.get(scope, key))
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         with self._hold():
-            done, state = await self._store.swap(name, version, value)
+            done, state = await self._store.swap(scope, key, version, value, keep=keep)
         return done, self._shown(state)
 
-    def _shown(self, state: Versioned) -> Versioned:
+    def _shown(self, state: Kept) -> Kept:
         speed = self._clock.speed if math.isfinite(self._clock.speed) else 1.0
         return state._replace(time=self._clock.monotonic() / speed + AHEAD)
 
@@ -352,7 +356,7 @@ class World:
 
     def client(
         self,
-        store: QuotaStore | None = None,
+        store: Records | None = None,
         *,
         clock: Clock | None = None,
         reserve: int | None = None,
@@ -580,7 +584,7 @@ async def lab(
     limit: int = 30,
     latency: float = 0.1,
     reserve: int | None = None,
-    store: QuotaStore | None = None,
+    store: Records | None = None,
     clock: Clock | None = None,
     pacing: Literal["burst", "smooth"] = "burst",
 ) -> AsyncGenerator[Lab]:

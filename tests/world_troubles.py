@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postiz_async._transport import Transport
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Timer
-    from postiz_async.stores import QuotaStore, Versioned
+    from postiz_async.stores import Kept, Records
 
 # ------------------------------------------------------------------ counters
 
@@ -186,22 +186,24 @@ class NappingTransport:
 class DelayedStore:
     """A store whose answers take `delay()` seconds, half of it before the work is done."""
 
-    def __init__(self, store: QuotaStore, clock: Clock, delay: Callable[[], float]) -> None:
+    def __init__(self, store: Records, clock: Clock, delay: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
         self._delay = delay
 
-    async def read(self, name: str) -> Versioned:
+    async def get(self, scope: str, key: str, /) -> Kept:
         half = self._delay() / 2
         await self._clock.sleep(half)
-        state = await self._store.read(name)
+        state = await self._store.get(scope, key)
         await self._clock.sleep(half)
         return state
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         half = self._delay() / 2
         await self._clock.sleep(half)
-        answer = await self._store.swap(name, version, value)
+        answer = await self._store.swap(scope, key, version, value, keep=keep)
         await self._clock.sleep(half)
         return answer
 

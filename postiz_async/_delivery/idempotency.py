@@ -45,7 +45,7 @@ from __future__ import annotations
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeGuard
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 
@@ -66,7 +66,7 @@ from postiz_async.errors import (
     describe_seconds,
 )
 from postiz_async.stores._local_ledger import records_of_process
-from postiz_async.stores._local_records import LocalRecords
+from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.key_record import KeyRecord
     from postiz_async._resources.keyed import KeyedCreate
     from postiz_async.models.posts import Created
-    from postiz_async.stores import IdempotencyStore, QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["KeyedCreator", "keyed_creator"]
 
@@ -85,7 +85,7 @@ log = logging.getLogger("postiz_async")
 
 
 def keyed_creator(
-    client: KeyClient, store: QuotaStore | None, *, keep: timedelta, transport: object
+    client: KeyClient, store: Records | None, *, keep: timedelta, transport: object
 ) -> KeyedCreator:
     """What sees to the idempotency keys of a client.
 
@@ -94,30 +94,16 @@ def keyed_creator(
         store: that of its quota; None: it has none, and the records are this process's.
         keep: how long a record is kept.
         transport: the way to the server that the client was given; see `ledgers_of_process`.
-
-    Raises:
-        UsageError: the store keeps no records.
     """
-    kept: object = store
-    if kept is None:
-        kept = records_of_process(client.clock, transport)
-    if not _keeps_records(kept):
-        raise UsageError(
-            f"{type(kept).__name__} keeps no records of idempotency keys: it has to have read_key "
-            "and swap_key, as postiz_async.stores.IdempotencyStore says. Nothing was sent."
-        )
-    if isinstance(kept, LocalRecords) and not kept.are_told_of:
-        kept.are_told_of = True
+    kept = records_of_process(client.clock, transport) if store is None else store
+    if isinstance(kept, MemoryStore) and not kept.are_keys_told_of:
+        kept.are_keys_told_of = True
         log.warning(
             "idempotency keys are kept in the memory of this process: another one, or the next, "
             "does not know them. Give the client a store that lasts: quota=SqliteStore(...) or "
             "RedisStore(...)"
         )
     return KeyedCreator(client, kept, keep=keep)
-
-
-def _keeps_records(store: object) -> TypeGuard[IdempotencyStore]:
-    return hasattr(store, "read_key") and hasattr(store, "swap_key")
 
 
 @dataclass(slots=True)
@@ -137,7 +123,7 @@ class KeyedCreator:
         keep: how long it has them, from their last change on.
     """
 
-    def __init__(self, client: KeyClient, store: IdempotencyStore, *, keep: timedelta) -> None:
+    def __init__(self, client: KeyClient, store: Records, *, keep: timedelta) -> None:
         self._client = client
         self._clock = client.clock
         self._store = store

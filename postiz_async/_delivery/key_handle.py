@@ -17,7 +17,7 @@ from postiz_async.errors import StoreError
 if TYPE_CHECKING:
     from postiz_async._delivery.key_record import KeyRecord
     from postiz_async.clock import Clock
-    from postiz_async.stores import IdempotencyStore, Versioned
+    from postiz_async.stores import Kept, Records
 
 __all__ = ["Claim", "ClaimLostError", "KeyHandle", "SeenRecord"]
 
@@ -46,7 +46,7 @@ class KeyHandle:
         clock: tells how much has passed, and the time where the store has no clock.
     """
 
-    store: IdempotencyStore
+    store: Records
     quota: str
     key: str
     keep: float
@@ -69,7 +69,7 @@ class KeyHandle:
         Raises:
             StoreError: it cannot be read.
         """
-        seen = self._seen(await self.store.read_key(self.quota, self.key))
+        seen = self._seen(await self.store.get(self.quota, self.key))
         if seen is self._anew and self.clock.boot_id:  # else another process may be at work on it
             _, seen = await self.swap(seen.version, seen.record)
         return seen
@@ -85,11 +85,11 @@ class KeyHandle:
         """
         has_moments = self.ahead is None and record.state == "sending"
         value = write_record(replace(record, run=run_of(self.clock) if has_moments else ""))
-        done, kept = await self.store.swap_key(self.quota, self.key, version, value, keep=self.keep)
+        done, kept = await self.store.swap(self.quota, self.key, version, value, keep=self.keep)
         was_done = kept.value == value  # a store that asked twice
         return done or was_done, self._seen(kept)
 
-    def _seen(self, kept: Versioned) -> SeenRecord:
+    def _seen(self, kept: Kept) -> SeenRecord:
         if kept.time is not None:
             speed = self.clock.speed if math.isfinite(self.clock.speed) else 1.0
             self.ahead = kept.time * speed - self.clock.monotonic()

@@ -10,7 +10,7 @@ from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["options_of", "options_of_many", "store_beside"]
 
@@ -42,7 +42,7 @@ def options_of_many(
     return options
 
 
-def store_beside(outbox: OutboxOptions, quota: QuotaStore | None) -> QuotaStore | None:
+def store_beside(outbox: OutboxOptions, quota: Records | None) -> Records | None:
     """Where an outbox remembers the quota: a restart must not probe a window that is used up.
 
     Args:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from postiz_async._resources.api import OpenClient
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = [
     "NOT_LOOKED",
@@ -111,13 +111,13 @@ class _PoolOutbox(Protocol):
     async def troubles(self) -> Mapping[str, str]: ...
 
 
-async def look(store: QuotaStore | None, outbox: _PoolOutbox | None) -> Found:
+async def look(store: Records | None, outbox: _PoolOutbox | None) -> Found:
     """Ask the store of the quotas and the database of the outbox, for `LOOK` seconds at most."""
     tickets = None if outbox is None else dict[str, int]()
     with anyio.move_on_after(LOOK):
         try:
             if store is not None:
-                await store.read(_NOBODY)
+                await store.get(_NOBODY, "")
             if outbox is None:
                 return NOT_LOOKED
             tickets = {state.value: count for state, count in (await outbox.counts()).items()}

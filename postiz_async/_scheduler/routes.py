@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from postiz_async._quota import Ledger, RateHeaders
     from postiz_async.clock import Clock
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
     from postiz_async.stores._ledger_handle import LedgerHandle
 
 __all__ = [
@@ -93,7 +93,7 @@ class QueueFactory:
     fresh: Ledger
     """What is believed of a route of which nothing is known."""
     clock: Clock
-    store: QuotaStore | None = None
+    store: Records | None = None
     """Where ledgers are kept; None: in this process, with those of its other clients."""
     transport: object = None
     """The way to the server that the client or its pool was given, if one was."""

@@ -26,7 +26,7 @@ from postiz_async.models._durations import check_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["Portal", "Shared"]
 
@@ -80,7 +80,7 @@ class Portal:
         store: of its quota, whose connections live there too; it is closed with it.
     """
 
-    def __init__(self, client: Shared, store: QuotaStore | None) -> None:
+    def __init__(self, client: Shared, store: Records | None) -> None:
         self._client = client
         self._store = store
         self._lock = threading.Lock()
@@ -281,7 +281,7 @@ async def _plainly(work: Callable[[], T]) -> T:
     return work()
 
 
-async def _end_all(client: Shared, store: QuotaStore | None, under_way: set[ThreadCall]) -> None:
+async def _end_all(client: Shared, store: Records | None, under_way: set[ThreadCall]) -> None:
     await client.aclose(drain=0.0)  # Ctrl-C may have come before
     tasks = [task for call in tuple(under_way) if (task := call.cancel()) is not None]
     if tasks:
@@ -290,7 +290,7 @@ async def _end_all(client: Shared, store: QuotaStore | None, under_way: set[Thre
         await store.aclose()
 
 
-async def _wind_up(client: Shared, store: QuotaStore | None, opened: _Thread) -> None:
+async def _wind_up(client: Shared, store: Records | None, opened: _Thread) -> None:
     try:
         await _end_all(client, store, opened.under_way)
     except Exception:

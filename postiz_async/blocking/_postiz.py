@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from postiz_async._transport.settings import Connector
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["Postiz"]
 
@@ -101,7 +101,7 @@ class Postiz(Owner, Api):
         api_key: str | Secret | None = None,
         base_url: str | None = None,
         organization: str | None = None,
-        quota: QuotaStore | None = None,
+        quota: Records | None = None,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         idempotency_keep: timedelta = IDEMPOTENCY_KEEP,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from postiz_async._transport.settings import Connector
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["PostizPool"]
 
@@ -96,7 +96,7 @@ class PostizPool(Owner):
         self,
         *,
         base_url: str | None = None,
-        quota: QuotaStore | None = None,
+        quota: Records | None = None,
         outbox: OutboxOptions | Secret | str | None = None,
         credentials: Callable[[str], str | Secret] | None = None,
         connections: int | None = None,

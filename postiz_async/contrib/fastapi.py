@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._outbox.tickets import OutboxOptions
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = [
     "CancelWhenGone",
@@ -90,7 +90,7 @@ async def postiz_lifespan(
     app: FastAPI,
     client: Postiz | PostizPool | None = None,
     *,
-    quota: QuotaStore | Path | Secret | str | None = None,
+    quota: Records | Path | Secret | str | None = None,
     outbox: OutboxOptions | Path | Secret | str | None = None,
     max_wait: float | Callable[[Request], float | None] | None = MAX_WAIT,
     drain: float = 0.0,

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.media import MediaResource
     from postiz_async._scheduler.calls import CallOptions
     from postiz_async.models.posts import Created
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["PutBackError", "TaskPostiz", "TaskPostizPool", "install"]
 
@@ -99,7 +99,7 @@ def install(
     client: Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None = None,
     *,
     credentials: CredentialsOf | None = None,
-    quota: QuotaStore | Path | Secret | str | None = None,
+    quota: Records | Path | Secret | str | None = None,
     max_wait: float = _WORKER_WAIT,
     pause: float = _PAUSE,
 ) -> None:
@@ -171,7 +171,7 @@ class _Tasks:
 
     given: Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None
     credentials: CredentialsOf | None
-    quota: QuotaStore | Path | Secret | None
+    quota: Records | Path | Secret | None
     source: ScheduleSource
     max_wait: float
     pause: float

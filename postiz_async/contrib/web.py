@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._resources.api import OpenClient
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = [
     "MAX_WAIT",
@@ -106,7 +106,7 @@ class RequestClient(Api):
         return self.client._for_jobs(what)  # noqa: SLF001
 
 
-def open_store(where: QuotaStore | Path | Secret | str) -> QuotaStore:
+def open_store(where: Records | Path | Secret | str) -> Records:
     """A quota store for an address: Redis or PostgreSQL for many hosts, else the path of a file.
 
     Args:

@@ -1,17 +1,17 @@
 """Where a ledger lives, so that several clients can share it and the next process knows of it.
 
-A `QuotaStore` is shared by several clients: bytes and a version, compare-and-swap. The pure ledger
-decides, a store only keeps. Whoever changes a state names the version that it was made from; when
-somebody else was quicker, the store says so and hands out the newer state. The scheduler reserves
-and settles through a `LedgerHandle`. A `SnapshotStore` only writes down what one client knows, for
-its successor.
+Stores keep `Records`: bytes and a version, changed by compare-and-swap. The pure ledger decides, a
+store only keeps. Whoever changes a record names the version that it was made from; when somebody
+else was quicker, the store says so and hands out the newer one. The scheduler reserves and settles
+through a `LedgerHandle`. A `SnapshotStore` only writes down what one client knows, for its
+successor.
 
-A version never comes again, also after its state or record was deleted, forgotten or lost: a
-process that was suspended meanwhile would overwrite what was written anew. A counter in the store
-starts again with it, so the stores of this library draw each version at random.
+A record has a scope and a key: the ledger of a quota is the record of its name with an empty key,
+and each idempotency key has a record beside that of its quota.
 
-An `IdempotencyStore` has a record for each idempotency key in the same way, and forgets it when its
-time is over. Each store of this library is both.
+A version never comes again, also after its record was deleted, forgotten or lost: a process that
+was suspended meanwhile would overwrite what was written anew. A counter in the store starts again
+with it, so the stores of this library draw each version at random.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from typing import NamedTuple, Protocol
 from postiz_async.errors import UsageError
 
 __all__ = [
-    "IdempotencyStore",
-    "QuotaStore",
-    "Versioned",
+    "Kept",
+    "Records",
     "ledger_name",
 ]
 
 
-class Versioned(NamedTuple):
-    """A state or a record as a store has it.
+class Kept(NamedTuple):
+    """A record as a store has it.
 
     `version` is 0 while there is none, else another number for each change. `time` is the store's
     own clock in seconds, None for a store that has none, because all its users share the clocks of
@@ -43,74 +42,38 @@ class Versioned(NamedTuple):
     time: float | None
 
 
-class QuotaStore(Protocol):
-    """Has states by name. Names are hashes: no key and no address is in them."""
-
-    async def read(self, name: str) -> Versioned:
-        """The state now.
-
-        Args:
-            name: the name of a quota, which reveals neither server nor key.
-
-        Raises:
-            StoreError: the store cannot be reached or used.
-        """
-        ...
-
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        """Put `value` in the place of the state with `version`.
-
-        Args:
-            name: the name of a quota, which reveals neither server nor key.
-            version: that of the state that `value` was made from; 0: there was none.
-            value: the new state.
-
-        Returns:
-            True and the new state, or False and the state that somebody else put there.
-
-        Raises:
-            StoreError: the store cannot be reached or used; the state is as it was, or the swap
-                was done and its answer lost.
-        """
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of files and connections."""
-        ...
-
-
-class IdempotencyStore(Protocol):
-    """Has a record for each idempotency key, for as long as it was told to keep it.
+class Records(Protocol):
+    """Has records by scope and key.
 
     A record whose time is over is as good as none. Later writes remove such records, a few at a
-    time. No version of a key may come again after that: count on, or draw versions at random.
+    time. No version of a record may come again after that: draw versions at random, or count on.
     """
 
-    async def read_key(self, quota: str, key: str) -> Versioned:
+    async def get(self, scope: str, key: str, /) -> Kept:
         """The record now.
 
         Args:
-            quota: the name of a quota, 32 hexadecimal digits, which reveals neither server nor API
-                key.
-            key: the caller's key as it is, 1 to 255 characters without NUL.
+            scope: the name of a quota, which reveals neither server nor API key.
+            key: empty for the ledger of the quota, else an idempotency key as it is: 1 to 255
+                characters without NUL.
 
         Raises:
             StoreError: the store cannot be reached or used.
         """
         ...
 
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         """Put `value` in the place of the record with `version`.
 
         Args:
-            quota: the name of a quota, 32 hexadecimal digits, which reveals neither server nor API
-                key.
-            key: the caller's key as it is, 1 to 255 characters without NUL.
+            scope: as for `get`.
+            key: as for `get`.
             version: that of the record that `value` was made from; 0: there was none.
             value: the new record, not empty.
-            keep: seconds from now until the record is forgotten, by the clock of the store.
+            keep: seconds from now until the record is forgotten, by the clock of the store; None:
+                it is kept, for days at least after its last change.
 
         Returns:
             True and the new record, or False and the record that somebody else put there. A store
@@ -138,7 +101,7 @@ def ledger_name(root: str, key: str) -> str:
 
 
 def check_store(quota: object) -> None:
-    """Refuse what keeps no quota, such as the path of a file.
+    """Refuse what keeps no records, such as the path of a file.
 
     Raises:
         UsageError: it is neither a store nor None.

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from postiz_async import _quota as quota
 from postiz_async._quota import WINDOW, Wait
 from postiz_async.clock import SystemClock
-from postiz_async.stores._local_records import Guard, LocalRecords
+from postiz_async.stores.memory import Guard, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class LocalLedgers:
     """
 
     def __init__(self) -> None:
-        self.records = LocalRecords()
+        self.records = MemoryStore()
         self._known: weakref.WeakValueDictionary[_Key, _Entry] = weakref.WeakValueDictionary()
         self._kept: dict[_Key, _Entry] = {}
         self._tidy_at = -math.inf
@@ -88,7 +88,7 @@ class LocalLedgers:
         """Let go of all that no client uses now, as a new process would."""
         with Guard.lock:
             self._kept.clear()
-            self.records = LocalRecords()
+            self.records = MemoryStore()
 
     def forked(self) -> None:
         """In a child process: those who waited are in the parent."""
@@ -241,7 +241,7 @@ def ledgers_of_process(clock: Clock, transport: object = None) -> LocalLedgers:
     return _ledgers.setdefault(key, LocalLedgers())
 
 
-def records_of_process(clock: Clock, transport: object = None) -> LocalRecords:
+def records_of_process(clock: Clock, transport: object = None) -> MemoryStore:
     """The records of idempotency keys of all clients of this process that are given no store.
 
     Args:

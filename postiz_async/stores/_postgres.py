@@ -22,8 +22,6 @@ from postiz_async.stores._connection_slots import WAIT
 from postiz_async.stores._postgres_pool import Login, Pool, close
 from postiz_async.stores._postgres_schema import (
     TABLES_VERSION,
-    UPGRADE,
-    UPGRADED,
     check_name,
     ddl,
     quoted,
@@ -236,7 +234,7 @@ class Database:
             close(connection)
 
     async def init(self) -> bool:
-        """Make the schema and its tables, or bring them up to date, in one transaction.
+        """Make the schema and its tables, in one transaction.
 
         Of several who do, one does it.
 
@@ -255,11 +253,7 @@ class Database:
             schemas = await found.fetchall()
             if schemas == [(True,)]:
                 kept = await connection.execute(self.statement(_VERSION))
-                rows = await kept.fetchall()
-                if rows == [(UPGRADED,)]:
-                    await connection.execute(UPGRADE.format(schema=quoted(self.schema)).encode())
-                else:
-                    self._check_version(rows)
+                self._check_version(await kept.fetchall())
                 return False
             text = tables(self.schema) if schemas else ddl(self.schema)
             await connection.execute(text.encode())
@@ -287,12 +281,10 @@ class Database:
         if found == TABLES_VERSION:
             return
         age = "older" if found < TABLES_VERSION else "newer"
-        advice = "Use one version of postiz-async everywhere, or another schema."
-        if found == UPGRADED:
-            advice = "`postiz-async outbox init --database ...` brings it up to date."
         raise StoreError(
             f'The schema "{self.schema}" of PostgreSQL at {self.where} is {age} than this library: '
-            f"it has version {found}, and this one knows {TABLES_VERSION}. {advice}\n"
+            f"it has version {found}, and this one knows {TABLES_VERSION}. Use one version of "
+            f"postiz-async everywhere, or another schema.\n"
             f"  {self._without}"
         )
 

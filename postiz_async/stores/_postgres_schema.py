@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["TABLES_VERSION", "UPGRADE", "UPGRADED", "check_name", "ddl", "quoted", "tables"]
+__all__ = ["TABLES_VERSION", "check_name", "ddl", "quoted", "tables"]
 
-TABLES_VERSION, UPGRADED = 2, 1
-
-UPGRADE = """
-ALTER TABLE {schema}.tickets ADD COLUMN mended_at double precision;
-
-UPDATE {schema}.version SET version = 2
-"""
-"""From the version of release 0.1.0."""
+TABLES_VERSION = 3
 
 _LONGEST = 63
 """Bytes of a name; PostgreSQL cuts what is longer."""
@@ -25,22 +18,16 @@ CREATE TABLE {schema}.version (
 
 INSERT INTO {schema}.version VALUES ({version});
 
-CREATE TABLE {schema}.ledgers (
-    name text COLLATE "C" PRIMARY KEY,
-    version bigint NOT NULL,
-    value bytea NOT NULL
-) WITH (fillfactor = 50);
-
-CREATE TABLE {schema}.idempotency (
-    quota text COLLATE "C" NOT NULL,
+CREATE TABLE {schema}.records (
+    scope text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
     version bigint NOT NULL,
     value bytea NOT NULL,
     expires timestamptz NOT NULL,
-    PRIMARY KEY (quota, key)
-);
+    PRIMARY KEY (scope, key)
+) WITH (fillfactor = 50);
 
-CREATE INDEX idempotency_expires ON {schema}.idempotency (expires);
+CREATE INDEX records_expires ON {schema}.records (expires) WHERE expires < 'infinity';
 
 CREATE TABLE {schema}.organizations (
     quota text PRIMARY KEY,

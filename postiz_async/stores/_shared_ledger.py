@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from postiz_async._quota import Grant, Ledger
     from postiz_async.clock import Clock
-    from postiz_async.stores import QuotaStore, Versioned
+    from postiz_async.stores import Kept, Records
 
     _Note = tuple[Callable[[Ledger, float], Ledger], float]
 
@@ -54,7 +54,7 @@ class SharedLedger:
 
     def __init__(
         self,
-        store: QuotaStore,
+        store: Records,
         name: str,
         ledger: Ledger,
         clock: Clock,
@@ -216,7 +216,7 @@ class SharedLedger:
         )
 
     async def _read(self) -> None:
-        self._saw(await self._store.read(self._name))
+        self._saw(await self._store.get(self._name, ""))
 
     async def _swap(self, ledger: Ledger) -> bool:
         """Write a state made from the one last seen; when somebody was quicker, see theirs."""
@@ -225,7 +225,7 @@ class SharedLedger:
         value, version = shared_state.encode(state), self._version or 0
 
         async def work() -> bool:
-            done, kept = await self._store.swap(self._name, version, value)
+            done, kept = await self._store.swap(self._name, "", version, value, keep=None)
             if done or kept.value == value:  # done, then asked again by the store
                 self._wrote(state, kept)
                 self._unnoted = [note for note in self._unnoted if note not in noted]
@@ -235,12 +235,12 @@ class SharedLedger:
 
         return await run_to_completion(work())
 
-    def _wrote(self, state: SharedState, kept: Versioned) -> None:
+    def _wrote(self, state: SharedState, kept: Kept) -> None:
         self._state = self._written = state
         self._version = kept.version
         self._tell_time(kept)
 
-    def _saw(self, kept: Versioned) -> None:
+    def _saw(self, kept: Kept) -> None:
         """Take over what the store keeps."""
         self._tell_time(kept)
         if kept.value is None:
@@ -275,12 +275,12 @@ class SharedLedger:
         )
         self._state = shared_state.written_again(self._written, secrets.randbits(48))
 
-    def _tell_time(self, kept: Versioned) -> None:
+    def _tell_time(self, kept: Kept) -> None:
         time = self._time(kept)
         if time is not None:
             self._offset = time - self._clock.monotonic()
 
-    def _time(self, kept: Versioned) -> float | None:
+    def _time(self, kept: Kept) -> float | None:
         return None if kept.time is None else kept.time * self._speed
 
 

@@ -2,35 +2,80 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+import threading
+from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async.stores import Versioned, new_version
-from postiz_async.stores._local_records import Guard, LocalRecords
+from postiz_async._wire.secrets import OfOneProcess
+from postiz_async.clock import SystemClock
+from postiz_async.stores import Kept, new_version
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
 
 __all__ = ["MemoryStore"]
 
+_FEW = 1000
+"""Records up to which none is looked for whose time is over."""
 
-class MemoryStore(LocalRecords):
-    """Keeps states and records in memory, for clients of one process that are given this object.
+
+class Guard:
+    """The lock of all that this process keeps in memory.
+
+    Reentrant, because a garbage collection may end a call that somebody dropped at any moment, and
+    its slot is given back by the thread that holds the lock. What that changes is then overwritten,
+    so this slot counts as spent when its time is over.
+    """
+
+    lock = threading.RLock()
+
+
+class _Record(NamedTuple):
+    kept: Kept
+    expires: float
+    """On the monotonic clock."""
+
+
+class MemoryStore(OfOneProcess):
+    """Keeps records in memory, for clients of one process that are given this object.
 
     Args:
         clock: tells when the time of a record is over; None: the machine's.
     """
 
+    are_keys_told_of: bool = False
+    """Whether the log has said that no other process knows its idempotency keys."""
+
     def __init__(self, *, clock: Clock | None = None) -> None:
-        super().__init__(clock=clock)
-        self._states: dict[str, Versioned] = {}
+        self._clock = clock or SystemClock()
+        self._records: dict[tuple[str, str], _Record] = {}
+        self._tidy_at = _FEW
 
-    async def read(self, name: str) -> Versioned:
-        return self._states.get(name, Versioned(None, 0, None))
+    async def get(self, scope: str, key: str, /) -> Kept:
+        return self._kept(scope, key, self._clock.monotonic())
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         with Guard.lock:  # clients may be in several threads
-            state = self._states.get(name, Versioned(None, 0, None))
-            if state.version != version:
-                return False, state
-            state = self._states[name] = Versioned(value, new_version(), None)
-            return True, state
+            now = self._clock.monotonic()
+            kept = self._kept(scope, key, now)
+            if kept.version != version:
+                return False, kept
+            kept = Kept(value, new_version(), None)
+            self._records[scope, key] = _Record(kept, math.inf if keep is None else now + keep)
+            self._tidy(now)
+            return True, kept
+
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
+
+    def _kept(self, scope: str, key: str, now: float) -> Kept:
+        record = self._records.get((scope, key))
+        return record.kept if record and record.expires > now else Kept(None, 0, None)
+
+    def _tidy(self, now: float) -> None:
+        """Drop what is over when there is twice as much as after the last time."""
+        if len(self._records) > self._tidy_at:
+            self._records = {key: each for key, each in self._records.items() if each.expires > now}
+            self._tidy_at = max(_FEW, 2 * len(self._records))

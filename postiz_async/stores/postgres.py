@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from postiz_async._wire.secrets import OfOneProcess, Secret
-from postiz_async.stores import Versioned, new_version
+from postiz_async.stores import Kept, new_version
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_schema import ddl
 
@@ -14,63 +12,42 @@ __all__ = ["PostgresStore", "ddl"]
 _REMOVED = 8
 """Records whose time is over, removed with each that is written."""
 
-_READ = """
+_GET = """
 SELECT value, version, time
 FROM (SELECT extract(epoch FROM clock_timestamp())::float8 AS time) AS clock
-LEFT JOIN {schema}.ledgers ON name = %s
+LEFT JOIN {schema}.records ON scope = %s AND key = %s AND expires > statement_timestamp()
 """
 
 _INSERT = """
-INSERT INTO {schema}.ledgers (name, version, value) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+INSERT INTO {schema}.records AS kept (scope, key, version, value, expires) VALUES
+(%s, %s, %s, %s, coalesce(statement_timestamp() + make_interval(secs => %s), 'infinity'))
+ON CONFLICT (scope, key) DO UPDATE
+SET version = excluded.version, value = excluded.value, expires = excluded.expires
+WHERE kept.expires <= statement_timestamp()
 RETURNING extract(epoch FROM clock_timestamp())::float8
 """
 
 _UPDATE = """
-UPDATE {schema}.ledgers SET version = %s, value = %s WHERE name = %s AND version = %s
+UPDATE {schema}.records SET version = %s, value = %s,
+    expires = coalesce(statement_timestamp() + make_interval(secs => %s), 'infinity')
+WHERE scope = %s AND key = %s AND version = %s AND expires > statement_timestamp()
 RETURNING extract(epoch FROM clock_timestamp())::float8
-"""
-
-_READ_KEY = """
-SELECT value, version, time
-FROM (SELECT extract(epoch FROM clock_timestamp())::float8 AS time) AS clock
-LEFT JOIN {schema}.idempotency ON quota = %s AND key = %s AND expires > statement_timestamp()
 """
 
 _REMOVE = """
 WITH removed AS (
-    DELETE FROM {schema}.idempotency WHERE (quota, key) IN (
-        SELECT quota, key FROM {schema}.idempotency
-        WHERE expires <= statement_timestamp() AND (quota, key) <> (%s, %s)
+    DELETE FROM {schema}.records WHERE (scope, key) IN (
+        SELECT scope, key FROM {schema}.records
+        WHERE expires < 'infinity' AND expires <= statement_timestamp()
+        AND (scope, key) <> (%s, %s)
         ORDER BY expires LIMIT %s FOR UPDATE SKIP LOCKED
     )
 )
 """
 
-_INSERT_KEY = (
-    _REMOVE
-    + """
-INSERT INTO {schema}.idempotency AS kept (quota, key, version, value, expires)
-VALUES (%s, %s, %s, %s, statement_timestamp() + make_interval(secs => %s))
-ON CONFLICT (quota, key) DO UPDATE
-SET version = excluded.version, value = excluded.value, expires = excluded.expires
-WHERE kept.expires <= statement_timestamp()
-RETURNING extract(epoch FROM clock_timestamp())::float8
-"""
-)
-
-_UPDATE_KEY = (
-    _REMOVE
-    + """
-UPDATE {schema}.idempotency SET version = %s, value = %s,
-    expires = statement_timestamp() + make_interval(secs => %s)
-WHERE quota = %s AND key = %s AND version = %s AND expires > statement_timestamp()
-RETURNING extract(epoch FROM clock_timestamp())::float8
-"""
-)
-
 
 class PostgresStore(OfOneProcess):
-    """Keeps states and records in PostgreSQL; each look and each change is one round trip.
+    """Keeps ledgers and records in PostgreSQL; each look and each change is one round trip.
 
     A second one, to look, follows when somebody else was quicker. The time is the time of the
     database, so that the clocks of the hosts do not matter.
@@ -95,12 +72,11 @@ class PostgresStore(OfOneProcess):
     ) -> None:
         url = Secret.of(url)
         self._database = database = Database(url, schema=schema, connections=connections)
-        self._read = database.statement(_READ)
+        self._get = database.statement(_GET)
         self._insert = database.statement(_INSERT)
         self._update = database.statement(_UPDATE)
-        self._read_key = database.statement(_READ_KEY)
-        self._insert_key = database.statement(_INSERT_KEY)
-        self._update_key = database.statement(_UPDATE_KEY)
+        self._remove_and_insert = database.statement(_REMOVE + _INSERT)
+        self._remove_and_update = database.statement(_REMOVE + _UPDATE)
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.where!r}, schema={self._database.schema!r})"
@@ -116,40 +92,26 @@ class PostgresStore(OfOneProcess):
         """
         return await self._database.init()
 
-    async def read(self, name: str) -> Versioned:
-        return _versioned(await self._database.fetch(self._read, [name]))
+    async def get(self, scope: str, key: str, /) -> Kept:
+        [(value, version, time)] = await self._database.fetch(self._get, [scope, key])
+        return Kept(value, version or 0, time)
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         new = new_version()
-        if version == 0:
-            rows = await self._database.fetch(self._insert, [name, new, value])
+        values: list[object] = [scope, key, new, value, keep]
+        statements = self._insert, self._remove_and_insert
+        if version:
+            values = [new, value, keep, scope, key, version]
+            statements = self._update, self._remove_and_update
+        if keep is None:
+            rows = await self._database.fetch(statements[0], values)
         else:
-            rows = await self._database.fetch(self._update, [new, value, name, version])
+            rows = await self._database.fetch(statements[1], [scope, key, _REMOVED, *values])
         if rows:
-            return True, Versioned(value, new, rows[0][0])
-        return False, await self.read(name)
-
-    async def read_key(self, quota: str, key: str) -> Versioned:
-        return _versioned(await self._database.fetch(self._read_key, [quota, key]))
-
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
-        remove, new = [quota, key, _REMOVED], new_version()
-        if version == 0:
-            row = [quota, key, new, value, keep]
-            rows = await self._database.fetch(self._insert_key, [*remove, *row])
-        else:
-            row = [new, value, keep, quota, key, version]
-            rows = await self._database.fetch(self._update_key, [*remove, *row])
-        if rows:
-            return True, Versioned(value, new, rows[0][0])
-        return False, await self.read_key(quota, key)
+            return True, Kept(value, new, rows[0][0])
+        return False, await self.get(scope, key)
 
     async def aclose(self) -> None:
         await self._database.aclose()
-
-
-def _versioned(rows: list[tuple[Any, ...]]) -> Versioned:
-    value, version, time = rows[0]
-    return Versioned(value, version or 0, time)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from postiz_async._extras import extra_needed
 from postiz_async._wire.secrets import OfOneProcess, Secret, redact_text
 from postiz_async.errors import ConfigurationError, StoreError, UsageError
-from postiz_async.stores import Versioned, new_version
+from postiz_async.stores import Kept, new_version
 from postiz_async.stores._connection_slots import WAIT, ConnectionSlots
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ _CONNECTIONS = 32
 
 _LIFETIME = 3 * 24 * 3600
 """Seconds after which a state that nobody touches is forgotten; longer than any window."""
-
-_RECORDS = "idempotency:"
-"""Begins the names of the records of idempotency keys, after `_PREFIX`."""
 
 _RETRIES = 2
 """Further attempts when a connection breaks; a change that was made twice is known by its value."""
@@ -84,7 +81,7 @@ return {1, tonumber(ARGV[5]), ARGV[3], now[1], now[2]}
 
 
 class RedisStore(OfOneProcess):
-    """Keeps states and records in Redis 5 or newer; each look and each change is one round trip.
+    """Keeps ledgers and records in Redis 5 or newer; each look and each change is one round trip.
 
     The time is the time of Redis, so that the clocks of the hosts do not matter. Redis must not
     evict the keys (policy `noeviction`): a state that vanished is written again from what a client
@@ -112,28 +109,21 @@ class RedisStore(OfOneProcess):
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
 
-    async def read(self, name: str) -> Versioned:
-        return (await self._run(name, ["read", 0, b"", _LIFETIME]))[1]
+    async def get(self, scope: str, key: str, /) -> Kept:
+        return (await self._run(scope, key, ["read", 0, b"", 0]))[1]
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        return await self._run(name, ["swap", version, value, _LIFETIME, new_version()])
-
-    async def read_key(self, quota: str, key: str) -> Versioned:
-        return (await self._run(_record(quota, key), ["read", 0, b"", 0]))[1]
-
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
-        return await self._run(
-            _record(quota, key), ["swap", version, value, math.ceil(keep), new_version()]
-        )
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
+        seconds = _LIFETIME if keep is None else math.ceil(keep)
+        return await self._run(scope, key, ["swap", version, value, seconds, new_version()])
 
     async def aclose(self) -> None:
         await self._redis.aclose()
 
     async def _run(
-        self, name: str, arguments: Sequence[str | int | bytes]
-    ) -> tuple[bool, Versioned]:
+        self, scope: str, key: str, arguments: Sequence[str | int | bytes]
+    ) -> tuple[bool, Kept]:
         from redis.exceptions import RedisError  # noqa: PLC0415  (an extra)
 
         began = time.monotonic()
@@ -144,12 +134,13 @@ class RedisStore(OfOneProcess):
             is_refused = False
             try:
                 answer = await cast(
-                    "Awaitable[list[Any]]", self._script(keys=[_PREFIX + name], args=arguments)
+                    "Awaitable[list[Any]]",
+                    self._script(keys=[f"{_PREFIX}{scope}:{key}"], args=arguments),
                 )
                 slots.refusal = ""
                 done, version, value, seconds, micros = answer
                 now = int(seconds) + int(micros) / 1e6
-                return bool(done), Versioned(bytes(value) or None, int(version), now)
+                return bool(done), Kept(bytes(value) or None, int(version), now)
             except (RedisError, OSError, ValueError, TypeError) as error:
                 reason, is_refused = self._reason(error), _NO_ROOM in str(error)
             finally:
@@ -208,10 +199,6 @@ def _connected_ones_last(redis: Redis) -> None:
     """The last idle connection is taken next, and one that was refused counts as idle."""
     idle = cast("list[Any]", redis.connection_pool._available_connections)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     idle.sort(key=attrgetter("is_connected"))
-
-
-def _record(quota: str, key: str) -> str:
-    return f"{_RECORDS}{quota}:{key}"
 
 
 class _Login:

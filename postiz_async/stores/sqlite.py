@@ -16,7 +16,7 @@ from postiz_async._concurrency import in_thread
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.clock import SystemClock
 from postiz_async.errors import StoreError
-from postiz_async.stores import Versioned, new_version
+from postiz_async.stores import Kept, new_version
 from postiz_async.stores._sqlite_files import CLOCK, explain, open_shared, read_clock, set_clock
 
 if TYPE_CHECKING:
@@ -29,27 +29,23 @@ __all__ = ["SqliteStore"]
 _T = TypeVar("_T")
 
 _APPLICATION_ID = 0x506F7A71
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE ledgers (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT
-"""
-_RECORDS = f"""
+_SCHEMA_VERSION = 2
+_SCHEMA = f"""
 {CLOCK};
-CREATE TABLE IF NOT EXISTS idempotency (
-    quota TEXT NOT NULL, key TEXT NOT NULL,
-    version INTEGER NOT NULL, value BLOB NOT NULL, expires REAL NOT NULL,
-    PRIMARY KEY (quota, key)
+CREATE TABLE records (
+    scope TEXT NOT NULL, key TEXT NOT NULL,
+    version INTEGER NOT NULL, value BLOB NOT NULL, expires REAL,
+    PRIMARY KEY (scope, key)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS idempotency_expires ON idempotency (expires)
+CREATE INDEX records_expire ON records (expires) WHERE expires IS NOT NULL
 """
-"""Made when it is first used: earlier releases, which know one table, go on using the file."""
 
 _REMOVED = 8
 """Records whose time is over, removed with each that is written."""
 
 
 class SqliteStore(OfOneProcess):
-    """Keeps states and records in a SQLite file; put it on a local disk.
+    """Keeps ledgers and records in a SQLite file; put it on a local disk.
 
     One may serve the clients of several threads and event loops.
 
@@ -67,7 +63,6 @@ class SqliteStore(OfOneProcess):
         self._clock = clock or SystemClock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
-        self._has_records = False
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.Lock] = WeakKeyDictionary()
         """So that the callers of one event loop wait in it, and not in a thread each."""
         self._in_use = Lock()
@@ -75,25 +70,13 @@ class SqliteStore(OfOneProcess):
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"
 
-    async def read(self, name: str) -> Versioned:
-        return await self._do(lambda c: _read(c, name))
+    async def get(self, scope: str, key: str, /) -> Kept:
+        return await self._do(lambda c: _get(c, self._clock, scope, key))
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        return await self._do(lambda c: _swap(c, name, version, value))
-
-    async def read_key(self, quota: str, key: str) -> Versioned:
-        clock = self._clock
-        return await self._do(
-            lambda c: _read_key(self._with_records(c), quota, key, read_clock(c, clock))
-        )
-
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
-        clock = self._clock
-        return await self._do(
-            lambda c: _swap_key(self._with_records(c), clock, quota, key, version, value, keep)
-        )
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
+        return await self._do(lambda c: _swap(c, self._clock, scope, key, version, value, keep))
 
     async def aclose(self) -> None:
         await self._in_turn(self._close)
@@ -129,18 +112,8 @@ class SqliteStore(OfOneProcess):
             self._inode = _inode(self.path)
         return self._connection
 
-    def _with_records(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        if not self._has_records:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                for statement in _RECORDS.split(";"):
-                    connection.execute(statement)
-            self._has_records = True
-        return connection
-
     def _close(self) -> None:
         connection, self._connection = self._connection, None
-        self._has_records = False
         if connection is not None:
             connection.close()
 
@@ -160,29 +133,50 @@ def _message(path: Path, error: Exception) -> str:
     )
 
 
-def _read(connection: sqlite3.Connection, name: str) -> Versioned:
+def _get(connection: sqlite3.Connection, clock: Clock, scope: str, key: str) -> Kept:
     row = connection.execute(
-        "SELECT value, version FROM ledgers WHERE name = ?", (name,)
+        "SELECT value, version, expires FROM records WHERE scope = ? AND key = ?", (scope, key)
     ).fetchone()
-    return Versioned(row[0], row[1], None) if row else Versioned(None, 0, None)
+    if row is None or (row[2] is not None and row[2] <= read_clock(connection, clock)):
+        return Kept(None, 0, None)
+    return Kept(row[0], row[1], None)
 
 
 def _swap(
-    connection: sqlite3.Connection, name: str, version: int, value: bytes
-) -> tuple[bool, Versioned]:
-    new = new_version()
-    if version == 0:
-        connection.execute(
-            "INSERT INTO ledgers VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (name, new, value)
-        )
-    else:
-        connection.execute(
-            "UPDATE ledgers SET version = ?, value = ? WHERE name = ? AND version = ?",
-            (new, value, name, version),
-        )
-    if _has_changed(connection):
-        return True, Versioned(value, new, None)
-    return False, _read(connection, name)
+    connection: sqlite3.Connection,
+    clock: Clock,
+    scope: str,
+    key: str,
+    version: int,
+    value: bytes,
+    keep: float | None,
+) -> tuple[bool, Kept]:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        now = 0.0 if keep is None else set_clock(connection, clock)
+        new, expires = new_version(), None if keep is None else now + keep
+        if version == 0:
+            connection.execute(
+                "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "version = excluded.version, value = excluded.value, expires = excluded.expires "
+                "WHERE expires <= ?",
+                (scope, key, new, value, expires, now),
+            )
+        else:
+            connection.execute(
+                "UPDATE records SET version = ?, value = ?, expires = ? WHERE scope = ? "
+                "AND key = ? AND version = ? AND (expires IS NULL OR expires > ?)",
+                (new, value, expires, scope, key, version, now),
+            )
+        if not _has_changed(connection):
+            return False, _get(connection, clock, scope, key)
+        if keep is not None:
+            connection.execute(
+                "DELETE FROM records WHERE rowid IN "
+                "(SELECT rowid FROM records WHERE expires <= ? ORDER BY expires LIMIT ?)",
+                (now, _REMOVED),
+            )
+        return True, Kept(value, new, None)
 
 
 def _has_changed(connection: sqlite3.Connection) -> bool:
@@ -192,49 +186,3 @@ def _has_changed(connection: sqlite3.Connection) -> bool:
     the word is compared in the case of the locale, whose `I` is not that of `insert`.
     """
     return bool(connection.execute("SELECT changes()").fetchone()[0])
-
-
-# ------------------------------------------------------------------ idempotency keys
-
-
-def _read_key(connection: sqlite3.Connection, quota: str, key: str, now: float) -> Versioned:
-    row = connection.execute(
-        "SELECT value, version FROM idempotency WHERE quota = ? AND key = ? AND expires > ?",
-        (quota, key, now),
-    ).fetchone()
-    return Versioned(row[0], row[1], None) if row else Versioned(None, 0, None)
-
-
-def _swap_key(
-    connection: sqlite3.Connection,
-    clock: Clock,
-    quota: str,
-    key: str,
-    version: int,
-    value: bytes,
-    keep: float,
-) -> tuple[bool, Versioned]:
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        now, new = set_clock(connection, clock), new_version()
-        if version == 0:
-            connection.execute(
-                "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "version = excluded.version, value = excluded.value, expires = excluded.expires "
-                "WHERE expires <= ?",
-                (quota, key, new, value, now + keep, now),
-            )
-        else:
-            connection.execute(
-                "UPDATE idempotency SET version = ?, value = ?, expires = ? "
-                "WHERE quota = ? AND key = ? AND version = ? AND expires > ?",
-                (new, value, now + keep, quota, key, version, now),
-            )
-        if not _has_changed(connection):
-            return False, _read_key(connection, quota, key, now)
-        connection.execute(
-            "DELETE FROM idempotency WHERE rowid IN "
-            "(SELECT rowid FROM idempotency WHERE expires <= ? ORDER BY expires LIMIT ?)",
-            (now, _REMOVED),
-        )
-        return True, Versioned(value, new, None)

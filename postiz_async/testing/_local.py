@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._sandbox import Organization, Sandbox
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
     from postiz_async.testing._controls import Channels
 
 __all__ = ["LocalPostiz"]
@@ -86,7 +86,7 @@ class LocalPostiz(SandboxControls):
         organization: Organization | str | None = None,
         *,
         latency: float = 0.0,
-        quota: QuotaStore | None = None,
+        quota: Records | None = None,
         outbox: OutboxOptions | Path | str | None = None,
     ) -> AsyncGenerator[Postiz]:
         """An open client. `latency` is in seconds of the clock, each way.
@@ -111,7 +111,7 @@ class LocalPostiz(SandboxControls):
 
     @asynccontextmanager
     async def pool(
-        self, *, latency: float = 0.0, quota: QuotaStore | None = None
+        self, *, latency: float = 0.0, quota: Records | None = None
     ) -> AsyncGenerator[PostizPool]:
         """An open pool; the keys for its clients are those of `sandbox.organizations`.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._sandbox import Organization, Sandbox
     from postiz_async.clock import Clock
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["SANDBOX_URL", "SandboxTransport", "sandbox_client"]
 
@@ -127,7 +127,7 @@ def sandbox_client(
     *,
     latency: float | Callable[[], float] = 0.0,
     transport: SandboxTransport | None = None,
-    quota: QuotaStore | None = None,
+    quota: Records | None = None,
     pacing: Literal["burst", "smooth"] = "burst",
     reserve: int | None = None,
     validate: bool = True,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cli_lab import Cli
     from processes import Server
 
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 LATER = "2027-01-20 09:00Z"
 
@@ -339,7 +339,7 @@ async def test_lines_where_there_is_no_terminal(
 class Away(MemoryStore):
     is_away = False
 
-    async def read(self, name: str) -> Versioned:
+    async def read(self, name: str) -> Kept:
         if self.is_away:
             raise StoreError("the store is away")
         return await super().read(name)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from taskiq import TaskiqResult
 
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 URL = "http://sandbox.invalid"
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
@@ -295,10 +295,10 @@ async def test_a_request_that_came_to_nothing_is_sent_again() -> None:
 class AwayStore(MemoryStore):
     is_away = False
 
-    async def read_key(self, quota: str, key: str) -> Versioned:
-        if self.is_away:
+    async def get(self, scope: str, key: str, /) -> Kept:
+        if self.is_away and key:
             raise StoreError("the store is away")
-        return await super().read_key(quota, key)
+        return await super().get(scope, key)
 
 
 async def test_while_the_store_is_away_tasks_come_back_after_a_pause() -> None:

@@ -19,7 +19,7 @@ from postiz_async.testing import SandboxTransport
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 KEY = "a-secret-key"
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
@@ -114,8 +114,8 @@ async def test_an_outbox_has_its_counts_and_its_trouble(tmp_path: Path) -> None:
 class Away(MemoryStore):
     """A store of which the log may know more than the world."""
 
-    async def read(self, name: str) -> Versioned:
-        raise errors.StoreError(f"redis.internal does not answer: {name}")
+    async def get(self, scope: str, key: str, /) -> Kept:
+        raise errors.StoreError(f"redis.internal does not answer: {scope}{key}")
 
 
 async def test_while_the_store_is_away_nothing_can_be_taken_on(

@@ -15,7 +15,7 @@ from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import Delivery
-from postiz_async.stores import Versioned, ledger_name
+from postiz_async.stores import Kept, ledger_name
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
 
@@ -40,16 +40,18 @@ class ClockedStore(MemoryStore):
         self._clock = clock
         self._ahead = ahead
 
-    async def read_key(self, quota: str, key: str) -> Versioned:
-        return self._told(await super().read_key(quota, key))
+    async def get(self, scope: str, key: str, /) -> Kept:
+        return self._told(key, await super().get(scope, key))
 
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
-        done, kept = await super().swap_key(quota, key, version, value, keep=keep)
-        return done, self._told(kept)
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
+        done, kept = await super().swap(scope, key, version, value, keep=keep)
+        return done, self._told(key, kept)
 
-    def _told(self, kept: Versioned) -> Versioned:
+    def _told(self, key: str, kept: Kept) -> Kept:
+        if not key:  # the ledger
+            return kept
         return kept._replace(time=self._clock.time() + self._ahead)
 
 
@@ -157,23 +159,21 @@ class ProcessStore:
         self._process = process
         self._clock = clock
 
-    async def read(self, name: str) -> Versioned:
-        return await self._store.read(name)
-
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        return await self._store.swap(name, version, value)
-
-    async def read_key(self, quota: str, key: str) -> Versioned:
+    async def get(self, scope: str, key: str, /) -> Kept:
+        if not key:  # the ledger
+            return await self._store.get(scope, key)
         await self._before("read")
-        kept = await self._store.read_key(quota, key)
+        kept = await self._store.get(scope, key)
         await self._process.passes(self._clock)
         return kept
 
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
+        if not key:  # the ledger
+            return await self._store.swap(scope, key, version, value, keep=keep)
         await self._before("swap")
-        done = await self._store.swap_key(quota, key, version, value, keep=keep)
+        done = await self._store.swap(scope, key, version, value, keep=keep)
         await self._process.passes(self._clock)
         await self._process.may_be_stopped(self._clock, "swapped")
         self._fail("swapped")
@@ -245,7 +245,7 @@ class KeyLab:
         self.sandbox.faults.add(Fault(kind, **options))  # type: ignore[arg-type]
 
     async def record(self, key: str = KEY) -> KeyRecord:
-        return read_record((await self.store.read_key(self.quota, key)).value)
+        return read_record((await self.store.get(self.quota, key)).value)
 
     async def until_sent(self, key: str = KEY) -> None:
         """Wait until a call with the key is about to send, or sends."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from key_lab import Process
 
     from postiz_async.models.posts import Created
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 AT = START + timedelta(hours=24)
 
@@ -406,7 +406,7 @@ async def _answered_elsewhere(lab: KeyLab) -> None:
     record = KeyRecord(
         state="answered", fingerprint=fingerprint_of(said), answer=(("elsewhere", lab.channel),)
     )
-    await lab.store.swap_key(lab.quota, KEY, 0, write_record(record), keep=3600)
+    await lab.store.swap(lab.quota, KEY, 0, write_record(record), keep=3600)
 
 
 # ------------------------------------------------------------------ waiting for another call
@@ -522,11 +522,11 @@ async def test_a_store_that_writes_and_does_not_say_so_is_believed_to_have_writt
 class AskedTwice(MemoryStore):
     """Repeats what its connection broke at, and then finds its own record."""
 
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
-        await super().swap_key(quota, key, version, value, keep=keep)
-        return await super().swap_key(quota, key, version, value, keep=keep)
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
+        await super().swap(scope, key, version, value, keep=keep)
+        return await super().swap(scope, key, version, value, keep=keep)
 
 
 async def test_a_store_that_asked_twice_has_done_it(lab: KeyLab) -> None:
@@ -555,38 +555,11 @@ async def test_a_store_that_fails_after_the_answer_does_not_hide_it(
 
 
 async def test_a_damaged_record_is_an_error_of_the_store(lab: KeyLab) -> None:
-    await lab.store.swap_key(lab.quota, KEY, 0, b"{", keep=3600)
+    await lab.store.swap(lab.quota, KEY, 0, b"{", keep=3600)
     async with lab.sandbox, lab.process() as process:
         with pytest.raises(StoreError, match="cannot be read"):
             await lab.schedule(process)
     assert lab.statuses == []
-
-
-class QuotaOnly:
-    """A store of somebody's own, from before there were keys."""
-
-    def __init__(self) -> None:
-        self._store = MemoryStore()
-
-    async def read(self, name: str) -> Versioned:
-        return await self._store.read(name)
-
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        return await self._store.swap(name, version, value)
-
-    async def aclose(self) -> None:
-        """There is nothing to let go of."""
-
-
-async def test_a_store_without_records_says_so() -> None:
-    local = LocalPostiz()
-    channel = local.add_channel("mastodon")
-    async with local.client(quota=QuotaOnly()) as postiz:
-        post = NewPost(channel, "Hello")
-        with pytest.raises(ConfigurationError, match="read_key"):
-            await postiz.posts.schedule(post, at=local.in_an_hour(), idempotency_key=KEY)
-        assert not local.posts
-        await postiz.posts.schedule(post, at=local.in_an_hour())
 
 
 async def test_without_a_store_the_process_remembers_and_says_so_once(

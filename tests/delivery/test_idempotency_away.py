@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from postiz_async.clock import Clock
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 
 async def test_a_store_that_goes_while_a_call_waits_for_its_slot_ends_the_wait() -> None:
@@ -83,14 +83,16 @@ class SlowStore(MemoryStore):
         self._clock = clock
         self.delay = 0.0
 
-    async def read_key(self, quota: str, key: str) -> Versioned:
-        return await self._store.read_key(quota, key)
+    async def get(self, scope: str, key: str, /) -> Kept:
+        return await (self._store if key else super()).get(scope, key)
 
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
+        if not key:  # the ledger
+            return await super().swap(scope, key, version, value, keep=keep)
         await self._clock.sleep(self.delay)
-        return await self._store.swap_key(quota, key, version, value, keep=keep)
+        return await self._store.swap(scope, key, version, value, keep=keep)
 
 
 async def test_a_refusal_that_is_noted_too_late_is_raised_and_changes_nothing(

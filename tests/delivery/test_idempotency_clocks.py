@@ -211,7 +211,7 @@ async def kept_for(lab: KeyLab, seconds: float) -> bool:
     async with lab.process(idempotency_keep=timedelta(hours=2)) as process:
         await lab.schedule(process)
         await lab.clock.sleep(seconds)
-        return (await lab.store.read_key(lab.quota, KEY)).version > 0
+        return (await lab.store.get(lab.quota, KEY)).version > 0
 
 
 async def test_a_record_is_forgotten_when_its_time_is_over(aging: KeyLab) -> None:
@@ -238,15 +238,15 @@ async def test_no_record_is_forgotten_early_after_another_start_of_the_machine(
     host = HostClock(clock)
     path = tmp_path / "quota.sqlite"
     store = SqliteStore(path, clock=host)
-    assert (await store.swap_key("q", "key", 0, b"kept", keep=HOUR))[0]
+    assert (await store.swap("q", "key", 0, b"kept", keep=HOUR))[0]
     for _ in range(3):
         clock.advance(1_000)
         host.start_again(uptime=1e9)
         host.ahead += DAY
-        assert (await store.read_key("q", "key")).value == b"kept"
-        await store.swap_key("q", "other", 0, b"x", keep=HOUR)
+        assert (await store.get("q", "key")).value == b"kept"
+        await store.swap("q", "other", 0, b"x", keep=HOUR)
     clock.advance(HOUR - 10)
-    assert (await store.read_key("q", "key")).value == b"kept"
+    assert (await store.get("q", "key")).value == b"kept"
     clock.advance(20)
-    assert (await store.read_key("q", "key")).value is None
+    assert (await store.get("q", "key")).value is None
     await store.aclose()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postiz_async import Ticket
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Clock
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["PoolLab"]
 
@@ -100,7 +100,7 @@ class PoolLab:
         keep: int = 100,
         drain: float = 0.0,
         transport: Any = None,
-        quota: QuotaStore | None = None,
+        quota: Records | None = None,
         on_attempt: Any = None,
         on_call: Any = None,
         **options: Any,

@@ -75,7 +75,7 @@ async def test_keys_are_in_no_table(lab: PoolLab) -> None:
     async with lab.pool(sends=False) as pool:
         for name in lab.keys:
             await lab.put(pool, name)
-    for table in ("organizations", "tickets", "ledgers", "idempotency"):
+    for table in ("organizations", "tickets", "records"):
         said = str(lab.place.run(f"SELECT t::text FROM {table} t"))
         assert "key-of" not in said, table
 
@@ -534,7 +534,7 @@ async def test_a_renewed_key_goes_on_with_the_same_quota_and_tickets(lab: PoolLa
             assert (await pool.outbox.wait(ticket.id)).state == "stored"
     lab.assert_each_once({"acme": 2})
     assert lab.place.run("SELECT count(*) FROM organizations") == [(1,)]
-    assert lab.place.run("SELECT count(*) FROM ledgers") == [(1,)]
+    assert lab.place.run("SELECT count(*) FROM records") == [(1,)]
 
 
 # ------------------------------------------------------------------ one organisation in trouble

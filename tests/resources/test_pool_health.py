@@ -34,7 +34,7 @@ from postiz_async.testing import SandboxTransport
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 KEYS = ("key-of-acme", "key-of-globex", "key-of-initech", "key-of-hooli")
 
@@ -46,7 +46,7 @@ class AwayStore(MemoryStore):
         super().__init__()
         self.failing = failing
 
-    async def read(self, name: str) -> Versioned:
+    async def read(self, name: str) -> Kept:
         await self.failing()
         return await super().read(name)
 

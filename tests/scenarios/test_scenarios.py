@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from postiz_async import Postiz
     from postiz_async._sandbox import FaultKind
-    from postiz_async.stores import QuotaStore, Versioned
+    from postiz_async.stores import Kept, Records
 
 BULK, INTERACTIVE = Priority.BULK, Priority.INTERACTIVE
 LATE = 1.005
@@ -221,7 +221,7 @@ async def test_a_dead_process_does_not_keep_the_others_busy(tmp_path: Path) -> N
     looks: list[str] = []
 
     class Watched(MemoryStore):
-        async def read(self, name: str) -> Versioned:
+        async def read(self, name: str) -> Kept:
             looks.append(name)
             return await super().read(name)
 
@@ -264,7 +264,7 @@ async def sharing(
         opened: list[Postiz] = []
         common = MemoryStore()
         for _ in range(clients):
-            store: QuotaStore = common
+            store: Records = common
             if kind == "sqlite":
                 store = SqliteStore(f"{place}/quota.sqlite")
             elif kind == "redis":

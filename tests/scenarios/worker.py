@@ -19,7 +19,7 @@ from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 __all__ = ["Job"]
 
@@ -41,8 +41,8 @@ class Job(msgspec.Struct, kw_only=True):
         return AcceleratedClock(self.speed, anchor=Anchor(*self.anchor))
 
 
-def open_store(job: Job, clock: Clock) -> QuotaStore:
-    store: QuotaStore
+def open_store(job: Job, clock: Clock) -> Records:
+    store: Records
     if job.store.startswith("redis:"):
         store = RedisStore(job.store)
     elif job.store.startswith("postgresql:"):

@@ -17,19 +17,21 @@ from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from postiz_async.models.posts import CreatePost
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 
 class SlowStore(MemoryStore):
     """A shared store that takes a turn of the event loop, before and after."""
 
-    async def read(self, name: str) -> Versioned:
+    async def get(self, scope: str, key: str, /) -> Kept:
         await asyncio.sleep(0)
-        return await super().read(name)
+        return await super().get(scope, key)
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         await asyncio.sleep(0)
-        result = await super().swap(name, version, value)
+        result = await super().swap(scope, key, version, value, keep=keep)
         await asyncio.sleep(0)
         return result
 
@@ -217,11 +219,13 @@ class ForgetfulStore(MemoryStore):
         super().__init__()
         self._left = fails_at
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         self._left -= 1
         if self._left == 0:
             raise StoreError("the store is away")
-        return await super().swap(name, version, value)
+        return await super().swap(scope, key, version, value, keep=keep)
 
 
 async def test_a_create_whose_end_could_not_be_noted_holds_up_nobody_for_ever() -> None:

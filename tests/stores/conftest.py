@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from stores_lab import Store
+    from postiz_async.stores import Records
 
 
 @pytest.fixture(scope="session")
@@ -41,12 +41,12 @@ def postgres() -> PostgresServer:
 @pytest.fixture(params=KINDS)
 async def new_store(
     request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[Callable[[], Awaitable[Store]]]:
+) -> AsyncIterator[Callable[[], Awaitable[Records]]]:
     """Makes stores of one kind, each of them empty."""
-    made: list[Store] = []
+    made: list[Records] = []
 
-    async def new() -> Store:
-        store: Store
+    async def new() -> Records:
+        store: Records
         if request.param == "redis":
             store = RedisStore(request.getfixturevalue("redis").url)
             await store._redis.flushdb()
@@ -65,5 +65,5 @@ async def new_store(
 
 
 @pytest.fixture
-async def store(new_store: Callable[[], Awaitable[Store]]) -> Store:
+async def store(new_store: Callable[[], Awaitable[Records]]) -> Records:
     return await new_store()

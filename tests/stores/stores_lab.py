@@ -7,18 +7,18 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from postiz_async.clock import JumpingClock
-from postiz_async.stores import IdempotencyStore, QuotaStore
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
-from postiz_async.stores.redis import _PREFIX, _RECORDS, RedisStore
+from postiz_async.stores.redis import _PREFIX, RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from postgres_server import PostgresServer
 
+    from postiz_async.stores import Records
+
 __all__ = [
     "KINDS",
-    "Store",
     "count_records",
     "grow_older",
     "new_postgres_store",
@@ -28,10 +28,6 @@ __all__ = [
 KINDS = ["memory", "sqlite", "redis", "postgres"]
 
 
-class Store(QuotaStore, IdempotencyStore):
-    """Each store of the library is both."""
-
-
 async def new_postgres_store(server: PostgresServer, **options: Any) -> PostgresStore:
     """A store in a schema of its own."""
     store = PostgresStore(server.url, schema=f"test_{secrets.token_hex(8)}", **options)
@@ -39,14 +35,14 @@ async def new_postgres_store(server: PostgresServer, **options: Any) -> Postgres
     return store
 
 
-async def grow_older(store: Store, seconds: float) -> None:
+async def grow_older(store: Records, seconds: float) -> None:
     """Let the store's clock go on, for what records are kept."""
     if isinstance(store, RedisStore):
-        for name in [each async for each in store._redis.scan_iter(_PREFIX + _RECORDS + "*")]:
+        for name in [each async for each in store._redis.scan_iter(_PREFIX + "*")]:
             left = await store._redis.pttl(name)
             await store._redis.pexpire(name, math.ceil(left - seconds * 1000))
     elif isinstance(store, PostgresStore):
-        older = "UPDATE {schema}.idempotency SET expires = expires - make_interval(secs => %s)"
+        older = "UPDATE {schema}.records SET expires = expires - make_interval(secs => %s)"
         await store._database.fetch(store._database.statement(older), [seconds])
     else:
         assert isinstance(store, MemoryStore | SqliteStore)
@@ -54,20 +50,20 @@ async def grow_older(store: Store, seconds: float) -> None:
         store._clock.advance(seconds)
 
 
-async def version_of(store: QuotaStore) -> int:
+async def version_of(store: Records) -> int:
     """The version of the state that tests change."""
-    return (await store.read("name")).version
+    return (await store.get("name", "")).version
 
 
-async def count_records(store: Store) -> int:
+async def count_records(store: Records) -> int:
     """How many records take up room, those whose time is over as well."""
     if isinstance(store, RedisStore):
-        return len([each async for each in store._redis.scan_iter(_PREFIX + _RECORDS + "*")])
+        return len([each async for each in store._redis.scan_iter(_PREFIX + "*")])
     if isinstance(store, SqliteStore):
         assert store._connection is not None
-        return int(store._connection.execute("SELECT count(*) FROM idempotency").fetchone()[0])
+        return int(store._connection.execute("SELECT count(*) FROM records").fetchone()[0])
     if isinstance(store, PostgresStore):
-        count = store._database.statement("SELECT count(*) FROM {schema}.idempotency")
+        count = store._database.statement("SELECT count(*) FROM {schema}.records")
         return int((await store._database.fetch(count))[0][0])
     assert isinstance(store, MemoryStore)
     return len(store._records)

@@ -560,8 +560,10 @@ def test_of_many_threads_that_swap_in_a_memory_store_one_wins() -> None:
         together.wait(FOR_EVER)
         won = 0
         for _ in range(500):
-            there = await store.read("a")
-            done, _ = await store.swap("a", there.version, (there.value or b"") + mine)
+            there = await store.get("a", "")
+            done, _ = await store.swap(
+                "a", "", there.version, (there.value or b"") + mine, keep=None
+            )
             won += done
         return won
 
@@ -572,7 +574,7 @@ def test_of_many_threads_that_swap_in_a_memory_store_one_wins() -> None:
         threads = stack.enter_context(ThreadPoolExecutor(8))
         calls = [threads.submit(asyncio.run, work(bytes([number]))) for number in range(8)]
         won = sum(call.result(FOR_EVER) for call in calls)
-    assert won == len(asyncio.run(store.read("a")).value or b"")
+    assert won == len(asyncio.run(store.get("a", "")).value or b"")
 
 
 FORK = """
@@ -598,7 +600,7 @@ async def child():
     token = await handle.take(lambda *_: Grant(), lifetime=60.0)
     assert token == 1, token
     assert not handle._entry.listeners, "who listens is in the parent"
-    assert (await store.swap("a", 0, b"x"))[0]
+    assert (await store.swap("a", "", 0, b"x", keep=None))[0]
 
 async def parent():
     told = []

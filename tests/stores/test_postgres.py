@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
     from pathlib import Path
 
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
@@ -105,9 +105,9 @@ async def test_a_schema_of_any_name(server: PostgresServer, schema: str) -> None
     schema = f"{schema[: 63 - 6]}{secrets.token_hex(2)}"
     store = PostgresStore(server.url, schema=schema)
     assert await store.init()
-    assert (await store.swap("name", 0, b"state"))[0]
-    assert (await store.swap_key(QUOTA, "key", 0, b"record", keep=LONG))[0]
-    assert (await store.read("name")).value == b"state"
+    assert (await store.swap("name", "", 0, b"state", keep=None))[0]
+    assert (await store.swap(QUOTA, "key", 0, b"record", keep=LONG))[0]
+    assert (await store.get("name", "")).value == b"state"
     await store.aclose()
 
 
@@ -131,7 +131,7 @@ async def test_the_schema_can_be_made_by_a_migration(
     server.run(*(text.split("\n\n") if statement_by_statement else [text]))
     store = PostgresStore(server.url, schema=schema)
     assert not await store.init()
-    assert (await store.swap("name", 0, b"state"))[0]
+    assert (await store.swap("name", "", 0, b"state", keep=None))[0]
     await store.aclose()
 
 
@@ -141,7 +141,7 @@ async def test_a_schema_that_is_there_and_empty_gets_its_tables(server: Postgres
     server.run(f"CREATE ROLE {role} LOGIN", f"CREATE SCHEMA {schema} AUTHORIZATION {role}")
     store = PostgresStore(server.address("postgres", user=role), schema=schema)
     assert await store.init()
-    assert (await store.swap("name", 0, b"state"))[0]
+    assert (await store.swap("name", "", 0, b"state", keep=None))[0]
     await store.aclose()
 
 
@@ -152,9 +152,9 @@ async def test_the_version_is_read_once(server: PostgresServer) -> None:
         await store.aclose()
         again = PostgresStore(f"postgresql://postgres@127.0.0.1:{way.port}/postgres", schema=schema)
         for _ in range(3):
-            await again.read("name")
+            await again.get("name", "")
         server.run(f"DROP TABLE {schema}.version")
-        assert (await again.read("name")).version == 0
+        assert (await again.get("name", "")).version == 0
         await again.aclose()
 
 
@@ -363,25 +363,23 @@ async def test_a_look_and_a_change_are_one_statement_and_a_lost_race_is_two(
         return await run(*arguments)
 
     store._database._run = counted  # type: ignore[method-assign]
-    await store.read("name")
+    await store.get("name", "")
     costs: list[int] = []
 
-    async def cost_of(work: Awaitable[tuple[bool, Versioned]]) -> int:
+    async def cost_of(work: Awaitable[tuple[bool, Kept]]) -> int:
         trips[0] = 0
         _, kept = await work
         costs.append(trips[0])
         return kept.version
 
-    for swap, read in [
-        (store.swap, store.read("name")),
-        (partial(store.swap_key, QUOTA, keep=LONG), store.read_key(QUOTA, "name")),
-    ]:
+    for key, keep in [("", None), ("key", LONG)]:
+        swap = partial(store.swap, QUOTA, key, keep=keep)
         trips[0] = 0
-        await read
+        await store.get(QUOTA, key)
         first = trips[0]
-        version = await cost_of(swap("name", version=0, value=b"one"))
-        await cost_of(swap("name", version=version, value=b"two"))
-        await cost_of(swap("name", version=version, value=b"late"))
+        version = await cost_of(swap(0, b"one"))
+        await cost_of(swap(version, b"two"))
+        await cost_of(swap(version, b"late"))
         assert [first, *costs] == [1, 1, 1, 2]
         costs.clear()
     await store.aclose()
@@ -392,11 +390,11 @@ async def test_the_time_is_the_one_of_the_database(server: PostgresServer) -> No
     query = "SELECT extract(epoch FROM clock_timestamp())::float8"
     times = [
         (await store._database.fetch(query))[0][0],
-        (await store.read("name")).time,
-        (await store.swap("name", 0, b"one"))[1].time,
-        (await store.swap("name", 0, b"late"))[1].time,
-        (await store.swap_key(QUOTA, "key", 0, b"one", keep=LONG))[1].time,
-        (await store.read_key(QUOTA, "key")).time,
+        (await store.get("name", "")).time,
+        (await store.swap("name", "", 0, b"one", keep=None))[1].time,
+        (await store.swap("name", "", 0, b"late", keep=None))[1].time,
+        (await store.swap(QUOTA, "key", 0, b"one", keep=LONG))[1].time,
+        (await store.get(QUOTA, "key")).time,
         (await store._database.fetch(query))[0][0],
     ]
     assert times == sorted(times)
@@ -408,23 +406,23 @@ async def test_what_is_looked_for_is_found_by_an_index(server: PostgresServer) -
     database = store._database
     await database.fetch(
         database.statement(
-            "INSERT INTO {schema}.idempotency SELECT 'q', 'k' || n, 1, '', now() + n * "
+            "INSERT INTO {schema}.records SELECT 'q', 'k' || n, 1, '', now() + n * "
             "interval '1 s' FROM generate_series(-100, 20000) n"
         )
     )
     await database.fetch(
         database.statement(
-            "INSERT INTO {schema}.ledgers SELECT 'n' || n, 1, '' FROM generate_series(1, 20000) n"
+            "INSERT INTO {schema}.records SELECT 'n' || n, '', 1, '', 'infinity' "
+            "FROM generate_series(1, 20000) n"
         )
     )
-    await database.fetch(database.statement("ANALYZE {schema}.idempotency"))
-    await database.fetch(database.statement("ANALYZE {schema}.ledgers"))
+    await database.fetch(database.statement("ANALYZE {schema}.records"))
     for query, params in [
-        (store._read, ["n"]),
-        (store._update, [2, b"", "n", 1]),
-        (store._read_key, ["q", "k"]),
-        (store._insert_key, ["q", "k", 8, "q", "k", 2, b"", 1.0]),
-        (store._update_key, ["q", "k", 8, 2, b"", 1.0, "q", "k", 1]),
+        (store._get, ["n", ""]),
+        (store._insert, ["n", "", 2, b"", None]),
+        (store._update, [2, b"", None, "n", "", 1]),
+        (store._remove_and_insert, ["q", "k", 8, "q", "k", 2, b"", 1.0]),
+        (store._remove_and_update, ["q", "k", 8, 2, b"", 1.0, "q", "k", 1]),
     ]:
         text = "EXPLAIN " + query.as_string(None)
         rows = await database.fetch(text, params)  # type: ignore[arg-type]

@@ -39,7 +39,7 @@ async def refusal(store: PostgresStore, version: int = 0) -> str:
     """What a change is refused with; whatever is shown of it to a user is one of ours."""
     try:
         with pytest.raises(StoreError) as caught:
-            await store.swap("name", version, b"state")
+            await store.swap("name", "", version, b"state", keep=None)
     finally:
         await store.aclose()
     shown = "".join(traceback.format_exception(caught.value))
@@ -85,7 +85,7 @@ async def test_a_password_that_is_wrong_or_missing_and_a_role_that_is_not_there(
         right = f"postgresql://postgres:the%20right%20one@127.0.0.1:{server.port}/postgres"
         store = PostgresStore(right)
         assert await store.init()
-        assert (await store.swap("name", 0, b"state"))[0]
+        assert (await store.swap("name", "", 0, b"state", keep=None))[0]
         await store.aclose()
 
 
@@ -113,12 +113,12 @@ async def test_a_role_that_may_not(server: PostgresServer, role: str) -> None:
     said = await refusal(PostgresStore(url, schema=schema))
     assert f'To use the schema "{schema}" takes USAGE on it and SELECT, INSERT, UPDATE and' in said
     reader = PostgresStore(url, schema=schema)
-    assert (await reader.read("name")).version == 0
+    assert (await reader.get("name", "")).version == 0
     server.run(f"GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
-    assert (await reader.swap("name", 0, b"state"))[0], "what is said is enough"
-    done, kept = await reader.swap_key(QUOTA, "key", 0, b"record", keep=LONG)
+    assert (await reader.swap("name", "", 0, b"state", keep=None))[0], "what is said is enough"
+    done, kept = await reader.swap(QUOTA, "key", 0, b"record", keep=LONG)
     assert done
-    assert (await reader.swap_key(QUOTA, "key", kept.version, b"record", keep=LONG))[0]
+    assert (await reader.swap(QUOTA, "key", kept.version, b"record", keep=LONG))[0]
     new = PostgresStore(url, schema=f"{schema}_new")
     with pytest.raises(StoreError, match="to make it takes CREATE on the database"):
         await new.init()
@@ -131,7 +131,7 @@ async def test_a_database_that_is_read_only(server: PostgresServer) -> None:
     schema = await made(server)
     for option in ("default_transaction_read_only%3Don", "default_transaction_read_only%3Dtrue"):
         store = PostgresStore(f"{server.url}?options=-c%20{option}", schema=schema)
-        assert (await store.read("name")).version == 0
+        assert (await store.get("name", "")).version == 0
         said = await refusal(store)
         assert "it is read-only, such as a replica" in said
     new = PostgresStore(f"{server.url}?options=-c%20{option}", schema="not_there")
@@ -148,13 +148,13 @@ async def test_an_address_that_leads_to_another_server_after_a_change_of_roles(
     schema = await made(server)
     async with proxy(server.port) as way:
         store = PostgresStore(f"postgresql://postgres@127.0.0.1:{way.port}/postgres", schema=schema)
-        version = (await store.swap("name", 0, b"state"))[1].version
+        version = (await store.swap("name", "", 0, b"state", keep=None))[1].version
         async with store._database._pool.connection() as connection:
             await connection.execute("SET default_transaction_read_only = on")
         with pytest.raises(StoreError, match="it is read-only"):
-            await store.swap("name", version, b"state")
+            await store.swap("name", "", version, b"state", keep=None)
         assert way.connections == 1
-        assert (await store.swap("name", version, b"state"))[0]
+        assert (await store.swap("name", "", version, b"state", keep=None))[0]
         assert way.connections == 2
         await store.aclose()
 
@@ -167,7 +167,7 @@ async def test_a_schema_that_is_missing_in_whole_or_in_part(server: PostgresServ
     said = await refusal(PostgresStore(server.url, schema="not_there"))
     assert 'the schema "not_there" is not there, or not whole. `postiz-async outbox init' in said
     schema = await made(server)
-    server.run(f"DROP TABLE {schema}.ledgers")
+    server.run(f"DROP TABLE {schema}.records")
     assert "is not there, or not whole" in await refusal(PostgresStore(server.url, schema=schema))
     server.run(f"DROP SCHEMA {schema} CASCADE")
     assert "is not there, or not whole" in await refusal(PostgresStore(server.url, schema=schema))
@@ -176,7 +176,7 @@ async def test_a_schema_that_is_missing_in_whole_or_in_part(server: PostgresServ
 @needs_postgres
 async def test_a_schema_that_goes_while_it_is_used(server: PostgresServer) -> None:
     store = await new_postgres_store(server)
-    assert (await store.swap("name", 0, b"state"))[0]
+    assert (await store.swap("name", "", 0, b"state", keep=None))[0]
     server.run(f"DROP SCHEMA {store._database.schema} CASCADE")
     assert "is not there, or not whole" in await refusal(store, 1)
 
@@ -200,29 +200,13 @@ async def test_a_schema_of_another_version(server: PostgresServer, change: str, 
 
 
 @needs_postgres
-async def test_a_schema_of_the_first_release_is_brought_up_to_date(server: PostgresServer) -> None:
-    schema = await made(server)
-    server.run(
-        f"ALTER TABLE {schema}.tickets DROP COLUMN mended_at",
-        f"UPDATE {schema}.version SET version = 1",
-    )
-    store = PostgresStore(server.url, schema=schema)
-    assert "`postiz-async outbox init --database ...` brings it up to date" in await refusal(store)
-    assert not await store.init()
-    assert not await store.init()
-    assert (await store.swap("name", 0, b"state"))[0]
-    assert server.run(f"SELECT mended_at FROM {schema}.tickets") == []
-    await store.aclose()
-
-
-@needs_postgres
 @pytest.mark.parametrize(
     "table",
     [
         "version (number text)",
         "version (version text)",
-        "ledgers (name text)",
-        "ledgers (name int)",
+        "records (key text)",
+        "records (key int)",
     ],
 )
 async def test_a_schema_with_tables_of_another_program(server: PostgresServer, table: str) -> None:
@@ -247,15 +231,15 @@ async def test_a_server_that_is_away_goes_and_comes_back() -> None:
         assert "Connection refused" in await refusal(store)
         server.start()
         assert await store.init()
-        assert (await store.swap("name", 0, b"state"))[0]
+        assert (await store.swap("name", "", 0, b"state", keep=None))[0]
         server.stop()
         assert "Is it running, and is the address right?" in await refusal(store, 1)
         with pytest.raises(StoreError, match="Is it running"):
             async with store._database.transaction():
                 raise AssertionError
         server.start()
-        assert (await store.read("name")).value == b"state"
-        assert (await store.swap("name", await version_of(store), b"again"))[0]
+        assert (await store.get("name", "")).value == b"state"
+        assert (await store.swap("name", "", await version_of(store), b"again", keep=None))[0]
         await store.aclose()
 
 
@@ -267,11 +251,11 @@ async def test_a_server_that_is_started_again_is_used_without_an_error(mode: str
         store = PostgresStore(server.url)
         await store.init()
         database = store._database
-        for work in (store.read, store.read, lambda _: _begin(database)):
-            await asyncio.gather(*(store.read(f"{n}") for n in range(30)))
+        for work in (store.get, store.get, lambda *_: _begin(database)):
+            await asyncio.gather(*(store.get(f"{n}", "") for n in range(30)))
             assert len(database._pool._idle) == 10
             server.restart(mode)
-            await work("name")
+            await work("name", "")
             assert len(database._pool._idle) == 1
         await store.aclose()
 
@@ -299,8 +283,8 @@ async def test_a_server_that_goes_in_the_middle_of_a_transaction(server: Postgre
         await database.aclose()
 
 
-INSERT = "INSERT INTO {schema}.ledgers VALUES ('name', 1, '')"
-COUNT = "SELECT count(*) FROM {schema}.ledgers"
+INSERT = "INSERT INTO {schema}.records VALUES ('name', '', 1, '', 'infinity')"
+COUNT = "SELECT count(*) FROM {schema}.records"
 
 
 @needs_postgres
@@ -308,13 +292,13 @@ async def test_a_change_whose_answer_was_lost_is_known_by_its_value(server: Post
     schema = await made(server)
     async with proxy(server.port) as way:
         store = PostgresStore(f"postgresql://postgres@127.0.0.1:{way.port}/postgres", schema=schema)
-        state = record = await store.read("name")
+        state, record = await store.get("name", ""), await store.get(QUOTA, "key")
         for value in (b"first", b"second"):
-            way.break_after = b"ledgers"
-            done, state = await store.swap("name", state.version, value)
+            way.break_after = b"records"
+            done, state = await store.swap("name", "", state.version, value, keep=None)
             assert (done, state.value) == (False, value)
-            way.break_after = b"idempotency"
-            done, record = await store.swap_key(QUOTA, "key", record.version, value, keep=LONG)
+            way.break_after = b"records"
+            done, record = await store.swap(QUOTA, "key", record.version, value, keep=LONG)
             assert (done, record.value) == (False, value)
         assert way.connections == 5
         await store.aclose()
@@ -327,7 +311,7 @@ async def test_a_statement_that_may_not_be_repeated_is_not(server: PostgresServe
         url = f"postgresql://postgres@127.0.0.1:{way.port}/postgres"
         database = Database(url, schema=schema)
         await database.fetch("SELECT 1")
-        way.break_after = b"ledgers"
+        way.break_after = b"records"
         with pytest.raises(StoreError, match="the connection broke"):
             await database.fetch(database.statement(INSERT), again=False)
         assert await database.fetch(database.statement(COUNT)) == [(1,)]
@@ -375,17 +359,17 @@ async def test_a_lock_of_another_program(
     server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await new_postgres_store(server)
-    assert (await store.swap("name", 0, b"state"))[0]
+    assert (await store.swap("name", "", 0, b"state", keep=None))[0]
     monkeypatch.setattr(_postgres, "STATEMENT_TIMEOUT", 0.2)
     with psycopg.connect(server.url) as other:
-        other.execute(f"LOCK TABLE {store._database.schema}.ledgers".encode())
+        other.execute(f"LOCK TABLE {store._database.schema}.records".encode())
         said = await refusal(store, 1)
         assert "no answer in time" in said
         assert "does another program hold a lock" in said
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
         await until(lambda: server.run(waiting) == [(0,)])  # it was told to give it up
     monkeypatch.undo()
-    assert (await store.swap("name", await version_of(store), b"free"))[0]
+    assert (await store.swap("name", "", await version_of(store), b"free", keep=None))[0]
     await store.aclose()
 
 
@@ -408,15 +392,15 @@ async def test_a_network_that_swallows_everything(
     async with proxy(server.port) as way:
         url = f"postgresql://postgres@127.0.0.1:{way.port}/postgres"
         store = PostgresStore(url, schema=schema)
-        assert (await store.swap("name", 0, b"state"))[0]
+        assert (await store.swap("name", "", 0, b"state", keep=None))[0]
         monkeypatch.setattr(_postgres, "STATEMENT_TIMEOUT", 0.1)
         monkeypatch.setattr(_postgres, "GRACE", 0.1)
         way.is_frozen = True
         with pytest.raises(StoreError, match="no answer in time"):
-            await store.swap("name", 1, b"state")
+            await store.swap("name", "", 1, b"state", keep=None)
         way.is_frozen = False
         monkeypatch.undo()
-        assert (await store.swap("name", await version_of(store), b"again"))[0]
+        assert (await store.swap("name", "", await version_of(store), b"again", keep=None))[0]
         await store.aclose()
 
 
@@ -437,7 +421,9 @@ async def test_many_calls_at_once_wait_for_a_connection(
         store = PostgresStore(
             f"postgresql://postgres@127.0.0.1:{way.port}/postgres", schema=schema, connections=most
         )
-        swaps = await asyncio.gather(*(store.swap(f"{n}", 0, b"state") for n in range(count)))
+        swaps = await asyncio.gather(
+            *(store.swap(f"{n}", "", 0, b"state", keep=None) for n in range(count))
+        )
         assert all(done for done, _ in swaps)
         assert way.connections == most
         await store.aclose()
@@ -446,11 +432,11 @@ async def test_many_calls_at_once_wait_for_a_connection(
 async def test_nobody_waits_for_a_connection_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     with deaf() as port:
         store = PostgresStore(f"postgresql://me@127.0.0.1:{port}/d", connections=1)
-        first = asyncio.create_task(store.read("first"))
+        first = asyncio.create_task(store.get("first", ""))
         await asyncio.sleep(0)  # it has the only connection now
         monkeypatch.setattr(_connection_slots, "WAIT", 0.05)
         with pytest.raises(StoreError, match="none of its connections was free within"):
-            await store.swap("name", 0, b"state")
+            await store.swap("name", "", 0, b"state", keep=None)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -467,12 +453,12 @@ async def test_changes_that_run_into_each_other_are_tried_again(
     store = PostgresStore(server.url + option, schema=schema)
     assert await store._database.fetch("SHOW transaction_isolation") == [(level,)]
     for _ in range(10):
-        version = (await store.read("name")).version
-        swaps = (store.swap("name", version, b"%d" % n) for n in range(10))
+        version = (await store.get("name", "")).version
+        swaps = (store.swap("name", "", version, b"%d" % n, keep=None) for n in range(10))
         results = await asyncio.gather(*swaps)
         assert sum(done for done, _ in results) == 1
-        version = (await store.read_key(QUOTA, "k")).version
-        swaps = (store.swap_key(QUOTA, "k", version, b"%d" % n, keep=LONG) for n in range(10))
+        version = (await store.get(QUOTA, "k")).version
+        swaps = (store.swap(QUOTA, "k", version, b"%d" % n, keep=LONG) for n in range(10))
         results = await asyncio.gather(*swaps)
         assert sum(done for done, _ in results) == 1
     await store.aclose()
@@ -484,11 +470,11 @@ async def test_a_server_whose_connections_are_all_in_use(monkeypatch: pytest.Mon
         server.run(ddl())
         others = [psycopg.connect(server.url) for _ in range(3)]
         store = PostgresStore(server.url)
-        calls = (store.swap(f"{n:032x}", 0, b"state") for n in range(60))
+        calls = (store.swap(f"{n:032x}", "", 0, b"state", keep=None) for n in range(60))
         assert all(done for done, _ in await asyncio.gather(*calls)), "they share the one there is"
         await store.aclose()
         others.append(connected_when_there_is_room(server.url))
-        waits = asyncio.create_task(store.read("0" * 32))
+        waits = asyncio.create_task(store.get("0" * 32, ""))
         await asyncio.sleep(0.1)
         others.pop().close()
         assert (await waits).value == b"state", "there is room again"
@@ -513,12 +499,12 @@ async def test_a_connection_that_nobody_needs_is_closed(
     server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await new_postgres_store(server)
-    await asyncio.gather(*(store.read(f"{n}") for n in range(30)))
+    await asyncio.gather(*(store.get(f"{n}", "") for n in range(30)))
     pool = store._database._pool
     assert len(pool._idle) == 10
     monkeypatch.setattr(_postgres_pool, "IDLE", -1.0)
     for left in (9, 8, 7):
-        await store.read("name")
+        await store.get("name", "")
         assert len(pool._idle) == left - 0
     await store.aclose()
     assert not pool._idle
@@ -533,7 +519,7 @@ async def test_who_is_cancelled_takes_no_connection_with_it(server: PostgresServ
     name = f"cancelled_{secrets.token_hex(4)}"
     store = PostgresStore(f"{server.url}?application_name={name}", schema=schema, connections=2)
     for round_ in range(30):
-        calls = [asyncio.create_task(store.read(f"{n}")) for n in range(10)]
+        calls = [asyncio.create_task(store.get(f"{n}", "")) for n in range(10)]
         for _ in range(round_ * 2):
             await asyncio.sleep(0)
         for call in calls[::2]:
@@ -570,7 +556,7 @@ async def test_who_is_cancelled_in_the_middle_ends_its_statement(
 async def test_who_is_cancelled_while_it_connects_leads_to_no_password() -> None:
     with deaf() as port:
         store = PostgresStore(f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/d")
-        call = asyncio.create_task(store.read("name"))
+        call = asyncio.create_task(store.get("name", ""))
         for _ in range(20):
             await asyncio.sleep(0)
         call.cancel()
@@ -586,7 +572,7 @@ def test_a_store_in_a_second_event_loop(server: PostgresServer) -> None:
         return await new_postgres_store(server)
 
     async def look(store: PostgresStore) -> None:
-        assert (await store.read("loops")).version == 0
+        assert (await store.get("loops", "")).version == 0
 
     with asyncio.Runner() as first:
         store = first.run(make())
@@ -609,7 +595,7 @@ async def test_a_store_can_be_closed_twice_and_used_again(server: PostgresServer
         await store.aclose()
         await store.aclose()
     assert not store._database._pool._idle, "what was in use is closed when it comes back"
-    assert (await store.read("name")).version == 0
+    assert (await store.get("name", "")).version == 0
     await store.aclose()
 
 
@@ -673,10 +659,10 @@ async def test_a_database_that_cannot_keep_all_characters(server: PostgresServer
     server.run(f"CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0")
     store = PostgresStore(server.address(name))
     assert await store.init()
-    assert (await store.swap_key(QUOTA, "café", 0, b"record", keep=LONG))[0]
-    assert (await store.read_key(QUOTA, "café")).value == b"record"
+    assert (await store.swap(QUOTA, "café", 0, b"record", keep=LONG))[0]
+    assert (await store.get(QUOTA, "café")).value == b"record"
     with pytest.raises(StoreError, match="Use a database with the encoding UTF8"):
-        await store.swap_key(QUOTA, "\N{PILE OF POO}", 0, b"record", keep=LONG)
+        await store.swap(QUOTA, "\N{PILE OF POO}", 0, b"record", keep=LONG)
     await store.aclose()
 
 

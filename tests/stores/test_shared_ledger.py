@@ -26,7 +26,7 @@ from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, answered, deci
 from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, QuotaWaitError
-from postiz_async.stores import Versioned, ledger_name, sqlite
+from postiz_async.stores import Kept, ledger_name, sqlite
 from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 
 # ------------------------------------------------------------------ clients that share
@@ -49,7 +49,7 @@ async def organisation(limit: int = 30) -> AsyncGenerator[tuple[Sandbox, str]]:
         yield sandbox, sandbox.add_integration("mastodon").id
 
 
-async def send(sandbox: Sandbox, channel: str, store: QuotaStore, posts: int) -> None:
+async def send(sandbox: Sandbox, channel: str, store: Records, posts: int) -> None:
     at = datetime.fromtimestamp(sandbox.clock.time() + 30 * 86_400, UTC)
     async with (
         sandbox_client(sandbox, latency=0.2, quota=store) as postiz,
@@ -66,7 +66,7 @@ async def test_clients_that_share_never_go_over(
     kind: str, clients: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     async with organisation() as (sandbox, channel):
-        store: QuotaStore = MemoryStore()
+        store: Records = MemoryStore()
         if kind == "redis":
             redis = RedisStore(request.getfixturevalue("redis").url)
             await redis._redis.flushdb()
@@ -98,7 +98,7 @@ async def test_processes_with_a_connection_each(tmp_path: Path) -> None:
         assert sandbox.refusals == 0
 
 
-async def test_a_successor_knows_a_window_that_is_used_up(store: QuotaStore) -> None:
+async def test_a_successor_knows_a_window_that_is_used_up(store: Records) -> None:
     async with organisation(limit=5) as (sandbox, channel):
         await send(sandbox, channel, store, 5)
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
@@ -109,7 +109,7 @@ async def test_a_successor_knows_a_window_that_is_used_up(store: QuotaStore) -> 
         assert sandbox.refusals == 0
 
 
-async def test_a_holder_that_dies_keeps_its_slot_and_then_it_is_spent(store: QuotaStore) -> None:
+async def test_a_holder_that_dies_keeps_its_slot_and_then_it_is_spent(store: Records) -> None:
     clock = JumpingClock()
     dead = SharedLedger(store, "name", ledger_of(limit=3), clock)
     first = await dead.take(lambda *_: Grant(), lifetime=60.0)
@@ -133,7 +133,7 @@ async def test_a_holder_that_dies_keeps_its_slot_and_then_it_is_spent(store: Quo
     assert [flight.token for flight in heir.ledger.flights.open] == [first + 1]
 
 
-async def test_a_taker_who_lost_the_race_asks_again(store: QuotaStore) -> None:
+async def test_a_taker_who_lost_the_race_asks_again(store: Records) -> None:
     clock = JumpingClock()
     one, two = (SharedLedger(store, "name", ledger_of(limit=2), clock) for _ in range(2))
     await asyncio.gather(one.refresh(), two.refresh())
@@ -159,10 +159,12 @@ class SlowStore(MemoryStore):
         super().__init__()
         self.reached, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         self.reached.set()
         await self.go_on.wait()
-        return await super().swap(name, version, value)
+        return await super().swap(scope, key, version, value, keep=keep)
 
 
 async def test_cancelled_while_a_reservation_is_written_gives_it_back() -> None:
@@ -188,14 +190,16 @@ class TimedStore(MemoryStore):
         self._clock = clock
         self.ahead = 1e9
 
-    async def read(self, name: str) -> Versioned:
-        return self._told(await super().read(name))
+    async def get(self, scope: str, key: str, /) -> Kept:
+        return self._told(await super().get(scope, key))
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        done, state = await super().swap(name, version, value)
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
+        done, state = await super().swap(scope, key, version, value, keep=keep)
         return done, self._told(state)
 
-    def _told(self, state: Versioned) -> Versioned:
+    def _told(self, state: Kept) -> Kept:
         return state._replace(time=self._clock.monotonic() + self.ahead)
 
 
@@ -230,7 +234,7 @@ class FastClock(JumpingClock):
 
 async def test_a_look_at_the_store_turns_no_fast_clock_back() -> None:
     class RealStore(TimedStore):
-        def _told(self, state: Versioned) -> Versioned:
+        def _told(self, state: Kept) -> Kept:
             return state._replace(time=clock.monotonic() / clock.speed + 1e6)
 
     clock = FastClock()
@@ -250,16 +254,18 @@ class BeatenStore(MemoryStore):
         self.beaten = self.swaps = 0
         self.reached = asyncio.Event()
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         self.swaps += 1
         self.reached.set()
         await asyncio.sleep(0)
         if self.beaten and version:
             self.beaten -= 1
-            now = await self.read(name)
+            now = await self.get(scope, key)
             assert now.value is not None
-            await super().swap(name, now.version, now.value)
-        return await super().swap(name, version, value)
+            await super().swap(scope, key, now.version, now.value, keep=keep)
+        return await super().swap(scope, key, version, value, keep=keep)
 
 
 @pytest.mark.parametrize("again", range(1, 9))
@@ -305,10 +311,12 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.fails = False
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         if self.fails:
             raise StoreError("the store is gone")
-        return await super().swap(name, version, value)
+        return await super().swap(scope, key, version, value, keep=keep)
 
 
 async def test_without_its_store_a_client_spends_nothing() -> None:
@@ -351,7 +359,7 @@ async def test_an_answer_that_cannot_be_noted_is_told_when_the_store_is_back(
 def _write(path: Path, value: bytes) -> None:
     connection = sqlite3.connect(path)
     with connection:
-        connection.execute("UPDATE ledgers SET value = ?, version = version + 1", (value,))
+        connection.execute("UPDATE records SET value = ?, version = version + 1", (value,))
     connection.close()
 
 
@@ -368,7 +376,7 @@ async def test_a_state_that_is_no_ledger_is_refused_and_left_alone(
         for _ in range(3):
             with pytest.raises(StoreError, match="Nothing is sent"):
                 await handle.take(decide, lifetime=60.0)
-        assert (await store.read(_name(path))).value == value
+        assert (await store.get(_name(path), "")).value == value
         with pytest.raises(ExceptionGroup) as caught:
             await send(sandbox, channel, store, 1)
         assert caught.group_contains(StoreError, match="Nothing is sent")
@@ -378,7 +386,7 @@ async def test_a_state_that_is_no_ledger_is_refused_and_left_alone(
 
 def _name(path: Path) -> str:
     connection = sqlite3.connect(path)
-    [(name,)] = connection.execute("SELECT name FROM ledgers").fetchall()
+    [(name,)] = connection.execute("SELECT scope FROM records WHERE key = ''").fetchall()
     connection.close()
     return str(name)
 
@@ -413,18 +421,18 @@ async def test_a_file_that_is_something_else_is_left_alone(
     spoil(path)
     store = SqliteStore(path)
     with pytest.raises(StoreError, match=says):
-        await store.read("a")
+        await store.get("a", "")
     await store.aclose()
 
 
 async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "quota.sqlite"
     store = SqliteStore(path)
-    await store.read("a")
+    await store.get("a", "")
     await store.aclose()
     _newer_version(path)
     with pytest.raises(StoreError, match="another version of this library"):
-        await SqliteStore(path).read("a")
+        await SqliteStore(path).get("a", "")
 
 
 def test_names_tell_neither_key_nor_server() -> None:
@@ -440,7 +448,7 @@ def test_names_tell_neither_key_nor_server() -> None:
 async def test_redis_tells_its_own_time(redis: RedisServer) -> None:
     store = RedisStore(redis.url)
     before = time.time()
-    told = (await store.read("time")).time
+    told = (await store.get("time", "")).time
     await store.aclose()
     assert told is not None
     assert before - 1e-6 <= told <= time.time(), "Redis counts in microseconds"
@@ -450,9 +458,9 @@ async def test_an_uncontended_create_costs_two_round_trips(redis: RedisServer) -
     class Counting(RedisStore):
         trips = 0
 
-        async def _run(self, name: str, arguments: Sequence[str | int | bytes]) -> Any:
+        async def _run(self, scope: str, key: str, arguments: Sequence[str | int | bytes]) -> Any:
             self.trips += 1
-            return await super()._run(name, arguments)
+            return await super()._run(scope, key, arguments)
 
     store = Counting(redis.url)
     await store._redis.flushdb()
@@ -471,7 +479,7 @@ def test_a_redis_store_in_a_second_event_loop(redis: RedisServer) -> None:
     store = RedisStore(redis.url)
 
     async def look() -> None:
-        assert (await store.read("loops")).version == 0
+        assert (await store.get("loops", "")).version == 0
 
     with asyncio.Runner() as first:
         first.run(look())
@@ -515,11 +523,11 @@ def test_a_password_is_in_no_representation() -> None:
 
 
 def test_many_that_make_a_file_at_once_all_get_it(tmp_path: Path) -> None:
-    async def look(path: Path) -> Versioned:
+    async def look(path: Path) -> Kept:
         together.wait()
         store = SqliteStore(path)
         try:
-            return await store.read("a")
+            return await store.get("a", "")
         finally:
             await store.aclose()
 
@@ -528,7 +536,7 @@ def test_many_that_make_a_file_at_once_all_get_it(tmp_path: Path) -> None:
         for number in range(20):
             path = tmp_path / f"{number}.sqlite"
             for seen in [threads.submit(asyncio.run, look(path)) for _ in range(6)]:
-                assert seen.result() == Versioned(None, 0, None)
+                assert seen.result() == Kept(None, 0, None)
 
 
 async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
@@ -550,14 +558,14 @@ async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
         seen.append("read")
         return read(*arguments)
 
-    swap, read = sqlite._swap, sqlite._read
+    swap, read = sqlite._swap, sqlite._get
     monkeypatch.setattr(sqlite, "_swap", slow_swap)
-    monkeypatch.setattr(sqlite, "_read", noted_read)
-    writer = asyncio.create_task(store.swap("a", 0, b"state"))
+    monkeypatch.setattr(sqlite, "_get", noted_read)
+    writer = asyncio.create_task(store.swap("a", "", 0, b"state", keep=None))
     await anyio.to_thread.run_sync(writing.wait, PATIENCE)
     writer.cancel()
     asyncio.get_running_loop().call_later(0.05, go.set)
-    kept = await store.read("a")
+    kept = await store.get("a", "")
     assert seen == ["begun", "ended", "read"]
     assert kept.value == b"state", "it is done, though nobody hears of it"
     with pytest.raises(asyncio.CancelledError):
@@ -570,9 +578,9 @@ def test_event_loops_take_turns_with_a_file(tmp_path: Path) -> None:
     store, together = SqliteStore(tmp_path / "quota.sqlite"), threading.Barrier(4)
 
     async def write(name: str) -> None:
-        kept = await store.read_key("quota", name)
+        kept = await store.get("quota", name)
         for _ in range(300):
-            done, kept = await store.swap_key("quota", name, kept.version, b"value", keep=3_600)
+            done, kept = await store.swap("quota", name, kept.version, b"value", keep=3_600)
             assert done
 
     def work(name: str) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from pathlib import Path
 
-    from postiz_async.stores import Versioned
+    from postiz_async.stores import Kept
 
 HOUR = 3600.0
 LIFETIME = 60.0
@@ -52,15 +52,17 @@ class TroubledStore:
         self.inner = inner
         self.way = "fine"
 
-    async def read(self, name: str) -> Versioned:
+    async def get(self, scope: str, key: str, /) -> Kept:
         if self.way == "down":
             raise StoreError("the store is away")
-        return await self.inner.read(name)
+        return await self.inner.get(scope, key)
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
         if self.way in {"down", "full"}:
             raise StoreError("the store is away")
-        answer = await self.inner.swap(name, version, value)
+        answer = await self.inner.swap(scope, key, version, value, keep=keep)
         if self.way == "mute":
             raise StoreError("the store is away")
         return answer
@@ -204,10 +206,12 @@ async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None
     process, reached, go_on = lab.processes[0], asyncio.Event(), asyncio.Event()
 
     class Hanging(TroubledStore):
-        async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        async def swap(
+            self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+        ) -> tuple[bool, Kept]:
             reached.set()
             await go_on.wait()
-            return await super().swap(name, version, value)
+            return await super().swap(scope, key, version, value, keep=keep)
 
     hanging = Hanging(lab.store)
     hanging.way = "down"
@@ -237,9 +241,11 @@ async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
     """Redis's client asks again when a connection breaks, and finds its own change."""
 
     class Repeating(TroubledStore):
-        async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-            await super().swap(name, version, value)
-            return await super().swap(name, version, value)
+        async def swap(
+            self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+        ) -> tuple[bool, Kept]:
+            await super().swap(scope, key, version, value, keep=keep)
+            return await super().swap(scope, key, version, value, keep=keep)
 
     lab = Lab(processes=1)
     [process] = lab.processes
@@ -423,12 +429,12 @@ def test_whatever_each_sees_of_the_store_together_they_never_go_over() -> None:
 async def test_a_state_that_vanished_is_written_again(caplog: pytest.LogCaptureFixture) -> None:
     lab = Lab(processes=1, limit=5)
     await lab.call(0, 5)
-    lab.store._states.clear()
+    lab.store._records.clear()
     decision = await lab.processes[0].take()
     assert isinstance(decision, Wait), "the window is used up, whatever the store says"
     lab.clock.advance(HOUR + 10)
     await lab.call(0)
-    lab.store._states.clear()
+    lab.store._records.clear()
     await lab.call(0)
     assert [r.message for r in caplog.records if "written again" in r.message]
     heir = Process(lab.store, lab.clock)
@@ -441,7 +447,7 @@ async def test_after_a_loss_the_first_call_goes_alone_and_reads() -> None:
     lab = Lab(processes=2, limit=20)
     await lab.call(0, 4)
     await lab.call(1, 12)
-    lab.store._states.clear()
+    lab.store._records.clear()
     one, other = lab.processes
     token = await one.take()
     assert isinstance(token, int)
@@ -459,7 +465,7 @@ async def test_calls_in_flight_survive_a_state_that_others_made_anew(
     await lab.call(0, 4)
     [one] = lab.processes
     tokens = [await one.take() for _ in range(3)]
-    lab.store._states.clear()
+    lab.store._records.clear()
     newcomer = Process(lab.store, lab.clock)
     probe = await newcomer.take()
     assert isinstance(probe, int)
@@ -507,9 +513,9 @@ async def test_a_redis_that_evicts(caplog: pytest.LogCaptureFixture) -> None:
         await lab.call(0, 3)
         await redis._redis.config_set("maxmemory", 1)
         with pytest.raises(StoreError, match="memory is full"):
-            await store.swap("other", 0, b"state")
+            await store.swap("other", "", 0, b"state", keep=None)
         await redis._redis.config_set("maxmemory", 0)
-        assert (await store.read("name")).value is None
+        assert (await store.get("name", "")).value is None
         await lab.call(0, 2)
         assert isinstance(await lab.processes[0].take(), Wait)
         assert "See that the store evicts nothing" in caplog.text

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,45 +19,45 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from stores_lab import Store
+    from postiz_async.stores import Records
 
 QUOTA = ledger_name("https://postiz.example", "key")
 OTHER_QUOTA = ledger_name("https://postiz.example", "another key")
 LONG = 30 * 86_400.0
 
 
-async def test_nothing_is_version_0(store: Store) -> None:
-    assert (await store.read("a"))[:2] == (None, 0)
+async def test_nothing_is_version_0(store: Records) -> None:
+    assert (await store.get("a", ""))[:2] == (None, 0)
 
 
-async def test_a_swap_needs_the_newest_version(store: Store) -> None:
-    done, first = await store.swap("a", 0, b"one")
+async def test_a_swap_needs_the_newest_version(store: Records) -> None:
+    done, first = await store.swap("a", "", 0, b"one", keep=None)
     assert (done, first.value) == (True, b"one")
-    refused, there = await store.swap("a", 0, b"two")
+    refused, there = await store.swap("a", "", 0, b"two", keep=None)
     assert (refused, there[:2]) == (False, first[:2])
-    done, second = await store.swap("a", first.version, b"two")
+    done, second = await store.swap("a", "", first.version, b"two", keep=None)
     assert (done, second.value) == (True, b"two")
-    assert (await store.read("a"))[:2] == second[:2]
-    refused, there = await store.swap("a", first.version, b"three")
+    assert (await store.get("a", ""))[:2] == second[:2]
+    refused, there = await store.swap("a", "", first.version, b"three", keep=None)
     assert (refused, there[:2]) == (False, second[:2])
-    assert (await store.read("b"))[:2] == (None, 0)
+    assert (await store.get("b", ""))[:2] == (None, 0)
 
 
 async def test_a_change_of_a_file_is_flushed_to_the_disk(tmp_path: Path) -> None:
     """Else a loss of power would take what was written down before a create left."""
     store = SqliteStore(tmp_path / "quota.sqlite")
-    await store.swap("a", 0, b"one")
+    await store.swap("a", "", 0, b"one", keep=None)
     assert store._connection is not None
     assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     await store.aclose()
 
 
-async def test_of_many_swaps_from_one_version_one_wins(store: Store) -> None:
-    _, start = await store.swap("a", 0, b"start")
-    swaps = (store.swap("a", start.version, b"%d" % n) for n in range(20))
+async def test_of_many_swaps_from_one_version_one_wins(store: Records) -> None:
+    _, start = await store.swap("a", "", 0, b"start", keep=None)
+    swaps = (store.swap("a", "", start.version, b"%d" % n, keep=None) for n in range(20))
     results = await asyncio.gather(*swaps)
     [won] = [kept[:2] for done, kept in results if done]
-    assert (await store.read("a"))[:2] == won
+    assert (await store.get("a", ""))[:2] == won
 
 
 def test_the_event_loops_of_several_threads_share_a_file(tmp_path: Path) -> None:
@@ -70,9 +68,9 @@ def test_the_event_loops_of_several_threads_share_a_file(tmp_path: Path) -> None
         for _ in range(5):
             done = False
             while not done:
-                kept = await store.read("a")
+                kept = await store.get("a", "")
                 value = b"%d" % (int(kept.value or b"0") + 1)
-                done, _ = await store.swap("a", kept.version, value)
+                done, _ = await store.swap("a", "", kept.version, value, keep=None)
 
     async def count_at_once() -> None:
         await asyncio.gather(count(), count())
@@ -86,46 +84,46 @@ def test_the_event_loops_of_several_threads_share_a_file(tmp_path: Path) -> None
     for thread in threads:
         thread.join(120)
     assert len(ended) == 3
-    assert asyncio.run(store.read("a")).value == b"30"
+    assert asyncio.run(store.get("a", "")).value == b"30"
     asyncio.run(store.aclose())
 
 
-async def test_a_clock_is_the_one_of_the_store_or_none(store: Store) -> None:
+async def test_a_clock_is_the_one_of_the_store_or_none(store: Records) -> None:
     has_clock = type(store).__name__ in {"RedisStore", "PostgresStore"}
-    _, state = await store.swap("a", 0, b"one")
-    _, record = await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
-    for each in (state, record, await store.read("a"), await store.read_key(QUOTA, "b")):
+    _, state = await store.swap("a", "", 0, b"one", keep=None)
+    _, record = await store.swap(QUOTA, "a", 0, b"one", keep=LONG)
+    for each in (state, record, await store.get("a", ""), await store.get(QUOTA, "b")):
         assert isinstance(each.time, float) is has_clock
 
 
 # ------------------------------------------------------------------ idempotency keys
 
 
-async def test_no_record_is_version_0(store: Store) -> None:
-    assert (await store.read_key(QUOTA, "a"))[:2] == (None, 0)
+async def test_no_record_is_version_0(store: Records) -> None:
+    assert (await store.get(QUOTA, "a"))[:2] == (None, 0)
 
 
-async def test_a_record_needs_the_newest_version(store: Store) -> None:
-    done, first = await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
+async def test_a_record_needs_the_newest_version(store: Records) -> None:
+    done, first = await store.swap(QUOTA, "a", 0, b"one", keep=LONG)
     assert (done, first.value) == (True, b"one")
     for other in (0, first.version + 1):
-        refused, there = await store.swap_key(QUOTA, "a", other, b"two", keep=LONG)
+        refused, there = await store.swap(QUOTA, "a", other, b"two", keep=LONG)
         assert (refused, there[:2]) == (False, first[:2])
-    done, second = await store.swap_key(QUOTA, "a", first.version, b"two", keep=LONG)
+    done, second = await store.swap(QUOTA, "a", first.version, b"two", keep=LONG)
     assert (done, second.value) == (True, b"two")
-    assert (await store.read_key(QUOTA, "a"))[:2] == second[:2]
-    refused, there = await store.swap_key(QUOTA, "b", 1, b"two", keep=LONG)
+    assert (await store.get(QUOTA, "a"))[:2] == second[:2]
+    refused, there = await store.swap(QUOTA, "b", 1, b"two", keep=LONG)
     assert (refused, there[:2]) == (False, (None, 0))
 
 
-async def test_of_many_swaps_of_a_record_one_wins(store: Store) -> None:
+async def test_of_many_swaps_of_a_record_one_wins(store: Records) -> None:
     version = 0
     for _ in range(2):
-        swaps = (store.swap_key(QUOTA, "a", version, b"%d" % n, keep=LONG) for n in range(20))
+        swaps = (store.swap(QUOTA, "a", version, b"%d" % n, keep=LONG) for n in range(20))
         results = await asyncio.gather(*swaps)
         (won,) = (kept[:2] for done, kept in results if done)
         assert {kept[:2] for _, kept in results} == {won}
-        assert (await store.read_key(QUOTA, "a"))[:2] == won
+        assert (await store.get(QUOTA, "a"))[:2] == won
         version = won[1]
 
 
@@ -144,68 +142,68 @@ KEYS = [
 ]
 
 
-async def test_a_key_is_what_it_is_and_of_one_quota(store: Store) -> None:
+async def test_a_key_is_what_it_is_and_of_one_quota(store: Records) -> None:
     places = [(quota, key) for quota in (QUOTA, OTHER_QUOTA) for key in KEYS]
     for number, (quota, key) in enumerate(places):
-        assert (await store.swap_key(quota, key, 0, b"%d" % number, keep=LONG))[0]
+        assert (await store.swap(quota, key, 0, b"%d" % number, keep=LONG))[0]
     for number, (quota, key) in enumerate(places):
-        assert (await store.read_key(quota, key)).value == b"%d" % number
+        assert (await store.get(quota, key)).value == b"%d" % number
     for key in (*KEYS, QUOTA, f"{QUOTA}:a"):
-        assert (await store.read(key))[:2] == (None, 0), "states of quotas are elsewhere"
+        assert (await store.get(key, ""))[:2] == (None, 0), "states of quotas are elsewhere"
 
 
-async def test_bytes_come_back_as_they_are(store: Store) -> None:
+async def test_bytes_come_back_as_they_are(store: Records) -> None:
     value = bytes(range(256)) * 64
-    await store.swap_key(QUOTA, "a", 0, value, keep=LONG)
-    assert (await store.read_key(QUOTA, "a")).value == value
-    await store.swap("a", 0, value)
-    assert (await store.read("a")).value == value
+    await store.swap(QUOTA, "a", 0, value, keep=LONG)
+    assert (await store.get(QUOTA, "a")).value == value
+    await store.swap("a", "", 0, value, keep=None)
+    assert (await store.get("a", "")).value == value
 
 
-async def test_a_record_is_forgotten_when_its_time_is_over(store: Store) -> None:
-    _, short = await store.swap_key(QUOTA, "short", 0, b"one", keep=1000)
-    await store.swap_key(QUOTA, "long", 0, b"one", keep=2000)
-    await store.swap("name", 0, b"state")
+async def test_a_record_is_forgotten_when_its_time_is_over(store: Records) -> None:
+    _, short = await store.swap(QUOTA, "short", 0, b"one", keep=1000)
+    await store.swap(QUOTA, "long", 0, b"one", keep=2000)
+    await store.swap("name", "", 0, b"state", keep=None)
     await grow_older(store, 900)
-    assert (await store.read_key(QUOTA, "short"))[:2] == short[:2]
+    assert (await store.get(QUOTA, "short"))[:2] == short[:2]
     await grow_older(store, 110)
-    assert (await store.read_key(QUOTA, "short"))[:2] == (None, 0)
-    refused, there = await store.swap_key(QUOTA, "short", short.version, b"two", keep=1000)
+    assert (await store.get(QUOTA, "short"))[:2] == (None, 0)
+    refused, there = await store.swap(QUOTA, "short", short.version, b"two", keep=1000)
     assert (refused, there[:2]) == (False, (None, 0))
-    done, anew = await store.swap_key(QUOTA, "short", 0, b"two", keep=1000)
+    done, anew = await store.swap(QUOTA, "short", 0, b"two", keep=1000)
     assert (done, anew.value) == (True, b"two")
-    assert (await store.read_key(QUOTA, "long")).value == b"one"
-    assert (await store.read("name")).value == b"state"
+    assert (await store.get(QUOTA, "long")).value == b"one"
+    assert (await store.get("name", "")).value == b"state"
 
 
-async def test_no_version_of_a_key_comes_again(store: Store) -> None:
+async def test_no_version_of_a_key_comes_again(store: Records) -> None:
     """A process that slept has the version of a record that was forgotten and written anew."""
     seen: list[int] = []
     for _ in range(3):
         version = 0
         for value in (b"one", b"two", b"three"):
-            done, kept = await store.swap_key(QUOTA, "a", version, value, keep=1000)
+            done, kept = await store.swap(QUOTA, "a", version, value, keep=1000)
             assert done
             version = kept.version
             seen.append(version)
         await grow_older(store, 1010)
     assert len(set(seen)) == len(seen)
-    _, now = await store.swap_key(QUOTA, "a", 0, b"of today", keep=1000)
+    _, now = await store.swap(QUOTA, "a", 0, b"of today", keep=1000)
     for of_a_sleeper in seen:
-        done, kept = await store.swap_key(QUOTA, "a", of_a_sleeper, b"stale", keep=1000)
+        done, kept = await store.swap(QUOTA, "a", of_a_sleeper, b"stale", keep=1000)
         assert (done, kept[:2]) == (False, now[:2])
 
 
 async def test_no_version_comes_again_in_a_store_that_lost_everything(
-    new_store: Callable[[], Awaitable[Store]],
+    new_store: Callable[[], Awaitable[Records]],
 ) -> None:
     """Such as a Redis that was started again empty."""
     seen: list[int] = []
     for _ in range(3):
         store, state, record = await new_store(), 0, 0
         for value in (b"one", b"two"):
-            done, kept = await store.swap("name", state, value)
-            done_too, kept_too = await store.swap_key(QUOTA, "a", record, value, keep=LONG)
+            done, kept = await store.swap("name", "", state, value, keep=None)
+            done_too, kept_too = await store.swap(QUOTA, "a", record, value, keep=LONG)
             assert done
             assert done_too
             state, record = kept.version, kept_too.version
@@ -213,54 +211,37 @@ async def test_no_version_comes_again_in_a_store_that_lost_everything(
     assert len(set(seen)) == len(seen)
 
 
-async def test_each_write_says_anew_how_long_a_record_is_kept(store: Store) -> None:
+async def test_each_write_says_anew_how_long_a_record_is_kept(store: Records) -> None:
     for key, keep in (("longer", 3000), ("shorter", 500)):
-        _, kept = await store.swap_key(QUOTA, key, 0, b"one", keep=1000)
+        _, kept = await store.swap(QUOTA, key, 0, b"one", keep=1000)
         await grow_older(store, 900)
-        assert (await store.swap_key(QUOTA, key, kept.version, b"two", keep=keep))[0]
+        assert (await store.swap(QUOTA, key, kept.version, b"two", keep=keep))[0]
     await grow_older(store, 510)
-    assert (await store.read_key(QUOTA, "longer")).value == b"two"
-    assert (await store.read_key(QUOTA, "shorter"))[:2] == (None, 0)
+    assert (await store.get(QUOTA, "longer")).value == b"two"
+    assert (await store.get(QUOTA, "shorter"))[:2] == (None, 0)
 
 
-async def test_records_whose_time_is_over_go_with_later_writes(store: Store) -> None:
+async def test_records_whose_time_is_over_go_with_later_writes(store: Records) -> None:
     many = 1000 if isinstance(store, MemoryStore) else 60
     for number in range(many):
-        await store.swap_key(QUOTA, f"old {number}", 0, b"one", keep=1000)
-    await store.swap_key(QUOTA, "kept", 0, b"one", keep=LONG)
+        await store.swap(QUOTA, f"old {number}", 0, b"one", keep=1000)
+    await store.swap(QUOTA, "kept", 0, b"one", keep=LONG)
     await grow_older(store, 1001)
     for number in range(many + 2):
-        await store.swap_key(QUOTA, f"new {number}", 0, b"one", keep=LONG)
+        await store.swap(QUOTA, f"new {number}", 0, b"one", keep=LONG)
     assert await count_records(store) == many + 3
-    assert (await store.read_key(QUOTA, "kept")).value == b"one"
+    assert (await store.get(QUOTA, "kept")).value == b"one"
 
 
 # ------------------------------------------------------------------ SQLite
 
 
-async def test_an_earlier_release_goes_on_using_a_file_with_records(tmp_path: Path) -> None:
-    """It asks for the marks of the file, and knows one table."""
-    path = tmp_path / "quota.sqlite"
-    store = SqliteStore(path)
-    await store.swap("name", 0, b"state")
-    with closing(sqlite3.connect(path)) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        assert tables.fetchall() == [("ledgers",)]
-    await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-        connection.execute("UPDATE ledgers SET value = x'ff', version = 2 WHERE name = 'name'")
-    assert (await store.read("name"))[:2] == (b"\xff", 2)
-    assert (await store.read_key(QUOTA, "a")).value == b"one"
-    await store.aclose()
-
-
 async def test_a_write_that_cannot_be_made_leaves_no_transaction_open(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "quota.sqlite")
     with pytest.raises(UnicodeEncodeError):
-        await store.swap_key(QUOTA, "\ud800", 0, b"one", keep=LONG)
-    assert (await store.swap("name", 0, b"state"))[0]
-    assert (await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG))[0]
+        await store.swap(QUOTA, "\ud800", 0, b"one", keep=LONG)
+    assert (await store.swap("name", "", 0, b"state", keep=None))[0]
+    assert (await store.swap(QUOTA, "a", 0, b"one", keep=LONG))[0]
     await store.aclose()
 
 
@@ -274,13 +255,13 @@ async def test_clients_without_a_store_have_one_for_each_clock_and_transport() -
     assert records_of_process(SystemClock()) is records_of_process(SystemClock())
     others = [records_of_process(SystemClock()), records_of_process(JumpingClock())]
     assert records not in [*others, records_of_process(clock, transport)]
-    await records.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
-    assert (await records_of_process(clock).read_key(QUOTA, "a")).value == b"one"
+    await records.swap(QUOTA, "a", 0, b"one", keep=LONG)
+    assert (await records_of_process(clock).get(QUOTA, "a")).value == b"one"
     ledgers_of_process(clock).forget()
-    assert (await records_of_process(clock).read_key(QUOTA, "a"))[:2] == (None, 0)
+    assert (await records_of_process(clock).get(QUOTA, "a"))[:2] == (None, 0)
 
 
 async def test_each_set_of_ledgers_has_records_of_its_own() -> None:
     one, two = LocalLedgers(), LocalLedgers()
-    await one.records.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
-    assert (await two.records.read_key(QUOTA, "a"))[:2] == (None, 0)
+    await one.records.swap(QUOTA, "a", 0, b"one", keep=LONG)
+    assert (await two.records.get(QUOTA, "a"))[:2] == (None, 0)

@@ -15,12 +15,14 @@ from postiz_async.clock import AcceleratedClock
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
-    from stores_lab import Store
+    from postiz_async.stores import Records
 
 KEYS = ["order-1", "x" * 255, "\N{PARTY POPPER}" * 255, "a'b\"c;--\n%s {0} \\", " "]
 
 
-async def test_many_at_once_from_several_clients_make_one_create_of_each_key(store: Store) -> None:
+async def test_many_at_once_from_several_clients_make_one_create_of_each_key(
+    store: Records,
+) -> None:
     async with Sandbox(api_key="sandbox", work_per_post=0.0) as sandbox, AsyncExitStack() as stack:
         channel = sandbox.add_integration("mastodon").id
         clients = [
@@ -54,7 +56,7 @@ async def test_many_at_once_from_several_clients_make_one_create_of_each_key(sto
 
 
 @pytest.mark.parametrize("store", ["redis", "postgres"], indirect=True)
-async def test_a_lost_answer_is_found_also_where_clocks_run_faster(store: Store) -> None:
+async def test_a_lost_answer_is_found_also_where_clocks_run_faster(store: Records) -> None:
     """The store's clock is taken to be as fast as that of all who use it."""
     clock = AcceleratedClock(200.0)
     async with Sandbox(api_key="sandbox", clock=clock, work_per_post=0.0) as sandbox:

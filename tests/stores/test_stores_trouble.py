@@ -31,7 +31,7 @@ from postiz_async.stores.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async.stores import QuotaStore
+    from postiz_async.stores import Records
 
 PASSWORD = "hunter2-is-secret"
 NOBODY = 65534
@@ -47,11 +47,11 @@ needs_redis = pytest.mark.skipif(
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 
 
-async def refusal(store: QuotaStore, version: int = 0, value: bytes = b"state") -> str:
+async def refusal(store: Records, version: int = 0, value: bytes = b"state") -> str:
     """What a change is refused with; whatever is shown of it to a user is one of ours."""
     try:
         with pytest.raises(StoreError) as caught:
-            await store.swap("name", version, value)
+            await store.swap("name", "", version, value, keep=None)
     finally:
         await store.aclose()
     shown = "".join(traceback.format_exception(caught.value))
@@ -93,7 +93,7 @@ def _close_for_writing(folder: Path) -> None:
 
 async def _used(path: Path, value: bytes = b"state") -> SqliteStore:
     store = SqliteStore(path)
-    assert (await store.swap("name", 0, value))[0]
+    assert (await store.swap("name", "", 0, value, keep=None))[0]
     return store
 
 
@@ -136,12 +136,12 @@ locale.setlocale(locale.LC_ALL, "tr_TR.UTF-8")
 async def main():
     store = SqliteStore(sys.argv[1])
     for _ in range(2):
-        version = (await store.read("name")).version
-        assert (await store.swap("name", version, b"state"))[0]
-        version = (await store.read_key("quota", "key")).version
-        assert (await store.swap_key("quota", "key", version, b"record", keep=60.0))[0]
-    assert not (await store.swap("name", 0, b"state"))[0]
-    assert not (await store.swap_key("quota", "key", 0, b"record", keep=60.0))[0]
+        version = (await store.get("name", "")).version
+        assert (await store.swap("name", "", version, b"state", keep=None))[0]
+        version = (await store.get("quota", "key")).version
+        assert (await store.swap("quota", "key", version, b"record", keep=60.0))[0]
+    assert not (await store.swap("name", "", 0, b"state", keep=None))[0]
+    assert not (await store.swap("quota", "key", 0, b"record", keep=60.0))[0]
     await store.aclose()
 
 asyncio.run(main())
@@ -179,25 +179,7 @@ async def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     store._connection.execute("PRAGMA max_page_count = 3")
     said = await refusal(store, await version_of(store), b"x" * 50_000)
     assert "The disk is full: make room" in said
-    assert (await store.read("name")).value == b"state"
-    await store.aclose()
-
-
-async def test_a_file_that_an_earlier_release_made_is_used(tmp_path: Path) -> None:
-    """Its marks and its table are promises: these numbers never change without a migration."""
-    path = tmp_path / "quota.sqlite"
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("PRAGMA application_id = 1349483121")
-        connection.execute("PRAGMA user_version = 1")
-        connection.execute(
-            "CREATE TABLE ledgers "
-            "(name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT"
-        )
-        connection.execute("INSERT INTO ledgers VALUES ('name', 3, x'ff')")
-    connection.close()
-    store = SqliteStore(path)
-    assert (await store.read("name"))[:2] == (b"\xff", 3)
+    assert (await store.get("name", "")).value == b"state"
     await store.aclose()
 
 
@@ -258,7 +240,9 @@ async def test_a_disk_that_is_full(tmp_path: Path) -> None:
         store = await _used(disk / "quota.sqlite")
         version = await version_of(store)
         assert "The disk is full: make room" in await refusal(store, version, b"x" * 200_000)
-        assert (await store.swap("name", version, b"small"))[0], "it works again without a restart"
+        assert (await store.swap("name", "", version, b"small", keep=None))[0], (
+            "it works again without a restart"
+        )
         await store.aclose()
 
 
@@ -274,7 +258,7 @@ async def test_a_write_that_fails(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "disk" in said
-    assert (await store.read("name")).value == b"state"
+    assert (await store.get("name", "")).value == b"state"
     await store.aclose()
 
 
@@ -298,7 +282,7 @@ async def test_a_file_that_another_program_keeps_locked(
     assert "Another program keeps it locked" in await refusal(store, 1)
     other.rollback()
     other.close()
-    assert (await store.swap("name", await version_of(store), b"free"))[0]
+    assert (await store.swap("name", "", await version_of(store), b"free", keep=None))[0]
     await store.aclose()
 
 
@@ -309,7 +293,7 @@ async def test_a_file_that_is_deleted_while_it_is_open(tmp_path: Path) -> None:
     first = await _used(path)
     path.unlink()
     second = await _used(path, b"new")
-    assert (await first.read("name")).value == b"new"
+    assert (await first.get("name", "")).value == b"new"
     await first.aclose()
     await second.aclose()
 
@@ -325,7 +309,7 @@ async def test_a_password_that_is_wrong_or_missing() -> None:
         wrong = RedisStore(f"redis://:{PASSWORD}@127.0.0.1:{server.port}/0")
         assert "it refuses this user or password" in await refusal(wrong)
         right = RedisStore(f"redis://:the%20right%20one@127.0.0.1:{server.port}/0")
-        assert (await right.swap("name", 0, b"state"))[0]
+        assert (await right.swap("name", "", 0, b"state", keep=None))[0]
         await right.aclose()
 
 
@@ -347,13 +331,13 @@ async def test_a_redis_that_is_full_and_one_with_a_foreign_key() -> None:
     with redis_server("--maxmemory-policy", "noeviction") as server:
         control = redis_client.Redis(host="127.0.0.1", port=server.port)
         store = RedisStore(server.url)
-        assert (await store.swap("name", 0, b"state"))[0]
+        assert (await store.swap("name", "", 0, b"state", keep=None))[0]
         await control.config_set("maxmemory", 1)
         assert "its memory is full" in await refusal(store, await version_of(store))
-        assert (await store.read("name")).value == b"state"
+        assert (await store.get("name", "")).value == b"state"
         await store.aclose()
         await control.config_set("maxmemory", 0)
-        await control.set(_PREFIX + "name", "text")
+        await control.set(_PREFIX + "name:", "text")
         assert "another program has a key of that name" in await refusal(RedisStore(server.url))
         await control.aclose()
 
@@ -412,7 +396,7 @@ async def _is_whole(control: redis_client.Redis) -> None:
 async def _attempt(url: str) -> str:
     store = RedisStore(url)
     try:
-        await store.swap("name", 0, b"state")
+        await store.swap("name", "", 0, b"state", keep=None)
     except StoreError as error:
         return str(error)
     finally:
@@ -424,11 +408,11 @@ async def _attempt(url: str) -> str:
 async def test_a_redis_that_goes_and_comes_back() -> None:
     with redis_server() as server:
         store = RedisStore(server.url)
-        assert (await store.swap("name", 0, b"state"))[0]
+        assert (await store.swap("name", "", 0, b"state", keep=None))[0]
     assert "Is it running" in await refusal(store, 1)
     with redis_server(port=server.port):
-        assert (await store.read("name"))[:2] == (None, 0), "this one keeps nothing on disk"
-        assert (await store.swap("name", 0, b"again"))[0]
+        assert (await store.get("name", ""))[:2] == (None, 0), "this one keeps nothing on disk"
+        assert (await store.swap("name", "", 0, b"again", keep=None))[0]
         await store.aclose()
 
 
@@ -449,7 +433,9 @@ async def test_many_calls_at_once_wait_for_a_connection(
         control = redis_client.Redis(host="127.0.0.1", port=server.port)
         before = (await control.info("stats"))["total_connections_received"]
         store = RedisStore(server.url + address)
-        swaps = await asyncio.gather(*(store.swap(f"{n}", 0, b"state") for n in range(1600)))
+        swaps = await asyncio.gather(
+            *(store.swap(f"{n}", "", 0, b"state", keep=None) for n in range(1600))
+        )
         assert all(done for done, _ in swaps)
         opened = (await control.info("stats"))["total_connections_received"] - before
         assert opened <= most
@@ -466,7 +452,9 @@ async def test_calls_share_the_connections_that_a_small_redis_has_room_for(
     be_patient(monkeypatch)
     with redis_server("--maxclients", "5") as server:
         store = RedisStore(server.url + address)
-        swaps = await asyncio.gather(*(store.swap(f"{n}", 0, b"state") for n in range(100)))
+        swaps = await asyncio.gather(
+            *(store.swap(f"{n}", "", 0, b"state", keep=None) for n in range(100))
+        )
         assert all(done for done, _ in swaps)
         await store.aclose()
 
@@ -479,7 +467,7 @@ async def test_a_redis_that_has_no_room_says_what_to_do(monkeypatch: pytest.Monk
         for other in others:
             await other.ping()
         store = RedisStore(server.url)
-        waits = asyncio.create_task(store.swap("name", 0, b"state"))
+        waits = asyncio.create_task(store.swap("name", "", 0, b"state", keep=None))
         await asyncio.sleep(0.1)
         await others.pop().aclose()
         assert (await waits)[0], "there is room again"
@@ -488,7 +476,7 @@ async def test_a_redis_that_has_no_room_says_what_to_do(monkeypatch: pytest.Monk
         await others[-1].ping()
         monkeypatch.setattr("postiz_async.stores._connection_slots.NO_ROOM_FOR", 0.1)
         store = RedisStore(server.url + "?max_connections=2")
-        calls = [store.read("name") for _ in range(9)]
+        calls = [store.get("name", "") for _ in range(9)]
         refused = await asyncio.gather(*calls, return_exceptions=True)
         for error in refused:
             assert isinstance(error, StoreError)
@@ -511,7 +499,7 @@ async def test_the_only_connection_is_tried_again_where_there_was_no_room(
         store = RedisStore(server.url + "?max_connections=1")
         for _ in range(2):
             with pytest.raises(StoreError, match="it has no room for more clients"):
-                await store.read("name")
+                await store.get("name", "")
         await other.aclose()
         async with asyncio.timeout(PATIENCE):
             while not await has_room(store):
@@ -522,7 +510,7 @@ async def test_the_only_connection_is_tried_again_where_there_was_no_room(
 async def has_room(store: RedisStore) -> bool:
     """Redis hears a moment later that a client is gone."""
     with suppress(StoreError):
-        return (await store.read("name")).version == 0
+        return (await store.get("name", "")).version == 0
     return False
 
 
@@ -532,7 +520,7 @@ async def test_who_came_first_has_a_connection_first() -> None:
         store, served = RedisStore(server.url + "?max_connections=1"), list[int]()
 
         async def read(number: int) -> None:
-            await store.read("name")
+            await store.get("name", "")
             served.append(number)
 
         await asyncio.gather(*(read(number) for number in range(50)))
@@ -546,10 +534,10 @@ async def test_nobody_waits_for_a_connection_for_ever(monkeypatch: pytest.Monkey
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         store = RedisStore(f"redis://127.0.0.1:{deaf.getsockname()[1]}/0?max_connections=1")
-        first = asyncio.create_task(store.read("first"))
+        first = asyncio.create_task(store.get("first", ""))
         await asyncio.sleep(0)  # it has the only connection now
         with pytest.raises(StoreError, match="none of its 1 connections was free within"):
-            await store.swap("name", 0, b"state")
+            await store.swap("name", "", 0, b"state", keep=None)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -561,7 +549,7 @@ async def test_who_is_cancelled_while_waiting_for_a_connection_takes_none() -> N
     with redis_server() as server:
         store = RedisStore(server.url + "?max_connections=2")
         for round_ in range(20):
-            calls = [asyncio.create_task(store.read(f"{n}")) for n in range(20)]
+            calls = [asyncio.create_task(store.get(f"{n}", "")) for n in range(20)]
             for _ in range(round_):
                 await asyncio.sleep(0)
             for call in calls[::2]:
@@ -600,9 +588,9 @@ async def test_a_state_outlives_its_window() -> None:
     with redis_server() as server:
         store = RedisStore(server.url)
         for _ in range(2):
-            version = (await store.read("name")).version
-            assert (await store.swap("name", version, b"state"))[0]
-            left = await store._redis.ttl(_PREFIX + "name")
+            version = (await store.get("name", "")).version
+            assert (await store.swap("name", "", version, b"state", keep=None))[0]
+            left = await store._redis.ttl(_PREFIX + "name:")
             assert 2 * 3600 < _LIFETIME - 60 < left <= _LIFETIME
         await store.aclose()
 
