@@ -1,4 +1,4 @@
-"""How work grows: calls, bytes and time by the number of rows, organisations and queued calls.
+"""How work grows with the number of rows, organisations and waiting calls.
 
 Claim: none of them grows faster than the size to the power of 1.1. The exponents are slopes of the
 least squares through the logarithms of the last three sizes, two decades, where what a run costs
@@ -8,8 +8,14 @@ Python held at once; time that of the processor. Each is taken in a run of its o
 What is measured: reading, checking and planning a campaign; running it, on a clock that jumps,
 with a server that keeps its posts in a file; organisations in a `PostizPool`, each of which makes
 a call; creates that wait at once for windows of 90; and creates under way at once, of which no
-more can be than a window has, so a thousand are many. Run:
+more can be than a window has, so a thousand are many.
+
+A second claim: beside ten times as many others a call takes at most 1.67 times as much of the
+processor, and no callback holds the event loop for more than 20 ms of it. The garbage collector is
+reported apart. Beside each scene runs plain asyncio: tasks that wait for a semaphore, or one call
+of msgspec. Run:
 python benchmarks/growth.py
+python benchmarks/growth.py turns deadlines cancels window listed
 python benchmarks/growth.py --full      (to 1,000,000 rows and 50,000 run; ten minutes, idle)
 python benchmarks/growth.py rows queued --most 10000
 """
@@ -21,30 +27,40 @@ import asyncio
 import gc
 import itertools
 import math
+import random
 import statistics
 import sys
 import tempfile
 import threading
 import time
 import tracemalloc
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from figures import Figure, note
 from plan import START, OnDisk, channels_of, rows, sandbox, written
 
 from postiz_async import CreatePost, Postiz, PostizPool
 from postiz_async._wire import WireResponse, format_date
+from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.clock import JumpingClock
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -73,7 +89,7 @@ class Subject:
     title: str
     most: int
     full: int
-    work: Callable[[int, AbstractContextManager[None]], Awaitable[None]]
+    work: Callable[[int, AbstractContextManager[None]], Coroutine[object, None, None]]
 
 
 # ------------------------------------------------------------------ meters
@@ -120,6 +136,48 @@ class Meter:
 
 
 METERS = {"time": Meter.seconds, "calls": Meter.calls, "bytes": Meter.bytes}
+
+
+class Watch:
+    """What the processor did for an event loop: in all, and in its longest callback."""
+
+    def __init__(self) -> None:
+        self.cpu = self.longest = self.collecting = self.pause = 0.0
+        """Seconds; the last two are the garbage collector's: in all, and at once."""
+        self._began = 0.0
+
+    @asynccontextmanager
+    async def on(self) -> AsyncGenerator[None]:
+        is_on, plain = True, asyncio.events.Handle._run  # noqa: SLF001
+
+        def run(handle: asyncio.Handle) -> None:
+            began, before = time.thread_time(), self.collecting
+            plain(handle)
+            took = time.thread_time() - began - (self.collecting - before)
+            if is_on:
+                self.longest = max(self.longest, took)
+
+        gc.collect()
+        began = time.process_time()
+        asyncio.events.Handle._run = run  # type: ignore[assignment]  # noqa: SLF001
+        gc.callbacks.append(self._collects)
+        await asyncio.sleep(0)  # callbacks are seen from their beginning
+        try:
+            yield
+            await asyncio.sleep(0)
+        finally:
+            is_on = False
+            gc.callbacks.remove(self._collects)
+            asyncio.events.Handle._run = plain  # type: ignore[method-assign]  # noqa: SLF001
+            self.cpu += time.process_time() - began - self.collecting
+
+    def _collects(self, phase: str, _: object) -> None:
+        if phase == "start":
+            self._began = time.thread_time()
+        else:
+            took = time.thread_time() - self._began
+            self.collecting += took
+            self.pause = max(self.pause, took)
 
 
 # ------------------------------------------------------------------ what grows
@@ -177,6 +235,23 @@ class Windows:
         """There is nothing to close."""
 
 
+BODY = CreatePost(
+    type="schedule",
+    date=format_date(datetime(2090, 1, 1, tzinfo=UTC)),
+    posts=[
+        PostItem(
+            integration=IntegrationRef(id="c"),
+            value=[ContentItem(content="We are open on Sundays from now on.")],
+            settings={"__type": "mastodon"},
+        )
+    ],
+)
+
+
+def client_of(transport: Windows | Listed, clock: JumpingClock) -> Postiz:
+    return Postiz(api_key="key", base_url=URL, clock=clock, transport=transport, politeness=None)
+
+
 async def pooled(count: int, metered: AbstractContextManager[None]) -> None:
     clock = JumpingClock()
     start, end = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
@@ -192,26 +267,11 @@ async def pooled(count: int, metered: AbstractContextManager[None]) -> None:
 async def queued(
     count: int, metered: AbstractContextManager[None], limit: int | None = None
 ) -> None:
-    item = PostItem(
-        integration=IntegrationRef(id="c"),
-        value=[ContentItem(content="We are open on Sundays from now on.")],
-        settings={"__type": "mastodon"},
-    )
-    body = CreatePost(
-        type="schedule", date=format_date(datetime(2090, 1, 1, tzinfo=UTC)), posts=[item]
-    )
-    clock = JumpingClock()
-    async with Postiz(
-        api_key="key",
-        base_url=URL,
-        clock=clock,
-        transport=Windows(clock, limit or 90),
-        politeness=None,
-    ) as postiz:
+    async with client_of(Windows(clock := JumpingClock(), limit or 90), clock) as postiz:
         with metered:
             async with asyncio.TaskGroup() as group:
                 for _ in range(count):
-                    group.create_task(postiz.posts.create(body, validate=False))
+                    group.create_task(postiz.posts.create(BODY, validate=False))
 
 
 async def under_way(count: int, metered: AbstractContextManager[None]) -> None:
@@ -227,6 +287,255 @@ SUBJECTS = {
 }
 
 
+# ------------------------------------------------------------------ beside many, and beside few
+
+
+async def begun(
+    clock: JumpingClock, works: Iterable[Coroutine[object, None, object]]
+) -> list[asyncio.Task[object]]:
+    """Tasks that have begun, not all of them in one callback."""
+    tasks = list[asyncio.Task[object]]()
+    with clock.hold():
+        for number, work in enumerate(works):
+            tasks.append(asyncio.create_task(work))
+            if number % 100 == 99:
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def ended(tasks: Sequence[asyncio.Task[object]]) -> int:
+    """How many are done in the end."""
+    for task in tasks:
+        await asyncio.wait([task])
+    return sum(not task.cancelled() and task.exception() is None for task in tasks)
+
+
+async def turns(count: int, watch: Watch) -> None:
+    start, end = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
+    clock = JumpingClock()
+    pool = PostizPool(
+        base_url=URL, clock=clock, transport=Windows(clock), keep=count, politeness=None
+    )
+    async with watch.on(), pool:
+
+        async def call(number: int) -> None:
+            client = await pool.client(f"key-{number}")
+            await client.posts.list(start=start, end=end)
+
+        assert await ended(await begun(clock, map(call, range(count)))) == count
+
+
+async def plain_turns(count: int, watch: Watch) -> None:
+    clock, connections = JumpingClock(), asyncio.Semaphore(100)
+
+    async def call() -> None:
+        async with connections:
+            await clock.sleep(0.1)
+
+    async with watch.on():
+        assert await ended(await begun(clock, (call() for _ in range(count)))) == count
+
+
+HOURS = timedelta(hours=1).total_seconds()
+SEED = 7
+
+
+async def deadlines(count: int, watch: Watch) -> None:
+    dice, clock = random.Random(SEED), JumpingClock()
+    async with client_of(Windows(clock), clock) as postiz:
+
+        def call(number: int) -> Coroutine[object, None, object]:
+            hours = 1.01 * (number // 90 + 1) + dice.uniform(1, 48)
+            return postiz.posts.create(BODY, validate=False, max_wait=hours * HOURS)
+
+        await postiz.posts.create(BODY, validate=False)  # tells the limit, for the forecasts
+        async with watch.on():
+            assert await ended(await begun(clock, map(call, range(count)))) == count
+
+
+async def plain_deadlines(count: int, watch: Watch) -> None:
+    clock, slots = JumpingClock(), asyncio.Semaphore(1)
+
+    async def call() -> None:
+        async with asyncio.timeout(HOURS), slots:
+            await clock.sleep(0.1)
+
+    async with watch.on():
+        assert await ended(await begun(clock, (call() for _ in range(count)))) == count
+
+
+CANCELLED = 1_000
+
+
+async def cancels(count: int, watch: Watch) -> None:
+    clock = JumpingClock()
+    async with client_of(Windows(clock), clock) as postiz:
+        create = partial(postiz.posts.create, BODY, validate=False, max_wait=count * HOURS)
+        with clock.hold():
+            await cancelled(await begun(clock, (create() for _ in range(count))), watch)
+
+
+async def plain_cancels(count: int, watch: Watch) -> None:
+    clock, loop = JumpingClock(), asyncio.get_running_loop()
+
+    async def call() -> None:
+        async with asyncio.timeout(HOURS):
+            await loop.create_future()
+
+    await cancelled(await begun(clock, (call() for _ in range(count))), watch)
+
+
+async def cancelled(tasks: Sequence[asyncio.Task[object]], watch: Watch) -> None:
+    """Cancel some, one by one, and then the others."""
+    some = random.Random(SEED).sample(tasks, min(CANCELLED, len(tasks) // 2))
+    async with watch.on():
+        for task in some:
+            task.cancel()
+            await asyncio.wait([task])
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def window(count: int, watch: Watch) -> None:
+    clock = JumpingClock()
+    async with client_of(Windows(clock, count), clock) as postiz, watch.on():
+        for _ in range(count):
+            await postiz.posts.create(BODY, validate=False)
+
+
+async def plain_window(count: int, watch: Watch) -> None:
+    clock = JumpingClock()
+    async with watch.on():
+        for _ in range(count):
+            await clock.sleep(0.1)
+
+
+class Listed:
+    """A server that lists so many posts."""
+
+    def __init__(self, count: int) -> None:
+        post: dict[str, object] = {
+            "id": "cm3k8qpxk0001l708d5f8h2zq",
+            "content": "We open our new shop at noon, with coffee and cake. Come by and say hello!",
+            "publishDate": "2030-01-01T09:00:00.000Z",
+            "releaseURL": None,
+            "state": "QUEUE",
+            "group": "n3kq8d5f8h",
+            "tags": [],
+            "intervalInDays": None,
+            "integration": {
+                "id": "cm3k8qpxk0000l708a1b2c3d4",
+                "providerIdentifier": "mastodon",
+                "name": "Bakery",
+                "picture": "https://cdn.example.com/p.png",
+            },
+        }
+        one = msgspec.json.encode(post)
+        self.body = b'{"posts":[' + b",".join([one] * count) + b"]}"
+
+    async def send(self, _: WireRequest) -> WireResponse:
+        return WireResponse(200, {}, self.body)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def listed(count: int, watch: Watch) -> None:
+    start, end = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
+    async with client_of(Listed(count), JumpingClock()) as postiz, watch.on():
+        assert len(await postiz.posts.list(start=start, end=end)) == count
+
+
+async def plain_listed(count: int, watch: Watch) -> None:
+    body, decoder = Listed(count).body, msgspec.json.Decoder(LIST_POSTS.reply)
+    async with watch.on():
+        decoder.decode(body)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A call beside many others.
+
+    Args:
+        title: what is done, and beside what.
+        most: beside so many, and beside a tenth of them.
+        work: does it, watched.
+        plain: the like without this package.
+        each: how many calls are made; None: as many as there are.
+    """
+
+    title: str
+    most: int
+    work: Callable[[int, Watch], Coroutine[object, None, None]]
+    plain: Callable[[int, Watch], Coroutine[object, None, None]]
+    each: int | None = None
+
+
+SCENES = {
+    "turns": Scene("calls of organisations in a pool", 10_000, turns, plain_turns),
+    "deadlines": Scene("creates that wait with deadlines", 100_000, deadlines, plain_deadlines),
+    "cancels": Scene("cancelled of creates that wait", 100_000, cancels, plain_cancels, CANCELLED),
+    "window": Scene("creates of one window", 100_000, window, plain_window),
+    "listed": Scene("posts listed at once", 250_000, listed, plain_listed),
+}
+
+RATIO, LONGEST = 1.67, 0.020
+"""Of a call beside ten times as many; seconds of a callback."""
+
+
+def watched(work: Callable[[int, Watch], Coroutine[object, None, None]], size: int) -> Watch:
+    """The quicker of two runs: others are on the machine too."""
+    runs = list[Watch]()
+    for _ in range(2):
+        runs.append(Watch())
+        asyncio.run(work(size, runs[-1]))
+    quicker = min(runs, key=lambda run: run.cpu)
+    quicker.longest = min(run.longest for run in runs)
+    return quicker
+
+
+def compare(name: str, most: int) -> None:
+    scene = SCENES[name]
+    few, many = most // 10, most
+    print(f"{scene.title:>36}  {'us each':>8} {'longest ms':>10} {'collector ms':>12}")
+    ratios, longest = dict[str, float](), dict[str, float]()
+    for kind, work in (("plain", scene.plain), ("", scene.work)):
+        costs = list[float]()
+        for size in (few, many):
+            run = watched(work, size)
+            costs.append(run.cpu / (min(scene.each, size // 2) if scene.each else size) * 1e6)
+            print(
+                f"{kind:>20} {size:15,}  {costs[-1]:8.1f} {run.longest * 1e3:10.1f} "
+                f"{run.pause * 1e3:12.1f}",
+                flush=True,
+            )
+            longest[kind] = run.longest
+        ratios[kind] = costs[1] / costs[0]
+        print(f"{kind:>20} {'times':>15}  {ratios[kind]:8.2f}")
+    note(
+        Figure(
+            name=f"{scene.title}: {many:,} beside a tenth",
+            value=ratios[""],
+            unit="times",
+            baseline="plain asyncio",
+            base=ratios["plain"],
+            target=RATIO,
+        )
+    )
+    note(
+        Figure(
+            name=f"{scene.title}: longest callback",
+            value=longest[""] * 1e3,
+            unit="ms",
+            baseline="plain asyncio",
+            base=longest["plain"] * 1e3,
+            target=LONGEST * 1e3,
+        )
+    )
+
+
 # ------------------------------------------------------------------ the table
 
 
@@ -234,7 +543,7 @@ def measured(subject: Subject, size: int, meter: str) -> float:
     made, found = Meter(), list[float]()
     again = meter == "time" and size <= subject.most  # the quicker: others are on the machine too
     for _ in range(1 + again):
-        asyncio.run(subject.work(size, METERS[meter](made)))  # type: ignore[arg-type]
+        asyncio.run(subject.work(size, METERS[meter](made)))
         found.append(made.value)
     return min(found)
 
@@ -284,11 +593,15 @@ def report(name: str, most: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=", ".join(SUBJECTS))
+    names = [*SUBJECTS, *SCENES]
+    parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=", ".join(names))
     parser.add_argument("--full", action="store_true", help="larger sizes")
     parser.add_argument("--most", type=int, default=math.inf, help="no size is larger")
     options = parser.parse_args()
-    for name in options.subjects or SUBJECTS:
+    for name in options.subjects or names:
+        if name in SCENES:
+            compare(name, min(options.most, SCENES[name].most))
+            continue
         subject = SUBJECTS[name]
         report(name, min(options.most, subject.full if options.full else subject.most))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,6 +99,24 @@ async def test_cancelled_in_the_moment_of_the_turn_it_goes_to_the_next() -> None
     with pytest.raises(asyncio.CancelledError):
         await first
     await asyncio.wait_for(second, PATIENCE)
+
+
+async def test_a_turn_costs_the_same_beside_ten_times_as_many_organisations() -> None:
+    """In bytes: a copy of all that wait is no call that could be counted."""
+    bytes_of = dict[int, int]()
+    for owners in (1_000, 10_000):
+        turns = RoundRobin(1)
+        await turns.take("first")
+        tasks = [asyncio.create_task(turns.take(str(number))) for number in range(owners)]
+        await asyncio.sleep(0)
+        tracemalloc.start()
+        turns.give_back("first")
+        bytes_of[owners] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        await asyncio.wait_for(tasks[0], PATIENCE)
+        for task in tasks:
+            task.cancel()
+    assert bytes_of[10_000] < bytes_of[1_000] + 1_000
 
 
 @given(

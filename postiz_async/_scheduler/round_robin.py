@@ -8,7 +8,7 @@ connections, however slow its uploads are.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -35,7 +35,7 @@ class RoundRobin:
         self._free = capacity
         self._most = max(1, capacity - capacity // 4)
         self._held: Counter[str] = Counter()
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: OrderedDict[str, OrderedDict[asyncio.Future[None], None]] = OrderedDict()
 
     async def take(self, owner: str) -> None:
         """Wait for a turn. Cancelling gives it to the next."""
@@ -43,7 +43,7 @@ class RoundRobin:
             self._hand_to(owner)
             return
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(owner, deque()).append(turn)
+        self._waiting.setdefault(owner, OrderedDict())[turn] = None
         try:
             await turn
         except asyncio.CancelledError:
@@ -62,18 +62,20 @@ class RoundRobin:
         self._serve()
 
     def _serve(self) -> None:
-        for owner in tuple(self._waiting):
-            if not self._free:
-                return
+        while self._free and self._waiting:
+            owner = next(iter(self._waiting))
+            self._waiting.move_to_end(owner)
             if self._held[owner] >= self._most:
+                if len(self._waiting) == 1:  # two owners cannot have so many
+                    return
                 continue
             turns = self._waiting[owner]
-            while turns and turns[0].cancelled():  # its caller has not run since
-                turns.popleft()
-            if turns:
-                self._hand_to(owner)
-                turns.popleft().set_result(None)
-            self._waiting.move_to_end(owner)
+            while turns:
+                turn, _ = turns.popitem(last=False)
+                if not turn.cancelled():  # else its caller has not run since
+                    self._hand_to(owner)
+                    turn.set_result(None)
+                    break
             if not turns:
                 del self._waiting[owner]
 
@@ -83,8 +85,8 @@ class RoundRobin:
 
     def _forget(self, owner: str, turn: asyncio.Future[None]) -> None:
         turns = self._waiting.get(owner)
-        if turns and turn in turns:
-            turns.remove(turn)
+        if turns is not None:
+            turns.pop(turn, None)
             if not turns:
                 del self._waiting[owner]
 
