@@ -199,17 +199,52 @@ class AdmissionQueue:
             ConfigurationError: the client was closed meanwhile.
             QueueReleasedError: the route is not counted any more.
         """
-        token = None
-        if request.priority < Priority.BULK and not (
+        token = self._at_once(request)
+        if token is not None:
+            return token
+        ticket = self._joined(request)
+        try:  # in one coroutine, because each takes memory for each call that waits
+            while True:
+                self._refuse_closed()
+                seen = self._state_changes
+                decision = await self._take(ticket)
+                if isinstance(decision, int):
+                    self._moved_up(ticket)
+                    return decision
+                self._refuse_long_wait(ticket, decision)
+                if not self._listen() and self._state_changes == seen:
+                    self._tell_watchers()
+                    woken, looks = self._fall_asleep(ticket, decision)
+                    del decision
+                    try:
+                        await woken
+                    finally:
+                        ticket.wakes()
+                    if looks:
+                        await self.handle.refresh()
+        finally:
+            self._queue.remove(ticket)
+            if ticket.give_up_at < math.inf:
+                self._impatient.discard(ticket)
+            if self._listens:
+                self._unlisten()
+            self.wake_head()
+
+    def _at_once(self, request: SlotRequest) -> int | None:
+        """A slot, as mostly there is nobody before it and one is free; else None."""
+        if request.priority >= Priority.BULK or (
             self._queue or self._pacer or self._is_open or self._is_closed
         ):
-            # mostly there is nobody before it and a slot is free
-            token = self.handle.take_at_once(_decide_urgent, lifetime=request.lifetime, urgent=True)
-        if isinstance(token, int):
-            self._shift, self._overtakes = self._shift + 1, 0
-            if self._watchers:
-                self._tell_watchers()
-            return token
+            return None
+        token = self.handle.take_at_once(_decide_urgent, lifetime=request.lifetime, urgent=True)
+        if not isinstance(token, int):
+            return None
+        self._shift, self._overtakes = self._shift + 1, 0
+        if self._watchers:
+            self._tell_watchers()
+        return token
+
+    def _joined(self, request: SlotRequest) -> WaitingCall:
         due = math.inf if request.due is None else request.due
         order = (int(request.priority), due, next(self._arrivals))
         is_bulk = request.priority >= Priority.BULK
@@ -222,36 +257,21 @@ class AdmissionQueue:
         if ticket.give_up_at < math.inf:
             self._impatient.add(ticket)
             self._promise()
-        try:
-            token = await self._granted(ticket)
-            self._shift += 1
-            return token
-        finally:
-            self._queue.remove(ticket)
-            if ticket.give_up_at < math.inf:
-                self._impatient.discard(ticket)
-            if self._listens:
-                self._unlisten()
-            self.wake_head()
+        return ticket
 
-    async def _granted(self, ticket: WaitingCall) -> int:
-        while True:
-            if self._is_open:
-                raise QueueReleasedError
-            if self._is_closed:
-                raise ConfigurationError(
-                    "The client was closed while this call waited for the quota; nothing was sent."
-                )
-            seen = self._state_changes
-            decision = await self._take(ticket)
-            if isinstance(decision, int):
-                overtakes = len(self._queue) > 1 and self._priority_below(ticket) is not None
-                self._overtakes = self._overtakes + 1 if overtakes else 0
-                return decision
-            self._refuse_long_wait(ticket, decision)
-            if not self._listen() and self._state_changes == seen:
-                self._tell_watchers()
-                await self._wait(ticket, decision)
+    def _refuse_closed(self) -> None:
+        if self._is_open:
+            raise QueueReleasedError
+        if self._is_closed:
+            raise ConfigurationError(
+                "The client was closed while this call waited for the quota; nothing was sent."
+            )
+
+    def _moved_up(self, ticket: WaitingCall) -> None:
+        """A waiting call has got a slot, and those behind it have one before them less."""
+        overtakes = len(self._queue) > 1 and self._priority_below(ticket) is not None
+        self._overtakes = self._overtakes + 1 if overtakes else 0
+        self._shift += 1
 
     def _listen(self) -> bool:
         """Be told of changes by other clients; whether that begins now, so that one was missed."""
@@ -343,10 +363,12 @@ class AdmissionQueue:
         is_known = is_known or (planned > 0 and not ledger.expects_calls(self.handle.now()))
         return max(planned, self.expected + len(self._queue)) if is_known else None
 
-    async def _wait(self, ticket: WaitingCall, decision: Wait) -> None:
-        """Sleep until woken or something may have changed; the head then looks at a shared state.
+    def _fall_asleep(
+        self, ticket: WaitingCall, decision: Wait
+    ) -> tuple[asyncio.Future[None], bool]:
+        """What ends when it is woken or something may have changed; whether to look at the store.
 
-        One coroutine does it all, because each takes memory for each call that waits.
+        The head then looks at a state that is shared.
         """
         now = self._clock.monotonic()
         is_head = self._head() is ticket
@@ -354,16 +376,10 @@ class AdmissionQueue:
         until = min(decision.until - self.handle.now() + now, look, ticket.give_up_at)
         if now < self._quiet_from:
             until = min(until, self._quiet_from)
-        ticket.sleep = asyncio.get_running_loop().create_future()
-        timer = self._clock.call_at(until, ticket.wake) if until < math.inf else None
-        try:
-            await ticket.sleep
-        finally:
-            ticket.sleep = None
-            if timer is not None:
-                timer.cancel()
-        if look < math.inf:
-            await self.handle.refresh()
+        ticket.sleep = woken = asyncio.get_running_loop().create_future()
+        if until < math.inf:
+            ticket.timer = self._clock.call_at(until, ticket.wake)
+        return woken, look < math.inf
 
     def release_all(self) -> None:
         """There is nothing to wait for any more: everybody may go without a slot."""

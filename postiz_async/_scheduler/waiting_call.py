@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from postiz_async._scheduler.calls import SlotRequest
+    from postiz_async.clock import Timer
 
 __all__ = ["Key", "WaitingCall", "end_of", "key_of"]
 
@@ -27,11 +28,19 @@ class WaitingCall:
     """Whether it leaves the held slots to others."""
     give_up_at: float
     sleep: asyncio.Future[None] | None = None
+    timer: Timer | None = None
+    """Wakes it."""
 
     def wake(self) -> None:
         """Let it ask again."""
         if self.sleep is not None and not self.sleep.done():
             self.sleep.set_result(None)
+
+    def wakes(self) -> None:
+        """It sleeps no longer."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.sleep = self.timer = None
 
 
 key_of = operator.attrgetter("key")
