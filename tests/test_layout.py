@@ -26,7 +26,7 @@ FOLDERS = {
     "conformance": "the sandbox beside the packages that it imitates",
     "docs": "the pages of docs/ and README.md",
     "examples": "the applications of examples/",
-    "fuzz": "run by hand",
+    "fuzz": "what makes hostile input, for other tests and by hand",
     "sample_app": "a program as users write it, for the type checkers",
     "scenarios": "the quota through the whole client",
 }

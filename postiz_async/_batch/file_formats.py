@@ -13,12 +13,14 @@ import io
 import itertools
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 
 import msgspec
 
+from postiz_async._batch.campaign_file import CAMPAIGNS_ARE, MAX_ROW_TEXT, campaign_file
 from postiz_async._batch.cells import foreign_byte, shown
+from postiz_async._batch.packages import DAMAGE, Package
 from postiz_async._batch.values import NO_JSON, read_json
 from postiz_async.errors import BatchError, Problem, describe_json_error
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "CAMPAIGNS_ARE",
     "COMMENT",
     "MAX_FILE",
     "Line",
@@ -45,12 +46,6 @@ __all__ = [
 
 MAX_FILE = 1_000_000_000
 """Bytes of a file that is read as one campaign."""
-
-MAX_LINE = 2_000_000
-"""Characters of one line; a request has room for 102,400 bytes."""
-
-CAMPAIGNS_ARE = "a campaign is a file of CSV, JSON, .xlsx or .ods."
-"""What to say of what can be none."""
 
 COMMENT = "# "
 """How a line begins that says something about a CSV file, before its header."""
@@ -94,45 +89,39 @@ def open_campaign(path: Path, encoding: str | None = None) -> Generator[Opened]:
     Raises:
         BatchError: there is no such file, or it is empty, too large or unreadable.
     """
-    try:
-        with _binary(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE:
-                raise BatchError(
-                    f"{path} has {size / 1e9:,.1f} GB; one campaign may have "
-                    f"{MAX_FILE / 1e9:,.0f} GB. Split it into several files: each is a campaign "
-                    "of its own, and they share the quota."
-                )
-            _refuse_spreadsheet(file.peek(8)[:8], path)
-            found, guessed = encoding or _marked_encoding(file.peek(4)[:4], path), ""
-            if found == "utf-8" and not encoding:
-                found, guessed = _guess(file, path)
-            errors = "surrogateescape" if found.startswith("utf-8") else "surrogatepass"
-            if not found.startswith("utf"):
-                errors = "strict"
-            newline = "\n" if is_json(path) else ""
-            with io.TextIOWrapper(file, found, errors, newline) as text:
-                yield Opened(text, guessed)
-    except OSError as error:
-        raise BatchError(f"{path} cannot be read: {error}.") from error
+    with campaign_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_FILE:
+            raise BatchError(
+                f"{path} has {size / 1e9:,.1f} GB; one campaign may have "
+                f"{MAX_FILE / 1e9:,.0f} GB. Split it into several files: each is a campaign "
+                "of its own, and they share the quota."
+            )
+        _refuse_spreadsheet(file, path)
+        found, guessed = encoding or _marked_encoding(file.peek(4)[:4], path), ""
+        if found == "utf-8" and not encoding:
+            found, guessed = _guess(file, path)
+        errors = "surrogateescape" if found.startswith("utf-8") else "surrogatepass"
+        if not found.startswith("utf"):
+            errors = "strict"
+        newline = "\n" if is_json(path) else ""
+        text = io.TextIOWrapper(file, found, errors, newline)
+        yield Opened(text, guessed)
+        text.detach()
 
 
-def _binary(path: Path) -> io.BufferedReader:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise BatchError(f"There is no file {path}.") from None
-    except IsADirectoryError:
-        raise BatchError(f"{path} is a directory; {CAMPAIGNS_ARE}") from None
-    except ValueError as error:  # a name that no file can have
-        raise BatchError(f"{path} cannot be read: {error}.") from error
-
-
-def _refuse_spreadsheet(start: bytes, path: Path) -> None:
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
-        raise BatchError(
-            f"{path} is a spreadsheet, not text. Name it .xlsx or .ods, or save it as CSV UTF-8."
-        )
+def _refuse_spreadsheet(file: io.BufferedReader, path: Path) -> None:
+    start = file.peek(8)[:8]
+    if start.startswith(b"PK\x03\x04"):
+        with suppress(*DAMAGE):
+            package = Package(file, path)
+            if not ("content.xml" in package or "xl/workbook.xml" in package):
+                raise BatchError(f"{path} {package.describe()}; {CAMPAIGNS_ARE}")
+    elif not start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return
+    raise BatchError(
+        f"{path} is a spreadsheet, not text. Name it .xlsx or .ods, or save it as CSV UTF-8."
+    )
 
 
 def _marked_encoding(start: bytes, path: Path) -> str:
@@ -211,13 +200,13 @@ def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
 def _lines(file: TextIO) -> Iterator[str]:
     while True:
         try:
-            line = file.readline(MAX_LINE)
+            line = file.readline(MAX_ROW_TEXT)
         except UnicodeDecodeError as error:
             raise _not_decoded(error) from None
         if not line:
             return
-        if len(line) == MAX_LINE and line[-1] not in "\r\n":
-            raise NotReadable(f"has a line of more than {MAX_LINE:,} characters")
+        if len(line) == MAX_ROW_TEXT and line[-1] not in "\r\n":
+            raise NotReadable(f"has a line of more than {MAX_ROW_TEXT:,} characters")
         yield line
 
 
@@ -250,10 +239,21 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
     said = _SEP.fullmatch(head[0]) if head else None
     delimiter = said[1] if said else _delimiter(head[-1] if head else "", set(known))
     text = itertools.chain(head[1:] if said else head, lines)
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    size = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal size
+        for line in text:
+            size += len(line)
+            if size > MAX_ROW_TEXT:
+                raise NotReadable(f"has a row of more than {MAX_ROW_TEXT:,} characters")
+            yield line
+
+    reader = csv.reader(counted(), delimiter=delimiter, strict=True)
     is_head = True
     try:
         for number, cells in enumerate(reader, 1):
+            size = 0
             if is_head and (not any(map(str.strip, cells)) or _is_comment(cells[0])):
                 continue
             is_head = False

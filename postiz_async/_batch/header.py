@@ -9,7 +9,8 @@ from datetime import date, datetime, time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async._batch.cells import foreign_byte, has_halves
+from postiz_async._batch.campaign_file import MAX_COLUMNS
+from postiz_async._batch.cells import foreign_byte, has_halves, shown
 from postiz_async._batch.column_names import column_options, meant_columns, unknown_columns
 from postiz_async._batch.file_formats import Line, NotReadable
 from postiz_async._batch.rows import COLUMNS, is_column
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from postiz_async.errors import Problem
 
 __all__ = ["AbsentColumn", "Columns", "MissingColumns", "read_header"]
+
+_LISTED = 100
+"""Columns that a message names."""
 
 _SAMPLED = 50
 """Rows by whose cells columns are recognised."""
@@ -131,7 +135,8 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
     """
     header = _first(lines, name)
     number, written = header.number, [cell_text(cell).strip() for cell in header.cells]
-    has = f"It has: {', '.join(filter(None, written))}."
+    named = [shown(each) for each in written if each]
+    has = f"It has: {', '.join(named[:_LISTED])}{', ...' if len(named) > _LISTED else ''}."
     names = [each.lower() for each in written]
     absent = sorted(set(rules.columns) - set(names))
     if absent:
@@ -180,6 +185,11 @@ def _first(lines: Iterator[Line], name: str) -> Line:
         raise BatchError(f"{name} {error} (row 1).") from None
     if not header.cells:
         raise BatchError(f"{name} is empty: it has no header.")
+    if len(header.cells) > MAX_COLUMNS:
+        raise BatchError(
+            f"{name} has {len(header.cells):,} columns (row {header.number}); a campaign may have "
+            f"{MAX_COLUMNS:,}. Is row {header.number} its header?"
+        )
     text = "\n".join(map(cell_text, header.cells))
     foreign = foreign_byte(text)
     if foreign is not None:

@@ -3,123 +3,122 @@
 from __future__ import annotations
 
 import re
-import zipfile
-from collections.abc import Callable, Sequence
-from datetime import date, datetime, time, timedelta
-from typing import IO, TYPE_CHECKING, TypeAlias
-from xml.etree import ElementTree as ET
+from datetime import datetime, time
+from typing import TYPE_CHECKING
 
+from postiz_async._batch.campaign_file import MAX_TEXT
 from postiz_async._batch.cell_errors import is_cell_error
+from postiz_async._batch.packages import SheetPart, count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["Cell", "ChooseSheet", "ods_rows"]
+    from postiz_async._batch.packages import Cell, ChooseSheet, Package
 
-Cell: TypeAlias = str | float | bool | datetime | date | time | timedelta
-
-ChooseSheet: TypeAlias = Callable[[Sequence[tuple[str, bool]]], str]
-"""Takes the names of the sheets, each with whether it is visible."""
-
-_OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
-_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
-_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
-_ERROR_TYPE = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value-type"
-_TIME = re.compile(r"PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
+_CONTENT = "content.xml"
+_TIME = re.compile(r"PT(\d{1,9})H(\d{1,9})M(\d{1,9})(?:[.,]\d+)?S")
 _SIGNS = {"line-break": "\n", "tab": "\t"}
-_MOST_COLUMNS = 16_384
+_MOST_ALIKE = 1_000
+"""Rows that may repeat the one before; each would be a post."""
 
 
-def ods_rows(path: Path, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]]:
+def ods_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]]:
     """The rows of a sheet that are not blank, with their numbers."""
-    with zipfile.ZipFile(path) as packed:
-        with packed.open("content.xml") as file:
-            chosen = choose(_sheets(file))
-        with packed.open("content.xml") as file:
-            yield from _rows(file, chosen)
+    return _OdsSheet(package, choose(_sheets(package))).read()
 
 
-def _rows(file: IO[bytes], sheet: str) -> Iterator[tuple[int, list[Cell]]]:
-    number, is_in_sheet = 1, False
-    for event, node in ET.iterparse(file, ("start", "end")):  # noqa: S314
-        if node.tag == f"{_TABLE}table":
-            is_in_sheet = event == "start" and node.get(f"{_TABLE}name") == sheet
-        elif event == "end" and node.tag == f"{_TABLE}table-row":
-            if is_in_sheet:
-                cells, times = _cells(node), int(node.get(f"{_TABLE}number-rows-repeated", "1"))
-                for place in range(times if cells else 0):
-                    yield number + place, list(cells)
-                number += times
-            node.clear()  # also of other sheets: what was read is not kept
-
-
-def _sheets(file: IO[bytes]) -> list[tuple[str, bool]]:
+def _sheets(package: Package) -> list[tuple[str, bool]]:
     """The sheets, each with whether it is visible: its style may say that it is not."""
     hidden: set[str | None] = set()
     sheets: list[tuple[str, bool]] = []
     style: str | None = None
-    for event, node in ET.iterparse(file, ("start", "end")):  # noqa: S314
-        local = node.tag.rpartition("}")[2]
-        if event == "end":
-            node.clear()
-        elif local == "style":
-            style = next((value for key, value in node.items() if key.endswith("}name")), None)
-        elif node.get(f"{_TABLE}display") == "false":
+    for name, attributes in package.elements(_CONTENT, "style", "table-properties", "table"):
+        if name == "style":
+            style = attributes.get("style:name")
+        elif attributes.get("table:display") == "false":
             hidden.add(style)
-        elif local == "table":
-            is_visible = node.get(f"{_TABLE}style-name") not in hidden
-            sheets.append((node.get(f"{_TABLE}name", ""), is_visible))
+        elif name == "table":
+            is_visible = attributes.get("table:style-name") not in hidden
+            sheets.append((attributes.get("table:name", ""), is_visible))
     return sheets
 
 
-def _cells(row: ET.Element) -> list[Cell]:
-    """The cells up to the last one that is not empty."""
-    cells: list[Cell] = []
-    blank = 0
-    for node in row:
-        times = int(node.get(f"{_TABLE}number-columns-repeated", "1"))
-        cell = _cell(node)
-        if cell == "":
-            blank += times
-        else:
-            cells += [""] * blank
-            cells += [cell] * min(times, _MOST_COLUMNS)
-            blank = 0
-        if len(cells) + blank > _MOST_COLUMNS:
-            break
-    return cells
+class _OdsSheet(SheetPart):
+    def __init__(self, package: Package, sheet: str) -> None:
+        super().__init__(package, _CONTENT)
+        self._sheet = sheet
+        self._is_in_sheet = False
+        self._next = 1
+        self._times = 1
+        self._cell: Mapping[str, str] | None = None
+        self._cell_depth = 0
+        self._room = 0
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if self._cell is not None:
+            self._start_text(name, attributes)
+        elif name == "table":
+            self._is_in_sheet = attributes.get("table:name", "") == self._sheet
+        elif not self._is_in_sheet:
+            return
+        elif name == "table-row":
+            self._times = count_of(attributes.get("table:number-rows-repeated", "1"))
+            self.begin_row(self._next)
+            self._next += self._times
+        elif name in {"table-cell", "covered-table-cell"}:
+            self._cell, self._cell_depth, self._room = attributes, self.depth, MAX_TEXT + 1
+            self.text.clear()
+
+    def _start_text(self, name: str, attributes: Mapping[str, str]) -> None:
+        """Take what begins within a cell: its paragraphs, but not those of a note."""
+        if name == "p" and self.depth == self._cell_depth + 1:
+            if self._room <= MAX_TEXT:
+                self.text.append("\n")
+            self._room -= 1
+            self.take_text(takes=True)
+        elif not self.takes_text:
+            return
+        elif name == "s":
+            spaces = min(count_of(attributes.get("text:c", "1")), self._room)
+            self._room -= spaces
+            self.text.append(" " * spaces)
+        elif name in _SIGNS:
+            self.text.append(_SIGNS[name])
+
+    def end(self, name: str) -> None:
+        if self._cell is not None:
+            if self.depth == self._cell_depth:
+                self.take_text(takes=False)
+            elif self.depth == self._cell_depth - 1:
+                cell = _value(self._cell, "".join(self.text))
+                times = count_of(self._cell.get("table:number-columns-repeated", "1"))
+                self._cell = None
+                self.put(cell, times)
+        elif name == "table-row" and self.cells:
+            if self._times > _MOST_ALIKE:
+                self.column = 0
+                why = f"is in a row that stands there {self._times:,} times"
+                self.refuse(why, "Delete the rows below the last post.")
+            self.rows += [(self.row + place, list(self.cells)) for place in range(self._times)]
+        elif name == "table":
+            self._is_in_sheet = False
 
 
-def _cell(node: ET.Element) -> Cell:
-    kind = node.get(f"{_OFFICE}value-type")
-    text = "\n".join("".join(_texts(line)) for line in node.findall(f"{_TEXT}p"))
-    if node.get(_ERROR_TYPE) == "error":
+def _value(said: Mapping[str, str], text: str) -> Cell:
+    kind = said.get("office:value-type")
+    if said.get("calcext:value-type") == "error":
         return text or "#VALUE!"
     if is_cell_error(text):  # OpenOffice calls it a number, 0
         return text
     if kind in {"float", "percentage", "currency"}:
-        return float(node.get(f"{_OFFICE}value", ""))
+        return float(said.get("office:value", ""))
     if kind == "boolean":
-        return node.get(f"{_OFFICE}boolean-value") == "true"
+        return said.get("office:boolean-value") == "true"
     if kind == "date":
-        said = node.get(f"{_OFFICE}date-value", "")
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(said.get("office:date-value", ""))
         return moment.date() if moment.time() == time() else moment
     if kind == "time":
-        parts = _TIME.fullmatch(node.get(f"{_OFFICE}time-value", ""))
+        parts = _TIME.fullmatch(said.get("office:time-value", ""))
         if parts is not None and int(parts[1]) < 24:
             return time(int(parts[1]), int(parts[2]), int(parts[3]))
-    return text or node.get(f"{_OFFICE}string-value", "")
-
-
-def _texts(node: ET.Element) -> Iterator[str]:
-    local = node.tag.removeprefix(_TEXT)
-    if local == "s":
-        yield " " * int(node.get(f"{_TEXT}c", "1"))
-    elif local in _SIGNS:
-        yield _SIGNS[local]
-    yield node.text or ""
-    for inner in node:
-        yield from _texts(inner)
-        yield inner.tail or ""
+    return text or said.get("office:string-value", "")

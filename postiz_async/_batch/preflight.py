@@ -18,6 +18,7 @@ import anyio.lowlevel
 from msgspec import structs
 
 from postiz_async._batch.advice import advice
+from postiz_async._batch.campaign_file import CAMPAIGNS_ARE
 from postiz_async._batch.check import (
     Checked,
     channels_by_row,
@@ -29,7 +30,7 @@ from postiz_async._batch.check import (
     too_large,
 )
 from postiz_async._batch.edits import recognise
-from postiz_async._batch.file_formats import CAMPAIGNS_ARE, readable
+from postiz_async._batch.file_formats import readable
 from postiz_async._batch.file_options import options_path
 from postiz_async._batch.header import AbsentColumn, MissingColumns
 from postiz_async._batch.media_files import MediaFolders

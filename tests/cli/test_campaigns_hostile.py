@@ -1,0 +1,192 @@
+"""Files that somebody made to end the process: each is refused in words, and nothing is sent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hostile_files import KINDS, document, ods_rows, rows_of, text_cell, workbook, write_hostile
+from processes import PATIENCE, ROOT
+from spread import spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+READ = [sys.executable, str(ROOT / "tests" / "fuzz" / "read_hostile.py")]
+ALL = 200
+PART = 20
+MOST = 300
+"""MB that a process may take for any of them."""
+
+
+def outcomes(command: str, files: Sequence[Path]) -> list[Any]:
+    """What became of each file, in a process that reads one after the other."""
+    done = subprocess.run(
+        [*READ, command, *map(str, files)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, (done.returncode, found[-1:], done.stderr)
+    return [each for each in found if "code" in each]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it does not tell how much memory is taken")
+@pytest.mark.parametrize("part", spread(range(ALL // PART), every=ALL // PART))
+def test_hostile_files_are_refused(server: Server, tmp_path: Path, part: int) -> None:
+    files = list(write_hostile(tmp_path, range(part * PART, (part + 1) * PART)))
+    before = server.state
+    found = outcomes("run", files)
+    assert len(found) == PART
+    wrong = {
+        each["file"]: each["said"][-500:]
+        for each in found
+        if each["code"] != 2 or "Traceback" in each["said"] or len(each["said"]) > 50_000
+    }
+    assert wrong == {}
+    assert max(each["peak"] for each in found) < MOST
+    assert (server.state["posts"], server.state["creates"]) == (before["posts"], before["creates"])
+
+
+def test_all_kinds_of_hostile_files_are_written(tmp_path: Path) -> None:
+    kinds = {
+        path.parent.name.partition("-")[2] for path in write_hostile(tmp_path, range(len(KINDS)))
+    }
+    assert kinds == {kind.__name__ for kind in KINDS}
+
+
+def only_row(*cells: str) -> bytes:
+    return workbook(rows_of(*cells))
+
+
+FINE = (text_cell("A2", "nowhere"), text_cell("B2", "2031-03-01 09:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        (
+            "x.ods",
+            document(ods_rows('<text:p>a<text:s text:c="9999999999"/></text:p>')),
+            "cannot be read as a spreadsheet: '9999999999' is not a number of cells. Open it and",
+        ),
+        (
+            "x.ods",
+            document(ods_rows('<text:p>a<text:s text:c="200000"/></text:p>')),
+            "cell C2 has more than 131,072 characters. Shorten it.",
+        ),
+        (
+            "x.ods",
+            document(ods_rows("<text:p>" + "<text:span>" * 1_000 + "</text:span>" * 1_000)),
+            "content.xml has more than 200 elements in each other.",
+        ),
+        (
+            "x.ods",
+            document(ods_rows(row='table:number-rows-repeated="5000"')),
+            "cell A2 is in a row that stands there 5,000 times. Delete the rows below the last",
+        ),
+        (
+            "x.xlsx",
+            only_row(*FINE, text_cell("XFD1048576", "x")),
+            "cell XFD2 is filled, far from the posts. Delete what is beside and below the posts",
+        ),
+        (
+            "x.xlsx",
+            only_row(*FINE, text_cell("C2", "a" * 140_000)),
+            "cell C2 has more than 131,072 characters. Shorten it.",
+        ),
+        ("x.docx", b"", "is empty"),
+    ],
+)
+def test_a_refusal_names_the_cell(
+    cli: Cli, server: Server, tmp_path: Path, name: str, data: bytes, said: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    result = cli("plan", path)
+    assert result.code == 2
+    assert said in result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "said"),
+    [
+        ("x.docx", "word/document.xml", "is a Word document"),
+        ("x.xlsx", "word/document.xml", "is a Word document"),
+        ("x.csv", "ppt/presentation.xml", "is a presentation"),
+        ("x.json", "xl/workbook.xml", "is a spreadsheet, not text"),
+    ],
+)
+def test_what_was_given_by_mistake_is_named(
+    cli: Cli, server: Server, tmp_path: Path, name: str, folder: str, said: str
+) -> None:
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr(folder, "<a/>")
+    result = cli("plan", path)
+    assert (result.code, said in result.err) == (2, True), result.err
+
+
+def test_an_ods_under_the_name_of_an_xlsx_is_read_as_what_it_is(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.xlsx"
+    path.write_bytes(document(ods_rows()))
+    assert "there is no channel 'nowhere'" in cli("plan", path).err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such files")
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".xlsx", ".ods"])
+def test_what_is_no_file_is_not_waited_for(
+    cli: Cli, server: Server, tmp_path: Path, suffix: str
+) -> None:
+    pipe, folder, device = (tmp_path / f"{name}{suffix}" for name in ("pipe", "folder", "device"))
+    os.mkfifo(pipe)
+    folder.mkdir()
+    device.symlink_to("/dev/zero")
+    for path, said in ((pipe, "a pipe"), (device, "a device"), (folder, "is a directory")):
+        result = cli("plan", path)
+        assert (result.code, said in result.err) == (2, True), result.err
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl", "x.xlsx"])
+def test_a_file_that_changes_while_it_is_read_is_not_believed(
+    cli: Cli, server: Server, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    row = '{"integration": "nowhere", "date": "2031-03-01 09:00Z", "content": "a"}\n'
+    if name == "x.xlsx":
+        path.write_bytes(
+            workbook(rows_of(*FINE) + "".join(f"<row>{FINE[0]}</row>" for _ in range(9_999)))
+        )
+    else:
+        head = "integration,date,content\n" if name == "x.csv" else ""
+        path.write_text(head + (row if not head else "nowhere,2031-03-01 09:00Z,a\n") * 20_000)
+    is_over = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not is_over.is_set():
+            number += 1
+            os.utime(path, (number, number))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        result = cli("plan", path)
+    finally:
+        is_over.set()
+        writer.join()
+    assert (result.code, "was changed while it was read" in result.err) == (2, True), result.err
