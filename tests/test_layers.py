@@ -53,7 +53,7 @@ PURE_MODULES = {
 }
 PURE_MODULES |= {"_batch.packing", "_batch.plan", "_batch.rows", "_batch.cells", "_batch.values"}
 PURE_MODULES |= {"_batch.already_stored", "_batch.edits", "_batch.grouping", "_batch.ics"}
-PURE_MODULES |= {"_batch.isolate", "_batch.row_state"}
+PURE_MODULES |= {"_batch.doubles", "_batch.isolate", "_batch.row_state"}
 PURE_MODULES |= {"_batch.report.charts", "_batch.report.labels"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
 IMPURE_PARTS = {"clock", "_concurrency", "_transport", "stores"}

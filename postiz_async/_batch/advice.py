@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
+from postiz_async._batch.doubles import as_read
 from postiz_async._batch.read_options import off_switch
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import PostizError, Problem, describe_seconds
@@ -39,7 +40,6 @@ _FEW_TAGS, _MOST_TAGS = 3, 20
 async def advice(
     postiz: BatchClient,
     rows: Sequence[Row],
-    same_moment: Iterable[Iterable[Row]],
     channels: Mapping[str, Integration],
     ignore: Collection[Advice],
 ) -> list[Problem]:
@@ -48,15 +48,12 @@ async def advice(
     Args:
         postiz: tells which tags there are.
         rows: of a campaign.
-        same_moment: those that stand on the same channel at the same moment; none if `doubles`
-            are ignored.
         channels: by the ref of a row.
         ignore: the kinds that are not wanted.
     """
     found: list[Problem] = []
     if "rhythm" not in ignore:
         found += _against_rhythm(rows, channels)
-    found += _nearly_equal(same_moment)
     if "tags" not in ignore and any(row.tags for row in rows):
         found += await _unknown_tags(postiz, rows)
     return found
@@ -82,33 +79,13 @@ def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Integration]) ->
         if usual < _APART:
             continue
         for (row, later), gap in zip(pairwise(ordered), gaps, strict=True):
-            if gap < _CLOSE and _plain(row) != _plain(later):
+            if gap < _CLOSE and as_read(row) != as_read(later):
                 when = describe_seconds(gap.total_seconds()) + " after" if gap else "when"
                 message = (
                     f"is published {when} row {row.number} on {channels[row.ref].name!r}, whose "
                     f"posts are usually {describe_seconds(usual.total_seconds())} apart"
                 )
                 yield _warning("rhythm", "date", message, later.number, "is the date right?")
-
-
-def _plain(row: Row) -> tuple[str, ...]:
-    """The texts without what hardly anybody sees."""
-    return tuple(" ".join(text.casefold().split()) for text in (row.content, *row.thread))
-
-
-def _nearly_equal(same_moment: Iterable[Iterable[Row]]) -> Iterator[Problem]:
-    """Rows that say what another says at the same moment, except for case or spaces."""
-    for here in same_moment:
-        first: dict[tuple[object, ...], Row] = {}
-        for row in here:
-            same = first.setdefault((_plain(row), row.type, row.media), row)
-            if (same.content, same.thread) != (row.content, row.thread):
-                message = (
-                    f"says the same as row {same.number} except for case or spaces, on the same "
-                    "channel at the same moment"
-                )
-                hint = "both are sent; delete one if it is a mistake"
-                yield _warning("doubles", "row", message, row.number, hint)
 
 
 def _hint_of_tag(tag: str) -> str:

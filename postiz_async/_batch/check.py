@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache, partial
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import anyio
@@ -42,10 +40,8 @@ __all__ = [
     "Checked",
     "channels_by_row",
     "check_dates",
-    "doubles",
     "inspect_media",
     "stand_in",
-    "together",
     "too_large",
 ]
 
@@ -72,29 +68,6 @@ def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
         for row in rows
         if row.type == "schedule" and row.date <= now
     ]
-
-
-def together(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[list[Row]]:
-    """Rows that stand on the same channel at the same moment as others, in their order."""
-    # sorted, as a dict of all moments would be large
-    ordered = sorted(rows, key=attrgetter("date"))
-    ordered.sort(key=lambda row: channels[row.ref].id)
-    groups = itertools.groupby(ordered, lambda row: (channels[row.ref].id, row.date))
-    return [here for _, same in groups if len(here := list(same)) > 1]
-
-
-def doubles(same_moment: Iterable[Iterable[Row]]) -> list[Problem]:
-    """Rows that say what another one says; given are those that stand `together`."""
-    warnings: list[Problem] = []
-    for here in same_moment:
-        first: dict[tuple[object, ...], int] = {}
-        for row in here:
-            number = first.setdefault((row.type, row.content, row.thread, row.media), row.number)
-            if number != row.number:
-                message = f"says the same as row {number}, on the same channel at the same moment"
-                hint = "both are sent; delete one if it is a mistake; --ignore doubles"
-                warnings.append(Problem("row", message, row.number, hint, severity="warning"))
-    return warnings
 
 
 async def inspect_media(

@@ -23,12 +23,11 @@ from postiz_async._batch.check import (
     Checked,
     channels_by_row,
     check_dates,
-    doubles,
     inspect_media,
     stand_in,
-    together,
     too_large,
 )
+from postiz_async._batch.doubles import repeated_rows
 from postiz_async._batch.edits import recognise
 from postiz_async._batch.file_formats import readable
 from postiz_async._batch.file_options import options_path
@@ -331,9 +330,13 @@ async def check_rows(
     seen = {(problem.row, problem.where) for problem in (*checked.campaign.problems, *problems)}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
     warnings = [problem for problem in judged if problem.severity == "warning"]
-    same_moment = [] if "doubles" in ignore else together(usable, channels)
-    warnings += doubles(same_moment)
-    warnings += await advice(postiz, usable, same_moment, channels, ignore)
+    if "doubles" not in ignore:
+        wrong = {problem.row for problem in checked.problems}
+        others = (row for row in checked.campaign.rows if row.number not in wrong)
+        found = repeated_rows(usable, others, checked.records, Resolver(checked.listed).ids())
+        problems += [problem for problem in found if problem.severity == "error"]
+        warnings += [problem for problem in found if problem.severity == "warning"]
+    warnings += await advice(postiz, usable, channels, ignore)
     labels = checked.campaign.labels
     return replace(
         checked,

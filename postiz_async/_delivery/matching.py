@@ -38,6 +38,7 @@ __all__ = [
     "is_of_another_run",
     "is_post",
     "listed_ref",
+    "listed_settings",
     "made_at",
     "match_moved",
     "match_request",
@@ -77,11 +78,16 @@ def listed_ref(settings: str | None) -> str:
     """The `client_ref` in the settings that the server lists; empty where there is none."""
     if settings is None or CLIENT_REF not in settings:
         return ""
-    try:
-        value = msgspec.json.decode(settings, type=dict[str, object]).get(CLIENT_REF)
-    except (msgspec.DecodeError, RecursionError):
-        return ""
+    value = listed_settings(settings).get(CLIENT_REF)
     return value if isinstance(value, str) else ""
+
+
+def listed_settings(settings: str | None) -> Mapping[str, object]:
+    """The settings that the server lists; none where it lists none that can be read."""
+    try:
+        return msgspec.json.decode(settings or "{}", type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return {}
 
 
 class MillisecondMarks:

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from postiz_async.errors import Marks
     from postiz_async.models.posts import Post
 
-__all__ = ["assign", "find_posts", "is_on", "same_text", "span_of", "stored_at"]
+__all__ = [
+    "assign",
+    "find_posts",
+    "is_on",
+    "same_text",
+    "seen_text",
+    "sent_text",
+    "span_of",
+    "stored_at",
+]
 
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"https?://\S+")
@@ -43,21 +52,25 @@ def same_text(sent: str, listed: str, *, short_link: bool = False) -> bool:
         listed: as the list returns it.
         short_link: links may have been replaced, so they are not compared.
     """
-    return sent == listed or _plain(_kept(sent), short_link) == _plain(listed, short_link)
+    return sent == listed or (
+        sent_text(sent, short_link=short_link) == seen_text(listed, short_link=short_link)
+    )
 
 
-def _kept(sent: str) -> str:
+def sent_text(sent: str, *, short_link: bool = False) -> str:
+    """What a reader will see of a content that is sent; see `same_text`."""
     try:
-        return sanitise(sent)
+        kept = sanitise(sent)
     except InvalidPostError:  # it is longer than anything a server reads
-        return sent
+        kept = sent
+    return seen_text(kept, short_link=short_link)
 
 
-def _plain(text: str, without_links: bool) -> str:  # noqa: FBT001
-    """What a reader sees of it."""
-    if without_links:
-        text = _LINK.sub("", text)
-    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+def seen_text(listed: str, *, short_link: bool = False) -> str:
+    """What a reader sees of a listed content; see `same_text`."""
+    if short_link:
+        listed = _LINK.sub("", listed)
+    return " ".join(html.unescape(_TAG.sub(" ", listed)).split())
 
 
 def is_on(channel_id: str, post: Post) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 from world import HostClock
 
+from postiz_async._batch.read_options import ReadOptions
 from postiz_async._client import Postiz
 from postiz_async._sandbox import Sandbox
 from postiz_async._wire import WireResponse
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireRequest
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
+
+
+WITH_DOUBLES = ReadOptions(ignore=("doubles",))
+"""Rows that say the same on one channel are meant."""
 
 
 class Watched(SandboxTransport):

@@ -74,16 +74,15 @@ async def test_what_is_no_breach_of_a_rhythm(lab: Lab) -> None:
 
 
 async def test_rows_that_are_equal_but_for_case_or_spaces(lab: Lab) -> None:
-    rows = [row(24, "Good morning"), row(24, "good  Morning "), row(24, "Good morning"),
+    rows = [row(24, "Good morning"), row(24, "good  Morning "),
             row(25, "GOOD MORNING"), row(24, "good morning", "c2")]  # fmt: skip
     async with lab.sandbox:
-        near, exact = await warned(lab, rows)
-        assert (near.row, exact.row) == (2, 3)
+        (near,) = await warned(lab, rows)
+        assert near.row == 2
         assert near.message == (
             "says the same as row 1 except for case or spaces, on the same channel at the same "
             "moment"
         )
-        assert "at the same moment" in exact.message
         assert await warned(lab, rows, "doubles") == ()
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, at, rows
+from batch_lab import WITH_DOUBLES, Lab, at, rows
 
 from postiz_async._batch.reconcile import reconcile
 from postiz_async._delivery.journal import RowState
@@ -32,7 +32,7 @@ def channels(lab: Lab) -> list[str]:
 
 async def stored_without_a_journal(lab: Lab, records: list[dict[str, object]]) -> None:
     lab.write(records)
-    await lab.run()
+    await lab.run(reading=WITH_DOUBLES)
     lose_journal(lab)
 
 
@@ -96,8 +96,8 @@ async def test_no_post_stands_for_two_rows(tmp_path: Path, release: str) -> None
         await stored_without_a_journal(lab, [row])
         lab.write([row, row])
         with pytest.raises(BatchError, match=r"^1 row is in Postiz already \(1:"):
-            await lab.run()
-        assert (await lab.run(existing="adopt")).complete
+            await lab.run(reading=WITH_DOUBLES)
+        assert (await lab.run(existing="adopt", reading=WITH_DOUBLES)).complete
         assert len(lab.sandbox.posts) == 2
 
 
@@ -112,7 +112,7 @@ async def test_what_was_adopted_accounts_for_no_other_post(tmp_path: Path, relea
         await lab.run(existing="adopt")
         lab.write([row, row])
         with pytest.raises(BatchError, match=r"^1 row is in Postiz already "):
-            await lab.run()
+            await lab.run(reading=WITH_DOUBLES)
         assert len(lab.sandbox.posts) == 2
 
 

@@ -328,7 +328,7 @@ async def test_an_old_server_and_a_journal_that_is_behind(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "change",
     [
-        {"content": "other words"},
+        {"content": "other words, {}"},
         {"date": at(24 * 8)},
         {"integration": "Other page"},
         {"thread": ["and more"]},
@@ -342,9 +342,12 @@ async def test_another_campaign_of_the_same_name_and_refs_is_another(
     lab.channel("mastodon", name="Other page")
     records = [json.loads(line) for line in lab.path.read_text("utf-8").splitlines()]
     other = lab.host("next-week")
-    other.write([record | change for record in records])
+    changed = [record | change for record in records]
+    for number, record in enumerate(changed):
+        record["content"] = record["content"].format(number)
+    other.write(changed)
     distinct = [record["content"] for record in records]
-    others = [(record | change)["content"] for record in records]
+    others = [record["content"] for record in changed]
     existing = "again" if "thread" in change else "refuse"
     first = lab.run(existing=existing)
     if together:

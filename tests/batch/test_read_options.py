@@ -186,16 +186,6 @@ async def test_two_zones_are_one_too_many(lab: Lab) -> None:
             lab.batch(postiz, timezone="UTC", reading=ReadOptions(timezone="Asia/Tokyo"))
 
 
-async def test_rows_that_say_the_same_are_warned_of_and_sent(lab: Lab, channels: list[str]) -> None:
-    one, other = rows(channels, 2)
-    lab.write([one, other, one])
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        (warning,) = [w for w in batch.warnings if "says the same as row 1" in w.message]
-        assert warning.row == 3
-        assert (await batch.run_all()).complete
-    assert lab.contents() == {"post 0": 2, "post 1": 1}
-
-
 async def test_markup_is_sent_as_markup(lab: Lab, channels: list[str]) -> None:
     record = rows(channels, 1)[0] | {"content": "<p>so <strong>loud</strong></p>"}
     lab.write([record | {"format": "html"}, record | {"integration": channels[1]}])

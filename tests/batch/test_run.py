@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from batch_lab import START, Lab, at, rows
+from batch_lab import START, WITH_DOUBLES, Lab, at, rows
 from samples import MP4, PNG
 
 from postiz_async import BatchError, InvalidPostError
@@ -326,7 +326,7 @@ async def test_a_bad_post_is_known_as_the_only_one_on_its_channel(
 
     lab.judge = judge
     lab.write([*with_bad(channels, 3, 1), *with_bad(channels[:1], 4)])
-    report = await lab.run()
+    report = await lab.run(reading=WITH_DOUBLES)
     assert states(report) == {"stored": 6, "refused": 1}
     assert report.troubles()[0].note == "post is too long, please fix it"
     assert lab.creates == [400, 201]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, Watched, rows
+from batch_lab import WITH_DOUBLES, Lab, Watched, rows
 from spread import spread
 
 from postiz_async._delivery.journal import Finding, RowState, read_summary
@@ -285,8 +285,8 @@ async def test_old_servers_with_lost_answers_and_a_kill(tmp_path: Path, release:
         lab.write(records)
         lab.sandbox.faults.add(Fault("drop_answer", route="create_post"))
         lab.sandbox.faults.add(Fault("stop", route="create_post", after_items=2))
-        assert await lab.killed(after(0.7))
-        assert (await lab.run()).complete
+        assert await lab.killed(after(0.7), reading=WITH_DOUBLES)
+        assert (await lab.run(reading=WITH_DOUBLES)).complete
         lab.assert_each_once(record["content"] for record in records)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, Watched, at, rows
+from batch_lab import WITH_DOUBLES, Lab, Watched, at, rows
 from gateways import Gateway, name, page
 from samples import PNG
 
@@ -282,7 +282,7 @@ async def test_servers_that_list_no_settings_do_too(
         records[5] |= {"repeat_days": 7}
         lab.write(records)
         lab.sandbox.faults.add(fault(kind, **({"after_items": 1} if kind == "stop" else {})))
-        assert (await lab.run()).complete
+        assert (await lab.run(reading=WITH_DOUBLES)).complete
         contents = [record["content"] for record in records]
         contents[3] = "<p>a &lt; b &amp; c</p>"
         lab.assert_each_once(contents)

@@ -247,7 +247,7 @@ def test_rows_that_would_be_late(
 ) -> None:
     for name, value in narrow.environment.items():
         monkeypatch.setenv(name, value)
-    rows = [("mastodon", f"2027-01-14 09:{minute}Z", "Hello") for minute in range(40, 49)]
+    rows = [("mastodon", f"2027-01-14 09:{minute}Z", f"Hello {minute}") for minute in range(40, 49)]
     file = write_campaign(tmp_path / "c.csv", *rows)
     assert cli("quota", "--spend-one").out.startswith("2 of 3 requests left")
     planned = cli("plan", file)
