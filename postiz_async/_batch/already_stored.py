@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._batch.grouping import row_ranges
 from postiz_async._delivery.journal_file import ADOPTED, ADOPTED_UNSURE, Copy, RowRecord, RowState
-from postiz_async._delivery.matching import CLIENT_REF, client_ref, listed_ref, row_ref
+from postiz_async._delivery.matching import CLIENT_REF, listed_ref, row_ref
 from postiz_async._resources.matching import same_text, stored_at
 from postiz_async._wire import format_date
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
@@ -59,7 +59,6 @@ class Past:
     """
 
     campaign: str
-    campaign_id: str
     post_ids: frozenset[str] = frozenset()
     copies: tuple[Copy, ...] = ()
     sent: tuple[Intent, ...] = ()
@@ -80,7 +79,6 @@ class ClientRefs:
         self.channels = channels
         self._rows = rows
         self._campaign = past.campaign
-        self._former = past.campaign_id if past.campaign_id != past.campaign else None
         self._taken = {(copy.ref, copy.mark) for copy in past.copies}
         self._all: frozenset[str] | None = None
 
@@ -100,16 +98,12 @@ class ClientRefs:
         self._taken.update((copy.ref, copy.mark) for copy in copies)
         self._all = None
 
-    def known(self, row: Row) -> tuple[str, ...]:
-        """All marks that the post of a row may have, those of earlier versions included."""
-        return (self(row), *([] if self._former is None else [client_ref(self._former, row.ref)]))
-
     @property
     def all(self) -> frozenset[str]:
         """The marks of all rows of the campaign."""
         if self._all is None:
             rows = (row for row in self._rows if row.ref in self.channels)
-            self._all = frozenset(mark for row in rows for mark in self.known(row))
+            self._all = frozenset(map(self, rows))
         return self._all
 
 
@@ -148,7 +142,7 @@ def find_rows(
     found = StoredRows()
     if not posts:
         return found
-    by_mark = {mark: row.ref for row in rows for mark in client_refs.known(row)}
+    by_mark = {client_refs(row): row.ref for row in rows}
     refs = {row.ref for row in rows}
     written: defaultdict[datetime, list[Intent]] = defaultdict(list)
     for intent in past.sent:

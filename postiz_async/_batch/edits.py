@@ -417,7 +417,7 @@ def changes(
         ("short_link", before.short_link, after.short_link),
         ("repeat_days", before.repeat_days, after.repeat_days),
     ]
-    found = [FieldChange(*pair) for pair in pairs if _differs(*pair, is_whole=_is_whole(before))]
+    found = [FieldChange(*pair) for pair in pairs if _differs(*pair)]
     found[1:1] = _thread(before.thread, after.thread)
     if channels[0] != channels[1]:
         found.append(FieldChange("channel", record.name or record.channel, row.integration))
@@ -431,18 +431,9 @@ def _thread(before: Sequence[str], after: Sequence[str]) -> Iterator[FieldChange
             yield FieldChange("thread", old, new, part)
 
 
-def _is_whole(said: SaidRow) -> bool:
-    """Whether all was written down; earlier versions kept only what was sent of it."""
-    return said.media is not None
-
-
-def _differs(field: EditedField, before: object, after: object, *, is_whole: bool) -> bool:
+def _differs(field: EditedField, before: object, after: object) -> bool:
     if field == "settings":
-        return is_whole and _canonical(before) != _canonical(after)
-    if not is_whole and field == "format":
-        return False
-    if not is_whole and field == "media":
-        return bool(after)
+        return _canonical(before) != _canonical(after)
     return before != after
 
 

@@ -158,7 +158,7 @@ async def past_of(
             None where all rows of the journal are in the campaign.
     """
     if journal is None:
-        return Past(campaign, campaign)
+        return Past(campaign)
     owners = await journal.read(partial(owners_of, post_ids={post.id for post in posts}))
     moments = sorted({stored_at(post) for post in posts})
     sent = await journal.read(
@@ -166,7 +166,6 @@ async def past_of(
     )
     return Past(
         journal.campaign,
-        journal.campaign_id,
         frozenset(
             each
             for each, rows in owners.items()

@@ -189,12 +189,12 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
 
 
 class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What a row said, as the journal keeps it; `media` None where that was not written down."""
+    """What a row said, as the journal keeps it."""
 
     integration: str
     date: DateTime
     content: str = ""
-    media: tuple[str, ...] | None = ()
+    media: tuple[str, ...] = ()
     settings: Mapping[str, object] | None = None
     tags: tuple[str, ...] = ()
     type: PostType = "schedule"

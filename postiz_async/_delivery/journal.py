@@ -85,8 +85,6 @@ class Journal:
         meta = read_meta(connection)
         self.campaign = meta["campaign"]
         """Its name, with which the posts of its rows are marked."""
-        self.campaign_id = meta["campaign_id"]
-        """What they were marked with by versions that wrote schema 3 and before."""
 
     @classmethod
     async def open(

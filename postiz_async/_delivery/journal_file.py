@@ -16,14 +16,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from postiz_async._delivery.left_out import read_left_out
-from postiz_async._delivery.migrations import (
-    CHANGES,
-    COPIES,
-    MIGRATIONS,
-    SCHEMA_VERSION,
-    migrate,
-    read_version,
-)
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async.errors import BatchError
 from postiz_async.stores import _files, _sqlite_files
@@ -61,8 +53,13 @@ __all__ = [
     "read_summary",
 ]
 
+SENT_DATE = 'substr(body, instr(body, CAST(\'"date":"\' AS BLOB)) + 8, 24)'
+"""The date of a request, which stands in its body before all that is anybody's text."""
+
 _APPLICATION_ID = 0x506F7A6A
+_VERSION = 8
 _SCHEMA = f"""
+{_sqlite_files.DEPARTURES};
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE rows (
     ref TEXT PRIMARY KEY,
@@ -82,6 +79,7 @@ CREATE TABLE rows (
     said TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX rows_by_request ON rows (request);
+CREATE INDEX rows_by_post ON rows (post_id);
 CREATE TABLE requests (
     id INTEGER PRIMARY KEY,
     body BLOB NOT NULL,
@@ -90,21 +88,17 @@ CREATE TABLE requests (
     state TEXT NOT NULL,
     mended_at REAL NOT NULL DEFAULT 0.0
 ) STRICT;
+CREATE INDEX requests_by_date ON requests ({SENT_DATE});
 CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
 CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
-{COPIES};
-{CHANGES};
+CREATE TABLE copies (post_id TEXT PRIMARY KEY, ref TEXT NOT NULL, mark TEXT NOT NULL) STRICT;
+CREATE TABLE changes (
+    request INTEGER NOT NULL, ref TEXT NOT NULL, becomes TEXT NOT NULL,
+    PRIMARY KEY (request, ref)
+) STRICT;
 """
-
-
-SENT_DATE = 'substr(body, instr(body, CAST(\'"date":"\' AS BLOB)) + 8, 24)'
-"""The date of a request, which stands in its body before all that is anybody's text."""
-
-_INDEXES = (
-    "CREATE INDEX IF NOT EXISTS rows_by_post ON rows (post_id)",
-    f"CREATE INDEX IF NOT EXISTS requests_by_date ON requests ({SENT_DATE})",
-)
-"""By which a run finds a few of very many; versions that know nothing of them keep them, too."""
+"""`copies` are posts that equal a row's and stay beside it, because it was to be sent once more;
+`changes` is what the rows of a request become that changes their posts (`journal_changes`)."""
 
 
 class RowState(StrEnum):
@@ -267,9 +261,6 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            migrate(connection)
-            for statement in (*_INDEXES, *_sqlite_files.CLOCKED):
-                connection.execute(statement)
         except BaseException:
             connection.close()
             raise
@@ -296,7 +287,7 @@ def read_summary(path: Path) -> Summary:
         raise no_journal(path)
     try:
         _check(path)
-        with closing(_up_to_date(open_reader(path))) as reader:
+        with closing(open_reader(path)) as reader:
             meta = read_meta(reader)
             counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
             requests = int(reader.execute(counting).fetchone()[0])
@@ -307,15 +298,13 @@ def read_summary(path: Path) -> Summary:
 
 
 def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
-    """What a journal is about: `campaign`, `campaign_id`, `base_url`.
-
-    Its posts are marked with the campaign's name; up to schema 3 with `campaign_id`, at random.
+    """What a journal is about: `campaign`, whose name marks its posts, and `base_url`.
 
     Raises:
         KeyError: one of them is not there.
     """
     meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta"))
-    return {key: meta[key] for key in ("campaign", "campaign_id", "base_url")}
+    return {key: meta[key] for key in ("campaign", "base_url")}
 
 
 _ROWS = (
@@ -356,9 +345,9 @@ def _create(path: Path, campaign: str, base_url: str) -> None:
     with closing(_files.connect(fresh)) as connection:
         connection.executescript(
             f"PRAGMA application_id = {_APPLICATION_ID}; "
-            f"PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA}"
+            f"PRAGMA user_version = {_VERSION}; {_SCHEMA}"
         )
-        values = {"campaign": campaign, "campaign_id": campaign, "base_url": base_url}
+        values = {"campaign": campaign, "base_url": base_url}
         with connection:
             connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
     fresh.replace(path)
@@ -375,11 +364,10 @@ def _check(path: Path) -> None:
     version, application = struct.unpack(">I4xI", head[60:72])
     if application != _APPLICATION_ID:
         raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
-    if version not in {SCHEMA_VERSION, *MIGRATIONS}:
+    if version != _VERSION:
         raise BatchError(
             f"The journal {path} was written by another version of this program "
-            f"(schema {version}, this one reads {min(MIGRATIONS)} to {SCHEMA_VERSION}). "
-            "Use that version to finish it."
+            f"(schema {version}, this one reads {_VERSION}). Use that version to finish it."
         )
 
 
@@ -407,22 +395,6 @@ def _read_only(path: Path, how: str = "mode=ro") -> sqlite3.Connection:
         reader.execute("SELECT 1 FROM sqlite_master")
         opened.pop_all()
     return reader
-
-
-def _up_to_date(reader: sqlite3.Connection) -> sqlite3.Connection:
-    """The same, or a copy in memory of what an earlier version wrote, brought up to date."""
-    with ExitStack() as opened:
-        opened.callback(reader.close)
-        if read_version(reader) == SCHEMA_VERSION:
-            opened.pop_all()
-            return reader
-        copy = sqlite3.connect(":memory:")
-        opened.callback(copy.close)
-        reader.backup(copy)
-        migrate(copy)
-        opened.pop_all()
-    reader.close()
-    return copy
 
 
 _OF_THE_DISK = {

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["OUTBOX_APPLICATION_ID", "OUTBOX_SCHEMA_VERSION", "OutboxFile"]
 
 OUTBOX_APPLICATION_ID = 0x506F7A6F
-OUTBOX_SCHEMA_VERSION = 1
-_SCHEMA = """
+OUTBOX_SCHEMA_VERSION = 2
+_SCHEMA = f"""
+{files.DEPARTURES};
 CREATE TABLE entries (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -191,9 +192,6 @@ class OutboxFile:
             self._connection = open_shared(
                 self.path, OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION, _SCHEMA
             )
-            files.add_column(self._connection, "entries", "mended_at", "REAL")
-            for statement in files.CLOCKED:
-                self._connection.execute(statement)
         return self._connection
 
     def _now(self, connection: sqlite3.Connection) -> float:

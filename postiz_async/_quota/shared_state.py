@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from postiz_async import _quota as quota
-from postiz_async._quota import Flight, Flights, Ledger, older_states
+from postiz_async._quota import Flight, Flights, Ledger
 from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
 from postiz_async.errors import StoreError
 
@@ -92,8 +92,6 @@ def decode(name: str, value: bytes) -> SharedState:
     """
     try:
         schema = _versions.decode(value).schema
-        if schema == older_states.SCHEMA_3:
-            return _upgraded(value)
         if schema != SCHEMA:
             raise StoreError(
                 f"The quota's entry {name} was written by another version of this library (schema "
@@ -105,19 +103,6 @@ def decode(name: str, value: bytes) -> SharedState:
             f"The quota's entry {name} is not a state of a quota: {error}. Nothing is sent; delete "
             "the entry if no other program needs it."
         ) from None
-
-
-def _upgraded(value: bytes) -> SharedState:
-    """A state of schema 3; the next write brings it up to date."""
-    old = _unread.decode(value)
-    return SharedState(
-        ledger=older_states.decode_ledger(bytes(old.ledger)),
-        lineage=old.lineage,
-        writer=old.writer,
-        boot=old.boot,
-        monotonic=old.monotonic,
-        wall=old.wall,
-    )
 
 
 # ------------------------------------------------------------------ lost states, other clocks

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOCK",
-    "CLOCKED",
-    "add_column",
+    "DEPARTURES",
     "age_of",
     "departs",
     "explain",
@@ -93,17 +92,17 @@ def open_shared(path: Path, application: int, version: int, schema: str) -> sqli
 
 
 CLOCK = """
-CREATE TABLE IF NOT EXISTS clock (
+CREATE TABLE clock (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     run TEXT NOT NULL, monotonic REAL NOT NULL, time REAL NOT NULL
 ) STRICT
 """
 
-CLOCKED = (
-    CLOCK,
-    "CREATE TABLE IF NOT EXISTS departures (number INTEGER PRIMARY KEY, at REAL NOT NULL) STRICT",
-)
-"""The tables of files that keep requests: also when these left, by the clock of the file."""
+DEPARTURES = f"""
+{CLOCK};
+CREATE TABLE departures (number INTEGER PRIMARY KEY, at REAL NOT NULL) STRICT
+"""
+"""For files that keep requests: when these left, by the clock of the file."""
 
 
 def departs(connection: sqlite3.Connection, clock: Clock, number: int) -> None:
@@ -137,17 +136,6 @@ def read_clock(connection: sqlite3.Connection, clock: Clock) -> float:
         return clock.time()
     run, monotonic, time = kept
     return float(time + max(0.0, clock.monotonic() - monotonic) * (run == run_of(clock)))
-
-
-def add_column(connection: sqlite3.Connection, table: str, column: str, kind: str) -> None:
-    """Add a column that files of earlier releases do not have, unless another process did."""
-    known = f"SELECT 1 FROM pragma_table_info('{table}') WHERE name = '{column}'"  # noqa: S608
-    if connection.execute(known).fetchone():
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    if not connection.execute(known).fetchone():
-        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
-    connection.execute("COMMIT")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

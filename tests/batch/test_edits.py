@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -339,18 +337,3 @@ async def test_a_run_sends_what_is_new_and_leaves_edits_alone(lab: Lab) -> None:
         await batch.run_all()
     assert lab.contents()["post 0"] == 2
     assert lab.contents()["post 1, corrected"] == 1
-
-
-async def test_a_row_of_a_journal_of_schema_4_is_recognised(lab: Lab) -> None:
-    records = rows([lab.channel("telegram")], 2)
-    lab.write(records)
-    await lab.run()
-    with closing(sqlite3.connect(lab.journal)) as connection:
-        connection.execute("ALTER TABLE rows DROP COLUMN said")
-        connection.execute("ALTER TABLE requests DROP COLUMN mended_at")
-        connection.execute("DROP TABLE changes")
-        connection.execute("PRAGMA user_version = 4")
-        connection.commit()
-    lab.write([records[0] | {"date": at(50)}, records[1] | {"content": "post 1, corrected"}])
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert [sorted(each.names) for each in batch.edits.changed] == [["date"], ["text"]]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +23,7 @@ from postiz_async._batch.already_stored import (
 from postiz_async._batch.row_state import new_records
 from postiz_async._batch.rows import Row
 from postiz_async._delivery.journal import Finding, Journal, RowState, read_summary
-from postiz_async._delivery.matching import CLIENT_REF, client_ref
+from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.sweep import Intent
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError, ConfigurationError
@@ -413,26 +411,6 @@ async def test_a_campaign_is_called_like_its_file(lab: Lab) -> None:
             postiz.batch(lab.path, campaign=" ")
 
 
-async def test_a_journal_of_an_earlier_version_goes_on_with_both_kinds_of_marks(lab: Lab) -> None:
-    """Up to schema 3 marks came from a number at random; copies of the journal share it."""
-    assert await lab.killed(after_creates(1))
-    random = "0c7a2f0e"
-    with closing(sqlite3.connect(lab.journal)) as connection, connection:
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'campaign_id'", (random,))
-    copy = lab.folder / "backup"
-    shutil.copy(lab.journal, copy)
-    old = next(row for row in read_summary(copy).rows if row.state is RowState.PLANNED)
-    assert (await lab.run()).complete
-    stored = next(post for post in lab.sandbox.posts if post.content == f"post {old.number - 1}")
-    settings = json.dumps(stored.settings | {CLIENT_REF: client_ref(random, old.ref)})
-    lab.sandbox.change_post(stored.id, settings=settings)
-    for path in lab.folder.glob("campaign.journal*"):
-        path.unlink()
-    shutil.copy(copy, lab.journal)
-    assert (await lab.run()).complete
-    lab.assert_each_once(TEXTS)
-
-
 # ------------------------------------------------------------------ what is half made
 
 
@@ -480,7 +458,7 @@ def post(number: int, at: datetime, mark: str | None = None) -> Post:
 def test_a_post_of_an_equal_row_is_not_taken_for_this_one() -> None:
     """Two rows say the same at the same moment; another host stored the first of them."""
     first, second = row("1"), row("2")
-    past = Past("c.csv", "c.csv")
+    past = Past("c.csv")
     marks = ClientRefs(past, [first, second], {"1": CHANNEL, "2": CHANNEL})
     there = [post(1, first.date.replace(microsecond=5_000), marks(first))]
     assert found([second], there, past, first) == StoredRows()
@@ -499,7 +477,7 @@ def test_an_old_servers_post_at_the_instant_of_our_own_request_is_of_that_reques
         settings={},
     )
     sent = (Intent("1", 1, instant, item, short_link=False),)
-    past = Past("c.csv", "c.csv", sent=sent)
+    past = Past("c.csv", sent=sent)
     there = [post(1, instant), post(2, instant.replace(microsecond=6_000))]
     assert found([first], there[:1], past) == StoredRows(ours={"1": there[:1]})
     assert found([second], there[:1], past) == StoredRows()

@@ -81,7 +81,6 @@ async def test_what_is_written_is_there_after_opening_again(path: Path) -> None:
     kept = Snapshot(as_of=1.0, limit=30, remaining=3)
     media = Media(id="m", path="https://host/a.png")
     async with await open_journal(path) as journal:
-        campaign_id = journal.campaign_id
         await journal.put([row("a"), row("b", 3), row("c", 4)])
         first = await journal.intend(BODY, ("a",), 5.0)
         second = await journal.intend(BODY, ("b",), 6.0)
@@ -89,7 +88,6 @@ async def test_what_is_written_is_there_after_opening_again(path: Path) -> None:
         await journal.uploaded("sha", media)
         await journal.save(kept)
     async with await open_journal(path) as journal:
-        assert journal.campaign_id == campaign_id
         assert await journal.rows() == {
             "a": row("a", state=RowState.STORED, request=first, post_id="cm1"),
             "b": row("b", 3, state=RowState.SENDING, request=second),
@@ -335,7 +333,7 @@ def spoil(path: Path, kind: str) -> None:
         return
     if kind == "without meta":
         with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("DELETE FROM meta WHERE key = 'campaign_id'")
+            connection.execute("DELETE FROM meta WHERE key = 'campaign'")
         return
     data = path.read_bytes() if path.exists() else b""
     spoiled = {
@@ -387,31 +385,6 @@ async def test_what_is_no_sound_journal_is_refused_and_left_byte_for_byte(
     after = everything_in(path.parent)
     assert after[path.name] == before[path.name]
     assert set(after) - set(before) <= {f"{path.name}-shm", f"{path.name}-wal"}
-
-
-def as_version_2(path: Path) -> None:
-    """What a journal looked like before it knew of published posts."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for column in ("link", "name", "moved_from", "said"):
-            connection.execute(f"ALTER TABLE rows DROP COLUMN {column}")
-        connection.execute("ALTER TABLE requests DROP COLUMN mended_at")
-        connection.execute("DROP TABLE copies")
-        connection.execute("DROP TABLE changes")
-        connection.execute("PRAGMA user_version = 2")
-
-
-async def test_a_journal_of_the_version_before_is_read_and_brought_up_to_date(path: Path) -> None:
-    async with await open_journal(path) as journal:
-        await journal.put([row("a")])
-    as_version_2(path)
-    assert read_summary(path).rows == (row("a"),)
-    for _ in range(2):
-        async with await open_journal(path) as journal:
-            published = row("a", state=RowState.PUBLISHED, link="https://example.com/1")
-            await journal.found([published])
-            assert await journal.rows() == {"a": published}
-            assert read_summary(path).rows == (published,)
 
 
 async def test_an_empty_file_becomes_a_journal(path: Path) -> None:

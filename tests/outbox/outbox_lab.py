@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections import Counter
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -98,11 +97,6 @@ class OutboxLab:
     def at(self, hours: float) -> datetime:
         now = datetime.fromtimestamp(self.clock.time(), UTC)
         return (now + timedelta(hours=hours)).replace(microsecond=0)
-
-    def as_first_release(self) -> None:
-        """The file as release 0.1.0 made it, which knew nothing of repairs."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.execute("ALTER TABLE entries DROP COLUMN mended_at")
 
     def keep(self) -> None:
         """Take a copy of the outbox as it is."""

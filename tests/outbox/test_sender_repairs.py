@@ -70,11 +70,3 @@ async def test_nor_is_what_this_sender_deleted_while_postiz_was_away(lab: Outbox
     await lab.clock.sleep(1_000)
     assert (ticket.state, ticket.post_ids) == ("undecided", ())
     assert not lab.sandbox.posts
-
-
-async def test_a_file_of_the_first_release_takes_repairs(file_lab: OutboxLab) -> None:
-    async with file_lab.client(sends=False) as postiz:
-        [ticket] = await file_lab.put(postiz, 1)
-    file_lab.as_first_release()
-    async with file_lab.client() as postiz:
-        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
