@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import zipfile
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
 import xlsxwriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Error", "NumberError", "write_ods", "write_xlsx"]
+__all__ = ["Error", "NumberError", "Shown", "Uncalculated", "write_ods", "write_xlsx"]
 
 Sheets: TypeAlias = "dict[str, Iterable[Sequence[object]]]"
 
@@ -28,6 +28,23 @@ class NumberError(Error):
     """The same where OpenOffice wrote it."""
 
     __slots__ = ()
+
+
+class Shown(NamedTuple):
+    """A value, and how a spreadsheet shows it: by which format, and as which text."""
+
+    value: float | bool | datetime
+    form: str
+    text: str
+
+
+class Uncalculated(str):
+    """A formula as a program writes it, without its value."""
+
+    __slots__ = ()
+
+
+_NO_VALUE = 8.75e-300
 
 
 def write_xlsx(
@@ -49,19 +66,40 @@ def write_xlsx(
             sheet = book.add_worksheet(name)
             for number, line in enumerate(lines):
                 for column, cell in enumerate(line):
-                    if isinstance(cell, Error):
-                        sheet.write_formula(number, column, "=foo()", None, cell)
-                    elif isinstance(cell, date | time):
-                        sheet.write_datetime(number, column, cell, formats[type(cell)])
-                    elif isinstance(cell, str):
-                        sheet.write_string(number, column, cell)
-                    elif cell is not None:
-                        sheet.write(number, column, cell)
+                    _write_cell(book, sheet, (number, column), cell, formats)
             for span in merged:
                 sheet.merge_range(span, "merged")
             if name == hidden:
                 sheet.hide()
+    _drop_values(path)
     return path
+
+
+def _write_cell(
+    book: Any, sheet: Any, place: tuple[int, int], cell: object, formats: Mapping[type, Any]
+) -> None:
+    if isinstance(cell, Error):
+        sheet.write_formula(*place, "=foo()", None, cell)
+    elif isinstance(cell, Uncalculated):
+        sheet.write_formula(*place, cell, None, _NO_VALUE)
+    elif isinstance(cell, Shown):
+        sheet.write(*place, cell.value, book.add_format({"num_format": cell.form}))
+    elif isinstance(cell, date | time):
+        sheet.write_datetime(*place, cell, formats[type(cell)])
+    elif isinstance(cell, str):
+        sheet.write_string(*place, cell)
+    elif cell is not None:
+        sheet.write(*place, cell)
+
+
+def _drop_values(path: Path) -> None:
+    """Leave formulas without values, as openpyxl does."""
+    with zipfile.ZipFile(path) as packed:
+        parts = {each.filename: packed.read(each) for each in packed.infolist()}
+    if any(str(_NO_VALUE).encode() in part for part in parts.values()):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, part in parts.items():
+                packed.writestr(name, part.replace(str(_NO_VALUE).encode(), b""))
 
 
 def write_ods(path: Path, rows: Iterable[Sequence[object]]) -> Path:
@@ -93,10 +131,14 @@ def write_ods(path: Path, rows: Iterable[Sequence[object]]) -> Path:
 
 
 def _ods_cell(cell: object) -> str:
-    if cell is None or cell == "":
-        return "<table:table-cell/>"
+    if cell is None or cell == "" or isinstance(cell, Uncalculated):
+        formula = f" table:formula={quoteattr(f'of:{cell}')}" if cell else ""
+        return f"<table:table-cell{formula}/>"
     kind, value = "string", ""
-    if isinstance(cell, NumberError):
+    if isinstance(cell, Shown):
+        kind = "percentage" if "%" in cell.form else "currency" if "€" in cell.form else "float"
+        value, cell = f' office:value="{cell.value}"', cell.text
+    elif isinstance(cell, NumberError):
         kind, value = "float", ' office:value="0"'
     elif isinstance(cell, Error):
         value = ' office:string-value="" calcext:value-type="error"'

@@ -1,10 +1,10 @@
-"""What spreadsheets write where a formula has no value, such as `#N/A` and `Err:502`. PURE."""
+"""Cells that do not say what people see, and errors such as `#N/A` and `Err:502`. PURE."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["BEGINNINGS", "is_cell_error"]
+__all__ = ["BEGINNINGS", "UNCALCULATED", "Odd", "is_cell_error"]
 
 _ERRORS = frozenset(
     str.split(
@@ -29,3 +29,25 @@ def is_cell_error(cell: str) -> bool:
     """Whether a spreadsheet put an error where a text was to be."""
     text = cell.strip()
     return text in _ERRORS or _CODE.fullmatch(text) is not None
+
+
+_AS_TEXT = "format the cells as text, and write what is to be read"
+UNCALCULATED = (
+    "is a formula without a value",
+    "open the file in the spreadsheet program and save it, or copy the values",
+)
+
+
+class Odd(str):
+    """What a file stores of a cell that says something else to people."""
+
+    __slots__ = ("hint", "why")
+    hint: str
+    why: str
+
+    @classmethod
+    def of(cls, stored: str, why: str, hint: str = _AS_TEXT) -> Odd:
+        """The text of what is stored, why it is not what people see, and what to do."""
+        cell = cls(stored)
+        cell.why, cell.hint = why, hint
+        return cell

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from postiz_async._batch.cell_errors import UNCALCULATED, Odd
 from postiz_async._batch.packages import SheetPart, XmlPart, count_of
 from postiz_async.errors import BatchError
 
@@ -31,9 +32,13 @@ _LAST_DAY = 2_958_466
 _FORMATS = (
     dict.fromkeys([*range(14, 18), *range(27, 37), *range(50, 59)], "d")
     | dict.fromkeys([18, 19, 20, 21, 45, 47], "h")
-    | {9: "0%", 10: "0.00%", 22: "d h", 46: "[h]"}
+    | {1: "0", 2: "0.00", 3: "#,##0", 9: "0%", 10: "0.00%", 11: "0.00E+00", 22: "d h", 46: "[h]"}
+    | dict.fromkeys([4, *range(5, 9), *range(37, 45)], "#,##0.00")
+    | dict.fromkeys([12, 13], "# ?/?")
 )
 """Formats of numbers that have no text in the file, in short."""
+_PLAIN = frozenset(("", "general", "0", "@"))
+"""Formats by which a number is shown as it is stored."""
 
 
 class Merged(str):
@@ -161,12 +166,15 @@ class _XlsxSheet(SheetPart):
         self._formats = formats
         self._starts = starts
         self._cell: Mapping[str, str] = {}
+        self._is_formula = False
         self._is_spoken = False
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "c":
-            self._cell = attributes
+            self._cell, self._is_formula = attributes, False
             self.text.clear()
+        elif name == "f":
+            self._is_formula = True
         elif name in {"v", "t"}:
             self.take_text(takes=not self._is_spoken)
         elif name == "row":
@@ -196,11 +204,20 @@ class _XlsxSheet(SheetPart):
             return text == "1"
         if kind == "d" and text:
             return _shortened(datetime.fromisoformat(text))
+        if kind == "n" and self._is_formula and not text.strip():
+            return Odd.of("", *UNCALCULATED)
         if kind != "n" or not text.strip():
             return _unescaped(text)
-        number = float(text)
+        return self._number(float(text))
+
+    def _number(self, number: float) -> Cell:
         style = count_of(self._cell.get("s", "0"))
-        form = _kind(self._formats[style]) if style < len(self._formats) else ""
+        shown = self._formats[style] if style < len(self._formats) else ""
+        form = _kind(shown)
+        if not form and shown.lower() not in _PLAIN:
+            stored = f"{number:.15g}"
+            why = f"is {stored} in the file, which the spreadsheet shows as {shown[:40]!r}"
+            return Odd.of(stored, why)
         if not form or not 0 <= number < _LAST_DAY:
             return number
         if form == "duration":

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from postiz_async._batch.campaign_file import MAX_COLUMNS
+from postiz_async._batch.cell_errors import Odd
 from postiz_async._batch.cells import foreign_byte, has_halves, shown
 from postiz_async._batch.column_names import column_options, meant_columns, unknown_columns
 from postiz_async._batch.file_formats import Line, NotReadable
@@ -28,6 +29,7 @@ __all__ = ["AbsentColumn", "Columns", "MissingColumns", "read_header"]
 _LISTED = 100
 """Columns that a message names."""
 
+_YES_NO = frozenset(("short_link", "needs_media"))
 _SAMPLED = 50
 """Rows by whose cells columns are recognised."""
 
@@ -115,8 +117,13 @@ class Columns(NamedTuple):
 
     def _value(self, cell: object, name: str) -> object:
         """Dates and times as they are, where they are asked for; the text of what else there is."""
-        if self.meanings[name] not in {"date", "time"} or not isinstance(cell, date | time):
-            return cell_text(cell)
+        target, text = self.meanings[name], cell_text(cell)
+        if isinstance(cell, bool) and target not in _YES_NO:
+            return Odd.of(text, "is TRUE or FALSE, which each program shows in its own words")
+        if not isinstance(cell, date | time):
+            return text
+        if target not in {"date", "time"}:
+            return Odd.of(text, f"is a date, which the file has as {text}")
         return nearest_second(cell) if isinstance(cell, datetime) else cell
 
 
@@ -143,7 +150,8 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
         close = get_close_matches(absent[0], names, 1)
         meant = f" Did you mean {written[names.index(close[0])]!r}?" if close else ""
         raise AbsentColumn(
-            f"{name} has no column {absent[0]!r}, which was mapped (row {number}).{meant} {has}"
+            f"{name} has no column {rules.written[absent[0]]!r}, which was mapped (row {number})."
+            f"{meant} {has}"
             f"{_header_below(lines, rules)[0]}",
             absent[0],
         )

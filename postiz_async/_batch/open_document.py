@@ -7,7 +7,7 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 from postiz_async._batch.campaign_file import MAX_TEXT
-from postiz_async._batch.cell_errors import is_cell_error
+from postiz_async._batch.cell_errors import UNCALCULATED, Odd, is_cell_error
 from postiz_async._batch.packages import SheetPart, count_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _value(said: Mapping[str, str], text: str) -> Cell:
     if is_cell_error(text):  # OpenOffice calls it a number, 0
         return text
     if kind in {"float", "percentage", "currency"}:
-        return float(said.get("office:value", ""))
+        return _number(float(said.get("office:value", "")), text)
     if kind == "boolean":
         return said.get("office:boolean-value") == "true"
     if kind == "date":
@@ -121,4 +121,14 @@ def _value(said: Mapping[str, str], text: str) -> Cell:
         parts = _TIME.fullmatch(said.get("office:time-value", ""))
         if parts is not None and int(parts[1]) < 24:
             return time(int(parts[1]), int(parts[2]), int(parts[3]))
-    return text or said.get("office:string-value", "")
+    is_uncalculated = kind is None and "table:formula" in said
+    empty = Odd.of("", *UNCALCULATED) if is_uncalculated else ""
+    return text or said.get("office:string-value", empty)
+
+
+def _number(number: float, text: str) -> float | str:
+    """A number, or its text where it is shown otherwise."""
+    try:
+        return number if not text or float(text) == number else text
+    except ValueError:
+        return text

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 
 from postiz_async._batch.campaign_file import MAX_COLUMNS, MAX_ROW_TEXT, MAX_TEXT
+from postiz_async._batch.cell_errors import Odd
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class SheetPart(XmlPart):
 
     def put(self, cell: Cell, times: int = 1) -> None:
         """Put a cell, or several of one content, at the column that is next."""
-        if cell != "":
+        if cell != "" or isinstance(cell, Odd):
             if isinstance(cell, str):
                 self._bound_text(len(cell), times)
             if self.column + times > MAX_COLUMNS or self.row > _MAX_ROW:

@@ -75,6 +75,8 @@ class Rules:
     sheet: str | None
     template: bool
     ignore: frozenset[Advice]
+    written: Mapping[str, str]
+    """Names of columns and channels in small letters, and as they were written."""
     is_day_format: bool
     """Whether `date_format` leaves the time to a column of its own."""
 
@@ -108,6 +110,8 @@ def rules_of(reading: ReadOptions) -> Rules:
         sheet=reading.sheet,
         template=bool(reading.template),
         ignore=frozenset(reading.ignore),
+        written={name.strip().lower(): name.strip() for name in reading.columns}
+        | {name.strip().casefold(): name.strip() for name in reading.timezones},
         is_day_format=reading.date_format is not None and not says_hour(reading.date_format),
     )
 

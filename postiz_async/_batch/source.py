@@ -11,7 +11,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from msgspec import structs
 
-from postiz_async._batch.cell_errors import BEGINNINGS, is_cell_error
+from postiz_async._batch.cell_errors import BEGINNINGS, Odd, is_cell_error
 from postiz_async._batch.cells import NO_CLOCK, NO_TIME, RowReader, shown
 from postiz_async._batch.date_formats import explain_dates
 from postiz_async._batch.file_formats import (
@@ -34,7 +34,7 @@ from postiz_async._batch.rows import (
     with_refs,
 )
 from postiz_async._batch.spreadsheets import is_spreadsheet, sheet_rows
-from postiz_async._batch.values import describe_drift
+from postiz_async._batch.values import describe_drift, describe_lost_letters
 from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
@@ -237,6 +237,9 @@ class _Collector:
         """Report the errors of formulas; a row that has any is not read further."""
         has_errors = False
         for name, cell in record.items():
+            if isinstance(cell, Odd):
+                has_errors = True
+                self.problems.append(Problem(columns.meanings[name], cell.why, number, cell.hint))
             if not isinstance(cell, str) or not cell.startswith(_SUSPECT):
                 continue
             target = columns.meanings[name]
@@ -304,6 +307,12 @@ class _Collector:
         self.problems.extend(reader.problems)
         if row is not None:
             self.rows.append(row)
+            for place, text in enumerate((row.content, *row.thread)):
+                lost = describe_lost_letters(text)
+                if lost:
+                    hint = "write it anew, or save the file as UTF-8 (in Excel: CSV UTF-8)"
+                    where = f"thread.{place - 1}" if place else "content"
+                    self.warn("encoding", where, lost, row.number, hint)
         if reader.unread_date:
             self.undated.append((reader.number, reader.unread_date))
         self.dated += reader.has_date
@@ -361,13 +370,14 @@ class _Collector:
     def _refuse_unused(self) -> None:
         """What was said of columns and channels that do not exist is most likely misspelt."""
         if self._unseen:
-            raise BatchError(f"{self.name} has no column {min(self._unseen)!r}, which was mapped.")
+            column = self.rules.written[min(self._unseen)]
+            raise BatchError(f"{self.name} has no column {column!r}, which was mapped.")
         for name in self.rules.zones:
             if name not in self._channels:
                 there = ", ".join(sorted(filter(None, self._channels))[:12])
                 raise BatchError(
-                    f"{self.name} has no row for {name!r}, which was given a time zone. "
-                    f"It has rows for: {there}."
+                    f"{self.name} has no row for {self.rules.written[name]!r}, which was given a "
+                    f"time zone. It has rows for: {there}."
                 )
 
 
@@ -376,4 +386,6 @@ def _unescaped(cell: object) -> object:
 
 
 def _is_blank(cells: Sequence[object]) -> bool:
-    return not any(cell.strip() if isinstance(cell, str) else True for cell in cells)
+    return not any(
+        cell.strip() or isinstance(cell, Odd) if isinstance(cell, str) else True for cell in cells
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -25,6 +26,7 @@ __all__ = [
     "check_date_format",
     "describe_absence",
     "describe_drift",
+    "describe_lost_letters",
     "find_zone",
     "no_such_zone",
     "read_day",
@@ -258,6 +260,39 @@ def describe_drift(moment: datetime, zone: tzinfo) -> str:
 
 
 _TOO_FAR = DateProblem("is too far away", "")
+
+
+def describe_lost_letters(text: str) -> str:
+    """What shows that some letters of a text were lost on its way; empty if nothing does."""
+    if not text.isascii():
+        if "\ufffd" in text:
+            return "has \ufffd where a letter was"
+        for found in _MOJIBAKE.finditer(text):
+            with suppress(UnicodeError):
+                return f"has {found[0]!r} where {_bytes(found[0]).decode()!r} was meant"
+    return "has ?? where an emoji may have been" if "??" in text and _NO_EMOJI.search(text) else ""
+
+
+_CONT = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xC0))
+_MOJIBAKE = re.compile(
+    f"[\u00c2\u00c3][{re.escape(_CONT)}]"
+    # quotation marks and dashes may stand behind these
+    f"|[\u00c4\u00c5\u00ce-\u00d1](?![\u2013-\u2026\u00a0\u00ab\u00bb])[{re.escape(_CONT)}]"
+    f"|[\u00e2\u00ef][{re.escape(_CONT)}]{{2}}|\u00f0[{re.escape(_CONT)}]{{3}}"
+)
+"""Letters of UTF-8 (Latin, Greek, Cyrillic, signs, emoji) that were read as Windows-1252."""
+_NO_EMOJI = re.compile(r"(?<!\S)\?\?(?:\?\?)*(?=\s|$)")
+"""An emoji that was saved as Windows-1252: nobody asks so after a space."""
+
+
+def _bytes(text: str) -> bytes:
+    return b"".join(
+        letter.encode("latin-1") if letter in _C1 else letter.encode("cp1252") for letter in text
+    )
+
+
+_C1 = "\x81\x8d\x8f\x90\x9d"
+"""What Windows-1252 has no letter for."""
 
 
 _SIGN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|\{")

@@ -584,6 +584,6 @@ def test_a_mapped_column_that_is_a_slip_is_named_with_the_one_that_is_meant(tmp_
     path.write_text("Kanal,Datum,Text\n", encoding="utf-8")
     reading = ReadOptions(columns={"Tekst": "content"})
     with pytest.raises(
-        BatchError, match=r"no column 'tekst', .* Did you mean 'Text'\? It has: Kan"
+        BatchError, match=r"no column 'Tekst', .* Did you mean 'Text'\? It has: Kan"
     ):
         read_campaign(path, reading=reading)
