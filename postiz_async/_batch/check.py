@@ -136,7 +136,7 @@ def _hint(
         several = "; separate several files with ;" if "," in path.name else ""
         return f"it is looked for in {home}{several}"
     shown = meant.relative_to(home) if meant.is_relative_to(home) else meant
-    return f"there is {shown}; here names differ by capitals and by how accents are stored"
+    return f"there is {shown}; here names differ by capitals"
 
 
 def channels_by_row(

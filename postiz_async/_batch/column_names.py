@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from postiz_async._batch.date_formats import looks_like_date
 from postiz_async._batch.rows import COLUMNS, is_column
 from postiz_async._batch.values import read_time
+from postiz_async._resources.channel_names import folded
 from postiz_async._uploads import POSTABLE
 from postiz_async.errors import Problem
 from postiz_async.providers import PROVIDERS
@@ -109,7 +110,7 @@ def meant_columns(
         if target in left:
             found[name] = target
             left.remove(target)
-    known = {text.casefold() for text in (*channels, *PROVIDERS)}
+    known = {folded(text) for text in (*channels, *PROVIDERS)}
     for target, fits in _FITTING.items():
         for place, name in unknown:
             cells = [
@@ -133,7 +134,7 @@ def _by_name(name: str) -> str:
 
 
 def _is_channel(cell: object, channels: set[str]) -> bool:
-    return isinstance(cell, str) and cell.strip().casefold() in channels
+    return isinstance(cell, str) and folded(cell) in channels
 
 
 def _is_date(cell: object, _: set[str]) -> bool:

@@ -30,6 +30,7 @@ from postiz_async._batch.spreadsheets import cell_text, is_spreadsheet, workbook
 from postiz_async._batch.values import find_zone, no_such_zone
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, ConfigurationError
 from postiz_async.stores._files import replace_file
 
@@ -330,7 +331,7 @@ def _json_record(
 
 def _names(channels: Sequence[Integration]) -> dict[str, str]:
     """The names, by id, of channels that a campaign can mean by their name."""
-    meant = Counter(channel.name.casefold() for channel in channels)
+    meant = Counter(folded(channel.name) for channel in channels)
     ids = {channel.id for channel in channels}
     return {
         channel.id: channel.name
@@ -338,5 +339,5 @@ def _names(channels: Sequence[Integration]) -> dict[str, str]:
         if channel.name
         and channel.name == channel.name.strip()
         and channel.name not in ids
-        and meant[channel.name.casefold()] == 1
+        and meant[folded(channel.name)] == 1
     }

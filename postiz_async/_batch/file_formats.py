@@ -22,6 +22,7 @@ from postiz_async._batch.campaign_file import CAMPAIGNS_ARE, MAX_ROW_TEXT, campa
 from postiz_async._batch.cells import foreign_byte, shown
 from postiz_async._batch.packages import DAMAGE, Package
 from postiz_async._batch.values import NO_JSON, read_json
+from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, Problem, describe_json_error
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def _delimiter(header: str, known: set[str]) -> str:
     def found(delimiter: str) -> tuple[int, int]:
         none: list[str] = []
         cells = next(csv.reader([header], delimiter=delimiter), none)
-        return len({cell.strip().lower() for cell in cells} & known), len(cells)
+        return len({folded(cell) for cell in cells} & known), len(cells)
 
     try:
         return max(",;\t", key=found)

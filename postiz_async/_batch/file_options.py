@@ -14,6 +14,7 @@ from msgspec import structs
 
 from postiz_async._batch.read_options import ReadOptions, rules_of
 from postiz_async._batch.spreadsheets import is_spreadsheet
+from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError
 from postiz_async.stores._files import replace_file
 
@@ -117,12 +118,12 @@ def _first(said: str | None, kept: str | None) -> str | None:
 
 def _columns(said: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
     """The kept columns but those that are said, by their name or by what they are to be."""
-    names = {name.strip().lower() for name in said}
+    names = {folded(name) for name in said}
     taken = {to.strip().lower() for to in said.values() if to.strip()}
     left = {
         name: to
         for name, to in kept.items()
-        if name.strip().lower() not in names and to.strip().lower() not in taken
+        if folded(name) not in names and to.strip().lower() not in taken
     }
     return left | dict(said)
 

@@ -16,6 +16,7 @@ from postiz_async._batch.column_names import column_options, meant_columns, unkn
 from postiz_async._batch.file_formats import Line, NotReadable
 from postiz_async._batch.rows import COLUMNS, is_column
 from postiz_async._batch.spreadsheets import cell_text, nearest_second
+from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
     number, written = header.number, [cell_text(cell).strip() for cell in header.cells]
     named = [shown(each) for each in written if each]
     has = f"It has: {', '.join(named[:_LISTED])}{', ...' if len(named) > _LISTED else ''}."
-    names = [each.lower() for each in written]
+    names = [folded(each) for each in written]
     absent = sorted(set(rules.columns) - set(names))
     if absent:
         close = get_close_matches(absent[0], names, 1)
@@ -161,7 +162,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
         raise BatchError(f"{name} has the column {doubles[0]!r} twice (row {number}).")
     missing = {"integration", "date"} - {*targets, *rules.defaults}
     pairs = list(zip(written, targets, strict=True))
-    unmapped = [own if own.lower() == to else to for own, to in pairs]
+    unmapped = [own if folded(own) == to else to for own, to in pairs]
     if missing:
         said = f"{name} has no column {max(missing)!r} (row {number}). {has}"
         below, rows = _header_below(lines, rules)
@@ -169,7 +170,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
             raise BatchError(said + below)
         raise MissingColumns(said, unmapped, rows)
     unknown = [] if rules.template else list(unknown_columns(filter(None, unmapped), number))
-    labels = {to: own for own, to in pairs if to and to != own.lower()}
+    labels = {to: own for own, to in pairs if to and to != folded(own)}
     return Columns.of(number, names, targets, labels, has_template=rules.template), unknown
 
 
@@ -178,7 +179,7 @@ def _header_below(lines: Iterator[Line], rules: Rules) -> tuple[str, list[Sequen
     rows: list[Sequence[object]] = []
     with suppress(NotReadable):  # what is wrong with the header comes first
         for line in itertools.islice(lines, _SAMPLED):
-            names = {cell_text(cell).strip().lower() for cell in line.cells}
+            names = {folded(cell_text(cell)) for cell in line.cells}
             if {"integration", "date"} <= {rules.columns.get(name, name) for name in names}:
                 return f" Row {line.number} is its header: delete what is above it.", []
             rows.append(line.cells)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 from unicodedata import normalize
 
+from postiz_async._resources.channel_names import folded
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 
 __all__ = ["MediaFolders", "MediaRoot", "other_spelling", "spellings"]
@@ -77,10 +78,10 @@ class MediaFolders:
                 f"{name} is a web address, not a file", "save the file in the campaign's folder"
             )
         try:
-            path, found = name, _real(self.folder / name)
+            path, found = name, self._spelled(name)
             if "\\" in name and os.name != "nt" and not is_trusted and not found.exists():
                 path = name.replace("\\", "/")  # as Windows writes it
-                found = _real(self.folder / path)
+                found = self._spelled(path)
         except ValueError:
             raise _refuse(f"{name} is not the name of a file") from None
         if is_trusted or any(found.is_relative_to(root) for root in self.allowed):
@@ -94,8 +95,24 @@ class MediaFolders:
             "copy the file there, or allow its folder: --media-root DIR, in Python media_root=",
         )
 
+    def _spelled(self, name: str) -> Path:
+        """The real path of a name, of another form of its accents if only that is there."""
+        path = _real(self.folder / name)
+        if name.isascii() or path.exists():
+            return path
+        found = other_spelling(path, spellings, _composed)
+        return path if found is None else _real(found)  # below another folder there may be links
 
-def other_spelling(missing: Path, names: Callable[[Path], Mapping[str, list[str]]]) -> Path | None:
+
+def _composed(name: str) -> str:
+    return normalize("NFC", name)
+
+
+def other_spelling(
+    missing: Path,
+    names: Callable[[Path], Mapping[str, list[str]]],
+    form: Callable[[str], str] = folded,
+) -> Path | None:
     """The file that was probably meant: its name differs in capitals, or in how accents are stored.
 
     On macOS and Windows, where the campaign may have been made, both are one name. Blocking.
@@ -103,11 +120,16 @@ def other_spelling(missing: Path, names: Callable[[Path], Mapping[str, list[str]
     Args:
         missing: the real path at which nothing is.
         names: `spellings`, or what remembers them.
+        form: what the names have in common.
     """
     found = Path(missing.anchor)
     for part in missing.parts[1:]:
         if not (found / part).exists():
-            alike = [name for name in names(found).get(_folded(part), ()) if name != part]
+            alike = [
+                name
+                for name in names(found).get(folded(part), ())
+                if name != part and form(name) == form(part)
+            ]
             if len(alike) != 1 or (found / alike[0]).is_symlink():  # which may lead anywhere
                 return None
             part = alike[0]  # noqa: PLW2901
@@ -120,14 +142,10 @@ def spellings(folder: Path) -> Mapping[str, list[str]]:
     found: defaultdict[str, list[str]] = defaultdict(list)
     try:
         for path in folder.iterdir():
-            found[_folded(path.name)].append(path.name)
+            found[folded(path.name)].append(path.name)
     except OSError:  # no folder, or not ours to read: there is nothing to propose
         return {}
     return found
-
-
-def _folded(name: str) -> str:
-    return normalize("NFC", normalize("NFD", name).casefold())
 
 
 def _real(path: Path) -> Path:

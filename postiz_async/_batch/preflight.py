@@ -39,7 +39,7 @@ from postiz_async._batch.row_state import is_done
 from postiz_async._batch.rows import thread_column
 from postiz_async._batch.source import read_source
 from postiz_async._concurrency import in_thread
-from postiz_async._resources.channel_names import Resolver
+from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async._resources.create_body import build_body, foreign_settings
 from postiz_async._validation import MediaFacts
 from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError, UsageError
@@ -232,7 +232,7 @@ class Origin:
 
     def with_kept(self, kept: FileOptions) -> Origin:
         """With a name and folders of media that are kept beside the file, if none were said."""
-        mapped = frozenset(name.strip().lower() for name in kept.columns)
+        mapped = frozenset(map(folded, kept.columns))
         changed = replace(self, mapped=mapped)
         if kept.campaign is not None and not self.is_named:
             changed = replace(changed, campaign=kept.campaign, is_named=True)

@@ -13,6 +13,7 @@ import msgspec
 
 from postiz_async._batch.rows import COLUMNS, is_column
 from postiz_async._batch.values import check_date_format, find_zone, no_such_zone, says_hour
+from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Rules:
         """The zone of dates of this channel that have none."""
         if not self.zones:
             return self.zone
-        return self.zones.get(integration.strip().casefold(), self.zone)
+        return self.zones.get(folded(integration), self.zone)
 
 
 def rules_of(reading: ReadOptions) -> Rules:
@@ -93,7 +94,7 @@ def rules_of(reading: ReadOptions) -> Rules:
     Raises:
         BatchError: a column, zone or format that does not exist.
     """
-    columns = {name.strip().lower(): _target(name, to) for name, to in reading.columns.items()}
+    columns = {folded(name): _target(name, to) for name, to in reading.columns.items()}
     doubles = [to for to, count in Counter(columns.values()).items() if to and count > 1]
     if doubles:
         raise BatchError(f"Two columns of the file are to be {doubles[0]!r}.")
@@ -105,13 +106,12 @@ def rules_of(reading: ReadOptions) -> Rules:
         defaults=defaults,
         date_format=reading.date_format,
         zone=_zone(reading.timezone) if reading.timezone else None,
-        zones={key.strip().casefold(): _zone(name) for key, name in reading.timezones.items()},
+        zones={folded(key): _zone(name) for key, name in reading.timezones.items()},
         encoding=_encoding(reading.encoding) if reading.encoding is not None else None,
         sheet=reading.sheet,
         template=bool(reading.template),
         ignore=frozenset(reading.ignore),
-        written={name.strip().lower(): name.strip() for name in reading.columns}
-        | {name.strip().casefold(): name.strip() for name in reading.timezones},
+        written={folded(name): name.strip() for name in (*reading.columns, *reading.timezones)},
         is_day_format=reading.date_format is not None and not says_hour(reading.date_format),
     )
 

@@ -35,6 +35,7 @@ from postiz_async._batch.rows import (
 )
 from postiz_async._batch.spreadsheets import is_spreadsheet, sheet_rows
 from postiz_async._batch.values import describe_drift, describe_lost_letters
+from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class _Collector:
 
     def target(self, name: str) -> str:
         """The campaign's column that a name stands for; empty if it is left out."""
-        small = name.strip().lower()
+        small = folded(name)
         self._unseen.discard(small)
         return self.rules.columns.get(small, name)
 
@@ -299,7 +300,7 @@ class _Collector:
             if is_column(target) or (target and not template):
                 record[target] = value
             if template:
-                fields[name.strip().lower()] = value
+                fields[folded(name)] = value
         return record, {**record, **fields} if template else fields
 
     def _read(self, reader: RowReader) -> None:
@@ -325,7 +326,7 @@ class _Collector:
         if reader.is_day:
             self.days.append(reader.number)
         if self.rules.zones:
-            self._channels.add(str(reader.record.get("integration", "")).strip().casefold())
+            self._channels.add(folded(str(reader.record.get("integration", ""))))
 
     def campaign(self, path: Path) -> Campaign:
         """What was taken, with a ref for each row."""

@@ -17,6 +17,7 @@ from postiz_async._batch.excel import Merged, xlsx_rows
 from postiz_async._batch.open_document import ods_rows
 from postiz_async._batch.packages import DAMAGE, Package
 from postiz_async._extras import extra_needed
+from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ def _chosen(path: Path, sheets: Sequence[tuple[str, bool]], name: str | None) ->
     """The sheet that is meant, of those there are; each with whether it is visible."""
     names = [each for each, _ in sheets]
     if name is not None:
-        wanted = name.strip().casefold()
+        wanted = folded(name)
         for each in names:
-            if each.strip().casefold() == wanted:
+            if folded(each) == wanted:
                 return each
         close = difflib.get_close_matches(name, names, 1)
         meant = f" Did you mean {close[0]!r}?" if close else ""

@@ -12,7 +12,7 @@ from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
 from postiz_async._delivery.conditions import PostCondition, may_change
 from postiz_async._delivery.journal import RowState
 from postiz_async._delivery.pauses import Outage
-from postiz_async._resources.channel_names import Resolver
+from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ async def _channel(postiz: BatchClient, journal: Journal, named: str | None) -> 
     if any(named == row.channel for row in rows):
         return named
     found = Resolver(await postiz.integrations.list()).find(named)
-    ids = {row.channel for row in rows if row.name.casefold() == named.casefold()}
+    ids = {row.channel for row in rows if folded(row.name) == folded(named)}
     if not isinstance(found, Problem):
         ids.add(found.id)
     elif not ids:

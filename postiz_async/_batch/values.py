@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from postiz_async._resources.channel_names import folded
 from postiz_async._wire import POST_YEARS
 from postiz_async.errors import BatchError
 
@@ -331,7 +332,7 @@ class Template:
             return found[0][0]
         if found[1] is None:
             return self._wrong("has a { that begins no field", "write {{ for a brace")
-        name = found[1].strip().lower()
+        name = folded(found[1])
         if name not in self.fields:
             return self._wrong(f"has the field {found[0]}, which no column has", self._hint(name))
         value = self.fields[name]

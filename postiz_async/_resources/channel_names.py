@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from postiz_async.errors import Problem
 
@@ -15,9 +16,15 @@ if TYPE_CHECKING:
 
     from postiz_async.models.integrations import Integration
 
-__all__ = ["Resolver", "is_id"]
+__all__ = ["Resolver", "folded", "is_id"]
 
 _ID = re.compile(r"c[0-9a-z]{24}")
+
+
+def folded(name: str) -> str:
+    """What a name has in common with those that differ in capitals, or in the form of accents."""
+    name = name.strip()
+    return name.lower() if name.isascii() else normalize("NFC", normalize("NFD", name).casefold())
 
 
 def is_id(word: str) -> bool:
@@ -65,10 +72,10 @@ class Resolver:
         return id_of
 
     def _matches(self, wanted: str) -> list[Integration]:
-        lower = wanted.casefold()
+        lower = folded(wanted)
         return (
             [c for c in self.channels if c.id == wanted]
-            or [c for c in self.channels if c.name.casefold() == lower]
+            or [c for c in self.channels if folded(c.name) == lower]
             or [c for c in self.channels if c.provider == lower]
         )
 

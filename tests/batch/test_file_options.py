@@ -98,7 +98,7 @@ async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
     lab.path.write_text("Kanal;Datum;Test;Bild\nc1;05.02.2031 09:00;Hi;\n", "cp1252")
     reading = ReadOptions(**SAID) if said_too else None
     async with lab.sandbox, lab.client() as postiz:
-        with pytest.raises(BatchError, match=r"no column 'text', .*Did you mean 'Test'") as caught:
+        with pytest.raises(BatchError, match=r"no column 'Text', .*Did you mean 'Test'") as caught:
             async with postiz.batch(lab.path, reading=reading):
                 pass
     assert f"{lab.folder / 'spring.toml'} maps it." in str(caught.value)

@@ -136,7 +136,6 @@ async def test_links_and_dots_that_stay_inside_are_fine(lab: Lab) -> None:
     [
         ("Latte.PNG", "latte.png"),
         ("SUB/Latte.png", "sub/latte.png"),
-        ("caf\u00e9.png", "cafe\u0301.png"),
         ("STRASSE.png", "stra\u00dfe.png"),
         ("Pictures\\Latte.png", "pictures/latte.png"),
     ],
@@ -151,6 +150,45 @@ async def test_a_name_that_is_another_one_only_here_is_proposed(
     (problem,) = await problems_of(lab)
     assert problem.message == f"{written} does not exist"
     assert problem.hint.startswith(f"there is {there}; here names differ by capitals")
+
+
+@pytest.mark.parametrize(
+    ("written", "there"),
+    [
+        ("K\u00e4se.png", "Ka\u0308se.png"),
+        ("Ka\u0308se.png", "K\u00e4se.png"),
+        ("f\u00fcr uns/K\u00e4se.png", "fu\u0308r uns/Ka\u0308se.png"),
+        ("f\u00fcr uns\\K\u00e4se.png", "fu\u0308r uns/Ka\u0308se.png"),
+    ],
+)
+async def test_a_file_is_found_whatever_form_its_accents_have(
+    lab: Lab, written: str, there: str
+) -> None:
+    (lab.folder / there).parent.mkdir(exist_ok=True)
+    (lab.folder / there).write_bytes(PNG)
+    write(lab, [written])
+    async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
+        assert batch.problems == ()
+        assert (await batch.run_all()).complete
+    assert len(lab.sandbox.posts) == 1
+
+
+async def test_of_two_files_the_one_whose_name_is_written_so_is_taken(lab: Lab) -> None:
+    (lab.folder / "K\u00e4se.png").write_bytes(PNG)
+    (lab.folder / "Ka\u0308se.png").write_bytes(b"no picture")
+    write(lab, ["K\u00e4se.png"])
+    assert await problems_of(lab) == ()
+
+
+async def test_accents_lead_to_no_link_out_of_the_folder(lab: Lab) -> None:
+    private = lab.folder.parent / "private"
+    (lab.folder / "Ka\u0308se.png").symlink_to(private / "x.png")
+    (lab.folder / "fu\u0308r uns").mkdir()
+    (lab.folder / "fu\u0308r uns" / "x.png").symlink_to(private / "x.png")
+    write(lab, ["K\u00e4se.png"], ["f\u00fcr uns/x.png"])
+    one, two = await problems_of(lab)
+    assert one.message == "K\u00e4se.png does not exist"
+    assert "lies outside of the campaign's folder" in two.message
 
 
 @pytest.mark.parametrize("name", ["B.png", "LINKED/x.png", "Sub/nothing.png", "LINK.png"])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from unicodedata import normalize
 
 import pytest
 from batch_lab import Lab, rows
 from samples import PNG
+from spreadsheet_files import write_xlsx
 
-from postiz_async import BatchError, ConfigurationError, InvalidPostError, providers
+from postiz_async import BatchError, ConfigurationError, InvalidPostError, NewPost, providers
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.rows import CampaignRow
 from postiz_async._delivery.journal import RowState, read_summary
@@ -17,6 +20,8 @@ from postiz_async._delivery.journal import RowState, read_summary
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+Form: TypeAlias = Literal["NFC", "NFD"]
 
 
 @pytest.fixture
@@ -193,3 +198,43 @@ async def test_markup_is_sent_as_markup(lab: Lab, channels: list[str]) -> None:
     first, second = sorted(lab.sandbox.posts, key=lambda post: post.id)
     assert "<strong>" in first.content
     assert second.content
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+async def test_names_are_one_whatever_form_their_accents_have(
+    tmp_path: Path, forms: tuple[Form, Form]
+) -> None:
+    """What macOS writes differs from what Postiz and most keyboards do."""
+    there, said = (partial(normalize, form) for form in forms)
+    lab = Lab(tmp_path)
+    lab.path = tmp_path / "p.xlsx"
+    head = ["integration", "date", there("Schöner Text")]
+    row = [said("Käserei Müller"), "2031-05-01 09:00", "Hi"]
+    write_xlsx(lab.path, sheets={there("März"): [head, row], "April": [head]})
+    reading = ReadOptions(
+        columns={said("Schöner Text"): "content"},
+        sheet=said("März"),
+        timezones={there("Käserei Müller"): "Asia/Tokyo"},
+    )
+    lab.channel("mastodon", name=there("Käserei Müller"))
+    async with (
+        lab.sandbox,
+        lab.client() as postiz,
+        postiz.batch(lab.path, reading=reading) as batch,
+    ):
+        assert batch.problems == ()
+        assert (await batch.run_all()).complete
+    (post,) = lab.sandbox.posts
+    assert post.date.hour == 0
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+async def test_a_channel_is_found_whatever_form_its_accents_have(
+    lab: Lab, forms: tuple[Form, Form]
+) -> None:
+    there, said = (normalize(form, "Käserei Müller") for form in forms)
+    its_id = lab.channel("mastodon", name=there)
+    async with lab.client() as postiz:
+        at = datetime.fromtimestamp(postiz.clock.time(), UTC) + timedelta(days=1)
+        (made,) = await postiz.posts.schedule(NewPost(said, "Hi"), at=at)
+        assert made.integration == its_id
