@@ -12,7 +12,7 @@ from postiz_async._delivery.key_record import KeyMarks, differing, fingerprint_o
 from postiz_async._delivery.lookup import SHORTEST_LOOK_PAUSE
 from postiz_async._delivery.pauses import trouble_of
 from postiz_async._quota import SILENT
-from postiz_async._resources.create_body import marks_of
+from postiz_async._resources.create_body import encode_create, marks_of
 from postiz_async._wire import parse_date
 from postiz_async.errors import DeliveryUnknownError, IdempotencyError, Marks, describe_seconds
 from postiz_async.models.posts import Created
@@ -155,7 +155,7 @@ class KeyedCall:
             advice = f"Make the same call again in {again}: it never sends a second post."
         key = self.handle.key
         text = f"What became of the create with the idempotency key {key!r} is not known: {why}."
-        marks = self._marks(record) if sent is None else marks_of(sent, 0.0)
+        marks = self._marks(record) if sent is None else marks_of(encode_create(sent), 0.0)
         return DeliveryUnknownError(f"{text}\n  {advice}", marks=marks, retry_after=retry_after)
 
     def _marks(self, record: KeyRecord) -> Marks:

@@ -70,8 +70,7 @@ class Builder:
             await self._refuse_past(bound, new)
         items = await self.items(bound, new.posts)
         body = build_body(new.kind, new.at, items, tags=new.tags, short_link=new.short_link)
-        await self.check(bound, body, new.validate, new.posts)
-        return body
+        return await self.check(bound, body, new.validate, new.posts)
 
     async def rebuild(self, bound: BoundScheduler, new: NewCreate) -> CreatePost:
         """The request as it was, to look for its posts, whatever became of its channels since."""
@@ -132,23 +131,24 @@ class Builder:
         body: CreatePost,
         wanted: bool | None,  # noqa: FBT001
         posts: Sequence[NewPost] = (),
-    ) -> None:
-        """Refuse what the server would refuse; what would be regretted goes to the log.
+    ) -> CreatePost:
+        """The request, unless the server would refuse it; what would be regretted is logged.
 
         Raises:
             InvalidPostError: the server would refuse it.
         """
         if not (self._validates if wanted is None else wanted):
-            return
+            return body
         preflight = Preflight(bound, self._channels)
         problems = await preflight.problems(body, media=media_facts(posts), dates=True)
         if not problems:
-            return
+            return body
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise InvalidPostError(errors)
         for problem in problems:
             log.warning("%s", problem)
+        return body
 
     async def _refuse_past(self, bound: BoundScheduler, new: NewCreate) -> None:
         """Whose clock may be wrong, asks the server first; who does not validate goes without."""

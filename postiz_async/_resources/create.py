@@ -32,7 +32,7 @@ from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from msgspec import UnsetType
 
@@ -106,7 +106,9 @@ class PostCreation:
         """
         call = self._begun(max_wait, priority, due=at)
         new = NewCreate("schedule", posts, at, tags, short_link, validate)
-        return await self._made(call, new, idempotency_key)
+        sending = await self._made(call, new, idempotency_key)
+        del call, new, posts  # they wait as bytes
+        return await sending
 
     async def publish_now(
         self,
@@ -141,7 +143,9 @@ class PostCreation:
         call = self._begun(max_wait, priority)
         now = datetime.fromtimestamp(call.bound.scheduler.server_time(), UTC)
         new = NewCreate("now", posts, now, tags, short_link, validate)
-        return await self._made(call, new, idempotency_key)
+        sending = await self._made(call, new, idempotency_key)
+        del call, new, posts  # they wait as bytes
+        return await sending
 
     async def draft(
         self,
@@ -177,7 +181,9 @@ class PostCreation:
         """
         call = self._begun(max_wait, priority)
         new = NewCreate("draft", posts, at, tags, short_link, validate)
-        return await self._made(call, new, idempotency_key)
+        sending = await self._made(call, new, idempotency_key)
+        del call, new, posts  # they wait as bytes
+        return await sending
 
     async def replace(
         self,
@@ -289,11 +295,14 @@ class PostCreation:
 
     async def _made(
         self, call: CreateCall, new: NewCreate, key: str | None
-    ) -> builtins.list[Created]:
-        """Make what was asked for, once if there is a key."""
+    ) -> Coroutine[object, None, builtins.list[Created]]:
+        """Make a request of what was asked for; to be awaited: its sending, once if there is a key.
+
+        It is not awaited here, where it would keep more in memory while it waits for a slot.
+        """
         key = self._key_of(key)
         if key is None:
-            return await call.send(await self._builder.build(call.bound, new))
+            return call.send(await self._builder.build(call.bound, new))
         refuse_wrong_types(new.at, new.tags, new.posts)
         check_key(key)
         new = msgspec.structs.replace(
@@ -309,7 +318,7 @@ class PostCreation:
             build=partial(self._builder.build, call.bound, new),
             rebuild=partial(self._builder.rebuild, call.bound, new),
         )
-        return await self._keyed().create(keyed)
+        return self._keyed().create(keyed)
 
     async def validate(
         self, body: CreatePost, *, media: Mapping[str, MediaFacts] | None = None
@@ -381,13 +390,11 @@ class PostCreation:
         )
         key = self._key_of(idempotency_key)
         if key is None:
-            await self._builder.check(call.bound, body, validate)
-            return await call.send(body)
+            sending = call.send(await self._builder.check(call.bound, body, validate))
+            del call, body  # it waits as bytes
+            return await sending
 
-        async def checked() -> CreatePost:
-            await self._builder.check(call.bound, body, validate)
-            return body
-
+        checked = partial(self._builder.check, call.bound, body, validate)
         return await self._keyed().create(keyed_body(key, call, body, checked))
 
     async def probe(self, *, retry: bool = True) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import UNSET, Raw
 
 from postiz_async._content import (
@@ -257,20 +258,23 @@ def encode_create(body: CreatePost) -> Raw:
     return raw
 
 
-def marks_of(body: CreatePost, sent_at: float) -> Marks:
+def marks_of(body: Raw, sent_at: float) -> Marks:
     """By what the posts of a request can be found when its answer was lost.
 
     Args:
-        body: the request.
+        body: the request as it was sent.
         sent_at: seconds since the epoch; the server dates a post of type `now` from then.
     """
-    is_now = body.type == "now"
+    sent = msgspec.json.decode(body)
+    is_now = sent["type"] == "now"
     return Marks(
-        datetime.fromtimestamp(sent_at, UTC) if is_now else parse_date(body.date),
-        channels=tuple(item.integration.id for item in body.posts),
-        contents=tuple(item.value[0].content if item.value else "" for item in body.posts),
-        kind=body.type,
-        short_link=body.short_link,
+        datetime.fromtimestamp(sent_at, UTC) if is_now else parse_date(sent["date"]),
+        channels=tuple(post["integration"]["id"] for post in sent["posts"]),
+        contents=tuple(
+            post["value"][0]["content"] if post["value"] else "" for post in sent["posts"]
+        ),
+        kind=sent["type"],
+        short_link=sent["shortLink"],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from postiz_async._scheduler.calls import CallOptions
+    from postiz_async.errors import Marks
     from postiz_async.models.posts import Created
 
 __all__ = ["CreateCall"]
@@ -61,32 +62,26 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             PostizError: nothing is stored. If `may_be_stored` says otherwise, a firewall refused
                 it; what is prepared is lost then, for whoever prepares it looks it up.
         """
-        sent, is_ready = body, True
-
-        async def prepared() -> Raw:
-            nonlocal sent, is_ready
-            assert self.prepare is not None  # noqa: S101  (it is used only then)
-            is_ready = False  # what fails meanwhile says nothing of a create
-            sent = await self.prepare()
-            is_ready = True
-            return encode_create(sent)
-
+        bound, channels = self.bound, self.channels
         call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
-        if self.channels.not_found:
+        if channels.not_found:
             await self._refuse_gone(body)
-        options = self._options(None if self.prepare is None else prepared)
+        sent = call if self.prepare is None else _Prepared(call, self.prepare)
+        sending = bound.call(call, self._options(sent))
+        del self, body  # many may wait, each with the bytes that it sends and little else
         try:
-            created = await self.bound.call(call, options)
+            created = await sending
         except PostizError as error:
-            is_single = self.prepare is None
-            if is_ready and isinstance(error, BadRequestError):
-                self._note_gone(sent, error)
-            if not is_ready or _surely_not_stored(error) or (is_single and error.may_be_stored):
+            if isinstance(sent, _Prepared) and sent.is_under_way:
+                raise  # it says nothing of a create
+            if isinstance(error, BadRequestError):
+                _note_gone(channels, sent, error)
+            if _surely_not_stored(error) or (sent is call and error.may_be_stored):
                 raise
-            raise self._lost(_text_of_lost(error, len(sent.posts)), sent) from error
-        if len(created) != len(sent.posts):
-            text = f"The server says it stored {len(created)} of {len(sent.posts)} posts."
-            raise self._lost(text, sent)
+            raise _lost(_text_of_lost(error, sent.posts), sent, bound) from error
+        if len(created) != sent.posts:
+            text = f"The server says it stored {len(created)} of {sent.posts} posts."
+            raise _lost(text, sent, bound)
         return created
 
     async def _refuse_gone(self, body: CreatePost) -> None:
@@ -97,32 +92,62 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         if gone := [problem for problem in problems if problem.stage == "channel"]:
             raise InvalidPostError(gone)
 
-    def _note_gone(self, sent: CreatePost, error: BadRequestError) -> None:
-        for item in sent.posts:
-            channel = item.integration.id
-            if f"Integration with id {channel} not found" in error.text:
-                self.channels.forget(channel)
-                self.channels.not_found.add(channel)
-
-    def _options(self, prepare: Callable[[], Awaitable[Raw]] | None) -> CallOptions:
+    def _options(self, sent: _Sent) -> CallOptions:
+        """How it is sent; without options of its own those of the client, which all calls share."""
         bound, scheduler = self.bound, self.bound.scheduler
-        left = None if self.due is None else self.due.timestamp() - scheduler.server_time()
-        return msgspec.structs.replace(
-            bound.options,
-            max_wait=bound.options.max_wait if self.max_wait is None else self.max_wait,
-            priority=bound.options.priority if self.priority is None else self.priority,
-            due=None if left is None else scheduler.clock.monotonic() + left,
-            finish=self.finish,
-            prepare=prepare,
-            set_aside=self.set_aside,
-            retry=self.retry,
-        )
+        given: dict[str, object] = {
+            "max_wait": self.max_wait,
+            "priority": self.priority,
+            "finish": self.finish or None,
+            "prepare": sent if isinstance(sent, _Prepared) else None,
+            "set_aside": self.set_aside,
+            "retry": None if self.retry else False,
+        }
+        if self.due is not None:
+            left = self.due.timestamp() - scheduler.server_time()
+            given["due"] = scheduler.clock.monotonic() + left
+        own = {name: value for name, value in given.items() if value is not None}
+        return msgspec.structs.replace(bound.options, **own) if own else bound.options
 
-    def _lost(self, text: str, sent: CreatePost) -> DeliveryUnknownError:
-        """The last attempt was sent some time ago, and its answer was lost."""
-        scheduler = self.bound.scheduler
-        age = scheduler.clock.monotonic() - self.bound.time.sent_at
-        return DeliveryUnknownError(text, marks=marks_of(sent, scheduler.server_time() - age))
+
+class _Prepared:
+    """What `prepare` made last; before that, what it makes it of."""
+
+    def __init__(
+        self, call: Call[list[Created]], prepare: Callable[[], Awaitable[CreatePost]]
+    ) -> None:
+        self.body, self.posts = call.body, call.posts
+        self.is_under_way = False
+        self._prepare = prepare
+
+    async def __call__(self) -> Raw:
+        self.is_under_way = True
+        made = await self._prepare()
+        self.body, self.posts = body, _ = encode_create(made), len(made.posts)
+        self.is_under_way = False
+        return body
+
+
+_Sent: TypeAlias = "Call[list[Created]] | _Prepared"
+
+
+def _note_gone(channels: Channels, sent: _Sent, error: BadRequestError) -> None:
+    for channel in _marks(sent).channels:
+        if f"Integration with id {channel} not found" in error.text:
+            channels.forget(channel)
+            channels.not_found.add(channel)
+
+
+def _lost(text: str, sent: _Sent, bound: BoundScheduler) -> DeliveryUnknownError:
+    """The last attempt was sent some time ago, and its answer was lost."""
+    scheduler = bound.scheduler
+    age = scheduler.clock.monotonic() - bound.time.sent_at
+    return DeliveryUnknownError(text, marks=_marks(sent, scheduler.server_time() - age))
+
+
+def _marks(sent: _Sent, sent_at: float = 0.0) -> Marks:
+    assert sent.body is not None  # noqa: S101  (creates have one)
+    return marks_of(sent.body, sent_at)
 
 
 def _text_of_lost(error: PostizError, number: int) -> str:

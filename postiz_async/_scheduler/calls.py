@@ -71,8 +71,8 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def give_up_at(self) -> float:
         """When it no longer wants a slot; infinity: never."""
-        patience = math.inf if self.max_wait is None else max(0.0, self.max_wait)
-        return min(self.since + patience, math.inf if self.deadline is None else self.deadline)
+        end = math.inf if self.max_wait is None else self.since + max(0.0, self.max_wait)
+        return end if self.deadline is None else min(end, self.deadline)
 
     @property
     def allowance(self) -> str:

@@ -27,6 +27,7 @@ from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
     Delivery,
+    PostizError,
     UsageError,
     describe_seconds,
 )
@@ -204,21 +205,39 @@ class Scheduler:
             return await self._answered(call, options, time)
 
     async def _answered(self, call: Call[T], options: CallOptions, time: CallTime) -> T:
+        """Wait, send, and again where that is safe.
+
+        All of it in one coroutine, because each takes memory for each call that waits.
+        """
         attempt = 0
-        cause: Exception
+        trouble: tuple[FailureKind, PostizError] | None
         self._under_way += 1
         try:
             while True:
-                attempt += 1
                 try:
-                    if call.endpoint.quota:
-                        response = await self._send_counted(self.queue, call, options, time)
-                    else:
+                    queue = self.queue if call.endpoint.quota else await self._counted(call, time)
+                    if queue is None:
                         response = await self._send_uncounted(call, options, time)
+                    else:
+                        began = self.clock.monotonic()
+                        try:
+                            token = await queue.admit(self._slot_request(call, options, time))
+                        finally:
+                            waited = self.clock.monotonic() - began
+                            time.waited += waited
+                            time.until += waited
+                            if options.trace is not None:
+                                options.trace.waited += waited
+                        response = await self._send_reserved(queue, call, options, time, token)
+                        if response.status == 429 and wire.proves_nothing_stored(response):
+                            await self._set_aside(queue, options)
+                            continue  # it was not carried out, and queues again
+                except QueueReleasedError:
+                    continue
                 except APIConnectionError as error:
                     never_sent = error.delivery is Delivery.NOT_SENT
                     failed = FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
-                    cause, retry_after = error, None
+                    trouble, retry_after = (failed, error), None
                 else:
                     trouble = wire.transient(response, call.endpoint.meanings)
                     if trouble is None:
@@ -226,9 +245,9 @@ class Scheduler:
                         if (kept := answers.get()) is not None:
                             kept.append(response)
                         return value
-                    failed, cause = trouble
                     retry_after = wire.observe(response, now=self.clock.time()).retry_after
-                await self._pause(call, options, time, failed, cause, attempt, retry_after)
+                attempt += 1
+                await self._pause(call, options, time, trouble, attempt, retry_after)
         finally:
             self.call_ended()
 
@@ -255,12 +274,12 @@ class Scheduler:
         call: Call[T],
         options: CallOptions,
         time: CallTime,
-        failed: FailureKind,
-        cause: Exception,
+        trouble: tuple[FailureKind, PostizError],
         attempt: int,
         retry_after: float | None,
     ) -> None:
         """Wait before the next attempt, or raise the cause when there is none."""
+        failed, cause = trouble
         wait = next_wait(
             failed,
             attempt=attempt,
@@ -278,20 +297,19 @@ class Scheduler:
 
     # -------------------------------------------------------------- routes without quota
 
+    async def _counted(self, call: Call[T], time: CallTime) -> AdmissionQueue | None:
+        """The queue of a route that was found to be counted; None: it costs no quota."""
+        route = self._routes.get(call.endpoint.name)
+        if route is None or route.queue is None:
+            return None  # as mostly
+        return await time.bounded(route.settled(), "other calls of its route had come back")
+
     async def _send_uncounted(
         self, call: Call[T], options: CallOptions, time: CallTime
     ) -> WireResponse:
         """Send a call of a route that costs no quota, as far as is known."""
         name = call.endpoint.name
         route = self._routes.get(name) or self._routes.setdefault(name, RouteState())
-        while route.queue is not None:
-            queue = await time.bounded(route.settled(), "other calls of its route had come back")
-            if queue is None:
-                break
-            try:
-                return await self._send_counted(queue, call, options, time)
-            except QueueReleasedError:
-                continue
         if self._polite is not None:
             await time.bounded(self._polite.acquire(), "it was its turn (politeness)")
         route.loose += 1
@@ -317,36 +335,23 @@ class Scheduler:
 
     # -------------------------------------------------------------- counted routes
 
-    async def _send_counted(
-        self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime
-    ) -> WireResponse:
-        """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
-        while True:
-            asked = self.clock.monotonic()
-            request = SlotRequest(
-                priority=options.priority,
-                posts=call.posts,
-                since=asked - time.waited,
-                max_wait=options.max_wait,
-                due=options.due,
-                deadline=options.deadline,
-                lifetime=PREPARE_SECONDS + (time_out(call, time, options.longer) or SILENT),
-            )
-            try:
-                token = await queue.admit(request)
-            finally:
-                waited = self.clock.monotonic() - asked
-                time.waited += waited
-                time.until += waited
-                if options.trace is not None:
-                    options.trace.waited += waited
-            response = await self._send_reserved(queue, call, options, time, token)
-            if response.status != 429 or not wire.proves_nothing_stored(response):
-                return response
-            if options.set_aside is not None:
-                await options.set_aside()
-            left = queue.handle.ledger.window.blocked_until - queue.handle.now()
-            log.warning("429: calls of this key pause for %s", describe_seconds(left))
+    def _slot_request(self, call: Call[T], options: CallOptions, time: CallTime) -> SlotRequest:
+        return SlotRequest(
+            priority=options.priority,
+            posts=call.posts,
+            since=self.clock.monotonic() - time.waited,
+            max_wait=options.max_wait,
+            due=options.due,
+            deadline=options.deadline,
+            lifetime=PREPARE_SECONDS + (time_out(call, time, options.longer) or SILENT),
+        )
+
+    async def _set_aside(self, queue: AdmissionQueue, options: CallOptions) -> None:
+        """A call met a lock-out."""
+        if options.set_aside is not None:
+            await options.set_aside()
+        left = queue.handle.ledger.window.blocked_until - queue.handle.now()
+        log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
     async def _send_reserved(
         self,
