@@ -28,6 +28,7 @@ PostizError
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
@@ -329,6 +330,15 @@ class RateLimitError(QuotaError):
     A create raises none: after a 429 of Postiz it waits for the quota again, see `QuotaWaitError`,
     and one of a gateway proves nothing, see `DeliveryUnknownError`.
     """
+
+
+IS_COMMAND: ContextVar[bool] = ContextVar("IS_COMMAND", default=False)
+"""Whether a command of the command line reads what messages say."""
+
+
+def by_reader(command: str, python: str) -> str:
+    """What a message tells to do: to people at the command line, and to those who program."""
+    return command if IS_COMMAND.get() else python
 
 
 def describe_json_error(error: Exception) -> str:

@@ -20,6 +20,7 @@ from postiz_async._delivery.journal_file import ADOPTED, ADOPTED_UNSURE, Copy, R
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref, row_ref
 from postiz_async._resources.matching import same_text, stored_at
 from postiz_async._wire import format_date
+from postiz_async.errors import by_reader
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.texts import render
 
@@ -289,13 +290,14 @@ def how_to_go_on(
             f"the journal {journal} does not know these posts: another run stored them, or "
             "somebody else did"
         )
+    adopt = by_reader("--adopt", 'existing="adopt"')
+    again = by_reader("--again", 'existing="again"')
     is_one = len(numbers) == 1
     are, were, them = ("row is", "It was", "it") if is_one else ("rows are", "They were", "them")
     return (
         f"{len(numbers):,} {are} in Postiz already ({row_ranges(numbers)}: same channel, second "
         f"and text), and {who}. {were} not sent. "
-        f'Take {them} over as stored with --adopt (existing="adopt"), or send {them} once more '
-        'with --again (existing="again").'
+        f"Take {them} over as stored with {adopt}, or send {them} once more with {again}."
     )
 
 

@@ -31,7 +31,8 @@ from postiz_async._batch.values import find_zone, no_such_zone
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError, ConfigurationError
+from postiz_async._resources.figures import missing_figures
+from postiz_async.errors import BatchError, ConfigurationError, by_reader
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
@@ -124,9 +125,9 @@ async def export_posts(
     file_path = Path(path)
     form = form_of(file_path, excel=excel)
     if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, file_path):
+        force = by_reader("--force", "overwrite=True")
         raise BatchError(
-            f"{path} is there already; somebody may have filled it in. --force writes over it "
-            "(in Python overwrite=True)."
+            f"{path} is there already; somebody may have filled it in. {force} writes over it."
         )
     posts = await gathered(postiz, form, **which)
 
@@ -280,8 +281,8 @@ def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
     orphans = sum(post.integration is None for post in posts)
     if orphans:
         notes.append(f"Posts without a channel: {orphans}.")
-    for why, number in figures.reasons.items() if figures is not None else ():
-        notes.append(f"Published posts without figures: {number} ({why}).")
+    if figures is not None:
+        notes += missing_figures(figures)
     return tuple(notes)
 
 

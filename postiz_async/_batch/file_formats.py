@@ -261,7 +261,17 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
             if any(map(str.strip, cells)):
                 yield Line(number, cells)
     except csv.Error as error:
-        raise NotReadable(f"cannot be read from here on: {error}") from None
+        why = next((text for words, text in _NOT_CSV.items() if words in str(error)), None)
+        raise NotReadable(why or f"cannot be read from here on: {error}") from None
+
+
+_NOT_CSV = {
+    "unexpected end of data": "has a quotation mark that is never closed",
+    "field limit": f"has a cell of more than {csv.field_size_limit():,} characters; shorten it, or "
+    "close the quotation mark before it",
+    "expected after": "has text after a closing quotation mark; double those within a text",
+}
+"""What the faults that Python finds in CSV mean for the person who wrote it."""
 
 
 # A spreadsheet runs a cell that begins like a formula, also from a file of a stranger's words. An
@@ -307,9 +317,13 @@ def _delimiter(header: str, known: set[str]) -> str:
         return len({folded(cell) for cell in cells} & known), len(cells)
 
     try:
-        return max(",;\t", key=found)
+        best = max(",;\t", key=found)
+        is_one_cell = found(best)[1] == 1
     except csv.Error:  # the reading meets it too, and says where
         return ","
+    if is_one_cell and "|" in header:
+        raise NotReadable("separates its columns by |; save it with ; or tabs between them")
+    return best
 
 
 # ------------------------------------------------------------------ JSON lines

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from unicodedata import normalize
 
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import ConfigurationError, InvalidPostError, Problem, by_reader
 
 __all__ = ["MediaFolders", "MediaRoot", "other_spelling", "spellings"]
 
@@ -92,7 +92,8 @@ class MediaFolders:
         where = f"is a link to {found}, which lies" if is_link else "lies"
         raise _refuse(
             f"{name} {where} outside of the campaign's folder ({home})",
-            "copy the file there, or allow its folder: --media-root DIR, in Python media_root=",
+            "copy the file there, or allow its folder: "
+            + by_reader("--media-root DIR", "media_root="),
         )
 
     def _spelled(self, name: str) -> Path:

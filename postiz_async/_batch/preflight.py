@@ -171,8 +171,8 @@ def column_of(path: str) -> str:
     if not value:
         return f"{other}{rest}"
     if field == "image":
-        return "media" if number == "0" else f"thread.{int(number) - 1}.media"
-    return "content" if number == "0" else f"thread.{int(number) - 1}"
+        return "media" if number == "0" else f"thread {int(number) + 1} media"
+    return "content" if number == "0" else f"thread {int(number) + 1}"
 
 
 @dataclass(frozen=True, slots=True)

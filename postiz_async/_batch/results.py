@@ -15,7 +15,7 @@ from postiz_async._batch.wait_published import PATIENCE, wait_published
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import read_summary
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import BatchError
+from postiz_async.errors import BatchError, by_reader
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ class RunResults(OfOneProcess, ABC):
             BatchError: the campaign was never run, or its journal is gone since.
         """
         if self._journal is not None and not await in_thread(self.journal_path.is_file):
+            adopt = by_reader("--adopt", 'existing="adopt"')
             raise BatchError(
                 f"{self.journal_path} was removed or moved while the campaign was run, so what "
                 "became of each row cannot be told. What was sent is in Postiz. Put the journal "
-                "back, or run the campaign again with --adopt (existing='adopt'): it takes over "
-                "what is there."
+                f"back, or run the campaign again with {adopt}: it takes over what is there."
             )
         summary = await in_thread(partial(read_summary, self.journal_path))
         return make_report(summary.rows, summary.requests, self.problems)

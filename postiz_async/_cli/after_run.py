@@ -27,7 +27,7 @@ from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging, printable
 from postiz_async._delivery.journal import Finding, RowState, read_summary
-from postiz_async._resources.figures import PostOfChannel, gather_figures
+from postiz_async._resources.figures import PostOfChannel, gather_figures, missing_figures
 from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
 from postiz_async.stores._files import replace_file
 
@@ -314,8 +314,8 @@ def _show_figures(output: Output, report: Report, figures: Figures) -> None:
             ],
             numbers=["row", *names],
         )
-    for why, posts in figures.reasons.items():
-        output.result(f"{count(posts, 'post')} without figures: {why}.", "yellow")
+    for told in missing_figures(figures):
+        output.result(told, "yellow")
     if not figures.by_post and not figures.missing:
         output.result("No post of this campaign is due yet, so there are no figures.", "yellow")
 

@@ -47,7 +47,7 @@ from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
-from postiz_async.errors import PostizError
+from postiz_async.errors import IS_COMMAND, PostizError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -151,10 +151,13 @@ def run(arguments: Sequence[str]) -> int:
         logging.lastResort.setFormatter(logging.Formatter("warning: %(message)s"))
         logging.lastResort.addFilter(_is_wanted)
     output = Output(as_json="--json" in arguments)
+    token = IS_COMMAND.set(True)
     try:
         return _run(arguments, output)
     except OSError as error:
         return _cannot_write(output, error)
+    finally:
+        IS_COMMAND.reset(token)
 
 
 def _is_wanted(record: logging.LogRecord) -> bool:
@@ -171,9 +174,9 @@ def _run(arguments: Sequence[str], output: Output) -> int:
     except CycloptsError as error:
         output.failure("UsageError", _usage(error, arguments), 2)
         return 2
-    except KeyboardInterrupt:
-        code = SIGNAL_EXIT + _INTERRUPT
-        output.failure("Interrupted", "Stopped.", code, text="Stopped.")
+    except KeyboardInterrupt as stopped:
+        code, text = SIGNAL_EXIT + _INTERRUPT, str(stopped) or "Stopped."
+        output.failure("Interrupted", text, code, text=text)
         return code
     except PostizError as error:
         code = exit_code_of(error)

@@ -35,6 +35,7 @@ from postiz_async.stores._files import tighten
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from postiz_async._scheduler.hooks import AttemptHook
     from postiz_async.clock import Clock
 
 __all__ = [
@@ -259,7 +260,9 @@ def _find_key(connection: Connection, profile: Profile | None) -> tuple[Secret, 
 
 
 @asynccontextmanager
-async def open_client(target: Target) -> AsyncGenerator[Postiz]:
+async def open_client(
+    target: Target, on_attempt: AttemptHook | None = None
+) -> AsyncGenerator[Postiz]:
     """A client that shares the quota with the other commands of this user, now and later."""
     folder = state_folder()
     tighten(folder)
@@ -275,6 +278,7 @@ async def open_client(target: Target) -> AsyncGenerator[Postiz]:
                 clock=target.clock,
                 transport=transport,
                 headers=dict(target.headers),
+                on_attempt=on_attempt,
             ) as postiz:
                 yield postiz
     finally:

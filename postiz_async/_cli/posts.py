@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import aclosing
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -32,7 +33,7 @@ from postiz_async._cli.reconcile import export
 from postiz_async._cli.waiting import waiting_shown
 from postiz_async._content import plain_text
 from postiz_async._resources.keyed import check_key
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from postiz_async._scheduler.hooks import Attempt
     from postiz_async.models.posts import Created, Post
 
 __all__ = ["app"]
@@ -193,7 +195,8 @@ async def create(
     values = json_object("--settings", settings) if settings else None
     zone = zone_of(connection)
     when = None if at is None else meant_moment(output, at, zone)
-    async with open_client(find_target(connection)) as postiz:
+    attempts: list[Attempt] = []
+    async with open_client(find_target(connection), attempts.append) as postiz:
         meant = await find_channels(postiz, channel)
         # the medium of a file has to be the same the next time
         cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
@@ -202,7 +205,7 @@ async def create(
         make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
         if when is not None:
             make = partial(postiz.posts.draft if draft else postiz.posts.schedule, at=when)
-        async with waiting_shown(output, postiz, max_wait):
+        async with waiting_shown(output, postiz, max_wait, attempts):
             created = await make(
                 *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
             )
@@ -237,11 +240,12 @@ async def replace(
     zone = zone_of(connection)
     when = meant_moment(output, at, zone)
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
-    async with open_client(find_target(connection)) as postiz:
+    attempts: list[Attempt] = []
+    async with open_client(find_target(connection), attempts.append) as postiz:
         meant = await find_channels(postiz, [channel])
         stored = [await postiz.media.upload(path) for path in media or []]
         (new,) = new_posts(meant, content, stored, values, thread)
-        async with waiting_shown(output, postiz, max_wait):
+        async with waiting_shown(output, postiz, max_wait, attempts):
             created = await postiz.with_options(max_wait=max_wait).posts.replace(
                 post_id, new, at=when, tags=tag or ()
             )
@@ -302,11 +306,17 @@ def _ids(given: list[str]) -> list[str]:
     """The ids, each once; those of standard input in the place of the dash.
 
     Raises:
-        InvalidPostError: there is none, or one is an option that does not exist.
+        InvalidPostError: there is none.
+        ConfigurationError: one is an option that does not exist.
     """
     unknown = next((each for each in given if each.startswith("-") and each != "-"), None)
     if unknown is not None:
-        raise InvalidPostError([Problem("post-ids", f"{unknown} is not an option of this command")])
+        name = unknown.partition("=")[0]
+        close = get_close_matches(name, ("--json", "--yes"), 1)
+        use = (
+            f". Did you mean {close[0]}?" if close else f"; use posts list {name} to find the ids."
+        )
+        raise ConfigurationError(f"posts delete has no {name}{use}")
     ids: dict[str, None] = {}
     for each in given:
         lines = sys.stdin.read().splitlines() if each == "-" else [each]

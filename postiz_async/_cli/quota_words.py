@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._cli.output import clock_time
 from postiz_async._resources.api import opened
-from postiz_async.errors import StoreError
+from postiz_async.errors import StoreError, describe_seconds
 
 if TYPE_CHECKING:
     from postiz_async._client import Postiz
@@ -39,12 +39,10 @@ def held_for(quota: Quota) -> str:
     """For whom the slots are held that bulk work waits for; empty if it does not wait."""
     if quota.blocked or not (quota.queued.bulk and quota.bulk_in):
         return ""
-    until = clock_time(quota.bulk_in)
-    return _HELD.get(quota.bulk_waits_for or "", "").format(until=until)
+    whom = _HELD.get(quota.bulk_waits_for or "")
+    minutes = 60 * max(1, int(quota.bulk_in / 60))
+    return f"kept free for {whom} for {describe_seconds(minutes)}" if whom else ""
 
 
-_HELD = {
-    "reserved": "the rest is kept for single posts for {until}",
-    "others": "the rest is kept for other clients for {until}",
-}
-"""What becomes of slots that bulk work does not take yet."""
+_HELD = {"reserved": "single posts", "others": "other clients"}
+"""For whom slots are kept that bulk work does not take yet."""

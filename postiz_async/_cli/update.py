@@ -74,7 +74,7 @@ async def update(
             return refuse(output, batch)
         zone = zone_of(connection, batch.timezone)
         if not json:
-            _show(output, batch, would, zone, prune=prune, asks=not yes)
+            _show(output, batch, would, zone, prune=prune)
         if not would.is_something:
             return await _nothing_to_do(output, batch, would)
         if not (yes or (not json and ask("Do it?"))):
@@ -178,30 +178,31 @@ def _show(
     zone: tzinfo,
     *,
     prune: bool,
-    asks: bool,
 ) -> None:
     """What an update would do, and what it costs."""
     say_edits(output, batch.edits, batch.path, zone, is_update=True)
     parts = (
-        (len(would.changed), "change", f" ({len(would.free):,} free)" if would.free else ""),
-        (len(would.moved), "delete and send again", ""),
-        (len(would.pruned), "delete", ""),
-        (len(would.new), "send", ""),
+        count(len(would.changed), "change") if would.changed else "",
+        f"{len(would.moved):,} deleted and sent again" if would.moved else "",
+        f"{len(would.pruned):,} deleted" if would.pruned else "",
+        f"{len(would.new):,} new" if would.new else "",
     )
-    named = ", ".join(f"{what} {number:,}{more}" for number, what, more in parts if number)
+    named = ", ".join(filter(None, parts))
     if would.unclear:
         output.say(
             f"{count(len(would.unclear), 'post')} in requests without an answer: they would be "
             "looked up, and sent again only if they are not stored"
         )
     if named:
-        cost = "no create request"
+        posts = len(would.changed) + len(would.pruned)
+        cost = ", which costs no request" if posts == 1 else ", none costs a request"
         if would.forecast is not None:
+            free = f" ({len(would.free):,} cost none)" if would.free else ""
             cost = (
-                f"{count(would.forecast.requests, 'create request')}, done about "
+                f": {count(would.forecast.requests, 'create request')}{free}, done about "
                 f"{near_moment(would.forecast.finish.timestamp(), zone)}"
             )
-        output.say(f"It {'would' if asks else 'will'} {named}: {cost}", "bold")
+        output.say(f"{named}{cost}", "bold")
     if batch.edits.gone and not prune:
         one = len(batch.edits.gone) == 1
         stay, them = ("stays", "it") if one else ("stay", "them")

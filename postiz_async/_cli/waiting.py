@@ -15,7 +15,7 @@ from postiz_async._cli.quota_words import seen_quota
 from postiz_async.errors import QuotaWaitError, describe_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
     from datetime import tzinfo
 
     from rich.console import Console
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._delivery.lookup import Doubts
     from postiz_async._quota.view import Quota
+    from postiz_async._scheduler.hooks import Attempt
 
 __all__ = ["doubt_text", "waiting_shown"]
 
@@ -50,13 +51,20 @@ def doubt_text(doubts: Doubts, now: float, zone: tzinfo) -> str:
 
 @asynccontextmanager
 async def waiting_shown(
-    output: Output, postiz: Postiz, max_wait: float | None
+    output: Output, postiz: Postiz, max_wait: float | None, attempts: Sequence[Attempt]
 ) -> AsyncGenerator[None]:
     """While a create waits for the quota, say on standard error how long and why.
 
     A line that counts down on a terminal, one line elsewhere.
 
+    Args:
+        output: where to.
+        postiz: by which it is made.
+        max_wait: seconds that it may wait.
+        attempts: requests that the client has sent.
+
     Raises:
+        KeyboardInterrupt: it was stopped before it was sent.
         QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
     """
     work = asyncio.sleep(0) if IS_QUIET.get() else _say_waiting(output.err, postiz, max_wait)
@@ -70,6 +78,10 @@ async def waiting_shown(
             f"{describe_seconds(max_wait or 0)}. Nothing was sent: try again then, or wait longer.",
             retry_after=error.retry_after,
         ) from error
+    except asyncio.CancelledError:
+        if any(attempt.posts for attempt in attempts):
+            raise
+        raise KeyboardInterrupt("Stopped; nothing was sent.") from None
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -17,7 +17,7 @@ import msgspec
 
 from postiz_async._delivery.left_out import read_left_out
 from postiz_async._quota.snapshot import Snapshot
-from postiz_async.errors import BatchError
+from postiz_async.errors import BatchError, by_reader
 from postiz_async.stores import _files, _sqlite_files
 
 if TYPE_CHECKING:
@@ -271,9 +271,10 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
 
 def no_journal(path: Path) -> BatchError:
     """What is said of a campaign whose journal is not there."""
+    option = by_reader("--journal", "journal=")
     return BatchError(
         f"There is no journal {path}: this campaign has not been run, or its journal lies "
-        "elsewhere (--journal, in Python journal=)."
+        f"elsewhere ({option})."
     )
 
 

@@ -42,7 +42,7 @@ def in_short(
     if whom is not None and free:
         kept = "1 slot is" if free == 1 else f"{free} of {window.limit} slots are"
         until = datetime.fromtimestamp(leaves_at, UTC).astimezone()
-        return f"{kept} kept for {whom} until {until:%H:%M}; this bulk call would leave then"
+        return f"{kept} kept free for {whom} until {until:%H:%M}; this bulk call would leave then"
     used = max(0, window.limit - free)
     believed = "" if window.limit_read else " (believed, nothing was read yet)"
     return f"{used} of {window.limit} used in this window{believed}"

@@ -21,7 +21,13 @@ from postiz_async._resources.create_body import (
     wrong_with,
 )
 from postiz_async._resources.preflight import Preflight
-from postiz_async.errors import APIConnectionError, InvalidPostError, Problem, ServerError
+from postiz_async.errors import (
+    APIConnectionError,
+    InvalidPostError,
+    Problem,
+    ServerError,
+    by_reader,
+)
 from postiz_async.models.posts import NewPost, PostType
 
 if TYPE_CHECKING:
@@ -160,7 +166,10 @@ class Builder:
                 if self._validates if new.validate is None else new.validate:
                     raise
                 return
-        refuse_past(new.at, scheduler.server_time(), "say so with publish_now")
+        refuse_past(new.at, scheduler.server_time(), by_reader("use --now for that", _NOW))
+
+
+_NOW = "say so with publish_now"
 
 
 def refuse_past(at: datetime, now: float, advice: str) -> None:

@@ -23,6 +23,7 @@ from postiz_async.errors import (
     RateLimitError,
     ServerError,
     UnexpectedAnswerError,
+    by_reader,
 )
 from postiz_async.models.posts import CreatePost
 
@@ -154,10 +155,11 @@ def _text_of_lost(error: PostizError, number: int) -> str:
     why, _, hint = str(error).partition("\n")
     if isinstance(error, APIConnectionError):
         why, hint = error.message, f"  {error.hint}"
+    look = by_reader("Look", "Look with posts.find(error.marks)")
     return (
         f"The answer to a create of {number} post{'' if number == 1 else 's'} was lost "
-        f"({why.rstrip('.')}). {'It' if number == 1 else 'They'} may be stored. Look with "
-        f"posts.find(error.marks) before sending again.\n{hint}"
+        f"({why.rstrip('.')}). {'It' if number == 1 else 'They'} may be stored. {look} "
+        f"before sending again.\n{hint}"
     ).rstrip()
 
 

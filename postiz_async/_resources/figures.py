@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from postiz_async.models.insights import Metric, PostAnalytics
 
-__all__ = ["PostOfChannel", "gather_figures"]
+__all__ = ["PostOfChannel", "gather_figures", "missing_figures"]
 
 _AT_ONCE = 2
 _IN_VAIN = 3
@@ -37,12 +37,25 @@ _IN_VAIN = 3
 
 _UNKNOWN = "Postiz does not know which item on the network it is; postiz-async posts missing helps"
 _EMPTY = "its network has no figures, or did not answer Postiz"
-_EMPTY_CHANNEL = f"not asked: {_IN_VAIN} posts of this channel have no figures"
+_EMPTY_CHANNEL = "skipped: this channel gave no figures for three"
 _OLD = "this Postiz has no figures of posts; they came with v2.18.0"
-_FAILING = f"not asked: {_IN_VAIN} looks in a row failed"
+_FAILING = "skipped: three looks in a row failed"
 
 
 _PASSING = (APIConnectionError, APIStatusError, UnexpectedAnswerError)
+
+
+def missing_figures(figures: Figures) -> list[str]:
+    """Sentences about the posts without figures."""
+    told: list[str] = []
+    for why, number in figures.reasons.items():
+        posts = f"{number:,} post{'' if number == 1 else 's'}"
+        skipped = why.removeprefix("skipped: ")
+        is_skipped = skipped != why
+        told.append(
+            f"Skipped {posts}: {skipped}." if is_skipped else f"{posts} without figures: {why}."
+        )
+    return told
 
 
 class PostOfChannel(NamedTuple):
@@ -115,7 +128,7 @@ class _Gathering:
             return _OLD
         if isinstance(error, QuotaError):
             wait = describe_seconds(error.retry_after)
-            self._stopped = f"not asked: the server takes no more looks for {wait}"
+            self._stopped = f"skipped: the server takes no more looks for {wait}"
             return self._stopped
         why = str(error).partition("\n")[0].rstrip(".")
         if isinstance(error, AuthenticationError) or not isinstance(error, _PASSING):

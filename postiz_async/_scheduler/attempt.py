@@ -20,6 +20,7 @@ from postiz_async.errors import (
     APITimeoutError,
     AuthenticationError,
     Delivery,
+    by_reader,
 )
 from postiz_async.models._durations import in_seconds
 
@@ -56,10 +57,12 @@ class Identity:
     organization: str = ""
 
 
+_TIME_OUT = (
+    "; with_options(timeout=...), in place of a time-out around the call, says what to look for"
+)
 _CANCELLED = (
     "request %d, a create of %d posts, was cancelled on its way: they may be stored, so look "
-    "before you repeat it. With an idempotency key it may be repeated; with_options(timeout=...), "
-    "in place of a time-out around the call, says what to look for."
+    "before you repeat it. With an idempotency key it may be repeated%s."
 )
 
 
@@ -149,7 +152,8 @@ class Attempts:
             if isinstance(error, APITimeoutError):
                 _say_how_much_was_left(error, timeout, time)
             if isinstance(error, asyncio.CancelledError) and call.posts:
-                log.warning(_CANCELLED, number, call.posts)
+                advice = by_reader("", _TIME_OUT)
+                log.warning(_CANCELLED, number, call.posts, advice)
             raise
         now = self._clock.time()
         seen = wire.observe(response, now=now)

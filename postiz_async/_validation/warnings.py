@@ -149,8 +149,9 @@ def _parts(
     post: JudgedPost, provider: Provider, entries: Sequence[Sequence[PostMedia]]
 ) -> Iterator[Problem]:
     if provider.parts == "none":
-        message = f"has {len(entries)} parts, of which {provider.name} publishes only the first"
-        yield warning(f"{post.path}value", message)
+        for place in range(1, len(entries)):
+            message = f"{provider.name} does not publish comments"
+            yield warning(f"{post.path}value.{place}.content", message)
         return
     for place, items in enumerate(entries[1:], start=1):
         where = f"{post.path}value.{place}.image"

@@ -89,7 +89,7 @@ async def test_what_leaves_the_folder_is_a_problem_of_its_row_and_column(
     assert (problem.row, problem.where) == (2, "media")
     assert problem.message.startswith(f"{name} ")
     assert f"lies outside of the campaign's folder ({lab.folder})" in problem.message
-    assert "--media-root" in problem.hint
+    assert "media_root=" in problem.hint
     assert ("is a link to" in problem.message) is ("link" in how)
 
 

@@ -101,7 +101,7 @@ async def test_a_journal_that_is_behind_takes_over_what_another_host_stored(lab:
     first = len(lab.sandbox.posts)
     assert 0 < first < COUNT
     other = lab.host("b")
-    with pytest.raises(BatchError, match=rf"^{first} rows are in Postiz already .*--adopt"):
+    with pytest.raises(BatchError, match=rf"^{first} rows are in Postiz already .*existing=.adopt"):
         await other.run()
     assert (await other.run(existing="adopt")).complete
     lab.assert_each_once(TEXTS)

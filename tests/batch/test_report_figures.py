@@ -33,7 +33,7 @@ def test_the_highest_come_first_and_reasons_beneath() -> None:
     section = figures_section(facts(row(1), row(2), row(3)), figures)
     assert section.index(">1,250<") < section.index(">5<")
     assert ">2.5<" in section
-    assert "1 without figures: because." in section
+    assert "1 post without figures: because." in section
 
 
 def test_names_and_reasons_of_a_server_are_harmless() -> None:

@@ -192,7 +192,7 @@ def test_a_csv_that_breaks_off_is_read_up_to_there(write: Write) -> None:
     campaign = read_campaign(write(f'{HEADER}x,{ZONED},fine,\nx,{ZONED},"broken" x,\n'))
     assert len(campaign.rows) == 1
     assert campaign.problems[0].row == 3
-    assert "cannot be read from here on" in faults(campaign)[0]
+    assert "has text after a closing quotation mark" in faults(campaign)[0]
 
 
 # ------------------------------------------------------------------ JSON lines

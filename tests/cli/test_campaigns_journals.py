@@ -195,7 +195,9 @@ def test_an_equal_post_that_the_run_cannot_account_for_is_no_success(
     row = ("mastodon", LATER, f"Good morning {tmp_path}")
     assert cli("run", write_campaign(tmp_path / "theirs.csv", row, row), *BOTH).code == 0
     ours = write_campaign(tmp_path / "ours.csv", row)
-    assert cli("run", ours).code == 2  # it is there already, and nobody said what to do
+    refused = cli("run", ours)  # it is there already, and nobody said what to do
+    assert refused.code == 2
+    assert "over as stored with --adopt, or send it once more with --again." in refused.err
     result = cli("run", ours, "--adopt", "--json")
     assert result.code == 1
     assert (result.document["complete"], result.document["doubled"]) == (True, 1)

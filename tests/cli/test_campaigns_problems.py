@@ -301,3 +301,69 @@ def test_media_of_another_folder(
     assert server.state == before | {"requests": server.state["requests"]}
     if verb != "run":
         assert cli(verb, path, "--media-root", picture.parent).code == 0
+
+
+CELL = "a" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            'mastodon,2027-01-20 09:00Z,"open\nand on',
+            "row 2, csv: has a quotation mark that is never",
+        ),
+        (
+            f"mastodon,2027-01-20 09:00Z,{CELL}",
+            "row 2, csv: has a cell of more than 131,072 characters",
+        ),
+        ('mastodon,2027-01-20 09:00Z,"a" b', "row 2, csv: has text after a closing quotation mark"),
+    ],
+)
+def test_a_table_that_cannot_be_split_is_told_in_words(
+    cli: Cli, tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"integration,date,content\n{text}\n", encoding="utf-8")
+    wrong = cli("plan", path)
+    assert wrong.code == 2
+    assert words in wrong.err
+    assert not {"unexpected end", "field larger", "expected after"} & set(wrong.err.split(": "))
+
+
+def test_columns_between_pipes_are_told(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"integration|date|content\nmastodon|{LATER}|Hello\n", encoding="utf-8")
+    wrong = cli("plan", path)
+    assert wrong.code == 2
+    assert "separates its columns by |; save it with ; or tabs" in wrong.err
+    assert "--column" not in wrong.err
+
+
+def test_what_a_network_does_not_publish_of_a_thread_is_named_by_its_column(
+    cli: Cli, sample: Path, tmp_path: Path
+) -> None:
+    shutil.copy(sample / "pour-over-guide.png", tmp_path / "p.png")
+    cells = {"thread": '["one", "two"]', "media": "p.png", "settings": '{"board": "1"}'}
+    row = wide(integration="pinterest", **cells)
+    told = cli("plan", write_campaign(tmp_path / "c.csv", row, columns=WIDE))
+    for part in ("thread 2", "thread 3"):
+        assert f"row 2, {part}: Pinterest does not publish comments" in told.out
+    assert "has 3 parts" not in told.out
+
+
+def test_messages_of_a_command_name_its_options_and_nothing_of_python(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    away = write_campaign(
+        tmp_path / "m.csv",
+        ("mastodon", LATER, "x", "/etc/hostname"),
+        columns="integration,date,content,media",
+    )
+    assert "allow its folder: --media-root DIR)" in cli("plan", away).err
+    said = cli("plan", away, "--json").document["problems"][0]
+    assert said["hint"].endswith("allow its folder: --media-root DIR")
+    (tmp_path / "there.csv").touch()
+    assert "--force writes over it." in cli("export", "--to", tmp_path / "there.csv").err
+    none = cli("status", write_campaign(tmp_path / "n.csv", ("mastodon", LATER, "x")))
+    assert "or its journal lies elsewhere (--journal)." in none.err

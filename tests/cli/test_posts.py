@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from functools import partial
@@ -172,3 +173,39 @@ def test_a_scheduled_post_is_not_replaced_into_the_past(cli: Cli, server: Server
     assert "publish_now" not in wrong.err
     assert cli("posts", "get", made[0]["postId"], "--json").document["content"] != "<p>new</p>"
     assert cli(*words, *AT).code == 0
+
+
+def test_a_date_that_has_passed_names_the_option_of_the_command(cli: Cli, server: Server) -> None:
+    how = ("--channel", "mastodon", "--at", "2001-01-01T00:00Z")
+    wrong = cli("posts", "create", "x", *how)
+    assert (wrong.code, "publish_now" in wrong.err) == (2, False)
+    assert "has passed (the server would publish at once; use --now for that)" in wrong.err
+    said = cli("posts", "create", "x", *how, "--json").error
+    assert said["problems"][0]["hint"] == "the server would publish at once; use --now for that"
+
+
+@on_posix
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_waiting_create_that_is_stopped_says_that_nothing_was_sent(
+    spent: Server, home: Path, options: tuple[str, ...]
+) -> None:
+    arguments = ["posts", "create", "One more", "--channel", "mastodon", *AT, *options]
+    with ended(start(arguments, home, spent.environment)) as process:
+        assert process.stderr is not None
+        assert "Nothing was sent yet." in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (130, "")
+    text = "Stopped; nothing was sent."
+    assert (json.loads(err)["error"]["message"] if options else err.rstrip()) == text
+    assert len(spent.posts) == 3
+
+
+def test_options_of_the_list_lead_those_who_delete_to_it(cli: Cli, server: Server) -> None:
+    wrong = cli("posts", "delete", "--tag", "launch", "--yes")
+    assert wrong.code == 2
+    assert "error: posts delete has no --tag; use posts list --tag" in wrong.err
+    assert (
+        "error: posts delete has no --yess. Did you mean --yes?"
+        in cli("posts", "delete", "x", "--yess").err
+    )

@@ -61,14 +61,14 @@ def quota(**changes: object) -> Quota:
     [
         (quota(), "13 of 30 left, next window in 10:00", ""),
         (
-            quota(bulk_waits_for="reserved", bulk_in=510.0),
+            quota(bulk_waits_for="reserved", bulk_in=2_433.0),
             "13 of 30 left, next window in 10:00",
-            "the rest is kept for single posts for 08:30",
+            "kept free for single posts for 40 min",
         ),
         (
-            quota(bulk_waits_for="others", bulk_in=510.0),
+            quota(bulk_waits_for="others", bulk_in=20.0),
             "13 of 30 left, next window in 10:00",
-            "the rest is kept for other clients for 08:30",
+            "kept free for other clients for 1 min",
         ),
         (
             quota(bulk_waits_for="others", bulk_in=510.0, queued=Queued()),

@@ -79,3 +79,7 @@ def test_a_misspelt_network(cli: Cli, name: str, hint: str) -> None:
     assert refused.code == 2
     assert hint in refused.err
     assert cli("providers", name, "--json").error["problems"]
+
+
+def test_tools_are_named_as_the_command_that_uses_them(cli: Cli) -> None:
+    assert "tools (integrations tool): subreddits" in cli("providers", "reddit").out

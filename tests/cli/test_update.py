@@ -61,7 +61,7 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
     before = stored(server, file)
     result = cli("update", file)
     assert result.code == 0
-    assert "It would change 2, delete and send again 1, send 1: 4 create requests" in result.out
+    assert "2 changes, 1 deleted and sent again, 1 new: 4 create requests, done about" in result.out
     assert "1 post whose row is gone stays; --prune deletes it." in result.out
     assert "Nothing was changed. --yes does it." in result.out
     told = cli("update", file, "--json", "--prune").document
@@ -74,7 +74,7 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
 def test_yes_does_it_and_then_nothing_is_left(cli: Cli, server: Server, file: Path) -> None:
     result = cli("update", file, "--prune", "--yes")
     assert result.code == 0
-    assert "It will change 2, delete and send again 1, delete 1, send 1: " in result.out
+    assert "2 changes, 1 deleted and sent again, 1 deleted, 1 new: " in result.out
     assert stored(server, file) == AFTER
     assert "5 stored, 1 withdrawn of 6 rows" in result.out
     again = cli("update", file)
@@ -141,3 +141,21 @@ async def test_one_that_is_stopped_says_what_it_did(
         assert (told["done"], told["changed"]) == (False, [2, 3, 4, 5, 6, 7])
         changed = sum(post.content.endswith("!") for post in box.posts)
         assert 1 <= len(told["finished"]) <= changed < 6
+
+
+def test_what_is_free_is_said_to_be_so(cli: Cli, server: Server, tmp_path: Path) -> None:
+    def written(*types: str) -> Path:
+        rows = [
+            ("telegram", f"2031-06-0{day} 09:00Z", f"{tmp_path} {day}", kind)
+            for day, kind in enumerate(types, 1)
+        ]
+        columns = "integration,date,content,type"
+        return write_campaign(tmp_path / "d.csv", *rows, columns=columns)
+
+    assert cli("run", written(*["schedule"] * 3)).code == 0
+    told = cli("update", written(*["draft"] * 3))
+    assert "\n3 changes, none costs a request\n" in told.out
+    assert (
+        "\n1 change, which costs no request\n"
+        in cli("update", written("draft", "schedule", "schedule")).out
+    )

@@ -174,10 +174,10 @@ def test_who_waits_for_slots_that_are_kept_is_told_for_whom_and_until_when() -> 
     at = datetime(2027, 1, 15, 10, 4).astimezone().timestamp()
     reserved, others = Wait(99.0, WaitReason.RESERVED), Wait(99.0, WaitReason.OTHERS)
     assert in_short(window(4), 10.0, reserved, at) == (
-        "4 of 30 slots are kept for single posts until 10:04; this bulk call would leave then"
+        "4 of 30 slots are kept free for single posts until 10:04; this bulk call would leave then"
     )
     assert in_short(window(1), 10.0, others, at) == (
-        "1 slot is kept for other clients until 10:04; this bulk call would leave then"
+        "1 slot is kept free for other clients until 10:04; this bulk call would leave then"
     )
     used_up = Wait(99.0, WaitReason.WINDOW)
     assert in_short(window(0), 10.0, used_up, at) == "30 of 30 used in this window"

@@ -77,7 +77,7 @@ async def test_a_channel_without_figures_is_asked_three_times(local: LocalPostiz
     assert len(figures.missing) == 8
     assert asked <= 1 + 3 + 1, "one more may be under way"
     assert set(figures.reasons) == {
-        "not asked: 3 posts of this channel have no figures",
+        "skipped: this channel gave no figures for three",
         "its network has no figures, or did not answer Postiz",
     }
 
@@ -109,7 +109,7 @@ async def test_a_server_that_takes_no_more_looks_is_asked_no_more() -> None:
         raise RateLimitError("no", retry_after=1200)
 
     figures = await gather_figures(ask, [PostOfChannel(str(n), "c") for n in range(9)])
-    assert figures.reasons == {"not asked: the server takes no more looks for 20 min": 9}
+    assert figures.reasons == {"skipped: the server takes no more looks for 20 min": 9}
     assert len(asked) == 1
 
 
@@ -122,7 +122,7 @@ async def test_three_failures_in_a_row_are_enough(local: LocalPostiz) -> None:
         )
         figures = await postiz.analytics.posts(posts)
     assert figures.by_post == {}
-    assert figures.reasons["not asked: 3 looks in a row failed"] >= 5
+    assert figures.reasons["skipped: three looks in a row failed"] >= 5
 
 
 async def test_a_reason_is_the_end_of_a_sentence(local: LocalPostiz) -> None:

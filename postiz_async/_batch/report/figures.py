@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._batch.report.charts import cut
 from postiz_async._batch.report.tables import Column, cards
+from postiz_async._resources.figures import missing_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def figures_section(facts: Facts, figures: Figures) -> str:
     names = figures.names[:_COLUMNS]
     rows = [row for row in facts.rows if row.post_id in figures.by_post]
     rows.sort(key=lambda row: [-figures.of(row.post_id).get(name, -1) for name in names])
-    notes = [f"{posts:,} without figures: {why}." for why, posts in figures.reasons.items()]
+    notes = missing_figures(figures)
     if len(rows) > MOST_POSTS:
         notes.append(f"The {MOST_POSTS} posts with the highest; the result CSV has all.")
     if len(figures.names) > _COLUMNS:
