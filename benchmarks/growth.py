@@ -306,9 +306,11 @@ async def begun(
 
 async def ended(tasks: Sequence[asyncio.Task[object]]) -> int:
     """How many are done in the end."""
+    done = 0
     for task in tasks:
         await asyncio.wait([task])
-    return sum(not task.cancelled() and task.exception() is None for task in tasks)
+        done += not task.cancelled() and task.exception() is None
+    return done
 
 
 async def turns(count: int, watch: Watch) -> None:

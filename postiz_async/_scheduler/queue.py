@@ -14,10 +14,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import operator
 from contextlib import contextmanager
 from functools import partial
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedKeyList
@@ -27,8 +25,9 @@ from postiz_async._quota import Grant, Ledger, Wait, WaitReason
 from postiz_async._quota.explanation import in_short
 from postiz_async._quota.view import Queued, Quota, show
 from postiz_async._scheduler.calls import Priority
+from postiz_async._scheduler.deadlines import Deadlines
 from postiz_async._scheduler.limits import ConcurrencyLimit
-from postiz_async._scheduler.waiting_call import WaitingCall, end_of, key_of
+from postiz_async._scheduler.waiting_call import WaitingCall, key_of, wake_all
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -72,11 +71,9 @@ class AdmissionQueue:
         self._listens = False
         self._overtakes = 0
         self._queue: SortedKeyList[WaitingCall, Key] = SortedKeyList(key=key_of)
-        self._impatient: SortedKeyList[WaitingCall, tuple[float, float]] = SortedKeyList(key=end_of)
-        """Those that give up some time, the first to do so first."""
+        self._deadlines = Deadlines(clock, self._spare)
         self._shift = 0
-        """How far calls moved up in the queue, on the whole; see `_outlook`."""
-        self._promised: tuple[float, ...] = ()
+        """How far calls moved up in the queue, on the whole; see `_lag`."""
         self._watchers: set[asyncio.Event] = set()
         self._arrivals = itertools.count()
         self._is_closed = self._is_open = False
@@ -224,8 +221,8 @@ class AdmissionQueue:
                         await self.handle.refresh()
         finally:
             self._queue.remove(ticket)
-            if ticket.give_up_at < math.inf:
-                self._impatient.discard(ticket)
+            if ticket.is_watched:
+                self._deadlines.left(ticket)
             if self._listens:
                 self._unlisten()
             self.wake_head()
@@ -254,9 +251,6 @@ class AdmissionQueue:
             self._quiet_from = math.inf
         if len(self._queue) > 1 and self._queue[-1] is not ticket:
             self._shift -= 1
-        if ticket.give_up_at < math.inf:
-            self._impatient.add(ticket)
-            self._promise()
         return ticket
 
     def _refuse_closed(self) -> None:
@@ -370,12 +364,15 @@ class AdmissionQueue:
 
         The head then looks at a state that is shared.
         """
-        now = self._clock.monotonic()
-        is_head = self._head() is ticket
-        look = now + self.handle.look_again_in() if is_head else math.inf
-        until = min(decision.until - self.handle.now() + now, look, ticket.give_up_at)
-        if now < self._quiet_from:
-            until = min(until, self._quiet_from)
+        if ticket.give_up_at < math.inf and not ticket.is_watched:
+            self._deadlines.add(ticket, *self._lag())
+        until = look = math.inf
+        if self._head() is ticket:
+            now = self._clock.monotonic()
+            look = now + self.handle.look_again_in()
+            until = min(decision.until - self.handle.now() + now, look)
+            if now < self._quiet_from:
+                until = min(until, self._quiet_from)
         ticket.sleep = woken = asyncio.get_running_loop().create_future()
         if until < math.inf:
             ticket.timer = self._clock.call_at(until, ticket.wake)
@@ -384,14 +381,12 @@ class AdmissionQueue:
     def release_all(self) -> None:
         """There is nothing to wait for any more: everybody may go without a slot."""
         self._is_open = True
-        for ticket in self._queue:
-            ticket.wake()
+        wake_all(iter(tuple(self._queue)))
 
     def close(self) -> None:
         """Let all calls fail that wait."""
         self._is_closed = True
-        for ticket in self._queue:
-            ticket.wake()
+        wake_all(iter(tuple(self._queue)))
         self._tell_watchers()
 
     def wake_head(self) -> None:
@@ -406,34 +401,39 @@ class AdmissionQueue:
         """The state changed: the head may go, and whoever waits too long now is told."""
         if self._queue or self._watchers:
             self.wake_head()
-        if not (self._impatient and self._is_later()):
-            return
-        latest = self._leaves_at(len(self._queue) - 1)
-        early = takewhile(lambda ticket: ticket.give_up_at < latest, self._impatient)
-        late = [t for t in early if self._leaves_at(self._before(t.key)) > t.give_up_at]
-        for ticket in sorted(late, key=key_of):  # if one gives up, those behind may be in time
-            ticket.wake()
+        if self._deadlines.waiting:
+            self._deadlines.changed(*self._lag())
 
-    def _outlook(self) -> tuple[float, ...]:
-        """While no part of it grows, no call that waits is forecast to leave later.
+    def _lag(self) -> tuple[float, float | None]:
+        """How late slots come, in slots, and the seconds of a slot; see `Deadlines.changed`.
 
-        A call that moves up by one has one free slot less before it, so mostly no part grows.
+        A call that moves up by one has one free slot less before it, and a window later there are
+        as many more, so mostly it stays the same. Where slots do not come by the window, it says
+        nothing.
         """
-        ledger, now = self.handle.ledger, self.handle.now()
-        seen = quota.outlook(ledger, now)
-        one_by_one = not seen.by_window or self._pacer is not None
-        moved = (-(seen.free + self._shift), -(seen.likely + self._shift))
-        return (now if one_by_one else seen.ends, -ledger.window.limit, *moved)
+        seen, slot = quota.outlook(self.handle.ledger, self.handle.now()), self._slot
+        if not seen.by_window or self._pacer is not None:
+            return 0.0, None
+        ends = seen.ends - self.handle.now() + self._clock.monotonic()
+        return ends / slot - seen.likely - self._shift, slot
 
-    def _promise(self) -> None:
-        """A call joins that is refused when the forecast gets worse than it is now."""
-        seen = self._outlook()
-        self._promised = tuple(map(min, self._promised or seen, seen))
+    @property
+    def _slot(self) -> float:
+        """Seconds of a slot."""
+        window = self.handle.ledger.window
+        return (window.length + quota.MARGIN) / window.limit
 
-    def _is_later(self) -> bool:
-        """Whether a call may leave later than was forecast for it."""
-        promised, self._promised = self._promised, self._outlook()
-        return any(map(operator.gt, self._promised, promised))
+    def _spare(self, ticket: WaitingCall) -> float:
+        """How many slots may be lost before a call that waits is late, or fewer; below 0: it is."""
+        place, slot = self._before(ticket.key), self._slot
+        left = ticket.give_up_at - self._leaves_at(place)
+        more = int(left / slot / 2)
+        while more > 0:
+            then = ticket.give_up_at - self._leaves_at(place + more)
+            if then >= 0:
+                return min(more, then / slot)
+            more //= 4
+        return min(left, 0.0)
 
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:

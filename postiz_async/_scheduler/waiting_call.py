@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import operator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Iterator
 
     from postiz_async._scheduler.calls import SlotRequest
     from postiz_async.clock import Timer
 
-__all__ = ["Key", "WaitingCall", "end_of", "key_of"]
+__all__ = ["SLICE", "Key", "WaitingCall", "key_of", "wake_all"]
 
 Key: TypeAlias = "tuple[float, float, float]"
 """Priority, due time and arrival."""
+
+
+SLICE = 500
+"""Calls that are looked at in one callback; others may want to run."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +35,9 @@ class WaitingCall:
     give_up_at: float
     sleep: asyncio.Future[None] | None = None
     timer: Timer | None = None
-    """Wakes it."""
+    """Wakes it, if it is the head of the queue."""
+    is_watched: bool = False
+    """Whether it is woken when it gives up."""
 
     def wake(self) -> None:
         """Let it ask again."""
@@ -46,6 +54,10 @@ class WaitingCall:
 key_of = operator.attrgetter("key")
 
 
-def end_of(call: WaitingCall) -> tuple[float, float]:
-    """By which those that give up are sorted."""
-    return call.give_up_at, call.key[2]
+def wake_all(calls: Iterator[WaitingCall]) -> None:
+    """Wake calls, a slice at a time."""
+    some = tuple(islice(calls, SLICE))
+    for call in some:
+        call.wake()
+    if some:
+        asyncio.get_running_loop().call_soon(wake_all, calls)
