@@ -46,9 +46,9 @@ class AwayStore(MemoryStore):
         super().__init__()
         self.failing = failing
 
-    async def read(self, name: str) -> Kept:
+    async def get(self, scope: str, key: str, /) -> Kept:
         await self.failing()
-        return await super().read(name)
+        return await super().get(scope, key)
 
 
 async def gone() -> None:
