@@ -10,6 +10,7 @@ from getpass import getpass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
+from rich.text import Text
 
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
@@ -153,7 +154,7 @@ def url(
 ) -> int:
     """Print the URL where a user agrees, and the state to check afterwards."""
     state = new_state()
-    print(OAuth(client_id=client_id, front_url=front).authorize_url(state))
+    Output().show(Text(OAuth(client_id=client_id, front_url=front).authorize_url(state)))
     Output(as_json=True).say(f"state: {state}")
     return 0
 
@@ -180,7 +181,7 @@ async def exchange(
     code = check_callback(callback, state)
     secret = _find_client_secret(client_secret)
     oauth = OAuth(client_id=client_id, client_secret=secret, base_url=url)
-    print((await oauth.exchange(code)).access_token)
+    Output().show(Text((await oauth.exchange(code)).access_token))
     return 0
 
 

@@ -25,7 +25,7 @@ from postiz_async._cli.campaign_documents import ReportDocument, RowObject
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, find_reading
-from postiz_async._cli.output import Output, count, date_range, moment, print_hanging, printable
+from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
 from postiz_async._delivery.journal import Finding, RowState, read_summary
 from postiz_async._resources.figures import PostOfChannel, gather_figures, missing_figures
 from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
@@ -127,8 +127,8 @@ def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo) -> Text:
     else:
         earliest = min(row.date for row in rows)
         when = date_range(_utc(earliest), _utc(last.date), zone)
-    line.append(printable(f"{these_rows(row.number for row in rows)}, {where}, {when}"))
-    line.append(printable(f": {why}" if why else ""))
+    line.append(f"{these_rows(row.number for row in rows)}, {where}, {when}")
+    line.append(f": {why}" if why else "")
     return line
 
 

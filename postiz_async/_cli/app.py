@@ -44,7 +44,7 @@ from postiz_async._cli import (
     validate,
 )
 from postiz_async._cli.options import DATES, Said
-from postiz_async._cli.output import IS_QUIET, Output, exit_code_of
+from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
 from postiz_async.errors import IS_COMMAND, PostizError
@@ -148,7 +148,7 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     if logging.lastResort is not None:  # what nobody configured writes to stderr
-        logging.lastResort.setFormatter(logging.Formatter("warning: %(message)s"))
+        logging.lastResort.setFormatter(_Warning())
         logging.lastResort.addFilter(_is_wanted)
     output = Output(as_json="--json" in arguments)
     token = IS_COMMAND.set(True)
@@ -158,6 +158,13 @@ def run(arguments: Sequence[str]) -> int:
         return _cannot_write(output, error)
     finally:
         IS_COMMAND.reset(token)
+
+
+class _Warning(logging.Formatter):
+    """What is logged, without what would steer the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(f"warning: {super().format(record)}")
 
 
 def _is_wanted(record: logging.LogRecord) -> bool:

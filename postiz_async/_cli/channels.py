@@ -107,7 +107,7 @@ async def settings(
     if isinstance(schema, str):
         output.say(schema)
     else:
-        output.out.print(Text(msgspec.json.format(msgspec.json.encode(schema), indent=2).decode()))
+        output.show(Text(msgspec.json.format(msgspec.json.encode(schema), indent=2).decode()))
     for tool in found.tools:
         keys = ", ".join(parameter.key for parameter in tool.data_schema) or "nothing"
         output.say(f"tool {tool.method_name} (takes {keys}): {tool.description}")
@@ -150,7 +150,8 @@ async def connect(
 ) -> int:
     """Print the URL where a person connects an account; valid for an hour."""
     async with open_client(find_target(connection)) as postiz:
-        print(await postiz.integrations.connect_url(provider, refresh=refresh))
+        url = await postiz.integrations.connect_url(provider, refresh=refresh)
+        Output().show(Text(url))
     return 0
 
 

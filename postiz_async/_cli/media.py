@@ -20,7 +20,7 @@ from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.documents import UploadFailure, error_object
 from postiz_async._cli.options import Json, json_object
-from postiz_async._cli.output import Output, confirm, printable
+from postiz_async._cli.output import Output, confirm
 from postiz_async._uploads.urls import is_url, shown
 from postiz_async.errors import InvalidPostError, PostizError
 from postiz_async.models.video import SlidesVideo, Veo3Video
@@ -142,7 +142,7 @@ def _words(error: Exception) -> str:
 
 def _name(source: str) -> str:
     """A source as it may be shown."""
-    return printable(shown(source) if is_url(source) else source)
+    return shown(source) if is_url(source) else source
 
 
 def _label(source: str) -> str:

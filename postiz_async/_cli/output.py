@@ -15,6 +15,7 @@ import msgspec
 from rich.cells import cell_len
 from rich.console import Console
 from rich.prompt import Confirm
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from rich.console import JustifyMethod
+    from rich.console import ConsoleOptions, JustifyMethod, RenderableType
 
     from postiz_async._cli.documents import ErrorDocument, ErrorObject
     from postiz_async.errors import PostizError, Problem
@@ -69,9 +70,23 @@ IS_QUIET: ContextVar[bool] = ContextVar("IS_QUIET", default=False)
 _ROOMY = 110
 """Characters of a line that has room for the text of a post beside everything else."""
 _START = re.compile(r" *([\d,]+  )?")
-_UNPRINTABLE = dict.fromkeys(
-    [*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}"
-)
+_STEERING = [
+    *(*range(9), *range(11, 32), *range(127, 160)),
+    *(0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)),
+]
+"""Characters that steer a terminal, or change the order in which others are shown."""
+_UNPRINTABLE = dict.fromkeys(_STEERING, "\N{REPLACEMENT CHARACTER}")
+_ESCAPED = {code: f"\\u{code:04x}" for code in _STEERING if code >= 127}
+
+
+class SafeConsole(Console):
+    """The one way to the terminal: no text that comes by steers it."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text), style, control)
 
 
 class Output:
@@ -110,15 +125,18 @@ class Output:
         """What came of the command, in words; beside a document `--quiet` drops them."""
         if self.as_json and self._quiet:
             return
-        print_hanging(self.notes, Text(printable(text), style=style))
+        print_hanging(self.notes, Text(text, style=style))
 
     def show(self, line: Text) -> None:
         """A result in one line, however long; its parts have styles of their own."""
         self.notes.print(line, soft_wrap=True)
 
     def file(self, content: str) -> None:
-        """Print what might as well be a file, in UTF-8 as files are."""
-        _write_utf8(sys.stdout, content.encode())
+        """Print what might as well be a file: in UTF-8 to the letter, unless people see it."""
+        if self.out.is_terminal:
+            self.show(Text(content.removesuffix("\n")))
+        else:
+            _write_utf8(sys.stdout, content.encode())
 
     def json_line(self, value: object) -> None:
         """Print a value as one line of JSON, where a result has no end."""
@@ -215,7 +233,7 @@ class Output:
         self.err.print(Text(found, style="bold red"))
         lines = group_problems(problems)
         for line in lines[:MAX_SHOWN]:
-            print_hanging(self.err, Text(printable(f"  {line}")))
+            print_hanging(self.err, Text(f"  {line}"))
         if len(lines) > MAX_SHOWN:
             self.err.print(Text(f"  ... and {len(lines) - MAX_SHOWN:,} more (--json has all)"))
 
@@ -237,13 +255,13 @@ class Output:
         if self.as_json:
             self._json_error({"type": kind, "message": message, "exit_code": exit_code})
         elif text:
-            self.err.print(Text(printable(text)))
+            self.err.print(Text(text))
         else:
             self.fault(message)
 
     def fault(self, message: str) -> None:
         """Say on stderr what went wrong, to people."""
-        print_hanging(self.err, Text(printable(f"error: {message}"), style="red"))
+        print_hanging(self.err, Text(f"error: {message}", style="red"))
 
     def _json_error(self, error: ErrorObject) -> None:
         said: ErrorDocument = {"version": VERSION, "error": error}
@@ -257,10 +275,11 @@ def exit_code_of(error: PostizError) -> int:
 
 def _encoded(value: object) -> bytes:
     try:
-        return msgspec.json.encode(value, order="sorted")
+        text = msgspec.json.encode(value, order="sorted").decode()
     except UnicodeEncodeError:  # it names a file, and the bytes of the name are no text here
         plain = msgspec.to_builtins(value, order="sorted")
-        return readable(json.dumps(plain, ensure_ascii=False)).encode()
+        text = readable(json.dumps(plain, ensure_ascii=False))
+    return text.translate(_ESCAPED).encode()
 
 
 def _write_utf8(stream: TextIO, text: bytes) -> None:
@@ -344,10 +363,10 @@ def _cell(value: str | Text) -> Text:
     return Text(printable(value))
 
 
-def _console(stream: TextIO | None, *, stderr: bool) -> Console:
+def _console(stream: TextIO | None, *, stderr: bool) -> SafeConsole:
     """A console as wide as the terminal; where lines are not looked at but read, none is cut."""
     is_looked_at = stream is not None and stream.isatty()
-    return Console(
+    return SafeConsole(
         stderr=stderr,
         highlight=False,
         soft_wrap=not is_looked_at,
@@ -376,7 +395,7 @@ def ask(question: str) -> bool | None:
     if sys.stdin is None or not sys.stdin.isatty():
         return None
     try:
-        return Confirm.ask(Text(question), default=False, console=Console(stderr=True))
+        return Confirm.ask(Text(question), default=False, console=SafeConsole(stderr=True))
     except EOFError:
         return False
 

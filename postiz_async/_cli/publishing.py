@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from postiz_async._cli.display_guard import DisplayGuard
-from postiz_async._cli.output import count, near_moment, printable
+from postiz_async._cli.output import count, near_moment
 from postiz_async._cli.progress import LINE_EVERY
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
@@ -36,7 +36,7 @@ def event_line(at: float, state: str, where: str, what: str, zone: tzinfo) -> Te
     """When a post was published or failed, where, and its address or the reason."""
     line = Text(f"{near_moment(at, zone)}  ")
     line.append(f"{state:9}", "green" if state == RowState.PUBLISHED else "red")
-    line.append(printable(f"  {where}  {' '.join(what.split())}".rstrip()))
+    line.append(f"  {where}  {' '.join(what.split())}".rstrip())
     return line
 
 

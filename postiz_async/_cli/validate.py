@@ -18,7 +18,7 @@ from postiz_async._cli.campaigns import CampaignFile, MediaRoots, save_options
 from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.options import Json, ReadAs, Save, find_reading
-from postiz_async._cli.output import Output, count, print_hanging, printable
+from postiz_async._cli.output import Output, count, print_hanging
 from postiz_async.errors import InvalidPostError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _show(
     for group in groups[:shown]:
         is_error = group.problem.severity == "error"
         line = Text().append(f"{group.problem.severity:{_HANG}}", "red" if is_error else "yellow")
-        line.append(printable(str(group)))
+        line.append(str(group))
         texts = {_offending(group.problem, by_number.get(number), columns) for number in group.rows}
         text = texts.pop() if len(texts) == 1 else ""
         if text and not _is_said(text.removesuffix("..."), str(group)):
@@ -118,7 +118,7 @@ def _offending(problem: Problem, row: Row | None, columns: Mapping[str, str]) ->
         value = ""  # the problem names it
     elif value is None or isinstance(value, Mapping | list | tuple):
         value = msgspec.json.encode(value).decode() if value else ""
-    text = " ".join(printable(str(value)).split())
+    text = " ".join(str(value).split())
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 

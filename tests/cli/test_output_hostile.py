@@ -1,0 +1,196 @@
+"""What servers and files say steers no terminal, and hides in no document."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from cli_lab import write_campaign
+from processes import COMMAND, PATIENCE, child_environment, ended
+
+from postiz_async._sandbox import Response, Sandbox
+from postiz_async._sandbox.http import serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+
+    from postiz_async._sandbox import HttpRequest
+
+STEERING = (
+    "\x1b]0;owned\x07 \x1b[2J \x9b2J \x9d0;a\x9c \x7f \x08 \u202e \u2066 \u200f \u061c \u2028"
+)
+MARKS = [mark for mark in dict.fromkeys(STEERING) if not mark.isascii() or not mark.isprintable()]
+PLAIN = {"id", "identifier", "type", "state", "publishDate", "date", "customer", "internalType"}
+"""What a program has to understand, or nothing comes to be shown."""
+
+
+class Steering(Sandbox):
+    """A server whose texts all steer a terminal; it may refuse everything with one."""
+
+    def __init__(self, status: int = 0, kind: str = "application/json") -> None:
+        super().__init__(api_key="sandbox-key-5d1f0c77")
+        self.refusal = status
+        self.kind = kind
+
+    async def handle(self, request: HttpRequest) -> Response:
+        answer = await super().handle(request)
+        if self.refusal:
+            body = json.dumps({"message": STEERING, "error": STEERING}, ensure_ascii=False)
+            if "html" in self.kind:
+                body = f"<title>{STEERING}</title>{STEERING}"
+            return Response(self.refusal, (("content-type", self.kind),), body.encode())
+        if not answer.body:
+            return answer
+        steering = json.dumps(steered(answer.json()), ensure_ascii=False).encode()
+        headers = [each for each in answer.headers if each[0].lower() != "content-length"]
+        return Response(answer.status, tuple(headers), steering)
+
+
+def steered(value: Any, name: str = "") -> Any:
+    """The same with the characters in each text that is not for programs."""
+    if isinstance(value, dict):
+        return {key: steered(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [steered(inner, name) for inner in value]
+    is_shown = isinstance(value, str) and name not in PLAIN and not value[:4].isdecimal()
+    return f"{value}{STEERING}" if is_shown else value
+
+
+def passed(text: str) -> list[str]:
+    return [ascii(mark) for mark in MARKS if mark in text]
+
+
+LISTS = [
+    ("doctor",),
+    ("integrations",),
+    ("integrations", "settings", "CHANNEL"),
+    ("integrations", "connect", "linkedin"),
+    ("integrations", "groups"),
+    ("posts", "list", "--start", "2031-01-01", "--end", "2031-12-31"),
+    ("posts", "watch", "POST", "--for", "0"),
+    ("posts", "create", "nowhere", "a text", "--at", "2031-01-02 09:00", "--timezone", "UTC"),
+    ("posts", "settings", "POST", "title=a"),
+    ("media", "voices"),
+    ("analytics", "channel", "CHANNEL"),
+    ("notifications",),
+    ("users",),
+    ("plan", "FILE"),
+    ("validate", "FILE"),
+    ("run", "FILE"),
+    ("reconcile", "FILE"),
+    ("status", "FILE"),
+    ("update", "FILE", "--yes"),
+    ("undo", "FILE", "--yes"),
+    ("report", "FILE"),
+]
+
+
+async def said(
+    cli: Cli, box: Steering, folder: Path, environment: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> tuple[str, str]:
+    """What a command says of such a server: its output, and its errors."""
+    async with box, serve(box) as served:
+        channel = box.add_integration("mastodon", name=f"Our {STEERING}page")
+        box.add_notification(f"Failed {STEERING}")
+        box.add_tag(f"tag {STEERING}")
+        environment.setenv("POSTIZ_API_URL", served.url)
+        environment.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        row = ("mastodon", "2031-03-01 09:00Z", f"Text {STEERING}")
+        file = write_campaign(folder / "c.csv", row, ("no\x1b[2J\u202e", *row[1:]))
+        fine = write_campaign(folder / "d.csv", row)
+        if not box.refusal:
+            await anyio.to_thread.run_sync(cli, "run", fine)
+        post = next((each.id for each in box.posts), "none")
+        named = {"CHANNEL": channel.id, "FILE": str(file), "POST": post}
+        arguments = [named.get(word, word) for word in words]
+        plain = await anyio.to_thread.run_sync(cli, *arguments)
+        document = await anyio.to_thread.run_sync(cli, *arguments, "--json")
+    return plain.out + document.out, plain.err + document.err
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+async def test_no_text_of_a_server_steers(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    out, err = await said(cli, Steering(), tmp_path, monkeypatch, words)
+    assert (passed(out), passed(err)) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
+@pytest.mark.parametrize("words", [LISTS[0], LISTS[1], LISTS[7]], ids=" ".join)
+async def test_no_refusal_steers(
+    cli: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    status: int,
+    kind: str,
+) -> None:
+    out, err = await said(cli, Steering(status, kind), tmp_path, monkeypatch, words)
+    assert (passed(out), passed(err)) == ([], [])
+
+
+async def test_documents_keep_what_they_escape(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Steering() as box, serve(box) as served:
+        box.add_integration("mastodon", name="Our page")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        told = await anyio.to_thread.run_sync(cli, "integrations", "--json")
+    assert [each["name"] for each in told.document] == [f"Our page{STEERING}"]
+    assert "\\u009b2J" in told.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such terminals")
+@pytest.mark.parametrize(
+    "words",
+    [LISTS[1], LISTS[5], ("export", "--start", "2031-01-01", "--end", "2031-12-31")],
+    ids=" ".join,
+)
+async def test_a_terminal_is_not_steered(
+    cli: Cli, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    async with Steering() as box, serve(box) as served:
+        box.add_integration("mastodon", name="Our page")
+        extra = {"POSTIZ_API_URL": served.url, "POSTIZ_API_KEY": box.organization.api_key}
+        for name, value in extra.items():
+            monkeypatch.setenv(name, value)
+        row = ("mastodon", "2031-03-01 09:00Z", "Text")
+        await anyio.to_thread.run_sync(cli, "run", write_campaign(tmp_path / "c.csv", row))
+        seen = await anyio.to_thread.run_sync(on_terminal, words, home, extra)
+        box.refusal = 403
+        seen += await anyio.to_thread.run_sync(on_terminal, ("doctor",), home, extra)
+    assert seen.count("owned") > 1, "what is not shown cannot steer"
+    steering = ("\x1b]", "\x1b[2J", *MARKS[1:])
+    assert [mark for mark in steering if mark in seen and not mark.isspace()] == []
+
+
+def on_terminal(words: tuple[str, ...], home: Path, extra: dict[str, str]) -> str:
+    """All that a command writes to a terminal."""
+    import pty  # noqa: PLC0415  (not everywhere)
+
+    ours, theirs = pty.openpty()
+    environment = child_environment(home, extra)
+    with ended(subprocess.Popen([*COMMAND, *words], env=environment, stdout=theirs, stderr=theirs)):
+        os.close(theirs)
+        seen = b""
+        while select.select([ours], [], [], PATIENCE)[0]:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            seen += part
+            if not part:
+                break
+        os.close(ours)
+    return seen.decode()
