@@ -54,8 +54,15 @@ def check_callback(url: str, state: str) -> str:
         state: the state that was passed to `authorize_url`.
 
     Raises:
-        AuthenticationError: the user refused, or the state does not match (a forged callback).
+        AuthenticationError: the user refused, or the state does not match (a forged callback) or
+            was lost.
     """
+    if not state:
+        raise AuthenticationError(
+            "the state that was sent is not known any more, so anybody may have made this "
+            "callback: begin again with authorize_url",
+            status_code=400,
+        )
     query = parse_qs(urlsplit(url).query or url.lstrip("?"))
     returned = query.get("state", [""])[0]
     if not secrets.compare_digest(returned.encode(), state.encode()):

@@ -39,11 +39,19 @@ def forms(secret: str) -> list[str]:
     """The forms in which a secret is looked for; of base64 what all texts with it share."""
     raw = secret.encode()
     found = [secret, quote(secret, safe=""), json.dumps(secret)[1:-1], html.escape(secret)]
+    found += [raw.hex(), raw.hex().upper(), *escaped(secret), *map(html.escape, escaped(secret))]
+    found += [quote(quote(secret, safe=""), safe=""), html.escape(html.escape(secret))]
     for before, skipped in ((0, 0), (1, 2), (2, 3)):
         for encode in (b64encode, urlsafe_b64encode):
             encoded = encode(bytes(before) + raw).decode()
             found.append(encoded[skipped : (before + len(raw)) * 8 // 6])
     return list(dict.fromkeys(found))
+
+
+def escaped(text: str) -> list[str]:
+    """A text with each of its characters escaped, in the ways of pages, addresses and scripts."""
+    ways = ("&#{};", "&#{:03};", "&#x{:x};", "&#x{:02X};", "%{:02x}", "%{:02X}", "\\x{:02x}")
+    return ["".join(way.format(ord(char)) for char in text) for way in ways]
 
 
 def leaks(error: BaseException, *secrets: str) -> list[str]:
@@ -237,6 +245,9 @@ def repeated(heard: Heard, *names: str) -> list[str]:
         found += [text, quote(text, safe=""), quote(text, safe="/").lower(), html.escape(text)]
         found += ["".join(f"%{byte:02x}" for byte in text.encode()), json.dumps(text)[1:-1]]
         found += ["".join(f"\\u{ord(char):04x}" for char in text)]
+        found += [text.encode().hex(), quote(quote(text, safe=""), safe="")]
+        found += [html.escape(html.escape(text)), *escaped(text), *map(html.escape, escaped(text))]
+        found += [quote(form, safe="") for form in escaped(text)]
         found += [
             b64encode(f"{before}{text}".encode()).decode() for before in ("", "u:", "Bearer ")
         ]

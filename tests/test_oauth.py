@@ -62,6 +62,12 @@ def test_callback_that_is_forged_or_refused(url: str, says: str) -> None:
         check_callback(url, "s1")
 
 
+@pytest.mark.parametrize("url", ["?code=c1", "?code=c1&state=", "?code=c1&state=other"])
+def test_a_callback_cannot_be_checked_by_a_state_that_was_lost(url: str) -> None:
+    with pytest.raises(AuthenticationError, match="is not known any more, so anybody may have"):
+        check_callback(url, "")
+
+
 async def consent(sandbox: Sandbox, client_id: str, state: str) -> str:
     """What the consent page does when the user agrees; returns where it sends the browser."""
     body = msgspec.json.encode({"client_id": client_id, "state": state, "action": "approve"})

@@ -57,7 +57,7 @@ SHORTEST_SECRET = 8
 """Characters of a secret that is looked for in answers: shorter ones may be words of the answer."""
 
 
-LONGEST_ESCAPE = 8
+LONGEST_ESCAPE = 16
 """Bytes that a character of a secret takes at most, in the forms in which it is looked for."""
 
 

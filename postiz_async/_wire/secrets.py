@@ -18,7 +18,7 @@ from urllib.parse import quote
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import NoReturn, Self, SupportsIndex
 
 __all__ = [
@@ -75,7 +75,7 @@ class Secret(OfOneProcess):
         UsageError: it is no text, such as the None of a key that is not set.
     """
 
-    __slots__ = ("_forms", "_length", "_text")
+    __slots__ = ("_forms", "_length", "_signs", "_text")
 
     def __init__(self, text: str) -> None:
         if not isinstance(cast("object", text), str):
@@ -84,7 +84,8 @@ class Secret(OfOneProcess):
             )
         self._text: Callable[[], str] = lambda: text
         self._length = len(text)
-        self._forms = cache(lambda: _forms_by_rarest(text))
+        self._forms = cache(lambda: _by_rarest(_forms(text)))
+        self._signs = cache(lambda: _by_rarest(_signs(text)))
 
     @classmethod
     def of(cls, text: str | Secret) -> Secret:
@@ -105,11 +106,10 @@ class Secret(OfOneProcess):
         Args:
             data: what may contain it, such as the body of an answer.
         """
-        for rarest, forms in self._forms():
-            if rarest in data:
-                for form in forms:
-                    if data.rfind(form) >= 0:  # from the end takes a third of the time
-                        data = data.replace(form, MASK.encode())
+        for form in _found(data, self._forms()):
+            data = data.replace(form, MASK.encode())
+        if any(_found(data, self._signs())):
+            data = re.sub(_escaped(self._text()), MASK.encode(), data)
         return data
 
     def __len__(self) -> int:
@@ -151,29 +151,73 @@ def redact_text(text: str, secrets: Iterable[Secret]) -> str:
 # ------------------------------------------------------------------ forms
 
 
-def _forms_by_rarest(text: str) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
-    """The forms of a secret, by their byte that is rarest in answers."""
+def _by_rarest(forms: Iterable[bytes]) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
+    """Forms by their byte that is rarest in answers."""
     found: dict[int, list[bytes]] = {}
-    for form in dict.fromkeys(_forms(text)):
+    for form in dict.fromkeys(forms):
         found.setdefault(min(set(form), key=_BY_FREQUENCY.find), []).append(form)
-    return tuple((rarest, tuple(forms)) for rarest, forms in found.items())
+    return tuple((rarest, tuple(each)) for rarest, each in found.items())
+
+
+def _found(data: bytes, forms: tuple[tuple[int, tuple[bytes, ...]], ...]) -> Iterator[bytes]:
+    """The forms that are in the data."""
+    for rarest, each in forms:
+        if rarest in data:
+            # from the end takes a third of the time
+            yield from (form for form in each if data.rfind(form) >= 0)
 
 
 def _forms(text: str) -> Iterable[bytes]:
-    """How a secret may come back: as it is or in base64, escaped for URL, JSON, HTML, or for two.
+    """How a secret may come back: plain, in hex or base64, escaped for URL, JSON, HTML, or for two.
 
-    The second is JSON: a text in a JSON answer that was escaped before.
+    What has each character escaped is found by `_escaped`.
     """
     if not text:
         return
     raw = text.encode("utf-8", "surrogatepass")
-    once = ["".join(escape % byte for byte in raw) for escape in ("%%%02X", "%%%02x")]
-    once += ["".join(escape % byte for byte in raw) for escape in ("\\u%04X", "\\u%04x")]
-    for plain in (text, *_in_base64(raw)):
-        once += [plain, *_in_json(plain), *_in_url(plain), *_in_html(plain)]
-    for form in dict.fromkeys(once):  # a key of letters and digits stays as it is in most ways
-        for twice in (form, *_in_json(form)):
-            yield twice.encode("utf-8", "surrogatepass")
+    coded = [*_in_base64(raw)]
+    coded += [each for form in coded for each in _in_base64(form.encode())]
+    for plain in dict.fromkeys((text, raw.hex(), raw.hex().upper(), *coded)):
+        for once in _in_escapes(plain):
+            for twice in _in_escapes(once):
+                yield twice.encode("utf-8", "surrogatepass")
+
+
+def _in_escapes(text: str) -> Iterable[str]:
+    """A text as it is and escaped; letters and digits stay as they are."""
+    if text.isascii() and text.isalnum():
+        return (text,)
+    return dict.fromkeys((text, *_in_json(text), *_in_url(text), *_in_html(text)))
+
+
+def _signs(text: str) -> Iterable[bytes]:
+    """Bytes of which one is wherever each character of a secret is escaped."""
+    if len(text) < 2:
+        return
+    yield from (b";&#", b"amp;#", b"3B%26", b"3b%26", b"3B%2526", b"3b%2526")
+    for form in ("%02x", "%02X"):
+        first, second = (form % byte for byte in text[:2].encode("utf-8", "surrogatepass")[:2])
+        yield from (f"{start}{first}".encode() for start in ("\\u00", "\\x", "5Cu00", "5cu00"))
+        yield from (f"%{more}{first}%{more}{second}".encode() for more in ("", "25", "2525"))
+
+
+def _escaped(text: str) -> bytes:
+    """A pattern of a secret whose characters may all be escaped, for URL, JSON, HTML, for several.
+
+    Repetitions are bounded, so that nobody can make the search long.
+    """
+    percent, sharp, end = "%(?:25){0,4}", "(?:#|%(?:25){0,4}23)", "(?:;|%(?:25){0,4}3[bB])?"
+    amp = f"(?:&(?:amp;){{0,4}}|{percent}26(?:amp{end}){{0,4}})"
+    slash = f"(?:\\\\|{percent}5[cC]){{1,8}}"
+    found: list[str] = []
+    for char in text:
+        bytes_ = "".join(
+            f"{percent}(?i:{byte:02x})" for byte in char.encode("utf-8", "surrogatepass")
+        )
+        code = f"(?i:{ord(char):x})"
+        number = f"{amp}{sharp}(?:0{{0,8}}{ord(char)}|[xX]0{{0,8}}{code}){end}"
+        found.append(f"(?:{re.escape(char)}|{bytes_}|{number}|{slash}(?:u0{{0,3}}|x){code})")
+    return "".join(found).encode("utf-8", "surrogatepass")
 
 
 def _in_json(text: str) -> Iterable[str]:
@@ -192,8 +236,14 @@ def _in_url(text: str) -> Iterable[str]:
 
 
 def _in_html(text: str) -> Iterable[str]:
-    yield html.escape(text)
-    yield html.escape(text, quote=False)
+    plain = html.escape(text, quote=False)
+    for quoted in (plain, plain.replace('"', "&quot;"), plain.replace('"', "&#34;")):
+        for apostrophe in ("'", "&#x27;", "&#39;", "&#039;", "&apos;"):
+            form = quoted.replace("'", apostrophe)
+            yield form
+            yield form.replace("/", "&#x2F;")
+    for escape in ("&#{};", "&#x{:x};", "&#x{:X};"):
+        yield "".join(c if c.isalnum() or c in "_ " else escape.format(ord(c)) for c in text)
 
 
 def _in_base64(raw: bytes) -> Iterable[str]:
