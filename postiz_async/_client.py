@@ -180,7 +180,6 @@ class Postiz(Api):
             ssl=ssl, proxy=proxy, connector=connector, has_transport=transport is not None
         )
         self._keep = check_keep(idempotency_keep)
-        self._open: OpenClient | None = None
         self._politeness = politeness
         self._validate = validate
         self._outbox_options = options
@@ -191,14 +190,14 @@ class Postiz(Api):
         self._given_transport = transport
         self._transport: Transport | None = None
 
+    _open: OpenClient | None = None
+
     if not TYPE_CHECKING:  # what an open client has, a closed one misses
 
         def __getattr__(self, name: str) -> object:
-            if name in Resources.__annotations__ or name in _OF_OPEN:
+            if self._open is None and (name in Resources.__annotations__ or name in _OF_OPEN):
                 raise absent("This client is not open. Use it as `async with Postiz() as postiz:`.")
-            if name == "outbox":  # whose own error is an AttributeError, so it comes here
-                return type(self).outbox.__get__(self)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return super().__getattr__(name)
 
     def __repr__(self) -> str:
         if self._open is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from functools import cache
 from typing import TYPE_CHECKING
 
 from postiz_async._resources.channel_list import Channels
@@ -50,14 +49,27 @@ class Resources:
     def __init__(self, client: OpenClient, bound: BoundScheduler) -> None:
         self._client = client
         self._bound = bound
-        self.posts = Posts(
-            bound, client.channels, client.wake, client.keyed, validates=client.validates
-        )
-        self.media = MediaResource(bound, client.uploads)
-        self.integrations = Integrations(bound, client.channels)
-        self.analytics = Analytics(bound, client.channels)
-        self.notifications = Notifications(bound)
-        self.users = Users(bound)
+
+    if not TYPE_CHECKING:  # made when first used: a pool has thousands of clients
+
+        def __getattr__(self, name: str) -> object:
+            if name not in _MADE:  # or it is a property, whose error is an AttributeError
+                return object.__getattribute__(self, name)
+            made = _MADE[name](self._client, self._bound)
+            setattr(self, name, made)
+            return made
+
+
+_MADE: dict[str, Callable[[OpenClient, BoundScheduler], object]] = {
+    "posts": lambda client, bound: Posts(
+        bound, client.channels, client.wake, client.keyed, validates=client.validates
+    ),
+    "media": lambda client, bound: MediaResource(bound, client.uploads),
+    "integrations": lambda client, bound: Integrations(bound, client.channels),
+    "analytics": lambda client, bound: Analytics(bound, client.channels),
+    "notifications": lambda _, bound: Notifications(bound),
+    "users": lambda _, bound: Users(bound),
+}
 
 
 class OpenClient(Resources):
@@ -91,11 +103,13 @@ class OpenClient(Resources):
         self.clock: Clock = scheduler.clock
         self.base_url = base_url
         self.quota_name = quota_name
-        self.validates = validates
+        self.validates: bool = validates
         self.has_store = has_store
         self.organization = organization
-        self.keyed: Callable[[], KeyedCreates] = cache(lambda: make_keyed(self))
-        """What sees to idempotency keys, of all views together."""
+        self._make_keyed = make_keyed
+        self._keyed: KeyedCreates | None = None
+        self._first = self
+        """The client of which this may be a view."""
         self.needed_by: int = 0
         """Parts of this package that need it open, also while they make no call."""
         self.channels: Channels = Channels()
@@ -116,8 +130,18 @@ class OpenClient(Resources):
         if job_options(options) == self._bound.options:
             return self
         view = copy(self)
+        for name in _MADE:  # with the other options
+            view.__dict__.pop(name, None)
         view._bind(options)  # noqa: SLF001  (of the same class)
         return view
+
+    def keyed(self) -> KeyedCreates:
+        """What sees to idempotency keys, of all views together."""
+        if self._first is not self:
+            return self._first.keyed()
+        if self._keyed is None:
+            self._keyed = self._make_keyed(self)
+        return self._keyed
 
     async def channel_id(self, channel: Integration | str, where: str) -> str:
         """The id of a channel that is given by id, name or provider.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from postiz_async._concurrency import run_to_completion
 from postiz_async._resources.channel_names import Resolver, is_id
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from postiz_async._wire.endpoints import Endpoint
     from postiz_async._wire.headers import Headers
-    from postiz_async.models.integrations import ChannelSettings, Integration
+    from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 
 __all__ = ["CHANNELS_MAX_AGE", "Channels"]
 
@@ -69,14 +70,15 @@ class _KnownRules(NamedTuple):
 class Channels:
     """The channels of one key; renewed after ten minutes, and when one is not among them."""
 
+    not_found: frozenset[str] = frozenset()
+    """Channels for which the server refused a create, because it does not have them."""
+
     def __init__(self) -> None:
         self._by_id: dict[str, Integration] = {}
         self._read_at: float | None = None
         self._begun_last = self._read_last = 0
         self._look_ups: dict[_Terms, _LookUp] = {}
         self._rules: dict[str, _KnownRules] = {}
-        self.not_found: set[str] = set()
-        """Channels for which the server refused a create, because it does not have them."""
 
     async def fresh(self, bound: BoundScheduler) -> list[Integration]:
         """As the server tells them from now on; those who ask at the same moment ask once."""
@@ -91,6 +93,11 @@ class Channels:
         listed = await bound.call(Call(LIST_INTEGRATIONS))
         if number > self._read_last:  # else a later one was answered before
             self._read_last = number
+            customers: dict[Customer | None, Customer | None] = {}
+            for channel in listed:  # a pool may keep a million
+                force_setattr(channel, "provider", sys.intern(channel.provider))
+                customer = customers.setdefault(channel.customer, channel.customer)
+                force_setattr(channel, "customer", customer)
             self._by_id = {channel.id: channel for channel in listed}
             self._read_at = bound.scheduler.clock.monotonic()
         return listed

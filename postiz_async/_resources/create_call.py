@@ -136,7 +136,7 @@ def _note_gone(channels: Channels, sent: _Sent, error: BadRequestError) -> None:
     for channel in _marks(sent).channels:
         if f"Integration with id {channel} not found" in error.text:
             channels.forget(channel)
-            channels.not_found.add(channel)
+            channels.not_found |= {channel}
 
 
 def _lost(text: str, sent: _Sent, bound: BoundScheduler) -> DeliveryUnknownError:

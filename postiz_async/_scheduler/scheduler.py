@@ -100,7 +100,7 @@ class Scheduler:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._under_way = 0
         self.is_closing: bool = False
-        self._is_idle = asyncio.Event()
+        self._is_idle: asyncio.Event | None = None
         self._knows_of_others = False
 
     # -------------------------------------------------------------- state
@@ -158,12 +158,13 @@ class Scheduler:
         """Take no more calls, and wait up to `seconds` for those under way."""
         self.is_closing = True
         if self._under_way and seconds > 0:
-            self._is_idle.clear()
+            idle = self._is_idle = self._is_idle or asyncio.Event()
+            idle.clear()
             timer = None
             if seconds < math.inf:
-                timer = self.clock.call_at(self.clock.monotonic() + seconds, self._is_idle.set)
+                timer = self.clock.call_at(self.clock.monotonic() + seconds, idle.set)
             try:
-                await self._is_idle.wait()
+                await idle.wait()
             finally:
                 if timer is not None:
                     timer.cancel()
@@ -258,7 +259,7 @@ class Scheduler:
     def call_ended(self) -> None:
         """A call that began is over."""
         self._under_way -= 1
-        if not self._under_way and self.is_closing:
+        if not self._under_way and self._is_idle is not None:
             self._is_idle.set()
 
     def _unusable(self) -> UsageError:

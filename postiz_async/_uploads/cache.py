@@ -45,6 +45,10 @@ MOST = 10_000
 """Files that a client remembers."""
 
 
+_turns: WeakValueDictionary[tuple[int, str], anyio.Lock] = WeakValueDictionary()
+"""By cache and content, while an upload of it is under way."""
+
+
 class UploadCache:
     """The media of one server and key.
 
@@ -53,12 +57,12 @@ class UploadCache:
         owner: a name for server and key that tells neither.
     """
 
+    _complained_of: frozenset[Path] = frozenset()
+
     def __init__(self, clock: Clock, owner: str) -> None:
         self._clock = clock
         self._owner = owner
         self._media: dict[str, tuple[float, Media]] = {}
-        self._turns = WeakValueDictionary[str, anyio.Lock]()
-        self._complained_of: set[Path] = set()
 
     def may_have(self, size: int | None) -> bool:
         """Whether something of this size was uploaded, so that a look at its hash may pay."""
@@ -66,7 +70,7 @@ class UploadCache:
 
     def turn(self, sha256: str) -> anyio.Lock:
         """One upload of a content at a time: the second finds what the first has made."""
-        return self._turns.setdefault(sha256, anyio.Lock())
+        return _turns.setdefault((id(self), sha256), anyio.Lock())
 
     async def find(self, sha256: str, cache: Path | None) -> Media | None:
         """The medium of a content, if it was uploaded less than a day ago."""
@@ -98,7 +102,7 @@ class UploadCache:
             return await in_thread(work)
         except OSError as error:
             if path not in self._complained_of:
-                self._complained_of.add(path)
+                self._complained_of |= {path}
                 log.warning("%s Uploads go on without it.", error)
             return None
 

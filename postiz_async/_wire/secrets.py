@@ -11,8 +11,7 @@ import html
 import json
 import re
 from base64 import b64encode
-from functools import cache
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 from postiz_async.errors import UsageError
@@ -75,17 +74,24 @@ class Secret(OfOneProcess):
         UsageError: it is no text, such as the None of a key that is not set.
     """
 
-    __slots__ = ("_forms", "_length", "_signs", "_text")
+    __slots__ = ("_forms", "_length", "_text")
 
     def __init__(self, text: str) -> None:
         if not isinstance(cast("object", text), str):
             raise UsageError(
                 f"A key or another secret must be a string, not {type(text).__name__}."
             )
+        found: tuple[_Forms, _Forms] | None = None
+
+        def forms() -> tuple[_Forms, _Forms]:
+            nonlocal found
+            if found is None:
+                found = _by_rarest(_forms(text)), _by_rarest(_signs(text))
+            return found
+
         self._text: Callable[[], str] = lambda: text
         self._length = len(text)
-        self._forms = cache(lambda: _by_rarest(_forms(text)))
-        self._signs = cache(lambda: _by_rarest(_signs(text)))
+        self._forms = forms
 
     @classmethod
     def of(cls, text: str | Secret) -> Secret:
@@ -106,9 +112,10 @@ class Secret(OfOneProcess):
         Args:
             data: what may contain it, such as the body of an answer.
         """
-        for form in _found(data, self._forms()):
+        forms, signs = self._forms()
+        for form in _found(data, forms):
             data = data.replace(form, MASK.encode())
-        if any(_found(data, self._signs())):
+        if any(_found(data, signs)):
             data = re.sub(_escaped(self._text()), MASK.encode(), data)
         return data
 
@@ -151,7 +158,10 @@ def redact_text(text: str, secrets: Iterable[Secret]) -> str:
 # ------------------------------------------------------------------ forms
 
 
-def _by_rarest(forms: Iterable[bytes]) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
+_Forms: TypeAlias = tuple[tuple[int, tuple[bytes, ...]], ...]
+
+
+def _by_rarest(forms: Iterable[bytes]) -> _Forms:
     """Forms by their byte that is rarest in answers."""
     found: dict[int, list[bytes]] = {}
     for form in dict.fromkeys(forms):
@@ -159,7 +169,7 @@ def _by_rarest(forms: Iterable[bytes]) -> tuple[tuple[int, tuple[bytes, ...]], .
     return tuple((rarest, tuple(each)) for rarest, each in found.items())
 
 
-def _found(data: bytes, forms: tuple[tuple[int, tuple[bytes, ...]], ...]) -> Iterator[bytes]:
+def _found(data: bytes, forms: _Forms) -> Iterator[bytes]:
     """The forms that are in the data."""
     for rarest, each in forms:
         if rarest in data:

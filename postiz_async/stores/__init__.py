@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 from typing import NamedTuple, Protocol
 
 from postiz_async.errors import UsageError
@@ -97,7 +98,8 @@ def new_version() -> int:
 
 def ledger_name(root: str, key: str) -> str:
     """A name for (server, key) that reveals neither."""
-    return hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
+    name = hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
+    return sys.intern(name)  # many parts of a client keep it
 
 
 def check_store(quota: object) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-import anyio
 from msgspec.structs import replace
 
 from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
@@ -31,7 +31,7 @@ class Persistence:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.stores: list[SnapshotStore] = []
-        self._turn = anyio.Lock()
+        self._turn = asyncio.Lock()
 
     @contextmanager
     def keeping_in(self, store: SnapshotStore) -> Generator[None]:
