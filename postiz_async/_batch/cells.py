@@ -8,10 +8,12 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
 
 import msgspec
+from msgspec import structs
 
 from postiz_async._batch.column_names import unknown_columns
 from postiz_async._batch.options import MAX_ALIGN
@@ -67,6 +69,7 @@ NO_CLOCK = ("is empty", "fill it in, or say --default time=09:00")
 
 _EXAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
 _HALF = re.compile(r"[\ud800-\udfff]")
+_LINK = re.compile(r"https?://[^\s<>\"]+\.[^\s<>\"]+", re.IGNORECASE)
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 """What no database stores: NUL and half characters."""
 _BYTE = re.compile(r"[\udc80-\udcff]")
@@ -142,7 +145,7 @@ class RowReader:
             ref=self._text("ref") if "ref" in said else "",
             integration=sys.intern(integration),
             date=date or datetime.fromtimestamp(0, UTC),
-            content=self._content() if "content" in said else "",
+            content=self._content() if said & {"content", "link"} else "",
             media=self._names("media") if "media" in said else (),
             settings=self._settings() if "settings" in said else None,
             tags=self._names("tags") if "tags" in said else (),
@@ -154,6 +157,8 @@ class RowReader:
             tolerance=self._tolerance() if "tolerance" in said else None,
             own_media=self._own_media() if "media" in said else (),
         )
+        if "alt" in said:
+            row = structs.replace(row, alt=self._alt(len(row.media)))
         if not row.content and not row.media:
             wrong = {problem.where for problem in self.problems}
             if not wrong & {"content", "media"}:
@@ -191,7 +196,34 @@ class RowReader:
         text = self._text("content")
         if self.template is not None:
             text = cast("str", self._filled("content", text, self.template))
-        return text.replace("\r\n", "\n")
+        text = text.replace("\r\n", "\n")
+        return self._with_link(text) if "link" in self.record else text
+
+    def _with_link(self, text: str) -> str:
+        link = self._text("link")
+        if link and not _LINK.fullmatch(link):
+            self._wrong("link", f"{shown(link)!r} is not a web address", "https://example.com/a")
+        if not link or link in text:
+            return text
+        if self.record.get("format") == "html":
+            return f"{text}<p>{escape(link)}</p>"
+        return f"{text}\n\n{link}" if text else link
+
+    def _alt(self, files: int) -> tuple[str, ...]:
+        value = self.record.get("alt")
+        if isinstance(value, list | tuple):
+            texts = [str(each).strip() for each in cast("Sequence[object]", value)]
+        else:
+            text = self._text("alt")
+            texts = [" ".join(text.split())] if files == 1 else text.splitlines()
+        for text in itertools.filterfalse(_is_storable, texts):
+            self._refuse_characters("alt", text)
+        if any(texts) and not files:
+            self._wrong("alt", "has a text, and the row has no media", "empty it, or name the file")
+        elif any(texts) and len(texts) != files:
+            texts_ = f"{len(texts)} text{'' if len(texts) == 1 else 's'}"
+            self._wrong("alt", f"has {texts_} for {files} files", "write one a line")
+        return tuple(texts) if any(texts) else ()
 
     def _filled(self, name: str, value: object, template: Template) -> object:
         """With the fields of the template filled in."""

@@ -200,7 +200,7 @@ class Checked:
         Raises:
             InvalidPostError: it cannot stand in any.
         """
-        media = [stand_in(name, self.facts[name]) for name in row.media]
+        media = row.described(stand_in(name, self.facts[name]) for name in row.media)
         channel = self.channels[row.ref]
         item = build_item(NewPost(channel, row.body, media, row.settings, row.parts), channel)
         if row.number >= len(self.sizes):

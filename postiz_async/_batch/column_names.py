@@ -21,7 +21,7 @@ from postiz_async.providers import PROVIDERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["column_options", "meant_columns", "unknown_columns"]
+__all__ = ["column_named", "column_options", "meant_columns", "unknown_columns"]
 
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Polish; without accents.
 _WORDS = {
@@ -48,6 +48,13 @@ _WORDS = {
     "tags": "tag label labels schlagwort schlagworte schlagworter etikett kategorie etiquette "
     "etiquettes motscles etiqueta etiquetas etichetta etichette trefwoord trefwoorden etykiety",
     "type": "kind art typ typen genre tipo soort rodzaj",
+    "alt": "alttext alternativetext alternativtext bildbeschreibung imagedescription "
+    "textealternatif textoalternativo testoalternativo alttekst",
+    "link": "url weblink webadresse lien enlace collegamento landingpage zielseite",
+    "thread 2": "firstcomment ersterkommentar premiercommentaire primercomentario primocommento "
+    "primeirocomentario eerstereactie pierwszykomentarz",
+    "thread 3": "secondcomment zweiterkommentar deuxiemecommentaire segundocomentario "
+    "secondocommento tweedereactie drugikomentarz",
     "thread": "comments replies kommentare antworten commentaires comentarios commenti reacties",
     "ref": "id reference key nummer nr kennung referenz referencia riferimento referencia",
     "repeat_days": "repeat every wiederholung wiederholen repeter repetir ripeti herhalen",
@@ -62,11 +69,11 @@ _MOST = 0.8
 
 def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
     """A problem for each name that no column has."""
-    known = f"; known: {', '.join(COLUMNS)}"
+    known = f"; known columns: {', '.join(COLUMNS)}"
     for name in names:
         if is_column(name.lower()):
             continue
-        meant = _by_name(name)
+        meant = column_named(name)
         option = shlex.quote(f"{name}={meant}")
         close = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.7)
         if close:
@@ -74,8 +81,7 @@ def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
         elif meant:
             hint = f"say --column {option}"
         else:
-            option = shlex.quote(f"{name}=")
-            hint = f"say --column {option} to leave it out{known}"
+            hint = f"map it, or leave it out with --column NAME={known}"
             known = ""
         where = name if len(name) <= 40 else f"{name[:37]}..."
         yield Problem(where or "(no name)", "is not a column of a campaign", number, hint)
@@ -104,12 +110,12 @@ def meant_columns(
         (place, name) for place, name in enumerate(names) if name and not is_column(name.lower())
     ]
     found: dict[str, str] = {}
-    left = [target for target in COLUMNS if target not in taken]
+    used = set(taken)
     for _, name in unknown:
-        target = _by_name(name)
-        if target in left:
+        target = column_named(name)
+        if target and target not in used:
             found[name] = target
-            left.remove(target)
+            used.add(target)
     known = {folded(text) for text in (*channels, *PROVIDERS)}
     for target, fits in _FITTING.items():
         for place, name in unknown:
@@ -117,13 +123,13 @@ def meant_columns(
                 row[place] for row in rows if len(row) > place and row[place] not in ("", None)
             ]
             fitting = sum(fits(cell, known) for cell in cells)
-            if target in left and name not in found and cells and fitting >= _MOST * len(cells):
+            if target not in used and name not in found and cells and fitting >= _MOST * len(cells):
                 found[name] = target
-                left.remove(target)
+                used.add(target)
     return {name: found.get(name, "") for _, name in unknown}
 
 
-def _by_name(name: str) -> str:
+def column_named(name: str) -> str:
     """The column that a name means in one of several languages, or by a slip; empty for none."""
     plain = unicodedata.normalize("NFKD", name.casefold().replace("ß", "ss"))
     word = _NO_LETTER.sub("", "".join(c for c in plain if not unicodedata.combining(c)))
@@ -153,8 +159,11 @@ def _is_media(cell: object, _: set[str]) -> bool:
 
 
 def _is_text(cell: object, _: set[str]) -> bool:
-    is_link = isinstance(cell, str) and cell.startswith(("http://", "https://")) and " " not in cell
-    return isinstance(cell, str) and len(cell) >= _LONG_TEXT and not is_link
+    return isinstance(cell, str) and len(cell) >= _LONG_TEXT and not _is_link(cell, set())
+
+
+def _is_link(cell: object, _: set[str]) -> bool:
+    return isinstance(cell, str) and cell.startswith(("http://", "https://")) and " " not in cell
 
 
 _FITTING: dict[str, Callable[[object, set[str]], bool]] = {
@@ -163,5 +172,6 @@ _FITTING: dict[str, Callable[[object, set[str]], bool]] = {
     "time": _is_time,
     "media": _is_media,
     "content": _is_text,
+    "link": _is_link,
 }
 """By which contents a column is recognised."""

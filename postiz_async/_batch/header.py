@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postiz_async._batch.campaign_file import MAX_COLUMNS
 from postiz_async._batch.cell_errors import Odd
 from postiz_async._batch.cells import foreign_byte, has_halves, shown
-from postiz_async._batch.column_names import column_options, meant_columns, unknown_columns
+from postiz_async._batch.column_names import column_named, column_options, meant_columns
 from postiz_async._batch.file_formats import Line, NotReadable
 from postiz_async._batch.rows import COLUMNS, is_column
 from postiz_async._batch.spreadsheets import cell_text, nearest_second
@@ -20,16 +20,16 @@ from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from postiz_async._batch.read_options import Rules
-    from postiz_async.errors import Problem
 
 __all__ = ["AbsentColumn", "Columns", "MissingColumns", "read_header"]
 
 _LISTED = 100
 """Columns that a message names."""
 
+_LONGEST_NAME = 40
 _YES_NO = frozenset(("short_link", "needs_media"))
 _SAMPLED = 50
 """Rows by whose cells columns are recognised."""
@@ -56,9 +56,8 @@ class MissingColumns(Exception):  # noqa: N818  (never leaves the package)
         """The error with what its columns most likely mean, where these channels are known."""
         taken = [name.lower() for name in self.names if is_column(name.lower())]
         meant = meant_columns(self.names, self.rows, taken, set(channels))
-        if not {"integration", "date"} <= {*taken, *meant.values()}:
-            meant = {name: to for name, to in meant.items() if to}
-        if not any(meant.values()):
+        meant = {name: to for name, to in meant.items() if to}
+        if not meant:
             return BatchError(f"{self.said} A campaign may have: {', '.join(COLUMNS)}.")
         return BatchError(f"{self.said} Say what they are: {column_options(meant)}")
 
@@ -70,6 +69,8 @@ class Columns(NamedTuple):
     width: int
     kept: Sequence[tuple[int, str]]
     unnamed: Sequence[int]
+    unknown: Mapping[int, str]
+    """The names of columns that a campaign does not have, by their places."""
     meanings: Mapping[str, str]
     """The campaign's column by the name in the file, in small letters."""
     targets: Sequence[str]
@@ -82,11 +83,16 @@ class Columns(NamedTuple):
         number: int,
         names: Sequence[str],
         targets: Sequence[str],
-        labels: Mapping[str, str],
+        written: Sequence[str],
         *,
         has_template: bool,
     ) -> Columns:
         """The columns of a header in the row of this number."""
+        unknown = {
+            place: written[place]
+            for place, (name, target) in enumerate(zip(names, targets, strict=True))
+            if name and target and not has_template and not is_column(target)
+        }
         return cls(
             number,
             len(names),
@@ -96,9 +102,10 @@ class Columns(NamedTuple):
                 if name and (has_template or is_column(target))
             ],
             [place for place, name in enumerate(names) if not name],
+            unknown,
             dict(zip(names, targets, strict=True)),
             targets,
-            labels,
+            {to: own for own, to in zip(written, targets, strict=True) if to and to != folded(own)},
         )
 
     def record(self, cells: Sequence[object]) -> dict[str, object] | str:
@@ -128,8 +135,8 @@ class Columns(NamedTuple):
         return nearest_second(cell) if isinstance(cell, datetime) else cell
 
 
-def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns, list[Problem]]:
-    """The columns of a table, and a problem for each that is not known.
+def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
+    """The columns of a table, whose header may stand below other rows.
 
     Args:
         lines: from which the header is taken.
@@ -147,43 +154,54 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
     has = f"It has: {', '.join(named[:_LISTED])}{', ...' if len(named) > _LISTED else ''}."
     names = [folded(each) for each in written]
     absent = sorted(set(rules.columns) - set(names))
+    targets = [rules.columns.get(each, each) for each in names]
+    missing = {"integration", "date"} - {*targets, *rules.defaults}
+    below, seen = _header_below(lines, rules, names) if absent or missing else ([], [])
+    if below:
+        return read_header(itertools.chain(below, lines), name, rules)
     if absent:
         close = get_close_matches(absent[0], names, 1)
         meant = f" Did you mean {written[names.index(close[0])]!r}?" if close else ""
         raise AbsentColumn(
             f"{name} has no column {rules.written[absent[0]]!r}, which was mapped (row {number})."
-            f"{meant} {has}"
-            f"{_header_below(lines, rules)[0]}",
+            f"{meant} {has}",
             absent[0],
         )
-    targets = [rules.columns.get(each, each) for each in names]
     doubles = [to for to, count in Counter(targets).items() if to and count > 1]
     if doubles:
         raise BatchError(f"{name} has the column {doubles[0]!r} twice (row {number}).")
-    missing = {"integration", "date"} - {*targets, *rules.defaults}
-    pairs = list(zip(written, targets, strict=True))
-    unmapped = [own if folded(own) == to else to for own, to in pairs]
     if missing:
         said = f"{name} has no column {max(missing)!r} (row {number}). {has}"
-        below, rows = _header_below(lines, rules)
-        if below:
-            raise BatchError(said + below)
-        raise MissingColumns(said, unmapped, rows)
-    unknown = [] if rules.template else list(unknown_columns(filter(None, unmapped), number))
-    labels = {to: own for own, to in pairs if to and to != folded(own)}
-    return Columns.of(number, names, targets, labels, has_template=rules.template), unknown
+        pairs = zip(written, targets, strict=True)
+        unmapped = [own if folded(own) == to else to for own, to in pairs]
+        raise MissingColumns(said, unmapped, [line.cells for line in seen])
+    return Columns.of(number, names, targets, written, has_template=rules.template)
 
 
-def _header_below(lines: Iterator[Line], rules: Rules) -> tuple[str, list[Sequence[object]]]:
-    """What to say if a header stands below the first row, and some rows if none does."""
-    rows: list[Sequence[object]] = []
+def _header_below(
+    lines: Iterator[Line], rules: Rules, names: Iterable[str]
+) -> tuple[list[Line], list[Line]]:
+    """The header below a title and what follows it, and the rows that were looked through."""
+    seen: list[Line] = []
     with suppress(NotReadable):  # what is wrong with the header comes first
         for line in itertools.islice(lines, _SAMPLED):
-            names = {folded(cell_text(cell)) for cell in line.cells}
-            if {"integration", "date"} <= {rules.columns.get(name, name) for name in names}:
-                return f" Row {line.number} is its header: delete what is above it.", []
-            rows.append(line.cells)
-    return "", rows
+            if _is_header(map(cell_text, line.cells), rules):
+                return [line], seen
+            seen.append(line)
+    if not _is_header(names, rules, column_named):
+        for place, line in enumerate(seen):
+            if _is_header(map(cell_text, line.cells), rules, column_named):
+                return seen[place:], seen
+    return [], seen
+
+
+def _is_header(
+    names: Iterable[str], rules: Rules, meaning: Callable[[str], str] = str.strip
+) -> bool:
+    """Whether a row names channels and dates."""
+    words = [folded(name) for name in names if len(name) <= _LONGEST_NAME]
+    found = {rules.columns.get(word) or meaning(word) for word in words}
+    return {"integration", "date"} <= {*found, *rules.defaults}
 
 
 def _first(lines: Iterator[Line], name: str) -> Line:

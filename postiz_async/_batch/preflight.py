@@ -42,7 +42,14 @@ from postiz_async._concurrency import in_thread
 from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async._resources.create_body import build_body, foreign_settings
 from postiz_async._validation import MediaFacts
-from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError, UsageError
+from postiz_async.errors import (
+    BatchError,
+    ConfigurationError,
+    InvalidPostError,
+    Problem,
+    UsageError,
+)
+from postiz_async.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -54,7 +61,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.source import CampaignSource
     from postiz_async._delivery.client import BatchClient
     from postiz_async._resources.preflight import Preflight
-    from postiz_async.errors import Problem
     from postiz_async.models.posts import PostItem, PostType
 
 __all__ = [
@@ -89,6 +95,12 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
     found: list[Problem] = []
     groups: defaultdict[tuple[object, ...], _Group] = defaultdict(_Group)
     for row in rows:
+        provider = PROVIDERS.get(checked.channels[row.ref].provider)
+        if row.thread and provider is not None and provider.parts == "none":
+            message = f"{provider.name} does not publish comments"
+            hint = "leave it empty in this row, or write it into the content"
+            found.append(Problem("thread 2", message, row.number, hint))
+            continue
         if row.settings:
             foreign = foreign_settings(row.settings, checked.channels[row.ref])
             if foreign is not None:

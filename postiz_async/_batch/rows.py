@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
@@ -20,8 +21,9 @@ from postiz_async.models.posts import Html, Markdown, PostType
 from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from postiz_async.models.media import Media
     from postiz_async.models.posts import Content
 
 __all__ = [
@@ -46,6 +48,8 @@ COLUMNS = {
     "content": "the text",
     "format": "of content and thread: text (default), markdown or html",
     "media": "files relative to the campaign, separated by ;",
+    "alt": "for people who cannot see the media: one text a file, one a line",
+    "link": "a web address, put below the content unless it is in there",
     "settings": "the provider's settings as a JSON object",
     "tags": "names of existing tags, separated by ;",
     "type": "schedule (default), draft or now",
@@ -93,6 +97,8 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
         date: with a zone, or in that of `timezone`; a text is read as in a file.
         media: files; a relative name begins at the working directory. A `Path` may lead
             anywhere; a text stays below that directory or a `media_root` of the batch.
+        alt: what the media show, one text for each, for people who cannot see them.
+        link: a web address, put below the content unless it is in there.
         settings: a struct of `postiz_async.providers`, or the settings as the API names them.
         thread: further parts, in order.
         repeat_days: repeat after this many days, for ever.
@@ -106,6 +112,8 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     content: str = ""
     format: TextFormat = "text"
     media: tuple[str | PurePath, ...] | list[str | PurePath] = ()
+    alt: tuple[str, ...] | list[str] | str = ()
+    link: str = ""
     settings: ProviderSettings | Mapping[str, object] | None = None
     tags: tuple[str, ...] | list[str] = ()
     type: PostType = "schedule"
@@ -138,6 +146,13 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
     """The date that the campaign asks for, if `date` is another."""
     own_media: tuple[str, ...] = ()
     """Those of `media` that a program gave as paths: they may lead anywhere."""
+    alt: tuple[str, ...] = ()
+    """A text for each of `media`, or none at all."""
+
+    def described(self, media: Iterable[Media]) -> list[Media]:
+        """The media with their texts for people who cannot see them."""
+        texts = zip_longest(media, self.alt)
+        return [structs.replace(each, alt=alt) if alt else each for each, alt in texts]
 
     @property
     def asked_for(self) -> datetime:
@@ -175,6 +190,7 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
             short_link=self.short_link,
             repeat_days=self.repeat_days,
             format=self.format,
+            alt=self.alt,
         )
 
     @property
@@ -185,7 +201,8 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
             self.type, self.thread, self.short_link, self.repeat_days,
             msgspec.json.encode(self.settings, order="deterministic").decode(),
         )  # fmt: skip
-        return _hash(*parts) if self.format == "text" else _hash(*parts, self.format)
+        more = () if self.format == "text" else (self.format,)
+        return _hash(*parts, *more, *self.alt)
 
 
 class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -202,6 +219,7 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     short_link: bool = False
     repeat_days: int | None = None
     format: TextFormat = "text"
+    alt: tuple[str, ...] = ()
 
     def write(self) -> str:
         """As JSON."""

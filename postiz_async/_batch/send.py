@@ -75,7 +75,7 @@ def build_body(
     """
 
     def new_post(row: Row) -> NewPost:
-        media = tuple(medium(name) for name in row.media)
+        media = row.described(medium(name) for name in row.media)
         return NewPost(channels[row.ref], row.body, media, row.settings, row.parts)
 
     first = request.rows[0]

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from postiz_async._batch.cell_errors import BEGINNINGS, Odd, is_cell_error
 from postiz_async._batch.cells import NO_CLOCK, NO_TIME, RowReader, shown
+from postiz_async._batch.column_names import unknown_columns
 from postiz_async._batch.date_formats import explain_dates
 from postiz_async._batch.file_formats import (
     Line,
@@ -33,7 +34,7 @@ from postiz_async._batch.rows import (
     is_column,
     with_refs,
 )
-from postiz_async._batch.spreadsheets import is_spreadsheet, sheet_rows
+from postiz_async._batch.spreadsheets import cell_text, is_spreadsheet, sheet_rows
 from postiz_async._batch.values import describe_drift, describe_lost_letters
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, Problem
@@ -214,15 +215,18 @@ class _Collector:
 
     def take_table(self, lines: Iterator[Line]) -> None:
         """The header and the rows of a table."""
-        columns, unknown = read_header(lines, self.name, self.rules)
+        columns = read_header(lines, self.name, self.rules)
         number = columns.number
-        self.problems.extend(unknown)
+        unknown, filled = dict(columns.unknown), set[str]()
         self._unseen.clear()
         self.labels = columns.labels
         is_export = not EXPORT_ONLY.isdisjoint(columns.targets)
         try:
             for line in lines:
                 number = line.number
+                for place in [place for place in unknown if place < len(line.cells)]:
+                    if cell_text(line.cells[place]).strip():
+                        filled.add(unknown.pop(place))
                 record = columns.record(line.cells)
                 if isinstance(record, str):
                     hint = "is a comma or semicolon not quoted?"
@@ -233,6 +237,8 @@ class _Collector:
                     self.take(number, record)
         except NotReadable as error:
             self.problems.append(Problem("csv", str(error), number + 1))
+        named = [name for name in columns.unknown.values() if name in filled]
+        self.problems.extend(unknown_columns(named, columns.number))
 
     def _has_errors(self, record: Mapping[str, object], columns: Columns, number: int) -> bool:
         """Report the errors of formulas; a row that has any is not read further."""

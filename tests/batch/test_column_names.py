@@ -51,7 +51,7 @@ def test_contents_say_what_names_do_not() -> None:
         ["x", "08.12.2031", "10:00", "", LONG, ""],
     ]
     found = meant_columns(names, rows, [], ["Our page"])
-    expected = ["integration", "date", "time", "media", "content", ""]
+    expected = ["integration", "date", "time", "media", "content", "link"]
     assert found == dict(zip(names, expected, strict=True))
 
 
@@ -86,7 +86,7 @@ async def test_names_of_channels_are_recognised(tmp_path: Path) -> None:
     ("name", "hint"),
     [
         ("Text", "say --column Text=content"),
-        ("Notiz", "say --column Notiz= to leave it out; known: integration"),
+        ("Notiz", "map it, or leave it out with --column NAME=; known columns: integration"),
         ("contnet", "did you mean 'content'?"),
     ],
 )

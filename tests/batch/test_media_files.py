@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -275,3 +276,20 @@ async def test_a_link_that_is_put_there_after_the_check_is_not_followed(
             await batch.run_all()
     assert lab.sandbox.uploads == ()
     assert lab.sandbox.posts == ()
+
+
+@pytest.mark.parametrize("alt", ["A cup\nA pot", ["A cup", "A pot"]])
+async def test_texts_for_people_who_cannot_see_are_sent_with_their_files(
+    lab: Lab, alt: str | list[str]
+) -> None:
+    media = ["a.png", "sub/b.png"]
+    lab.write([{"integration": "c1", "date": at(24), "media": media, "alt": alt}])
+    async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
+        assert (await batch.run_all()).complete
+    (body,) = (
+        json.loads(request.body)
+        for request in lab.transport.sent
+        if request.url.endswith("/posts") and isinstance(request.body, bytes)
+    )
+    images = body["posts"][0]["value"][0]["image"]
+    assert [image["alt"] for image in images] == ["A cup", "A pot"]

@@ -165,17 +165,16 @@ def test_an_unknown_column_is_named_once_with_what_was_meant(write: Write) -> No
     campaign = read_campaign(write(as_csv(record(contnet="a", zzz="b"), record(contnet="c"))))
     assert faults(campaign) == [
         "row 1, contnet: is not a column of a campaign (did you mean 'content'?)",
-        "row 1, zzz: is not a column of a campaign (say --column zzz= to leave it out; known: "
-        + ", ".join([*COLUMNS])
-        + ")",
+        "row 1, zzz: is not a column of a campaign (map it, or leave it out with --column NAME=; "
+        "known columns: " + ", ".join([*COLUMNS]) + ")",
     ]
     assert len(campaign.rows) == 2
 
 
-def test_names_that_are_no_slips_come_with_the_option_that_leaves_them_out(write: Write) -> None:
+def test_names_that_are_no_slips_are_not_left_out_by_an_option_to_copy(write: Write) -> None:
     one, other = faults(read_campaign(write(as_csv(record(Liste="a", Zahl="b")))))
-    assert "say --column Liste= to leave it out; known: " in one
-    assert other.endswith("(say --column Zahl= to leave it out)"), "the list stands once"
+    assert "(map it, or leave it out with --column NAME=; known columns: integration, " in one
+    assert other.endswith("(map it, or leave it out with --column NAME=)"), "the list stands once"
 
 
 def test_columns_without_name_and_text_are_what_spreadsheets_add(write: Write) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import zipfile
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
@@ -304,13 +305,26 @@ def test_merged_cells_are_that_of_their_first_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("above", [["Our campaign"], ["Kanal", "Wann", "Was"]])
-def test_a_header_below_another_row_is_named(tmp_path: Path, above: list[str]) -> None:
+def test_a_header_below_another_row_is_found(tmp_path: Path, above: list[str]) -> None:
     path = write_xlsx(tmp_path / "p.xlsx", [above, HEAD, ["x", WHEN, "a"]])
-    with pytest.raises(BatchError, match=r"Row 2 is its header: delete what is above it\."):
+    for columns in ({}, {"content": "content"}):
+        reading = ReadOptions(columns=columns, timezone="UTC")
+        (row,) = read_campaign(path, reading=reading).rows
+        assert (row.number, row.content) == (3, "a")
+
+
+@both
+def test_a_header_in_another_language_below_a_title_is_found(tmp_path: Path, name: str) -> None:
+    rows = [["Unser Plan"], [], ["Kanal", "Datum", "Beitrag"], ["x", WHEN, "a"]]
+    path = WRITERS[name](tmp_path / name, rows)
+    with pytest.raises(
+        BatchError, match=r"no column 'integration' \(row 3\)\. It has: Kanal, "
+    ) as e:
         read_campaign(path)
-    reading = ReadOptions(columns={"content": "content"})
-    with pytest.raises(BatchError, match=r"Row 2 is its header"):
-        read_campaign(path, reading=reading)
+    columns = dict(re.findall(r"(\w+)=(\w+)", str(e.value)))
+    assert columns == {"Kanal": "integration", "Datum": "date", "Beitrag": "content"}
+    reading = ReadOptions(columns=columns, timezone="UTC")
+    assert [row.number for row in read_campaign(path, reading=reading).rows] == [4]
 
 
 def test_days_without_times_say_what_to_do(tmp_path: Path) -> None:
