@@ -44,7 +44,8 @@ PURE = {
 }
 PURE_MODULES = {
     "_scheduler.retry",
-    "_delivery.key_record",
+    "_delivery.record",
+    "_delivery.transitions",
     "_delivery.conditions",
     "_delivery.matching",
     "_resources.channel_names",

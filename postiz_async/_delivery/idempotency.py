@@ -1,43 +1,27 @@
 """The law of idempotency keys: how a call comes into Postiz once, from whichever process.
 
-The server knows no such keys. So a record of each is in the store of the quota, and whoever makes a
-call finds there how far it came. A record is changed by compare-and-swap, and says one of these:
+The server knows no such keys. So a delivery (`record`) of each is in the store of the quota, and
+whoever makes a call finds there how far it came, and goes on (`transitions`):
 
-| the record says         | a call with the key and the same arguments                             |
+| the delivery is         | a call with the key and the same arguments                             |
 |-------------------------|------------------------------------------------------------------------|
-| nothing                 | is checked and looks for its mark in Postiz, where that is free: the   |
-|                         | store may have forgotten it, or returned to an older state. What is    |
-|                         | found is written. Else it goes on as if the key were free              |
-| `free`                  | is checked and waits for a slot; nothing is written meanwhile, but it  |
+| not there               | is checked and looks for its mark in Postiz, where that is free: the   |
+|                         | store may have forgotten it, or returned to an older state             |
+| planned                 | is checked and waits for a slot; nothing is written meanwhile, but it  |
 |                         | is looked whether another call was quicker. With a slot, before the    |
-|                         | first byte, it writes `sending`, the mark, and when that will be over  |
-| `sending`, not over     | waits until that changes                                               |
-| `sending`, over         | looks the request up, one call at a time (`key_handle.Claim`)          |
-| `answered`              | has the same answer; Postiz is not asked                               |
-| `refused`               | is refused with the same words, and costs nothing                      |
+|                         | first byte, it writes that it leaves                                   |
+| leaving                 | waits until that changes, or is over                                   |
+| leaving and over, lost  | looks the request up, one call at a time                               |
+| stored                  | has the same answer; Postiz is not asked                               |
+| refused                 | is refused with the same words, and costs nothing                      |
 | any, of other arguments | `IdempotencyError`; nothing is sent                                    |
 
-| how a sending ends      | what is written, and what follows                                      |
-|-------------------------|------------------------------------------------------------------------|
-| answered                | `answered`, with the ids of the posts                                  |
-| refused (400)           | `refused`, with the words of the server                                |
-| not carried out         | `free`; after a 429 or without a connection it waits to be sent again  |
-| lost                    | `sending`, over: it is looked up, for as long as the caller may wait   |
-
-| what a look-up finds    | what is written, and what follows                                      |
-|-------------------------|------------------------------------------------------------------------|
-| all                     | `answered`                                                             |
-| nothing or a part, for  | `free`, with the ids of what is stored; the rest is sent, with the     |
-| certain (`lookup`)      | same mark                                                              |
-| a channel is gone, or   | nothing: `DeliveryUnknownError`, a person has to look                  |
-| its date has passed     |                                                                        |
-| not certain yet         | what was seen, for the next call: `DeliveryUnknownError.retry_after`   |
-
-Body and marks are made again from the arguments of whoever looks, so the record has neither. In one
-process the calls with one key take turns. A caller that is cancelled before its request leaves
-leaves nothing behind; afterwards the request comes to its end first. If the store fails before
-that, nothing is sent; if it fails after the answer, the answer is returned, and the next call finds
-the posts by their mark.
+What is proved not stored, or only in part, is planned again: the rest is sent with the same mark.
+Where a channel is gone or the date has passed, nothing is written: `DeliveryUnknownError`, a person
+has to look. In one process the calls with one key take turns. A caller that is cancelled before its
+request leaves leaves nothing behind; afterwards the request comes to its end first. If the store
+fails before that, nothing is sent; if it fails after the answer, the answer is returned, and the
+next call finds the posts by their mark.
 """
 
 from __future__ import annotations
@@ -50,8 +34,8 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from postiz_async._delivery.client import ask
+from postiz_async._delivery.handle import Handle
 from postiz_async._delivery.key_call import LEAST_WAIT, KeyedCall, known_in
-from postiz_async._delivery.key_handle import KeyHandle
 from postiz_async._delivery.key_lookup import adopt_forgotten, look_up_key
 from postiz_async._delivery.key_sending import FIRST_RECORD_LOOK, LAST_RECORD_LOOK, KeyedSending
 from postiz_async._delivery.lookup import Fence
@@ -73,8 +57,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from postiz_async._delivery.client import KeyClient
-    from postiz_async._delivery.key_handle import SeenRecord
-    from postiz_async._delivery.key_record import KeyRecord
     from postiz_async._resources.keyed import KeyedCreate
     from postiz_async.models.posts import Created
     from postiz_async.stores import Records
@@ -133,7 +115,7 @@ class KeyedCreator:
 
     async def create(self, keyed: KeyedCreate) -> list[Created]:
         """See `resources.keyed.KeyedCreates`."""
-        handle = KeyHandle(self._store, self._client.quota_name, keyed.key, self._keep, self._clock)
+        handle = Handle(self._store, self._client.quota_name, keyed.key, self._keep, self._clock)
         client = self._client.viewed(keyed.call.bound.options)
         call = KeyedCall(client=client, fence=self._fence, keyed=keyed, handle=handle)
         if not self._client.is_open:
@@ -149,72 +131,70 @@ class KeyedCreator:
             self._client.scheduler.call_ended()
 
     async def _answer(self, call: KeyedCall) -> list[Created]:
-        seen = await call.handle.read()
-        answer = call.answer(seen.record)
+        answer = await call.look()
         if answer is not None:
             return answer
         async with self._turn(call) as turn:
-            if turn != "at once":  # the record has changed meanwhile
-                seen = await call.handle.read()
-                answer = call.answer(seen.record)
+            if turn != "at once":  # it has changed meanwhile
+                answer = await call.look()
             if turn == "never" and answer is None:
-                raise self._busy(call, seen.record)
+                raise self._busy(call)
             while answer is None:
-                answer = await self._step(call, seen)
+                answer = await self._step(call)
                 if answer is None:
-                    seen = await call.handle.read()
-                    answer = call.answer(seen.record)
+                    answer = await call.look()
         return answer
 
-    async def _step(self, call: KeyedCall, seen: SeenRecord) -> list[Created] | None:
-        """Do what the record asks for; None: it is to be looked at again."""
-        record, now = seen.record, call.handle.now()
-        if record.state == "free":
+    async def _step(self, call: KeyedCall) -> list[Created] | None:
+        """Do what is to be done next; None: it is to be looked at again."""
+        kept, now = call.handle.record, call.handle.now()
+        if kept.state == "planned":
             lost, call.lost = call.lost, None
             if lost is not None and isinstance(lost.__cause__, PostizError):
                 refusal = lost.__cause__
                 if refusal.may_be_stored:  # a firewall would refuse it again
-                    refusal.may_be_stored = bool(record.stored)
+                    refusal.may_be_stored = bool(kept.stored)
                     raise refusal
-            return await self._send(call, seen)
-        is_sent = record.is_sent_at(now) and record.holder != call.name
-        if is_sent or (record.is_looked_up_at(now) and record.looker != call.name):
-            return await self._wait(call, seen)
-        return await look_up_key(call, seen)
+            return await self._send(call)
+        is_leaving = kept.is_leaving_at(now) and kept.attempt != call.name
+        if is_leaving or (kept.is_held_at(now) and kept.holder != call.name):
+            return await self._wait(call)
+        return await look_up_key(call)
 
-    async def _send(self, call: KeyedCall, seen: SeenRecord) -> list[Created] | None:
+    async def _send(self, call: KeyedCall) -> list[Created] | None:
+        kept = call.handle.record
         try:
             body = await call.keyed.build()
         except InvalidPostError as error:
-            if not seen.record.stored:
+            if not kept.stored:
                 raise
-            ids = ", ".join(seen.record.stored.values())
+            ids = ", ".join(kept.stored.values())
             why = f"a part of it is stored ({ids}), and the rest can no longer be sent: {error}"
-            raise call.unknown(seen.record, why, retry_after=None) from error
-        if not seen.version and await adopt_forgotten(call, body):
+            raise call.unknown(why, retry_after=None) from error
+        if not call.handle.version and await adopt_forgotten(call, body):
             return None
         if not self._client.scheduler.knows_server_time():
             await ask(self._client, retry=True)
-        return await KeyedSending(call, seen, body).run()
+        return await KeyedSending(call, body).run()
 
-    async def _wait(self, call: KeyedCall, seen: SeenRecord) -> list[Created] | None:
+    async def _wait(self, call: KeyedCall) -> list[Created] | None:
         """Wait for what another call does with the key; None: it did it, or its time is over."""
-        record, version, pause = seen.record, seen.version, FIRST_RECORD_LOOK
-        while seen.version == version:
+        handle, version, pause = call.handle, call.handle.version, FIRST_RECORD_LOOK
+        while handle.version == version:
             if not self._client.is_open:
                 raise ConfigurationError(
                     "The client was closed while this call waited for another one with its "
                     "idempotency key; nothing was sent."
                 )
-            now = call.handle.now()
-            ends = (record.ends_at if record.is_sent_at(now) else record.looks_until) - now
+            kept, now = handle.record, handle.now()
+            ends = (kept.gone_at if kept.is_leaving_at(now) else kept.until) - now
             if ends <= 0:
                 break
             if not call.wait.left:
-                raise self._busy(call, record)
+                raise self._busy(call)
             await call.wait.sleep(min(pause, max(ends, LEAST_WAIT), call.wait.left))
             pause = min(2 * pause, LAST_RECORD_LOOK)
-            seen = await call.handle.read()
+            await handle.read()
         return None
 
     # -------------------------------------------------------------- turns
@@ -247,9 +227,10 @@ class KeyedCreator:
 
     # -------------------------------------------------------------- what is raised
 
-    def _busy(self, call: KeyedCall, record: KeyRecord) -> PostizError:
+    def _busy(self, call: KeyedCall) -> PostizError:
         """Another call has the key for longer than this one may wait."""
-        if record.state != "sending":
+        kept, now = call.handle.record, call.handle.now()
+        if kept.state not in {"leaving", "lost"}:
             wait = max(1.0, self._client.scheduler.leaves_in(1))
             return QuotaWaitError(
                 f"another call with the idempotency key {call.handle.key!r} waits for the quota, "
@@ -257,10 +238,9 @@ class KeyedCreator:
                 f"  Make it again in {describe_seconds(wait)} for the answer of the other.",
                 retry_after=wait,
             )
-        now = call.handle.now()
-        age = max(0.0, now - record.sent_at)
-        if record.is_sent_at(now):  # mostly it is answered soon
-            why, wait = "another call is sending it", min(age, record.ends_at - now)
+        age = max(0.0, now - kept.left_at)
+        if kept.is_leaving_at(now):  # mostly it is answered soon
+            why, wait = "another call is sending it", min(age, kept.gone_at - now)
         else:
             why, wait = "another call is looking it up", known_in(age)
-        return call.unknown(record, why, retry_after=wait)
+        return call.unknown(why, retry_after=wait)

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.key_record import KeyMarks, differing, fingerprint_of
 from postiz_async._delivery.lookup import SHORTEST_LOOK_PAUSE
 from postiz_async._delivery.pauses import trouble_of
+from postiz_async._delivery.record import DeliveryPost, KeyMarks, differing, fingerprint_of
 from postiz_async._quota import SILENT
 from postiz_async._resources.create_body import encode_create, marks_of
 from postiz_async._wire import parse_date
@@ -18,11 +18,10 @@ from postiz_async.errors import DeliveryUnknownError, IdempotencyError, Marks, d
 from postiz_async.models.posts import Created
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Mapping
 
     from postiz_async._delivery.client import KeyClient
-    from postiz_async._delivery.key_handle import KeyHandle
-    from postiz_async._delivery.key_record import KeyRecord
+    from postiz_async._delivery.handle import Handle
     from postiz_async._delivery.lookup import Fence
     from postiz_async._resources.keyed import KeyedCreate
     from postiz_async.errors import PostizError
@@ -97,7 +96,7 @@ class KeyedCall:
     client: KeyClient
     fence: Fence
     keyed: KeyedCreate
-    handle: KeyHandle
+    handle: Handle
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     lost: DeliveryUnknownError | None = None
     marks: KeyMarks = field(init=False)
@@ -105,36 +104,44 @@ class KeyedCall:
     wait: AllowedWait = field(init=False)
 
     def __post_init__(self) -> None:
-        self.marks = KeyMarks(self.handle.quota, self.handle.key)
+        self.marks = KeyMarks(self.handle.scope, self.handle.key)
         self.fingerprint = fingerprint_of(self.keyed.said)
         self.wait = AllowedWait(self.keyed)
 
-    def answer(self, record: KeyRecord) -> list[Created] | None:
-        """The answer that a record has; None: there is none yet.
+    async def look(self) -> list[Created] | None:
+        """Read what is kept; the answer, if there is one.
 
         Raises:
             IdempotencyError: it is of another call.
             BadRequestError: it was refused.
+            StoreError: it cannot be read.
         """
-        if record.is_bare:
+        kept = await self.handle.read()
+        if kept.is_bare:
             return None
-        differs = differing(record.fingerprint, self.fingerprint)
+        differs = differing(kept.fingerprint, self.fingerprint)
         if differs:
             raise IdempotencyError(self.handle.key, differs)
-        if record.refusal is not None:
-            raise record.refusal.error()
-        if record.state != "answered":
+        if kept.refusal is not None:
+            raise kept.refusal.error()
+        if kept.state != "stored":
             return None
-        return [Created(post_id=post, integration=channel) for post, channel in record.answer]
+        return [Created(post_id=post.id, integration=post.channel) for post in kept.posts]
 
-    def missing(self, stored: Iterable[int]) -> list[int]:
-        """The places of its posts without those that are stored."""
-        known = set(stored)
-        return [place for place in range(len(self.keyed.channels)) if place not in known]
+    @property
+    def posts(self) -> tuple[DeliveryPost, ...]:
+        """Its posts, with the ids of those that are known to be stored."""
+        known = self.handle.record.stored
+        channels = enumerate(self.keyed.channels)
+        return tuple(DeliveryPost(channel, known.get(place, "")) for place, channel in channels)
+
+    @property
+    def missing(self) -> list[int]:
+        """The places of its posts that are not known to be stored."""
+        return [place for place, post in enumerate(self.posts) if not post.id]
 
     def unknown(
         self,
-        record: KeyRecord,
         why: str,
         *,
         retry_after: float | None,
@@ -143,7 +150,6 @@ class KeyedCall:
         """What is raised while it is not known whether the posts are stored.
 
         Args:
-            record: of the request.
             why: the end of a sentence.
             retry_after: seconds until a look is worthwhile; None: a person has to look.
             sent: the request, where it was built.
@@ -155,13 +161,13 @@ class KeyedCall:
             advice = f"Make the same call again in {again}: it never sends a second post."
         key = self.handle.key
         text = f"What became of the create with the idempotency key {key!r} is not known: {why}."
-        marks = self._marks(record) if sent is None else marks_of(encode_create(sent), 0.0)
+        marks = self._marks() if sent is None else marks_of(encode_create(sent), 0.0)
         return DeliveryUnknownError(f"{text}\n  {advice}", marks=marks, retry_after=retry_after)
 
-    def _marks(self, record: KeyRecord) -> Marks:
+    def _marks(self) -> Marks:
         """The marks of a request that was not built: without its texts."""
         return Marks(
-            parse_date(record.date),
+            parse_date(self.handle.record.date),
             channels=self.keyed.channels,
             kind="draft" if self.keyed.kind == "draft" else "schedule",
             short_link=self.keyed.short_link,

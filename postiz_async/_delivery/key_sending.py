@@ -6,13 +6,16 @@ import asyncio
 import logging
 import math
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 from msgspec.structs import replace
 
-from postiz_async._delivery.key_record import FREE, KeyRecord, Refusal, marked
+from postiz_async._delivery import transitions
 from postiz_async._delivery.pauses import has_crashed
+from postiz_async._delivery.record import Refusal, marked
+from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._scheduler.calls import LONGEST_JOB_CREATE, CallTime, time_out
 from postiz_async._wire import parse_date
 from postiz_async._wire.endpoints import CREATE_POST, Call
@@ -25,8 +28,10 @@ from postiz_async.errors import (
 from postiz_async.models.posts import Created
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from postiz_async._delivery.key_call import KeyedCall
-    from postiz_async._delivery.key_handle import SeenRecord
+    from postiz_async._delivery.record import DeliveryRecord
     from postiz_async.models.posts import CreatePost
 
 __all__ = ["FIRST_RECORD_LOOK", "LAST_RECORD_LOOK", "KeyedSending"]
@@ -43,10 +48,6 @@ OVER_AFTER = 15.0
 """Seconds beyond its time-out after which nobody is sending a request any more."""
 
 
-class _BeatenError(Exception):
-    """Another call has the key; the slot is given back."""
-
-
 class _UnwantedError(Exception):
     """Its caller was cancelled, and what was prepared was not carried out."""
 
@@ -56,22 +57,20 @@ class KeyedSending:
 
     Args:
         call: the call.
-        seen: the record, which is free.
         body: the request, with all posts of the call.
     """
 
-    def __init__(self, call: KeyedCall, seen: SeenRecord, body: CreatePost) -> None:
+    def __init__(self, call: KeyedCall, body: CreatePost) -> None:
         self._call = call
         self._clock = call.client.clock
         self._time = call.keyed.call.bound.time
-        self._seen = seen
-        self._before = seen.record
         self._body = body
-        self._places = call.missing(seen.record.stored)
+        self._posts = call.posts
+        """As they are known when it begins."""
+        self._places = call.missing
         self._draft = self._marked(self._moment())
-        self._base = KeyRecord(state="sending", fingerprint=dict(call.fingerprint))
-        self._record = FREE
-        """As it was written last, or was about to be."""
+        self._is_written = False
+        """Whether it is written down that it leaves, or was about to be."""
         self._left_at = 0.0
         self._has_left = False
         """Whether the record says that it leaves; it is not cancelled then."""
@@ -106,8 +105,8 @@ class KeyedSending:
             pause = min(2 * pause, LAST_RECORD_LOOK)
             if task.done() or self._has_left:
                 continue
-            seen = await self._call.handle.read()
-            if not self._has_left and not self._is_mine(seen.record):
+            kept = await self._call.handle.read()
+            if not self._has_left and not self._is_mine(kept):
                 await self._end(task)
 
     async def _end(self, task: asyncio.Task[list[Created] | None]) -> None:
@@ -136,14 +135,17 @@ class KeyedSending:
         self._call.fence.coming += 1
         try:
             created = await call.send(self._draft)
-        except (_BeatenError, _UnwantedError):
+        except (OvertakenError, _UnwantedError):
             return None
         except DeliveryUnknownError as error:
             await self._lost(error)
             return None
         except BadRequestError as error:
             self._call.fence.answered(self._left_at)
-            await self._settle(replace(self._base, state="refused", refusal=Refusal.of(error)))
+            refusal = Refusal.of(error)
+            await self._settle(
+                "refused", lambda was: transitions.refused(was, self._call.name, refusal)
+            )
             raise
         except PostizError:
             await self._give_back()
@@ -158,21 +160,25 @@ class KeyedSending:
         """Take the key, with a slot held: whoever comes next knows that it leaves now."""
         self._has_left = True
         while True:
-            began, moment = self._clock.monotonic(), self._moment()
-            body, now = self._marked(moment), self._call.handle.now()
-            self._record = replace(
-                self._base,
-                stored=self._before.stored,
-                date=body.date,
-                holder=self._call.name,
-                sent_at=now,
-                served_at=self._call.client.scheduler.server_time(),
-                ends_at=now + self._bound(body) + OVER_AFTER,
-            )
-            await self._swap(self._record)
+            began = self._clock.monotonic()
+            body = self._marked(self._moment())
+            await self._call.handle.move(partial(self._leaves, body.date, self._bound(body)))
             self._left_at = self._clock.monotonic()
             if self._left_at - began <= QUICK:
                 return body
+
+    def _leaves(self, date: str, seconds: float, was: DeliveryRecord) -> DeliveryRecord:
+        self._is_written = True
+        return transitions.left(
+            was,
+            self._call.name,
+            posts=self._posts,
+            fingerprint=self._call.fingerprint,
+            date=date,
+            now=self._call.handle.now(),
+            served_at=self._call.client.scheduler.server_time(),
+            seconds=seconds + OVER_AFTER,
+        )
 
     async def _set_aside(self) -> None:
         """What was prepared was not carried out: it queues again, and others may have the key."""
@@ -215,44 +221,31 @@ class KeyedSending:
 
     # -------------------------------------------------------------- what is written down
 
-    def _is_mine(self, record: KeyRecord) -> bool:
-        """Whether a record is as this call found it, or as it wrote it itself."""
-        return record == self._before or record.holder == self._call.name
+    def _is_mine(self, kept: DeliveryRecord) -> bool:
+        """Whether a delivery is as this call found it, or as it wrote it itself."""
+        known = {place: post.id for place, post in enumerate(self._posts) if post.id}
+        is_unchanged = kept.state == "planned" and kept.stored == known
+        return is_unchanged or kept.attempt == self._call.name
 
-    async def _swap(self, record: KeyRecord) -> None:
-        """Write a record in the place of what this call found or wrote.
-
-        Raises:
-            _BeatenError: there is another one.
-            StoreError: it cannot be written, or it was and the store did not say so.
-        """
-        while True:
-            done, self._seen = await self._call.handle.swap(self._seen.version, record)
-            if done:
-                return
-            if not self._is_mine(self._seen.record):
-                raise _BeatenError
-
-    async def _settle(self, record: KeyRecord) -> None:
+    async def _settle(self, state: str, event: Callable[[DeliveryRecord], DeliveryRecord]) -> None:
         """Write down how it ended; where that fails, the next call looks it up."""
         key = self._call.handle.key
         try:
-            await self._swap(record)
+            await self._call.handle.move(event)
         except StoreError as error:
             log.warning("what became of the idempotency key %r is not written down: %s", key, error)
-        except _BeatenError:
-            if self._seen.record.state != record.state:
+        except OvertakenError:
+            if self._call.handle.record.state != state:
                 log.warning("the idempotency key %r was taken over while its create was sent", key)
 
     async def _give_back(self) -> None:
         """Free the key, if it was taken: what was written down was not carried out."""
-        if self._record == FREE:
+        if not self._is_written:
             return
         try:
-            self._seen = await self._call.handle.read()
-            if self._seen.record.holder == self._call.name:
-                await self._swap(self._before)
-        except _BeatenError:
+            await self._call.handle.read()
+            await self._call.handle.move(lambda was: transitions.set_aside(was, self._call.name))
+        except OvertakenError:
             log.debug("another call took an idempotency key while it was given back")
         except StoreError as error:
             key = self._call.handle.key
@@ -261,16 +254,16 @@ class KeyedSending:
     async def _lost(self, error: DeliveryUnknownError) -> None:
         """Nobody sends it any more; whoever comes next may look it up."""
         self._call.lost = error
-        now = self._call.handle.now()
-        await self._settle(replace(self._record, ends_at=now, is_broken=has_crashed(error)))
+        now, is_broken = self._call.handle.now(), has_crashed(error)
+        await self._settle(
+            "lost", lambda was: transitions.lost(was, self._call.name, now=now, is_broken=is_broken)
+        )
 
     async def _answered(self, created: list[Created]) -> list[Created]:
         sent = dict(zip(self._places, created, strict=True))
-        stored = self._before.stored
-        answer = [
-            sent[place] if place in sent else Created(post_id=stored[place], integration=channel)
-            for place, channel in enumerate(self._call.keyed.channels)
+        ids = {place: each.post_id for place, each in sent.items()}
+        await self._settle("stored", lambda was: transitions.answered(was, self._call.name, ids))
+        return [
+            sent[place] if place in sent else Created(post_id=post.id, integration=post.channel)
+            for place, post in enumerate(self._posts)
         ]
-        ids = tuple((each.post_id, each.integration) for each in answer)
-        await self._settle(replace(self._base, state="answered", answer=ids))
-        return answer

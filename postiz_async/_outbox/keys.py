@@ -11,8 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.key_record import fingerprint_of
 from postiz_async._delivery.matching import CLIENT_REF, client_ref
+from postiz_async._delivery.record import fingerprint_of
 from postiz_async._resources.create_body import build_item
 from postiz_async._resources.keyed import Said, said_of
 from postiz_async._wire import format_date

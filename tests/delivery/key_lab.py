@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from world import HostClock
 
 from postiz_async import APITimeoutError, DeliveryUnknownError, NewPost, Postiz, StoreError
-from postiz_async._delivery.key_record import KeyMarks, KeyRecord, read_record
 from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._delivery.record import DeliveryRecord, KeyMarks, read_record
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import Delivery
@@ -244,12 +244,12 @@ class KeyLab:
         options = {"route": "create_post"} | options
         self.sandbox.faults.add(Fault(kind, **options))  # type: ignore[arg-type]
 
-    async def record(self, key: str = KEY) -> KeyRecord:
+    async def record(self, key: str = KEY) -> DeliveryRecord:
         return read_record((await self.store.get(self.quota, key)).value)
 
     async def until_sent(self, key: str = KEY) -> None:
         """Wait until a call with the key is about to send, or sends."""
-        while (await self.record(key)).state != "sending":
+        while (await self.record(key)).state != "leaving":
             await self.clock.sleep(0.5)
 
     @property

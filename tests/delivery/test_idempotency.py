@@ -29,7 +29,12 @@ from postiz_async import (
     QuotaWaitError,
     StoreError,
 )
-from postiz_async._delivery.key_record import KeyRecord, fingerprint_of, write_record
+from postiz_async._delivery.record import (
+    DeliveryPost,
+    DeliveryRecord,
+    fingerprint_of,
+    write_record,
+)
 from postiz_async._resources.api import opened
 from postiz_async._resources.builder import NewCreate
 from postiz_async._resources.keyed import said_of
@@ -403,10 +408,9 @@ async def test_an_answer_of_another_process_ends_the_wait_for_a_slot() -> None:
 async def _answered_elsewhere(lab: KeyLab) -> None:
     """As if another process had got a slot: the answer is in the record."""
     said = said_of(NewCreate("schedule", (NewPost(lab.channel, "a post"),), AT, (), False, None))  # noqa: FBT003
-    record = KeyRecord(
-        state="answered", fingerprint=fingerprint_of(said), answer=(("elsewhere", lab.channel),)
-    )
-    await lab.store.swap(lab.quota, KEY, 0, write_record(record), keep=3600)
+    posts = (DeliveryPost(lab.channel, "elsewhere"),)
+    delivery = DeliveryRecord(state="stored", fingerprint=fingerprint_of(said), posts=posts)
+    await lab.store.swap(lab.quota, KEY, 0, write_record(delivery), keep=3600)
 
 
 # ------------------------------------------------------------------ waiting for another call
@@ -545,12 +549,12 @@ async def test_a_store_that_fails_after_the_answer_does_not_hide_it(
     async with lab.sandbox, lab.process() as one, lab.process() as two:
         one.store_fails = lambda operation, _: operation == "swap" and bool(lab.statuses)
         first = await lab.schedule(one)
-        assert (await lab.record()).state == "sending"
+        assert (await lab.record()).state == "leaving"
         assert "is not written down" in caplog.text
         began = lab.clock.monotonic()
         assert first == await lab.schedule(two)
         assert 30 < lab.clock.monotonic() - began < 90, "when the first is surely over"
-        assert (await lab.record()).state == "answered"
+        assert (await lab.record()).state == "stored"
     assert lab.statuses == [201]
 
 
@@ -655,8 +659,8 @@ async def test_a_create_does_not_wait_for_a_connection_longer_than_its_record_sa
         )
         await lab.clock.sleep(20)
         record = await lab.record()
-        assert record.ends_at > lab.clock.monotonic()
-        await lab.clock.sleep(record.ends_at - lab.clock.monotonic())
+        assert record.gone_at > lab.clock.monotonic()
+        await lab.clock.sleep(record.gone_at - lab.clock.monotonic())
         assert (await lab.record()) != record, "it was given back meanwhile"
         for task in (taken, call):
             task.cancel()
@@ -701,7 +705,7 @@ async def test_closing_can_wait_for_what_is_written_down_after_the_answer(lab: K
             call = asyncio.create_task(lab.schedule(one))
             await lab.until_sent()
         assert call.done()
-        assert (await lab.record()).state == "answered"
+        assert (await lab.record()).state == "stored"
         await call
 
 

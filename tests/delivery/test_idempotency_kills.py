@@ -54,7 +54,7 @@ async def assert_whole(lab: KeyLab, answer: list[Created] | None) -> None:
     assert ids(answer) == [lab.of_key(place=place)[0].id for place in (0, 1)]
     assert len(lab.sandbox.posts) == 2
     assert all(post.has_job for post in lab.sandbox.posts)
-    assert (await lab.record()).state == "answered"
+    assert (await lab.record()).state == "stored"
 
 
 # ------------------------------------------------------------------ processes that die
@@ -76,7 +76,7 @@ async def test_whoever_comes_after_a_process_that_died_anywhere_has_one_answer(
                 lab, await in_the_end(lab.clock, partial(lab.schedule, heir, "a", "b"))
             )
             assert lab.statuses.count(201) <= 2, "a create, or the rest of one"
-    assert died_with >= {"free", "sending", "answered"}
+    assert died_with >= {"planned", "leaving", "stored"}
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("KEY_SEEDS", "40"))))
@@ -141,8 +141,8 @@ async def test_a_caller_that_is_cancelled_at_any_await_leaves_nothing_behind(fau
             reached = await is_cancelled(process, lab, stop)
             assert leftovers(process) == []
             record = await lab.record()
-            assert not record.is_sent_at(lab.clock.time()), "what left has come to its end"
-            assert not record.looker
+            assert not record.is_leaving_at(lab.clock.time()), "what left has come to its end"
+            assert not record.holder
             await assert_whole(
                 lab, await in_the_end(lab.clock, partial(lab.schedule, other, "a", "b"))
             )
@@ -165,13 +165,13 @@ async def test_so_does_one_that_is_cancelled_while_others_work_for_it(fault: str
             process.cancels_at = None
             assert leftovers(process) == []
             record = await lab.record()
-            assert not record.is_sent_at(lab.clock.time()), "what left has come to its end"
-            assert not record.looker
+            assert not record.is_leaving_at(lab.clock.time()), "what left has come to its end"
+            assert not record.holder
             states.add(record.state)
             await assert_whole(
                 lab, await in_the_end(lab.clock, partial(lab.schedule, other, "a", "b"))
             )
-    assert "answered" in states
+    assert "stored" in states
 
 
 async def test_a_slot_is_given_back_by_who_is_cancelled_while_it_waits() -> None:
@@ -213,14 +213,14 @@ async def test_who_is_cancelled_again_and_again_still_waits_for_what_left() -> N
     async with lab.sandbox, lab.process() as one:
         call = asyncio.create_task(lab.schedule(one))
         await lab.clock.sleep(1.0)
-        assert (await lab.record()).state == "sending"
+        assert (await lab.record()).state == "leaving"
         for _ in range(5):
             call.cancel()
             await lab.clock.sleep(0.1)
             assert not call.done()
         await asyncio.wait([call])
         assert call.cancelled()
-        assert (await lab.record()).state == "answered"
+        assert (await lab.record()).state == "stored"
         assert ids(await lab.schedule(one)) == [post.id for post in lab.sandbox.posts]
 
 
@@ -236,7 +236,7 @@ async def test_finish_does_not_change_what_is_written_down(finish: bool) -> None
                 one.postiz.posts.create(body, finish=finish, idempotency_key=f"k{stop}"), stop
             )
             await asyncio.wait([asyncio.create_task(_awaited(call))])
-            assert (await lab.record(f"k{stop}")).state in {"free", "answered"}
+            assert (await lab.record(f"k{stop}")).state in {"planned", "stored"}
             if not call.reached:
                 break
         assert stop < 19
@@ -256,8 +256,8 @@ async def test_an_answer_that_was_lost_while_its_caller_was_cancelled_is_looked_
         await asyncio.wait([call])
         assert call.cancelled()
         record = await lab.record()
-        assert (record.state, record.looker) == ("sending", "")
-        assert not record.is_sent_at(lab.clock.time()), "the next need not wait for its time-out"
+        assert (record.state, record.holder) == ("lost", "")
+        assert not record.is_leaving_at(lab.clock.time()), "the next need not wait for its time-out"
         assert len(await lab.schedule(one)) == 1
     assert lab.statuses == [201]
 
@@ -276,7 +276,7 @@ async def test_the_time_of_a_scope_of_anyio_is_kept_to() -> None:
         with lab.clock.move_on_after(0.5) as scope:  # two lists come first
             await lab.schedule(one)
         assert scope.cancelled_caught
-        assert (await lab.record()).state == "answered"
+        assert (await lab.record()).state == "stored"
         assert leftovers(one) == []
 
 

@@ -21,7 +21,7 @@ from postiz_async import (
     QuotaWaitError,
     StoreError,
 )
-from postiz_async._delivery.key_record import KeyMarks
+from postiz_async._delivery.record import KeyMarks
 from postiz_async._quota import SILENT
 from postiz_async.testing import sandbox_client
 
@@ -454,7 +454,7 @@ async def test_a_look_up_is_taken_over_from_who_is_gone(lab: KeyLab) -> None:
     async with lab.sandbox, lab.process() as a, lab.process() as b:
         looking = asyncio.create_task(a.run(lab.schedule(a)))
         await lab.clock.sleep(100)
-        assert (await lab.record()).looker
+        assert (await lab.record()).holder
         a.die()
         assert await looking is None
         began = lab.clock.monotonic()
@@ -468,11 +468,11 @@ async def test_a_look_up_that_is_cancelled_lets_others_look_at_once(lab: KeyLab)
     async with lab.sandbox, lab.process() as a, lab.process() as b:
         looking = asyncio.create_task(lab.schedule(a))
         await lab.clock.sleep(3)
-        assert (await lab.record()).looker
+        assert (await lab.record()).holder
         looking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await looking
-        assert not (await lab.record()).looker
+        assert not (await lab.record()).holder
         assert len(await lab.schedule(b)) == 1
         assert lab.clock.monotonic() < 15
     assert lab.statuses == [201]
@@ -524,7 +524,7 @@ async def test_a_process_that_was_stopped_before_it_sends_writes_down_when_it_di
         await lab.until_sent()
         await lab.clock.sleep(31)
         record = await lab.record()
-        assert record.sent_at > lab.host.monotonic() - 5
+        assert record.left_at > lab.host.monotonic() - 5
         assert await lab.schedule(two) == await call
     assert lab.statuses == [201]
 

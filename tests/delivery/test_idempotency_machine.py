@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from key_lab import START, KeyLab, ids, in_the_end
 
 from postiz_async import NewPost, PostizError
-from postiz_async._delivery.key_record import KeyMarks
+from postiz_async._delivery.record import KeyMarks
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -1,8 +1,8 @@
-"""What is written down of an idempotency key, and what it is compared with. PURE.
+"""A delivery: one request on its way into Postiz, and what is known of it. PURE.
 
-A record has no content: of the arguments of a call it has short hashes, one for each part, so that
-it can say what differs. What was sent can be built again from the arguments of the next call and
-the marks, which follow from the key (`marked`).
+A delivery keeps no content. Its arguments are there as short hashes, one for each part, so that it
+can be said what differs; what was sent is built again from the arguments of the next call and the
+marks (`KeyMarks`).
 """
 
 from __future__ import annotations
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
 
     from postiz_async._resources.keyed import Said
     from postiz_async.models.posts import CreatePost
-
-__all__ = [
-    "FREE",
-    "KeyMarks",
-    "KeyRecord",
-    "Refusal",
-    "differing",
-    "fingerprint_of",
-    "marked",
-    "read_record",
-    "write_record",
-]
 
 LONGEST_TEXT = 4_096
 """Characters of a server's refusal that are kept."""
@@ -85,91 +73,107 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a key so far.
+class DeliveryPost(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True, gc=False):
+    """One post of a delivery; `id` is empty while it is not known to be stored."""
+
+    channel: str
+    id: str = ""
+
+
+class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a request so far; `transitions` has the law of its changes.
 
     Moments are in seconds of its store's clock, or else of the monotonic clock of its host in that
     `run`; only `served_at` is by the server's.
 
-    `fingerprint` has a hash for each part of the arguments, `stored` the ids of posts that are
-    known to be stored, by their place among those of the call; a `free` record has them where a
-    part of a request was carried out. `date` is that which was sent, with its mark; `sent_at` and
-    `served_at` when, and from `ends_at` on nobody is sending it any more. `looker` looks it up
-    until `looks_until`, and `seen` and `seen_at` are what was seen so far, see
-    `delivery.lookup.Looks`. At `mended_at` the repair of a post of it was about to leave. `answer`
-    has post ids and channels in the order of the call.
+    `posts` are in the order of the call. `date` is that which was sent, with its mark. `attempt`
+    names the sending: whoever has it may say how it ended. It left at `left_at` (`served_at`), and
+    from `gone_at` on nobody is sending it any more. `holder` looks it up until `until`; `seen` and
+    `seen_at` are what was seen so far, see `lookup.Looks`. At `mended_at` the repair of a post of
+    it was about to leave.
     """
 
-    state: Literal["free", "sending", "answered", "refused"]
+    state: Literal["planned", "leaving", "lost", "stored", "refused"]
+    posts: tuple[DeliveryPost, ...] = ()
     fingerprint: dict[str, str] = {}
-    stored: dict[int, str] = {}
     date: str = ""
     run: str = ""
-    holder: str = ""
-    sent_at: float = 0.0
+    attempt: str = ""
+    left_at: float = 0.0
     served_at: float = 0.0
-    ends_at: float = 0.0
+    gone_at: float = 0.0
     is_broken: bool = False
-    looker: str = ""
-    looks_until: float = 0.0
+    holder: str = ""
+    until: float = 0.0
     seen: dict[int, str] | None = None
     seen_at: float = 0.0
     mended_at: float = 0.0
-    answer: tuple[tuple[str, str], ...] = ()
     refusal: Refusal | None = None
 
     @property
+    def stored(self) -> dict[int, str]:
+        """The ids of the posts that are known to be stored, by place."""
+        return {place: post.id for place, post in enumerate(self.posts) if post.id}
+
+    @property
     def is_bare(self) -> bool:
-        """Whether it says nothing: any call may have the key."""
-        return self.state == "free" and not self.stored
+        """Whether it says nothing: any call may begin."""
+        return self.state == "planned" and not self.stored
 
-    def is_sent_at(self, now: float) -> bool:
-        """Whether its holder may be at work on it."""
-        return self.state == "sending" and now < self.ends_at
+    def is_leaving_at(self, now: float) -> bool:
+        """Whether it may be on its way by its sender's own doing."""
+        return self.state == "leaving" and now < self.gone_at
 
-    def is_looked_up_at(self, now: float) -> bool:
+    def is_held_at(self, now: float) -> bool:
         """Whether somebody looks it up."""
-        return self.state == "sending" and bool(self.looker) and now < self.looks_until
+        return self.state == "lost" and bool(self.holder) and now < self.until
 
-    def begun_anew(self, run: str, now: float, claimed_for: float) -> KeyRecord:
+    def with_stored(self, ids: Mapping[int, str]) -> tuple[DeliveryPost, ...]:
+        """Its posts with the ids of some places."""
+        return tuple(
+            DeliveryPost(post.channel, ids.get(place, post.id))
+            for place, post in enumerate(self.posts)
+        )
+
+    def begun_anew(self, run: str, now: float, held_for: float) -> DeliveryRecord:
         """The same, as if it had been sent now: how long ago that was is not known."""
         return replace(
             self,
             run=run,
-            sent_at=now,
-            ends_at=now + max(0.0, self.ends_at - self.sent_at),
-            looks_until=now + claimed_for,
+            left_at=now,
+            gone_at=now + max(0.0, self.gone_at - self.left_at),
+            until=now + held_for,
             seen=None,
             mended_at=now if self.mended_at else 0.0,
         )
 
 
-FREE = KeyRecord(state="free")
-"""A key that nothing is known of."""
+BARE = DeliveryRecord(state="planned")
+"""A delivery of which nothing is known."""
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(KeyRecord)
+_decoder = msgspec.json.Decoder(DeliveryRecord)
 
 
-def write_record(record: KeyRecord) -> bytes:
-    """A record as a store keeps it."""
-    return _encoder.encode(record)
+def write_record(delivery: DeliveryRecord) -> bytes:
+    """A delivery as a store keeps it."""
+    return _encoder.encode(delivery)
 
 
-def read_record(value: bytes | None) -> KeyRecord:
-    """A record as a store kept it; None: there is none.
+def read_record(value: bytes | None) -> DeliveryRecord:
+    """A delivery as a store kept it; None: there is none.
 
     Raises:
-        StoreError: it is damaged, or of a later version of the library.
+        StoreError: it is damaged, or of another version of the library.
     """
     if value is None:
-        return FREE
+        return BARE
     try:
         return _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreError(
             f"The record of an idempotency key in the store cannot be read: {error}. Was it "
-            "written by a later version of postiz_async? Nothing was sent."
+            "written by another version of postiz_async? Nothing was sent."
         ) from error
 
 

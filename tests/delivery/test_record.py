@@ -22,10 +22,11 @@ from postiz_async import (
     UsageError,
     providers,
 )
-from postiz_async._delivery.key_record import (
-    FREE,
+from postiz_async._delivery.record import (
+    BARE,
+    DeliveryPost,
+    DeliveryRecord,
     KeyMarks,
-    KeyRecord,
     Refusal,
     differing,
     fingerprint_of,
@@ -42,6 +43,7 @@ from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
 
 AT = datetime(2027, 1, 2, 9, tzinfo=UTC)
 PICTURE = Media(id="m1", path="https://postiz.example/a.png")
+POSTS = (DeliveryPost("c1", "p"), DeliveryPost("c2"))
 CHANNEL = Integration(id="c1", name="ours", provider="mastodon")
 
 
@@ -199,15 +201,15 @@ def test_how_long_keys_cannot_be_kept(keep: object) -> None:
 def test_a_record_is_read_as_it_was_written() -> None:
     error = BadRequestError("no", status_code=422, body=b"\xff{}", provider="x", channel_name="me")
     for record in (
-        FREE,
-        KeyRecord(state="sending", fingerprint={"at": "1"}, date="d", seen={}, stored={1: "p"}),
-        KeyRecord(state="sending", seen={0: "p"}, seen_at=1.5, looker="a", looks_until=2.0),
-        KeyRecord(state="answered", answer=(("p", "c"), ("q", "c"))),
-        KeyRecord(state="refused", refusal=Refusal.of(error)),
+        BARE,
+        DeliveryRecord(state="leaving", fingerprint={"at": "1"}, date="d", seen={}, posts=POSTS),
+        DeliveryRecord(state="lost", seen={0: "p"}, seen_at=1.5, holder="a", until=2.0),
+        DeliveryRecord(state="stored", posts=POSTS),
+        DeliveryRecord(state="refused", refusal=Refusal.of(error)),
     ):
         assert read_record(write_record(record)) == record
-    assert read_record(None) == FREE
-    assert len(write_record(FREE)) < 20
+    assert read_record(None) == BARE
+    assert len(write_record(BARE)) < 20
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"state":"later"}', b"\xff"])
@@ -227,23 +229,24 @@ def test_a_refusal_comes_back_as_it_was() -> None:
 
 def test_a_long_refusal_is_cut() -> None:
     error = BadRequestError("x" * 100_000 + "\ud800", status_code=400, body=b"x" * 10_000)
-    record = KeyRecord(state="refused", refusal=Refusal.of(error))
+    record = DeliveryRecord(state="refused", refusal=Refusal.of(error))
     assert len(write_record(record)) < 12_000
 
 
 def test_a_refusal_with_half_a_character_can_be_written() -> None:
     error = BadRequestError("a \ud800 b", status_code=400, provider="\udc00")
-    assert read_record(write_record(KeyRecord(state="refused", refusal=Refusal.of(error))))
+    assert read_record(write_record(DeliveryRecord(state="refused", refusal=Refusal.of(error))))
 
 
 def test_states_at_a_moment() -> None:
-    record = KeyRecord(state="sending", ends_at=10.0, looker="a", looks_until=20.0)
-    assert record.is_sent_at(9.9)
-    assert not record.is_sent_at(10.0)
-    assert record.is_looked_up_at(19.9)
-    assert not record.is_looked_up_at(20.0)
-    assert FREE.is_bare
-    assert not KeyRecord(state="free", stored={0: "p"}).is_bare
+    leaving = DeliveryRecord(state="leaving", gone_at=10.0)
+    assert leaving.is_leaving_at(9.9)
+    assert not leaving.is_leaving_at(10.0)
+    held = DeliveryRecord(state="lost", holder="a", until=20.0)
+    assert held.is_held_at(19.9)
+    assert not held.is_held_at(20.0)
+    assert BARE.is_bare
+    assert not DeliveryRecord(state="planned", posts=POSTS).is_bare
 
 
 # ------------------------------------------------------------------ marks
