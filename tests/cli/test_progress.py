@@ -6,7 +6,8 @@ import asyncio
 import io
 import json
 import re
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import time
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,8 +25,16 @@ from postiz_async._cli.progress import CountDisplay, RunDisplay
 from postiz_async._cli.quota_words import held_for, quota_text
 from postiz_async._delivery.journal import RowState
 from postiz_async._quota.view import Queued, Quota
-from postiz_async.clock import AcceleratedClock
-from postiz_async.testing import Fault, LocalPostiz, Sandbox, sandbox_client
+from postiz_async.clock import AcceleratedClock, JumpingClock
+from postiz_async.testing import (
+    Fault,
+    LocalPostiz,
+    Sandbox,
+    SandboxTransport,
+    WireRequest,
+    WireResponse,
+    sandbox_client,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -33,7 +42,6 @@ if TYPE_CHECKING:
 
     from cli_lab import Cli
 
-    from postiz_async import Postiz
 
 AWAY = "Postiz is away; the run goes on by itself when it is back: "
 TROUBLE = "401: (HTTP 401 without a text)"
@@ -165,10 +173,25 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
     assert re.fullmatch(r" {10}[\d:]{5,7}", lines[4])
 
 
+class Halting(SandboxTransport):
+    """Its clock jumps, but stands still from the third create on, so that a display can show it."""
+
+    def __init__(self, sandbox: Sandbox, clock: JumpingClock) -> None:
+        super().__init__(sandbox)
+        self.clock = clock
+        self.creates = 0
+        self.halt = ExitStack()
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if request.method == "POST":
+            self.creates += 1
+            if self.creates == 3:
+                self.halt.enter_context(self.clock.hold())
+        return await super().send(request)
+
+
 @asynccontextmanager
-async def one_in_doubt(
-    folder: Path,
-) -> AsyncGenerator[tuple[Sandbox, Path, Callable[[], AbstractAsyncContextManager[Postiz]]]]:
+async def one_in_doubt(folder: Path) -> AsyncGenerator[tuple[Sandbox, Path, Halting]]:
     """A campaign of three rows; the first create that is sent loses its answer.
 
     It ends with a thread, so that nobody knows for twelve minutes that it is whole.
@@ -179,10 +202,11 @@ async def one_in_doubt(
         for n in range(3)
     ]
     file.write_text("\n".join(json.dumps(row | {"thread": ["more"]}) for row in rows))
-    async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
+    clock = JumpingClock(start=time.time())
+    async with Sandbox(clock=clock, work_per_post=0.0) as sandbox:
         sandbox.add_integration("mastodon")
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
-        yield sandbox, file, partial(sandbox_client, sandbox)
+        yield sandbox, file, Halting(sandbox, clock)
 
 
 DOUBT = re.compile(r"1 post, answer lost; certain (about \w+ \d+ \w+ \d\d:\d\d|once a later)")
@@ -200,7 +224,8 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
     def shown() -> str:
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", window.getvalue())
 
-    async with one_in_doubt(tmp_path) as (_, file, client):
+    async with one_in_doubt(tmp_path) as (sandbox, file, way):
+        client = partial(sandbox_client, sandbox, transport=way)
         for kept in (3, 1):
             window.truncate(0)
             async with client() as postiz, postiz.batch(file) as batch:
@@ -223,6 +248,7 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
             assert datetime.fromisoformat(doubt["certain_at"]).tzinfo is not None
             words = await anyio.to_thread.run_sync(partial(cli, "status", file))
             assert DOUBT.search(" ".join(words.out.split()))
+        way.halt.close()
         async with client() as postiz, postiz.batch(file) as batch:
             assert (await batch.run_all()).complete
         said = await anyio.to_thread.run_sync(partial(cli, "status", file, "--json"))
@@ -239,8 +265,10 @@ async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
     def shown() -> str:
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", window.getvalue())
 
-    async with one_in_doubt(tmp_path) as (sandbox, file, client):
-        async with client() as postiz, postiz.batch(file) as batch:
+    async with one_in_doubt(tmp_path) as (sandbox, file, way):
+        client = partial(sandbox_client, sandbox, transport=way)
+        sandbox.faults.clear()
+        async with sandbox_client(sandbox) as postiz, postiz.batch(file) as batch:
             assert (await batch.run_all()).complete
         file.write_text(file.read_text().replace("more", "other"))
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
@@ -252,6 +280,7 @@ async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
                 work = asyncio.create_task(batch.update(on_outcome=display.saw))
                 await until(lambda: DOUBT.search(shown()))
                 await until(lambda: "2 of 3 done; in doubt: 1 post" in shown())
+                way.halt.close()
                 await work
         assert len(sandbox.posts) == 3
 
