@@ -339,10 +339,10 @@ async def test_lines_where_there_is_no_terminal(
 class Away(MemoryStore):
     is_away = False
 
-    async def read(self, name: str) -> Kept:
+    async def get(self, scope: str, key: str, /) -> Kept:
         if self.is_away:
             raise StoreError("the store is away")
-        return await super().read(name)
+        return await super().get(scope, key)
 
 
 async def test_progress_is_shown_while_the_store_of_the_quota_is_away(

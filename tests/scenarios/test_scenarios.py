@@ -221,9 +221,9 @@ async def test_a_dead_process_does_not_keep_the_others_busy(tmp_path: Path) -> N
     looks: list[str] = []
 
     class Watched(MemoryStore):
-        async def read(self, name: str) -> Kept:
-            looks.append(name)
-            return await super().read(name)
+        async def get(self, scope: str, key: str, /) -> Kept:
+            looks.append(key)
+            return await super().get(scope, key)
 
     async with world(100) as it:
         store = Watched()
