@@ -16,7 +16,7 @@ from postiz_async import _wire as wire
 from postiz_async._api import Api, checked_options
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
-from postiz_async._resources.api import OpenClient, Resources, absent
+from postiz_async._resources.api import RESOURCES, OpenClient, absent
 from postiz_async._resources.keyed import check_keep
 from postiz_async._scheduler.attempt import Identity, user_agent
 from postiz_async._scheduler.bound import BoundScheduler
@@ -195,9 +195,9 @@ class Postiz(Api):
     if not TYPE_CHECKING:  # what an open client has, a closed one misses
 
         def __getattr__(self, name: str) -> object:
-            if self._open is None and (name in Resources.__annotations__ or name in _OF_OPEN):
+            if self._open is None and (name in RESOURCES or name in _OF_OPEN):
                 raise absent("This client is not open. Use it as `async with Postiz() as postiz:`.")
-            return super().__getattr__(name)
+            return object.__getattribute__(self, name)  # or a property, whose error is said again
 
     def __repr__(self) -> str:
         if self._open is None:
@@ -318,7 +318,7 @@ class Postiz(Api):
     async def _let_go(self, client: OpenClient | None) -> None:
         """Close what is the client's own, also when the closing is cancelled."""
         transport, self._transport, self._open = self._transport, None, None
-        for name in (*_OF_OPEN, *Resources.__annotations__):
+        for name in (*_OF_OPEN, *RESOURCES):
             self.__dict__.pop(name, None)
         if client is not None and self._queues.pool is None:  # a pool closes what is shared
             client.scheduler.close()

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
+import pydoc
+import re
 import traceback
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -444,3 +448,33 @@ async def test_an_answer_with_fewer_posts_than_were_sent_is_unknown() -> None:
                 at=local.in_an_hour(),
                 validate=False,
             )
+
+
+# ------------------------------------------------------------------ what tools see of it
+
+
+@pytest.mark.parametrize("instance", [True, False])
+async def test_a_mock_of_the_client_has_its_resources_with_their_signatures(
+    instance: bool,  # noqa: FBT001
+) -> None:
+    mock = create_autospec(Postiz, instance=instance)
+    mock.posts.schedule.return_value = []
+    assert (
+        await mock.posts.schedule(NewPost("channel", "Hello"), at=datetime(2027, 1, 1, tzinfo=UTC))
+        == []
+    )
+    with pytest.raises(TypeError, match="missing a required argument: 'at'"):
+        mock.posts.schedule(NewPost("channel", "Hello"))
+    with pytest.raises(AttributeError):
+        mock.posts.scheduled  # noqa: B018
+
+
+def test_python_shows_the_resources_of_a_client_open_or_not() -> None:
+    names = {"posts", "media", "integrations", "analytics", "notifications", "users"}
+    closed = Postiz(api_key="key")
+    assert names <= {*dir(Postiz)} & {*dir(closed)}
+    assert names <= dict(inspect.getmembers(Postiz)).keys()
+    assert "base_url" in dict(inspect.getmembers(closed))
+    shown = pydoc.plain(pydoc.render_doc(Postiz))
+    assert names <= {*re.findall(r"^ \|  (\w+) = <class", shown, re.MULTILINE)}
+    assert not hasattr(closed, "posts")

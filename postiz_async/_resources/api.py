@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from postiz_async._resources.channel_list import Channels
 from postiz_async._resources.channels import Integrations
@@ -27,49 +27,71 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.models.integrations import Integration
 
-__all__ = ["OpenClient", "Resources", "absent", "job_options", "opened", "options_of"]
+T = TypeVar("T")
+
+
+class _Resource:
+    """A resource of a client, made when it is first used: a pool has thousands of clients.
+
+    On the class it is the class of the resource, for `create_autospec`.
+    """
+
+    def __init__(
+        self, kind: type[object], make: Callable[[OpenClient, BoundScheduler], object]
+    ) -> None:
+        self._kind = kind
+        self._make = make
+        self._name = ""
+
+    def __set_name__(self, owner: type[object], name: str) -> None:
+        self._name = name
+
+    def __get__(self, api: Resources | None, owner: type[object]) -> object:
+        if api is None:
+            return self._kind
+        made = self._make(api._client, api._bound)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        api.__dict__[self._name] = made  # which is found first from now on
+        return made
+
+
+def _resource(kind: type[T], make: Callable[[OpenClient, BoundScheduler], T]) -> T:
+    return cast("T", _Resource(kind, make))
 
 
 class Resources:
     """The resources of the API; each call through them is made with the same options."""
 
-    posts: Posts
+    posts: Posts = _resource(
+        Posts,
+        lambda client, bound: Posts(
+            bound, client.channels, client.wake, client.keyed, validates=client.validates
+        ),
+    )
     """Create, list, change and delete posts."""
-    media: MediaResource
+    media: MediaResource = _resource(
+        MediaResource, lambda client, bound: MediaResource(bound, client.uploads)
+    )
     """Upload pictures and videos, generate videos."""
-    integrations: Integrations
+    integrations: Integrations = _resource(
+        Integrations, lambda client, bound: Integrations(bound, client.channels)
+    )
     """The connected social accounts."""
-    analytics: Analytics
+    analytics: Analytics = _resource(
+        Analytics, lambda client, bound: Analytics(bound, client.channels)
+    )
     """Figures from the networks."""
-    notifications: Notifications
+    notifications: Notifications = _resource(Notifications, lambda _, bound: Notifications(bound))
     """What Postiz told the organisation."""
-    users: Users
+    users: Users = _resource(Users, lambda _, bound: Users(bound))
     """Who uses the instance, for its super-admins."""
 
     def __init__(self, client: OpenClient, bound: BoundScheduler) -> None:
         self._client = client
         self._bound = bound
 
-    if not TYPE_CHECKING:  # made when first used: a pool has thousands of clients
 
-        def __getattr__(self, name: str) -> object:
-            if name not in _MADE:  # or it is a property, whose error is an AttributeError
-                return object.__getattribute__(self, name)
-            made = _MADE[name](self._client, self._bound)
-            setattr(self, name, made)
-            return made
-
-
-_MADE: dict[str, Callable[[OpenClient, BoundScheduler], object]] = {
-    "posts": lambda client, bound: Posts(
-        bound, client.channels, client.wake, client.keyed, validates=client.validates
-    ),
-    "media": lambda client, bound: MediaResource(bound, client.uploads),
-    "integrations": lambda client, bound: Integrations(bound, client.channels),
-    "analytics": lambda client, bound: Analytics(bound, client.channels),
-    "notifications": lambda _, bound: Notifications(bound),
-    "users": lambda _, bound: Users(bound),
-}
+RESOURCES = tuple(Resources.__annotations__)
+"""Their names."""
 
 
 class OpenClient(Resources):
@@ -130,7 +152,7 @@ class OpenClient(Resources):
         if job_options(options) == self._bound.options:
             return self
         view = copy(self)
-        for name in _MADE:  # with the other options
+        for name in RESOURCES:  # with the other options
             view.__dict__.pop(name, None)
         view._bind(options)  # noqa: SLF001  (of the same class)
         return view
