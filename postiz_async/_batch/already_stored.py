@@ -114,6 +114,8 @@ class StoredRows:
 
     ours: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
     equal: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
+    others: list[Post] = field(default_factory=list["Post"])
+    """Posts that are none of the campaign."""
 
     @property
     def is_something(self) -> bool:
@@ -168,6 +170,7 @@ def find_rows(
         rest = [post for post in rest if post.id not in taken]
         for ref, post in there.items():
             found.equal.setdefault(ref, []).append(post)
+    found.others = rest
     return found
 
 

@@ -7,15 +7,16 @@ import math
 import os
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
 from postiz_async._batch.already_stored import ClientRefs
 from postiz_async._batch.checked_batch import CheckedBatch
+from postiz_async._batch.doubles import repeated_posts
 from postiz_async._batch.file_options import (
     kept_options,
     merged_reading,
@@ -39,15 +40,16 @@ from postiz_async._batch.update import Update
 from postiz_async._batch.update_plan import joined
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import Journal, RowRecord, RowState
-from postiz_async._delivery.journal_file import no_journal
+from postiz_async._delivery.journal_file import no_journal, query_journal
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async.errors import BatchError, PostizError
+from postiz_async.errors import BatchError, PostizError, Problem
 from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
@@ -67,10 +69,15 @@ if TYPE_CHECKING:
     from postiz_async._batch.plan import Forecast, PlannedRequest
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.report import Report
+    from postiz_async._batch.resume import ReadJournal
+    from postiz_async._batch.rows import Row
     from postiz_async._batch.source import CampaignSource
     from postiz_async._batch.update_plan import Updated, UpdatePlan
     from postiz_async._delivery.client import BatchClient
     from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
+
+T = TypeVar("T")
 
 __all__ = ["OUTAGE_LOG", "Batch", "journal_path"]
 
@@ -82,6 +89,14 @@ _EXACT = (
     "posts are known by their client_ref where the server lists settings (after v2.23.0), "
     "elsewhere by channel, text and count alone: an equal post that somebody else makes in the "
     "same second may be taken for yours, and dates moved by milliseconds are not noticed."
+)
+
+
+_AGAIN = "is in Postiz already, and is sent once more as --again says"
+_NOT_LOOKED = Problem(
+    "Postiz",
+    "was not searched for these rows, because this server counts reads; run searches it",
+    severity="warning",
 )
 
 
@@ -140,6 +155,9 @@ class Batch(CheckedBatch):
         """Notes on the run as a whole."""
         self._doubts = Doubts()
         self._journal: Journal | None = None
+        self._repeated = []
+        self._seen: Calendar | None = None
+        """What the last plan saw in Postiz."""
 
     async def __aenter__(self) -> Self:
         await self._take_kept_options()
@@ -183,6 +201,26 @@ class Batch(CheckedBatch):
             await journal.aclose()
 
     # -------------------------------------------------------------- running
+
+    async def plan(self) -> Forecast:
+        """What is still to be sent, what it costs and when it is done. Sends nothing.
+
+        Looks in Postiz for the rows as a run does, unless the server counts reads.
+
+        Raises:
+            InvalidPostError: the campaign has problems.
+            BatchError: rows are in Postiz already, and `existing` is "refuse".
+        """
+        self._refuse_problems()
+        self._adopting = frozenset()
+        rows = await anyio.to_thread.run_sync(self._unsent)  # which reads the journal after a run
+        await self._look_in_postiz(rows)
+        if self._adopting:
+            rows = [row for row in rows if row.ref not in self._adopting]
+        await self._postiz.scheduler.refresh()
+        planner, align = self._planner, self._options.align
+        arranged = self._plan_is(await anyio.to_thread.run_sync(planner.arrange, rows, align))
+        return await anyio.to_thread.run_sync(planner.forecast, rows, arranged, align)
 
     @asynccontextmanager
     async def run(self) -> AsyncGenerator[AsyncIterator[Outcome]]:
@@ -361,7 +399,10 @@ class Batch(CheckedBatch):
 
     async def _open_job(self) -> Job:
         self._outage = outage = Outage.of(self._postiz, log=OUTAGE_LOG)
-        calendar = Calendar(outage.wrap(self._postiz.posts.list))
+        lists = outage.wrap(self._postiz.posts.list)
+        seen = self._seen if self._is_just_planned else None
+        calendar = Calendar(lists) if seen is None else seen
+        calendar.lists = lists
         if await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
             journal = await self._open_journal()
             records = await journal.rows()
@@ -369,7 +410,8 @@ class Batch(CheckedBatch):
                 await sweep_journal(self._postiz, journal, with_open=False)
                 records = await journal.rows()
             self._know(replace(self._checked, records=records))
-        others = await self._look_for_rows(calendar, outage)
+        self._seen, self._adopting = None, frozenset()
+        others = await self._look_for_rows(self._unsent(), calendar, outage)
         journal = await self._open_journal()
         self._adopted = await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
@@ -408,7 +450,9 @@ class Batch(CheckedBatch):
             )
         return self._journal
 
-    async def _look_for_rows(self, calendar: Calendar, outage: Outage) -> OtherRuns:
+    async def _look_for_rows(
+        self, unsent: list[Row], calendar: Calendar, outage: Outage
+    ) -> OtherRuns:
         """Look in Postiz for the rows that the journal does not call stored."""
         checked = self._checked
         by_id = {channel.id: channel for channel in checked.listed}
@@ -418,19 +462,59 @@ class Batch(CheckedBatch):
             there = {ref: channel for ref, channel in recorded.items() if channel is not None}
             channels = {**there, **channels}
         here = {row.ref for row in checked.campaign.rows} if recorded else None  # a large set
-        past = await past_of(self._journal, self._origin.campaign)
+        read: ReadJournal | None = partial(_read_journal, self.journal_path) if recorded else None
+        read = self._journal.read if self._journal is not None else read
+        past = await past_of(read, self._origin.campaign)
         refs = ClientRefs(past, checked.campaign.rows, channels)
         others = OtherRuns(self._postiz, outage, self._options, past, refs, self.journal_path, here)
-        to_send = {row.ref for row in self._unsent()}
-        rows = [
-            row
-            for row in self._valid()
-            if row.ref in channels
-            and (row.ref in to_send or is_unstored(checked.records.get(row.ref)))
-        ]
+        to_send = {row.ref for row in unsent}
+        rows = unsent
+        if recorded:
+            rows = [
+                row
+                for row in self._valid()
+                if row.ref in channels
+                and (row.ref in to_send or is_unstored(checked.records.get(row.ref)))
+            ]
         known = checked.records.keys()
-        await others.at_start(rows, calendar, self._journal, known=known, to_send=to_send)
+        strangers = await others.at_start(rows, calendar, read, known=known, to_send=to_send)
+        adopted, again = {row.ref for row in others.adopted}, others.sent_again
+        self._repeated = [
+            Problem("row", _AGAIN, row.number, severity="warning")
+            for row in rows
+            if row.ref in again
+        ]
+        if strangers and "doubles" not in self._reading.ignore:
+            sent = [row for row in rows if row.ref in to_send and row.ref not in adopted | again]
+            self._repeated += repeated_posts(sent, strangers, channels)
         return others
+
+    async def _look_in_postiz(self, unsent: list[Row]) -> None:
+        """Look for rows before a plan, as long as that costs nothing."""
+
+        async def lists(*, start: datetime, end: datetime) -> list[Post]:
+            if self._postiz.scheduler.is_counted(LIST_POSTS.name):
+                raise _ReadsCountError
+            return await self._postiz.posts.list(start=start, end=end)
+
+        calendar = Calendar(lists)
+        try:
+            outage = Outage.of(self._postiz, log=OUTAGE_LOG)
+            others = await self._look_for_rows(unsent, calendar, outage)
+        except _ReadsCountError:
+            self._repeated = [_NOT_LOOKED]
+            return
+        calendar.lists = self._postiz.posts.list  # no cycle that would keep all rows for a while
+        self._seen, self._adopting = calendar, frozenset(row.ref for row in others.adopted)
+        self._arranged = None
+
+
+class _ReadsCountError(Exception):
+    """Lists cost quota."""
+
+
+async def _read_journal(path: Path, query: Callable[[sqlite3.Connection], T]) -> T:
+    return await in_thread(partial(query_journal, path, query))
 
 
 async def _nobody(_: Outcome) -> None:

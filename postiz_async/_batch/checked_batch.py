@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
-
 from postiz_async._batch.edits import find_edits
 from postiz_async._batch.ics import calendar_file, event_of
-from postiz_async._batch.plan import AHEAD, Limits, Moment, Planner
+from postiz_async._batch.plan import AHEAD, ChannelPlan, Limits, Moment, Planner
 from postiz_async._batch.results import RunResults
 from postiz_async._batch.row_state import is_there, is_unsent, with_changes
 from postiz_async._resources.channel_names import Resolver
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.check import Checked
     from postiz_async._batch.edits import Edits
     from postiz_async._batch.options import BatchOptions
-    from postiz_async._batch.plan import Arrangement, Forecast, PlannedRequest
+    from postiz_async._batch.plan import Arrangement, PlannedRequest
     from postiz_async._batch.preflight import Origin
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.run import Runner
@@ -58,6 +57,10 @@ class CheckedBatch(RunResults):
     _moving: Sequence[tuple[Row, RowRecord]] = ()
     """Rows of an update whose posts are deleted when they may leave, by `_make_room`."""
     _make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] | None = None
+    _adopting: frozenset[str] = frozenset()
+    """Refs of rows that the last plan found in Postiz: a run takes them over."""
+    _repeated: list[Problem]
+    """Warnings of rows whose text Postiz has within a day, from the last look."""
     _changing: frozenset[str] = frozenset()
     """Refs of rows in changes whose answers were lost."""
 
@@ -79,7 +82,7 @@ class CheckedBatch(RunResults):
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What the server accepts but probably is not meant; nothing stops for it."""
-        return self._checked.warnings
+        return (*self._checked.warnings, *self._repeated)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -87,9 +90,44 @@ class CheckedBatch(RunResults):
         return self._checked.campaign.rows
 
     @property
+    def adopted(self) -> list[Row]:
+        """Rows that the last `plan` found in Postiz: a run takes them over and does not send them.
+
+        Those are rows of which the journal knows, and with `existing="adopt"` all of them.
+        """
+        return [row for row in self.rows if row.ref in self._adopting]
+
+    @property
     def channels(self) -> list[Integration]:
         """The channels that the campaign uses."""
         return list({c.id: c for c in self._checked.channels.values()}.values())
+
+    @property
+    def by_channel(self) -> list[ChannelPlan]:
+        """For each channel of the file, what is in Postiz and what is still to be sent."""
+        checked = self._checked
+        dates: defaultdict[str, list[datetime]] = defaultdict(list)
+        for request in self.requests:
+            for row in request.rows:
+                dates[checked.channels[row.ref].id].append(row.date)
+        there: Counter[str] = Counter()
+        for row in self.rows:
+            record = checked.records.get(row.ref)
+            if row.ref in self._adopting:
+                there[checked.channels[row.ref].id] += 1
+            elif record is not None and is_there(record):
+                there[record.channel] += 1
+        return [
+            ChannelPlan(
+                channel=each,
+                in_postiz=there[each.id],
+                posts=len(dates[each.id]),
+                first=min(dates[each.id], default=None),
+                last=max(dates[each.id], default=None),
+            )
+            for each in checked.listed
+            if each.id in there or each.id in dates
+        ]
 
     @property
     def requests(self) -> list[PlannedRequest]:
@@ -173,7 +211,8 @@ class CheckedBatch(RunResults):
         return [
             row
             for row in self._valid()
-            if row.ref in moving or is_unsent(row, records.get(row.ref), self._options)
+            if row.ref not in self._adopting
+            and (row.ref in moving or is_unsent(row, records.get(row.ref), self._options))
         ]
 
     def _valid(self) -> list[Row]:
@@ -230,19 +269,6 @@ class CheckedBatch(RunResults):
                 events.append(event_of(row.at(date), by_id[record.channel]))
         made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
         return calendar_file(self._origin.campaign, events, made_at=made_at)
-
-    async def plan(self) -> Forecast:
-        """What is still to be sent, what it costs and when it is done. Sends nothing.
-
-        Raises:
-            InvalidPostError: the campaign has problems.
-        """
-        self._refuse_problems()
-        await self._postiz.scheduler.refresh()
-        planner, align = self._planner, self._options.align
-        rows = await anyio.to_thread.run_sync(self._unsent)  # which reads the journal after a run
-        arranged = self._plan_is(await anyio.to_thread.run_sync(planner.arrange, rows, align))
-        return await anyio.to_thread.run_sync(planner.forecast, rows, arranged, align)
 
     def _refuse_problems(self) -> None:
         if self.problems and not self._skip_invalid:

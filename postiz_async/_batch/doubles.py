@@ -19,7 +19,7 @@ from postiz_async._batch.row_state import is_there
 from postiz_async._batch.rows import Row, SaidRow
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import listed_settings
-from postiz_async._resources.matching import seen_text, sent_text
+from postiz_async._resources.matching import seen_text, sent_text, stored_at
 from postiz_async.errors import Problem, describe_seconds
 from postiz_async.texts import render
 
@@ -137,7 +137,7 @@ def _sent_rows(
 def repeated_posts(
     rows: Sequence[Row], posts: Iterable[Post], channels: Mapping[str, Integration]
 ) -> list[Problem]:
-    """Warnings of rows whose text Postiz has on their channel at another time within a day.
+    """Warnings of rows whose text Postiz has on their channel within a day.
 
     Args:
         rows: that are to be sent.
@@ -146,29 +146,38 @@ def repeated_posts(
     """
     kinds = {row.short_link for row in rows}
     by_text: defaultdict[Hashable, list[Post]] = defaultdict(list)
-    days: set[tuple[str, date]] = set()
+    days: set[tuple[str, date | None]] = set()
     for post in posts:
         if post.integration is not None:
-            where, at = post.integration.id, post.publish_date
-            days.update((where, (at + by * DAY).date()) for by in (-1, 0, 1))
+            where, at = post.integration.id, stored_at(post)
+            near_by = (at + by * DAY for by in (-1, 0, 1))
+            days.update((where, None if post.interval_in_days else d.date()) for d in near_by)
             for short in kinds:
                 by_text[where, short, seen_text(post.content, short_link=short)].append(post)
     near: dict[int, tuple[str, timedelta]] = {}
     for row in rows:
         channel = channels[row.ref]
-        if (channel.id, row.date.date()) not in days:
+        if not days & {(channel.id, row.date.date()), (channel.id, None)}:
             continue
         text = sent_text(render(row.body, channel.provider), short_link=row.short_link)
         gaps = [
             (abs(gap), gap, post.id)
             for post in by_text.get((channel.id, row.short_link, text), ())
-            if timedelta(0) < abs(gap := post.publish_date - row.date) < DAY
-            and _goes_there(row, post)
+            if abs(gap := _gap(row, post)) < DAY and _goes_there(row, post)
         ]
         if gaps:
             _, gap, post_id = min(gaps)
             near[row.number] = f"the post {post_id} in Postiz", gap
     return list(_within_a_day(near, "a post in Postiz"))
+
+
+def _gap(row: Row, post: Post) -> timedelta:
+    """How much later than a row a post is due; of a repeating one its nearest date."""
+    at = stored_at(post).replace(microsecond=0)
+    if post.interval_in_days:
+        every = timedelta(days=post.interval_in_days)
+        at += max(0, round((row.date - at) / every)) * every
+    return at - row.date
 
 
 def _rest(row: Row) -> Hashable:
@@ -211,6 +220,7 @@ def _within_a_day(found: Mapping[int, tuple[str, timedelta]], general: str) -> I
         if len(found) <= _NAMED:
             seconds = gap.total_seconds()
             when = f"{describe_seconds(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
+            when = when if gap else "at the same moment"
             message = f"has the same text as {other}, {when} on the same channel"
         yield _warning(message, number, "delete one if it is a mistake")
 

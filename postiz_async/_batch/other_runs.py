@@ -40,10 +40,12 @@ from postiz_async.errors import APIConnectionError, BatchError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
     from postiz_async._batch.already_stored import ClientRefs, Past, StoredRows
     from postiz_async._batch.options import BatchOptions
+    from postiz_async._batch.resume import ReadJournal
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Copy, Journal, RowRecord
@@ -132,33 +134,51 @@ class OtherRuns:
         self,
         rows: Sequence[Row],
         calendar: Calendar,
-        journal: Journal | None,
+        read: ReadJournal | None,
         *,
         known: Collection[str],
         to_send: Collection[str],
-    ) -> None:
+    ) -> Sequence[Post]:
         """Look for rows that the journal does not call stored.
 
         Args:
             rows: of the campaign.
             calendar: of the job.
-            journal: that is open; None where there is none yet.
+            read: asks the journal; None where there is none yet.
             known: refs of the rows that the journal knows.
             to_send: refs of the rows that are to be sent.
+
+        Returns:
+            What is listed within a day of the rows and is none of the campaign.
 
         Raises:
             BatchError: some are in Postiz, and nobody said what to do with them.
         """
-        slacks = ((row.date, may_move(row, self._options.align)) for row in rows)
-        await calendar.look(date + by * slack for date, slack in slacks for by in (-1, 0, 1))
+        days: set[date] = set()
+        for row in rows:
+            days.add(row.date.date())
+            if slack := may_move(row, self._options.align):
+                days |= {(row.date - slack).date(), (row.date + slack).date()}
+        moments = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
+        await calendar.look(at + timedelta(days=by) for at in moments for by in (-1, 0, 1))
         now = self._now()
         if any(row.type == "now" and row.ref in known for row in rows):
             await calendar.span(now - _NOW_WAS, now)
         for start, end in self._left_late(rows, now):
             await calendar.span(start, end)
         posts = list(calendar.posts.values())
-        past = await self._past_of(posts, journal)
-        self._decide(rows, posts, past, known=known, to_send=to_send)
+        past = await self._past_of(posts, read)
+        return self._decide(rows, posts, past, known=known, to_send=to_send)
+
+    @property
+    def adopted(self) -> list[Row]:
+        """Rows that were found and are to be taken over."""
+        return [taken.row for taken in self._taken]
+
+    @property
+    def sent_again(self) -> set[str]:
+        """Refs of rows that were found and are to be sent once more."""
+        return {copy.ref for copy in self._copies}
 
     async def write_down(self, journal: Journal) -> list[RowRecord]:
         """Tell the journal what was found; the rows that are taken over."""
@@ -183,10 +203,10 @@ class OtherRuns:
         *,
         known: Collection[str],
         to_send: Collection[str],
-    ) -> None:
-        """Decide what is to be done with rows that are in Postiz."""
+    ) -> Sequence[Post]:
+        """Decide what is to be done with rows that are in Postiz; the posts that are not theirs."""
         if not posts:
-            return
+            return ()
         found = self._find(rows, posts, past)
         decision = decide(found, self._options.existing, known=known, to_send=to_send)
         if decision.ask:
@@ -201,6 +221,7 @@ class OtherRuns:
             Taken(by_ref[ref], post, self.client_refs.channels[ref], is_ours, post.id in whole)
             for ref, (post, is_ours) in decision.take.items()
         ]
+        return found.others
 
     def _find(self, rows: Sequence[Row], posts: Sequence[Post], past: Past) -> StoredRows:
         align = self._options.align
@@ -239,7 +260,7 @@ class OtherRuns:
     async def _look_back(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
         posts = await self._listed(request.rows)
         asked = [row.at(row.asked_for) for row in request.rows]
-        found = self._find(asked, posts, await self._past_of(posts, self._journal))
+        found = self._find(asked, posts, await self._past_of(posts, self._read))
         others = [(ref, each[0]) for of in (found.ours, found.equal) for ref, each in of.items()]
         if any(post.id < ids[ref] for ref, post in others):
             self._another_is_at_work()
@@ -286,7 +307,7 @@ class OtherRuns:
         asked = [row.at(row.asked_for) for row in rows]
         if self._find(asked, posts, self._past).is_something:
             refs = {row.ref for row in rows}
-            past = await self._past_of(posts, self._journal)
+            past = await self._past_of(posts, self._read)
             self._decide(asked, posts, past, known=refs, to_send=refs)
             if self._taken:
                 self._another_is_at_work()
@@ -295,9 +316,13 @@ class OtherRuns:
                 self._unreported += taken  # not before: others may have reported those meanwhile
         return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
 
-    async def _past_of(self, posts: Collection[Post], journal: Journal | None) -> Past:
+    @property
+    def _read(self) -> ReadJournal | None:
+        return None if self._journal is None else self._journal.read
+
+    async def _past_of(self, posts: Collection[Post], read: ReadJournal | None) -> Past:
         """What the journal accounts for of these posts by now."""
-        return await past_of(journal, self._past.campaign, posts, self.here)
+        return await past_of(read, self._past.campaign, posts, self.here)
 
     async def _listed(self, rows: Sequence[Row]) -> list[Post]:
         """What is listed where rows may be, as far as the server says it in time."""

@@ -29,15 +29,15 @@ from postiz_async._batch.rows import Row
 from postiz_async._quota import Ledger, Window
 from postiz_async.models._base import DateTime, Value
 from postiz_async.models._html_table import date_cell, html_table
+from postiz_async.models.integrations import Integration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from postiz_async.models.integrations import Integration
-
 __all__ = [
     "SUGGESTED",
     "Arrangement",
+    "ChannelPlan",
     "Estimate",
     "Forecast",
     "Leeway",
@@ -104,6 +104,17 @@ class Forecast(Value, frozen=True):
             ("Too late", late),
         ]
         return html_table("Plan", rows)
+
+
+class ChannelPlan(Value, frozen=True):
+    """The posts of one channel: how many are in Postiz, how many are still to be sent, and when."""
+
+    channel: Integration
+    in_postiz: int
+    posts: int
+    first: DateTime | None = None
+    """The first date of what is still to be sent; None if that is nothing."""
+    last: DateTime | None = None
 
 
 class Estimate(Value, frozen=True):

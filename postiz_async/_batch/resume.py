@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio.to_thread
 
@@ -16,13 +16,15 @@ from postiz_async._batch.row_state import new_records, with_changes
 from postiz_async._batch.source import read_campaign
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal_file import read_copies, read_meta
 from postiz_async._delivery.journal_requests import owners_of, sent_between
 from postiz_async._delivery.sweep import intents
 from postiz_async._resources.matching import stored_at
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    import sqlite3
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
+T = TypeVar("T")
+
 __all__ = [
     "FileNow",
+    "ReadJournal",
     "RecordsOnDemand",
     "file_now",
     "past_of",
@@ -119,6 +124,14 @@ def refuse_foreign(
         )
 
 
+class ReadJournal(Protocol):
+    """Asks a journal something; see `Journal.read`."""
+
+    async def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T:
+        """What the query finds."""
+        ...
+
+
 class RecordsOnDemand(Mapping[str, "RowRecord"]):
     """The rows of a journal by ref, read when they are asked for: after most runs nobody does.
 
@@ -143,7 +156,7 @@ class RecordsOnDemand(Mapping[str, "RowRecord"]):
 
 
 async def past_of(
-    journal: Journal | None,
+    read: ReadJournal | None,
     campaign: str,
     posts: Collection[Post] = (),
     refs: Collection[str] | None = None,
@@ -151,27 +164,28 @@ async def past_of(
     """What a journal accounts for of some posts; nothing, where there is none yet.
 
     Args:
-        journal: that is open.
+        read: asks the journal; None where there is none yet.
         campaign: its name where there is none.
         posts: that are listed. It is asked for these only, for all of it is very much.
         refs: of the rows of the campaign; what is gone from it may be in it under another ref.
             None where all rows of the journal are in the campaign.
     """
-    if journal is None:
+    if read is None:
         return Past(campaign)
-    owners = await journal.read(partial(owners_of, post_ids={post.id for post in posts}))
+    meta = await read(read_meta)
+    owners = await read(partial(owners_of, post_ids={post.id for post in posts}))
     moments = sorted({stored_at(post) for post in posts})
-    sent = await journal.read(
+    sent = await read(
         lambda c: [each for at in moments for each in sent_between(c, at, at, adopted=False)]
     )
     return Past(
-        journal.campaign,
+        meta["campaign"],
         frozenset(
             each
             for each, rows in owners.items()
             if refs is None or any(ref in refs for ref, _ in rows)
         ),
-        tuple(await journal.copies()),
+        tuple(await read(read_copies)),
         tuple(intent for intent in intents(sent) if refs is None or intent.ref in refs),
     )
 

@@ -291,7 +291,7 @@ class Update:
 
     async def _client_refs(self, plan: UpdatePlan) -> ClientRefs:
         rows, channels = plan.checked.campaign.rows, plan.checked.channels
-        past = await past_of(self._journal, self._journal.campaign)
+        past = await past_of(self._journal.read, self._journal.campaign)
         return ClientRefs(past, rows, channels)
 
     def _now(self) -> datetime:

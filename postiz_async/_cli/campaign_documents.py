@@ -11,6 +11,7 @@ from postiz_async._cli.documents import Document, Moment, ProblemObject
 
 __all__ = [
     "ChangedObject",
+    "ChannelObject",
     "EditsObject",
     "EstimateObject",
     "FieldObject",
@@ -92,8 +93,22 @@ class EstimateObject(TypedDict):
     late: int
 
 
+class ChannelObject(TypedDict):
+    """What of a channel is in Postiz and what is still to be sent, from the first to the last."""
+
+    id: str
+    name: str
+    in_postiz: int
+    posts: int
+    first: Moment | None
+    last: Moment | None
+
+
 class PlanDocument(Document):
-    """What is left to send of a campaign, and what it costs."""
+    """What is left to send of a campaign, and what it costs.
+
+    `adopted_rows` are in Postiz already, and a run adopts them.
+    """
 
     problems: list[ProblemObject]
     warnings: list[ProblemObject]
@@ -107,6 +122,8 @@ class PlanDocument(Document):
     finish: Moment
     late_rows: list[int]
     media_files: int
+    adopted_rows: list[int]
+    channels: list[ChannelObject]
     resumed: bool
     moved: int
     estimates: list[EstimateObject]

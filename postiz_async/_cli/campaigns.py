@@ -109,6 +109,33 @@ class BatchFlags:
     as_new: AsNew = False
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions(BatchFlags):
+    """What is to be done with rows that are in Postiz already."""
+
+    adopt: Annotated[
+        bool,
+        Parameter(help="Adopt posts that are in Postiz already but not in the journal."),
+    ] = False
+    again: Annotated[
+        bool, Parameter(help="Send such rows once more, and also rows that undo has withdrawn.")
+    ] = False
+
+    @property
+    def existing(self) -> Existing:
+        """The same as a program says it.
+
+        Raises:
+            ConfigurationError: both are given.
+        """
+        if self.adopt and self.again:
+            raise ConfigurationError("Say --adopt or --again, not both.")
+        if self.adopt:
+            return "adopt"
+        return "again" if self.again else "refuse"
+
+
 class _SendingFlags(TypedDict, total=False):
     late: Late
     on_doubt: OnDoubt
@@ -147,7 +174,7 @@ async def plan(
     file: CampaignFile,
     /,
     *,
-    flags: BatchFlags = BatchFlags(),
+    flags: PlanOptions = PlanOptions(),
     ics: Annotated[
         Path | None,
         Parameter(help="Write planned and stored posts to a calendar file (iCalendar)."),
@@ -159,7 +186,8 @@ async def plan(
 ) -> int:
     """Check a campaign and show its cost and when it will be done. Sends nothing."""
     output = Output(as_json=json, says_results=True)
-    async with open_batch(file, flags, read_as, connection) as (postiz, batch):
+    existing = flags.existing
+    async with open_batch(file, flags, read_as, connection, existing=existing) as (postiz, batch):
         if save:
             await save_options(output, batch)
         if batch.problems and not flags.skip_invalid:
@@ -213,7 +241,7 @@ def refuse(output: Output, batch: Batch) -> int:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class CampaignOptions(BatchFlags):
+class CampaignOptions(PlanOptions):
     """What is to be done with rows that are not plain."""
 
     late: Annotated[
@@ -234,13 +262,6 @@ class CampaignOptions(BatchFlags):
             )
         ),
     ] = "skip"
-    adopt: Annotated[
-        bool,
-        Parameter(help="Adopt posts that are in Postiz already but not in the journal."),
-    ] = False
-    again: Annotated[
-        bool, Parameter(help="Send such rows once more, and also rows that undo has withdrawn.")
-    ] = False
     exact_seconds: Annotated[
         bool,
         Parameter(
@@ -284,7 +305,7 @@ async def run(
     sending: _SendingFlags = {
         "late": late,
         "on_doubt": choices.on_doubt,
-        "existing": _existing(adopt=choices.adopt, again=choices.again),
+        "existing": choices.existing,
         "exact_seconds": choices.exact_seconds,
     }
     async with open_batch(file, choices, read_as, connection, **sending) as (postiz, batch):
@@ -349,14 +370,6 @@ def say_result(output: Output, batch: Batch, fault: str) -> None:
         f"--csv FOLDER/{to.name} --html FOLDER/{to.with_suffix('.html').name}",
         "yellow",
     )
-
-
-def _existing(*, adopt: bool, again: bool) -> Existing:
-    if adopt and again:
-        raise ConfigurationError("Say --adopt or --again, not both.")
-    if adopt:
-        return "adopt"
-    return "again" if again else "refuse"
 
 
 async def _send(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._batch.grouping import group_problems, row_ranges
+from postiz_async._batch.grouping import group_problems, row_ranges, these_rows
 from postiz_async._cli.campaign_documents import PlanDocument
 from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
@@ -17,20 +17,24 @@ from postiz_async._cli.output import (
     date_range,
     moment,
     near_moment,
+    short_moment,
 )
 from postiz_async.errors import describe_seconds
 from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import tzinfo
 
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.options import Late
     from postiz_async._batch.plan import Estimate, Forecast
     from postiz_async._client import Postiz
+    from postiz_async.errors import Problem
 
 __all__ = [
     "plan_object",
+    "say_adopted",
     "say_headline",
     "say_late",
     "say_left_out",
@@ -58,6 +62,18 @@ def plan_object(batch: Batch, forecast: Forecast) -> PlanDocument:
         "finish": forecast.finish,
         "late_rows": [row.number for row in forecast.late],
         "media_files": batch.media_files,
+        "adopted_rows": [row.number for row in batch.adopted],
+        "channels": [
+            {
+                "id": each.channel.id,
+                "name": each.channel.name,
+                "in_postiz": each.in_postiz,
+                "posts": each.posts,
+                "first": each.first,
+                "last": each.last,
+            }
+            for each in batch.by_channel
+        ],
         "resumed": batch.is_resumed,
         "moved": forecast.moved,
         "edits": edits_object(batch.edits),
@@ -83,10 +99,13 @@ def show_plan(
     say_warnings(output, batch)
     if batch.is_resumed:
         say_edits(output, batch.edits, batch.path, zone)
+    say_adopted(output, batch)
+    if forecast.requests:
+        say_headline(output, postiz, batch, forecast, zone)
+    _show_channels(output, batch, zone)
     if not forecast.requests:
         output.say("Nothing is left to send.")
         return
-    say_headline(output, postiz, batch, forecast, zone)
     say_late(output, forecast)
     believed = "" if forecast.limit_known else " (assumed until the first answer)"
     wait = forecast.finish.timestamp() - postiz.clock.time()
@@ -96,6 +115,33 @@ def show_plan(
     output.say(f"{count(forecast.windows, 'window')} of {forecast.limit:,} requests{believed}")
     output.say(f"done {when}")
     _say_gain(output, forecast, zone)
+
+
+def _show_channels(output: Output, batch: Batch, zone: tzinfo) -> None:
+    """For each channel, what is in Postiz, what is still to be sent, and its dates."""
+    rows = [
+        [
+            each.channel.name,
+            f"{each.in_postiz:,}",
+            f"{each.posts:,}",
+            *(short_moment(at, zone) if at else "-" for at in (each.first, each.last)),
+        ]
+        for each in batch.by_channel
+    ]
+    output.table(
+        ["channel", "in Postiz", "to send", "first", "last"],
+        rows,
+        numbers=["in Postiz", "to send"],
+        whole=["first", "last"],
+    )
+
+
+def say_adopted(output: Output, batch: Batch) -> None:
+    """Which rows are in Postiz already, so that they are not sent."""
+    if adopted := batch.adopted:
+        rows = these_rows(row.number for row in adopted)
+        are = "is" if len(adopted) == 1 else "are"
+        output.say(f"{rows} {are} in Postiz already and {are} adopted, not sent.")
 
 
 def _say_gain(output: Output, forecast: Forecast, zone: tzinfo) -> None:
@@ -138,9 +184,15 @@ def say_left_out(output: Output, batch: Batch) -> None:
             output.say(f"  ... and {len(lines) - MAX_SHOWN:,} more (--json has all)")
 
 
-def say_warnings(output: Output, batch: Batch) -> None:
-    """What the server accepts and may be regretted; `validate` shows where else."""
-    lines = group_problems(batch.warnings)
+def say_warnings(output: Output, batch: Batch, told: Sequence[Problem] = ()) -> None:
+    """What the server accepts and may be regretted; `validate` shows where else.
+
+    Args:
+        output: where it is said.
+        batch: the campaign.
+        told: what was said before.
+    """
+    lines = group_problems([each for each in batch.warnings if each not in told])
     for line in lines[:_NAMED]:
         output.say(f"warning: {line}", "yellow")
     more = len(lines) - _NAMED

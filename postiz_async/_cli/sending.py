@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from postiz_async._cli.after_run import standing
-from postiz_async._cli.forecasts import say_headline, say_late
+from postiz_async._cli.forecasts import say_adopted, say_headline, say_late, say_warnings
 from postiz_async._cli.output import PASSING, Output, command_on, count, exit_code_of
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -118,8 +118,12 @@ async def run_batch(
             await lines.stored(outcome)
 
     if batch.requests:
+        told = batch.warnings
         forecast = await batch.plan()
-        say_headline(output, postiz, batch, forecast, zone)
-        say_late(output, forecast, late)
+        say_warnings(output, batch, told)
+        say_adopted(output, batch)
+        if forecast.requests:
+            say_headline(output, postiz, batch, forecast, zone)
+            say_late(output, forecast, late)
     async with display:
         await batch.run_all(on_outcome=saw)

@@ -33,6 +33,7 @@ from postiz_async._delivery.journal_file import (
     SentRequest,
     Summary,
     connect,
+    read_copies,
     read_kept,
     read_meta,
     read_rows,
@@ -357,8 +358,7 @@ class Journal:
 
     async def copies(self) -> list[Copy]:
         """Posts that equal those of rows and are meant to stay beside them."""
-        query = "SELECT post_id, ref, mark FROM copies ORDER BY post_id"
-        return await self._do(lambda c: [Copy(*values) for values in c.execute(query)])
+        return await self._do(read_copies)
 
     async def leave(self, copies: Iterable[Copy]) -> None:
         """Note posts that equal those of rows and are meant to stay beside them."""

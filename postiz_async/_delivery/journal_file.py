@@ -11,7 +11,7 @@ import struct
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -21,13 +21,15 @@ from postiz_async.errors import BatchError, by_reader
 from postiz_async.stores import _files, _sqlite_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
     from typing import Any
 
     from postiz_async.errors import Problem
     from postiz_async.models.posts import CreatePost
+
+T = TypeVar("T")
 
 __all__ = [
     "ADOPTED",
@@ -47,6 +49,8 @@ __all__ = [
     "connect",
     "no_journal",
     "open_reader",
+    "query_journal",
+    "read_copies",
     "read_kept",
     "read_meta",
     "read_rows",
@@ -284,18 +288,37 @@ def read_summary(path: Path) -> Summary:
     Raises:
         BatchError: there is none, or it cannot be read.
     """
+    return query_journal(path, _summary)
+
+
+def _summary(reader: sqlite3.Connection) -> Summary:
+    meta = read_meta(reader)
+    counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
+    requests = int(reader.execute(counting).fetchone()[0])
+    known = (tuple(read_rows(reader)), requests, read_kept(reader), read_left_out(reader))
+    return Summary(meta["base_url"], meta["campaign"], *known)
+
+
+def query_journal(path: Path, query: Callable[[sqlite3.Connection], T]) -> T:
+    """Ask a journal something, also while a run is working on it. Changes nothing.
+
+    Raises:
+        BatchError: there is none, or it cannot be read.
+    """
     if not (path.is_file() or path.is_dir()):
         raise no_journal(path)
     try:
         _check(path)
         with closing(open_reader(path)) as reader:
-            meta = read_meta(reader)
-            counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
-            requests = int(reader.execute(counting).fetchone()[0])
-            known = (tuple(read_rows(reader)), requests, read_kept(reader), read_left_out(reader))
-            return Summary(meta["base_url"], meta["campaign"], *known)
+            return query(reader)
     except _FAULTS as error:
         raise _damaged(path, error) from error
+
+
+def read_copies(connection: sqlite3.Connection) -> list[Copy]:
+    """Posts that equal those of rows and are meant to stay beside them."""
+    query = "SELECT post_id, ref, mark FROM copies ORDER BY post_id"
+    return [Copy(*values) for values in connection.execute(query)]
 
 
 def read_meta(connection: sqlite3.Connection) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from postiz_async._resources.chunks import TICK, Chunks
@@ -20,6 +21,9 @@ __all__ = ["Calendar"]
 
 DAY = timedelta(days=1)
 
+_GAP = timedelta(days=7)
+"""Days that are no farther from each other are read together: a request costs more than a day."""
+
 
 class Calendar:
     """The posts of the days that were looked at, by id.
@@ -30,16 +34,18 @@ class Calendar:
 
     def __init__(self, list_posts: ListPosts) -> None:
         self.posts: dict[str, Post] = {}
-        self._list = list_posts
+        self.lists = list_posts
         self._days: set[datetime] = set()
-        self._chunks = Chunks(first=DAY)
+        self._chunks = Chunks(first=3 * DAY)
 
     async def look(self, moments: Iterable[datetime]) -> None:
         """List the days of these moments that were not listed before."""
         days = {moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in moments}
-        for day in sorted(days - self._days):
-            await self.span(day, day + DAY - TICK)
-            self._days.add(day)
+        missing = sorted(days - self._days)
+        gaps = (n for n in range(1, len(missing)) if missing[n] - missing[n - 1] > _GAP)
+        for first, end in pairwise((0, *gaps, len(missing)) if missing else ()):
+            await self.span(missing[first], missing[end - 1] + DAY - TICK)
+            self._days.update(missing[first:end])
 
     def forget(self) -> None:
         """Know nothing of the days that were listed, so that they are listed anew."""
@@ -56,7 +62,7 @@ class Calendar:
         self, start: datetime, end: datetime, *, until_seen: AbstractSet[str] = frozenset()
     ) -> None:
         """List a long range, or as much of it as it takes to see certain posts."""
-        async for _, listed in self._chunks.lists(self._list, start, end):
+        async for _, listed in self._chunks.lists(self.lists, start, end):
             self.posts.update((post.id, post) for post in listed)
             if until_seen and until_seen <= self.posts.keys():
                 return

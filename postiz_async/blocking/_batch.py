@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.batch import Batch as AsyncBatch
     from postiz_async._batch.job import Outcome
+    from postiz_async._batch.plan import Forecast
     from postiz_async._batch.report import Report
     from postiz_async._batch.update_plan import Updated
 
@@ -67,6 +68,17 @@ class Batch(CheckedBatch, EnteredTwin):
             BatchError: the campaign is not a file, or the file next to it cannot be written.
         """
         return self._portal.call(self._async.save_options)
+
+    def plan(self) -> Forecast:
+        """What is still to be sent, what it costs and when it is done. Sends nothing.
+
+        Looks in Postiz for the rows as a run does, unless the server counts reads.
+
+        Raises:
+            InvalidPostError: the campaign has problems.
+            BatchError: rows are in Postiz already, and `existing` is "refuse".
+        """
+        return self._portal.call(self._async.plan)
 
     def run(self) -> AbstractContextManager[BlockingIterator[Outcome]]:
         """Send what is unsent; yields the outcomes as they come.

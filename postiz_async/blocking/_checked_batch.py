@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.checked_batch import CheckedBatch as AsyncCheckedBatch
     from postiz_async._batch.edits import Edits
-    from postiz_async._batch.plan import Forecast, PlannedRequest
+    from postiz_async._batch.plan import ChannelPlan, PlannedRequest
     from postiz_async._batch.source import Row
     from postiz_async._delivery.lookup import Doubts
     from postiz_async.errors import Problem
@@ -58,10 +58,25 @@ class CheckedBatch(RunResults):
         return self._portal.call_sync(lambda: original.rows)
 
     @property
+    def adopted(self) -> list[Row]:
+        """Rows that the last `plan` found in Postiz: a run takes them over and does not send them.
+
+        Those are rows of which the journal knows, and with `existing="adopt"` all of them.
+        """
+        original = self._async
+        return self._portal.call_sync(lambda: original.adopted)
+
+    @property
     def channels(self) -> list[Integration]:
         """The channels that the campaign uses."""
         original = self._async
         return self._portal.call_sync(lambda: original.channels)
+
+    @property
+    def by_channel(self) -> list[ChannelPlan]:
+        """For each channel of the file, what is in Postiz and what is still to be sent."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.by_channel)
 
     @property
     def requests(self) -> list[PlannedRequest]:
@@ -129,11 +144,3 @@ class CheckedBatch(RunResults):
         Rows with problems, refused ones and those that were deleted in Postiz are left out.
         """
         return self._portal.call_sync(self._async.icalendar)
-
-    def plan(self) -> Forecast:
-        """What is still to be sent, what it costs and when it is done. Sends nothing.
-
-        Raises:
-            InvalidPostError: the campaign has problems.
-        """
-        return self._portal.call(self._async.plan)

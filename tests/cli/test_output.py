@@ -91,6 +91,10 @@ def test_plan_run_status(cli: Cli, server: Server, file: Path) -> None:
     assert planned.out.splitlines() == [
         f"{server.url}, 3 channels, 20 Jan 09:00 to 21 Jan 2027 09:00 (UTC)",
         "3 posts in 2 create requests, 1 media file",
+        "channel                in Postiz  to send  first              last",
+        "Northwind on Bluesky           0        1  21 Jan 2027 09:00  21 Jan 2027 09:00",
+        "Northwind on Mastodon          0        1  20 Jan 2027 09:00  20 Jan 2027 09:00",
+        "Northwind News                 0        1  20 Jan 2027 09:00  20 Jan 2027 09:00",
         "1 window of 30 requests (assumed until the first answer)",
         "done at once",
     ]
@@ -127,7 +131,7 @@ def test_plan_run_status(cli: Cli, server: Server, file: Path) -> None:
     again = cli("run", file)
     assert (again.code, again.err) == (0, "")
     assert again.out.splitlines()[0] == "Nothing is left to send: 3 stored of 3 rows."
-    assert cli("plan", file).out.splitlines() == ["Nothing is left to send."]
+    assert cli("plan", file).out.splitlines()[-1] == "Nothing is left to send."
     assert server.state["creates"] == after["creates"]
 
 
@@ -157,12 +161,16 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "windows": 1,
         "late_rows": [],
         "media_files": 1,
+        "adopted_rows": [],
         "resumed": False,
         "moved": 0,
         "edits": {"new": [2, 3, 4], "changed": [], "gone": [], "unread": []},
     }
     document = planned.document
     finish, estimates = document.pop("finish"), document.pop("estimates")
+    channels = document.pop("channels")
+    assert [(each["in_postiz"], each["posts"]) for each in channels] == [(0, 1)] * 3
+    assert channels[0]["first"] == channels[0]["last"] == "2027-01-21T09:00:00Z"
     assert document == expected
     assert [(each["align"], each["limit"], each["requests"]) for each in estimates] == [
         (None, 30, 2),
@@ -256,7 +264,7 @@ def test_rows_that_would_be_late(
         r"\d posts would be late \(rows .*10\): the quota has no slot before their date\. "
         r"Move them, or run with --late send or --late shift=15m\."
     )
-    assert re.fullmatch(said, planned.out.splitlines()[2])
+    assert re.fullmatch(said, planned.out.splitlines()[4])
     assert "4 windows of 3 requests" in planned.out
     document = cli("plan", file, "--json").document
     assert document["late_rows"][-1] == 10

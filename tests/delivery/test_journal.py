@@ -165,7 +165,7 @@ async def test_a_post_of_two_rows_is_that_of_both(journal: Journal) -> None:
     await journal.put([row("gone"), row("here", 2)])
     await journal.found([row("gone", post_id="p"), row("here", 2, post_id="p")])
     post = Post(id="p", publish_date=parse_date(BODY.date), content="", state="QUEUE")
-    assert (await past_of(journal, "c", [post], {"here"})).post_ids == {"p"}
+    assert (await past_of(journal.read, "c", [post], {"here"})).post_ids == {"p"}
 
 
 async def test_requests_are_found_by_their_exact_date(journal: Journal) -> None:

@@ -52,19 +52,31 @@ async def test_a_day_is_asked_for_once_whatever_its_moments() -> None:
 
 
 async def test_chunks_get_shorter_where_many_posts_lie_inside() -> None:
-    server = Server(JumpingClock(), spread(9_000, 3 * DAY))
+    server = Server(JumpingClock(), spread(27_000, 9 * DAY))
     calendar = Calendar(server)
-    await calendar.look(MIDNIGHT + n * DAY for n in range(3))
-    assert len(calendar.posts) == 9_000
+    await calendar.look(MIDNIGHT + n * DAY for n in range(9))
+    assert len(calendar.posts) == 27_000
     lengths = [end - start for start, end in server.asked]
     assert lengths[0] > lengths[-1] >= SHORTEST_CHUNK - TICK
     assert_seamless(server.asked)
 
 
 async def test_a_slow_answer_is_not_split_since_its_time_does_not_get_less() -> None:
-    server = Server(JumpingClock(), spread(48, 3 * DAY), seconds=20.0)
-    await Calendar(server).look(MIDNIGHT + n * DAY for n in range(3))
-    assert len(server.asked) == 3
+    server = Server(JumpingClock(), spread(48, 9 * DAY), seconds=20.0)
+    await Calendar(server).look(MIDNIGHT + n * DAY for n in range(9))
+    assert len(server.asked) == 2
+
+
+async def test_days_near_each_other_are_asked_for_together() -> None:
+    server = Server(JumpingClock(), spread(400, 365 * DAY))
+    calendar = Calendar(server)
+    await calendar.look(MIDNIGHT + n * DAY for n in range(0, 365, 7))
+    assert len(server.asked) == 10
+    assert_seamless(server.asked)
+    await calendar.look([MIDNIGHT + 14 * DAY])
+    assert len(server.asked) == 10
+    await calendar.look([MIDNIGHT + 1_000 * DAY, MIDNIGHT + 2_000 * DAY])
+    assert len(server.asked) == 12
 
 
 def assert_seamless(asked: list[tuple[datetime, datetime]]) -> None:
