@@ -21,7 +21,7 @@ from postiz_async.providers import PROVIDERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["column_named", "column_options", "meant_columns", "unknown_columns"]
+__all__ = ["LONGEST_NAME", "column_named", "column_options", "meant_columns", "unknown_columns"]
 
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Polish; without accents.
 _WORDS = {
@@ -63,6 +63,8 @@ _MEANT = {word: target for target, words in _WORDS.items() for word in words.spl
 _NO_LETTER = re.compile(r"[^a-z]+")
 _MEDIA = frozenset((".jpeg", *POSTABLE.values()))
 _LONG_TEXT = 25
+LONGEST_NAME = 40
+"""Characters of a name that is recognised."""
 _MOST = 0.8
 """The share of the cells of a column that have to fit, for the column to be recognised by them."""
 

@@ -20,6 +20,7 @@ import msgspec
 
 from postiz_async._batch.campaign_file import CAMPAIGNS_ARE, MAX_ROW_TEXT, campaign_file
 from postiz_async._batch.cells import foreign_byte, shown
+from postiz_async._batch.column_names import LONGEST_NAME, column_named
 from postiz_async._batch.packages import DAMAGE, Package
 from postiz_async._batch.values import NO_JSON, read_json
 from postiz_async._resources.channel_names import folded
@@ -222,7 +223,7 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
     """The header and the rows of a CSV file.
 
     The delimiter is what an Excel line `sep=;` says, else that of comma, semicolon and tab which
-    finds most of the known columns. Lines before the header may be blank, or comments.
+    finds most of the known columns. Lines before the header may be blank, comments or titles.
 
     Args:
         file: its text.
@@ -233,12 +234,14 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
     """
     lines = _lines(file)
     head: list[str] = []
-    for line in itertools.islice(lines, _HEAD):
+    first, header, names = "", "", set(known)
+    while not header and len(head) < _HEAD and (line := next(lines, "")):
         head.append(line)
         if line.strip() and not _is_comment(line) and not (len(head) == 1 and _SEP.fullmatch(line)):
-            break
+            first = first or line
+            header = line if max(_names(line, each, names) for each in ",;\t") > (1,) else ""
     said = _SEP.fullmatch(head[0]) if head else None
-    delimiter = said[1] if said else _delimiter(head[-1] if head else "", set(known))
+    delimiter = said[1] if said else _delimiter(header or first, names)
     text = itertools.chain(head[1:] if said else head, lines)
     size = 0
 
@@ -311,19 +314,20 @@ def _is_comment(text: str) -> bool:
 
 
 def _delimiter(header: str, known: set[str]) -> str:
-    def found(delimiter: str) -> tuple[int, int]:
-        none: list[str] = []
-        cells = next(csv.reader([header], delimiter=delimiter), none)
-        return len({folded(cell) for cell in cells} & known), len(cells)
-
-    try:
-        best = max(",;\t", key=found)
-        is_one_cell = found(best)[1] == 1
-    except csv.Error:  # the reading meets it too, and says where
-        return ","
-    if is_one_cell and "|" in header:
+    best = max(",;\t", key=lambda delimiter: _names(header, delimiter, known))
+    if _names(header, best, known)[1] == 1 and "|" in header:
         raise NotReadable("separates its columns by |; save it with ; or tabs between them")
     return best
+
+
+def _names(line: str, delimiter: str, known: set[str]) -> tuple[int, int]:
+    """How many cells of a line name columns, and how many there are."""
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter), list[str]())
+    except csv.Error:  # the reading meets it too, and says where
+        return 0, 0
+    short = {folded(cell) for cell in cells if len(cell) <= LONGEST_NAME}
+    return sum(name in known or bool(column_named(name)) for name in short), len(cells)
 
 
 # ------------------------------------------------------------------ JSON lines

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from postiz_async._batch.campaign_file import MAX_COLUMNS
 from postiz_async._batch.cell_errors import Odd
 from postiz_async._batch.cells import foreign_byte, has_halves, shown
-from postiz_async._batch.column_names import column_named, column_options, meant_columns
+from postiz_async._batch.column_names import (
+    LONGEST_NAME,
+    column_named,
+    column_options,
+    meant_columns,
+)
 from postiz_async._batch.file_formats import Line, NotReadable
 from postiz_async._batch.rows import COLUMNS, is_column
 from postiz_async._batch.spreadsheets import cell_text, nearest_second
@@ -29,7 +34,6 @@ __all__ = ["AbsentColumn", "Columns", "MissingColumns", "read_header"]
 _LISTED = 100
 """Columns that a message names."""
 
-_LONGEST_NAME = 40
 _YES_NO = frozenset(("short_link", "needs_media"))
 _SAMPLED = 50
 """Rows by whose cells columns are recognised."""
@@ -199,7 +203,7 @@ def _is_header(
     names: Iterable[str], rules: Rules, meaning: Callable[[str], str] = str.strip
 ) -> bool:
     """Whether a row names channels and dates."""
-    words = [folded(name) for name in names if len(name) <= _LONGEST_NAME]
+    words = [folded(name) for name in names if len(name) <= LONGEST_NAME]
     found = {rules.columns.get(word) or meaning(word) for word in words}
     return {"integration", "date"} <= {*found, *rules.defaults}
 

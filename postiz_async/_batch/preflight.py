@@ -36,7 +36,6 @@ from postiz_async._batch.media_files import MediaFolders
 from postiz_async._batch.read_options import Advice, ReadOptions
 from postiz_async._batch.resume import recorded, refuse_foreign
 from postiz_async._batch.row_state import is_done
-from postiz_async._batch.rows import thread_column
 from postiz_async._batch.source import read_source
 from postiz_async._concurrency import in_thread
 from postiz_async._resources.channel_names import Resolver, folded
@@ -99,7 +98,10 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
         if row.thread and provider is not None and provider.parts == "none":
             message = f"{provider.name} does not publish comments"
             hint = "leave it empty in this row, or write it into the content"
-            found.append(Problem("thread 2", message, row.number, hint))
+            found += [
+                Problem(f"thread {part}", message, row.number, hint)
+                for part in range(2, 2 + len(row.thread))
+            ]
             continue
         if row.settings:
             foreign = foreign_settings(row.settings, checked.channels[row.ref])
@@ -364,10 +366,7 @@ def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def _labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator[Problem]:
     """Problems by the names that the file has for their columns."""
-    parts = {f"thread.{number - 2}": to for to in labels if (number := thread_column(to))}
     for problem in problems:
         column, dot, rest = problem.where.partition(".")
-        if problem.where in parts:
-            column, dot, rest = parts[problem.where], "", ""
         label = labels.get(column)
         yield problem if label is None else replace(problem, where=f"{label}{dot}{rest}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from postiz_async._batch.rows import COLUMNS, is_column
+from postiz_async._batch.rows import COLUMNS, is_column, thread_column
 from postiz_async._batch.values import check_date_format, find_zone, no_such_zone, says_hour
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError
@@ -125,7 +125,8 @@ def _target(name: str, to: str) -> str:
 def _column(name: str) -> str:
     wanted = name.strip().lower()
     if is_column(wanted):
-        return wanted
+        part = thread_column(wanted)
+        return wanted if part is None else f"thread {part}"
     close = difflib.get_close_matches(wanted, COLUMNS, 1)
     hint = f"Did you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
     raise BatchError(f"{name!r} is not a column of a campaign. {hint}")

@@ -318,7 +318,7 @@ class _Collector:
                 lost = describe_lost_letters(text)
                 if lost:
                     hint = "write it anew, or save the file as UTF-8 (in Excel: CSV UTF-8)"
-                    where = f"thread.{place - 1}" if place else "content"
+                    where = f"thread {place + 1}" if place else "content"
                     self.warn("encoding", where, lost, row.number, hint)
         if reader.unread_date:
             self.undated.append((reader.number, reader.unread_date))

@@ -348,8 +348,8 @@ def test_what_a_network_does_not_publish_of_a_thread_is_named_by_its_column(
     row = wide(integration="pinterest", **cells)
     told = cli("plan", write_campaign(tmp_path / "c.csv", row, columns=WIDE))
     for part in ("thread 2", "thread 3"):
-        assert f"row 2, {part}: Pinterest does not publish comments" in told.out
-    assert "has 3 parts" not in told.out
+        assert f"row 2, {part}: Pinterest does not publish comments" in told.err
+    assert "has 3 parts" not in told.err
 
 
 def test_messages_of_a_command_name_its_options_and_nothing_of_python(

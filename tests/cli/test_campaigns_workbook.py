@@ -77,6 +77,20 @@ def write(folder: Path, name: str, rows: list[list[Any]]) -> Path:
     return write_xlsx(path, table) if path.suffix == ".xlsx" else write_ods(path, table)
 
 
+@pytest.mark.parametrize("title", ["Redaktionsplan", "Plan, Stand 12.4., Anna", "Mai;Plan"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_title_that_fills_no_row_is_no_header(
+    cli: Cli, tmp_path: Path, title: str, delimiter: str
+) -> None:
+    lines = ["", "Kanal;Datum;Text", "mastodon;24.12.2031 18:30;Hallo"]
+    path = tmp_path / "c.csv"
+    path.write_text("\n".join([title, *(line.replace(";", delimiter) for line in lines)]), "utf-8")
+    told = cli("plan", path)
+    assert "has no column 'integration' (row 3). It has: Kanal, Datum, Text." in told.err
+    options = shlex.split(told.err[told.err.index("--column") :])
+    assert cli("plan", path, *options).code == 0
+
+
 @pytest.mark.parametrize(
     "name", ["Redaktionsplan.csv", "Redaktionsplan.xlsx", "Redaktionsplan.ods"]
 )
