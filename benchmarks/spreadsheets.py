@@ -159,8 +159,8 @@ def main() -> None:
                 f"{name:16} {taken:7.2f} s {taken / base:8.2f} {memory:8.0f} MB "
                 f"{path.stat().st_size / 1e6:7.1f} MB  {posts:,} posts {held}"
             )
-        for how in ("calamine", "openpyxl"):
-            if how == "calamine" or importlib.util.find_spec("openpyxl"):
+        for how in ("us", "openpyxl"):
+            if how == "us" or importlib.util.find_spec("openpyxl"):
                 taken, memory, _ = measured("read", Path(folder) / "c.xlsx", how)
                 print(f"rows by {how:8} {taken:7.2f} s          {memory:8.0f} MB")
 

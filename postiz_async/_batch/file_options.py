@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FileOptions", "kept_options", "merged_reading", "options_path", "save_options"]
 
+_MOST = 1_000_000
+"""Bytes of options that are read."""
+
 _HEAD = """\
 # How every command reads {name}; options on the command line override this.
 # postiz-async plan {name} --save ... rewrites this file.
@@ -63,10 +66,12 @@ def kept_options(source: CampaignSource) -> FileOptions:
         return FileOptions()
     path = options_path(Path(source))
     try:
+        if not path.exists():
+            return FileOptions()
+        if not path.is_file() or path.stat().st_size > _MOST:
+            raise ValueError("it is not a file of text")
         found = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
-        return FileOptions()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BatchError(
             f"{path}, which says how {source} is read, is unreadable: {error}."
         ) from error

@@ -122,7 +122,7 @@ class XmlPart:
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
-        self._parser.StartDoctypeDeclHandler = lambda *_: self.refuse("declares XML entities")
+        self._parser.StartDoctypeDeclHandler = self._refuse_entities
 
     def start(self, name: str, attributes: Mapping[str, str], /) -> None:
         """Take the beginning of an element."""
@@ -154,6 +154,9 @@ class XmlPart:
             if len(self.text) > 1:
                 self.text[:] = ["".join(self.text)[: MAX_TEXT + 1]]
             yield
+
+    def _refuse_entities(self, *_: object) -> None:
+        self.refuse("declares XML entities")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.depth += 1

@@ -167,7 +167,7 @@ def _parsed(content: Secret) -> tuple[dict[str, object], str]:
     """The tables, with secrets hidden; or why there are none."""
     try:
         tables = tomllib.loads(content.reveal())
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
         return {}, str(error)
     for table in tables.values():
         if isinstance(table, dict):

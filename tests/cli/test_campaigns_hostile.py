@@ -190,3 +190,21 @@ def test_a_file_that_changes_while_it_is_read_is_not_believed(
         is_over.set()
         writer.join()
     assert (result.code, "was changed while it was read" in result.err) == (2, True), result.err
+
+
+@pytest.mark.parametrize(
+    "options", ["columns = " + "[" * 9_999, "a = 1" * 999_999, "a = " + "9" * 9_999, "a\0", "pipe"]
+)
+def test_hostile_options_beside_a_file_are_refused(
+    cli: Cli, server: Server, tmp_path: Path, options: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("integration,date,content\nnowhere,2031-03-01 09:00Z,a\n", encoding="utf-8")
+    if options != "pipe":
+        path.with_suffix(".toml").write_text(options, encoding="utf-8")
+    elif sys.platform == "win32":
+        pytest.skip("it has no such files")
+    else:
+        os.mkfifo(path.with_suffix(".toml"))
+    result = cli("plan", path)
+    assert (result.code, "x.toml, which says how" in result.err) == (2, True), result.err

@@ -175,6 +175,8 @@ def test_a_file_that_others_may_read_is_refused(
         ('[work]\nzone = "Europe/Berlni"\n', "there is no time zone 'Europe/Berlni'"),
         ("work = 1\n", "write it like [work]"),
         ("[work\n", "is not TOML"),
+        ("a = " + "[" * 9_999, "is not TOML"),
+        ("a = " + "9" * 9_999, "is not TOML"),
         ('[work]\nkey = "sandbox-key-unfinished\n', "is not TOML"),
         ('[work]\nkey = "k"\n', "There is no sandbox"),
     ],
