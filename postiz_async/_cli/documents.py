@@ -182,7 +182,7 @@ class StateDocument(Document):
 
 
 class DeletedDocument(Document):
-    """Posts that were deleted, and those that were gone already."""
+    """Posts that were deleted, and ids of which there is no post, now or ever."""
 
     deleted: list[str]
     gone: list[str]

@@ -279,7 +279,10 @@ async def delete(
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Delete posts with their threads. Published posts stay on the network."""
+    """Delete posts with their threads. Published posts stay on the network.
+
+    Exits with 1 if there is no such post. Postiz does not tell whether there ever was one.
+    """
     output = Output(as_json=json)
     ids = _ids(post_ids)
     what = f"the post {ids[0]}" if len(ids) == 1 else count(len(ids), "post")
@@ -293,13 +296,12 @@ async def delete(
     if json:
         said: DeletedDocument = {"version": VERSION, "deleted": deleted, "gone": gone}
         output.json(said)
-    elif len(ids) == 1:
-        output.say("deleted" if deleted else "it was gone already")
     else:
-        was = "was" if len(gone) == 1 else "were"
-        already = f", {len(gone):,} {was} gone already" if gone else ""
-        output.say(f"{count(len(deleted), 'post')} deleted{already}")
-    return 0
+        if deleted:
+            output.say("deleted" if len(ids) == 1 else f"{count(len(deleted), 'post')} deleted")
+        for post_id in gone:
+            output.result(f"There is no post {post_id}: gone already, or the id is wrong", "yellow")
+    return 1 if gone else 0
 
 
 def _ids(given: list[str]) -> list[str]:

@@ -387,7 +387,7 @@ class Posts(PostCreation):
         Costs no quota since v2.19.0. Retried: yes. Since v1.26.1.
 
         Returns:
-            True if it was deleted, False if it was already gone.
+            True if it was deleted, False if there is none: already gone, or there never was one.
 
         Raises:
             ServerError: the server failed and the post is still listed.

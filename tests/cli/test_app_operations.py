@@ -91,7 +91,9 @@ def test_list_get_replace_status_delete(cli: Cli, post: str) -> None:
     assert cli("posts", "missing", post, "--json").document == []
     assert cli("posts", "delete", post).code == 2, "it has to be confirmed"
     assert "deleted" in cli("posts", "delete", post, "--yes").out
-    assert "gone already" in cli("posts", "delete", post, "--yes").out
+    again = cli("posts", "delete", post, "--yes", "--quiet")
+    assert again.code == 1
+    assert again.out == f"There is no post {post}: gone already, or the id is wrong\n"
 
 
 def test_several_posts_are_deleted_by_one_command(
@@ -103,12 +105,19 @@ def test_several_posts_are_deleted_by_one_command(
 
     first, second, third = made(), made(), made()
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{second}\n\n {third}\n{first}\n"))
-    done = cli("posts", "delete", first, "-", "gone", "--yes", "--json").document
-    assert done == {"version": 1, "deleted": [first, second, third], "gone": ["gone"]}
+    told = cli("posts", "delete", first, "-", "gone", "--yes", "--json")
+    assert told.code == 1, "as far as can be known there never was one"
+    assert told.document == {"version": 1, "deleted": [first, second, third], "gone": ["gone"]}
     assert not {first, second, third} & {post["id"] for post in server.posts}
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert cli("posts", "delete", "-", "--yes").code == 2
-    assert "1 was gone already" in cli("posts", "delete", made(), "gone", "--yes").out
+    told = cli("posts", "delete", made(), made(), "gone", "--yes")
+    assert told.code == 1
+    assert told.out.splitlines() == [
+        "2 posts deleted",
+        "There is no post gone: gone already, or the id is wrong",
+    ]
+    assert cli("posts", "delete", "never", "--yes").code == 1
     for words in (("--quiet", made()), (made(), "-q")):
         done = cli("posts", "delete", *words, "--yes")
         assert (done.code, done.out, done.err) == (0, "", ""), "an option is no id"
