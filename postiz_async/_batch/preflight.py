@@ -36,7 +36,7 @@ from postiz_async._batch.media_files import MediaFolders
 from postiz_async._batch.read_options import Advice, ReadOptions
 from postiz_async._batch.resume import recorded, refuse_foreign
 from postiz_async._batch.row_state import is_done
-from postiz_async._batch.source import read_source
+from postiz_async._batch.source import labelled, read_source
 from postiz_async._concurrency import in_thread
 from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async._resources.create_body import build_body, foreign_settings
@@ -51,7 +51,7 @@ from postiz_async.errors import (
 from postiz_async.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from postiz_async._batch.file_options import FileOptions
     from postiz_async._batch.media_files import MediaRoot
@@ -318,8 +318,8 @@ async def check_campaign(
         if (record := records.get(row.ref)) is None or not is_done(row, record, options)
     ]
     checked = await check_rows(postiz, origin, checked, open_rows, reading.ignore)
-    problems = [*_labelled(campaign.problems, campaign.labels), *checked.problems]
-    warnings = [*_labelled(campaign.warnings, campaign.labels), *checked.warnings]
+    problems = [*labelled(campaign.problems, campaign.labels), *checked.problems]
+    warnings = [*labelled(campaign.warnings, campaign.labels), *checked.warnings]
     return replace(checked, problems=_in_order(problems), warnings=_in_order(warnings))
 
 
@@ -355,18 +355,10 @@ async def check_rows(
     labels = checked.campaign.labels
     return replace(
         checked,
-        problems=_in_order([*checked.problems, *_labelled(problems, labels)]),
-        warnings=_in_order([*checked.warnings, *_labelled(warnings, labels)]),
+        problems=_in_order([*checked.problems, *labelled(problems, labels)]),
+        warnings=_in_order([*checked.warnings, *labelled(warnings, labels)]),
     )
 
 
 def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=lambda problem: problem.row or 0))
-
-
-def _labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator[Problem]:
-    """Problems by the names that the file has for their columns."""
-    for problem in problems:
-        column, dot, rest = problem.where.partition(".")
-        label = labels.get(column)
-        yield problem if label is None else replace(problem, where=f"{label}{dot}{rest}")

@@ -13,7 +13,7 @@ import anyio.to_thread
 from postiz_async._batch.already_stored import Past
 from postiz_async._batch.edits import find_edits, recognise
 from postiz_async._batch.row_state import new_records, with_changes
-from postiz_async._batch.source import read_campaign
+from postiz_async._batch.source import labelled, read_campaign
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._delivery.journal_file import read_copies, read_meta
@@ -196,6 +196,8 @@ class FileNow:
 
     rows: tuple[Row, ...]
     edits: Edits
+    problems: tuple[Problem, ...]
+    """Why rows cannot be read."""
 
 
 def file_now(
@@ -222,7 +224,7 @@ def file_now(
         unsure=found.unsure,
         unread=campaign.unread,
     )
-    return FileNow(found.rows, edits)
+    return FileNow(found.rows, edits, tuple(labelled(campaign.problems, campaign.labels)))
 
 
 _GONE = "not in the campaign file any more"

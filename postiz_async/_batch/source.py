@@ -52,6 +52,7 @@ __all__ = [
     "CampaignSource",
     "Given",
     "Row",
+    "labelled",
     "read_campaign",
     "read_source",
 ]
@@ -88,6 +89,14 @@ class Campaign:
         read = {row.number for row in self.rows}
         wrong = {problem.row for problem in self.problems if problem.row is not None}
         return tuple(sorted(wrong - read))
+
+
+def labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator[Problem]:
+    """Problems by the names that the file has for their columns."""
+    for problem in problems:
+        column, dot, rest = problem.where.partition(".")
+        label = labels.get(column)
+        yield problem if label is None else replace(problem, where=f"{label}{dot}{rest}")
 
 
 def read_campaign(

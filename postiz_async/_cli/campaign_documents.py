@@ -254,6 +254,8 @@ class StatusDocument(ReportDocument):
     quota: QuotaSeen | None
     edits: EditsObject | None
     """Null where the file as it is now cannot be read."""
+    problems: list[ProblemObject]
+    """Why rows of the file as it is now cannot be read."""
 
 
 class ReconcileDocument(ReportDocument):

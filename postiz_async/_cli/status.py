@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from postiz_async._batch.grouping import group_problems
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._batch.resume import file_now
@@ -14,6 +15,7 @@ from postiz_async._cli.after_run import channel_table, report_object, show_repor
 from postiz_async._cli.campaign_documents import DoubtObject, QuotaSeen, StatusDocument
 from postiz_async._cli.campaigns import CampaignFile, JournalOption
 from postiz_async._cli.connection import Connection, zone_of
+from postiz_async._cli.documents import problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, moment
@@ -27,12 +29,20 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postiz_async._batch.edits import Edits
     from postiz_async._batch.read_options import ReadOptions
+    from postiz_async._batch.resume import FileNow
     from postiz_async._delivery.journal import Summary
     from postiz_async._quota.snapshot import Snapshot
 
 __all__ = ["status"]
+
+_NAMED = 5
+"""Problems that are said."""
+
+_SAVED = (
+    "Options of run that say how the file is read have to be given here too, unless --save has "
+    "kept them."
+)
 
 
 async def status(
@@ -56,7 +66,7 @@ async def status(
     code = 0 if report.complete and not report.doubled else 1
     reading = await find_reading(file, read_as, connection)
     zone = zone_of(connection, reading.timezone)
-    edits = await anyio.to_thread.run_sync(_edits, file, summary, reading)
+    now = await anyio.to_thread.run_sync(_file_now, file, summary, reading)
     if json:
         said: StatusDocument = {
             **report_object(report),
@@ -64,7 +74,8 @@ async def status(
             "campaign": summary.campaign,
             "in_doubt": _doubt_object(doubts),
             "quota": _quota_object(summary.kept),
-            "edits": None if isinstance(edits, str) else edits_object(edits),
+            "edits": None if isinstance(now, str) else edits_object(now.edits),
+            "problems": [] if isinstance(now, str) else problem_objects(now.problems),
         }
         output.json(said)
         return code
@@ -73,10 +84,17 @@ async def status(
         channel_table(output, report.rows)
         output.say("")
     show_report(output, report, zone)
-    if isinstance(edits, str):
-        output.say(edits, "yellow")
+    if isinstance(now, str):
+        output.say(now, "yellow")
     else:
-        say_edits(output, edits, file, zone)
+        say_edits(output, now.edits, file, zone)
+        lines = group_problems(now.problems)
+        for line in lines[:_NAMED]:
+            output.say(f"  {line}", "yellow")
+        if len(lines) > _NAMED:
+            output.say(f"  ... and {len(lines) - _NAMED:,} more (--json has all)")
+        if lines:
+            output.say(_SAVED)
     if doubt := doubt_text(doubts, datetime.now(UTC).timestamp(), zone):
         output.say(f"In doubt until a run or an update has looked: {doubt}", "yellow")
     if summary.kept is not None and summary.kept.limit_read:
@@ -102,14 +120,14 @@ def _doubt_object(doubts: Doubts) -> DoubtObject | None:
     return {"requests": doubts.requests, "posts": doubts.posts, "certain_at": certain_at}
 
 
-def _edits(file: Path, summary: Summary, reading: ReadOptions) -> Edits | str:
+def _file_now(file: Path, summary: Summary, reading: ReadOptions) -> FileNow | str:
     """What the file says differently than the journal, or why that cannot be told."""
     if file.suffix == ".journal":
         return f"{file} is the journal, so it is not known what the file says now."
     try:
-        return file_now(file, summary.rows, reading=reading, now=datetime.now(UTC)).edits
+        return file_now(file, summary.rows, reading=reading, now=datetime.now(UTC))
     except BatchError as error:
-        return f"The file cannot be compared with what was sent: {error}"
+        return f"The file cannot be compared with what was sent: {error}\n{_SAVED}"
 
 
 def _quota_object(kept: Snapshot | None) -> QuotaSeen | None:

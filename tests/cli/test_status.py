@@ -1,0 +1,46 @@
+"""`status` of a file that cannot be read without the options that its run was given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cli_lab import write_campaign
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+FORMAT = ("--date-format", "%d/%m/%Y %H:%M", "--timezone", "UTC")
+
+
+def test_status_says_why_rows_cannot_be_read(cli: Cli, server: Server, tmp_path: Path) -> None:
+    rows = [("mastodon", f"0{n}/12/2031 09:00", f"Hello {n} {tmp_path}") for n in range(1, 9)]
+    file = write_campaign(tmp_path / "c.csv", *rows)
+    assert cli("run", file, *FORMAT).code == 0
+    told = cli("status", file)
+    assert "row 2: cannot be read, so nothing counts as gone." in told.out
+    assert "  row 2, date: none of the 8 dates can be read as they are written, like" in told.out
+    assert "--date-format '%d/%m/%Y %H:%M' for 1 December" in told.out
+    assert "have to be given here too, unless --save has kept them" in told.out
+    (problem,) = cli("status", file, "--json").document["problems"]
+    assert (problem["row"], problem["column"]) == (2, "date")
+    assert "none of the 8 dates" in problem["message"]
+
+    known = cli("status", file, *FORMAT)
+    assert "cannot be read" not in known.out
+    assert "--save" not in known.out
+    assert cli("status", file, *FORMAT, "--json").document["problems"] == []
+    assert cli("plan", file, *FORMAT, "--save").code == 0
+    assert cli("status", file).out == known.out
+
+
+def test_status_says_why_a_file_cannot_be_read(cli: Cli, server: Server, tmp_path: Path) -> None:
+    row = ("mastodon", "2031-12-01 09:00Z", f"Hello {tmp_path}")
+    file = write_campaign(tmp_path / "c.csv", row, columns="Kanal,date,content")
+    assert cli("run", file, "--column", "Kanal=integration").code == 0
+    told = cli("status", file)
+    assert told.code == 0
+    assert "--column Kanal=integration" in told.out
+    assert "have to be given here too, unless --save has kept them" in told.out
