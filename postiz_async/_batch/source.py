@@ -226,16 +226,18 @@ class _Collector:
         """The header and the rows of a table."""
         columns = read_header(lines, self.name, self.rules)
         number = columns.number
-        unknown, filled = dict(columns.unknown), set[str]()
+        unknown = list(unknown_columns(columns.unknown.values(), number))
         self._unseen.clear()
         self.labels = columns.labels
         is_export = not EXPORT_ONLY.isdisjoint(columns.targets)
         try:
             for line in lines:
                 number = line.number
-                for place in [place for place in unknown if place < len(line.cells)]:
-                    if cell_text(line.cells[place]).strip():
-                        filled.add(unknown.pop(place))
+                self.problems += [
+                    replace(problem, row=number)
+                    for place, problem in zip(columns.unknown, unknown, strict=True)
+                    if place < len(line.cells) and cell_text(line.cells[place]).strip()
+                ]
                 record = columns.record(line.cells)
                 if isinstance(record, str):
                     hint = "is a comma or semicolon not quoted?"
@@ -246,8 +248,6 @@ class _Collector:
                     self.take(number, record)
         except NotReadable as error:
             self.problems.append(Problem("csv", str(error), number + 1))
-        named = [name for name in columns.unknown.values() if name in filled]
-        self.problems.extend(unknown_columns(named, columns.number))
 
     def _has_errors(self, record: Mapping[str, object], columns: Columns, number: int) -> bool:
         """Report the errors of formulas; a row that has any is not read further."""

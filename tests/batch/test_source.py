@@ -161,12 +161,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
             read_campaign(path)
 
 
-def test_an_unknown_column_is_named_once_with_what_was_meant(write: Write) -> None:
+def test_an_unknown_column_is_named_where_it_has_text_with_what_was_meant(write: Write) -> None:
     campaign = read_campaign(write(as_csv(record(contnet="a", zzz="b"), record(contnet="c"))))
+    slip = "contnet: is not a column of a campaign (did you mean 'content'?)"
     assert faults(campaign) == [
-        "row 1, contnet: is not a column of a campaign (did you mean 'content'?)",
-        "row 1, zzz: is not a column of a campaign (map it, or leave it out with --column NAME=; "
+        f"row 2, {slip}",
+        "row 2, zzz: is not a column of a campaign (map it, or leave it out with --column NAME=; "
         "known columns: " + ", ".join([*COLUMNS]) + ")",
+        f"row 3, {slip}",
     ]
     assert len(campaign.rows) == 2
 

@@ -82,7 +82,7 @@ def test_what_is_offered_never_leaves_out_a_column_with_text(cli: Cli, tmp_path:
     assert not any(option.endswith("=") for option in offered(first))
     second = cli("plan", path, *offered(first))
     assert second.code == 2
-    assert "row 1, Notiz: is not a column of a campaign" in said(second.err)
+    assert "row 72, Notiz: is not a column of a campaign" in said(second.err)
     assert "Notiz=" not in second.err
     assert cli("plan", path, *offered(first), "--column", "Notiz=").code == 0
 
@@ -141,3 +141,15 @@ def test_a_link_that_the_text_has_already_is_not_added(
     assert cli("run", path).code == 0
     (post,) = (post for post in server.posts if str(tmp_path) in post["content"])
     assert post["content"].count(link) == 1
+
+
+def test_rows_with_text_in_an_unknown_column_are_not_sent_without_it(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    rows = [("mastodon", WHEN, f"{n} {tmp_path}", "more" if n == 1 else "") for n in range(3)]
+    path = write_campaign(tmp_path / "c.csv", *rows, columns="integration,date,content,Kommentar")
+    told = cli("run", path, "--skip-invalid")
+    assert "row 3, Kommentar: is not a column of a campaign" in said(told.out)
+    sent = [post["content"] for post in server.posts if str(tmp_path) in post["content"]]
+    assert len(sent) == 2
+    assert not any("1 " in text[:5] for text in sent)

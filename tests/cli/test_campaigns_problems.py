@@ -102,7 +102,7 @@ def test_an_unknown_column(cli: Cli, tmp_path: Path) -> None:
     file = write_campaign(tmp_path / "c.csv", row, columns=columns)
     result = cli("run", file)
     assert result.code == 2
-    assert "row 1, medai: " in result.err
+    assert "row 2, medai: " in result.err
     assert "'media'" in result.err
 
 
