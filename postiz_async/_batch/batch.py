@@ -299,8 +299,8 @@ class Batch(CheckedBatch):
         in_doubt = await work.in_doubt()
         self._know(replace(self._checked, records=await journal.rows()))
         changed = [each.row for each in self.edits.changed]
-        ignore = self._reading.ignore
-        self._know(await check_rows(self._postiz, self._origin, self._checked, changed, ignore))
+        reading = self._reading
+        self._know(await check_rows(self._postiz, self._origin, self._checked, changed, reading))
         self._refuse_problems()
         plan = await work.plan(self._checked, self.edits, prune=prune, in_doubt=in_doubt)
         changes, _ = plan.requests(self._planner, self._options.align)

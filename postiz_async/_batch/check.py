@@ -25,7 +25,7 @@ from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
     from pathlib import Path
 
     from postiz_async._batch.media_files import MediaFolders
@@ -51,7 +51,7 @@ _READERS = 4
 _LATELY = timedelta(days=1)
 
 
-def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
+def check_dates(rows: Iterable[Row], now: datetime, zone: tzinfo) -> list[Problem]:
     """Dates that have passed: the server would publish such a post at once.
 
     Those of the last day are told, as a time zone may be to blame; older ones are one problem.
@@ -59,7 +59,7 @@ def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
     return [
         Problem(
             "date",
-            f"{row.date:%Y-%m-%d %H:%M} UTC has passed"
+            f"{row.date.astimezone(zone):%Y-%m-%d %H:%M} {zone} has passed"
             if row.date > now - _LATELY
             else "has passed",
             row.number,

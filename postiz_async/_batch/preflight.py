@@ -33,10 +33,11 @@ from postiz_async._batch.file_formats import readable
 from postiz_async._batch.file_options import options_path
 from postiz_async._batch.header import AbsentColumn, MissingColumns
 from postiz_async._batch.media_files import MediaFolders
-from postiz_async._batch.read_options import Advice, ReadOptions
+from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.resume import recorded, refuse_foreign
 from postiz_async._batch.row_state import is_done
 from postiz_async._batch.source import labelled, read_source
+from postiz_async._batch.values import find_zone
 from postiz_async._concurrency import in_thread
 from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async._resources.create_body import build_body, foreign_settings
@@ -51,7 +52,7 @@ from postiz_async.errors import (
 from postiz_async.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from postiz_async._batch.file_options import FileOptions
     from postiz_async._batch.media_files import MediaRoot
@@ -317,7 +318,7 @@ async def check_campaign(
         for row in campaign.rows
         if (record := records.get(row.ref)) is None or not is_done(row, record, options)
     ]
-    checked = await check_rows(postiz, origin, checked, open_rows, reading.ignore)
+    checked = await check_rows(postiz, origin, checked, open_rows, reading)
     problems = [*labelled(campaign.problems, campaign.labels), *checked.problems]
     warnings = [*labelled(campaign.warnings, campaign.labels), *checked.warnings]
     return replace(checked, problems=_in_order(problems), warnings=_in_order(warnings))
@@ -328,14 +329,15 @@ async def check_rows(
     origin: Origin,
     checked: Checked,
     rows: Sequence[Row],
-    ignore: Collection[Advice] = (),
+    reading: ReadOptions,
 ) -> Checked:
     """The campaign with what is known of these rows too: channels, media, problems, warnings."""
+    ignore, zone = reading.ignore, find_zone(reading.timezone or "UTC") or UTC
     folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))
     channels, wrong_channels = channels_by_row(rows, Resolver(checked.listed))
     facts, wrong_media = await inspect_media(rows, folders)
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
-    wrong_dates = check_dates([row for row in rows if row.ref not in checked.records], now)
+    wrong_dates = check_dates([row for row in rows if row.ref not in checked.records], now, zone)
     usable = [row for row in rows if row.ref in channels and all(m in facts for m in row.media)]
     if checked.channels:  # of many rows it is large: no copy of it is made for nothing
         channels = {**checked.channels, **channels}

@@ -253,7 +253,7 @@ class _Collector:
         """Report the errors of formulas; a row that has any is not read further."""
         has_errors = False
         for name, cell in record.items():
-            if isinstance(cell, Odd):
+            if isinstance(cell, Odd) and is_column(columns.meanings[name]):
                 has_errors = True
                 self.problems.append(Problem(columns.meanings[name], cell.why, number, cell.hint))
             if not isinstance(cell, str) or not cell.startswith(_SUSPECT):

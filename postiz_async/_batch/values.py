@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from postiz_async._batch.cell_errors import Odd
 from postiz_async._resources.channel_names import folded
 from postiz_async._wire import POST_YEARS
 from postiz_async.errors import BatchError
@@ -336,6 +337,8 @@ class Template:
         if name not in self.fields:
             return self._wrong(f"has the field {found[0]}, which no column has", self._hint(name))
         value = self.fields[name]
+        if isinstance(value, Odd):
+            return self._wrong(f"has the field {found[0]}, which {value.why}", value.hint)
         if isinstance(value, dict | list | tuple):
             return self._wrong(f"has the field {found[0]}, which is not text", "")
         return "" if value is None else str(value)

@@ -81,6 +81,16 @@ def test_truth_values_and_plain_numbers_are_fine_where_they_belong(
     assert cli("plan", path, "--ignore", "repeats").code == 0
 
 
+def test_what_a_template_does_not_use_may_be_anything(cli: Cli, tmp_path: Path) -> None:
+    head = [*HEAD, "approved", "Price"]
+    rows = [["mastodon", WHEN, text, True, MONEY] for text in ("Hi", "For {price}", "{approved}!")]
+    path = write_xlsx(tmp_path / "p.xlsx", [head, *rows])
+    told = said(cli("plan", path, "--template").err)
+    assert "row 2" not in told
+    assert "row 3, content: has the field {price}, which is 1234.5 in the file" in told
+    assert "row 4, content: has the field {approved}, which is TRUE or FALSE" in told
+
+
 @pytest.mark.parametrize("name", ["p.xlsx", "p.ods"])
 def test_a_formula_without_a_value_is_named_as_one(cli: Cli, tmp_path: Path, name: str) -> None:
     write = write_xlsx if name.endswith("x") else write_ods

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from cli_lab import write_campaign
@@ -188,3 +190,13 @@ def test_a_zone_that_does_not_exist_is_refused_before_anything_else(
     assert refused.code == 2
     assert "There is no time zone 'Mars/X'" in refused.err
     assert len(server.posts) == before
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_a_date_that_has_just_passed_is_told_in_the_zone(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    there = (server.now - timedelta(hours=1)).astimezone(ZoneInfo("Europe/Berlin"))
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", f"{there:%d.%m.%Y %H:%M}", "Late"))
+    told = cli("plan", file)
+    assert f"row 2, date: {there:%Y-%m-%d %H:%M} Europe/Berlin has passed" in told.err
