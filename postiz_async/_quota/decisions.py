@@ -135,9 +135,9 @@ def probe_from(ledger: Ledger, now: float) -> float:
     answers were lost, or their process died) may have filled the next one.
     """
     window, log = ledger.window, ledger.log
-    live = log.live(now, window.length)
-    if len(live) < window.limit:
+    if log.alive(now, window.length) < window.limit:
         return now
+    live = log.live(now, window.length)
     if not log.sliding and all(call.sent <= window.ends_before for call in live):
         return now
     return live[len(live) - window.limit].until + window.length + MARGIN

@@ -81,7 +81,7 @@ def _used(ledger: Ledger, now: float) -> Iterator[str]:
     told = "" if window.limit_read else ", as is believed: no answer told"
     yield _number(window.limit, f"requests an hour are allowed{told}")
     if ledger.log.rules:
-        own = len(ledger.log.live(now, window.length))
+        own = ledger.log.alive(now, window.length)
         yield _number(own, "of this client within the last hour")
         foreign = ledger.neighbours.foreign
     else:

@@ -14,9 +14,13 @@ from postiz_async._quota.flights import SILENT, Flight
 from postiz_async._quota.window import MARGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Log", "LoggedCall"]
+
+
+MANY = 500
+"""Calls of a log that are copied for one more."""
 
 
 class LoggedCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -42,6 +46,13 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Answers carry no rate headers (a proxy strips them): only our own log is known."""
     calls: tuple[LoggedCall, ...] = ()
     """In the order of `until`."""
+    newest: tuple[LoggedCall, ...] = ()
+    """Those after them, if there are very many: one more then copies only these."""
+
+    @property
+    def every(self) -> tuple[LoggedCall, ...]:
+        """All of them, in the order of `until`."""
+        return self.calls + self.newest
 
     @property
     def rules(self) -> bool:
@@ -49,32 +60,47 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.sliding or self.headerless
 
     def gone(self, now: float, window: float) -> int:
-        """How many calls at the head of `calls` occupy no slot any more."""
+        """How many calls at the head of the log occupy no slot any more."""
         if not self.calls or self.calls[0].until + window + MARGIN > now:  # as nearly always
             return 0
-        return bisect_right(self.calls, now, key=lambda call: call.until + window + MARGIN)
+        return self._before(now, lambda call: call.until + window + MARGIN)
 
-    def live(self, now: float, window: float) -> tuple[LoggedCall, ...]:
-        """Calls that may still occupy a slot."""
-        return self.calls[self.gone(now, window) :]
+    def _before(self, moment: float, of: Callable[[LoggedCall], float]) -> int:
+        """How many calls have their moment before or at this one."""
+        place = bisect_right(self.calls, moment, key=of)
+        if place == len(self.calls):
+            place += bisect_right(self.newest, moment, key=of)
+        return place
+
+    def alive(self, now: float, window: float) -> int:
+        """How many calls may still occupy a slot."""
+        return len(self.calls) + len(self.newest) - self.gone(now, window)
+
+    def live(self, now: float, window: float, after: float = -math.inf) -> tuple[LoggedCall, ...]:
+        """Calls that may still occupy a slot, and were not over by a moment."""
+        first = max(self.gone(now, window), self._before(after, _until))
+        return self.calls[first:] + self.newest[max(0, first - len(self.calls)) :]
 
     def returned(self, now: float, window: float) -> int:
         """Slots that came back since the last reading."""
-        return sum(call.sure for call in self.calls[: self.gone(now, window)])
+        return sum(call.sure for call in islice(self.every, self.gone(now, window)))
 
     def returns(self, now: float, window: float) -> Iterator[float]:
         """When the slots that come back for certain do so, in this order."""
-        live = islice(self.calls, self.gone(now, window), None)
+        live = islice(self.every, self.gone(now, window), None)
         return (c.until + window + MARGIN for c in live if c.sure or self.headerless)
 
     def with_call(self, call: LoggedCall, now: float, window: float) -> Log:
         """One more call."""
+        is_long = len(self.calls) >= MANY > len(self.newest)
+        if is_long and (self.newest or self.calls)[-1].until <= call.until:
+            return replace(self, newest=self.newest + (call,))  # noqa: RUF005 (a copy less)
         # a sliding log needs those that came back, until a reading knows of it
-        calls = self.calls if self.sliding else self.calls[self.gone(now, window) :]
+        calls = self.every if self.sliding else self.live(now, window)
         if not calls or calls[-1].until <= call.until:  # as nearly always
-            return replace(self, calls=calls + (call,))  # noqa: RUF005 (a copy less)
+            return replace(self, calls=calls + (call,), newest=())  # noqa: RUF005 (the same)
         place = bisect_right(calls, call.until, key=_until)
-        return replace(self, calls=(*calls[:place], call, *calls[place:]))
+        return replace(self, calls=(*calls[:place], call, *calls[place:]), newest=())
 
     def opened(self, found: int, now: float, window: float, *, began: bool) -> Log:
         """A window opens with `found` hits before the first one; `began` by it for certain.
@@ -83,7 +109,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         is none only when it happens twice in a row: a server that was started again has lost them
         once.
         """
-        ours = sum(call.sure and call.sent + window > now for call in self.calls)
+        ours = sum(call.sure and call.sent + window > now for call in self.every)
         if found < ours:
             return replace(self, sliding=self.sliding and not self.doubted, doubted=self.sliding)
         is_sign = ours > 0 and found >= max(2, ours) and began
@@ -102,23 +128,23 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             window: its length in seconds.
             most: hits before this one that the counter contains.
         """
-        calls = tuple(call for call in self.calls if call.sent + window > now)
+        calls = tuple(call for call in self.every if call.sent + window > now)
         sent = flight.sent
         over = sum(c.until <= sent if c.sure else c.sent < sent for c in calls)  # lost: perhaps
         if over > most:
             gone, calls = calls[: over - most], calls[over - most :]
             if not flight.alone:
                 calls = (*(replace(call, sure=False) for call in gone), *calls)
-        return replace(self, calls=calls)
+        return replace(self, calls=calls, newest=())
 
     def set_back(self, now: float) -> Log:
         """The clock was set back: nothing that happened is ahead."""
         calls = (
             LoggedCall(min(call.sent, now), min(call.until, now + SILENT), call.sure)
-            for call in self.calls
+            for call in self.every
         )
-        return replace(self, calls=tuple(calls))
+        return replace(self, calls=tuple(calls), newest=())
 
     def let_in(self) -> float:
         """When the last call that the server surely let in was sent."""
-        return max((call.sent for call in self.calls if call.sure), default=-math.inf)
+        return max((call.sent for call in self.every if call.sure), default=-math.inf)

@@ -80,7 +80,11 @@ _versions = msgspec.msgpack.Decoder(_Version)
 
 
 def encode(state: SharedState) -> bytes:
-    """A state as bytes for a store."""
+    """A state as bytes for a store, its log in one piece."""
+    log = state.ledger.log
+    if log.newest:
+        whole = replace(log, calls=log.every, newest=())
+        state = replace(state, ledger=replace(state.ledger, log=whole))
     return _encoder.encode(state)
 
 
@@ -129,7 +133,7 @@ def reunited(seen: SharedState, found: SharedState, mine: set[int]) -> SharedSta
     """
     ours, theirs = seen.ledger, found.ledger
     newer = theirs if theirs.window.read_at >= ours.window.read_at else ours
-    calls = _either(ours.log.calls, theirs.log.calls)
+    calls = _either(ours.log.every, theirs.log.every)
     blocked = max(ours.window.blocked_until, theirs.window.blocked_until)
     ledger = replace(
         newer,
@@ -142,7 +146,7 @@ def reunited(seen: SharedState, found: SharedState, mine: set[int]) -> SharedSta
             unseen=_either(ours.flights.unseen, theirs.flights.unseen),
         ),
         neighbours=replace(newer.neighbours, accounted=False),
-        log=replace(newer.log, calls=tuple(sorted(calls, key=lambda call: call.until))),
+        log=replace(newer.log, calls=tuple(sorted(calls, key=lambda call: call.until)), newest=()),
     )
     return replace(found, ledger=ledger)
 
@@ -163,7 +167,7 @@ def not_ahead(state: SharedState, now: float) -> SharedState:
     """A state by the clock of its store, which shows `now` and may have been set back since."""
     ledger = state.ledger
     window, flights = ledger.window, ledger.flights
-    sent = (*(flight.sent for flight in flights.open), *(call.sent for call in ledger.log.calls))
+    sent = (*(flight.sent for flight in flights.open), *(call.sent for call in ledger.log.every))
     latest = max(window.read_at, flights.answered_at, *sent)
     if latest <= now + SAME_CLOCK:
         return state

@@ -131,7 +131,7 @@ def _gaps(ledger: Ledger, now: float, until: float) -> tuple[int, ...]:
     """The log, as far as the next process needs it: of a fixed window, what came after its end."""
     window, log = ledger.window, ledger.log
     since = -math.inf if log.rules or not window.is_known else window.ends_before
-    counted = [call.until for call in log.live(now, window.length) if call.sent > since]
+    counted = [call.until for call in log.live(now, window.length, since) if call.sent > since]
     flying = [until for flight in ledger.flights.open if flight.sent > since]
     return _steps(sorted(math.floor(now - moment) for moment in (*counted, *flying)))
 

@@ -60,7 +60,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether nothing that is known of the server holds any more."""
         window = self.window
         over = now >= max(window.reopens, window.blocked_until)
-        return over and not self.flights.open and not self.log.live(now, window.length)
+        return over and not self.flights.open and not self.log.alive(now, window.length)
 
     def is_forgettable(self, now: float) -> bool:
         """Whether it is at rest and nobody who came in numbers is expected to come back."""
@@ -77,7 +77,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """
         window, flights, log = self.window, self.flights, self.log
         if log.headerless:
-            own = window.limit - len(flights.open) - len(log.live(now, window.length))
+            own = window.limit - len(flights.open) - log.alive(now, window.length)
             if not window.is_over(now):
                 own = min(own, window.remaining - flights.pending)
             return max(0, own)

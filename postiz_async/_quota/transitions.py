@@ -125,7 +125,7 @@ def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -
         ledger,
         window=window.locked(now, pause),
         flights=replace(ledger.flights, unseen=(), cap=1),
-        log=replace(ledger.log, calls=()),
+        log=replace(ledger.log, calls=(), newest=()),
     )
 
 
@@ -190,7 +190,7 @@ def set_back(ledger: Ledger, now: float) -> Ledger:
     """
     window, end = ledger.window.set_back(now), ledger.window.ends_before
     sent = [flight.sent for flight in ledger.flights.open]
-    sent += [call.sent for call in ledger.log.calls]
+    sent += [call.sent for call in ledger.log.every]
     if window.is_known and max(sent, default=end) > end:  # it was over, and stays so
         over = min(end, now - MARGIN)
         window = replace(window, ends_after=min(window.ends_after, over), ends_before=over)
@@ -237,7 +237,7 @@ def _open_window(
     if log.sliding:
         log = log.read(flight, now, length, found)
     own = 1 + sum(moment > flight.sent for moment in ledger.flights.unseen)  # may come in it yet
-    ours = len(ledger.log.live(flight.sent, length))  # the server counted before the answer came
+    ours = ledger.log.alive(flight.sent, length)  # the server counted before the answer came
     others, ignored = (max(0, found - ours), 0) if log.sliding else (found, found)
     neighbours = _close_window(ledger).neighbours.opened(own, others, ignored)
     if not (window.is_known or window.limit_read):
@@ -281,7 +281,7 @@ def _foreign(ledger: Ledger, flight: Flight, used: int) -> int:
     hits, log, flying = ledger.neighbours, ledger.log, len(ledger.flights.open)
     if not log.sliding:
         return max(hits.foreign, used - 1 - hits.own - flying)
-    ours = len(log.live(flight.sent, ledger.window.length))  # a log lets go of theirs and of ours
+    ours = log.alive(flight.sent, ledger.window.length)  # a log lets go of theirs and of ours
     return max(0 if flight.alone else hits.foreign, used - 1 - ours - flying)
 
 

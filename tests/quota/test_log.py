@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+import tracemalloc
 
 import pytest
 from hypothesis import event, given
@@ -10,7 +12,15 @@ from hypothesis import strategies as st
 from ledgers import changed, ledger_of
 
 from postiz_async import _quota as quota
-from postiz_async._quota import Grant, Ledger, Log, LoggedCall, Wait, WaitReason
+from postiz_async._quota import (
+    Grant,
+    Ledger,
+    Log,
+    LoggedCall,
+    RateHeaders,
+    Wait,
+    WaitReason,
+)
 from postiz_async._quota.poisson import Poisson
 
 HOUR = 3600.0
@@ -111,6 +121,53 @@ def test_what_is_reserved_on_wish_is_kept_until_exactly_one_more_is_free(
     free = limit > len(calls)
     why = WaitReason.RESERVED if free else WaitReason.WINDOW
     assert verdict == Wait(until if free else min(calls) + BACK, why)
+
+
+def test_one_more_call_costs_the_same_beside_ten_times_as_many() -> None:
+    """In bytes: a copy is no call that could be counted."""
+    few, many = (_bytes_of_a_call(calls) for calls in (2_000, 20_000))
+    assert many < few + 1_000
+
+
+def _bytes_of_a_call(calls: int) -> int:
+    """The most that a call needs, as a rule: now and then something is put in order."""
+    reading = RateHeaders(30_000, 9_000, HOUR)
+
+    def one_more(ledger: Ledger, now: float) -> Ledger:
+        ledger, token = quota.acquired(ledger, now)
+        assert quota.decide(ledger, now, urgent=True)
+        return quota.answered(ledger, token, now + 0.1, reading)
+
+    ledger, now, needed = Ledger(), NOW, list[int]()
+    for number in range(calls):
+        ledger, now = one_more(ledger, now + 0.1), now + 0.1
+        if number > calls - 100:
+            tracemalloc.start()
+            one_more(ledger, now)
+            needed.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    return sorted(needed)[50]
+
+
+@pytest.mark.parametrize("kind", ["window", "sliding", "headerless"])
+def test_a_long_log_says_the_same_as_a_list(kind: str) -> None:
+    log = Log(sliding=kind == "sliding", headerless=kind == "headerless")
+    calls, now, dice = list[LoggedCall](), NOW, random.Random(kind)  # noqa: S311
+    for number in range(3_000):
+        now += dice.expovariate(1 / 3)
+        late = now + dice.choice([0, 0, 0, 30])
+        calls.append(LoggedCall(now, late, sure=late == now))
+        log = log.with_call(calls[-1], now, HOUR)
+        if number % 100 == 99:
+            calls.sort(key=lambda call: call.until)
+            live = [call for call in calls if call.until + BACK > now]
+            assert log.live(now, HOUR) == tuple(live)
+            assert log.alive(now, HOUR) == len(live)
+            since = now - dice.uniform(0, 2 * HOUR)
+            later = [call for call in live if call.until > since]
+            assert log.live(now, HOUR, since) == tuple(later)
+            sure = [call.until + BACK for call in live if call.sure or log.headerless]
+            assert list(log.returns(now, HOUR)) == sure
 
 
 @pytest.mark.parametrize(("sliding", "headerless"), [(True, False), (False, True), (True, True)])

@@ -65,7 +65,9 @@ ledgers = st.builds(
     sliding=st.booleans(),
     doubted=st.booleans(),
     headerless=st.booleans(),
-    calls=st.lists(past_hits, max_size=3).map(tuple),
+    calls=st.lists(past_hits, max_size=3).map(
+        lambda hits: tuple(sorted(hits, key=lambda hit: hit.until))
+    ),
 )
 
 
