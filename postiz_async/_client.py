@@ -7,7 +7,7 @@ import logging
 import math
 import os
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.hooks import AttemptHook, CallHook
+    from postiz_async._scheduler.queue import AdmissionQueue
     from postiz_async._transport import Transport
     from postiz_async._transport.settings import Connector
     from postiz_async.clock import Clock
@@ -57,6 +58,43 @@ POLITENESS = 100.0
 IDEMPOTENCY_KEEP = timedelta(days=30)
 
 _OF_OPEN = ("_client", "_bound", "_owner")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """What a client does, whatever its key and its connections; one for all clients of a pool.
+
+    Args: see `Postiz`.
+
+    Raises:
+        UsageError: one makes no sense.
+    """
+
+    quota: Records | None
+    pacing: Literal["burst", "smooth"]
+    reserve: int | None
+    idempotency_keep: timedelta
+    politeness: float | None
+    validate: bool
+    options: CallOptions
+    on_attempt: AttemptHook | None
+    on_call: CallHook | None
+    drain: float
+    clock: Clock
+    transport: Transport | None
+
+    def __post_init__(self) -> None:
+        if self.pacing not in {"burst", "smooth"}:
+            raise UsageError(f"pacing must be 'burst' or 'smooth', not {self.pacing!r}.")
+        if self.politeness is not None and not 0 < self.politeness < math.inf:
+            raise UsageError(
+                f"politeness must be more than 0 calls a second, or None, not {self.politeness!r}."
+            )
+        check_seconds("drain", self.drain, zero=True, endless=True)
+        check_store(self.quota)
+        check_hook("on_attempt", self.on_attempt)
+        check_hook("on_call", self.on_call)
+        check_keep(self.idempotency_keep)
 
 
 class Postiz(Api):
@@ -145,51 +183,77 @@ class Postiz(Api):
         api_key = Secret.of(os.environ.get("POSTIZ_API_KEY", "") if api_key is None else api_key)
         outbox, proxy = hidden(outbox), hidden(proxy)
         headers = headers_of_environment(headers)
-        url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
-        if pacing not in {"burst", "smooth"}:
-            raise UsageError(f"pacing must be 'burst' or 'smooth', not {pacing!r}.")
-        if politeness is not None and not 0 < politeness < math.inf:
-            raise UsageError(
-                f"politeness must be more than 0 calls a second, or None, not {politeness!r}."
-            )
-        check_seconds("drain", drain, zero=True, endless=True)
         check_seconds("window", window)
-        check_store(quota)
-        check_hook("on_attempt", on_attempt)
-        check_hook("on_call", on_call)
+        settings = ClientSettings(
+            quota=quota,
+            pacing=pacing,
+            reserve=reserve,
+            idempotency_keep=idempotency_keep,
+            politeness=politeness,
+            validate=validate,
+            options=checked_options(CallOptions(), timeout, headers, retries),
+            on_attempt=on_attempt,
+            on_call=on_call,
+            drain=drain,
+            clock=clock or SystemClock(),
+            transport=transport,
+        )
+        url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         root, key = wire.api_root(url), wire.clean_key(api_key)
-        self._identity = Identity(root, key, "", organization or "")
-        self._quota_name = ledger_name(root, organization or key.reveal())
-        options, self._own_store = None, None
+        connection = ConnectionSettings.checked(
+            ssl=ssl, proxy=proxy, connector=connector, has_transport=transport is not None
+        )
+        identity = Identity(root, key, "", organization or "")
         if outbox is not None:
             from postiz_async._outbox import places  # noqa: PLC0415  (not every client)
 
-            options = places.options_of(outbox)
-            self._own_store = places.store_beside(options, quota)
-        self._clock = clock if clock is not None else SystemClock()
+            self._outbox_options = places.options_of(outbox)
+            self._own_store = places.store_beside(self._outbox_options, quota)
+            if self._own_store is not None:
+                settings = replace(settings, quota=self._own_store)
+        self._set(settings, identity, connection, transport=transport, window=window)
+
+    def _set(
+        self,
+        settings: ClientSettings,
+        identity: Identity,
+        connection: ConnectionSettings,
+        *,
+        transport: Transport | None,
+        window: float = WINDOW,
+        pool: dict[str, AdmissionQueue] | None = None,
+    ) -> None:
+        """Take over what was checked.
+
+        Args:
+            settings: shared by all clients of a pool.
+            identity: of the organisation.
+            connection: for a transport of its own.
+            transport: not its own, which stays open; None: it makes one.
+            window: seconds of the server's quota window.
+            pool: the queues of a pool.
+        """
+        self._settings = settings
+        self._given_transport = transport
+        self._identity = identity
+        self._connection = connection
+        key = identity.organization or identity.key.reveal()
+        self._quota_name = ledger_name(identity.root, key)
+        fresh = Window(length=window, limit=BELIEVED_LIMIT)
         self._queues = QueueFactory(
             name=self._quota_name,
-            fresh=Ledger(window=Window(length=window, limit=BELIEVED_LIMIT), reserve=reserve),
-            clock=self._clock,
-            store=quota if self._own_store is None else self._own_store,
-            transport=transport,
-            smooth=pacing == "smooth",
+            fresh=Ledger(window=fresh, reserve=settings.reserve),
+            clock=settings.clock,
+            store=settings.quota,
+            transport=settings.transport,
+            smooth=settings.pacing == "smooth",
+            pool=pool,
         )
-        self._options = checked_options(CallOptions(), timeout, headers, retries)
-        self._connection = ConnectionSettings.checked(
-            ssl=ssl, proxy=proxy, connector=connector, has_transport=transport is not None
-        )
-        self._keep = check_keep(idempotency_keep)
-        self._politeness = politeness
-        self._validate = validate
-        self._outbox_options = options
-        self._outbox: Outbox | None = None
-        self._on_attempt = on_attempt
-        self._on_call = on_call
-        self._drain = drain
-        self._given_transport = transport
-        self._transport: Transport | None = None
 
+    _outbox_options: OutboxOptions | None = None
+    _own_store: Records | None = None
+    _outbox: Outbox | None = None
+    _transport: Transport | None = None
     _open: OpenClient | None = None
 
     if not TYPE_CHECKING:  # what an open client has, a closed one misses
@@ -207,7 +271,7 @@ class Postiz(Api):
     @property
     def clock(self) -> Clock:
         """The client's clock."""
-        return self._clock
+        return self._settings.clock
 
     @property
     def base_url(self) -> str:
@@ -237,7 +301,7 @@ class Postiz(Api):
         self._transport = self._given_transport or make_transport(self._connection)
         try:
             self._open = client = self._assembled(self._transport)
-            super().__init__(client, BoundScheduler(client.scheduler, self._options), self)
+            super().__init__(client, BoundScheduler(client.scheduler, self._settings.options), self)
             if self._outbox_options is not None:
                 from postiz_async._outbox.outbox import (  # noqa: PLC0415  (not every client)
                     Outbox,
@@ -253,32 +317,33 @@ class Postiz(Api):
         return self
 
     def _assembled(self, transport: Transport) -> OpenClient:
-        identity = replace(self._identity, user_agent=user_agent())
+        identity, settings = replace(self._identity, user_agent=user_agent()), self._settings
         scheduler = Scheduler(
             transport=transport,
-            clock=self._clock,
+            clock=settings.clock,
             identity=identity,
             queue_of=self._queues.queue,
-            politeness=self._politeness,
-            on_attempt=self._on_attempt,
-            on_call=self._on_call,
+            politeness=settings.politeness,
+            on_attempt=settings.on_attempt,
+            on_call=settings.on_call,
         )
         return OpenClient(
             scheduler,
             base_url=identity.root,
             quota_name=self._quota_name,
-            validates=self._validate,
+            validates=settings.validate,
             has_store=self._queues.store is not None,
             organization=identity.organization,
             make_keyed=self._keyed_creates,
-            options=self._options,
+            options=settings.options,
         )
 
     def _keyed_creates(self, client: OpenClient) -> KeyedCreates:
         from postiz_async._delivery.idempotency import keyed_creator  # noqa: PLC0415  (not every client)
 
-        queues = self._queues
-        return keyed_creator(client, queues.store, keep=self._keep, transport=queues.transport)
+        settings = self._settings
+        keep, transport = settings.idempotency_keep, settings.transport
+        return keyed_creator(client, settings.quota, keep=keep, transport=transport)
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all connections.
@@ -296,15 +361,16 @@ class Postiz(Api):
         if self._open is not None:
             _refuse_other_loop(self._open.scheduler.loop)
         outbox, self._outbox = self._outbox, None
-        until = self._clock.monotonic() + (self._drain if drain is None else drain)
+        clock, settings = self.clock, self._settings
+        until = clock.monotonic() + (settings.drain if drain is None else drain)
         try:
             if outbox is not None:
-                await outbox.aclose(drain=until - self._clock.monotonic())
+                await outbox.aclose(drain=until - clock.monotonic())
         except asyncio.CancelledError:
             until = -math.inf  # whoever cancels does not wait for calls
             raise
         finally:
-            await self._disconnect(max(0.0, until - self._clock.monotonic()))
+            await self._disconnect(max(0.0, until - clock.monotonic()))
 
     async def _disconnect(self, drain: float) -> None:
         client = self._open

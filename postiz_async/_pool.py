@@ -13,19 +13,25 @@ import anyio
 
 from postiz_async import _wire as wire
 from postiz_async._api import checked_options
-from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, Postiz, close_own, make_transport
+from postiz_async._client import (
+    IDEMPOTENCY_KEEP,
+    POLITENESS,
+    ClientSettings,
+    Postiz,
+    close_own,
+    make_transport,
+)
 from postiz_async._resources.api import absent, opened
-from postiz_async._resources.keyed import check_keep
 from postiz_async._resources.pool_health import NOT_LOOKED, Found, call_in_loop, look, standing
+from postiz_async._scheduler.attempt import Identity
 from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
-from postiz_async._scheduler.hooks import check_hook
 from postiz_async._scheduler.round_robin import FairTransport, RoundRobin
 from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
 from postiz_async._wire.secrets import OfOneProcess, Secret, hidden
 from postiz_async.clock import SystemClock
 from postiz_async.errors import UsageError
 from postiz_async.models._durations import check_seconds
-from postiz_async.stores import check_store, ledger_name
+from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,45 +63,13 @@ class _Tenant(Postiz):
     def __init__(
         self,
         pool: PostizPool,
+        identity: Identity,
+        settings: ClientSettings,
+        connection: ConnectionSettings,
         queues: dict[str, AdmissionQueue],
-        given_transport: Transport | None,
-        *,
-        api_key: Secret,
-        base_url: str,
-        organization: str | None,
-        quota: Records | None,
-        pacing: Literal["burst", "smooth"],
-        reserve: int | None,
-        idempotency_keep: timedelta,
-        politeness: float | None,
-        validate: bool,
-        timeout: float | None,
-        headers: Mapping[str, str | Secret],
-        retries: int,
-        on_attempt: AttemptHook | None,
-        on_call: CallHook | None,
-        clock: Clock,
         transport: Transport,
     ) -> None:
-        super().__init__(
-            api_key=api_key,
-            base_url=base_url,
-            organization=organization,
-            quota=quota,
-            pacing=pacing,
-            reserve=reserve,
-            idempotency_keep=idempotency_keep,
-            politeness=politeness,
-            validate=validate,
-            timeout=timeout,
-            headers=headers,
-            retries=retries,
-            on_attempt=on_attempt,
-            on_call=on_call,
-            clock=clock,
-            transport=transport,
-        )
-        self._queues = dataclasses.replace(self._queues, pool=queues, transport=given_transport)
+        self._set(settings, identity, connection, transport=transport, pool=queues)
         self._pool = pool
 
     @property
@@ -195,13 +169,23 @@ class PostizPool(OfOneProcess):
         transport: Transport | None = None,
     ) -> None:
         outbox, proxy = hidden(outbox), hidden(proxy)
-        headers = headers_of_environment(headers)
         if keep < 1 or (connections is not None and connections < 1):
             raise UsageError("A pool needs at least 1 connection and keeps 1 client.")
-        check_seconds("drain", drain, zero=True, endless=True)
-        check_store(quota)
-        check_hook("on_attempt", on_attempt)
-        check_hook("on_call", on_call)
+        headers = headers_of_environment(headers)
+        settings = ClientSettings(
+            quota=quota,
+            pacing=pacing,
+            reserve=reserve,
+            idempotency_keep=idempotency_keep,
+            politeness=politeness,
+            validate=validate,
+            options=checked_options(CallOptions(), timeout, headers, retries),
+            on_attempt=on_attempt,
+            on_call=on_call,
+            drain=drain,
+            clock=clock or SystemClock(),
+            transport=transport,
+        )
         self._credentials = credentials
         self._outbox_options, self._own_store = None, None
         if outbox is not None or credentials is not None:
@@ -209,12 +193,12 @@ class PostizPool(OfOneProcess):
 
             outbox_options = self._outbox_options = places.options_of_many(outbox, credentials)
             self._own_store = places.store_beside(outbox_options, quota)
-        self._store = quota if self._own_store is None else self._own_store
+            if self._own_store is not None:
+                settings = dataclasses.replace(settings, quota=self._own_store)
+        self._settings = settings
         self._outbox: PoolOutbox | None = None
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         self._root = wire.api_root(url)
-        options = checked_options(CallOptions(), timeout, headers, retries)
-        self._has_headers = bool(options.headers)
         self._connection = ConnectionSettings.checked(
             ssl=ssl,
             proxy=proxy,
@@ -223,32 +207,11 @@ class PostizPool(OfOneProcess):
             has_transport=transport is not None,
         )
         self._keep = keep
-        self._drain = drain
-        self._given_transport = transport
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = RoundRobin(self._connection.connections)
         self._queues: dict[str, AdmissionQueue] = {}
         self._clients: dict[tuple[str, str], _Tenant] = {}
-        self._clock = clock if clock is not None else SystemClock()
-        self._make = partial(
-            _Tenant,
-            self,
-            self._queues,
-            transport,
-            quota=self._store,
-            pacing=pacing,
-            reserve=reserve,
-            idempotency_keep=check_keep(idempotency_keep),
-            politeness=politeness,
-            validate=validate,
-            timeout=timeout,
-            headers=dict(options.headers),
-            retries=retries,
-            on_attempt=on_attempt,
-            on_call=on_call,
-            clock=self._clock,
-        )
 
     def __repr__(self) -> str:
         state = "closed" if self._transport is None else f"open, {len(self)} clients"
@@ -282,7 +245,7 @@ class PostizPool(OfOneProcess):
             )
         root = self._root if base_url is None else wire.api_root(base_url)
         here, there = wire.origin_of(self._root), wire.origin_of(root)
-        if self._has_headers and here != there:
+        if self._settings.options.headers and here != there:
             raise UsageError(
                 f"The pool's headers are for {here} and must not go to {there}. Open a pool of its "
                 "own for that server."
@@ -294,10 +257,9 @@ class PostizPool(OfOneProcess):
             await self._let_go()
         client = self._clients.pop(place, None)  # from here on nobody closes it meanwhile
         if client is None or not client.is_open:
-            fair = FairTransport(transport, self._turns, quota_name, self._clock)
-            client = self._make(
-                api_key=key, base_url=root, organization=organization, transport=fair
-            )
+            identity = Identity(root, key, "", organization or "")
+            fair = FairTransport(transport, self._turns, quota_name, self._settings.clock)
+            client = _Tenant(self, identity, self._settings, self._connection, self._queues, fair)
             await client.open()
         self._clients[place] = client  # at the end: the most recently used
         return client
@@ -319,7 +281,7 @@ class PostizPool(OfOneProcess):
         """
         if not self.is_open:
             raise UsageError(_CLOSED)
-        found = await look(self._store, self._outbox)
+        found = await look(self._settings.quota, self._outbox)
         return self._known(most, found)
 
     def _known(self, most: int, found: Found = NOT_LOOKED) -> PoolHealth:
@@ -349,13 +311,13 @@ class PostizPool(OfOneProcess):
         if self._transport is not None:
             raise UsageError("This pool is open already.")
         self._loop = asyncio.get_running_loop()
-        self._transport = self._given_transport or make_transport(self._connection)
+        self._transport = self._settings.transport or make_transport(self._connection)
         if self._outbox_options is not None and self._credentials is not None:
             from postiz_async._outbox.pool_outbox import open_outbox  # noqa: PLC0415  (an extra)
 
             try:
                 self._outbox = await open_outbox(
-                    self, self._clock, self._outbox_options, self._credentials
+                    self, self._settings.clock, self._outbox_options, self._credentials
                 )
             except BaseException:
                 await self.aclose()
@@ -402,9 +364,9 @@ class PostizPool(OfOneProcess):
                 they take; None: the pool's `drain`.
         """
         check_seconds("drain", drain, zero=True, endless=True, none=True)
-        seconds = self._drain if drain is None else drain
+        seconds = self._settings.drain if drain is None else drain
         outbox, self._outbox = self._outbox, None
-        until = self._clock.monotonic() + seconds
+        until = self._settings.clock.monotonic() + seconds
         try:
             if outbox is not None:
                 await outbox.aclose(drain=seconds)
@@ -412,7 +374,7 @@ class PostizPool(OfOneProcess):
             until = -math.inf  # whoever cancels does not wait for calls
             raise
         finally:
-            await self._disconnect(max(0.0, until - self._clock.monotonic()))
+            await self._disconnect(max(0.0, until - self._settings.clock.monotonic()))
 
     async def _disconnect(self, seconds: float) -> None:
         transport, self._transport = self._transport, None
@@ -425,7 +387,9 @@ class PostizPool(OfOneProcess):
             for queue in self._queues.values():
                 queue.close()
             self._queues.clear()
-            await close_own(self._own_store, transport if self._given_transport is None else None)
+            await close_own(
+                self._own_store, transport if self._settings.transport is None else None
+            )
 
     async def __aenter__(self) -> Self:
         return await self.open()
