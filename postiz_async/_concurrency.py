@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 import anyio
 import anyio.to_thread
 
+from postiz_async.clock import unseen_work
 from postiz_async.errors import APITimeoutError, UploadError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "for_each",
     "in_own_task",
     "in_thread",
+    "in_turns",
     "run_to_completion",
 ]
 
@@ -68,6 +70,18 @@ async def in_thread(work: Callable[[], T], *, undo: Callable[[T], None] | None =
     if task.exception() is None and undo is not None:
         undo(task.result())
     raise cancelled
+
+
+async def in_turns(work: Generator[None, None, T]) -> T:
+    """Do `work`; others run whenever it pauses."""
+    with unseen_work():
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            await asyncio.sleep(0)
 
 
 class StrayCancellationError(Exception):

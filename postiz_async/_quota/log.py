@@ -95,8 +95,9 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         is_long = len(self.calls) >= MANY > len(self.newest)
         if is_long and (self.newest or self.calls)[-1].until <= call.until:
             return replace(self, newest=self.newest + (call,))  # noqa: RUF005 (a copy less)
-        # a sliding log needs those that came back, until a reading knows of it
-        calls = self.every if self.sliding else self.live(now, window)
+        calls = self.every if self.newest else self.calls
+        if not self.sliding:  # which needs those that came back, until a reading knows of it
+            calls = calls[self.gone(now, window) :]
         if not calls or calls[-1].until <= call.until:  # as nearly always
             return replace(self, calls=calls + (call,), newest=())  # noqa: RUF005 (the same)
         place = bisect_right(calls, call.until, key=_until)

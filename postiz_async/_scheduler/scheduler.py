@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from postiz_async import _wire as wire
-from postiz_async._concurrency import run_to_completion
+from postiz_async._concurrency import in_turns, run_to_completion
 from postiz_async._quota import SILENT
 from postiz_async._scheduler.attempt import Attempts
 from postiz_async._scheduler.calls import Priority, SlotRequest, answers, prepared, time_out
@@ -242,7 +242,12 @@ class Scheduler:
                 else:
                     trouble = wire.transient(response, call.endpoint.meanings)
                     if trouble is None:
-                        value = wire.decode(call.endpoint, response)
+                        is_long, route = len(response.body) > wire.LONG, call.endpoint
+                        value = (
+                            await in_turns(wire.decoding(route, response))
+                            if is_long
+                            else wire.decode(route, response)
+                        )
                         if (kept := answers.get()) is not None:
                             kept.append(response)
                         return value

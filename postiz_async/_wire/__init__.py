@@ -16,11 +16,20 @@ from postiz_async._wire.requests import (
     format_date,
     own_headers,
 )
-from postiz_async._wire.responses import decode, failure, lacks_route, parse_date, transient
+from postiz_async._wire.responses import (
+    LONG,
+    decode,
+    decoding,
+    failure,
+    lacks_route,
+    parse_date,
+    transient,
+)
 from postiz_async._wire.secrets import Secret
 
 __all__ = [
     "CLOUD_URL",
+    "LONG",
     "POST_YEARS",
     "Observation",
     "QuotaEffect",
@@ -31,6 +40,7 @@ __all__ = [
     "check_id",
     "clean_key",
     "decode",
+    "decoding",
     "encode",
     "encode_body",
     "failure",

@@ -26,9 +26,10 @@ from postiz_async.errors import (
     UnexpectedAnswerError,
     describe_seconds,
 )
+from postiz_async.models.posts import Post, PostList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from postiz_async._wire.endpoints import Endpoint, KnownRefusal
 
@@ -37,7 +38,16 @@ from postiz_async._wire.proof import JSON, json_object, proves_nothing_stored
 from postiz_async._wire.rate_headers import read_retry_after
 from postiz_async._wire.requests import WireResponse, is_web_page
 
-__all__ = ["FailureKind", "decode", "failure", "lacks_route", "parse_date", "transient"]
+__all__ = [
+    "LONG",
+    "FailureKind",
+    "decode",
+    "decoding",
+    "failure",
+    "lacks_route",
+    "parse_date",
+    "transient",
+]
 
 T = TypeVar("T")
 
@@ -71,6 +81,38 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
             "Is there something between you and Postiz that changes answers?"
         ) from cause
     return value
+
+
+LONG = 512 * 1024
+"""Bytes that are decoded at once; more of them would keep others waiting."""
+
+_LIST, _END, _TRIES = b'{"posts":[', b"]}", 8
+
+
+def decoding(endpoint: Endpoint[T], response: WireResponse) -> Generator[None, None, T]:
+    """As `decode`, with a pause after each part of a long list of posts.
+
+    A part ends with a post. What looks like its end may be in one, but then that part is no JSON,
+    and a longer one is tried. What is no such list is decoded at once.
+    """
+    body, posts = response.body, list[Post]()
+    start, end = len(_LIST), len(body) - len(_END)
+    is_list = endpoint.reply is PostList and response.status == 200 and not response.is_cut
+    if is_list and body.startswith(_LIST) and body.endswith(_END):
+        decoder = _decoders.get(list[Post]) or _new_decoder(list[Post])
+        between = b"}," + body[start : body.find(b":", start) + 1]
+        stop, tries = start, 0
+        while start < end and tries < _TRIES:
+            found = body.find(between, max(stop, start + LONG), end)
+            stop = found + 1 if found >= 0 else end
+            try:
+                posts += decoder.decode(b"[%b]" % body[start:stop])
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                tries = tries + 1 if stop < end else _TRIES
+            else:
+                start, tries = stop + 1, 0
+            yield
+    return cast("T", PostList(posts=posts)) if start > end else decode(endpoint, response)
 
 
 def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
