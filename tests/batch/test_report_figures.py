@@ -46,9 +46,22 @@ def test_names_and_reasons_of_a_server_are_harmless() -> None:
 def test_a_section_stays_small() -> None:
     posts = {f"p{n}": {f"f{k}": n for k in range(9)} for n in range(MOST_POSTS + 50)}
     section = figures_section(facts(*(row(n) for n in range(MOST_POSTS + 50))), Figures(posts))
-    assert section.count("<tr ") == MOST_POSTS + 1
+    assert section.count("<tr ") == MOST_POSTS + 2  # the head, and the totals
     assert "has others too: f4, f5, f6, f7, f8." in section
-    assert "<table" not in figures_section(facts(row(1)), Figures({}))
+    nothing = figures_section(facts(row(1)), Figures({}))
+    assert "<table" not in nothing
+    assert "No post is due yet, so there are no figures." in nothing
+
+
+def test_totals_are_of_all_posts_and_of_counts_only() -> None:
+    posts = {f"p{n}": {"Likes": n, "Rate": n / 7} for n in range(MOST_POSTS + 50)}
+    section = figures_section(facts(*(row(n) for n in range(MOST_POSTS + 50))), Figures(posts))
+    total = section.partition('class="total"')[2]
+    assert f"All {MOST_POSTS + 50} posts" in total
+    assert f">{sum(range(MOST_POSTS + 50)):,}<" in total
+    assert total.count("n f") == 2, "rates have no sum, and a cell"
+    assert ">0.14" not in total
+    assert 'class="total"' not in figures_section(facts(row(1)), Figures({"p1": {"Likes": 3}}))
 
 
 @pytest.mark.parametrize(("value", "shown"), [(1250, "1,250"), (3.5, "3.5"), (0, "0")])

@@ -19,6 +19,7 @@ __all__ = [
     "SCREEN",
     "accessibility_problems",
     "background",
+    "broken_words",
     "misplaced",
     "opened",
     "tab_stops",
@@ -101,6 +102,27 @@ _BACKGROUND = """() => {
   const [r, g, b] = canvas.getImageData(0, 0, 1, 1).data;
   return (r + g + b) / 765;
 }"""
+
+
+_BROKEN = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+  const range = document.createRange();
+  for (let text; text = walker.nextNode();) {
+    if (!text.parentElement.checkVisibility()) continue;
+    for (const word of text.data.matchAll(/[\\p{L}\\p{N}.]+/gu)) {
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map(each => Math.round(each.top)));
+      if (lines.size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
+
+
+async def broken_words(page: Page) -> list[str]:
+    """Words that begin on one line and end on another."""
+    return list(await page.evaluate(_BROKEN))
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from page_checks import (
     SCREEN,
     accessibility_problems,
     background,
+    broken_words,
     misplaced,
     opened,
     tab_stops,
@@ -40,6 +41,33 @@ async def test_nothing_is_cut_or_beyond_the_edge(browser: Browser, name: str, wi
         assert await misplaced(page) == []
         await unfold(page)
         assert await misplaced(page) == []
+
+
+@pytest.mark.parametrize("name", ["empty", "one", "mixed", "fine"])
+@pytest.mark.parametrize("width", [SCREEN, 1600])
+async def test_no_word_is_broken(browser: Browser, name: str, width: int) -> None:
+    async with opened(browser, PAGES[name](), width=width) as page:
+        await unfold(page)
+        assert await broken_words(page) == []
+
+
+async def test_a_broken_word_is_noticed(browser: Browser) -> None:
+    words = "<p style='width: 4em; overflow-wrap: anywhere'>one northwind.example two"
+    async with opened(browser, words, may_say="Failed") as page:
+        assert await broken_words(page) == ["northwind.example"]
+
+
+async def test_no_card_is_empty_and_figures_have_totals(browser: Browser) -> None:
+    for name in ("empty", "one", "mixed"):
+        async with opened(browser, PAGES[name](), width=PHONE) as page:
+            assert "0" not in await page.locator(".tile b").all_inner_texts()
+            cells = await page.locator(".cards td:empty").all()
+            assert not any([await cell.is_visible() for cell in cells])
+    async with opened(browser, mixed()) as page:
+        last = page.get_by_role("table", name="Figures").get_by_role("row").last
+        assert (await last.inner_text()).split("\t")[1:] == [
+            "All 10 posts", "", "2,405", "81,250", "30"
+        ]  # fmt: skip
 
 
 @each_page

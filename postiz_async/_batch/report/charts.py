@@ -174,12 +174,18 @@ def cut(text: str, length: int) -> str:
 
 def _short(text: str, length: int) -> str:
     line = " ".join(text.split())
-    return safe(line if len(line) <= length else line[: _end(line, length - 1)].rstrip() + "…")
+    if len(line) <= length:
+        return safe(line)
+    end = _end(line, length - 1)
+    space = line.rfind(" ", end - _LONGEST_WORD, end + 1)
+    return safe(line[: space if space > 0 else end].rstrip() + "…")
 
 
 _JOINER = "\u200d"
 _CONTINUES = re.compile(f"[{_JOINER}\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 _LETTERS_OF_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]+$")
+_LONGEST_WORD = 20
+"""Characters that a line loses so that no word of it is cut."""
 _LONGEST_SIGN = 30
 """Characters of an emoji at most; what goes on for longer is cut anywhere."""
 

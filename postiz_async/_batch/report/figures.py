@@ -38,7 +38,9 @@ def figures_section(facts: Facts, figures: Figures) -> str:
         others = ", ".join(figures.names[_COLUMNS:])
         notes.append(f"The result CSV has others too: {others}.")
     said = "".join(f'<p class="note">{cut(note, 400)}</p>' for note in notes)
-    table = _table(facts, figures, rows[:MOST_POSTS], names) if rows else ""
+    table = _table(facts, figures, rows, names) if rows else ""
+    if not table and not said:
+        said = '<p class="note">No post is due yet, so there are no figures.</p>'
     return f"<section><h2>Figures</h2>{table}{said}</section>"
 
 
@@ -47,11 +49,17 @@ def number(value: float) -> str:
     return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
 
+def _total(figures: Figures, rows: Sequence[RowRecord], name: str) -> str:
+    """The sum of a figure, where it counts something: the sum of rates says nothing."""
+    values = [figures.of(row.post_id)[name] for row in rows if name in figures.of(row.post_id)]
+    return number(sum(values)) if all(value % 1 == 0 for value in values) else ""
+
+
 def _table(facts: Facts, figures: Figures, rows: Sequence[RowRecord], names: Sequence[str]) -> str:
     columns = [Column("row", "n"), Column("channel", "c"), Column("text", "t")]
     columns += [Column(name, "n f") for name in names]
     lines: list[tuple[str, list[str]]] = []
-    for row in rows:
+    for row in rows[:MOST_POSTS]:
         found = figures.of(row.post_id)
         cells = [
             str(row.number),
@@ -60,4 +68,7 @@ def _table(facts: Facts, figures: Figures, rows: Sequence[RowRecord], names: Seq
             *(number(found[name]) if name in found else "" for name in names),
         ]
         lines.append(("", cells))
+    if len(rows) > 1:
+        totals = [_total(figures, rows, name) for name in names]
+        lines.append((' class="total"', ["", f"All {len(rows):,} posts", "", *totals]))
     return cards("Figures", columns, lines)

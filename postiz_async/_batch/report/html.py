@@ -57,8 +57,6 @@ _TEXT, _WHY = 90, 400
 
 _DONE = (RowState.STORED, RowState.PUBLISHED)
 _OPEN = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
-_ALWAYS = (RowState.STORED, RowState.REFUSED, RowState.LATE, RowState.UNDECIDED)
-"""Counts that are shown even when they are none."""
 
 _URGENCY = ("bad", "doubt", "warn", "open")
 """Tones of troubles, the worst first."""
@@ -85,7 +83,7 @@ def html_report(facts: Facts) -> str:
         made=facts.moment(facts.made_at),
         zone=safe(_zone_name(facts)),
         version=safe(version("postiz-async")),
-        main="\n".join(parts),
+        main="\n".join(filter(None, parts)),
     )
 
 
@@ -138,12 +136,12 @@ def _overview(facts: Facts) -> str:
         if kinds[name]
     )
     tiles = "".join(_tiles(facts, kinds))
+    glance = f'<div class="share" aria-hidden="true">{share}</div><div class="tiles">{tiles}</div>'
     notes = [*_not_here(facts), *_moved(facts), *facts.remarks]
     remarks = "".join(f'<p class="note"><bdi>{safe(note)}</bdi></p>' for note in notes)
     return (
         f'<section aria-label="At a glance"><p class="verdict">{_verdict(facts, kinds, states)}</p>'
-        f'<div class="share" aria-hidden="true">{share}</div>'
-        f'<div class="tiles">{tiles}</div>{remarks}</section>'
+        f"{glance if facts.rows else ''}{remarks}</section>"
     )
 
 
@@ -204,16 +202,15 @@ def _tiles(facts: Facts, kinds: Mapping[str, int]) -> Iterator[str]:
     for name in dict.fromkeys((RowState.STORED.value, *KINDS)):
         kind, number = KINDS[name], kinds.get(name, 0)
         waits = name == RowState.STORED and kinds.get(RowState.PUBLISHED)
-        if number or name in _ALWAYS:
+        if number:
             what = "stored, not out yet" if waits else name
-            leads_to = kind.name if number and kind.advice else ""
+            leads_to = kind.name if kind.advice else ""
             yield _tile(kind.tone, number, f"{kind.sign} {what}", leads_to)
     if facts.sent:
         yield _tile("", len(facts.sent), "request" if len(facts.sent) == 1 else "requests")
 
 
 def _tile(tone: str, number: int, what: str, leads_to: str = "") -> str:
-    tone = tone if number else "zero"
     inner = f'class="tile {tone}"><b>{number:,}</b> <span>{what}</span>'
     return f'<a href="#{leads_to}" {inner}</a>' if leads_to else f"<div {inner}</div>"
 

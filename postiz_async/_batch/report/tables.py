@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
 from postiz_async._batch.report.charts import safe
@@ -20,7 +21,7 @@ class Column(NamedTuple):
 
 
 def cards(title: str, columns: Sequence[Column], lines: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """The table as HTML.
+    """The table as HTML, without columns in which nothing stands.
 
     The roles keep it a table for screen readers, as which some browsers do not tell it otherwise
     once its cells are blocks.
@@ -30,6 +31,9 @@ def cards(title: str, columns: Sequence[Column], lines: Iterable[tuple[str, Sequ
         columns: from left to right.
         lines: attributes of each row, and the HTML of its cells.
     """
+    lines = list(lines)
+    used = [any(cells[n] for _, cells in lines) for n in range(len(columns))]
+    columns = list(compress(columns, used))
     heads = "".join(
         f'<th scope="col" role="columnheader" class="{kind}">{safe(name)}</th>'
         for name, kind in columns
@@ -39,7 +43,7 @@ def cards(title: str, columns: Sequence[Column], lines: Iterable[tuple[str, Sequ
     ]
     body = "".join(
         f'<tr role="row"{attributes}>'
-        + "".join(f"{start}{cell}</td>" for start, cell in zip(starts, cells, strict=True))
+        + "".join(map("{}{}</td>".format, starts, compress(cells, used)))
         + "</tr>"
         for attributes, cells in lines
     )
