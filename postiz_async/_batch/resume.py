@@ -20,7 +20,7 @@ from postiz_async._delivery.journal_file import read_copies, read_meta
 from postiz_async._delivery.journal_requests import owners_of, sent_between
 from postiz_async._delivery.sweep import intents
 from postiz_async._resources.matching import stored_at
-from postiz_async.errors import BatchError
+from postiz_async.errors import BatchError, by_reader
 
 if TYPE_CHECKING:
     import sqlite3
@@ -74,10 +74,11 @@ async def recorded(
             f"calls {base_url}. Use another --journal for another server."
         )
     if campaign is not None and summary.campaign != campaign:
+        name, other = by_reader("--campaign", "campaign="), by_reader("--journal", "journal=")
         raise BatchError(
             f"The journal {journal} is of the campaign {summary.campaign!r}, and this run says "
             f"{campaign!r}. A campaign keeps its name, because its posts are marked with it: leave "
-            "--campaign (campaign=) away to go on with it, or use another --journal."
+            f"{name} away to go on with it, or use another {other}."
         )
     return {record.ref: record for record in summary.rows}, summary.left_out
 

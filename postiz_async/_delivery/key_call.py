@@ -14,7 +14,13 @@ from postiz_async._delivery.record import DeliveryPost, KeyMarks, differing, fin
 from postiz_async._quota import SILENT
 from postiz_async._resources.create_body import encode_create, marks_of
 from postiz_async._wire import parse_date
-from postiz_async.errors import DeliveryUnknownError, IdempotencyError, Marks, describe_seconds
+from postiz_async.errors import (
+    DeliveryUnknownError,
+    IdempotencyError,
+    Marks,
+    by_reader,
+    describe_seconds,
+)
 from postiz_async.models.posts import Created
 
 if TYPE_CHECKING:
@@ -154,7 +160,8 @@ class KeyedCall:
             retry_after: seconds until a look is worthwhile; None: a person has to look.
             sent: the request, where it was built.
         """
-        advice = "Look with posts.find(error.marks) before sending with another key."
+        look = by_reader("Look", "Look with posts.find(error.marks)")
+        advice = f"{look} before sending with another key."
         if retry_after is not None:
             retry_after = max(1.0, retry_after)
             again = describe_seconds(retry_after)

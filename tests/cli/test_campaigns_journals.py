@@ -159,7 +159,10 @@ def test_of_a_campaign_of_another_name(
 ) -> None:
     """A journal keeps the name with which its posts are marked."""
     journal = file.with_suffix(".journal")
-    told = ("is of the campaign 'c.csv', and this run says 'spring'",)
+    told = (
+        "is of the campaign 'c.csv', and this run says 'spring'",
+        "leave --campaign away to go on with it",
+    )
     for verb in ("plan", "run"):
         refused_and_untouched(cli, server, journal, verb, file, "--campaign", "spring", told=told)
     assert cli("run", file, "--campaign", "c.csv").code == 0
