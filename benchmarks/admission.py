@@ -4,10 +4,9 @@ Goals: a create takes at most 40 us more than bare aiohttp that posts the same b
 into the same type, unchecked, and at most 75 us more with its content checked. To be admitted at
 once and counted takes at most 30 us of them: that much longer takes a create than the same POST
 through this client to a route that costs no quota, one call after the other without a network, and
-over loopback, where between two calls the processor works for others and its caches forget. A
-create that waits weighs at most 2,048 bytes, its task included, and to join, to be cancelled or to
-be let go grows no faster than the logarithm of the queue's length. Baselines in the same run: bare
-aiohttp, and tasks that wait for an event.
+over loopback, where between two calls the processor works for others and its caches forget. To
+join the queue, to be cancelled or to be let go grows no faster than the logarithm of its length.
+What a create weighs that waits is in `memory.py`. Baseline in the same run: bare aiohttp.
 The server is a process of its own on loopback that answers fixed bytes. Run:
 python benchmarks/admission.py
 """
@@ -22,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import time
-import tracemalloc
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -67,7 +65,7 @@ CREATED = b'[{"postId":"cmwv9y2sf001xp27d1usy9a4m","integration":"cmwv9y2sf001xp
 LENGTHS = (1_000, 10_000, 100_000)
 STEPS = 300
 GO_SECONDS = 3.0
-TARGET_MICROS, TARGET_BYTES = 30.0, 2048
+TARGET_MICROS = 30.0
 
 SERVER = """
 import asyncio
@@ -337,32 +335,6 @@ async def measure(length: int, max_wait: float | None) -> list[float]:
     return [statistics.median(each) * 1e6 for each in times]
 
 
-async def weight_of_queued(length: int) -> float:
-    """Bytes of a create that waits, its task included."""
-    queue = Queue(None)
-    gc.collect()
-    tracemalloc.start()
-    await queue.fill(length)
-    weight = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    await queue.end()
-    return weight / length
-
-
-async def weight_of_tasks(length: int) -> float:
-    """Bytes of a task that waits for an event."""
-    event = asyncio.Event()
-    gc.collect()
-    tracemalloc.start()
-    idle = [asyncio.create_task(event.wait()) for _ in range(length)]
-    await asyncio.sleep(0)
-    weight = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    event.set()
-    await asyncio.gather(*idle)
-    return weight / length
-
-
 def report_queue() -> None:
     print("us for each create, median, by the length of the queue")
     print(f"{'':24} {'queued':>9} {'join':>8} {'cancel':>8} {'go':>8}")
@@ -383,20 +355,6 @@ def report_queue() -> None:
             target=round(logarithm, 2),
         )
         print(f"  {name:20} {factor:.1f} times ({note(figure).goal})")
-    weight = note(
-        Figure(
-            name="a queued create",
-            value=asyncio.run(weight_of_queued(LENGTHS[-1])),
-            unit="bytes",
-            baseline="a task that waits for an event",
-            base=asyncio.run(weight_of_tasks(LENGTHS[-1])),
-            target=TARGET_BYTES,
-        )
-    )
-    print(
-        f"{LENGTHS[-1]:,} queued creates: {weight.value:,.0f} bytes each ({weight.goal}), of "
-        f"which {weight.base:,.0f} are what any task weighs that waits for an event"
-    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What the quota weighs: a queued create, a decision in each mode, a snapshot."""
+"""What the quota weighs: a place in the queue, a decision in each mode, a snapshot."""
 
 from __future__ import annotations
 
@@ -120,7 +120,8 @@ def _least(work: Callable[[], object], rounds: int) -> float:
 
 def print_costs() -> None:
     weight, seconds = asyncio.run(weigh(100_000))
-    print(f"100,000 queued creates: {weight:,.0f} bytes each (at most 2,048), with their tasks;")
+    print(f"100,000 places in the queue: {weight:,.0f} bytes each, with their tasks, but")
+    print("  without the public call (see memory.py);")
     print(f"  {seconds * 1e6:.0f} us each to stand in the queue, memory being traced")
     print("a decision at limit 90 (at most 5 us), the way of a call through the ledger with its")
     print("answer, and a snapshot (at most 600 bytes):")

@@ -71,6 +71,7 @@ SHORT = (
     "creates",
     "blocking",
     "pool",
+    "memory",
     "web",
 )
 HANDS_OVER = re.compile(r"^from figures import .*\bnote\b", re.MULTILINE)

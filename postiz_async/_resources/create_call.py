@@ -30,7 +30,8 @@ from postiz_async.models.posts import CreatePost
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from postiz_async._scheduler.calls import CallOptions
+    from postiz_async._scheduler.calls import CallOptions, CallTime
+    from postiz_async._scheduler.scheduler import Scheduler
     from postiz_async.errors import Marks
     from postiz_async.models.posts import Created
 
@@ -63,12 +64,15 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             PostizError: nothing is stored. If `may_be_stored` says otherwise, a firewall refused
                 it; what is prepared is lost then, for whoever prepares it looks it up.
         """
-        bound, channels = self.bound, self.channels
+        channels, scheduler, time = self.channels, self.bound.scheduler, self.bound.time
         call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
         if channels.not_found:
             await self._refuse_gone(body)
         sent = call if self.prepare is None else _Prepared(call, self.prepare)
-        sending = bound.call(call, self._options(sent))
+        if self.due is not None:
+            left = self.due.timestamp() - scheduler.server_time()
+            time.due = scheduler.clock.monotonic() + left
+        sending = scheduler.call(call, self._options(sent), time)
         del self, body  # many may wait, each with the bytes that it sends and little else
         try:
             created = await sending
@@ -79,10 +83,10 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
                 _note_gone(channels, sent, error)
             if _surely_not_stored(error) or (sent is call and error.may_be_stored):
                 raise
-            raise _lost(_text_of_lost(error, sent.posts), sent, bound) from error
+            raise _lost(_text_of_lost(error, sent.posts), sent, scheduler, time) from error
         if len(created) != sent.posts:
             text = f"The server says it stored {len(created)} of {sent.posts} posts."
-            raise _lost(text, sent, bound)
+            raise _lost(text, sent, scheduler, time)
         return created
 
     async def _refuse_gone(self, body: CreatePost) -> None:
@@ -95,7 +99,6 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
 
     def _options(self, sent: _Sent) -> CallOptions:
         """How it is sent; without options of its own those of the client, which all calls share."""
-        bound, scheduler = self.bound, self.bound.scheduler
         given: dict[str, object] = {
             "max_wait": self.max_wait,
             "priority": self.priority,
@@ -104,11 +107,9 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             "set_aside": self.set_aside,
             "retry": None if self.retry else False,
         }
-        if self.due is not None:
-            left = self.due.timestamp() - scheduler.server_time()
-            given["due"] = scheduler.clock.monotonic() + left
         own = {name: value for name, value in given.items() if value is not None}
-        return msgspec.structs.replace(bound.options, **own) if own else bound.options
+        options = self.bound.options
+        return msgspec.structs.replace(options, **own) if own else options
 
 
 class _Prepared:
@@ -139,10 +140,9 @@ def _note_gone(channels: Channels, sent: _Sent, error: BadRequestError) -> None:
             channels.not_found |= {channel}
 
 
-def _lost(text: str, sent: _Sent, bound: BoundScheduler) -> DeliveryUnknownError:
+def _lost(text: str, sent: _Sent, scheduler: Scheduler, time: CallTime) -> DeliveryUnknownError:
     """The last attempt was sent some time ago, and its answer was lost."""
-    scheduler = bound.scheduler
-    age = scheduler.clock.monotonic() - bound.time.sent_at
+    age = scheduler.clock.monotonic() - time.sent_at
     return DeliveryUnknownError(text, marks=_marks(sent, scheduler.server_time() - age))
 
 

@@ -149,13 +149,12 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call is treated. Seconds everywhere.
 
     `timeout` is for the whole call but its wait for the quota; None gives each attempt the time of
-    its route. `max_wait` bounds that wait; None waits as long as it takes. `due` and `deadline` are
-    moments of the clock's `monotonic()`: by the first calls of one priority are ordered, and one
-    that cannot leave before the second is refused. With `finish` a call whose first byte is out is
-    not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot is taken
-    and before the first byte of each attempt, and returns the body to send, or None for that of the
-    call; when it raises, the slot is given back and nothing is sent, and so when
-    `PREPARED_SECONDS` are over. `set_aside` runs when what was
+    its route. `max_wait` bounds that wait; None waits as long as it takes. A call that cannot leave
+    before its `deadline`, a moment of the clock's `monotonic()`, is refused. With `finish` a call
+    whose first byte is out is not cancelled: it ends with its answer or its time-out. `prepare`
+    runs after the slot is taken and before the first byte of each attempt, and returns the body to
+    send, or None for that of the call; when it raises, the slot is given back and nothing is sent,
+    and so when `PREPARED_SECONDS` are over. `set_aside` runs when what was
     prepared was not carried out, before the call queues or pauses to send it again; when it raises,
     the call ends. Without `retry` there is one attempt, for callers that have pauses of their own;
     else there are `retries` after the first, as far as that is safe. `wait_timeout` is for a call
@@ -167,7 +166,6 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers = ()
     max_wait: float | None = None
     priority: int = Priority.INTERACTIVE
-    due: float | None = None
     deadline: float | None = None
     finish: bool = False
     prepare: Callable[[], Awaitable[Raw | None]] | None = None
@@ -194,6 +192,8 @@ class CallTime(msgspec.Struct, gc=False):
     """Seconds that it waited for the quota, or for other calls with its idempotency key."""
     sent_at: float = 0.0
     """When its last attempt began."""
+    due: float | None = None
+    """When it should be sent: within a priority the earliest goes first."""
 
     @classmethod
     def from_now(cls, clock: Clock, timeout: float | None) -> CallTime:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -43,7 +42,7 @@ class Deadlines:
         """By the moment at which they give up."""
         self._notes = _Heap()
         """By the lag with which they may be late."""
-        self._doubted: deque[WaitingCall] = deque()
+        self._doubted: list[WaitingCall] = []
         """Those without a note."""
         self._lag = 0.0
         self._slot: float | None = None
@@ -93,7 +92,7 @@ class Deadlines:
         late: list[WaitingCall] = []
         for _ in range(SLICE):
             if self._doubted:
-                call = self._doubted.popleft()
+                call = self._doubted.pop()
             elif self._notes.first() < self._lag:
                 call = self._notes.pop()
             else:

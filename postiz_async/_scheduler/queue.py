@@ -74,7 +74,7 @@ class AdmissionQueue:
         self._deadlines = Deadlines(clock, self._spare)
         self._shift = 0
         """How far calls moved up in the queue, on the whole; see `_lag`."""
-        self._watchers: set[asyncio.Event] = set()
+        self._watchers: list[asyncio.Event] = []
         self._arrivals = itertools.count()
         self._is_closed = self._is_open = False
 
@@ -150,7 +150,7 @@ class AdmissionQueue:
             poll: seconds between two looks at a state that others change too; None: no looks.
         """
         changed = asyncio.Event()
-        self._watchers.add(changed)
+        self._watchers.append(changed)
         self._listen()
         last: Quota | None = None
         try:
@@ -162,7 +162,7 @@ class AdmissionQueue:
                     yield view
                 await self._until_changed(changed, view, poll)
         finally:
-            self._watchers.discard(changed)
+            self._watchers.remove(changed)
             self._unlisten()
 
     async def _until_changed(self, changed: asyncio.Event, view: Quota, poll: float | None) -> None:
@@ -196,9 +196,9 @@ class AdmissionQueue:
             ConfigurationError: the client was closed meanwhile.
             QueueReleasedError: the route is not counted any more.
         """
-        token = self._at_once(request)
-        if token is not None:
-            return token
+        decision: int | Wait | None = self._at_once(request)
+        if isinstance(decision, int):
+            return decision
         ticket = self._joined(request)
         try:  # in one coroutine, because each takes memory for each call that waits
             while True:

@@ -7,6 +7,7 @@ import logging
 import math
 import random
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -53,6 +54,11 @@ __all__ = ["Scheduler"]
 
 log = logging.getLogger("postiz_async")
 T = TypeVar("T")
+
+_FAILED = {
+    delivery: FailureKind.NOT_SENT if delivery is Delivery.NOT_SENT else FailureKind.NO_ANSWER
+    for delivery in Delivery
+}
 
 PREPARE_SECONDS = 30.0
 """What a create may take between its slot and its first byte, and for the look at its answer."""
@@ -222,7 +228,7 @@ class Scheduler:
                     else:
                         began = self.clock.monotonic()
                         try:
-                            token = await queue.admit(self._slot_request(call, options, time))
+                            token = await queue.admit(_slot_request(call, options, time, began))
                         finally:
                             waited = self.clock.monotonic() - began
                             time.waited += waited
@@ -236,9 +242,7 @@ class Scheduler:
                 except QueueReleasedError:
                     continue
                 except APIConnectionError as error:
-                    never_sent = error.delivery is Delivery.NOT_SENT
-                    failed = FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
-                    trouble, retry_after = (failed, error), None
+                    trouble, retry_after = (_FAILED[error.delivery], error), None
                 else:
                     trouble = wire.transient(response, call.endpoint.meanings)
                     if trouble is None:
@@ -341,17 +345,6 @@ class Scheduler:
 
     # -------------------------------------------------------------- counted routes
 
-    def _slot_request(self, call: Call[T], options: CallOptions, time: CallTime) -> SlotRequest:
-        return SlotRequest(
-            priority=options.priority,
-            posts=call.posts,
-            since=self.clock.monotonic() - time.waited,
-            max_wait=options.max_wait,
-            due=options.due,
-            deadline=options.deadline,
-            lifetime=PREPARE_SECONDS + (time_out(call, time, options.longer) or SILENT),
-        )
-
     async def _set_aside(self, queue: AdmissionQueue, options: CallOptions) -> None:
         """A call met a lock-out."""
         if options.set_aside is not None:
@@ -446,6 +439,24 @@ class Scheduler:
         if others and not self._knows_of_others:
             self._knows_of_others = True
             _warn_of_others(queue.handle.ledger)
+
+
+def _slot_request(call: Call[T], options: CallOptions, time: CallTime, began: float) -> SlotRequest:
+    return SlotRequest(
+        priority=options.priority,
+        posts=call.posts,
+        since=began - time.waited if time.waited else began,
+        max_wait=options.max_wait,
+        due=time.due,
+        deadline=options.deadline,
+        lifetime=_lifetime(time_out(call, time, options.longer) or SILENT),
+    )
+
+
+@lru_cache(maxsize=256)
+def _lifetime(seconds: float) -> float:
+    """For how long a slot may be held; one number for the many that wait."""
+    return PREPARE_SECONDS + seconds
 
 
 def _warn_of_others(ledger: Ledger) -> None:

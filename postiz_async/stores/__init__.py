@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sys
 from typing import NamedTuple, Protocol
 
 from postiz_async.errors import UsageError
@@ -98,8 +97,7 @@ def new_version() -> int:
 
 def ledger_name(root: str, key: str) -> str:
     """A name for (server, key) that reveals neither."""
-    name = hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
-    return sys.intern(name)  # many parts of a client keep it
+    return hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
 
 
 def check_store(quota: object) -> None:
