@@ -20,6 +20,9 @@ Each benchmark is a script of this folder and runs in a process of its own. `--j
 with figures as `figures.Figure` describes them; members that have their default are left out. With
 several rounds each number is the median. `against` has another commit, in the same form.
 
+With `--update PATH` the benchmarks that were run take their place among those of a file, and say in
+`measured` when and at which commit.
+
 With `--against REV` the scripts of this tree run in turns with the package of this tree and with
 that of REV, which git checks out in a folder for the time being; both get memory in the same way
 (`STEADY`). What is compared is what a target would bound: the ratio to the baseline where there is
@@ -93,7 +96,7 @@ APART = 0.02
 """Medians that are closer than that are the same."""
 
 
-class Benchmark(msgspec.Struct, kw_only=True):
+class Benchmark(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What one script found."""
 
     name: str
@@ -102,6 +105,8 @@ class Benchmark(msgspec.Struct, kw_only=True):
     skipped: list[str] = []
     failed: str = ""
     figures: list[Figure] = []
+    measured: str = ""
+    """When and at which commit, where that is not what the file says of all."""
 
 
 class Results(msgspec.Struct, kw_only=True):
@@ -330,6 +335,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="larger sizes, where there are some")
     parser.add_argument("--list", action="store_true", help="what there is")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there")
+    parser.add_argument("--update", type=Path, metavar="PATH", help="replace figures there")
     parser.add_argument("--against", metavar="REV", help="beside the package of this commit")
     parser.add_argument("--rounds", type=int, metavar="N", help="1, with --against 5")
     rest: list[str] = []
@@ -371,8 +377,25 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     made = compared(given) if given.against else measured(given)
     if given.json:
-        given.json.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
+        write(made, given.json)
+    if given.update:
+        kept = msgspec.json.decode(given.update.read_bytes(), type=Results)
+        write(updated(kept, made), given.update)
     return 1 if any(each.failed for each in made.benchmarks) else 0
+
+
+def write(made: Results, path: Path) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
+
+
+def updated(kept: Results, made: Results) -> Results:
+    """What a file has, with what was measured in the place of the same benchmarks."""
+    for each in made.benchmarks:
+        each.measured = f"{made.date} at commit {made.commit}"
+    known = {each.name: each for each in (*kept.benchmarks, *made.benchmarks)}
+    names = sorted(known, key=lambda name: (*SHORT, *LONG, name).index(name))
+    kept.benchmarks = [known[name] for name in names]
+    return kept
 
 
 def more(name: str, given: argparse.Namespace) -> list[str]:

@@ -50,6 +50,9 @@ def _performance(found: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield f"### {benchmark['title'].rstrip('.')}"
         yield ""
+        if "measured" in benchmark:
+            yield f"Measured on {benchmark['measured']}."
+            yield ""
         head = (f"`{benchmark['name']}`", "Measured", "Baseline", "Goal")
         yield from _table(head, map(_figure, benchmark["figures"]))
 
