@@ -304,11 +304,13 @@ async def begun(
     return tasks
 
 
-async def ended(tasks: Sequence[asyncio.Task[object]]) -> int:
-    """How many are done in the end."""
+async def ended(tasks: list[asyncio.Task[object]]) -> int:
+    """How many are done in the end. They are let go one by one."""
     done = 0
-    for task in tasks:
-        await asyncio.wait([task])
+    tasks.reverse()
+    while tasks:
+        await asyncio.wait([tasks[-1]])
+        task = tasks.pop()
         done += not task.cancelled() and task.exception() is None
     return done
 
@@ -319,6 +321,8 @@ async def turns(count: int, watch: Watch) -> None:
     pool = PostizPool(
         base_url=URL, clock=clock, transport=Windows(clock), keep=count, politeness=None
     )
+    async with PostizPool(base_url=URL, transport=Windows(clock)) as other:  # imports
+        await other.client("key")
     async with watch.on(), pool:
 
         async def call(number: int) -> None:

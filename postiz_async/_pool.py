@@ -7,6 +7,7 @@ import dataclasses
 import math
 import os
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     from postiz_async.stores import Records
 
 __all__ = ["PostizPool"]
+
+AT_ONCE = 100
+"""Clients that are closed in one callback; others may want to run."""
 
 _CLOSED = "This pool is not open. Use it as `async with PostizPool() as pool:`."
 
@@ -297,10 +301,12 @@ class PostizPool(OfOneProcess):
 
     async def _let_go(self) -> None:
         """Close the longest unused tenth of the clients, as far as they are at rest."""
-        idle = [place for place, client in self._clients.items() if client.is_at_rest]
-        gone = [self._clients.pop(place) for place in idle[: max(1, self._keep // 10)]]
-        for client in gone:
+        idle = (place for place, client in self._clients.items() if client.is_at_rest)
+        places = tuple(islice(idle, max(1, self._keep // 10)))
+        for number, client in enumerate([self._clients.pop(place) for place in places], start=1):
             await client.aclose()
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
         used = {quota_name for _, quota_name in self._clients}
         for name, queue in tuple(self._queues.items()):
             if queue.is_at_rest and name.partition(".")[0] not in used:
@@ -378,12 +384,19 @@ class PostizPool(OfOneProcess):
 
     async def _disconnect(self, seconds: float) -> None:
         transport, self._transport = self._transport, None
-        clients, self._clients = self._clients, {}
+        clients, self._clients = iter(self._clients.values()), {}
         try:
             async with anyio.create_task_group() as group:
-                for client in clients.values():
-                    group.start_soon(partial(client.aclose, drain=seconds))
+                for number, client in enumerate(clients, start=1):
+                    if client.calls_under_way:
+                        group.start_soon(partial(client.aclose, drain=seconds))
+                    else:
+                        await client.aclose(drain=0)
+                    if number % AT_ONCE == 0:
+                        await asyncio.sleep(0)
         finally:
+            for client in clients:  # whoever cancels does not wait
+                await client.aclose(drain=0)
             for queue in self._queues.values():
                 queue.close()
             self._queues.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -291,3 +292,44 @@ def test_a_pool_in_a_second_event_loop_says_so() -> None:
 
 async def _opened(pool: PostizPool) -> None:
     await pool.open()
+
+
+class Nowhere:
+    """A way to a server that nobody asks."""
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        raise AssertionError(request.url)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+@pytest.mark.parametrize("work", ["closing", "letting go"])
+async def test_others_run_while_many_clients_are_closed(work: str) -> None:
+    async with PostizPool(
+        base_url="http://x.invalid", transport=Nowhere(), clock=JumpingClock(), keep=5_000
+    ) as pool:
+        clients = [await pool.client(f"key-{number}") for number in range(5_000)]
+        works = {"closing": pool.aclose, "letting go": partial(pool.client, "another")}
+        ended, turns = asyncio.create_task(works[work]()), 0
+        while not ended.done():
+            await asyncio.sleep(0)
+            turns += 1
+        ended.result()
+        closed = sum(not client.is_open for client in clients)
+        assert closed == (5_000 if work == "closing" else 500)
+        assert turns > closed / 200
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_closing_that_is_cancelled_closes_all_clients(turns: int) -> None:
+    pool = PostizPool(base_url="http://x.invalid", transport=Nowhere(), clock=JumpingClock())
+    await pool.open()
+    clients = [await pool.client(f"key-{number}") for number in range(300)]
+    closing = asyncio.create_task(pool.aclose())
+    await asyncio.sleep(0)  # it has begun
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert not any(client.is_open for client in clients)
