@@ -15,6 +15,9 @@ __all__ = ["BURST_PAUSE", "SETTLE", "SILENT", "Flight", "Flights"]
 BURST_PAUSE = 10.0
 """Seconds without an answer after which the next calls start carefully, one by one."""
 
+MOST = 1_000
+"""Calls in flight at most, however many a window has: each is looked at with each call."""
+
 SETTLE = 30.0
 """Seconds for which a request can still be on its way after its connection broke."""
 
@@ -109,7 +112,8 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def answered(self, flight: Flight, now: float, limit: int) -> Flights:
         """One more call may be in flight for each answer; remember how long answers take."""
         latency = 0.7 * self.latency + 0.3 * (now - flight.sent)
-        return replace(self, cap=min(limit, self.cap + 1), latency=latency, answered_at=now)
+        cap = min(limit, MOST, self.cap + 1)
+        return replace(self, cap=cap, latency=latency, answered_at=now)
 
     def read(self, sent: float) -> Flights:
         """A call that was sent then brought a reading."""

@@ -1683,3 +1683,15 @@ def test_a_create_is_no_more_work_while_many_are_under_way() -> None:
         return calls_of(create)
 
     assert work(500) == work(5)
+
+
+def test_no_more_than_a_thousand_calls_are_in_flight_however_large_the_window() -> None:
+    ledger, now = Ledger(), 0.0
+    for number in range(1_500):
+        ledger, token = quota.acquired(ledger, now)
+        ledger = quota.answered(ledger, token, now + 0.1, RateHeaders(9_000, 8_999 - number, HOUR))
+    granted = 0
+    while quota.decide(ledger, now + 0.2, urgent=True) == GRANT:
+        ledger, _ = quota.acquired(ledger, now + 0.2)
+        granted += 1
+    assert granted == 1_000
