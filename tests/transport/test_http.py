@@ -369,6 +369,18 @@ async def test_a_long_answer_is_in_memory_once(transport: AiohttpTransport) -> N
     assert most < 1.5 * size
 
 
+@pytest.mark.parametrize("place", [100, 4_194_300, 4_194_304, 8_388_600, 9_999_000, None])
+async def test_a_secret_is_masked_wherever_it_is_in_a_huge_answer(
+    transport: AiohttpTransport, place: int | None
+) -> None:
+    body = bytearray(b"x" * 10_000_000)
+    if place is not None:
+        body[place : place + len(KEY)] = KEY.encode()
+    async with listening(saying(ok(bytes(body)))) as url:
+        response = await transport.send(structs.replace(request(url), max_body=20_000_000))
+    assert response.body == bytes(body).replace(KEY.encode(), b"***")
+
+
 async def test_a_flood_from_a_route_without_a_shape_is_cut_and_not_asked_for_again() -> None:
     heads: list[str] = []
     flood = b"[" + b"{}," * 5_000_000 + b"1]"
