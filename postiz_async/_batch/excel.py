@@ -168,6 +168,7 @@ class _XlsxSheet(SheetPart):
         self._cell: Mapping[str, str] = {}
         self._is_formula = False
         self._is_spoken = False
+        self._take = self.text.append
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "c":
@@ -176,7 +177,7 @@ class _XlsxSheet(SheetPart):
         elif name == "f":
             self._is_formula = True
         elif name in {"v", "t"}:
-            self.take_text(takes=not self._is_spoken)
+            self.parser.CharacterDataHandler = None if self._is_spoken else self._take
         elif name == "row":
             number = attributes.get("r")
             self.begin_row(self.row + 1 if number is None else count_of(number))
@@ -185,21 +186,24 @@ class _XlsxSheet(SheetPart):
 
     def end(self, name: str) -> None:
         if name in {"v", "t"}:
-            self.take_text(takes=False)
+            self.parser.CharacterDataHandler = None
         elif name == "c":
             place = self._cell.get("r")
             if place is not None:
                 self.column = _column(place.rstrip("0123456789"))
-            self.put(self._value("".join(self.text)))
+            text, kind = "".join(self.text), self._cell.get("t", "n")
+            if kind == "s" and text:
+                self.put(self._texts[count_of(text)])
+            elif kind in {"str", "inlineStr"}:
+                self.put(_unescaped(text) if "_x" in text else text)
+            else:
+                self.put(self._value(kind, text))
         elif name == "row" and self.cells:
             self.rows.append((self.row, self.cells))
         elif name == "rPh":
             self._is_spoken = False
 
-    def _value(self, text: str) -> Cell:
-        kind = self._cell.get("t", "n")
-        if kind == "s" and text:
-            return self._texts[count_of(text)]
+    def _value(self, kind: str, text: str) -> Cell:
         if kind == "b":
             return text == "1"
         if kind == "d" and text:

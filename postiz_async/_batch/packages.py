@@ -34,7 +34,7 @@ DAMAGE = (
 )
 """What is raised where a spreadsheet is broken."""
 
-_SMALL, _RATIO = 50_000_000, 50
+_SMALL, _RATIO = 20_000_000, 50
 """Bytes that each file may unpack to, and how many times its size a larger one may."""
 
 _CHUNK = 1 << 16
@@ -118,11 +118,11 @@ class XmlPart:
         self.text: list[str] = []
         self.depth = 0
         self.takes_text = False
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.StartDoctypeDeclHandler = self._refuse_entities
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.StartDoctypeDeclHandler = self._refuse_entities
 
     def start(self, name: str, attributes: Mapping[str, str], /) -> None:
         """Take the beginning of an element."""
@@ -137,7 +137,7 @@ class XmlPart:
     def take_text(self, *, takes: bool) -> None:
         """Keep the text from here on, or drop it."""
         self.takes_text = takes
-        self._parser.CharacterDataHandler = self.text.append if takes else None
+        self.parser.CharacterDataHandler = self.text.append if takes else None
 
     def refuse(self, why: str, advice: str = _COPY) -> NoReturn:
         """Refuse the file for what is here."""
@@ -145,7 +145,7 @@ class XmlPart:
 
     def feed(self) -> Iterator[None]:
         """Read the part, chunk by chunk."""
-        parser, fed = self._parser, 0
+        parser, fed = self.parser, 0
         for chunk in itertools.chain(self.package.chunks(self.name), [b""]):
             parser.Parse(chunk, not chunk)
             fed += len(chunk)
@@ -162,11 +162,11 @@ class XmlPart:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             self.refuse(f"has more than {_MAX_DEPTH} elements in each other")
-        self.start(name.rpartition(":")[2], attributes)
+        self.start(name.rpartition(":")[2] if ":" in name else name, attributes)
 
     def _end(self, name: str) -> None:
         self.depth -= 1
-        self.end(name.rpartition(":")[2])
+        self.end(name.rpartition(":")[2] if ":" in name else name)
 
 
 class _Elements(XmlPart):
@@ -198,16 +198,31 @@ class SheetPart(XmlPart):
 
     def put(self, cell: Cell, times: int = 1) -> None:
         """Put a cell, or several of one content, at the column that is next."""
-        if cell != "" or isinstance(cell, Odd):
-            if isinstance(cell, str):
-                self._bound_text(len(cell), times)
-            if self.column + times > MAX_COLUMNS or self.row > _MAX_ROW:
-                self.column = max(self.column, MAX_COLUMNS if times > 1 else 0)
-                advice = "Delete what is beside and below the posts, or save it as .csv."
-                self.refuse("is filled, far from the posts", advice)
-            self.cells += [""] * (self.column - len(self.cells))
-            self.cells[self.column : self.column + times] = [cell] * times
-        self.column += times
+        column = self.column
+        self.column = column + times
+        if cell == "" and not isinstance(cell, Odd):
+            return
+        if isinstance(cell, str):
+            self._size += len(cell) * times
+        if self._size > MAX_TEXT or self.column > MAX_COLUMNS or self.row > _MAX_ROW:
+            self._refuse_cell(cell, column, times)
+        if column > len(self.cells):
+            self.cells += [""] * (column - len(self.cells))
+        self.cells[column : self.column] = [cell] * times
+
+    def _refuse_cell(self, cell: Cell, column: int, times: int) -> None:
+        """Refuse a cell that is too long, or too far from the others."""
+        self.column = column
+        if isinstance(cell, str) and len(cell) > MAX_TEXT:
+            self.refuse(f"has more than {MAX_TEXT:,} characters", "Shorten it.")
+        if self._size > MAX_ROW_TEXT:
+            why = f"is in a row with more than {MAX_ROW_TEXT:,} characters"
+            self.refuse(why, "Delete what is not of a post.")
+        if column + times > MAX_COLUMNS or self.row > _MAX_ROW:
+            self.column = max(column, MAX_COLUMNS if times > 1 else 0)
+            advice = "Delete what is beside and below the posts, or save it as .csv."
+            self.refuse("is filled, far from the posts", advice)
+        self.column = column + times
 
     def where(self) -> str:
         if not self.row:
@@ -217,14 +232,6 @@ class SheetPart(XmlPart):
             column, letter = divmod(column, 26)
             letters, column = chr(65 + letter) + letters, column - 1
         return f"cell {letters}{self.row}"
-
-    def _bound_text(self, size: int, times: int) -> None:
-        if size > MAX_TEXT:
-            self.refuse(f"has more than {MAX_TEXT:,} characters", "Shorten it.")
-        self._size += size * times
-        if self._size > MAX_ROW_TEXT:
-            why = f"is in a row with more than {MAX_ROW_TEXT:,} characters"
-            self.refuse(why, "Delete what is not of a post.")
 
     def read(self) -> Iterator[tuple[int, list[Cell]]]:
         """The rows that are not blank, with their numbers."""

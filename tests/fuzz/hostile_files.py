@@ -138,6 +138,14 @@ def long_texts(random: Random) -> tuple[str, bytes]:
     return "x.xlsx", workbook(rows_of(*ROW) + "".join(lines))
 
 
+def many_rows(random: Random) -> tuple[str, bytes]:
+    """As many rows as a small file can have."""
+    row = "<row>" + "".join(f'<c t="s"><v>{n}</v></c>' for n in range(3)) + "</row>"
+    shared = "".join(f"<si><t>{text}</t></si>" for text in ("nowhere", DATE, "a"))
+    rows = rows_of(*ROW) + row * random.randint(240_000, 800_000)
+    return "x.xlsx", workbook(rows, shared=shared)
+
+
 def deep_xml(random: Random) -> tuple[str, bytes]:
     """Elements in elements."""
     depth = random.randint(1_000, 3_000_000)
@@ -487,7 +495,17 @@ def odd_json(random: Random) -> tuple[str, bytes]:
 
 
 KINDS: tuple[Callable[[Random], tuple[str, bytes]], ...] = (
-    *(far_cell, many_spaces, deep_spans, long_texts, deep_xml, entities, zeros, repeated_cells),
+    *(
+        far_cell,
+        many_spaces,
+        deep_spans,
+        long_texts,
+        many_rows,
+        deep_xml,
+        entities,
+        zeros,
+        repeated_cells,
+    ),
     *(long_cell, many_long_cells, external_schema, links_outside, many_names, long_tag, far_rows),
     *(many_sheets, many_styles, many_merged, odd_places, odd_numbers, deep_tables, many_paragraphs),
     *(odd_values, ods_entities, damaged, odd_compression, many_parts, lying_sizes, odd_encodings),
