@@ -123,14 +123,17 @@ def _sent_rows(
         sent.append(row)
         said = SaidRow.read(record.said) if (record.channel, record.date) in moments else None
         if said is not None:  # edited in the file, or moved in Postiz
-            before = structs.asdict(said) | {
-                "number": row.number,
-                "ref": row.ref,
-                "integration": record.channel,
-                "date": datetime.fromtimestamp(record.date, UTC),
-                "media": said.media or (),
-            }
-            sent.append(Row(**before))
+            before = structs.replace(
+                row,
+                integration=record.channel,
+                date=datetime.fromtimestamp(record.date, UTC),
+                content=said.content,
+                media=said.media or (),
+                settings=said.settings,
+                type=said.type,
+                thread=said.thread,
+            )
+            sent.append(before)
     return sent
 
 
@@ -188,8 +191,10 @@ def _rest(row: Row) -> Hashable:
 
 def _goes_there(row: Row, post: Post) -> bool:
     """Whether the settings of a row, such as a forum or a board, are those of a post."""
-    theirs = listed_settings(post.settings) if row.settings else {}
-    return all(theirs.get(name, value) == value for name, value in (row.settings or {}).items())
+    if not row.settings:
+        return True
+    theirs = listed_settings(post.settings)
+    return all(theirs.get(name, value) == value for name, value in row.settings.items())
 
 
 def _same_moment(row: Row, first: Row, *, is_sent: bool) -> Problem:
