@@ -1,116 +1,193 @@
-"""Statistics of the policy, each with a switch that turns it off to see what it brings.
+"""Rules and statistics of the policy, each with a switch that turns it off to see what it brings.
 
-A switch patches what the modules of `postiz_async._quota` look up when they are called.
+A switch patches what the modules of `postiz_async._quota` look up when they are called: a constant,
+what a function returns, or some words of its source.
 """
 
 from __future__ import annotations
+import __future__
 
+import inspect
 import math
+import textwrap
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from msgspec.structs import replace
-
 from postiz_async._quota import (
     Flights,
+    Ledger,
     Log,
     Neighbours,
-    RateHeaders,
     Window,
     decisions,
     neighbours,
+    transitions,
 )
+from postiz_async._quota import flights as flights_module
+from postiz_async._quota import window as window_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    Switch = Callable[[], AbstractContextManager[object]]
 
-def _method(owner: type, name: str, value: object) -> Callable[[], AbstractContextManager[object]]:
-    """Replaces a method: it returns this value whatever it is given."""
+
+def _returns(owner: Any, name: str, value: object) -> Switch:
+    """A function or method: it returns this value whatever it is given."""
     return partial(patch.object, owner, name, lambda *_, **__: value)
 
 
-def _property(
-    owner: type, name: str, *, value: object
-) -> Callable[[], AbstractContextManager[object]]:
+def _property(owner: type, name: str, value: object) -> Switch:
     return partial(patch.object, owner, name, property(lambda _: value))
 
 
-def _constant(module: Any, name: str, value: float) -> Callable[[], AbstractContextManager[object]]:
+def _constant(module: Any, name: str, value: float) -> Switch:
     return partial(patch.object, module, name, value)
 
 
-def _held_without_last() -> AbstractContextManager[object]:
-    held = decisions.held_of_window
-    return patch.object(decisions, "held_of_window", lambda *given: held(*given)._replace(last=0))
+def _words(owner: Any, name: str, old: str, new: str) -> Switch:
+    """A function or method without some words of its source.
+
+    Raises:
+        LookupError: they are not there, or not once.
+    """
+
+    def switch() -> AbstractContextManager[object]:
+        found = inspect.getattr_static(owner, name)
+        function = found.fget if isinstance(found, property) else found
+        source = textwrap.dedent(inspect.getsource(function))
+        if source.count(old) != 1:
+            raise LookupError(f"{old!r} is {source.count(old)} times in {name}")
+        made: dict[str, Any] = {}
+        flags = __future__.annotations.compiler_flag
+        code = compile(source.replace(old, new), name, "exec", flags, dont_inherit=True)
+        exec(code, function.__globals__, made)  # noqa: S102  (our own source)
+        return patch.object(owner, name, made[function.__name__])
+
+    return switch
 
 
-def _read_plainly() -> AbstractContextManager[object]:
-    """A jump between two readings is no sign of bursts to come."""
-    return patch.object(neighbours, "JUMP", math.inf)
-
-
-def _nobody_went_over() -> AbstractContextManager[object]:
-    return patch.object(
+ABLATIONS: dict[str, Switch] = {
+    # ------------------------------------------------------------------ others on the key
+    "the rate of others": _returns(Neighbours, "rate", 0.0),
+    "others before any was seen": _constant(neighbours, "PRIOR", 0.0),
+    "others in earlier windows": _words(
+        Neighbours, "closed", "self.past_foreign * MEMORY + self.steady", "0.0"
+    ),
+    "hits that are no steady traffic": _words(
         Neighbours,
-        "went_over",
-        lambda self, *_: replace(self, foreign=self.foreign + 1),
-    )
-
-
-def _no_memory_of_others() -> AbstractContextManager[object]:
-    closed = Neighbours.closed
-
-    def forget(self: Neighbours, hours: float) -> Neighbours:
-        return replace(closed(self, hours), past_foreign=0.0, past_hours=0.0)
-
-    return patch.object(Neighbours, "closed", forget)
-
-
-def _heir_alone(self: Neighbours, found: int, now: float, limit: int) -> Neighbours:
-    del limit
-    return replace(self, heir_until=now + neighbours.HEIR_SECONDS) if found > 1 else self
-
-
-def _believe_all(
-    self: Window, sent: float, now: float, reading: RateHeaders
-) -> tuple[Window, RateHeaders]:
-    del sent, now
-    return self, reading
-
-
-def _unaccounted(self: Neighbours, own: int, found: int, ignored: int) -> Neighbours:
-    return replace(self, own=own, foreign=found, ignored=ignored, accounted=False)
-
-
-ABLATIONS: dict[str, Callable[[], AbstractContextManager[object]]] = {
-    "others before any was seen (prior)": _constant(neighbours, "PRIOR", 0.0),
-    "others in earlier windows": _no_memory_of_others,
-    "hits that are no steady traffic (ignored)": partial(
-        patch.object, Neighbours, "steady", property(lambda self: self.foreign)
+        "steady",
+        "self.foreign - self.ignored if self.foreign > self.ignored else 0",
+        "self.foreign",
     ),
-    "rivals that burst as we do": _property(Neighbours, "rivals", value=0),
-    "rivals of the window before": partial(
-        patch.object, Neighbours, "rivals", property(lambda self: self.bursting)
+    "rivals that burst as we do": _property(Neighbours, "rivals", 0),
+    "rivals of the window before": _words(
+        Neighbours, "rivals", "max(self.past_rivals, self.bursting)", "self.bursting"
     ),
-    "the last slot beside others": _held_without_last,
-    "surge: any": _method(Neighbours, "surge_at", 0),
-    "surge: after a used first window": partial(
-        patch.object, Neighbours, "first_seen", _heir_alone
+    "the last slot beside others": _words(
+        decisions, "held_of_window", "1 if hits.are_there or", "1 if False and"
     ),
-    "surge: after a jump": _read_plainly,
-    "surge: after a block": _nobody_went_over,
-    "surge of interactive calls": _method(Neighbours, "asked_surge", 0),
-    "rate of interactive calls": _method(Neighbours, "asked_rate", 0.0),
+    "the edge: the last slots in the last second": _returns(decisions, "_edge", math.inf),
+    "no edge where others went over": _words(
+        decisions, "_edge", "max(hits.over_until, hits.heir_until)", "hits.heir_until"
+    ),
+    "no edge for an heir": _words(
+        decisions, "_edge", "max(hits.over_until, hits.heir_until)", "hits.over_until"
+    ),
+    "surge: any": _returns(Neighbours, "surge_at", 0),
+    "surge: after a used first window": _words(
+        Neighbours, "first_seen", "self.with_surge(math.ceil(SURGE * limit), now)", "self"
+    ),
+    "surge: after a jump": _constant(neighbours, "JUMP", math.inf),
+    "surge: after a block": _words(
+        Neighbours, "went_over", "self.with_surge(limit // 2, now)", "self"
+    ),
+    "surge: none after a cut of the limit": _words(
+        transitions, "_open_window", "neighbours = neighbours.acquitted()", "pass"
+    ),
     "heir": _constant(neighbours, "HEIR_SECONDS", 0.0),
-    "our own count (accounted)": partial(patch.object, Neighbours, "opened", _unaccounted),
-    "the lower of two limits in turn": partial(patch.object, Window, "agreed", _believe_all),
-    "doubt before a sliding log is given up": _property(Log, "doubted", value=True),
-    "patience with calls in flight": _property(Flights, "patience", value=math.inf),
-    "one reader before the release": _constant(decisions, "READER", 0.0),
+    "our own count": _words(Neighbours, "opened", "accounted=True", "accounted=False"),
     "a reading in time": _constant(decisions, "IN_TIME", math.inf),
+    # ------------------------------------------------------------------ interactive calls
+    "a tenth for interactive calls": _words(
+        Ledger, "least_reserve", "max(1, math.ceil(self.window.limit / 10))", "0"
+    ),
+    "surge of interactive calls": _returns(Neighbours, "asked_surge", 0),
+    "rate of interactive calls": _returns(Neighbours, "asked_rate", 0.0),
     "later release where interactive calls come": _constant(decisions, "ASKED_RELEASE", 38.0),
-    "no earlier release alone": _constant(decisions, "SETTLE", 0.0),
+    "what is announced": _words(
+        decisions,
+        "held_of_window",
+        "backlog is not None and backlog <= ledger.free + len(ledger.flights.unseen)",
+        "False",
+    ),
+    # ------------------------------------------------------------------ the end of a window
+    "the release of what is held": _words(
+        decisions, "_drain", "for moment in (reader, closing)", "for moment in (window.reopens,)"
+    ),
+    "one reader before the release": _constant(decisions, "READER", 0.0),
+    "earlier release alone": _constant(decisions, "SETTLE", 0.0),
+    "earlier release where answers are slow": _words(
+        decisions, "_release", "max(least, needed)", "least"
+    ),
+    "one by one while there is time": _words(decisions, "_drain", "now < hurries", "False"),
+    "all at once where time is short": _words(
+        decisions, "_drain", "min(flights.answer_by(now), hurries)", "flights.answer_by(now)"
+    ),
+    "no call in the last moments": _words(
+        decisions, "_by_window", "if now >= window.ends_after - (", "if False and ("
+    ),
+    # ------------------------------------------------------------------ calls in flight
+    "a burst that doubles": _words(Flights, "answered", "min(limit, self.cap + 1)", "limit"),
+    "a careful start after a pause": _constant(flights_module, "BURST_PAUSE", math.inf),
+    "patience with calls in flight": _property(Flights, "patience", math.inf),
+    "the last slots wait for lost calls": _words(
+        decisions, "_by_window", "if settled > now:", "if False:"
+    ),
+    "answers that may leave one more": _words(
+        decisions, "_by_window", "if awaited and ledger.unclaimed > spared:", "if False:"
+    ),
+    # ------------------------------------------------------------------ without windows
+    "doubt before a sliding log is given up": _property(Log, "doubted", value=True),
+    "in a log: room for others": _words(
+        decisions, "_by_log", "free > _likely(window.limit)", "True or (window.limit)"
+    ),
+    "in a log: room for what comes": _words(
+        decisions,
+        "_by_log",
+        "_enough_at(window, now, free - reserved, others + asked, moments)",
+        "now",
+    ),
+    "in a log: what is announced": _words(
+        decisions,
+        "_by_log",
+        "if is_clear and backlog is not None and backlog <= free:",
+        "if False:",
+    ),
+    # ------------------------------------------------------------------ servers that lie
+    "the lower of two limits in turn": _words(
+        Window, "agreed", "if sent < self.read_at or not self.limit_read:", "if True:"
+    ),
+    "a raise after three answers": _constant(window_module, "RAISED_BY", math.inf),
+    "a raise after a quarter of a window": _words(
+        Window, "agreed", "now > self.lowered_at + self.length / 4", "False"
+    ),
+    "pauses that grow": _words(
+        Window, "pause", "told if self.refusals <= 1 else max(told, guess)", "told"
+    ),
+    "no pause beyond a window": _words(
+        Window, "pause", "min(retry_after, self.length)", "retry_after"
+    ),
+    "doubt after a 429 against the reading": _words(
+        transitions, "refused", "is_doubted=True", "is_doubted=False"
+    ),
+    "a longer window after a long lock-out": _words(
+        Window, "refused", "if not headerless or lasted <= self.length:", "if True:"
+    ),
+    "a shorter window when a call is let in": _words(
+        Window, "let_in_again", "if self.usual_length:", "if False:"
+    ),
+    "a lock-out that cannot be is a pause": _returns(transitions, "_is_impossible", value=False),
 }

@@ -132,6 +132,7 @@ def cases(*, full: bool) -> list[Case]:
         *_interactive(),
         *_servers(),
         *_liars(),
+        *_gateways(),
         *_machines(),
     ]
 
@@ -271,6 +272,11 @@ def _beside_others() -> Iterator[Case]:
         gate=replace(quiet, utilisation=0.95, blocked=1.0),
         note="refused, it tries again each minute and so can lock everybody out for ever",
     )
+    yield Case(
+        name="a rude neighbour, 1/h, limit 5, N 50",
+        scene=Scene(creates=50, limit=5, others=(Steady(1.0),), rude=True),
+        gate=replace(quiet, utilisation=0.60, blocked=1.0),
+    )
 
 
 def _interactive() -> Iterator[Case]:
@@ -344,6 +350,11 @@ def _liars() -> Iterator[Case]:
             scene=replace(MANY, used=30, counter=_telling(used=30, retry_after=word)),
             gate=Gate(utilisation=0.89, refusals=30, blocked=1.0),
         )
+    yield Case(
+        name="all used at the start, Retry-After 0, in a page",
+        scene=replace(MANY, used=30, pages=True, counter=_telling(used=30, retry_after="0")),
+        gate=Gate(utilisation=0.89, refusals=30, blocked=1.0),
+    )
     yield Case(
         name="Remaining is always the limit",
         scene=replace(MANY, counter=_telling(x_ratelimit_remaining="30")),
@@ -434,7 +445,28 @@ def _moments(_: random.Random) -> Throttle:
     return LyingThrottle(RedisThrottle(30), tell)
 
 
+def _gateways() -> Iterator[Case]:
+    """What stands between us and the server."""
+    yield Case(
+        name="a gateway lets 10 requests a minute through",
+        scene=replace(MANY, a_minute=10),
+        gate=Gate(utilisation=0.98),
+    )
+    yield Case(
+        name="deploys that answer 503, six a day",
+        scene=replace(MANY, deploys=0.25),
+        gate=Gate(utilisation=0.90, with_any_seed=False),
+        note="50 workers lose a call each, and what was lost counts as spent: where a window "
+        "begins in a deploy, that is all of it",
+    )
+
+
 def _machines() -> Iterator[Case]:
+    yield Case(
+        name="two processes share the state, one stands still",
+        scene=replace(MANY, processes=2, stands_still=True),
+        gate=Gate(utilisation=0.98, with_any_seed=False),
+    )
     yield Case(name="wall clock set by an hour, to and fro", scene=replace(MANY, wall_step=3600.0))
     yield Case(name="clock 400 ppm fast", scene=replace(MANY, drift=4e-4))
     yield Case(name="clock 400 ppm slow", scene=replace(MANY, drift=-4e-4))

@@ -17,9 +17,12 @@ from quota_runs import HERE, Children, Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import TypeAlias
 
     from quota_cases import Case, Summary
     from quota_scenes import Result
+
+    Runs: TypeAlias = list[Result]
 
 
 @dataclass(frozen=True)
@@ -102,37 +105,71 @@ def _is_better(measure: Measure, apart: float) -> bool:
     return (apart > 0) == measure.more_is_better
 
 
-# ------------------------------------------------------------------ without a statistic
+# ------------------------------------------------------------------ without a rule
+
+SCREEN = 3
+"""Runs of each scene that decide whether the others are played, too."""
 
 
-def ablate(statistics_: Sequence[str], chosen: Sequence[Case], seeds: range, jobs: int) -> None:
-    """What each statistic of the policy brings: with it less without it."""
-    print(f"what a statistic brings, {len(seeds)} runs of each scene: with it less without it,")
+@dataclass(frozen=True)
+class Effect:
+    """What one rule does in one scene: with it less without it."""
+
+    rule: str
+    scene: str
+    measure: str
+    apart: float
+    is_gain: bool
+    text: str
+
+
+def ablate(rules: Sequence[str], chosen: Sequence[Case], seeds: range, jobs: int) -> list[Effect]:
+    """What each rule of the policy brings: with it less without it.
+
+    Of a scene in whose first runs a rule changes nothing, no more are played.
+    """
+    print(f"what a rule brings, {len(seeds)} runs of each scene: with it less without it,")
     print("where that is more than two standard errors; ! where it does harm")
-    idle: list[str] = []
+    effects: list[Effect] = []
     with Children(HERE, jobs) as children:
-        started = {
-            (without, case.name): children.start([Run(case.name, seed, without) for seed in seeds])
-            for without in (None, *statistics_)
-            for case in chosen
-        }
-        results = {key: [run.result() for run in runs] for key, runs in started.items()}
-        for name in statistics_:
-            lines = [
-                f"  {case.name:46}  {text}"
-                for case in chosen
-                if (text := ", ".join(_gains(results[name, case.name], results[None, case.name])))
+
+        def play(rule: str | None, among: Sequence[Case], some: Sequence[int]) -> list[Runs]:
+            started = [children.start([Run(case.name, s, rule) for s in some]) for case in among]
+            return [[run.result() for run in runs] for runs in started]
+
+        with_all = dict(zip(chosen, play(None, chosen, seeds), strict=True))
+        for rule in rules:
+            first = play(rule, chosen, seeds[:SCREEN])
+            changed = {
+                case: runs
+                for case, runs in zip(chosen, first, strict=True)
+                if any(map(_differ, runs, with_all[case]))
+            }
+            rest = play(rule, [*changed], seeds[SCREEN:])
+            found = [
+                effect
+                for (case, runs), more in zip(changed.items(), rest, strict=True)
+                for effect in _effects(rule, case, [*runs, *more], with_all[case])
             ]
-            if lines:
-                print(f"{name}:", *lines, sep="\n", flush=True)
-            else:
-                idle.append(name)
-    print("brings nothing: " + ("; ".join(idle) or "none of them"))
+            effects += found
+            print(f"{rule}:" + ("" if found else " brings nothing"))
+            for effect in found:
+                mark = "" if effect.is_gain else "  !"
+                print(f"  {effect.scene:46}  {effect.measure} {effect.text}{mark}", flush=True)
+    return effects
 
 
-def _gains(without: Sequence[Result], with_it: Sequence[Result]) -> Iterator[str]:
+def _differ(one: Result, other: Result) -> bool:
+    pairs = [(each.of_run(one), each.of_run(other), each.negligible) for each in MEASURES]
+    return any(not math.isnan(a - b) and abs(a - b) > least for a, b, least in pairs)
+
+
+def _effects(
+    rule: str, case: Case, without: Sequence[Result], with_it: Sequence[Result]
+) -> Iterator[Effect]:
     for measure in MEASURES:
         apart = difference(measure, without, with_it)
         if apart is not None:
-            mark = "" if _is_better(measure, apart) else " !"
-            yield f"{measure.name} {apart:+{measure.form}}{mark}"
+            text = f"{apart:+{measure.form}}"
+            is_gain = _is_better(measure, apart)
+            yield Effect(rule, case.name, measure.name, apart, is_gain, text)

@@ -23,7 +23,14 @@ from world import (
     torn_off,
     world,
 )
-from world_troubles import DelayedStore, NappingClock, NappingTransport, window_end
+from world_troubles import (
+    DelayedStore,
+    Gateway,
+    NappingClock,
+    NappingTransport,
+    StandingTransport,
+    window_end,
+)
 
 from postiz_async import NewPost, PostizPool, Priority
 from postiz_async.stores.memory import MemoryStore
@@ -151,6 +158,12 @@ class _Run:
         self._lives = stream(seed, "lives")
         self._odds = stream(seed, "odds")
         self._store = MemoryStore()
+        self._gateway = Gateway(
+            it.clock,
+            most=scene.a_minute,
+            outages=[(it.began + start, length) for start, length in self.fate.deploys],
+            pages=scene.pages,
+        )
         self._result: Result | None = None
 
     async def to_its_end(self) -> Result:
@@ -231,8 +244,8 @@ class _Run:
         hold = Mortal(self._slow_store())
         async with AsyncExitStack() as stack:
             clients = [
-                await stack.enter_async_context(self._client(hold if scene.shares else None))
-                for _ in range(scene.processes)
+                await stack.enter_async_context(self._client(hold if scene.shares else None, place))
+                for place in range(scene.processes)
             ]
             if scene.learnt is not None:
                 await self._learn(clients[0], scene.learnt)
@@ -256,9 +269,14 @@ class _Run:
         if count := self.scene.at_window_ends:
             yield self.people.come_at_window_ends(postiz, count, self._odds)
 
-    def _client(self, store: Records | None) -> Postiz:
+    def _client(self, store: Records | None, place: int) -> Postiz:
         it, scene = self.it, self.scene
-        network = it.network(scene.way)
+        network = self._gateway.before(it.network(scene.way))
+        if scene.stands_still and place == scene.processes - 1:
+            stops = [(it.began + start, length) for start, length in self.fate.stops]
+            clock = NappingClock(it.clock, stops, stands_still=False)
+            transport = StandingTransport(network, clock)
+            return it.client(store, clock=clock, reserve=scene.reserve, transport=transport)
         if scene.naps:
             clock = NappingClock(it.clock, self.fate.naps, stands_still=scene.naps == "stops")
             transport = NappingTransport(network, clock)

@@ -16,23 +16,28 @@ Only the scenes, which are played in a process for each core:
 python benchmarks/quota_policies.py --list
 python benchmarks/quota_policies.py --scenes crash --seeds 20
 python benchmarks/quota_policies.py --seeds 20 --against ../before    (beside another checkout)
-python benchmarks/quota_policies.py --seeds 20 --ablate               (what each statistic brings)
+python benchmarks/quota_policies.py --seeds 20 --ablate               (what each rule brings)
+python benchmarks/quota_policies.py --seeds 20 --libraries --scenes lim    (beside libraries)
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import itertools
+import json
 import logging
 import math
 import os
 import re
 import secrets
-from dataclasses import replace
+import statistics
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from figures import Figure, note, skip
-from quota_baselines import BASELINES, baseline
+from quota_baselines import BASELINES, MIRRORS, baseline, can_play
 
 # after quota_scenes, which knows the way to the tests
 from quota_cases import Case, cases, missed, summary_of
@@ -41,6 +46,11 @@ from quota_differences import ablate, compare_with
 from quota_play import play
 from quota_runs import HERE, Children, Run
 from quota_scenes import Scene, Steady
+
+if TYPE_CHECKING:
+    from quota_cases import Summary
+    from quota_scenes import Result
+    from world import Storage
 
 # ------------------------------------------------------------------ the scenes
 
@@ -75,6 +85,10 @@ def _share(share: float) -> str:
     return "-" if math.isnan(share) else f"{share:.1%}"
 
 
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
+
+
 def _seconds(seconds: float) -> str:
     return "-" if math.isnan(seconds) else f"{seconds:.1f} s"
 
@@ -88,42 +102,85 @@ def compare(seed: int, sizes: tuple[int, ...]) -> None:
     print(
         f"{'strategy':33} storage     N  refused  blocked h  makespan/optimum  urgent (4/h) at once"
     )
-    absent = set() if importlib.util.find_spec("pyrate_limiter") else {"pyrate-limiter"}
-    for name in absent:
+    names = [name for name, entry in BASELINES.items() if entry.is_there]
+    for name in BASELINES.keys() - names:
         skip(f"{name} is not installed")
-    for sliding, storage in ((False, "redis"), (True, "memory")):
-        for creates in sizes:
-            scene = Scene(creates=creates, storage="memory" if sliding else "redis")
-            beside = replace(scene, interactive=(Steady(4.0),))
-            rows = {"this client": (play(scene, seed), play(beside, seed))}
-            for name in BASELINES.keys() - absent:
-                rows[name] = (
-                    baseline(name, creates, seed, sliding=sliding, interactive=0.0),
-                    baseline(name, creates, seed, sliding=sliding, interactive=4.0),
-                )
-            for name in ["this client", *(name for name in BASELINES if name in rows)]:
-                alone, urgent = rows[name]
-                ratio = f"{alone.ratio:.3f}" if alone.makespan is not None else "stopped"
-                if creates == max(sizes):
-                    is_ours = name == "this client"
-                    each = f"{name}, {creates} creates, counted in {storage}"
-                    goal = 0 if is_ours else None
-                    note(Figure(name=f"{each}: 429s", value=alone.refusals, unit="", target=goal))
-                    if alone.makespan is not None:
-                        bound = 1.005 if is_ours and storage == "redis" else None
-                        note(
-                            Figure(
-                                name=f"{each}: makespan/optimum",
-                                value=alone.ratio,
-                                unit="",
-                                target=bound,
-                            )
-                        )
-                at_once = f"{urgent.at_once:.0%}" if urgent.waits else "-"
+    storages: tuple[Storage, ...] = ("redis", "memory")
+    for storage, creates in itertools.product(storages, sizes):
+        scene = Scene(creates=creates, storage=storage)
+        beside = replace(scene, interactive=(Steady(4.0),))
+        rows = {"this client": (play(scene, seed), play(beside, seed))}
+        for name in names:
+            rows[name] = (baseline(name, scene, seed), baseline(name, beside, seed))
+        for name, (alone, urgent) in rows.items():
+            ratio = f"{alone.ratio:.3f}" if alone.makespan is not None else "stopped"
+            if creates == max(sizes):
+                _note(name, scene, alone)
+            at_once = f"{urgent.at_once:.0%}" if urgent.waits else "-"
+            print(
+                f"{name:33} {storage:7} {creates:5} {alone.refusals:8} "
+                f"{alone.blocked / 3600:10.1f} {ratio:>17} {at_once:>21}"
+            )
+
+
+def _note(name: str, scene: Scene, alone: Result) -> None:
+    is_ours = name == "this client"
+    each = f"{name}, {scene.creates} creates, counted in {scene.storage}"
+    goal = 0 if is_ours else None
+    note(Figure(name=f"{each}: 429s", value=alone.refusals, unit="", target=goal))
+    if alone.makespan is not None:
+        bound = 1.005 if is_ours and scene.storage == "redis" else None
+        note(Figure(name=f"{each}: makespan/optimum", value=alone.ratio, unit="", target=bound))
+
+
+def beside_libraries(chosen: list[Case], seeds: range, jobs: int) -> dict[str, object]:
+    """This client in some scenes, the best way to use each library, and a mirror of the window."""
+    print(
+        f"{len(seeds)} runs of each scene: the optimum of who knows what will come, in hours; then "
+        "utilisation,\n429s and hours of lock-outs in a run, share of others' calls refused"
+    )
+    ways = {name: entry.library for name, entry in BASELINES.items() if entry.is_there}
+    ways = {name: library for name, library in ways.items() if library}
+    ways |= dict.fromkeys(MIRRORS, "a mirror of the window")
+    columns, rows = ["this client", *dict.fromkeys(ways.values())], list[dict[str, object]]()
+    with Children(HERE, jobs) as children:
+        for case in filter(lambda case: can_play(case.scene), chosen):
+            started = {
+                way: children.start([Run(case.name, seed, by=way) for seed in seeds])
+                for way in (None, *ways)
+            }
+            runs = {way: [run.result() for run in of_way] for way, of_way in started.items()}
+            came = {way: summary_of(of_way) for way, of_way in runs.items()}
+            best: dict[str, Summary] = {"this client": came.pop(None)}
+            for way, one in came.items():
+                column = ways[way or ""]
+                if column not in best or one.utilisation > best[column].utilisation:
+                    best[column] = one
+            optimum = statistics.fmean(run.optimum for run in runs[None]) / 3600
+            rows.append(
+                {
+                    "scene": case.name,
+                    "optimum": optimum,
+                    "columns": {
+                        name: {
+                            "utilisation": one.utilisation,
+                            "refusals": one.refusals,
+                            "blocked": one.blocked,
+                            "others_refused": _known(one.others_refused),
+                        }
+                        for name, one in best.items()
+                    },
+                }
+            )
+            print(f"{case.name}: {optimum:.1f} h")
+            for name in columns:
+                one = best[name]
                 print(
-                    f"{name:33} {storage:7} {creates:5} {alone.refusals:8} "
-                    f"{alone.blocked / 3600:10.1f} {ratio:>17} {at_once:>21}"
+                    f"  {name:24} {one.utilisation:.3f} {one.refusals:9.1f} {one.blocked:6.2f} h "
+                    f"{_share(one.others_refused):>6}",
+                    flush=True,
                 )
+    return {"libraries": {"runs": len(seeds), "rows": rows}}
 
 
 # ------------------------------------------------------------------ the command line
@@ -144,7 +201,13 @@ def options() -> argparse.Namespace:
         nargs="?",
         const="",
         metavar="PATTERN",
-        help="what each statistic brings, or only those whose name contains it",
+        help="what each rule brings, or only those whose name contains it",
+    )
+    parser.add_argument(
+        "--libraries", action="store_true", help="beside libraries, in scenes that they can play"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="where to add what --ablate or --libraries found"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     return parser.parse_args()
@@ -166,7 +229,12 @@ def main() -> None:
         from quota_ablations import ABLATIONS  # noqa: PLC0415  (they patch what they import)
 
         names = [name for name in ABLATIONS if is_meant(given.ablate, name)]
-        ablate(names, chosen, seeds, given.jobs)
+        effects = ablate(names, chosen, seeds, given.jobs)
+        rows = [asdict(effect) for effect in effects]
+        found = {"runs": len(seeds), "scenes": len(chosen), "names": names, "rows": rows}
+        _keep(given.json, {"rules": found})
+    elif given.libraries:
+        _keep(given.json, beside_libraries(chosen, seeds, given.jobs))
     elif given.scenes or given.seeds:
         judge(chosen, seeds, given.jobs)
     else:
@@ -175,6 +243,14 @@ def main() -> None:
         judge(chosen, seeds, given.jobs)
         print()
         print_costs()
+
+
+def _keep(path: Path | None, found: dict[str, object]) -> None:
+    if path is None:
+        return
+    old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    new = old | {"date": datetime.now(UTC).date().isoformat()} | found
+    path.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
 
 
 def is_meant(pattern: str | None, name: str) -> bool:

@@ -27,15 +27,21 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Self
 
+    from quota_cases import Case
+
 HERE = Path(__file__).resolve().parents[1]
 
 
 class Run(NamedTuple):
-    """One run of a case. `without`: the name of a statistic that is switched off."""
+    """One run of a case.
+
+    `without`: the name of a rule that is switched off; `by`: of the baseline that plays.
+    """
 
     case: str
     seed: int
     without: str | None = None
+    by: str | None = None
 
 
 class Children:
@@ -112,16 +118,24 @@ def _serve() -> None:
     for line in sys.stdin:
         run = Run(*json.loads(line))
         with _without(run.without):
-            result = known[run.case].run(run.seed)
+            result = _played(known[run.case], run)
         print(json.dumps(asdict(result)), flush=True)
 
 
-def _without(statistic: str | None) -> AbstractContextManager[object]:
-    if statistic is None:
+def _played(case: Case, run: Run) -> Result:
+    if run.by is None:
+        return case.run(run.seed)
+    from quota_baselines import baseline  # noqa: PLC0415  (their libraries may be absent)
+
+    return baseline(run.by, case.scene, run.seed)
+
+
+def _without(rule: str | None) -> AbstractContextManager[object]:
+    if rule is None:
         return nullcontext()
     from quota_ablations import ABLATIONS  # noqa: PLC0415  (they fit this checkout only)
 
-    return ABLATIONS[statistic]()
+    return ABLATIONS[rule]()
 
 
 if __name__ == "__main__":

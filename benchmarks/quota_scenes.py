@@ -171,6 +171,12 @@ class Scene:
     """Seconds to the server, or back."""
     store_delay: Callable[[random.Random], float] | None = None
     """Seconds that the store takes for an answer; the state is shared then."""
+    a_minute: int | None = None
+    """Requests that a gateway lets through from our address in a minute."""
+    deploys: float = 0.0
+    """How often an hour a gateway answers 503 for some minutes, because the server is deployed."""
+    pages: bool = False
+    """A gateway puts a page in the place of each 429."""
     drift: float = 0.0
     wall_step: float = 0.0
     wall_ahead: float = 0.0
@@ -184,6 +190,8 @@ class Scene:
     processes: int = 1
     alien: bool = False
     """The processes share nothing."""
+    stands_still: bool = False
+    """The last process does, twice for an hour, the first time amidst its first calls."""
 
     @property
     def shares(self) -> bool:
@@ -207,6 +215,8 @@ class Fate:
     limits: list[tuple[float, int]]
     server_restarts: list[float]
     naps: list[tuple[float, float]]
+    deploys: list[tuple[float, float]]
+    stops: list[tuple[float, float]]
 
 
 def stream(seed: int, what: str) -> random.Random:
@@ -220,12 +230,18 @@ def fate_of(scene: Scene, seed: int) -> Fate:
     if scene.naps:
         # one amidst the first calls, the other at any time of the third window or its pause
         naps = [(dice.uniform(0.3, 1.5), NAP), (NAP + dice.uniform(1.2, 2.2) * HOUR, NAP)]
+    stops = []
+    if scene.stands_still:
+        stops = [(dice.uniform(0.3, 1.5), HOUR), (dice.uniform(2.0, 5.0) * HOUR, HOUR)]
+    deploys = stream(seed, "deploys")
     return Fate(
         others=moments_of(scene.others, stream(seed, "others"), until),
         interactive=moments_of(scene.interactive, stream(seed, "interactive"), until),
         limits=[((hour + dice.uniform(-0.4, 0.4)) * HOUR, limit) for hour, limit in scene.limits],
         server_restarts=list(arrivals(scene.server_restarts, dice, until)),
         naps=naps,
+        deploys=[(m, deploys.uniform(30, 180)) for m in arrivals(scene.deploys, deploys, until)],
+        stops=stops,
     )
 
 

@@ -9,12 +9,20 @@ from pathlib import Path
 
 import pytest
 from world import HOUR
-from world_troubles import AlternatingThrottle, NappingClock, ReplicaThrottle
+from world_troubles import (
+    AlternatingThrottle,
+    Gateway,
+    NappingClock,
+    ReplicaThrottle,
+    StandingTransport,
+)
 
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from quota_ablations import ABLATIONS
+from quota_baselines import BASELINES, MIRRORS, baseline, can_play
 from quota_cases import Case, Gate, cases, missed, summary_of
 from quota_differences import MEASURES, difference
 from quota_runs import HERE, Children, Run
@@ -56,7 +64,15 @@ def test_others_and_interactive_calls_are_counted() -> None:
     assert all(map(math.isfinite, came.waits))
 
 
-@pytest.mark.parametrize("name", ["crash loop, state kept", "suspended twice, the clock goes on"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "crash loop, state kept",
+        "suspended twice, the clock goes on",
+        "two processes share the state, one stands still",
+        "deploys that answer 503, six a day",
+    ],
+)
 def test_trouble_stops_nobody(name: str) -> None:
     case = ALL[name]
     came = replace(case, scene=replace(case.scene, creates=60)).run(1)
@@ -84,6 +100,32 @@ def test_a_checkout_without_the_package_is_refused(tmp_path: Path) -> None:
 def test_what_an_ablation_patches_is_there(name: str) -> None:
     with ABLATIONS[name]():
         assert ALL["alone, limit 1, N 10"].run(1).makespan is not None
+
+
+# ------------------------------------------------------------------ beside libraries
+
+
+@pytest.mark.parametrize("name", [*MIRRORS, *BASELINES])
+def test_a_baseline_plays_the_scenes_that_it_can_meet(name: str) -> None:
+    if name in BASELINES and not BASELINES[name].is_there:
+        pytest.skip("the library is not installed")
+    scene = Scene(creates=20, limit=15, interactive=(Steady(2.0),))
+    assert can_play(scene)
+    came = baseline(name, scene, 1)
+    assert came.optimum <= HOUR
+    assert came.makespan is None or came.makespan >= HOUR
+
+
+def test_a_mirror_is_refused_where_others_come_into_a_full_window() -> None:
+    scene = Scene(creates=50, limit=5, others=(Steady(1.0),))
+    alone, beside = (baseline("mirror", each, 1) for each in (replace(scene, others=()), scene))
+    assert (alone.refusals, alone.blocked) == (0, 0)
+    assert beside.others_refused == beside.others > 0
+    assert beside.blocked > 0
+
+
+def test_a_baseline_cannot_be_killed() -> None:
+    assert not can_play(Scene(creates=20, restarts=(60.0,)))
 
 
 # ------------------------------------------------------------------ judging
@@ -173,3 +215,46 @@ async def test_no_timer_fires_in_a_nap(*, stands_still: bool, woken: float) -> N
     await clock.sleep(400)
     assert base.monotonic() == pytest.approx(woken, abs=1e-3)
     assert clock.monotonic() >= 400
+
+
+class Open:
+    """A way on which each request gets 200 at once."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+
+    async def send(self, _: WireRequest) -> WireResponse:
+        self.passed += 1
+        return WireResponse(200, {}, b"")
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+GET = WireRequest("GET", "http://sandbox.invalid/", (), None, None)
+
+
+async def test_a_process_that_stands_still_gets_its_answer_later() -> None:
+    base, way = JumpingClock(), Open()
+    clock = NappingClock(base, [(1.0, 3600.0)], stands_still=False)
+    await base.sleep(2)
+    assert (await StandingTransport(way, clock).send(GET)).status == 200
+    assert base.monotonic() == pytest.approx(3601)
+
+
+async def test_a_gateway_refuses_what_is_too_much_for_a_minute() -> None:
+    clock, way = JumpingClock(), Open()
+    through = Gateway(clock, most=2).before(way)
+    answers = [await through.send(GET) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    await clock.sleep(float(answers[-1].headers["retry-after"]))
+    assert (await through.send(GET)).status == 200
+
+
+async def test_a_gateway_answers_while_the_server_is_deployed() -> None:
+    clock, way = JumpingClock(), Open()
+    through = Gateway(clock, outages=[(0.0, 60.0)]).before(way)
+    assert (await through.send(GET)).status == 503
+    await clock.sleep(60)
+    assert (await through.send(GET)).status == 200
+    assert way.passed == 1

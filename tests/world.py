@@ -24,7 +24,7 @@ from postiz_async._sandbox import Fault, HttpRequest, Sandbox
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._wire import format_date
 from postiz_async.clock import Clock, JumpingClock
-from postiz_async.errors import DeliveryUnknownError
+from postiz_async.errors import DeliveryUnknownError, ServerError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.testing import SandboxTransport
 
@@ -315,11 +315,20 @@ async def _store(postiz: Postiz, channel: str, number: int, priority: Priority) 
         try:
             await postiz.posts.schedule(post, at=at, priority=priority)
         except DeliveryUnknownError:
-            listed = await postiz.posts.list(start=at, end=at)
-            if any(post.publish_date == at for post in listed):
+            if await _is_stored(postiz, at):
                 return
         else:
             return
+
+
+async def _is_stored(postiz: Postiz, at: datetime) -> bool:
+    while True:
+        try:
+            listed = await postiz.posts.list(start=at, end=at)
+        except ServerError:  # it is deployed, for longer than a call is tried again
+            await opened(postiz).clock.sleep(60)
+        else:
+            return any(post.publish_date == at for post in listed)
 
 
 async def torn_off(*tasks: asyncio.Future[Any]) -> None:

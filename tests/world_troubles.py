@@ -1,12 +1,14 @@
-"""What goes wrong in a `world`: odd counters, machines that sleep, stores that are slow."""
+"""What goes wrong in a `world`: odd counters, gateways, machines that sleep, slow stores."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle
+from postiz_async._wire import WireResponse
 from postiz_async.clock import Clock
 from postiz_async.errors import APIConnectionError
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox.throttle import ThrottleDecision
     from postiz_async._transport import Transport
-    from postiz_async._wire import WireRequest, WireResponse
+    from postiz_async._wire import WireRequest
     from postiz_async.clock import Timer
     from postiz_async.stores import Kept, Records
 
@@ -153,6 +155,13 @@ class NappingClock(Clock):
         ends = [start + length for start, length in self._naps if moment <= start < now]
         return max(ends, default=None)
 
+    async def wake(self) -> None:
+        """Sleep on to the end of the nap that it is in, if it is in one."""
+        now = self._base.monotonic()
+        for start, length in self._naps:
+            if start <= now < start + length:
+                await self._base.sleep_until(start + length)
+
     async def sleep_outside(self, until: float) -> None:
         await self._base.sleep_until(until)
 
@@ -178,6 +187,91 @@ class NappingTransport:
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+class StandingTransport:
+    """The connections of a process that stands still at times: they last, and nothing is lost."""
+
+    def __init__(self, inner: Transport, clock: NappingClock) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        await self._clock.wake()
+        response = await self._inner.send(request)
+        await self._clock.wake()
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+# ------------------------------------------------------------------ what stands before the server
+
+
+class Gateway:
+    """Answers some requests itself, with a page, and counts them by address: those of all keys.
+
+    Args:
+        clock: its time.
+        most: requests that it lets through in a minute; None: all.
+        outages: start and length of each time in which it answers 503 to all.
+        pages: it puts a page in the place of each 429, too.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        most: int | None = None,
+        outages: Sequence[tuple[float, float]] = (),
+        pages: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._most = most
+        self._outages = outages
+        self._pages = pages
+        self._minute = (0.0, 0)
+        """When it began, and how many requests were let through in it."""
+
+    def before(self, inner: Transport) -> Transport:
+        """A way to the server that leads through it."""
+        return _ThroughGateway(inner, self)
+
+    async def pass_on(self, request: WireRequest, inner: Transport) -> WireResponse:
+        now = self._clock.monotonic()
+        if any(start <= now < start + length for start, length in self._outages):
+            return _page(503)
+        if self._most is not None:
+            began, count = self._minute
+            if now >= began + 60:
+                began, count = now, 0
+            if count >= self._most:
+                return _page(429, retry_after=str(math.ceil(began + 60 - now)))
+            self._minute = began, count + 1
+        response = await inner.send(request)
+        if self._pages and response.status == 429:
+            return _page(429, response.headers.get("retry-after"))
+        return response
+
+
+class _ThroughGateway:
+    def __init__(self, inner: Transport, gateway: Gateway) -> None:
+        self._inner = inner
+        self._gateway = gateway
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        return await self._gateway.pass_on(request, self._inner)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _page(status: int, retry_after: str | None = None) -> WireResponse:
+    headers = {"content-type": "text/html"}
+    if retry_after is not None:
+        headers["retry-after"] = retry_after
+    return WireResponse(status, headers, b"<html><body>Try again later.</body></html>")
 
 
 # ------------------------------------------------------------------ a slow store
