@@ -1,7 +1,7 @@
 """Rules and statistics of the policy, each with a switch that turns it off to see what it brings.
 
 A switch patches what the modules of `postiz_async._quota` look up when they are called: a constant,
-what a function returns, or some words of its source.
+what a function returns, or some words of its source. `SCENES` says where a rule could matter.
 """
 
 from __future__ import annotations
@@ -69,8 +69,7 @@ def _words(owner: Any, name: str, old: str, new: str) -> Switch:
     return switch
 
 
-ABLATIONS: dict[str, Switch] = {
-    # ------------------------------------------------------------------ others on the key
+OTHERS: dict[str, Switch] = {
     "the rate of others": _returns(Neighbours, "rate", 0.0),
     "others before any was seen": _constant(neighbours, "PRIOR", 0.0),
     "others in earlier windows": _words(
@@ -90,12 +89,7 @@ ABLATIONS: dict[str, Switch] = {
         decisions, "held_of_window", "1 if hits.are_there or", "1 if False and"
     ),
     "the edge: the last slots in the last second": _returns(decisions, "_edge", math.inf),
-    "no edge where others went over": _words(
-        decisions, "_edge", "max(hits.over_until, hits.heir_until)", "hits.heir_until"
-    ),
-    "no edge for an heir": _words(
-        decisions, "_edge", "max(hits.over_until, hits.heir_until)", "hits.over_until"
-    ),
+    "no edge where others went over": _words(decisions, "_edge", "or now < hits.over_until", ""),
     "surge: any": _returns(Neighbours, "surge_at", 0),
     "surge: after a used first window": _words(
         Neighbours, "first_seen", "self.with_surge(math.ceil(SURGE * limit), now)", "self"
@@ -110,7 +104,8 @@ ABLATIONS: dict[str, Switch] = {
     "heir": _constant(neighbours, "HEIR_SECONDS", 0.0),
     "our own count": _words(Neighbours, "opened", "accounted=True", "accounted=False"),
     "a reading in time": _constant(decisions, "IN_TIME", math.inf),
-    # ------------------------------------------------------------------ interactive calls
+}
+ASKED: dict[str, Switch] = {
     "a tenth for interactive calls": _words(
         Ledger, "least_reserve", "max(1, math.ceil(self.window.limit / 10))", "0"
     ),
@@ -123,24 +118,25 @@ ABLATIONS: dict[str, Switch] = {
         "backlog is not None and backlog <= ledger.free + len(ledger.flights.unseen)",
         "False",
     ),
-    # ------------------------------------------------------------------ the end of a window
+}
+END: dict[str, Switch] = {
+    "nobody who was never seen, at the end": _constant(decisions, "NOBODY", 0.0),
     "the release of what is held": _words(
         decisions, "_drain", "for moment in (reader, closing)", "for moment in (window.reopens,)"
     ),
-    "one reader before the release": _constant(decisions, "READER", 0.0),
     "earlier release alone": _constant(decisions, "SETTLE", 0.0),
     "earlier release where answers are slow": _words(
         decisions, "_release", "max(least, needed)", "least"
     ),
-    "one by one while there is time": _words(decisions, "_drain", "now < hurries", "False"),
-    "all at once where time is short": _words(
-        decisions, "_drain", "min(flights.answer_by(now), hurries)", "flights.answer_by(now)"
+    "one by one at the end": _words(
+        decisions, "_drain", "if flights.awaited(now):  #", "if False:  #"
     ),
     "no call in the last moments": _words(
         decisions, "_by_window", "if now >= window.ends_after - (", "if False and ("
     ),
-    # ------------------------------------------------------------------ calls in flight
-    "a burst that doubles": _words(Flights, "answered", "min(limit, self.cap + 1)", "limit"),
+}
+FLIGHTS: dict[str, Switch] = {
+    "a burst that doubles": _words(Flights, "answered", "min(limit, MOST, self.cap + 1)", "limit"),
     "a careful start after a pause": _constant(flights_module, "BURST_PAUSE", math.inf),
     "patience with calls in flight": _property(Flights, "patience", math.inf),
     "the last slots wait for lost calls": _words(
@@ -149,7 +145,8 @@ ABLATIONS: dict[str, Switch] = {
     "answers that may leave one more": _words(
         decisions, "_by_window", "if awaited and ledger.unclaimed > spared:", "if False:"
     ),
-    # ------------------------------------------------------------------ without windows
+}
+LOG: dict[str, Switch] = {
     "doubt before a sliding log is given up": _property(Log, "doubted", value=True),
     "in a log: room for others": _words(
         decisions, "_by_log", "free > _likely(window.limit)", "True or (window.limit)"
@@ -166,7 +163,8 @@ ABLATIONS: dict[str, Switch] = {
         "if is_clear and backlog is not None and backlog <= free:",
         "if False:",
     ),
-    # ------------------------------------------------------------------ servers that lie
+}
+LIARS: dict[str, Switch] = {
     "the lower of two limits in turn": _words(
         Window, "agreed", "if sent < self.read_at or not self.limit_read:", "if True:"
     ),
@@ -191,3 +189,29 @@ ABLATIONS: dict[str, Switch] = {
     ),
     "a lock-out that cannot be is a pause": _returns(transitions, "_is_impossible", value=False),
 }
+
+ABLATIONS = OTHERS | ASKED | END | FLIGHTS | LOG | LIARS
+
+SCENES = (
+    dict.fromkeys(
+        OTHERS,
+        "^another client, (5/h, N 300|10/h|1/h)|rude|12 at once|crash loop, without|% lost|"
+        "in-memory, another|moments, another|no gate|answers of two",
+    )
+    | dict.fromkeys(ASKED, "interactive|N 305|gateway|^another client, 5/h, N 300")
+    | dict.fromkeys(
+        END,
+        "% lost|5 interactive|4/h, against|slow answers|takes 20 s|gateway|deploys|clock stands|"
+        "killed four|limit 5, N 50|^another client, 5/h, N 300|no gate|90 -> 30 -> 60",
+    )
+    | dict.fromkeys(
+        FLIGHTS,
+        "% lost|slow answers|takes 20 s|gateway|deploys|killed four|30 of 30|no gate|crash loop|"
+        "^another client, (5/h, N 300|1/h)|alone, N 300, limit 30|stands still",
+    )
+    | dict.fromkeys(LOG, "in-memory, [^N]|in-memory, N 300|no rate headers, (redis, N 300|int)")
+    | dict.fromkeys(
+        LIARS, "Retry-After|Remaining|moments|limit changes|two limits|window of 3|gateway"
+    )
+)
+"""For each rule, a pattern of the scenes in which it could matter."""

@@ -161,6 +161,12 @@ def _alone(*, full: bool) -> Iterator[Case]:
         "the slot costs a window (0.8994): 10 windows at 1 % each hold in 0.90 of all seeds",
     )
 
+    yield Case(
+        name="20 % lost, limit 10, N 60",
+        scene=Scene(creates=60, limit=10, lost=0.2),
+        gate=Gate(utilisation=0.80, with_any_seed=False),
+    )
+
 
 def _crashes() -> Iterator[Case]:
     yield Case(

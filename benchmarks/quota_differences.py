@@ -15,14 +15,15 @@ from quota_cases import summary_of
 from quota_runs import HERE, Children, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
     from typing import TypeAlias
 
     from quota_cases import Case, Summary
     from quota_scenes import Result
 
-    Runs: TypeAlias = list[Result]
+    Started: TypeAlias = Sequence[Future[Result]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class Measure:
 
 MEASURES = (
     Measure("utilisation", lambda run: run.utilisation, lambda all_: all_.utilisation, 5e-4, ".4f"),
+    Measure(
+        "429s",
+        lambda run: run.refusals,
+        lambda all_: all_.refusals,
+        0.1,
+        ".1f",
+        more_is_better=False,
+    ),
     Measure(
         "blocked h",
         lambda run: run.blocked / 3600,
@@ -68,8 +77,13 @@ def difference(measure: Measure, before: Sequence[Result], after: Sequence[Resul
     if len(apart) < 2:
         return None
     mean = statistics.fmean(apart)
-    error = statistics.stdev(apart) / math.sqrt(len(apart))
-    return mean if abs(mean) > max(2 * error, measure.negligible) else None
+    return mean if abs(mean) > max(2 * _error(apart), measure.negligible) else None
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of their mean."""
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else math.nan
 
 
 # ------------------------------------------------------------------ another checkout
@@ -79,9 +93,9 @@ def compare_with(checkout: Path, chosen: Sequence[Case], seeds: range, jobs: int
     """Each scene with the package of another checkout (before) and that of this one (after)."""
     print(
         f"{len(seeds)} runs of each scene, before ({checkout}) -> after: "
-        "* is more than two standard errors better, ! worse"
+        "means and their\nstandard errors; * is more than two of these better, ! worse"
     )
-    print(f"{'scene':46}" + "".join(f"  {measure.name:22}" for measure in MEASURES))
+    print(f"{'scene':46}" + "".join(f"  {measure.name:36}" for measure in MEASURES))
     each = max(1, jobs // 2)
     with Children(checkout, each) as olds, Children(HERE, each) as news:
         runs = [[Run(case.name, seed) for seed in seeds] for case in chosen]
@@ -89,7 +103,7 @@ def compare_with(checkout: Path, chosen: Sequence[Case], seeds: range, jobs: int
         for case, (old, new) in zip(chosen, started, strict=True):
             before, after = [run.result() for run in old], [run.result() for run in new]
             cells = (_cell(measure, before, after) for measure in MEASURES)
-            print(f"{case.name:46}" + "".join(f"  {cell:22}" for cell in cells), flush=True)
+            print(f"{case.name:46}" + "".join(f"  {cell:36}" for cell in cells), flush=True)
 
 
 def _cell(measure: Measure, before: Sequence[Result], after: Sequence[Result]) -> str:
@@ -98,7 +112,12 @@ def _cell(measure: Measure, before: Sequence[Result], after: Sequence[Result]) -
         return "-"
     apart = difference(measure, before, after)
     mark = "" if apart is None else " *" if _is_better(measure, apart) else " !"
-    return f"{old:{measure.form}} -> {new:{measure.form}}{mark}"
+    errors = [_error([measure.of_run(run) for run in runs]) for runs in (before, after)]
+    form = measure.form
+    both = (
+        f"{mean:{form}} ± {error:{form}}" for mean, error in zip((old, new), errors, strict=True)
+    )
+    return " -> ".join(both) + mark
 
 
 def _is_better(measure: Measure, apart: float) -> bool:
@@ -106,9 +125,6 @@ def _is_better(measure: Measure, apart: float) -> bool:
 
 
 # ------------------------------------------------------------------ without a rule
-
-SCREEN = 3
-"""Runs of each scene that decide whether the others are played, too."""
 
 
 @dataclass(frozen=True)
@@ -123,45 +139,36 @@ class Effect:
     text: str
 
 
-def ablate(rules: Sequence[str], chosen: Sequence[Case], seeds: range, jobs: int) -> list[Effect]:
-    """What each rule of the policy brings: with it less without it.
-
-    Of a scene in whose first runs a rule changes nothing, no more are played.
-    """
+def ablate(
+    rules: Mapping[str, Sequence[Case]], seeds: range, jobs: int
+) -> Iterator[tuple[str, list[Effect]]]:
+    """What each rule of the policy brings in some scenes: with it less without it."""
     print(f"what a rule brings, {len(seeds)} runs of each scene: with it less without it,")
     print("where that is more than two standard errors; ! where it does harm")
-    effects: list[Effect] = []
     with Children(HERE, jobs) as children:
 
-        def play(rule: str | None, among: Sequence[Case], some: Sequence[int]) -> list[Runs]:
-            started = [children.start([Run(case.name, s, rule) for s in some]) for case in among]
-            return [[run.result() for run in runs] for runs in started]
+        def start(rule: str | None, case: Case) -> Started:
+            return children.start([Run(case.name, seed, rule) for seed in seeds])
 
-        with_all = dict(zip(chosen, play(None, chosen, seeds), strict=True))
-        for rule in rules:
-            first = play(rule, chosen, seeds[:SCREEN])
-            changed = {
-                case: runs
-                for case, runs in zip(chosen, first, strict=True)
-                if any(map(_differ, runs, with_all[case]))
-            }
-            rest = play(rule, [*changed], seeds[SCREEN:])
-            found = [
+        played: dict[Case, Started] = {}
+        for rule, chosen in rules.items():
+            started = {case: start(rule, case) for case in chosen}
+            played |= {case: start(None, case) for case in chosen if case not in played}
+            effects = [
                 effect
-                for (case, runs), more in zip(changed.items(), rest, strict=True)
-                for effect in _effects(rule, case, [*runs, *more], with_all[case])
+                for case, runs in started.items()
+                for effect in _effects(
+                    rule,
+                    case,
+                    [run.result() for run in runs],
+                    [run.result() for run in played[case]],
+                )
             ]
-            effects += found
-            print(f"{rule}:" + ("" if found else " brings nothing"))
-            for effect in found:
+            print(f"{rule}:" + ("" if effects else f" nothing in {len(chosen)} scenes"))
+            for effect in effects:
                 mark = "" if effect.is_gain else "  !"
                 print(f"  {effect.scene:46}  {effect.measure} {effect.text}{mark}", flush=True)
-    return effects
-
-
-def _differ(one: Result, other: Result) -> bool:
-    pairs = [(each.of_run(one), each.of_run(other), each.negligible) for each in MEASURES]
-    return any(not math.isnan(a - b) and abs(a - b) > least for a, b, least in pairs)
+            yield rule, effects
 
 
 def _effects(

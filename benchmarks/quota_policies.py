@@ -226,13 +226,18 @@ def main() -> None:
     if given.against:
         compare_with(given.against.resolve(), chosen, seeds, given.jobs)
     elif given.ablate is not None:
-        from quota_ablations import ABLATIONS  # noqa: PLC0415  (they patch what they import)
+        from quota_ablations import ABLATIONS, SCENES  # noqa: PLC0415  (they patch what they import)
 
-        names = [name for name in ABLATIONS if is_meant(given.ablate, name)]
-        effects = ablate(names, chosen, seeds, given.jobs)
-        rows = [asdict(effect) for effect in effects]
-        found = {"runs": len(seeds), "scenes": len(chosen), "names": names, "rows": rows}
-        _keep(given.json, {"rules": found})
+        rules = {
+            name: [case for case in chosen if given.scenes or is_meant(SCENES[name], case.name)]
+            for name in ABLATIONS
+            if is_meant(given.ablate, name)
+        }
+        rows: list[dict[str, object]] = []
+        for rule, effects in ablate(rules, seeds, given.jobs):
+            shown = [asdict(effect) for effect in effects]
+            rows.append({"rule": rule, "scenes": len(rules[rule]), "effects": shown})
+            _keep(given.json, {"rules": {"runs": len(seeds), "rows": rows}})
     elif given.libraries:
         _keep(given.json, beside_libraries(chosen, seeds, given.jobs))
     elif given.scenes or given.seeds:

@@ -53,11 +53,11 @@ RELEASE, MAX_RELEASE = 8.0, 300.0
 ASKED_RELEASE = 12.0
 """The same at least where interactive calls come, and nobody else."""
 
-READER = 90.0
-"""Seconds before that in which one call reads what became of those before it."""
-
 EDGE, EDGE_LATENCIES = 0.5, 2.5
 """Seconds, and usual times of an answer, before the end of a window in which the last slots go."""
+
+NOBODY = 75.0
+"""Seconds before the end of a window from which nobody is reckoned with who was never seen."""
 
 IN_TIME = 0.9
 """The share of a time that may not be missed after which one acts."""
@@ -175,8 +175,8 @@ def _by_window(
         return GRANT
     why = WaitReason.RESERVED if free > held.left else WaitReason.OTHERS
     verdict = _drain(ledger, now, free, why, held)
-    forgets = ledger.neighbours.forgets_at(now)
-    return Wait(forgets, why) if isinstance(verdict, Wait) and forgets < verdict.until else verdict
+    is_sooner = isinstance(verdict, Wait) and held.until < verdict.until
+    return Wait(held.until, why) if is_sooner else verdict
 
 
 def _answer(ledger: Ledger, now: float, why: WaitReason) -> Wait:
@@ -200,13 +200,15 @@ class Held(NamedTuple):
     """Slots of a window that bulk does not take before it closes.
 
     `reserved` for interactive calls, and `left` to other clients, who send `others` calls a second.
-    The `last` of those that are left is not taken when the window closes either.
+    The `last` of those that are left is not taken when the window closes either. From `until` on
+    fewer are held.
     """
 
     reserved: int
     left: int
     last: int
     others: float
+    until: float
 
 
 def held_of_window(
@@ -215,9 +217,10 @@ def held_of_window(
     """What bulk holds until the window closes; see `decide`.
 
     Holding much costs a long job little, for what is held is let go before the window closes. So
-    beside one others are taken to be there until they were watched for long enough; else only what
-    experience asks for is held, and a tenth. Those who came in numbers once may come again. When
-    all that is still to come fits, only what others are likely to use is left.
+    beside one others are taken to be there until they were watched for long enough, or the window
+    is about to end (what is held for nobody has to pass a gateway that counts by the minute); else
+    only what experience asks for is held, and a tenth. Those who came in numbers once may come
+    again. When all that is still to come fits, only what others are likely to use is left.
     """
     fits = backlog is not None and backlog <= ledger.free + len(ledger.flights.unseen)
     window, hits, hours = ledger.window, ledger.neighbours, _hours(ledger)
@@ -225,16 +228,20 @@ def held_of_window(
     others, likely = hits.rate(hours), _likely(window.limit)
     rest = window.ends_before - window.read_at
     left = max(likely.quantile(others * rest), last) if others else last
+    until = hits.forgets_at(now)
     if fits:
-        return Held(0, left, last, others)
+        return Held(0, left, last, others, until)
     left = max(left, hits.surge_at(now))
     if ledger.reserve is not None:
-        return Held(ledger.reserve, left, last, others)
+        return Held(ledger.reserve, left, last, others, until)
     is_long = (waiting if backlog is None else backlog) > ledger.free - ledger.least_reserve
-    rate = hits.rate(hours, prior=is_long) + hits.asked_rate(ledger.flights.answered_at)
+    prior = is_long and now < window.ends_after - NOBODY
+    if prior:
+        until = min(until, window.ends_after - NOBODY)
+    rate = hits.rate(hours, prior=prior) + hits.asked_rate(ledger.flights.answered_at)
     most = ledger.least_reserve + likely.quantile(rate * rest)
     most = min(window.limit, max(most, hits.asked_surge(now, window.limit)))
-    return Held(max(0, most - left), left, last, others)
+    return Held(max(0, most - left), left, last, others, until)
 
 
 def others_rate(ledger: Ledger) -> float:
@@ -261,7 +268,7 @@ def _drain(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -
     window, flights = ledger.window, ledger.flights
     likely = _likely(window.limit)
     closing = window.ends_after - _release(ledger, now, held)
-    reader = closing - READER
+    reader = closing
     if held.others and free > held.last + 1:  # else it would take what is left to others
         # later, others may have taken so much that the next reading is the call too many: a client
         # that waits until then reads nothing, learns nothing, and goes on expecting the worst
@@ -275,11 +282,8 @@ def _drain(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -
                 return _answer(ledger, now, why)
             if free > max(likely.quantile(held.others * (now - window.read_at)), held.last):
                 return GRANT
-    hurries = window.ends_after - 1.5 * free * flights.latency
-    if ledger.neighbours.rivals:
-        hurries = math.inf
-    if flights.awaited(now) and now < hurries:  # one by one while there is time: each reads exactly
-        return Wait(min(flights.answer_by(now), hurries), why)
+    if flights.awaited(now):  # one by one: each reads exactly
+        return _answer(ledger, now, why)
     return _last_slots(ledger, now, free, why, held)
 
 
@@ -304,7 +308,7 @@ def _edge(ledger: Ledger, now: float) -> float:
     others went over within two days, or where the user said what to keep free.
     """
     window, flights, hits = ledger.window, ledger.flights, ledger.neighbours
-    if ledger.reserve is not None or now < max(hits.over_until, hits.heir_until):
+    if ledger.reserve is not None or now < hits.over_until:
         return math.inf
     return window.ends_after - EDGE - EDGE_LATENCIES * flights.latency
 

@@ -104,28 +104,6 @@ def test_what_is_forgotten_is_asked_for_at_that_moment() -> None:
     assert isinstance(quota.decide(ledger, NOW + 50), Grant)
 
 
-def test_when_it_begins_to_hurry_it_is_asked() -> None:
-    """Held slots go one by one only while there is time for that."""
-    ledger = ledger_of(
-        limit=30,
-        remaining=20,
-        limit_read=True,
-        ends_after=NOW + 9,
-        ends_before=NOW + 9.5,
-        read_at=NOW - 0.1,
-        latency=0.2,
-        cap=9,
-        surge=20,
-        surge_until=NOW + WEEK,
-        past_hours=99.0,
-        open=(Flight(1, NOW, alone=True),),
-    )
-    verdict = quota.decide(ledger, NOW)
-    assert isinstance(verdict, Wait)
-    assert verdict.until == pytest.approx(NOW + 9 - 1.5 * 19 * 0.2)
-    assert isinstance(quota.decide(ledger, verdict.until), Grant)
-
-
 def test_a_call_of_ours_that_goes_while_the_answer_is_on_its_way_is_no_stranger() -> None:
     """The server counted it when the request came, a moment before the answer did."""
     ledger = ledger_of(
