@@ -83,8 +83,11 @@ def repeated_rows(
         records: of the journal.
         channel_of: the id of the channel that a campaign calls so.
     """
-    sent = _sent_rows(asked, rows, records, channel_of) if records and asked else []
+    sent: list[Row] = []
+    if records and asked:
+        sent = list(_sent_rows(asked, rows, records, channel_of))
     refs_sent = {row.ref for row in sent}
+    former = {id(row) for before, row in pairwise(sent) if before.ref == row.ref}
     every = [*sent, *(row for row in asked if row.ref not in refs_sent)] if sent else asked
     moments = alike(every, lambda row: (channel_of(row.integration), row.date))
     found = list(_nearly_equal(moments, refs_sent))
@@ -96,7 +99,8 @@ def repeated_rows(
             gap = row.date - before.date
             first = row if gap else first
             if not gap and row.ref not in refs_sent:
-                found.append(_same_moment(row, first, is_sent=first.ref in refs_sent))
+                is_sent, is_former = first.ref in refs_sent, id(first) in former
+                found.append(_same_moment(row, first, is_sent=is_sent, is_former=is_former))
             elif timedelta(0) < gap < DAY and row.ref not in refs_sent:
                 near[row.number] = f"row {before.number}", -gap
             elif timedelta(0) < gap < DAY and before.ref not in refs_sent:
@@ -109,21 +113,20 @@ def _sent_rows(
     rows: Iterable[Row],
     records: Mapping[str, RowRecord],
     channel_of: Callable[[str], str],
-) -> list[Row]:
-    """The rows that are stored or may be, as the file has them now and as they were sent."""
+) -> Iterator[Row]:
+    """The rows that are stored or may be: each as the file has it now, and then as it was sent."""
     refs = {row.ref for row in asked}
     moments = {(channel_of(row.integration), row.date.timestamp()) for row in asked}
-    sent: list[Row] = []
     for row in rows:
         record = records.get(row.ref)
         if record is None or not (is_there(record) or record.state in _IN_DOUBT):
             continue
         if row.ref in refs and record.state not in _IN_FLIGHT:
             continue
-        sent.append(row)
+        yield row
         said = SaidRow.read(record.said) if (record.channel, record.date) in moments else None
         if said is not None:  # edited in the file, or moved in Postiz
-            before = structs.replace(
+            yield structs.replace(
                 row,
                 integration=record.channel,
                 date=datetime.fromtimestamp(record.date, UTC),
@@ -133,8 +136,6 @@ def _sent_rows(
                 type=said.type,
                 thread=said.thread,
             )
-            sent.append(before)
-    return sent
 
 
 def repeated_posts(
@@ -197,10 +198,14 @@ def _goes_there(row: Row, post: Post) -> bool:
     return all(theirs.get(name, value) == value for name, value in row.settings.items())
 
 
-def _same_moment(row: Row, first: Row, *, is_sent: bool) -> Problem:
-    sent = " which was sent already," if is_sent else ""
-    message = f"says the same as row {first.number},{sent} on the same channel at the same moment"
-    return Problem("row", message, row.number, "delete one, or send both with --ignore doubles")
+def _same_moment(row: Row, first: Row, *, is_sent: bool, is_former: bool) -> Problem:
+    sent = ", which was sent already" if is_sent else ""
+    hint = "delete one, or send both with --ignore doubles"
+    if is_former:
+        sent = " does in Postiz"
+        hint = f"update --skip-invalid changes that first; else {hint}"
+    message = f"says the same as row {first.number}{sent}, on the same channel at the same moment"
+    return Problem("row", message, row.number, hint)
 
 
 def _nearly_equal(same_moment: Iterable[Iterable[Row]], sent: Collection[str]) -> Iterator[Problem]:

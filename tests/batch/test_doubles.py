@@ -129,10 +129,17 @@ async def test_an_edited_row_is_compared_as_it_is_and_as_it_was_sent(lab: Lab) -
     lab.write([row(24, "one", ref="a")])
     await lab.run()
     edited = row(24, "two", ref="a")
-    for text in ("one", "two"):
+    said = ("does in Postiz, on the same channel", "which was sent already, on the same channel")
+    for text, expected in zip(("one", "two"), said, strict=True):
         (problem,), _ = await checked(lab, [edited, row(24, text, ref="b")])
         assert problem.row == 2
+        assert expected in problem.message
     assert (await checked(lab, [edited, row(24, "three", ref="b")]))[0] == ()
+    lab.write([edited, row(24, "one", ref="b")])
+    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
+        await batch.update()
+    assert (await lab.run()).complete
+    lab.assert_each_once(["one", "two"])
 
 
 async def test_a_row_that_was_moved_in_postiz_is_compared_where_it_is(lab: Lab) -> None:
