@@ -246,11 +246,10 @@ class Scheduler:
                 else:
                     trouble = wire.transient(response, call.endpoint.meanings)
                     if trouble is None:
-                        is_long, route = len(response.body) > wire.LONG, call.endpoint
                         value = (
-                            await in_turns(wire.decoding(route, response))
-                            if is_long
-                            else wire.decode(route, response)
+                            await in_turns(wire.decoding(call.endpoint, response))
+                            if len(response.body) > wire.LONG
+                            else wire.decode(call.endpoint, response)
                         )
                         if (kept := answers.get()) is not None:
                             kept.append(response)
