@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PostizPool"]
 
-AT_ONCE = 100
+_AT_ONCE = 100
 """Clients that are closed in one callback; others may want to run."""
 
 _CLOSED = "This pool is not open. Use it as `async with PostizPool() as pool:`."
@@ -305,7 +305,7 @@ class PostizPool(OfOneProcess):
         places = tuple(islice(idle, max(1, self._keep // 10)))
         for number, client in enumerate([self._clients.pop(place) for place in places], start=1):
             await client.aclose()
-            if number % AT_ONCE == 0:
+            if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         used = {quota_name for _, quota_name in self._clients}
         for name, queue in tuple(self._queues.items()):
@@ -392,7 +392,7 @@ class PostizPool(OfOneProcess):
                         group.start_soon(partial(client.aclose, drain=seconds))
                     else:
                         await client.aclose(drain=0)
-                    if number % AT_ONCE == 0:
+                    if number % _AT_ONCE == 0:
                         await asyncio.sleep(0)
         finally:
             for client in clients:  # whoever cancels does not wait

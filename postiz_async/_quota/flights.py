@@ -15,7 +15,7 @@ __all__ = ["BURST_PAUSE", "SETTLE", "SILENT", "Flight", "Flights"]
 BURST_PAUSE = 10.0
 """Seconds without an answer after which the next calls start carefully, one by one."""
 
-MOST = 1_000
+_MOST = 1_000
 """Calls in flight at most, however many a window has: each is looked at with each call."""
 
 SETTLE = 30.0
@@ -112,7 +112,7 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def answered(self, flight: Flight, now: float, limit: int) -> Flights:
         """One more call may be in flight for each answer; remember how long answers take."""
         latency = 0.7 * self.latency + 0.3 * (now - flight.sent)
-        cap = min(limit, MOST, self.cap + 1)
+        cap = min(limit, _MOST, self.cap + 1)
         return replace(self, cap=cap, latency=latency, answered_at=now)
 
     def read(self, sent: float) -> Flights:

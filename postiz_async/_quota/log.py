@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Log", "LoggedCall"]
 
 
-MANY = 500
+_MANY = 500
 """Calls of a log that are copied for one more."""
 
 
@@ -92,7 +92,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def with_call(self, call: LoggedCall, now: float, window: float) -> Log:
         """One more call."""
-        is_long = len(self.calls) >= MANY > len(self.newest)
+        is_long = len(self.calls) >= _MANY > len(self.newest)
         if is_long and (self.newest or self.calls)[-1].until <= call.until:
             return replace(self, newest=self.newest + (call,))  # noqa: RUF005 (a copy less)
         calls = self.every if self.newest else self.calls
