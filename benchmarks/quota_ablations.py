@@ -1,6 +1,7 @@
 """Rules and statistics of the policy, each with a switch that turns it off to see what it brings.
 
-A switch patches what the modules of `postiz_async._quota` look up when they are called: a constant,
+A switch patches what the modules of `postiz_async._quota` (and for what they export, its users)
+look up when they are called: a constant,
 what a function returns, or some words of its source. `SCENES` says where a rule could matter.
 """
 
@@ -14,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from postiz_async import _quota as quota
 from postiz_async._quota import (
     Flights,
     Ledger,
@@ -179,7 +181,7 @@ LIARS: dict[str, Switch] = {
         Window, "pause", "min(retry_after, self.length)", "retry_after"
     ),
     "doubt after a 429 against the reading": _words(
-        transitions, "refused", "is_doubted=True", "is_doubted=False"
+        quota, "refused", "is_doubted=True", "is_doubted=False"
     ),
     "a longer window after a long lock-out": _words(
         Window, "refused", "if not headerless or lasted <= self.length:", "if True:"

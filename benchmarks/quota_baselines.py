@@ -75,6 +75,8 @@ class Server:
         self.refusals += not verdict.allowed
         await asyncio.sleep(one_way(self._rng))
         told = dict(verdict.headers)
+        if self._scene.stripped:
+            told = {name: text for name, text in told.items() if "RateLimit" not in name}
         return told if verdict.allowed else {"Retry-After": "", **told}
 
     def knock(self) -> bool:
@@ -203,10 +205,12 @@ class Mirror:
                 told = await self._server.create()
                 reset = told.get("Retry-After", told.get("X-RateLimit-Reset", ""))
                 end = loop.time() + (self._server.seconds(reset) or 0.0)
-                remaining = int(told.get("X-RateLimit-Remaining", "0"))
+                # without rate headers nothing tells what is left
+                unknown = "0" if "Retry-After" in told else "inf"
+                remaining = float(told.get("X-RateLimit-Remaining", unknown))
                 if remaining == 0:
                     self._opens = end + 2
-                elif remaining <= math.ceil(self._keeps * int(told["X-RateLimit-Limit"])):
+                elif remaining <= math.ceil(self._keeps * int(told.get("X-RateLimit-Limit", "0"))):
                     self._opens = end - 8
             if "Retry-After" not in told:
                 return

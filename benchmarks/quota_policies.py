@@ -236,8 +236,9 @@ def main() -> None:
         rows: list[dict[str, object]] = []
         for rule, effects in ablate(rules, seeds, given.jobs):
             shown = [asdict(effect) for effect in effects]
-            rows.append({"rule": rule, "scenes": len(rules[rule]), "effects": shown})
-            _keep(given.json, {"rules": {"runs": len(seeds), "rows": rows}})
+            runs = f"{len(rules[rule])} x {len(seeds)}"
+            rows.append({"rule": rule, "runs": runs, "effects": shown})
+            _keep(given.json, {"rules": rows})
     elif given.libraries:
         _keep(given.json, beside_libraries(chosen, seeds, given.jobs))
     elif given.scenes or given.seeds:

@@ -1,7 +1,8 @@
 """Writes what was measured into its pages: python docs/make_performance.py.
 
 The figures of `performance.md` are those of `benchmarks/results.json`, which `benchmarks/run.py`
-writes; those of `comparison.md` are in `benchmarks/comparison.json`, of `benchmarks/comparison.py`.
+writes; those of `comparison.md` are in `benchmarks/comparison.json`, of `benchmarks/comparison.py`;
+those of `quota-policy.md` in `benchmarks/quota.json`, of `benchmarks/quota_policies.py`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ def pages() -> dict[Path, str]:
     for name, source, lines in (
         ("performance.md", "results.json", _performance),
         ("comparison.md", "comparison.json", _comparison),
+        ("quota-policy.md", "quota.json", _policy),
     ):
         found = json.loads((RESULTS / source).read_text(encoding="utf-8"))
         text = "\n" + "\n".join(lines(found)) + "\n\n"
@@ -108,6 +110,81 @@ def _comparison(found: dict[str, Any]) -> Iterator[str]:
             for row in found["rows"]
         ),
     )
+
+
+# ------------------------------------------------------------------ the policy of the quota
+
+
+def _policy(found: dict[str, Any]) -> Iterator[str]:
+    rules, libraries = found["rules"], found["libraries"]
+    yield f"Measured on {found['date']}."
+    yield ""
+    yield "### Each rule, switched off by itself"
+    yield ""
+    yield (
+        "Runs: in how many scenes in which the rule could matter, and how often each. The figures "
+        "are those with the rule less those without it."
+    )
+    yield ""
+    yield from _table(
+        ("Rule", "Runs", "What it brings", "What it costs"),
+        (
+            (
+                row["rule"],
+                row["runs"],
+                *(_effects(row["effects"], is_gain=is_gain) for is_gain in (True, False)),
+            )
+            for row in rules
+        ),
+    )
+    yield ""
+    yield "### Beside libraries"
+    yield ""
+    yield (
+        f"{libraries['runs']} runs of each scene. Of each library, the algorithm that was fastest "
+        "is shown."
+    )
+    yield ""
+    columns = list(libraries["rows"][0]["columns"])
+    yield from _table(
+        ("Scene", "Optimum", *columns),
+        (
+            (
+                row["scene"],
+                f"{row['optimum']:.1f} h",
+                *(_came(row["columns"].get(name)) for name in columns),
+            )
+            for row in libraries["rows"]
+        ),
+    )
+
+
+SHOWN = 3
+"""Effects of a rule that are shown, those that are greatest of their kind first."""
+
+
+def _effects(rows: list[dict[str, Any]], *, is_gain: bool) -> str:
+    weights = {
+        "utilisation": 1.0,
+        "blocked h": 0.1,
+        "429s": 0.05,
+        "others refused": 0.5,
+        "at once": 0.5,
+    }
+    some = [row for row in rows if row["is_gain"] == is_gain]
+    some.sort(key=lambda row: -abs(row["apart"]) * weights[row["measure"]])
+    words = [f"{row['scene']}: {row['measure']} {row['text']}" for row in some[:SHOWN]]
+    if len(some) > SHOWN:
+        words.append(f"and {len(some) - SHOWN} more")
+    return "<br>".join(words) or "-"
+
+
+def _came(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return ""
+    others = one["others_refused"]
+    refused = "" if others is None else f"; others {others:.0%}"
+    return f"{one['utilisation']:.3f}; {one['refusals']:,.1f}; {one['blocked']:.1f} h{refused}"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
