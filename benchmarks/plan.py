@@ -34,7 +34,8 @@ from figures import Figure, note
 
 from postiz_async._batch.rows import CampaignRow
 from postiz_async._batch.send import build_body
-from postiz_async._delivery.journal import Journal, RowRecord
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.journal_file import RowRecord
 from postiz_async._delivery.matching import client_ref
 from postiz_async._sandbox import Sandbox
 from postiz_async._wire import WireResponse

@@ -138,7 +138,7 @@ END: dict[str, Switch] = {
     ),
 }
 FLIGHTS: dict[str, Switch] = {
-    "a burst that doubles": _words(Flights, "answered", "min(limit, MOST, self.cap + 1)", "limit"),
+    "a burst that doubles": _words(Flights, "answered", "min(limit, _MOST, self.cap + 1)", "limit"),
     "a careful start after a pause": _constant(flights_module, "BURST_PAUSE", math.inf),
     "patience with calls in flight": _property(Flights, "patience", math.inf),
     "the last slots wait for lost calls": _words(

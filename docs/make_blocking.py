@@ -260,8 +260,6 @@ def text_of(name: str) -> str:
         "from __future__ import annotations",
         "",
         *imports(module),
-        f'__all__ = ["{node.name}"]',
-        "",
         "",
     ]
     return "\n".join([*head, *body]).rstrip() + "\n"

@@ -7,8 +7,6 @@ import sys
 
 from postiz_async._extras import extra_needed
 
-__all__ = ["main"]
-
 _EXTRA = {"cyclopts", "rich", "tzlocal"}
 
 

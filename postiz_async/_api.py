@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.export import Exported, Naming
     from postiz_async._batch.media_files import MediaRoot
-    from postiz_async._batch.options import Existing, Late, OnDoubt
+    from postiz_async._batch.options import Existing
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.source import CampaignSource
+    from postiz_async._delivery.options import Late, OnDoubt
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._quota.view import Quota
     from postiz_async._resources.api import OpenClient
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
 
-__all__ = ["Api", "checked_options"]
 
 T = TypeVar("T")
 

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
-__all__ = ["POLITENESS", "Postiz", "close_own", "make_transport"]
 
 log = logging.getLogger("postiz_async")
 

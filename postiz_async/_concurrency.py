@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
 
-__all__ = [
-    "STORE_RATE",
-    "StallWatchdog",
-    "StrayCancellationError",
-    "for_each",
-    "in_own_task",
-    "in_thread",
-    "in_turns",
-    "run_to_completion",
-]
-
 
 T = TypeVar("T")
 

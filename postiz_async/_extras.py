@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["PUBLISHED", "extra_needed", "importing"]
 
 PUBLISHED: bool = False
 """Whether the name on the index is ours. Until it is, people install from a clone."""

@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
-__all__ = ["PostizPool"]
 
 _AT_ONCE = 100
 """Clients that are closed in one callback; others may want to run."""

@@ -28,8 +28,7 @@ from processes import (
 )
 from wall_jumps import with_jumps
 
-from postiz_async._delivery.journal import RowState
-from postiz_async._delivery.journal_file import FOUND_UNSURE
+from postiz_async._delivery.journal_file import FOUND_UNSURE, RowState
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 
 if TYPE_CHECKING:

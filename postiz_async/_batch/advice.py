@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import BatchClient
     from postiz_async.models.integrations import Integration
 
-__all__ = ["advice"]
 
 _CLOSE = timedelta(hours=1)
 _APART = timedelta(hours=4)

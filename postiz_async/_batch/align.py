@@ -31,7 +31,6 @@ from postiz_async._batch.packing import Limits, fewest, pack
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Span", "arrange", "bound", "date_all", "tightened"]
 
 _UNLIMITED = Limits(body=2**62, posts=2**62)
 

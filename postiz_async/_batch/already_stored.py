@@ -35,21 +35,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
-__all__ = [
-    "ClientRefs",
-    "Decision",
-    "Past",
-    "StoredRows",
-    "Taken",
-    "adopted_body",
-    "adopted_record",
-    "already_there",
-    "decide",
-    "find_rows",
-    "how_to_go_on",
-    "may_move",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Past:

@@ -23,13 +23,12 @@ from postiz_async._batch.file_options import (
     save_options,
 )
 from postiz_async._batch.job import Job, Outcome, first_error, outcome_of
-from postiz_async._batch.options import BatchOptions, checked_late, read_span
+from postiz_async._batch.options import BatchOptions, read_span
 from postiz_async._batch.other_runs import OtherRuns
 from postiz_async._batch.preflight import (
     Origin,
     check_campaign,
     check_rows,
-    journal_path,
     reading_of,
 )
 from postiz_async._batch.reconcile import sweep_journal
@@ -39,10 +38,11 @@ from postiz_async._batch.run import Runner
 from postiz_async._batch.update import Update
 from postiz_async._batch.update_plan import joined
 from postiz_async._concurrency import in_thread
-from postiz_async._delivery.journal import Journal, RowRecord, RowState
-from postiz_async._delivery.journal_file import no_journal, query_journal
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.journal_file import RowRecord, RowState, no_journal, query_journal
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.lookup import Doubts
+from postiz_async._delivery.options import checked_late
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import BatchError, PostizError, Problem
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
 
     from postiz_async._batch.media_files import MediaRoot
-    from postiz_async._batch.options import Existing, Late, OnDoubt
+    from postiz_async._batch.options import Existing
     from postiz_async._batch.plan import Forecast, PlannedRequest
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.report import Report
@@ -74,12 +74,12 @@ if TYPE_CHECKING:
     from postiz_async._batch.source import CampaignSource
     from postiz_async._batch.update_plan import Updated, UpdatePlan
     from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.options import Late, OnDoubt
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
 T = TypeVar("T")
 
-__all__ = ["OUTAGE_LOG", "Batch", "journal_path"]
 
 OUTAGE_LOG = logging.getLogger("postiz_async.batch.outage")
 """Is told when a run pauses until Postiz is back, and when it goes on."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["BEGINNINGS", "UNCALCULATED", "Odd", "is_cell_error"]
-
 _ERRORS = frozenset(
     str.split(
         "#NAME? #REF! #VALUE! #DIV/0! #N/A #NUM! #NULL! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! "

@@ -16,9 +16,10 @@ import msgspec
 from msgspec import structs
 
 from postiz_async._batch.column_names import unknown_columns
+from postiz_async._batch.excel import Merged
 from postiz_async._batch.options import MAX_ALIGN
 from postiz_async._batch.rows import COLUMNS, Row, thread_column
-from postiz_async._batch.spreadsheets import Merged, cell_text
+from postiz_async._batch.spreadsheets import cell_text
 from postiz_async._batch.values import (
     NO_JSON,
     DateProblem,
@@ -45,14 +46,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.rows import TextFormat
     from postiz_async.models.posts import PostType
 
-__all__ = [
-    "NO_CLOCK",
-    "NO_TIME",
-    "RowReader",
-    "foreign_byte",
-    "has_halves",
-    "shown",
-]
 
 FORMATS: tuple[TextFormat, ...] = ("text", "markdown", "html")
 TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")

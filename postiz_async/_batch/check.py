@@ -15,7 +15,8 @@ import anyio.to_thread
 import msgspec
 
 from postiz_async._batch.media_files import other_spelling, spellings
-from postiz_async._batch.plan import Limits, limits_for
+from postiz_async._batch.packing import Limits
+from postiz_async._batch.plan import limits_for
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.create_body import build_item
 from postiz_async._uploads import POSTABLE, FileFacts, inspect_file
@@ -31,19 +32,11 @@ if TYPE_CHECKING:
     from postiz_async._batch.media_files import MediaFolders
     from postiz_async._batch.rows import Row
     from postiz_async._batch.source import Campaign
-    from postiz_async._delivery.journal import RowRecord
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._resources.channel_names import Resolver
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import PostItem
 
-__all__ = [
-    "Checked",
-    "channels_by_row",
-    "check_dates",
-    "inspect_media",
-    "stand_in",
-    "too_large",
-]
 
 _READERS = 4
 

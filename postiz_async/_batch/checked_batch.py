@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from postiz_async._batch.edits import find_edits
 from postiz_async._batch.ics import calendar_file, event_of
-from postiz_async._batch.plan import AHEAD, ChannelPlan, Limits, Moment, Planner
+from postiz_async._batch.packing import Limits
+from postiz_async._batch.plan import AHEAD, ChannelPlan, Moment, Planner
 from postiz_async._batch.results import RunResults
 from postiz_async._batch.row_state import is_there, is_unsent, with_changes
 from postiz_async._resources.channel_names import Resolver
@@ -24,15 +25,14 @@ if TYPE_CHECKING:
     from postiz_async._batch.plan import Arrangement, PlannedRequest
     from postiz_async._batch.preflight import Origin
     from postiz_async._batch.read_options import ReadOptions
+    from postiz_async._batch.rows import Row
     from postiz_async._batch.run import Runner
-    from postiz_async._batch.source import Row
-    from postiz_async._delivery.journal import RowRecord
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.lookup import Doubts, Fence
     from postiz_async._delivery.pauses import Outage
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
 
-__all__ = ["CheckedBatch"]
 
 _FRESH = 60.0
 """Seconds after which the dates of a plan are thought over before anything is sent."""

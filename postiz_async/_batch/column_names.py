@@ -21,7 +21,6 @@ from postiz_async.providers import PROVIDERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["LONGEST_NAME", "column_named", "column_options", "meant_columns", "unknown_columns"]
 
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Polish; without accents.
 _WORDS = {

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-__all__ = ["explain_dates", "find_formats", "looks_like_date"]
-
 
 class FoundFormat(NamedTuple):
     """A format, and how many of the dates it reads; `first` is the first of these."""

@@ -46,17 +46,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.journal_file import RowRecord
 
-__all__ = [
-    "Changed",
-    "EditedField",
-    "Edits",
-    "FieldChange",
-    "Recognised",
-    "find_edits",
-    "is_to_come",
-    "likeness",
-    "recognise",
-]
 
 EditedField: TypeAlias = Literal[
     "text",

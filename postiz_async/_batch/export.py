@@ -44,17 +44,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
-__all__ = [
-    "EXPORTED",
-    "Exported",
-    "Form",
-    "Gathered",
-    "Naming",
-    "Which",
-    "export_posts",
-    "form_of",
-    "gathered",
-]
 
 Form: TypeAlias = Literal["csv", "jsonl", "excel"]
 Naming: TypeAlias = Literal["id", "name"]

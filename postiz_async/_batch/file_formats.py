@@ -30,21 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = [
-    "COMMENT",
-    "MAX_FILE",
-    "Line",
-    "NotReadable",
-    "Opened",
-    "csv_line",
-    "csv_lines",
-    "is_json",
-    "json_records",
-    "open_campaign",
-    "readable",
-    "with_escape",
-    "without_escape",
-]
 
 MAX_FILE = 1_000_000_000
 """Bytes of a file that is read as one campaign."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.source import CampaignSource
 
-__all__ = ["FileOptions", "kept_options", "merged_reading", "options_path", "save_options"]
 
 _MOST = 1_000_000
 """Bytes of options that are read."""

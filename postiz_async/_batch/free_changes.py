@@ -9,7 +9,7 @@ from msgspec import UNSET, structs
 
 from postiz_async._batch.job import Outcome
 from postiz_async._batch.update_plan import NEAR, is_made, wanted, with_settings
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import format_date
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_changes import ChangeJournal
     from postiz_async._delivery.pauses import Outage
     from postiz_async.models.posts import Post
-
-__all__ = ["FreeChanges"]
 
 
 class FreeChanges:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from postiz_async.errors import Problem
 
-__all__ = ["ProblemGroup", "group_problems", "row_ranges", "these_rows"]
 
 _PARTS = 12
 """Numbers and ranges that are named; of further rows only how many they are."""

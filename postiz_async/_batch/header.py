@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.read_options import Rules
 
-__all__ = ["AbsentColumn", "Columns", "MissingColumns", "read_header"]
 
 _LISTED = 100
 """Columns that a message names."""

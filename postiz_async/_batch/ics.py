@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.rows import Row
     from postiz_async.models.integrations import Integration
 
-__all__ = ["Event", "calendar_file", "event_of"]
 
 _LINE = 75
 """Octets of a line at most; a longer one goes on after a line break and a space."""

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.rows import Row
 
-__all__ = ["IN_A_ROW", "Bisection", "Refusals"]
 
 IN_A_ROW = 3
 """Requests that were refused for one channel with the same words, after which it is paused."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.lookup import Doubts
 from postiz_async.errors import PostizError
 from postiz_async.models._base import Value
@@ -18,21 +18,14 @@ if TYPE_CHECKING:
     from postiz_async._batch.plan import PlannedRequest
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.pauses import Outage
     from postiz_async._uploads import FileFacts
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Post
-
-__all__ = [
-    "BesidesRun",
-    "Job",
-    "Outcome",
-    "first_error",
-    "outcome_of",
-]
 
 
 class BesidesRun(Protocol):

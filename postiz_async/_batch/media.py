@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from postiz_async._uploads import FileFacts
     from postiz_async.models.media import Media
 
-__all__ = ["MediaUploads"]
-
 
 class MediaUploads:
     """The media of one job.

@@ -19,8 +19,6 @@ from unicodedata import normalize
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem, by_reader
 
-__all__ = ["MediaFolders", "MediaRoot", "other_spelling", "spellings"]
-
 MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
 """A folder, or several, from which a campaign may take media besides its own."""
 

@@ -10,20 +10,6 @@ from postiz_async._delivery.options import Late, OnDoubt, checked_late
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
 
-__all__ = [
-    "MAX_ALIGN",
-    "BatchOptions",
-    "Existing",
-    "Late",
-    "OnDoubt",
-    "checked_align",
-    "checked_late",
-    "read_align",
-    "read_late",
-    "read_span",
-]
-
-
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 """Rows that are in Postiz when there is no journal: stop, take them over, or send them again."""
 

@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     from postiz_async._batch.resume import ReadJournal
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Copy, Journal, RowRecord
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import Copy, RowRecord
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.pauses import Outage
     from postiz_async.models.posts import Post
 
-__all__ = ["OtherRuns"]
 
 log = logging.getLogger("postiz_async.batch")
 

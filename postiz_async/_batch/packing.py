@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Limits", "fewest", "pack"]
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -34,23 +34,6 @@ from postiz_async.models.integrations import Integration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = [
-    "SUGGESTED",
-    "Arrangement",
-    "ChannelPlan",
-    "Estimate",
-    "Forecast",
-    "Leeway",
-    "Limits",
-    "Moment",
-    "PlannedRequest",
-    "Planner",
-    "forecast",
-    "limits_for",
-    "lower_bound",
-    "plan",
-]
-
 
 class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
     """Rows that travel in one create request."""

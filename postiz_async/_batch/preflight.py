@@ -63,16 +63,6 @@ if TYPE_CHECKING:
     from postiz_async._resources.preflight import Preflight
     from postiz_async.models.posts import PostItem, PostType
 
-__all__ = [
-    "Origin",
-    "check_campaign",
-    "check_rows",
-    "column_of",
-    "journal_path",
-    "reading_of",
-    "verdicts",
-]
-
 
 _PATH = re.compile(r"posts\.(\d+)\.(?:(value)\.(\d+)(?:\.(\w+))?|(\w+))(.*)", re.DOTALL)
 _POST = re.compile(r"posts\.(\d+)\.")

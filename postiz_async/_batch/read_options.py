@@ -19,8 +19,6 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["Advice", "ReadOptions", "Rules", "off_switch", "rules_of"]
-
 
 Advice: TypeAlias = Literal[
     "doubles", "encoding", "formulas", "midnight", "repeats", "rhythm", "tags"

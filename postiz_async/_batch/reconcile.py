@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.findings import with_findings
-from postiz_async._delivery.journal import Journal, RowState, read_summary
-from postiz_async._delivery.journal_file import read_rows
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.journal_file import RowState, read_rows, read_summary
 from postiz_async._delivery.journal_requests import (
     dates_of_rows,
     each_request,
@@ -43,11 +43,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import RowRecord, SentRequest
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async._delivery.sweep import Suspect, SweepResult
     from postiz_async.models.posts import Post
 
-__all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
 
 log = logging.getLogger("postiz_async.batch")
 

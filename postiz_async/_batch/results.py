@@ -13,7 +13,7 @@ from postiz_async._batch.report.html import html_report
 from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._batch.wait_published import PATIENCE, wait_published
 from postiz_async._concurrency import in_thread
-from postiz_async._delivery.journal import read_summary
+from postiz_async._delivery.journal_file import read_summary
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import BatchError, by_reader
 from postiz_async.models._durations import check_seconds
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal
     from postiz_async.errors import Problem
-
-__all__ = ["RunResults"]
 
 
 class RunResults(OfOneProcess, ABC):

@@ -15,8 +15,7 @@ from postiz_async._batch.edits import find_edits, recognise
 from postiz_async._batch.row_state import new_records, with_changes
 from postiz_async._batch.source import labelled, read_campaign
 from postiz_async._concurrency import in_thread
-from postiz_async._delivery.journal import RowState, read_summary
-from postiz_async._delivery.journal_file import read_copies, read_meta
+from postiz_async._delivery.journal_file import RowState, read_copies, read_meta, read_summary
 from postiz_async._delivery.journal_requests import owners_of, sent_between
 from postiz_async._delivery.sweep import intents
 from postiz_async._resources.matching import stored_at
@@ -33,23 +32,13 @@ if TYPE_CHECKING:
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.rows import Row
     from postiz_async._batch.source import Campaign
-    from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
 T = TypeVar("T")
-
-__all__ = [
-    "FileNow",
-    "ReadJournal",
-    "RecordsOnDemand",
-    "file_now",
-    "past_of",
-    "recorded",
-    "refuse_foreign",
-    "write_rows",
-]
 
 
 async def recorded(

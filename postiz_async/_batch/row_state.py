@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import SentRequest
     from postiz_async.models.integrations import Integration
 
-__all__ = [
-    "as_sent",
-    "is_done",
-    "is_there",
-    "is_unsent",
-    "is_unstored",
-    "new_records",
-    "with_changes",
-]
 
 _CHANGED = "changed after it was stored; postiz-async update carries the change out"
 _CHANGED_MEANWHILE = "changed before it was known whether it is stored"

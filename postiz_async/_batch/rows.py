@@ -26,19 +26,6 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Content
 
-__all__ = [
-    "COLUMNS",
-    "EXPORT_ONLY",
-    "CampaignRow",
-    "Row",
-    "SaidRow",
-    "TextFormat",
-    "has_own_ref",
-    "is_column",
-    "keep_refs",
-    "thread_column",
-    "with_refs",
-]
 
 COLUMNS = {
     "integration": "the channel: its id, its name, or its provider when there is only one",

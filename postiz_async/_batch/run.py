@@ -15,10 +15,11 @@ import anyio
 from postiz_async._batch.isolate import Bisection, Refusals
 from postiz_async._batch.job import Outcome, first_error, outcome_of
 from postiz_async._batch.media import MediaUploads
-from postiz_async._batch.plan import Limits, PlannedRequest, plan
+from postiz_async._batch.packing import Limits
+from postiz_async._batch.plan import PlannedRequest, plan
 from postiz_async._batch.row_state import new_records
 from postiz_async._batch.send import RequestSender, may_return
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
 from postiz_async._delivery.send import Lost, Refused, Stored, TooLate
 from postiz_async._resources.matching import stored_at
@@ -35,9 +36,8 @@ if TYPE_CHECKING:
     from postiz_async._batch.job import Job
     from postiz_async._batch.rows import Row
     from postiz_async._batch.send import SentRows
-    from postiz_async._delivery.journal import RowRecord, SentRequest
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
 
-__all__ = ["Runner"]
 
 _FRUITLESS = 2
 """Searches in a row without a stored post, after which few rows are sent at a time."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from postiz_async._batch.plan import PlannedRequest
 from postiz_async._delivery.findings import day_and_time
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import CLIENT_REF, MillisecondMarks
 from postiz_async._delivery.pauses import why_lost
 from postiz_async._delivery.send import Refused, Sender, Stored, Unsent
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.job import Job
     from postiz_async._batch.rows import Row
-    from postiz_async._delivery.journal import SentRequest
+    from postiz_async._delivery.journal_file import SentRequest
     from postiz_async._delivery.lookup import Fence
     from postiz_async._delivery.send import SendResult, TooLate
     from postiz_async.errors import (
@@ -40,15 +40,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Post, PostItem
-
-__all__ = [
-    "Marking",
-    "RequestSender",
-    "SentRows",
-    "build_body",
-    "guilty_places",
-    "may_return",
-]
 
 
 _POST_INDEX = re.compile(r"\bposts\.(\d+)\b")

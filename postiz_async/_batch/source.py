@@ -45,17 +45,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.header import Columns
     from postiz_async._batch.read_options import Advice, Rules
 
-__all__ = [
-    "COLUMNS",
-    "MAX_ROWS",
-    "Campaign",
-    "CampaignSource",
-    "Given",
-    "Row",
-    "labelled",
-    "read_campaign",
-    "read_source",
-]
 
 Given: TypeAlias = CampaignRow | Mapping[str, object]
 Record: TypeAlias = tuple[int, Mapping[str, object]]

@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from postiz_async._batch.campaign_file import CAMPAIGNS_ARE, campaign_file
-from postiz_async._batch.excel import Merged, xlsx_rows
+from postiz_async._batch.excel import xlsx_rows
 from postiz_async._batch.open_document import ods_rows
 from postiz_async._batch.packages import DAMAGE, Package
 from postiz_async._extras import extra_needed
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.packages import Cell
 
-__all__ = [
-    "Merged",
-    "cell_text",
-    "is_spreadsheet",
-    "nearest_second",
-    "sheet_rows",
-    "workbook",
-]
 
 _SHEETS = frozenset((".xlsx", ".xlsm", ".ods"))
 """Suffixes of spreadsheets that are read. An .xls does not tell an error from an empty cell."""

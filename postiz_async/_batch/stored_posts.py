@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.conditions import SentPost
-    from postiz_async._delivery.journal import Journal, RowRecord, SentRequest
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async._delivery.pauses import Outage
-
-__all__ = ["StoredPosts"]
 
 
 class StoredPosts:

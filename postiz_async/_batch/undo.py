@@ -10,7 +10,7 @@ from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.stored_posts import StoredPosts
 from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
 from postiz_async._delivery.conditions import PostCondition, may_change
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async.errors import ConfigurationError, Problem
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from postiz_async._batch.job import Outcome
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.conditions import Standing
-    from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.lookup import Doubts
-
-__all__ = ["Selection", "Undone", "undo_journal"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,8 @@ from postiz_async._batch.stored_posts import StoredPosts
 from postiz_async._batch.update_plan import NEAR, UpdatePlan
 from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost, withdrawn
 from postiz_async._delivery.conditions import PostCondition, Standing, may_change
-from postiz_async._delivery.journal import Finding, RowState
 from postiz_async._delivery.journal_changes import ChangeJournal
+from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.pauses import Outage
@@ -57,10 +57,10 @@ if TYPE_CHECKING:
     from postiz_async._batch.plan import Forecast, Planner
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.lookup import Doubts
 
-__all__ = ["Update"]
 
 LOOK_SECONDS, DELETE_SECONDS = 10.0, 30.0
 """What a look, and what a deletion between two looks, may take while a slot is held."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from postiz_async._delivery.conditions import PostCondition, condition_of, has_settings, may_change
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._quota import SILENT
 from postiz_async._resources.create_body import build_item
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from postiz_async._batch.rows import Row
     from postiz_async._batch.stored_posts import StoredPosts
     from postiz_async._delivery.conditions import SentPost, Standing
-    from postiz_async._delivery.journal import RowRecord
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.posts import Post
 
-__all__ = ["NEAR", "UpdatePlan", "Updated", "is_made", "joined", "wanted", "with_settings"]
 
 NEAR = timedelta(seconds=SILENT) + timedelta(minutes=3)
 """How long before its date a post is left alone: a request may be held back on its way so long,

@@ -21,25 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import tzinfo
 
-__all__ = [
-    "NO_JSON",
-    "DateProblem",
-    "Template",
-    "check_date_format",
-    "describe_absence",
-    "describe_drift",
-    "describe_lost_letters",
-    "find_zone",
-    "no_such_zone",
-    "read_day",
-    "read_json",
-    "read_shared_json",
-    "read_time",
-    "read_wall",
-    "says_hour",
-    "to_moment",
-]
-
 
 _DATE = re.compile(
     r"(?:(\d{4}-\d{2}-\d{2})[T ]|(\d{1,2}\.\d{1,2}\.\d{4}) )"

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.posts import Post
 
-__all__ = ["PATIENCE", "Waited", "wait_published"]
 
 PATIENCE = timedelta(minutes=15)
 """How long after its date a post is waited for; then something is wrong with the server."""

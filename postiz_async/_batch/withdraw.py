@@ -24,7 +24,7 @@ import anyio
 
 from postiz_async._batch.job import first_error, outcome_of
 from postiz_async._delivery.conditions import PostCondition, may_change
-from postiz_async._delivery.journal import Finding, RowState
+from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
 from postiz_async._delivery.repair import delete_whole
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from postiz_async._batch.stored_posts import StoredPosts
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.conditions import Standing
-    from postiz_async._delivery.journal import Journal, RowRecord, SentRequest
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async._delivery.lookup import Doubts
     from postiz_async._delivery.pauses import Outage
 
-__all__ = ["DUE_NOW", "WITHDRAWN", "Withdrawal", "look_up_lost", "withdrawn"]
 
 DUE_NOW = timedelta(minutes=1)
 """Before its date a post is not deleted any more: it is being published."""

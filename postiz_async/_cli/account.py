@@ -27,12 +27,6 @@ from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
 if TYPE_CHECKING:
     from postiz_async._quota.view import Quota
 
-__all__ = [
-    "app",
-    "profiles",
-    "quota",
-]
-
 
 async def quota(
     *,

@@ -26,7 +26,7 @@ from postiz_async._cli.connection import Connection, find_target, open_client, z
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
-from postiz_async._delivery.journal import Finding, RowState, read_summary
+from postiz_async._delivery.journal_file import Finding, RowState, read_summary
 from postiz_async._resources.figures import PostOfChannel, gather_figures, missing_figures
 from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
 from postiz_async.stores._files import replace_file
@@ -37,21 +37,9 @@ if TYPE_CHECKING:
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.report import Report
     from postiz_async._batch.rows import Row
-    from postiz_async._delivery.journal import RowRecord
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
-
-__all__ = [
-    "HtmlOption",
-    "channel_table",
-    "report",
-    "report_object",
-    "say_written",
-    "show_report",
-    "standing",
-    "write_html",
-    "write_result",
-]
 
 
 MAX_TROUBLES = 30

@@ -52,7 +52,6 @@ from postiz_async.errors import IS_COMMAND, PostizError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["GLOBAL_OPTION", "run"]
 
 _INTERRUPT = 2
 """The number of SIGINT."""

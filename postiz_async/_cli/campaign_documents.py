@@ -9,32 +9,6 @@ import msgspec
 
 from postiz_async._cli.documents import Document, Moment, ProblemObject
 
-__all__ = [
-    "ChangedObject",
-    "ChannelObject",
-    "EditsObject",
-    "EstimateObject",
-    "FieldObject",
-    "GoneObject",
-    "PlanDocument",
-    "PostOfRow",
-    "QuotaSeen",
-    "ReconcileDocument",
-    "RefusedDocument",
-    "ReportDocument",
-    "RowObject",
-    "RunDocument",
-    "SandboxChannel",
-    "SandboxDocument",
-    "SandboxOrganization",
-    "SandboxSeen",
-    "SandboxStarted",
-    "StatusDocument",
-    "UndoDocument",
-    "UpdateDocument",
-    "ValidateDocument",
-]
-
 
 class FieldObject(TypedDict):
     """What a row says differently; `before` is null where the journal does not tell it."""

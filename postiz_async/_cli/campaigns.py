@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async._batch.options import Existing, Late, OnDoubt, read_late
+from postiz_async._batch.options import Existing, read_late
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import (
@@ -36,6 +36,7 @@ from postiz_async._cli.options import Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output
 from postiz_async._cli.publishing import PublishLines, wait_until_published
 from postiz_async._cli.sending import run_if_open, say_withdrawn
+from postiz_async._delivery.options import Late, OnDoubt
 from postiz_async.errors import (
     BatchError,
     ConfigurationError,
@@ -49,19 +50,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
     from postiz_async._client import Postiz
 
-__all__ = [
-    "BatchFlags",
-    "CampaignFile",
-    "JournalOption",
-    "MediaRoots",
-    "open_batch",
-    "plan",
-    "refuse",
-    "result_path",
-    "run",
-    "save_options",
-    "say_result",
-]
 
 CampaignFile = Annotated[
     Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")

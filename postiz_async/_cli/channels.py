@@ -14,8 +14,6 @@ from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, confirm, moment
 from postiz_async.errors import InvalidPostError, Problem
 
-__all__ = ["app"]
-
 app = App(name=("integrations", "channels"), help="List, inspect, connect and delete channels.")
 
 Channel = Annotated[

@@ -38,15 +38,6 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.hooks import AttemptHook
     from postiz_async.clock import Clock
 
-__all__ = [
-    "Connection",
-    "Target",
-    "find_target",
-    "open_client",
-    "state_folder",
-    "without_warnings_of_haste",
-    "zone_of",
-]
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))

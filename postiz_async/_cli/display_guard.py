@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["DisplayGuard"]
 
 log = logging.getLogger("postiz_async.cli")
 

@@ -42,14 +42,6 @@ if TYPE_CHECKING:
     from postiz_async._wire.headers import Headers
     from postiz_async.clock import Clock
 
-__all__ = [
-    "CheckResult",
-    "CheckStatus",
-    "candidates",
-    "doctor",
-    "examine",
-]
-
 
 T = TypeVar("T")
 

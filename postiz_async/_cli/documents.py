@@ -27,29 +27,6 @@ from postiz_async.errors import (
 from postiz_async.models.posts import Post
 from postiz_async.providers._schema import Limit
 
-__all__ = [
-    "VERSION",
-    "ConnectedDocument",
-    "DeletedDocument",
-    "Document",
-    "ErrorDocument",
-    "ErrorObject",
-    "Moment",
-    "OutboxDocument",
-    "ProblemObject",
-    "ProfileObject",
-    "ProfilesDocument",
-    "ProviderObject",
-    "PublishLine",
-    "QuotaDocument",
-    "SettingObject",
-    "SlotDocument",
-    "StateDocument",
-    "UploadFailure",
-    "error_object",
-    "problem_objects",
-]
-
 VERSION: Final = 1
 
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.edits import Changed, Edits, FieldChange
     from postiz_async._cli.campaign_documents import EditsObject
-    from postiz_async._delivery.journal import RowRecord
+    from postiz_async._delivery.journal_file import RowRecord
 
-__all__ = ["edits_object", "say_edits"]
 
 _SHOWN = 8
 """Edits that are shown one by one; of the others the number is told."""

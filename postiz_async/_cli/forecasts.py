@@ -27,20 +27,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from postiz_async._batch.batch import Batch
-    from postiz_async._batch.options import Late
     from postiz_async._batch.plan import Estimate, Forecast
     from postiz_async._client import Postiz
+    from postiz_async._delivery.options import Late
     from postiz_async.errors import Problem
 
-__all__ = [
-    "plan_object",
-    "say_adopted",
-    "say_headline",
-    "say_late",
-    "say_left_out",
-    "say_warnings",
-    "show_plan",
-]
 
 _NAMED = 5
 """Warnings that are said before a run; `validate` has them all."""

@@ -14,7 +14,6 @@ from postiz_async._cli.output import Output, count, short_moment
 if TYPE_CHECKING:
     from postiz_async.models.insights import Metric, Notification
 
-__all__ = ["app", "notifications", "users"]
 
 app = App(name="analytics", help="Figures of channels and posts.")
 

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox import Fault, Organization, Sandbox
     from postiz_async._sandbox.http import Served
 
-__all__ = ["demo", "sandbox"]
 
 SAMPLE_START = datetime(2027, 1, 14, 9, tzinfo=UTC)
 """The day before the sample campaign."""

@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 
     from postiz_async.models.media import Media
 
-__all__ = [
-    "UploadDisplay",
-    "app",
-    "show_uploads",
-]
-
 
 _NAME = 30
 """Characters of a name beside its bar."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
 
-__all__ = ["find_channels", "meant_moment", "new_posts"]
-
 
 async def find_channels(postiz: Postiz, words: list[str]) -> list[Integration]:
     """The channels that are meant, as a campaign means them.

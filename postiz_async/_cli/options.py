@@ -33,25 +33,6 @@ if TYPE_CHECKING:
     from cyclopts import Token
 
 
-__all__ = [
-    "DATES",
-    "EndOption",
-    "Json",
-    "OnlyChannel",
-    "ReadAs",
-    "Said",
-    "Save",
-    "Start",
-    "StateOption",
-    "aware",
-    "day_range",
-    "find_reading",
-    "json_object",
-    "moment_option",
-    "said_as_channel",
-]
-
-
 Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from postiz_async.stores._postgres import Database
 
-__all__ = ["app"]
 
 app = App(name="outbox", help="Make, watch and clear an outbox in PostgreSQL.")
 

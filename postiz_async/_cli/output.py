@@ -41,25 +41,6 @@ if TYPE_CHECKING:
     from postiz_async._cli.documents import ErrorDocument, ErrorObject
     from postiz_async.errors import PostizError, Problem
 
-__all__ = [
-    "IS_QUIET",
-    "MAX_SHOWN",
-    "PASSING",
-    "Output",
-    "ask",
-    "bare_moment",
-    "clock_time",
-    "command_on",
-    "confirm",
-    "count",
-    "date_range",
-    "exit_code_of",
-    "moment",
-    "near_moment",
-    "print_hanging",
-    "printable",
-    "short_moment",
-]
 
 MAX_SHOWN = 50
 """Problems that are named, equal ones of several rows as one."""

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.hooks import Attempt
     from postiz_async.models.posts import Created, Post
 
-__all__ = ["app"]
 
 app = App(name="posts", help="List, create, change, delete and export posts.")
 app.command(export)

@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from zoneinfo import ZoneInfo
 
-__all__ = [
-    "Profile",
-    "at_home",
-    "find_profile",
-    "profiles_path",
-    "read_profiles",
-    "xdg_folder",
-]
 
 KEY_TIMEOUT = 60.0
 """Seconds that a command may take to say the key; a person may have to type a passphrase."""

@@ -17,7 +17,7 @@ from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import Output, count, near_moment
 from postiz_async._cli.quota_words import held_for, quota_text, seen_quota
 from postiz_async._cli.waiting import doubt_text
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.lookup import Doubts
 from postiz_async.clock import SystemClock
 from postiz_async.errors import (
@@ -35,11 +35,6 @@ if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._quota.view import Quota
     from postiz_async.clock import Clock
-
-__all__ = [
-    "CountDisplay",
-    "RunDisplay",
-]
 
 
 _REFRESH, _LOOK = 0.1, 0.25

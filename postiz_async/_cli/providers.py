@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
     from postiz_async.providers._schema import Condition, MediaRule, Provider, SettingsField
 
-__all__ = [
-    "FieldLine",
-    "Guide",
-    "guide",
-    "providers",
-]
-
 
 class FieldLine(NamedTuple):
     """A setting, or what is inside of one: `subreddit[].value.title`."""

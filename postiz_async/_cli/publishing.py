@@ -15,7 +15,7 @@ from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import count, near_moment
 from postiz_async._cli.progress import LINE_EVERY
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async.errors import BatchError, PostizError
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from postiz_async._cli.output import Output
     from postiz_async._client import Postiz
     from postiz_async.models.posts import PublishEvent
-
-__all__ = ["PublishLines", "event_line", "wait_until_published"]
 
 
 def event_line(at: float, state: str, where: str, what: str, zone: tzinfo) -> Text:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._quota.view import Quota
 
-__all__ = ["held_for", "quota_text", "seen_quota"]
-
 
 async def seen_quota(postiz: Postiz) -> Quota:
     """The quota as it is known; what is kept of it need not be read for that."""

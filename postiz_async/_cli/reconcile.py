@@ -28,17 +28,12 @@ from postiz_async._cli.options import (
     said_as_channel,
 )
 from postiz_async._cli.output import Output, ask, count
-from postiz_async._delivery.journal import read_summary
+from postiz_async._delivery.journal_file import read_summary
 from postiz_async._resources.api import opened
 from postiz_async.errors import InvalidPostError, Problem
 
 if TYPE_CHECKING:
     from postiz_async._batch.reconcile import Reconciled
-
-__all__ = [
-    "export",
-    "reconcile",
-]
 
 
 async def reconcile(

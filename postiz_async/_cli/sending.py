@@ -10,7 +10,7 @@ from postiz_async._cli.forecasts import say_adopted, say_headline, say_late, say
 from postiz_async._cli.output import PASSING, Output, command_on, count, exit_code_of
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async.errors import BatchError, PostizError
 
 if TYPE_CHECKING:
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.job import Outcome
-    from postiz_async._batch.options import Late
     from postiz_async._batch.report import Report
     from postiz_async._cli.publishing import PublishLines
     from postiz_async._client import Postiz
-
-__all__ = ["run_batch", "run_if_open", "say_withdrawn"]
+    from postiz_async._delivery.options import Late
 
 
 async def run_if_open(

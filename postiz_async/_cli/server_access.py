@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from postiz_async._transport.settings import Trust
     from postiz_async._wire.headers import Headers
 
-__all__ = ["ServerAccess", "find_headers", "find_settings"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerAccess:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from types import FrameType
 
-__all__ = ["SIGNAL_EXIT", "run_until_stopped"]
 
 SIGNAL_EXIT = 128
 """Added to the number of the signal that stopped a program, it is its exit code."""

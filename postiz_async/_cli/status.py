@@ -20,7 +20,7 @@ from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.waiting import doubt_text
-from postiz_async._delivery.journal import read_summary
+from postiz_async._delivery.journal_file import read_summary
 from postiz_async._delivery.journal_requests import read_unanswered
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._quota import SILENT
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.resume import FileNow
-    from postiz_async._delivery.journal import Summary
+    from postiz_async._delivery.journal_file import Summary
     from postiz_async._quota.snapshot import Snapshot
 
-__all__ = ["status"]
 
 _NAMED = 5
 """Problems that are said."""

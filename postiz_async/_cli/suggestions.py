@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["as_meant", "instead_of", "instead_of_option"]
 
 _REDUNDANT = {
     "notifications list",

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-__all__ = ["GAP", "column_widths"]
 
 GAP = 2
 """Spaces between two columns."""

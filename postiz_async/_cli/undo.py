@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from postiz_async._batch.undo import Undone
     from postiz_async._cli.campaign_documents import PostOfRow, UndoDocument
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord
 
-__all__ = ["read_rows", "say_left", "undo"]
 
 WHY = {
     "published": "published already",

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from postiz_async._cli.campaign_documents import UpdateDocument
     from postiz_async._client import Postiz
 
-__all__ = ["update"]
-
 
 async def update(
     file: CampaignFile,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.rows import Row
     from postiz_async.errors import Problem
 
-__all__ = ["validate"]
 
 _HANG = len("warning  ")
 _SHOWN = 40

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from postiz_async._quota.view import Quota
     from postiz_async._scheduler.hooks import Attempt
 
-__all__ = ["doubt_text", "waiting_shown"]
 
 _LOOK = 0.25
 _SEEN = 2

@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import Mention
 
-__all__ = [
-    "MAX_HTML",
-    "escape",
-    "escape_value",
-    "is_kept_link",
-    "mention_span",
-    "parsed",
-    "sanitise",
-]
-
 
 MAX_HTML = MAX_BODY
 """Characters of HTML that are looked at: the server reads no more bytes of a request."""

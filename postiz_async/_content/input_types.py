@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import Content
 
-__all__ = [
-    "InputTypeProblem",
-    "content_problems",
-    "described",
-    "input_type_problems",
-    "request_type_problems",
-]
-
 
 _CHANNELS = (str, Integration)
 _SETTINGS = (ProviderSettings, RawSettings, Mapping)

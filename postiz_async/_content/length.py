@@ -19,15 +19,6 @@ from postiz_async.models._plain_text import flattened
 if TYPE_CHECKING:
     from postiz_async._content.links import Link
 
-__all__ = [
-    "Counts",
-    "counted_text",
-    "length",
-    "length_of_counted",
-    "utf16_length",
-    "weighted_length",
-]
-
 
 _HEAVY = re.compile(r"[^\0-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]+")
 

@@ -24,7 +24,6 @@ from postiz_async._content.unicode_data import TOP_LEVEL_DOMAINS, TOP_LEVEL_DOMA
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LINK_WEIGHT", "Link", "find_links"]
 
 LINK_WEIGHT = 23
 """What any link weighs, however long."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-__all__ = ["to_html"]
 
 _MENTION = "mention:"
 _EMPTY = "<p></p>"

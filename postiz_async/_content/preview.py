@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from postiz_async._content.length import Counts
     from postiz_async.models.posts import Content
 
-__all__ = [
-    "Preview",
-    "plain_text",
-    "preview",
-    "published_text",
-]
-
 
 _HTML_ONLY = re.compile(r"</?(?!(?:p|ul|li|h1|h2|h3|strong|u|a)\b)[a-z][^>]*>")
 _TAG = re.compile(r"</?[a-z][^>]*>")

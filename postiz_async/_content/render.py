@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from postiz_async._content.length import Counts
     from postiz_async.models.posts import Content, Mention
 
-__all__ = ["Editor", "may_change", "render"]
-
 
 _COSTLY = re.compile(r"[&>\xa0]")
 """What counts more than once unless it stands in paragraphs."""

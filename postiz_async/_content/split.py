@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from postiz_async._content.length import Counts
     from postiz_async._content.render import Editor
 
-__all__ = [
-    "joins_before",
-    "safe_cuts",
-    "split",
-]
-
 
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _VIRAMA = 9

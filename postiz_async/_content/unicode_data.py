@@ -9,13 +9,6 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-__all__ = [
-    "EMOJI",
-    "SEQUENCE_SIGN",
-    "TOP_LEVEL_DOMAINS",
-    "TOP_LEVEL_DOMAINS_IN_OTHER_SCRIPTS",
-]
-
 
 def _read(name: str) -> str:
     text = (files("postiz_async") / "data" / name).read_text(encoding="utf-8")

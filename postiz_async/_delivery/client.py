@@ -29,17 +29,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.stores._persistence import SnapshotStore
 
-__all__ = [
-    "Accounts",
-    "BatchClient",
-    "Client",
-    "JobScheduler",
-    "KeyClient",
-    "KeyScheduler",
-    "OutboxClient",
-    "ask",
-]
-
 
 async def ask(postiz: Client, *, retry: bool = False) -> None:
     """Ask Postiz something that costs nothing, whose answer has the server's time.

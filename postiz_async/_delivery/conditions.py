@@ -33,16 +33,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.sweep import Intent
     from postiz_async.models.posts import Post
 
-__all__ = [
-    "PostCondition",
-    "SentPost",
-    "Standing",
-    "condition_of",
-    "has_settings",
-    "may_change",
-    "sent_posts",
-]
-
 
 class PostCondition(StrEnum):
     """What became of the post of a row, as the list shows it."""

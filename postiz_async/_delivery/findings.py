@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.sweep import SweepResult
 
-__all__ = ["FOUND_UNSURE", "SWEPT", "day_and_time", "with_findings"]
 
 _FINDINGS = {
     SweepState.DOUBLED: Finding.DOUBLED,

@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Created
     from postiz_async.stores import Records
 
-__all__ = ["KeyedCreator", "keyed_creator"]
 
 log = logging.getLogger("postiz_async")
 

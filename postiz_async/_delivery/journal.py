@@ -31,13 +31,11 @@ from postiz_async._delivery.journal_file import (
     RowRecord,
     RowState,
     SentRequest,
-    Summary,
     connect,
     read_copies,
     read_kept,
     read_meta,
     read_rows,
-    read_summary,
 )
 from postiz_async._delivery.journal_requests import each_request, read_requests
 from postiz_async._delivery.left_out import write_left_out
@@ -58,16 +56,6 @@ if TYPE_CHECKING:
     from postiz_async.errors import Problem
     from postiz_async.models.posts import CreatePost
 
-__all__ = [
-    "Copy",
-    "Finding",
-    "Journal",
-    "RowRecord",
-    "RowState",
-    "SentRequest",
-    "Summary",
-    "read_summary",
-]
 
 T = TypeVar("T")
 

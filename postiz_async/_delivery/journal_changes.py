@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["ChangeJournal"]
-
 
 class _Becomes(msgspec.Struct, frozen=True):
     """What a row is once its post is changed."""

@@ -31,31 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = [
-    "ADOPTED",
-    "ADOPTED_UNSURE",
-    "FOUND",
-    "FOUND_UNSURE",
-    "SENT_DATE",
-    "UNSTORED",
-    "UNSURE",
-    "Account",
-    "Copy",
-    "Finding",
-    "RowRecord",
-    "RowState",
-    "SentRequest",
-    "Summary",
-    "connect",
-    "no_journal",
-    "open_reader",
-    "query_journal",
-    "read_copies",
-    "read_kept",
-    "read_meta",
-    "read_rows",
-    "read_summary",
-]
 
 SENT_DATE = 'substr(body, instr(body, CAST(\'"date":"\' AS BLOB)) + 8, 24)'
 """The date of a request, which stands in its body before all that is anybody's text."""

@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 
     from postiz_async._delivery.journal_file import RowRecord
 
-__all__ = [
-    "dates_of_rows",
-    "each_request",
-    "near_posts",
-    "owners_of",
-    "read_requests",
-    "read_unanswered",
-    "rows_of",
-    "rows_sent_in",
-    "sent_between",
-]
-
 
 def read_requests(
     connection: sqlite3.Connection,

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from postiz_async.errors import PostizError
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["LEAST_WAIT", "AllowedWait", "KeyedCall", "WaitOverError", "known_in"]
 
 LEAST_WAIT = 0.001
 """Seconds below which nobody waits: what rounding leaves of a wait moves no clock on."""

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.lookup import LookUpResult
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["adopt_forgotten", "look_up_key"]
 
 log = logging.getLogger("postiz_async")
 

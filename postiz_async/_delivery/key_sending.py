@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.record import DeliveryRecord
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["FIRST_RECORD_LOOK", "LAST_RECORD_LOOK", "KeyedSending"]
 
 log = logging.getLogger("postiz_async")
 

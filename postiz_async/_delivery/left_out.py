@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-__all__ = ["read_left_out", "write_left_out"]
-
 
 def read_left_out(connection: sqlite3.Connection) -> tuple[Problem, ...]:
     """The problems of the rows that the last run left out; none where it is not known."""

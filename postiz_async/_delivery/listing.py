@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from postiz_async._resources.chunks import ListPosts
     from postiz_async.models.posts import Post
 
-__all__ = ["Calendar"]
 
 DAY = timedelta(days=1)
 

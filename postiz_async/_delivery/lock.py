@@ -18,7 +18,6 @@ from postiz_async.stores._files import PRIVATE, tighten
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FileLock"]
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 """A link in the place of a lock would have the file locked, or made, that it leads to."""

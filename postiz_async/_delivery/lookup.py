@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.repair import RepairResult
     from postiz_async.models.posts import Post
 
-__all__ = ["HIDDEN", "IN_DOUBT", "Doubts", "Fence", "LookUp", "LookUpResult", "Looks"]
 
 log = logging.getLogger("postiz_async.batch")
 

@@ -29,23 +29,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import SentRequest
     from postiz_async.models.posts import CreatePost, Post, PostItem
 
-__all__ = [
-    "CLIENT_REF",
-    "Match",
-    "MillisecondMarks",
-    "changed_ids",
-    "client_ref",
-    "is_of_another_run",
-    "is_post",
-    "listed_ref",
-    "listed_settings",
-    "made_at",
-    "match_moved",
-    "match_request",
-    "row_ref",
-    "says",
-]
-
 
 CLIENT_REF = "client_ref"
 """The key inside a post's settings that names the row it came from."""

@@ -7,8 +7,6 @@ from typing import Literal, TypeAlias
 
 from postiz_async.errors import UsageError
 
-__all__ = ["Late", "OnDoubt", "checked_late"]
-
 Late: TypeAlias = Literal["skip", "send"] | timedelta
 """A post whose date passes before it leaves: keep it unsent, publish it at once, or move it to
 that long after a slot is free."""

@@ -41,17 +41,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import Client
     from postiz_async.clock import Clock
 
-__all__ = [
-    "PAUSES",
-    "Departure",
-    "Outage",
-    "PausedError",
-    "has_crashed",
-    "is_away",
-    "pause_after",
-    "trouble_of",
-    "why_lost",
-]
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -59,8 +59,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.pauses import Departure, Outage
     from postiz_async.models.posts import Created, CreatePost
 
-__all__ = ["Lost", "Record", "Refused", "SendResult", "Sender", "Stored", "TooLate", "Unsent"]
-
 
 @dataclass(frozen=True, slots=True)
 class Stored:

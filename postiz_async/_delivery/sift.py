@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async.models.posts import Post, PostItem
 
-__all__ = ["Outline", "Sift", "brought_in", "day_of"]
-
 
 class Outline:
     """What a look has to know of all requests: where to look, and by which marks.

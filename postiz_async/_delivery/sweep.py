@@ -43,18 +43,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async.models.posts import Post, PostItem
 
-__all__ = [
-    "DUE_SOON",
-    "Intent",
-    "Suspect",
-    "SweepResult",
-    "SweepState",
-    "are_whole",
-    "intents",
-    "lacking_tags",
-    "suspects",
-    "sweep",
-]
 
 DUE_SOON = timedelta(minutes=10)
 """Before its date a post is not touched any more: it may be published now."""

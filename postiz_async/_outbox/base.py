@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxEntry
     from postiz_async.clock import Clock
 
-__all__ = ["OutboxBase"]
 
 log = logging.getLogger("postiz_async.outbox")
 

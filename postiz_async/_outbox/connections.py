@@ -10,7 +10,6 @@ from postiz_async.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["write_through"]
 
 _WANTED = (
     "Give put(connection=...) an asynchronous connection of psycopg or asyncpg, or an "

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["OUTBOX_APPLICATION_ID", "OUTBOX_SCHEMA_VERSION", "OutboxFile"]
 
 OUTBOX_APPLICATION_ID = 0x506F7A6F
 OUTBOX_SCHEMA_VERSION = 2

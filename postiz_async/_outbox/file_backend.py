@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import OutboxClient
     from postiz_async._outbox.tickets import OutboxOptions
 
-__all__ = ["FileBackend"]
 
 log = logging.getLogger("postiz_async.outbox")
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.errors import PermissionDeniedError
 
-__all__ = ["ForbiddenHandOvers"]
 
 log = logging.getLogger("postiz_async.outbox")
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from postiz_async._resources.builder import NewCreate
     from postiz_async.models.posts import PostItem
 
-__all__ = ["KeyedHandOver"]
-
 
 @dataclass(frozen=True, slots=True)
 class KeyedHandOver:

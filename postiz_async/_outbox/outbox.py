@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions, Ticket
     from postiz_async.models.posts import CreatePost, NewPost, PostType
 
-__all__ = ["Outbox"]
 
 log = logging.getLogger("postiz_async.outbox")
 

@@ -12,8 +12,6 @@ from postiz_async.errors import UsageError
 if TYPE_CHECKING:
     from postiz_async.stores import Records
 
-__all__ = ["options_of", "options_of_many", "store_beside"]
-
 
 def options_of(outbox: OutboxOptions | Path | Secret | str) -> OutboxOptions:
     """How an outbox works of which nothing more may be said than where it is."""

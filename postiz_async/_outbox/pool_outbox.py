@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import NewPost
     from postiz_async.stores._postgres import Database
 
-__all__ = ["CredentialsOf", "PoolOutbox", "open_outbox"]
 
 log = logging.getLogger("postiz_async.outbox")
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from postiz_async._outbox.turns import Turn
     from postiz_async._wire.secrets import Secret
 
-__all__ = ["PostgresBackend", "backend_for", "open_database"]
 
 log = logging.getLogger("postiz_async.outbox")
 

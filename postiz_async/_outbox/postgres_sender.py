@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores._postgres import Database
 
-__all__ = ["ClientOf", "PostgresSender"]
 
 log = logging.getLogger("postiz_async.outbox")
 

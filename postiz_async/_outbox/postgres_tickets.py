@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import CreatePost
     from postiz_async.stores._postgres import Database
 
-__all__ = [
-    "TICKET_COLUMNS",
-    "AllTickets",
-    "HandOverTable",
-    "as_json",
-    "channel_of",
-    "read_ticket",
-    "unreadable",
-]
 
 _LONGEST_NAME = 63
 """Bytes of a name in PostgreSQL."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock, Timer
     from postiz_async.errors import PostizError
 
-__all__ = ["SLOW_CLIENT", "RunningTurn", "TurnEnd"]
 
 UNREADABLE_PAUSE = 60.0
 """Seconds until the next turn of an organisation that has a ticket of another version."""

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from postiz_async.errors import PermissionDeniedError
     from postiz_async.models.posts import CreatePost, Post
 
-__all__ = ["OutboxSender"]
 
 log = logging.getLogger("postiz_async.outbox")
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxEntry
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["Ahead", "Asked", "Backend", "HandOvers", "Tickets"]
-
 
 class Ahead(NamedTuple):
     """What a hand-over waits for, as far as that is written down."""

@@ -20,18 +20,6 @@ from postiz_async.models.posts import CreatePost
 if TYPE_CHECKING:
     from postiz_async._delivery.options import Late, OnDoubt
 
-__all__ = [
-    "OVER",
-    "OutboxEntry",
-    "OutboxOptions",
-    "Ticket",
-    "from_column",
-    "is_postgres",
-    "read_entry",
-    "read_post_ids",
-    "ticket_of",
-    "to_column",
-]
 
 OVER = frozenset(
     {RowState.STORED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import CreatePost
     from postiz_async.stores._postgres import Database
 
-__all__ = ["Stock", "TurnTickets"]
 
 log = logging.getLogger("postiz_async.outbox")
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from postiz_async.stores._postgres import Database
 
-__all__ = ["LEASE", "Overview", "Turn", "Turns", "overview", "text_of"]
 
 LEASE = 30.0
 """Seconds of a lease. It is renewed in each third of it."""

@@ -12,7 +12,6 @@ from postiz_async._delivery.lock import FileLock
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Workers"]
 
 OLD = 86_400.0
 """Age in seconds at which a free lock cannot belong to a worker that is just about to take it."""

@@ -36,16 +36,6 @@ if TYPE_CHECKING:
     from postiz_async._quota.state import Ledger
     from postiz_async._quota.window import Window
 
-__all__ = [
-    "Grant",
-    "Held",
-    "Wait",
-    "WaitReason",
-    "decide",
-    "held_of_window",
-    "others_rate",
-    "probe_from",
-]
 
 RELEASE, MAX_RELEASE = 8.0, 300.0
 """Seconds before the end of a window at which held slots are let go: at least, and at most."""

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from postiz_async._quota.state import Ledger
 
-__all__ = ["explain", "in_short"]
-
 
 def in_short(
     ledger: Ledger, now: float, decision: Wait | None = None, leaves_at: float = 0.0

@@ -10,8 +10,6 @@ from msgspec.structs import replace
 
 from postiz_async._quota.window import MARGIN
 
-__all__ = ["BURST_PAUSE", "SETTLE", "SILENT", "Flight", "Flights"]
-
 BURST_PAUSE = 10.0
 """Seconds without an answer after which the next calls start carefully, one by one."""
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from postiz_async._quota.state import Ledger
 
-__all__ = ["Outlook", "forecast", "forecasts", "outlook"]
-
 
 class Outlook(msgspec.Struct, frozen=True):
     """`free` calls can leave from `start` on, the next ones after `ends`.

@@ -16,8 +16,6 @@ from postiz_async._quota.window import MARGIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Log", "LoggedCall"]
-
 
 _MANY = 500
 """Calls of a log that are copied for one more."""

@@ -7,8 +7,6 @@ import math
 import msgspec
 from msgspec.structs import replace
 
-__all__ = ["MOST_RIVALS", "Neighbours"]
-
 HOUR = 3600.0
 
 MEMORY = 0.9

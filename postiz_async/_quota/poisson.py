@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 
-__all__ = ["Poisson"]
-
 GREAT_MEAN = 200.0
 """Averages above it are told by a straight line, which errs on the careful side."""
 

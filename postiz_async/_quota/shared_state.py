@@ -21,16 +21,6 @@ from postiz_async._quota import Flight, Flights, Ledger
 from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
 from postiz_async.errors import StoreError
 
-__all__ = [
-    "SharedState",
-    "decode",
-    "encode",
-    "not_ahead",
-    "on_this_clock",
-    "reunited",
-    "written_again",
-]
-
 T = TypeVar("T")
 
 SCHEMA = 4

@@ -25,7 +25,6 @@ from postiz_async._quota.window import LONGEST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Snapshot", "restore_snapshot", "take_snapshot"]
 
 RESTART_MARGIN = 30.0
 """Seconds added to a kept window end, because the wall clock may have been set meanwhile."""

@@ -11,8 +11,6 @@ from postiz_async._quota.log import Log
 from postiz_async._quota.neighbours import Neighbours
 from postiz_async._quota.window import Window
 
-__all__ = ["Ledger"]
-
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of one (server, key, route)."""

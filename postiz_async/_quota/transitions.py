@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from postiz_async._quota.state import Ledger
     from postiz_async._quota.window import Window
 
-__all__ = [
-    "acquired",
-    "answered",
-    "expire",
-    "lost",
-    "refused",
-    "released",
-    "set_back",
-    "turned_away",
-    "unread",
-]
-
 
 def acquired(
     ledger: Ledger, now: float, *, expires: float = math.inf, urgent: bool = False

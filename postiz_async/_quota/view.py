@@ -13,8 +13,6 @@ from postiz_async.models._html_table import date_cell, html_table, span_cell
 if TYPE_CHECKING:
     from postiz_async._quota import Ledger
 
-__all__ = ["Queued", "Quota", "show"]
-
 
 class Queued(Value, frozen=True):
     """Calls that wait for a slot, by priority."""

@@ -8,8 +8,6 @@ from enum import Enum
 import msgspec
 from msgspec.structs import replace
 
-__all__ = ["BELIEVED_LIMIT", "MARGIN", "WINDOW", "Place", "RateHeaders", "Window"]
-
 BELIEVED_LIMIT = 30
 """The limit assumed before any answer: the lowest that a Postiz release has by default."""
 

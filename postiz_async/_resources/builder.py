@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async.models.posts import CreatePost, PostItem
 
-__all__ = ["Builder", "NewCreate", "refuse_past"]
 
 log = logging.getLogger("postiz_async")
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from postiz_async._wire.headers import Headers
     from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 
-__all__ = ["CHANNELS_MAX_AGE", "Channels"]
 
 T = TypeVar("T")
 

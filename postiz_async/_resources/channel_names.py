@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from postiz_async.models.integrations import Integration
 
-__all__ = ["Resolver", "folded", "is_id"]
 
 _ID = re.compile(r"c[0-9a-z]{24}")
 

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 
-__all__ = ["Integrations"]
-
 
 class Integrations:
     """`postiz.integrations`: the connected social accounts. Nothing here costs quota.

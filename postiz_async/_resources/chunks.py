@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import Post
 
-__all__ = ["LONGEST_CHUNK", "SHORTEST_CHUNK", "TICK", "Chunk", "Chunks", "ListPosts"]
 
 MANY, FEW = 2_000, 500
 """Posts inside a chunk above which the next is half as long, below which twice."""

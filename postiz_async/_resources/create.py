@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from postiz_async._validation import MediaFacts
     from postiz_async.models.posts import Created, CreatePost, NewPost, Post, PostType
 
-__all__ = ["PostCreation"]
 
 log = logging.getLogger("postiz_async")
 

@@ -46,22 +46,6 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Content, NewPost, PostType
 
-__all__ = [
-    "at_post",
-    "build_body",
-    "build_item",
-    "encode_create",
-    "foreign_settings",
-    "item_to_find",
-    "marks_of",
-    "media_facts",
-    "refuse_other_body",
-    "refuse_type_problems",
-    "refuse_wrong_types",
-    "type_problem",
-    "wrong_with",
-]
-
 
 def build_body(
     kind: PostType,

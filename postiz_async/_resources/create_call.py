@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from postiz_async.errors import Marks
     from postiz_async.models.posts import Created
 
-__all__ = ["CreateCall"]
-
 
 class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     """A begun call that creates posts, and how it is to be sent.

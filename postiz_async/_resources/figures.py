@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from postiz_async.models.insights import Metric, PostAnalytics
 
-__all__ = ["PostOfChannel", "gather_figures", "missing_figures"]
 
 _AT_ONCE = 2
 _IN_VAIN = 3

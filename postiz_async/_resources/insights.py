@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
-__all__ = [
-    "Analytics",
-    "Notifications",
-]
-
 
 class Analytics:
     """`postiz.analytics`. Nothing here costs quota. An empty answer can hide an error.

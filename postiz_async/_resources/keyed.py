@@ -28,18 +28,6 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Content, Created, NewPost, PostType
 
-__all__ = [
-    "LONGEST_KEY",
-    "KeyedCreate",
-    "KeyedCreates",
-    "Said",
-    "check_keep",
-    "check_key",
-    "keyed_body",
-    "said_of",
-    "said_of_body",
-    "well_formed",
-]
 
 LONGEST_KEY = 255
 """Characters of an idempotency key."""

@@ -32,26 +32,6 @@ if TYPE_CHECKING:
     from postiz_async.models.insights import Notification
     from postiz_async.models.posts import Post
 
-__all__ = [
-    "FIRST_POLL",
-    "LONGEST_POLL",
-    "LOOK_SHARE",
-    "SEARCHED",
-    "PublishWatcher",
-    "WakeSignal",
-    "around",
-    "find_post",
-    "first_occurrences",
-    "group_of",
-    "list_posts",
-    "list_query",
-    "messages_since",
-    "next_pause",
-    "pieces",
-    "reason",
-    "sleep_or_wake",
-]
-
 
 FIRST_POLL, LONGEST_POLL = 2.0, 30.0
 """Seconds between looks at posts that are about to be published; doubled while nothing happens."""

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from postiz_async.errors import Marks
     from postiz_async.models.posts import Post
 
-__all__ = [
-    "assign",
-    "find_posts",
-    "is_on",
-    "same_text",
-    "seen_text",
-    "sent_text",
-    "span_of",
-    "stored_at",
-]
 
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"https?://\S+")

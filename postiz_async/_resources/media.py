@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media as StoredMedia
     from postiz_async.models.video import SlidesVideo, Voice
 
-__all__ = ["MediaResource"]
-
 
 class _VideoFunction(msgspec.Struct, rename="camel"):
     identifier: str

@@ -24,15 +24,6 @@ if TYPE_CHECKING:
     from postiz_async._resources.api import OpenClient
     from postiz_async.stores import Records
 
-__all__ = [
-    "NOT_LOOKED",
-    "Found",
-    "OrganizationHealth",
-    "PoolHealth",
-    "call_in_loop",
-    "look",
-    "standing",
-]
 
 T = TypeVar("T")
 

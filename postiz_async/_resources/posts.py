@@ -57,8 +57,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import MissingRelease, Post, PublishEvent
 
-__all__ = ["Posts"]
-
 
 class _Status(msgspec.Struct):
     status: str

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import ChannelSettings, Integration
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["Preflight"]
-
 
 class Preflight:
     """Judges requests with the channels of one key.

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async.models.users import Membership
 
-__all__ = ["Users"]
-
 
 class Users:
     """`postiz.users`: only for keys of organisations with a super-admin of the instance."""

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from postiz_async.models.insights import Notification
     from postiz_async.models.posts import Post
 
-__all__ = ["COUNTED_POLL", "IDLE_POLL", "PostSource", "publish_events", "watch"]
 
 _log = logging.getLogger("postiz_async.watch")
 

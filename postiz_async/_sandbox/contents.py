@@ -28,7 +28,6 @@ from postiz_async._sandbox.state import OAuthApp, Organization, Webhook
 if TYPE_CHECKING:
     from postiz_async._sandbox.state import SandboxState
 
-__all__ = ["SandboxContents"]
 
 _HEAD = 8 * 1024
 """Bytes of a remote file that are kept: enough to measure a picture."""

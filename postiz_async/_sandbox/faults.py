@@ -44,15 +44,6 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
 
-__all__ = [
-    "Fault",
-    "FaultKind",
-    "Faults",
-    "after_handler",
-    "before_authentication",
-    "before_handler",
-    "read_fault",
-]
 
 FaultKind = Literal[
     "drop_answer",

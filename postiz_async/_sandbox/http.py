@@ -36,13 +36,6 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox.server import Sandbox
 
-__all__ = [
-    "Served",
-    "control",
-    "read_form",
-    "serve",
-]
-
 
 _HEAD = 8 * 1024
 """Bytes that are kept of a file."""

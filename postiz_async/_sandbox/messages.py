@@ -18,31 +18,6 @@ from postiz_async._sandbox.text.json import write_json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = [
-    "ConnectionLost",
-    "FormError",
-    "HttpError",
-    "HttpRequest",
-    "Response",
-    "UploadedFile",
-    "bad_request",
-    "compress",
-    "empty_response",
-    "internal_error",
-    "invalid",
-    "json_response",
-    "key_lookup_failed",
-    "not_found",
-    "plain",
-    "plan_limit",
-    "post_refused",
-    "preflight",
-    "redirect_to_login",
-    "status_only",
-    "unknown_route",
-    "wrap",
-]
-
 
 class ConnectionLost(ConnectionError):  # noqa: N818 - it is an event of the sandbox, not a defect
     """The connection broke before an answer came; nothing says whether the request was handled."""

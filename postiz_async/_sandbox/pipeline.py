@@ -36,14 +36,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.state import Organization, SandboxState
     from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
 
-__all__ = [
-    "BODY_LIMIT",
-    "Pipeline",
-    "Tally",
-    "is_parsed",
-    "read_body",
-]
-
 
 BODY_LIMIT = 102_400
 """Bytes of a body that is parsed, after decompression."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import IntegrationRow, PostRow
     from postiz_async._sandbox.state import Organization, SandboxState
 
-__all__ = ["catch_up", "publish_waiting", "store_post"]
 
 _SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
 

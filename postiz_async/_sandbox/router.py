@@ -17,16 +17,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import Release, Version
     from postiz_async._sandbox.state import ReceivedCall, SandboxState
 
-__all__ = [
-    "OPEN_ROUTES",
-    "ROUTES",
-    "ROUTE_NAMES",
-    "Handler",
-    "OpenHandler",
-    "OpenRoute",
-    "Route",
-    "find_route",
-]
 
 Handler = Callable[["SandboxState", "ReceivedCall"], Awaitable["Response"]]
 OpenHandler = Callable[["SandboxState", "HttpRequest", object], Awaitable["Response"]]

@@ -16,20 +16,6 @@ import msgspec
 if TYPE_CHECKING:
     import random
 
-__all__ = [
-    "UNRELEASED",
-    "CustomerRow",
-    "IdSource",
-    "IntegrationRow",
-    "MediaRow",
-    "MemberRow",
-    "NotificationRow",
-    "PostRow",
-    "Release",
-    "TagRow",
-    "Version",
-]
-
 
 class CustomerRow(msgspec.Struct, frozen=True):
     """A group of channels."""

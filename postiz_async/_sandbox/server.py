@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     )
     from postiz_async._sandbox.state import Organization, WebhookDelivery
 
-__all__ = ["Sandbox"]
-
 
 class Sandbox(SandboxContents):
     """A local model of a Postiz server.

@@ -37,21 +37,6 @@ if TYPE_CHECKING:
     )
     from postiz_async.clock import Clock
 
-__all__ = [
-    "AuthorizationCode",
-    "DelayedJobs",
-    "OAuthApp",
-    "OAuthState",
-    "Organization",
-    "PostTable",
-    "PublishingJobs",
-    "ReceivedCall",
-    "SandboxSettings",
-    "SandboxState",
-    "Webhook",
-    "WebhookDelivery",
-]
-
 
 class PostTable:
     """The posts, found by id, group, parent and date."""

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["TextRule", "TextRules"]
 
 _TAG = re.compile(r"<[^>]*>")
 

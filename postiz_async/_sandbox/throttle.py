@@ -28,8 +28,6 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
-__all__ = ["MemoryThrottle", "RedisThrottle", "Throttle", "ThrottleDecision"]
-
 
 @dataclass(frozen=True, slots=True)
 class ThrottleDecision:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import PostRow
     from postiz_async._sandbox.state import Organization, SandboxState
 
-__all__ = ["CreateRecord", "StoredPost", "ThreadRow", "stored_posts"]
-
 
 class CreateRecord(NamedTuple):
     """One create call that was counted.

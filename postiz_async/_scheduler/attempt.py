@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.errors import PostizError
 
-__all__ = ["Attempts", "Identity", "user_agent"]
 
 T = TypeVar("T")
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireResponse
     from postiz_async._wire.endpoints import Call
 
-__all__ = ["BoundScheduler", "RawAnswer", "wants_answer", "with_raw_answers"]
 
 T = TypeVar("T")
 

@@ -27,19 +27,6 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireResponse
     from postiz_async._wire.endpoints import Call
 
-__all__ = [
-    "PREPARED_SECONDS",
-    "CallOptions",
-    "CallTime",
-    "Priority",
-    "SlotRequest",
-    "answers",
-    "check_priority",
-    "check_retries",
-    "prepared",
-    "time_out",
-]
-
 
 class Priority(IntEnum):
     """How urgent a create is: a smaller number overtakes a larger one.

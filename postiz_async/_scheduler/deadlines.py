@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.waiting_call import WaitingCall
     from postiz_async.clock import Clock, Timer
 
-__all__ = ["Deadlines"]
 
 LEAST = 0.5
 """Slots by which the lag grows before a call that is barely in time is forecast again."""

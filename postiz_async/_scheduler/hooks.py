@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Call
     from postiz_async.clock import Clock
 
-__all__ = [
-    "Attempt",
-    "AttemptHook",
-    "CallEnded",
-    "CallHook",
-    "CallStarted",
-    "Trace",
-    "check_hook",
-    "tell_attempt",
-    "traced",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

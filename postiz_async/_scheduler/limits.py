@@ -17,12 +17,6 @@ from msgspec.structs import replace
 if TYPE_CHECKING:
     from postiz_async._quota import Ledger
 
-__all__ = [
-    "ConcurrencyLimit",
-    "Pacer",
-    "politeness_limiter",
-]
-
 
 MAX_CREATES = 4
 """Bulk creates in flight at once."""

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores._ledger_handle import LedgerHandle
 
-__all__ = ["AdmissionQueue", "QueueReleasedError"]
 
 OVERTAKES = 9
 """Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""

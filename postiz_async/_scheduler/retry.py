@@ -11,8 +11,6 @@ from postiz_async._scheduler.calls import USUAL_RETRIES
 from postiz_async._wire.endpoints import Replay
 from postiz_async._wire.responses import FailureKind
 
-__all__ = ["next_wait"]
-
 _BASE, _CAP = 0.5, 20.0
 """Seconds of the first pause at most, and of any pause."""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Clock
 
-__all__ = ["FairTransport", "RoundRobin"]
-
 
 class RoundRobin:
     """Turns, a certain number at a time, given to waiting owners in rotation.

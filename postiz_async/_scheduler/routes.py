@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from postiz_async.stores import Records
     from postiz_async.stores._ledger_handle import LedgerHandle
 
-__all__ = [
-    "QueueFactory",
-    "RouteState",
-]
-
 
 class RouteState:
     """What is known about the counter of one route."""

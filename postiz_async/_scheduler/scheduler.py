@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores._persistence import SnapshotStore
 
-__all__ = ["Scheduler"]
 
 log = logging.getLogger("postiz_async")
 T = TypeVar("T")

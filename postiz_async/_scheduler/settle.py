@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from postiz_async._quota import Ledger
     from postiz_async._wire import Observation
 
-__all__ = ["settled", "shows_others"]
-
 
 def settled(
     ledger: Ledger,

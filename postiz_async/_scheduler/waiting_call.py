@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.calls import SlotRequest
     from postiz_async.clock import Timer
 
-__all__ = ["SLICE", "Key", "WaitingCall", "key_of", "wake_all"]
 
 Key: TypeAlias = "tuple[float, float, float]"
 """Priority, due time and arrival."""

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse
 
-__all__ = ["Transport"]
-
 
 class Transport(Protocol):
     """Sends one request and returns one response. Never retries, never follows a redirect."""

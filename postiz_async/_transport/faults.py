@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from postiz_async._wire.proxies import Proxy
     from postiz_async._wire.secrets import Secret
 
-__all__ = [
-    "CONNECT_TIMEOUT",
-    "DOCTOR",
-    "BrokenError",
-    "connection_error",
-    "host_of",
-]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to make a connection."""

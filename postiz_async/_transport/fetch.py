@@ -16,8 +16,6 @@ from postiz_async.errors import UploadError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-__all__ = ["Fetched", "fetch"]
-
 
 @dataclass(frozen=True, slots=True)
 class Fetched:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from postiz_async._wire.proxies import Proxy
 
-__all__ = ["KEEP_ALIVE", "AiohttpTransport"]
 
 _SHORT = 16 * 1024
 """Bytes up to which a body is searched for secrets together with its headers, in one look."""

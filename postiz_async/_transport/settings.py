@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Trust: TypeAlias = "tls.SSLContext | Path | str"
     Connector: TypeAlias = BaseConnector
 
-__all__ = ["ConnectionSettings", "headers_of_environment", "tls_context"]
 
 USUAL_CONNECTIONS = 100
 """Connections kept at most."""

@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
 
-__all__ = [
-    "MAX_AGE",
-    "UploadCache",
-    "find",
-    "put",
-]
-
 
 T = TypeVar("T")
 

@@ -19,18 +19,6 @@ if TYPE_CHECKING:
     from io import BytesIO, FileIO
     from pathlib import Path
 
-__all__ = [
-    "POSTABLE",
-    "FileFacts",
-    "check_path",
-    "check_size",
-    "inspect_file",
-    "kind_of",
-    "limit_of",
-    "open_resolved",
-    "pixels_of",
-    "refuse",
-]
 
 MAX_IMAGE, MAX_VIDEO = 10 * 1024 * 1024, 1024 * 1024 * 1024
 """Bytes the server accepts."""

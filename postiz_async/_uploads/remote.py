@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from postiz_async._uploads.sources import Sink
     from postiz_async.clock import Clock
 
-__all__ = ["Remote"]
 
 MAX_REDIRECTS = 5
 

@@ -52,17 +52,6 @@ if TYPE_CHECKING:
     from postiz_async._uploads.sources import Source
     from postiz_async.models.media import Media
 
-__all__ = [
-    "AT_ONCE",
-    "STALL_TIMEOUT",
-    "URL_SUFFIXES",
-    "Progress",
-    "UploadOptions",
-    "fetch_by_server",
-    "upload",
-    "upload_all",
-]
-
 
 log = logging.getLogger("postiz_async.uploads")
 

@@ -29,16 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from io import FileIO
 
-__all__ = [
-    "AsyncFile",
-    "BinaryFile",
-    "NullSink",
-    "Sink",
-    "Source",
-    "UploadSource",
-    "name_of",
-    "open_local",
-]
 
 T = TypeVar("T")
 

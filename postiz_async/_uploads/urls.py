@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-__all__ = ["is_public", "is_url", "shown"]
-
 _NAT64 = bytes.fromhex("0064ff9b0000000000000000")
 """Begins the IPv6 addresses that a network translates to IPv4."""
 

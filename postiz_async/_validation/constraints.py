@@ -31,33 +31,6 @@ from postiz_async.errors import InvalidPostError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = [
-    "BOOLEAN",
-    "CONTENT",
-    "DATE",
-    "DEFINED",
-    "EXTENSION",
-    "LIST",
-    "LOOSE_URL",
-    "NOT_EMPTY",
-    "NUMBER",
-    "TEXT",
-    "URL",
-    "Constraint",
-    "Passes",
-    "each_number",
-    "enum",
-    "max_items",
-    "max_length",
-    "max_total",
-    "maximum",
-    "min_items",
-    "min_length",
-    "minimum",
-    "nested",
-    "nested_text",
-    "pattern",
-]
 
 Passes: TypeAlias = "Callable[[object, Mapping[str, object]], bool]"
 

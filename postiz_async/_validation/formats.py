@@ -7,20 +7,6 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
-__all__ = [
-    "characters",
-    "crashes",
-    "has_zone",
-    "is_clear",
-    "is_iso_date",
-    "is_iso_format",
-    "is_loose_url",
-    "is_postable",
-    "is_url",
-    "moment",
-]
-
-
 _LONGEST_URL = 2_084
 
 _LOOSE_URL = re.compile(

@@ -18,24 +18,6 @@ if TYPE_CHECKING:
 
     from postiz_async.providers._schema import Condition
 
-__all__ = [
-    "ABSENT",
-    "NotANumber",
-    "as_list",
-    "as_object",
-    "holds",
-    "is_blank",
-    "is_list",
-    "is_number",
-    "is_object",
-    "is_truthy",
-    "same",
-    "to_boolean",
-    "to_content",
-    "to_number",
-    "to_text",
-]
-
 
 ABSENT: Final = UNSET
 """The value of a key that is not there."""

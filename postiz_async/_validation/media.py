@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from postiz_async.providers._schema import MediaRule
 
-__all__ = ["Entries", "MediaFacts", "PostMedia", "applying", "broken_rule", "media_of"]
-
 
 class MediaFacts(Value, frozen=True, kw_only=True):
     """What is known of an uploaded file: pixels of a picture, size in bytes. 0 is unknown."""

@@ -12,16 +12,6 @@ from postiz_async.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = [
-    "MISSING",
-    "closest",
-    "hint_for",
-    "read_as_true",
-    "server_message",
-    "shown",
-    "warning",
-]
-
 
 MISSING = "is missing"
 """The hint about a value that is not there."""

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
     from postiz_async._validation.request import Body
 
-__all__ = [
-    "failures",
-    "read",
-]
-
 
 _MOST_VALUES = 100_000
 """Values that are looked at to find those that cannot be sent."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from postiz_async._validation.request import JudgedPost
     from postiz_async.providers._schema import MediaRule, Provider
 
-__all__ = ["LINK_WEIGHT", "post_problems"]
 
 _PARAGRAPHS = re.compile(r"(?:<p>[^<]*</p>)+")
 LINK_WEIGHT = 23

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from postiz_async._validation.media import MediaFacts
 
-__all__ = ["Body", "JudgedPost", "judge", "settings_problems"]
-
 
 class JudgedPost(msgspec.Struct, frozen=True, gc=False):
     """A post whose channel is known, with its values in their declared types.

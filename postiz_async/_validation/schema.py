@@ -51,23 +51,6 @@ if TYPE_CHECKING:
 
     Tests: TypeAlias = tuple[tuple[str, tuple[Passes, ...]], ...]
 
-__all__ = [
-    "AS_BOOLEAN",
-    "AS_CONTENT",
-    "AS_NUMBER",
-    "AS_TEXT",
-    "ENTRY",
-    "MEDIA",
-    "POST",
-    "ROOT",
-    "Field",
-    "Shape",
-    "check",
-    "converted",
-    "is_good",
-    "judged",
-]
-
 
 Values: TypeAlias = "Mapping[str, object]"
 

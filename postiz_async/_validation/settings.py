@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 
     Skips = Callable[[object, Mapping[str, object]], bool]
 
-__all__ = [
-    "schema_problems",
-    "settings_warnings",
-    "shape_of",
-]
-
 
 _TYPES = {"string": AS_TEXT, "enum": AS_TEXT, "number": AS_NUMBER, "boolean": AS_BOOLEAN}
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from postiz_async.errors import Problem
     from postiz_async.providers._schema import Limit, MediaRule, Provider
 
-__all__ = ["SettingsVerdict", "forget_settings", "verdict_of"]
 
 _REMEMBERED = 128
 """Settings that are remembered. None are larger than a request may be."""

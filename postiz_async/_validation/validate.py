@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["validate"]
-
 
 def validate(
     request: CreatePost | Mapping[str, object],

@@ -27,13 +27,6 @@ if TYPE_CHECKING:
     from postiz_async._validation.request import Body, JudgedPost
     from postiz_async.providers._schema import Provider
 
-__all__ = [
-    "content_warnings",
-    "request_warnings",
-    "unknown_key_warnings",
-    "unknown_keys",
-]
-
 
 _POST_KEYS = frozenset({"integration", "value", "group", "settings", "type"})
 _ENTRY_KEYS = frozenset({"content", "image", "delay", "id"})

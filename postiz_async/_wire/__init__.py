@@ -3,54 +3,78 @@
 The only place that knows the API's JSON and header names.
 """
 
-from postiz_async._wire.address import CLOUD_URL, api_root, clean_key, origin_of
-from postiz_async._wire.proof import is_refusal, proves_nothing_stored
-from postiz_async._wire.rate_headers import Observation, QuotaEffect, observe
+from postiz_async._wire.address import (
+    CLOUD_URL as CLOUD_URL,
+)
+from postiz_async._wire.address import (
+    api_root as api_root,
+)
+from postiz_async._wire.address import (
+    clean_key as clean_key,
+)
+from postiz_async._wire.address import (
+    origin_of as origin_of,
+)
+from postiz_async._wire.proof import (
+    is_refusal as is_refusal,
+)
+from postiz_async._wire.proof import (
+    proves_nothing_stored as proves_nothing_stored,
+)
+from postiz_async._wire.rate_headers import (
+    Observation as Observation,
+)
+from postiz_async._wire.rate_headers import (
+    QuotaEffect as QuotaEffect,
+)
+from postiz_async._wire.rate_headers import (
+    observe as observe,
+)
 from postiz_async._wire.requests import (
-    POST_YEARS,
-    WireRequest,
-    WireResponse,
-    check_id,
-    encode,
-    encode_body,
-    format_date,
-    own_headers,
+    POST_YEARS as POST_YEARS,
+)
+from postiz_async._wire.requests import (
+    WireRequest as WireRequest,
+)
+from postiz_async._wire.requests import (
+    WireResponse as WireResponse,
+)
+from postiz_async._wire.requests import (
+    check_id as check_id,
+)
+from postiz_async._wire.requests import (
+    encode as encode,
+)
+from postiz_async._wire.requests import (
+    encode_body as encode_body,
+)
+from postiz_async._wire.requests import (
+    format_date as format_date,
+)
+from postiz_async._wire.requests import (
+    own_headers as own_headers,
 )
 from postiz_async._wire.responses import (
-    LONG,
-    decode,
-    decoding,
-    failure,
-    lacks_route,
-    parse_date,
-    transient,
+    LONG as LONG,
 )
-from postiz_async._wire.secrets import Secret
-
-__all__ = [
-    "CLOUD_URL",
-    "LONG",
-    "POST_YEARS",
-    "Observation",
-    "QuotaEffect",
-    "Secret",
-    "WireRequest",
-    "WireResponse",
-    "api_root",
-    "check_id",
-    "clean_key",
-    "decode",
-    "decoding",
-    "encode",
-    "encode_body",
-    "failure",
-    "format_date",
-    "is_refusal",
-    "lacks_route",
-    "observe",
-    "origin_of",
-    "own_headers",
-    "parse_date",
-    "proves_nothing_stored",
-    "transient",
-]
+from postiz_async._wire.responses import (
+    decode as decode,
+)
+from postiz_async._wire.responses import (
+    decoding as decoding,
+)
+from postiz_async._wire.responses import (
+    failure as failure,
+)
+from postiz_async._wire.responses import (
+    lacks_route as lacks_route,
+)
+from postiz_async._wire.responses import (
+    parse_date as parse_date,
+)
+from postiz_async._wire.responses import (
+    transient as transient,
+)
+from postiz_async._wire.secrets import (
+    Secret as Secret,
+)

@@ -8,8 +8,6 @@ from urllib.parse import SplitResult, quote, urlsplit
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["CLOUD_URL", "api_root", "clean_key", "origin_of"]
-
 CLOUD_URL = "https://api.postiz.com"
 """The base URL of the hosted service."""
 

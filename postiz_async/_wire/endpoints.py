@@ -36,7 +36,6 @@ from postiz_async.models.users import Membership
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-__all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart", "KnownRefusal", "Replay"]
 
 T = TypeVar("T")
 

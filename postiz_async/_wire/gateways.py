@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from postiz_async._wire.requests import WireResponse
 
-__all__ = ["Demand", "demand_of", "title_of"]
 
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
 _SHOWN = 100

@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
-__all__ = [
-    "Headers",
-    "HiddenText",
-    "checked_headers",
-    "headers_in",
-    "hidden_values",
-    "merged_headers",
-]
 
 Headers: TypeAlias = "tuple[tuple[str, Secret], ...]"
 """Names as they are sent, and their values."""

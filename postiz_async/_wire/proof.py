@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from postiz_async._wire.requests import WireResponse
 
-__all__ = ["JSON", "is_answer", "is_refusal", "json_object", "proves_nothing_stored"]
 
 JSON = frozenset({b"[", b"{"})
 """How the body of each answer of Postiz begins, unless it is empty."""

@@ -15,8 +15,6 @@ from postiz_async.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Proxies", "Proxy"]
-
 
 @dataclass(frozen=True, slots=True)
 class Proxy:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 from postiz_async._wire.proof import is_answer, proves_nothing_stored
 
-__all__ = ["Observation", "QuotaEffect", "observe", "read_retry_after"]
-
 _TIMESTAMP, _TIMESTAMP_MS = 1e9, 1e11
 """From here on a reset is a moment, in seconds or milliseconds since the epoch."""
 

@@ -18,18 +18,6 @@ from postiz_async.models._base import DATETIME
 if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Call
 
-__all__ = [
-    "POST_YEARS",
-    "WireRequest",
-    "WireResponse",
-    "check_id",
-    "encode",
-    "encode_body",
-    "format_date",
-    "is_web_page",
-    "own_headers",
-]
-
 
 class WireRequest(msgspec.Struct, frozen=True, gc=False):
     """An HTTP request as data; the body of a file is opened anew for each attempt.

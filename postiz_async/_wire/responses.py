@@ -38,17 +38,6 @@ from postiz_async._wire.proof import JSON, json_object, proves_nothing_stored
 from postiz_async._wire.rate_headers import read_retry_after
 from postiz_async._wire.requests import WireResponse, is_web_page
 
-__all__ = [
-    "LONG",
-    "FailureKind",
-    "decode",
-    "decoding",
-    "failure",
-    "lacks_route",
-    "parse_date",
-    "transient",
-]
-
 T = TypeVar("T")
 
 _decoders: dict[object, msgspec.json.Decoder[Any]] = {}

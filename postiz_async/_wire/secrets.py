@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import NoReturn, Self, SupportsIndex
 
-__all__ = [
-    "ForeignError",
-    "OfOneProcess",
-    "Secret",
-    "bare",
-    "hidden",
-    "redact",
-    "redact_text",
-    "stripped",
-]
 
 E = TypeVar("E", bound=BaseException)
 T = TypeVar("T")

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
-__all__ = ["Analytics"]
-
 
 class Analytics(Twin):
     """`postiz.analytics`. Nothing here costs quota. An empty answer can hide an error.

@@ -28,17 +28,6 @@ if TYPE_CHECKING:
     from postiz_async.blocking._calls import ThreadCall
     from postiz_async.blocking._portal import Portal
 
-__all__ = [
-    "BlockingIterator",
-    "EnteredTwin",
-    "Owner",
-    "Twin",
-    "WithRaw",
-    "in_worker",
-    "iterate",
-    "outcomes",
-    "rows_of",
-]
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.report import Report
     from postiz_async._batch.update_plan import Updated
 
-__all__ = ["Batch"]
-
 
 class Batch(CheckedBatch, EnteredTwin):
     """A campaign and what became of it.

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-__all__ = ["ThreadCall"]
 
 T = TypeVar("T")
 

@@ -12,12 +12,10 @@ if TYPE_CHECKING:
     from postiz_async._batch.checked_batch import CheckedBatch as AsyncCheckedBatch
     from postiz_async._batch.edits import Edits
     from postiz_async._batch.plan import ChannelPlan, PlannedRequest
-    from postiz_async._batch.source import Row
+    from postiz_async._batch.rows import Row
     from postiz_async._delivery.lookup import Doubts
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
-
-__all__ = ["CheckedBatch"]
 
 
 class CheckedBatch(RunResults):

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from postiz_async._resources.channels import Integrations as AsyncIntegrations
     from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 
-__all__ = ["Integrations"]
-
 
 class Integrations(Twin):
     """`postiz.integrations`: the connected social accounts. Nothing here costs quota.

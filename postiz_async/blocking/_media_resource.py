@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media as StoredMedia
     from postiz_async.models.video import SlidesVideo, Veo3Video, Voice
 
-__all__ = ["MediaResource"]
-
 
 class MediaResource(Twin):
     """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""

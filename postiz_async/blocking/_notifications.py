@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from postiz_async._resources.insights import Notifications as AsyncNotifications
     from postiz_async.models.insights import Notification, NotificationPage
 
-__all__ = ["Notifications"]
-
 
 class Notifications(Twin):
     """`postiz.notifications`: published, failed, disconnected. Nothing here costs quota."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from postiz_async._outbox.base import OutboxBase as AsyncOutboxBase
     from postiz_async._outbox.tickets import Ticket
 
-__all__ = ["OutboxBase"]
-
 
 class OutboxBase(Twin):
     """An outbox: its opening and closing, and its tickets."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import Ticket
     from postiz_async.models.posts import NewPost
 
-__all__ = ["PoolOutbox"]
-
 
 class PoolOutbox(OutboxBase):
     """Posts of many organisations that were handed over durably, and the task that sends them.

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from postiz_async.stores import Records
 
-__all__ = ["Portal", "Shared"]
 
 T = TypeVar("T")
 P = ParamSpec("P")

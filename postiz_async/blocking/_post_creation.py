@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from postiz_async.errors import Problem
     from postiz_async.models.posts import Created, CreatePost, NewPost, Post, PostType
 
-__all__ = ["PostCreation"]
-
 
 class PostCreation(Twin):
     """The part of `postiz.posts` that creates."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
-__all__ = ["Postiz"]
-
 
 class Postiz(Owner, Api):
     """A blocking client for one API key, safe from any thread.

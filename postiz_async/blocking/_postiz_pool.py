@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
-__all__ = ["PostizPool"]
-
 
 class PostizPool(Owner):
     """Clients of many organisations, with one set of connections and a separate quota for each.

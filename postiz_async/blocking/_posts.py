@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import MissingRelease, Post, PublishEvent
 
-__all__ = ["Posts"]
-
 
 class Posts(PostCreation):
     """`postiz.posts`: the scheduled, drafted and published posts."""

@@ -15,8 +15,6 @@ from postiz_async.blocking._users import Users
 if TYPE_CHECKING:
     from postiz_async._resources.api import Resources as AsyncResources
 
-__all__ = ["Resources"]
-
 
 class Resources(Twin):
     """The resources of the API; each call through them is made with the same options."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.undo import Undone
     from postiz_async._batch.wait_published import Waited
 
-__all__ = ["RunResults"]
-
 
 class RunResults(Twin):
     """What a batch knows about its run: the base of `Batch`."""

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from postiz_async._resources.users import Users as AsyncUsers
     from postiz_async.models.users import Membership
 
-__all__ = ["Users"]
-
 
 class Users(Twin):
     """`postiz.users`: only for keys of organisations with a super-admin of the instance."""

@@ -12,8 +12,6 @@ from msgspec import UNSET, inspect
 
 from postiz_async.errors import InvalidPostError, Problem, UsageError, describe_json_error
 
-__all__ = ["DATETIME", "DateTime", "Model", "Names", "Value", "in_json"]
-
 DATETIME = tuple(each for each in datetime.__mro__ if each.__module__ == "datetime")[:1]
 """`datetime` itself: freezegun replaces it in each module, and msgspec takes no subclass of it."""
 

@@ -8,8 +8,6 @@ from datetime import timedelta
 
 from postiz_async.errors import UsageError
 
-__all__ = ["check_seconds", "in_seconds", "read_duration", "write_duration"]
-
 _DURATION = re.compile(r"(\d{1,6})\s?([smhd])|0+", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 

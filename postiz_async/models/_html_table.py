@@ -14,7 +14,6 @@ from postiz_async.errors import describe_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["date_cell", "html_table", "span_cell"]
 
 _LINE = "border:0;border-bottom:1px solid rgba(128,128,128,.4)"
 _CELL = (

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["bold", "flattened", "plain_text_of", "underlined", "unescaped"]
 
 _BOLD_CAPITAL, _BOLD_SMALL, _BOLD_DIGIT = 0x1D5D4, 0x1D5EE, 0x1D7EC
 """The mathematical sans-serif bold A, a and 0."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
         def to_dict(self) -> dict[str, object]: ...
 
 
-__all__ = ["core_schema_of", "json_schema_of"]
-
 _DEFINITIONS = "#/$defs/"
 _DICTS = SchemaSerializer(core_schema.any_schema())
 

@@ -12,18 +12,6 @@ from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
 
-__all__ = [
-    "BLOGS",
-    "ArticleTag",
-    "DevTo",
-    "DevToTag",
-    "Hashnode",
-    "Listmonk",
-    "Medium",
-    "Tumblr",
-    "WordPress",
-]
-
 _WORD = Server(checks=("string",))
 _LINK = Server(checks=("loose_url",), skip_empty=True)
 _CANONICAL = Server(checks=("loose_url",), skip_empty=True, skip_reference=True)

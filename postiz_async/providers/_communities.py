@@ -11,24 +11,6 @@ from postiz_async.models._base import Value
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Check, Condition, Limit, MediaRule, Provider, Server
 
-__all__ = [
-    "COMMUNITIES",
-    "Discord",
-    "Kick",
-    "Lemmy",
-    "LemmyPost",
-    "LemmyTarget",
-    "Moltbook",
-    "Reddit",
-    "RedditFlair",
-    "RedditPost",
-    "RedditTarget",
-    "Skool",
-    "Slack",
-    "Twitch",
-    "Whop",
-]
-
 _TYPE_FIRST: tuple[Check, ...] = ("defined", "string", "min_length")
 _WITH_FLAIR = Condition("is_flair_required", "truthy")
 

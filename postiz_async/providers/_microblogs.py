@@ -12,19 +12,6 @@ from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Condition, Limit, MediaRule, Provider, Server
 
-__all__ = [
-    "MICROBLOGS",
-    "Bluesky",
-    "Farcaster",
-    "FarcasterChannel",
-    "FarcasterTarget",
-    "Mastodon",
-    "Nostr",
-    "Telegram",
-    "Threads",
-    "X",
-]
-
 _ARTICLE = Condition("post_type", "eq", "article")
 _POST = Condition("post_type", "ne", "article")
 

@@ -69,17 +69,6 @@ if TYPE_CHECKING:
 
     from postiz_async.providers._schema import Provider
 
-__all__ = [
-    "PROVIDERS",
-    "AnySettings",
-    "closest_provider",
-    "default_settings",
-    "missing_without_defaults",
-    "provider_of",
-    "read_settings",
-    "required_defaults",
-    "write_settings",
-]
 
 AnySettings: TypeAlias = (
     X

@@ -18,21 +18,6 @@ from msgspec import Meta, UnsetType
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 
-__all__ = [
-    "Check",
-    "Condition",
-    "FieldKind",
-    "Limit",
-    "MediaRule",
-    "Provider",
-    "RuleKind",
-    "Scalar",
-    "Server",
-    "SettingsField",
-    "fields_of",
-]
-
-
 FieldKind = Literal["string", "number", "boolean", "enum", "list", "object"]
 """What JSON a field holds; `enum` is a string of a closed set."""
 

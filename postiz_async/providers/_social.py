@@ -11,20 +11,6 @@ from postiz_async.models._base import Value
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Condition, Limit, MediaRule, Provider, Server
 
-__all__ = [
-    "SOCIAL",
-    "VK",
-    "Collaborator",
-    "Facebook",
-    "GoogleBusiness",
-    "Instagram",
-    "InstagramAudio",
-    "InstagramStandalone",
-    "LinkedIn",
-    "LinkedInPage",
-    "MeWe",
-]
-
 
 class _LinkedIn(ProviderSettings, frozen=True, kw_only=True):
     post_as_images_carousel: (

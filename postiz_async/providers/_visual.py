@@ -12,19 +12,6 @@ from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
 
-__all__ = [
-    "VISUAL",
-    "Dribbble",
-    "Pinterest",
-    "TikTok",
-    "TikTokBusiness",
-    "TikTokLocation",
-    "TikTokMusic",
-    "YouTube",
-    "YouTubeTag",
-]
-
-
 _WORD = Server(checks=("string",))
 
 

@@ -8,8 +8,6 @@ import time
 
 import anyio
 
-__all__ = ["WAIT", "ConnectionSlots"]
-
 WAIT = 20.0
 """Seconds to wait for a connection while all are in use."""
 

@@ -12,14 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = [
-    "PRIVATE",
-    "connect",
-    "make_folder",
-    "replace_file",
-    "tighten",
-]
-
 
 PRIVATE = 0o600
 _PRIVATE_FOLDER = 0o700

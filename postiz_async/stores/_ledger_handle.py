@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
     from postiz_async._quota import Grant, Ledger, Wait
 
-__all__ = ["LedgerHandle"]
-
 
 class LedgerHandle(Protocol):
     """Holds one ledger.

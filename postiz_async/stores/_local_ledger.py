@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     _Key = tuple[str, float]
     _Listener = tuple[asyncio.AbstractEventLoop, Callable[[], object]]
 
-__all__ = ["LocalLedger", "LocalLedgers", "ledgers_of_process", "records_of_process"]
 
 log = logging.getLogger("postiz_async.quota")
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores._ledger_handle import LedgerHandle
 
-__all__ = ["Persistence", "SnapshotStore"]
 
 log = logging.getLogger("postiz_async")
 

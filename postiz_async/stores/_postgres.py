@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from postiz_async.stores._postgres_pool import Connection
 
-__all__ = ["Database"]
 
 STATEMENT_TIMEOUT = 10.0
 """Seconds to wait for the answer to a statement."""

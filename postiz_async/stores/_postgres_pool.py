@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
 
-__all__ = ["Login", "Pool", "close"]
 
 _NO_ROOM = re.compile("53300|too many c|connection slots|no more connections")
 """How PostgreSQL, and poolers before it, say so."""

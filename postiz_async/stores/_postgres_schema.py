@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["TABLES_VERSION", "check_name", "ddl", "quoted", "tables"]
-
 TABLES_VERSION = 3
 
 _LONGEST = 63

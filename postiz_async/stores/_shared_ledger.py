@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     _Note = tuple[Callable[[Ledger, float], Ledger], float]
 
-__all__ = ["SharedLedger"]
 
 log = logging.getLogger("postiz_async.quota")
 

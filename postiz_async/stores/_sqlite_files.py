@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
 
-__all__ = [
-    "CLOCK",
-    "DEPARTURES",
-    "age_of",
-    "departs",
-    "explain",
-    "open_shared",
-    "read_clock",
-    "set_clock",
-]
 
 BUSY_MS = 5000
 """Milliseconds to wait for another process's write, which takes about one unless it is stopped."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox import IntegrationRow, Organization, StoredPost
     from postiz_async.clock import Clock
 
-__all__ = ["Channels", "SandboxControls", "epoch", "make_sandbox"]
 
 T = TypeVar("T")
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from postiz_async.stores import Records
     from postiz_async.testing._controls import Channels
 
-__all__ = ["LocalPostiz"]
 
 T = TypeVar("T")
 

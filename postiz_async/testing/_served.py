@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.testing._controls import Channels
 
-__all__ = ["ServedPostiz", "serve_postiz"]
 
 T = TypeVar("T")
 

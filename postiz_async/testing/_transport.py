@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
-__all__ = ["SANDBOX_URL", "SandboxTransport", "sandbox_client"]
 
 SANDBOX_URL = "http://sandbox.invalid"
 """What a client takes for its server; nothing goes there."""

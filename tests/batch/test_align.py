@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from postiz_async._batch.align import Span, arrange, tightened
-from postiz_async._batch.plan import Leeway, Limits, lower_bound, plan
+from postiz_async._batch.packing import Limits
+from postiz_async._batch.plan import Leeway, lower_bound, plan
 from postiz_async._batch.rows import Row
 
 if TYPE_CHECKING:

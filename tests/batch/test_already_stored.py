@@ -9,7 +9,7 @@ import pytest
 from batch_lab import WITH_DOUBLES, Lab, at, rows
 
 from postiz_async._batch.reconcile import reconcile
-from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.journal_file import RowState
 from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError
 

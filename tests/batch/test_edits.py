@@ -14,7 +14,7 @@ from msgspec import structs
 from postiz_async._batch import edits as module
 from postiz_async._batch.edits import Edits, find_edits, likeness, recognise
 from postiz_async._batch.rows import Row, with_refs
-from postiz_async._delivery.journal import Finding, RowRecord, RowState
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 
 if TYPE_CHECKING:
     import random

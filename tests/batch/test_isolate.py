@@ -14,7 +14,7 @@ from spread import spread
 
 from postiz_async._batch.isolate import IN_A_ROW, Bisection, Refusals
 from postiz_async._batch.rows import Row
-from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal_file import RowState, read_summary
 from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 

@@ -22,7 +22,8 @@ from postiz_async._batch.already_stored import (
 )
 from postiz_async._batch.row_state import new_records
 from postiz_async._batch.rows import Row
-from postiz_async._delivery.journal import Finding, Journal, RowState, read_summary
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.journal_file import Finding, RowState, read_summary
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.sweep import Intent
 from postiz_async._sandbox import Fault

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postiz_async import _quota as quota
-from postiz_async._batch.plan import Limits, PlannedRequest, forecast, lower_bound, plan
+from postiz_async._batch.packing import Limits
+from postiz_async._batch.plan import PlannedRequest, forecast, lower_bound, plan
 from postiz_async._batch.rows import Row
 from postiz_async._quota import Ledger, RateHeaders
 

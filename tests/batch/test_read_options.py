@@ -15,7 +15,7 @@ from spreadsheet_files import write_xlsx
 from postiz_async import BatchError, ConfigurationError, InvalidPostError, NewPost, providers
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.rows import CampaignRow
-from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal_file import RowState, read_summary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -13,7 +13,8 @@ from msgspec import structs
 
 from postiz_async import NewPost
 from postiz_async._batch.reconcile import Reconciled, reconcile
-from postiz_async._delivery.journal import Finding, Journal, RowRecord, RowState, read_summary
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState, read_summary
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError

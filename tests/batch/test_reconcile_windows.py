@@ -17,8 +17,15 @@ from msgspec.structs import replace
 
 from postiz_async._batch.reconcile import _look, _suspects
 from postiz_async._delivery.findings import with_findings
-from postiz_async._delivery.journal import Journal, RowRecord, RowState, SentRequest
-from postiz_async._delivery.journal_file import ADOPTED_UNSURE, FOUND_UNSURE, Finding
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.journal_file import (
+    ADOPTED_UNSURE,
+    FOUND_UNSURE,
+    Finding,
+    RowRecord,
+    RowState,
+    SentRequest,
+)
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.sweep import SweepState, intents, lacking_tags, suspects, sweep

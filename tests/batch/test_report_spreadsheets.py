@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from postiz_async._batch.report import make_report
 from postiz_async._batch.source import read_campaign
-from postiz_async._delivery.journal import RowRecord, RowState
+from postiz_async._delivery.journal_file import RowRecord, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,9 @@ from samples import MP4, PNG
 
 from postiz_async import BatchError, InvalidPostError
 from postiz_async._batch import resume
-from postiz_async._batch.plan import Limits, lower_bound
-from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._batch.packing import Limits
+from postiz_async._batch.plan import lower_bound
+from postiz_async._delivery.journal_file import RowState, read_summary
 from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, PlanLimitError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._batch.report import Report
-    from postiz_async._delivery.journal import Summary
+    from postiz_async._delivery.journal_file import Summary
 
 
 @pytest.fixture

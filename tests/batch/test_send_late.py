@@ -11,7 +11,7 @@ import pytest
 from batch_lab import START, Lab, Watched, at, rows
 
 from postiz_async._batch.options import read_late
-from postiz_async._delivery.journal import Finding
+from postiz_async._delivery.journal_file import Finding
 from postiz_async._sandbox import Fault
 from postiz_async.errors import APIConnectionError, ConfigurationError
 

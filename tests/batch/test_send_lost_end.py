@@ -13,8 +13,8 @@ import pytest
 from batch_lab import Lab, Watched, rows
 
 from postiz_async._batch.reconcile import Reconciled, reconcile
-from postiz_async._delivery.findings import FOUND_UNSURE
-from postiz_async._delivery.journal import Journal, RowState, read_summary
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.journal_file import FOUND_UNSURE, RowState, read_summary
 from postiz_async._delivery.repair import UNSEEN_END
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault

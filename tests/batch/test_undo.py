@@ -10,7 +10,7 @@ from batch_lab import START, Lab, at, rows
 
 from postiz_async._batch.reconcile import open_existing
 from postiz_async._batch.undo import Selection, undo_journal
-from postiz_async._delivery.journal import Finding, RowState, read_summary
+from postiz_async._delivery.journal_file import Finding, RowState, read_summary
 from postiz_async._resources.api import opened
 from postiz_async._sandbox.faults import Fault
 from postiz_async._wire import WireResponse

@@ -11,7 +11,7 @@ import pytest
 from batch_lab import START, Lab, at, rows
 
 from postiz_async._batch.wait_published import Waited
-from postiz_async._delivery.journal import Finding, RowRecord, RowState, read_summary
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState, read_summary
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError
 

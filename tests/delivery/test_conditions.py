@@ -17,7 +17,7 @@ from postiz_async._delivery.conditions import (
     may_change,
     sent_posts,
 )
-from postiz_async._delivery.journal import SentRequest
+from postiz_async._delivery.journal_file import SentRequest
 from postiz_async.models.posts import (
     ContentItem,
     CreatePost,

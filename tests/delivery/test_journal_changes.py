@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async._delivery.journal import Journal, RowRecord, RowState
+from postiz_async._delivery.journal import Journal
 from postiz_async._delivery.journal_changes import ChangeJournal
-from postiz_async._delivery.journal_file import Finding
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async.errors import BatchError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from postiz_async._delivery.journal import SentRequest
+    from postiz_async._delivery.journal_file import SentRequest
 
 SERVER = "http://localhost/public/v1"
 REFS = ("a", "b", "c")

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async import Postiz
-from postiz_async._delivery.journal import SentRequest
+from postiz_async._delivery.journal_file import SentRequest
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.pauses import Outage
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent

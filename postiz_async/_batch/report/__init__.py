@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from postiz_async._batch.file_formats import csv_line
-from postiz_async._delivery.journal import Finding, RowRecord, RowState
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async.models._html_table import date_cell, html_table
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
-
-__all__ = ["LEFT_OUT", "Report", "make_report"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.report.data import WindowUse
     from postiz_async._batch.report.labels import RowLabel
 
-__all__ = [
-    "MOST_BARS",
-    "MOST_CHANNELS",
-    "MOST_LINES",
-    "CalendarEntry",
-    "calendar",
-    "chart",
-    "cut",
-    "legend",
-    "safe",
-]
-
 
 MOST_BARS = 60
 """Bars at most; more windows are shown by day, week or 30 days."""

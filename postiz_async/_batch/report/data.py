@@ -23,15 +23,6 @@ if TYPE_CHECKING:
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
 
-__all__ = [
-    "Facts",
-    "Sent",
-    "WindowUse",
-    "read_facts",
-    "read_history",
-    "windows",
-]
-
 
 class Sent(NamedTuple):
     """A create request: when it was sent (seconds since the epoch), and for how many rows."""

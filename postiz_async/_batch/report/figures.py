@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.insights import Figures
 
-__all__ = ["MOST_POSTS", "figures_section", "number"]
 
 MOST_POSTS = 200
 """Posts that are listed, those with the highest figures first."""

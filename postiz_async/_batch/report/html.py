@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.report.labels import RowLabel
     from postiz_async._delivery.journal_file import RowRecord
 
-__all__ = ["LISTED", "TROUBLES", "html_report"]
 
 TROUBLES = 50
 """Rows that are listed of each kind of trouble; of the others their number is told."""

@@ -9,8 +9,6 @@ from postiz_async._delivery.journal_file import Finding, RowState
 if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord
 
-__all__ = ["KINDS", "RowLabel", "findings", "kind_of", "title_of"]
-
 
 class RowLabel(NamedTuple):
     """A state, or a finding that outweighs it.

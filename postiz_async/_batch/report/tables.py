@@ -10,8 +10,6 @@ from postiz_async._batch.report.charts import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Column", "cards"]
-
 
 class Column(NamedTuple):
     """Its name, and its class in the style sheet, which says how wide it is."""

@@ -26,17 +26,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import IntegrationRow, Release
     from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
 
-__all__ = [
-    "delete_integration",
-    "find_slot",
-    "get_connect_url",
-    "get_integration_settings",
-    "is_connected",
-    "list_groups",
-    "list_integrations",
-    "trigger_integration_tool",
-]
-
 
 _DAY = 86_400_000
 _MINUTE = 60_000

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import Release
     from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
 
-__all__ = ["create_post"]
 
 _MINUTE = 60_000
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")

@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import IntegrationRow
     from postiz_async._sandbox.state import ReceivedCall, SandboxState
 
-__all__ = [
-    "get_analytics",
-    "get_post_analytics",
-    "list_notifications",
-]
-
 
 _DAY = 86_400_000
 _LABELS = ("Impressions", "Likes", "Comments")

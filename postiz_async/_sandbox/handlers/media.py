@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
 
-__all__ = [
-    "generate_video",
-    "store_media",
-    "upload",
-    "upload_from_url",
-    "video_function",
-]
-
 
 _PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
 

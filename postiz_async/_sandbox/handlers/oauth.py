@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.messages import HttpRequest
     from postiz_async._sandbox.state import SandboxState
 
-__all__ = ["authorize", "describe", "exchange_token", "register"]
 
 _SCOPE = "mcp:read mcp:write"
 _CODE_LIFE = 600_000

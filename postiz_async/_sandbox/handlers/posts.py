@@ -36,16 +36,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import PostRow
     from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
 
-__all__ = [
-    "change_status",
-    "delete_group",
-    "delete_post",
-    "get_missing",
-    "list_posts",
-    "update_release_id",
-    "update_settings",
-]
-
 
 _DAY = 86_400_000
 _SINCE_GROUP_IS_LISTED = (1, 60, 0)

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import MemberRow
     from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
 
-__all__ = ["search_users"]
 
 _MOST = 10
 

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox.rows import IntegrationRow, Release
 
-__all__ = ["CreateInput", "NewEntry", "Rulebook", "has_lists_within", "read_posts", "violations"]
 
 _EMPTY = " If images do not exist, content must be a non-empty string."
 

@@ -21,45 +21,6 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox.rows import Release, Version
 
-__all__ = [
-    "BOOLEAN",
-    "DEFINED",
-    "JS_BLANKS",
-    "LIST",
-    "MISSING",
-    "NUMBER",
-    "NUMBERS",
-    "TEXT",
-    "TOTAL_OF_LABELS",
-    "URL",
-    "FieldCheck",
-    "FieldRule",
-    "FieldType",
-    "as_mapping",
-    "at_least",
-    "at_most",
-    "defined",
-    "is_list",
-    "is_mapping",
-    "is_truthy",
-    "leaves",
-    "length",
-    "matches",
-    "max_items",
-    "max_length",
-    "min_items",
-    "min_length",
-    "nested_value",
-    "one_of",
-    "optional_text",
-    "prefixed",
-    "required_text",
-    "to_boolean",
-    "to_number",
-    "to_text",
-    "whole_numbers",
-]
-
 
 class _Missing:
     def __repr__(self) -> str:

@@ -19,13 +19,6 @@ from postiz_async._sandbox.rules.formats import EXTENSION_RULE, has_media_extens
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "FileKind",
-    "kind_of",
-    "media_violations",
-    "pixels_of",
-]
-
 
 IMAGE_LIMIT = 10 * 1024**2
 VIDEO_LIMIT = 1024**3

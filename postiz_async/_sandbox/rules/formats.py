@@ -12,20 +12,6 @@ import ipaddress
 import re
 from datetime import UTC, datetime, timedelta
 
-__all__ = [
-    "EXTENSION_RULE",
-    "LOOSE_URL",
-    "day_of",
-    "has_media_extension",
-    "is_iso8601",
-    "is_url",
-    "iso",
-    "naive_iso",
-    "read_date",
-    "to_datetime",
-]
-
-
 EXTENSION_RULE = "File must have a valid extension: .png, .jpg, .jpeg, .gif, .webp, or .mp4"
 
 LOOSE_URL = re.compile(

@@ -10,8 +10,6 @@ from postiz_async._sandbox.rules.fields import is_list, is_truthy, nested_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["RULES", "Draft", "MediaItem", "Rule", "is_flag"]
-
 
 class MediaItem(NamedTuple):
     """One medium of an entry; `pixels` is its width and height where they are known."""

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox.rules.fields import FieldCheck
 
-__all__ = ["FIELDS"]
-
 
 def _text(name: str, *checks: FieldCheck) -> FieldRule:
     """An optional text."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rules.fields import FieldRule
     from postiz_async._sandbox.rules.media import Rule
 
-__all__ = ["NETWORKS", "Network", "network_in", "networks_in"]
-
 
 @dataclass(frozen=True, slots=True)
 class Network:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import IntegrationRow, Release
     from postiz_async._sandbox.rules.networks import Network
 
-__all__ = ["EMPTY", "PostContext", "PostEntry", "broken_rule", "is_empty", "longest_text"]
 
 EMPTY = "Your post should have at least one character or one image."
 

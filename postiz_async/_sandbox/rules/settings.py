@@ -12,13 +12,6 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox.rules.fields import FieldRule
 
-__all__ = [
-    "converted",
-    "first_violation",
-    "schema_of",
-    "settings_violations",
-]
-
 
 def converted(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> dict[str, object]:
     """Settings in their declared types, with defaults; keys that nobody declared stay."""

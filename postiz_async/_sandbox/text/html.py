@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from justhtml import Node
 
-__all__ = ["has_text", "reserialize", "sanitize"]
-
 
 _BLANKS = "\t\n\f\r "
 

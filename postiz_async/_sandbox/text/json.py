@@ -6,8 +6,6 @@ import json
 import re
 from typing import NoReturn
 
-__all__ = ["MalformedJSONError", "read_json", "write_json"]
-
 _CONTEXT = 10
 """Characters that an error quotes on each side of its place."""
 

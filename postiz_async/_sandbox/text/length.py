@@ -19,14 +19,6 @@ from postiz_async._sandbox.text.unicode_data import emoji, top_level_domains
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = [
-    "addresses",
-    "counted_text",
-    "plain_length",
-    "weighted_length",
-    "x_length",
-]
-
 
 _NEVER_IN_HOST = (
     "!#%&'()*+,/:;<=>?@$\\\\\\[\\]^{|}~"

@@ -9,8 +9,6 @@ import re
 from functools import cache
 from importlib import resources
 
-__all__ = ["emoji", "top_level_domains"]
-
 
 @cache
 def top_level_domains() -> frozenset[str]:
