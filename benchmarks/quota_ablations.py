@@ -96,7 +96,6 @@ OTHERS: dict[str, Switch] = {
     "surge: after a used first window": _words(
         Neighbours, "first_seen", "self.with_surge(math.ceil(SURGE * limit), now)", "self"
     ),
-    "surge: after a jump": _constant(neighbours, "JUMP", math.inf),
     "surge: after a block": _words(
         Neighbours, "went_over", "self.with_surge(limit // 2, now)", "self"
     ),

@@ -49,8 +49,8 @@ What is learnt
     - How often others come: hits between our readings, over the hours in which they would have
       been seen; older windows count less. Beside others a call reads before the next reading
       could be the call too many: a client that does not read learns nothing and expects the worst.
-    - That many come at once: a window that was used before we looked, a jump between two
-      readings, a lock-out by others. It is forgotten if a lower limit explains the lock-out.
+    - That many come at once: a window that was used before we looked, a lock-out by
+      others. It is forgotten if a lower limit explains the lock-out.
     - That somebody bursts as we do, such as a process of ours that shares no store.
     - That somebody went over: for two days the last slot stays.
     - That an answer left more than there was: our own count bounds what answers tell, until

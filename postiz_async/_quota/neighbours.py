@@ -21,9 +21,6 @@ ASKED_HOURS = 6.0
 SURGE = 0.4
 """The share of the limit that may come at once where somebody came, and how many is not known."""
 
-JUMP = 0.25
-"""The share of the limit from which on hits between two readings are many at once."""
-
 SURGE_SECONDS = 48 * HOUR
 """How long it is remembered that many calls came at once."""
 
@@ -154,18 +151,17 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """A window opens with `own` hits of ours, and `found` that others made before them."""
         return replace(self, own=own, foreign=found, ignored=ignored, accounted=True)
 
-    def read(self, foreign: int, now: float, limit: int, *, bursting: bool) -> Neighbours:
+    def read(self, foreign: int, *, bursting: bool) -> Neighbours:
         """A call of ours read this window again, and found `foreign` hits of others."""
-        jump = foreign - self.foreign
-        more = max(0, jump) if bursting else 0  # others burst with us: no steady traffic
-        read = replace(
+        # others burst with us: no steady traffic
+        more = max(0, foreign - self.foreign) if bursting else 0
+        return replace(
             self,
             own=self.own + 1,
             foreign=foreign,
             ignored=self.ignored + more,
             burst=self.burst + more,
         )
-        return read.with_surge(jump + 2, now) if jump - more >= max(4, JUMP * limit) else read
 
     def with_surge(self, size: int, now: float) -> Neighbours:
         """As many as `size` may come at once again."""

@@ -260,7 +260,7 @@ def _read_again(
     else:
         bursting = now - flights.answered_at <= BURST_PAUSE and flights.cap > 1
     remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)
-    neighbours = ledger.neighbours.read(foreign, now, reading.limit, bursting=bursting)
+    neighbours = ledger.neighbours.read(foreign, bursting=bursting)
     return neighbours, log, remaining
 
 

@@ -119,17 +119,11 @@ def test_a_window_that_opens_later_is_no_first_sight() -> None:
     assert known.neighbours.heir_until == NEVER, "a predecessor's snapshot knew the limit"
 
 
-@pytest.mark.parametrize(
-    ("limit", "others", "surge"),
-    [(30, 7, 0), (30, 8, 10), (90, 22, 0), (90, 23, 25), (8, 3, 0), (8, 4, 6)],
-)
-def test_a_quarter_of_the_limit_between_two_readings_is_many_at_once(
-    limit: int, others: int, surge: int
-) -> None:
-    ledger = call(ledger_of(), 100.0, limit - 1, limit=limit)
-    ledger = call(ledger, 1000.0, limit - 2 - others, limit=limit)
-    assert ledger.neighbours.foreign == others
-    assert ledger.neighbours.surge_at(1000.0) == surge
+@pytest.mark.parametrize("others", [7, 20])
+def test_hits_between_two_readings_are_steady_traffic_however_many(others: int) -> None:
+    ledger = call(call(ledger_of(), 100.0, 29), 1000.0, 28 - others)
+    assert ledger.neighbours.steady == others
+    assert ledger.neighbours.surge == 0
 
 
 def test_those_who_burst_while_we_do_are_no_surge() -> None:
