@@ -213,7 +213,7 @@ def held_of_window(
     again. When all that is still to come fits, only what others are likely to use is left.
     """
     fits = backlog is not None and backlog <= ledger.free + len(ledger.flights.unseen)
-    window, hits, hours = ledger.window, ledger.neighbours, _hours(ledger)
+    window, hits, hours = ledger.window, ledger.neighbours, ledger.watched
     last = 1 if hits.are_there or (now < hits.heir_until and not fits) else 0
     others, likely = hits.rate(hours), _likely(window.limit)
     rest = window.ends_before - window.read_at
@@ -236,15 +236,7 @@ def held_of_window(
 
 def others_rate(ledger: Ledger) -> float:
     """Calls of others a second to count on, as far as they were seen."""
-    return ledger.neighbours.rate(_hours(ledger))
-
-
-def _hours(ledger: Ledger) -> float:
-    """Of this window, in which others could be seen; a sliding log shows those of the last hour."""
-    window = ledger.window
-    if ledger.log.sliding:
-        return window.length / 3600.0
-    return max(0.0, window.read_at - (window.ends_before - window.length)) / 3600.0
+    return ledger.neighbours.rate(ledger.watched)
 
 
 @lru_cache(maxsize=64)

@@ -27,6 +27,14 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Slots that bulk leaves to interactive calls at least, while a window runs."""
         return max(1, math.ceil(self.window.limit / 10)) if self.reserve is None else self.reserve
 
+    @property
+    def watched(self) -> float:
+        """Hours of which the readings of this window show others; a sliding log shows the last."""
+        window = self.window
+        if self.log.sliding:
+            return window.length / 3600.0
+        return max(0.0, window.read_at - (window.ends_before - window.length)) / 3600.0
+
     def expects_calls(self, now: float) -> bool:
         """Whether interactive calls came, or the user keeps slots for them."""
         return bool(self.reserve) or self.neighbours.asked_surge(now, self.window.limit) > 0

@@ -275,8 +275,6 @@ def _foreign(ledger: Ledger, flight: Flight, used: int) -> int:
 
 def _close_window(ledger: Ledger) -> Ledger:
     """The window is over: what was seen of others becomes experience."""
-    window = ledger.window
-    if not window.is_known:
+    if not ledger.window.is_known:
         return ledger
-    hours = max(0.0, window.read_at - (window.ends_before - window.length)) / 3600.0
-    return replace(ledger, neighbours=ledger.neighbours.closed(hours))
+    return replace(ledger, neighbours=ledger.neighbours.closed(ledger.watched))

@@ -21,6 +21,7 @@ from postiz_async._quota import (
     Wait,
     WaitReason,
 )
+from postiz_async._quota.decisions import others_rate
 from postiz_async._quota.poisson import Poisson
 
 HOUR = 3600.0
@@ -248,3 +249,12 @@ def test_the_last_calls_go_as_soon_as_they_surely_fit_beside_others(backlog: int
         between = NOW + share * (verdict.until - NOW)
         assert isinstance(quota.decide(ledger, between, backlog=backlog), Wait)
     assert isinstance(quota.decide(ledger, verdict.until, backlog=backlog), Grant)
+
+
+def test_who_reads_a_sliding_log_once_an_hour_learns_how_many_others_come() -> None:
+    ledger = ledger_of(sliding=True, limit=30, limit_read=True)
+    for hour in range(1, 30):
+        now = hour * 3602.0
+        ledger, token = quota.acquired(ledger, now)
+        ledger = quota.answered(ledger, token, now + 0.1, RateHeaders(30, 24, 3600.0))
+    assert 5 <= others_rate(ledger) * 3600 < 7
