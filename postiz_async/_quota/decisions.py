@@ -170,7 +170,8 @@ def _by_window(
 
 
 def _answer(ledger: Ledger, now: float, why: WaitReason) -> Wait:
-    return Wait(ledger.flights.answer_by(now), why)
+    until, reopens = ledger.flights.answer_by(now), ledger.window.reopens
+    return Wait(min(until, reopens) if now < reopens else until, why)
 
 
 def _settled_at(ledger: Ledger, now: float) -> float:

@@ -107,6 +107,14 @@ SURGE = {"surge": 15, "surge_until": 99.0}
 
 RULES = [
     # what, ledger, now, urgent, backlog, verdict
+    (
+        "an answer that is awaited beyond the end of the window",
+        known(10, cap=1, open=flying(1, sent=3599.0)),
+        3599.5,
+        True,
+        None,
+        Wait(3602.0, WaitReason.IN_FLIGHT),
+    ),
     ("locked out", known(blocked_until=50), 49.9, True, 1, Wait(50, WaitReason.BLOCKED)),
     ("lock-out over", known(blocked_until=50), 50, False, None, GRANT),
     # nothing is known
