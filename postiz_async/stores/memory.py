@@ -11,6 +11,8 @@ from postiz_async.clock import SystemClock
 from postiz_async.stores import Kept, new_version
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from postiz_async.clock import Clock
 
 __all__ = ["MemoryStore"]
@@ -27,7 +29,7 @@ class Guard:
     so this slot counts as spent when its time is over.
     """
 
-    lock = threading.RLock()
+    lock: AbstractContextManager[object] = threading.RLock()
 
 
 class _Record(NamedTuple):
