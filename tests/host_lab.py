@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent / "batch"))
-from batch_lab import START, Lab
+from batch_lab import START, WITH_DOUBLES, Lab
 from gateways import PAGE_STATUSES
 from kill_lab import NAMED, client_refs
 from samples import PNG
@@ -150,7 +150,7 @@ class Host:
         """The exit code of a run that nobody kills, as the command line has it."""
         self._begin()
         try:
-            report = await self.lab.run(existing="adopt", **options)
+            report = await self.lab.run(existing="adopt", reading=WITH_DOUBLES, **options)
         except BatchError:
             self.tally.refused += 1
             return 2
@@ -162,7 +162,9 @@ class Host:
         """A run that dies at some moment, if it does not end before."""
         self._begin()
         with suppress(PostizError):
-            self.tally.kills += await self.lab.killed(somewhere(self.dice), existing="adopt")
+            self.tally.kills += await self.lab.killed(
+                somewhere(self.dice), existing="adopt", reading=WITH_DOUBLES
+            )
 
     def save(self) -> Path:
         """Copy the journal alone, as it is after a run or a kill."""

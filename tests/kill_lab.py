@@ -199,7 +199,7 @@ class Series:
 
     def command(self, file: Path) -> list[str]:
         """What is killed."""
-        return [*COMMAND, "run", str(file), "--skip-invalid"]
+        return [*COMMAND, "run", str(file), "--skip-invalid", "--ignore", "doubles"]
 
     def start(self, file: Path, server: Server) -> Process:
         self.tally.runs += 1

@@ -183,7 +183,10 @@ class HostClock(Clock):
         return self._boot_id
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        return self._clock.call_at(when - self._shift, callback)
+        at = when - self._shift
+        while at + self._shift < when:  # rounded: it would be called before, without end
+            at = math.nextafter(at, math.inf)
+        return self._clock.call_at(at, callback)
 
 
 # ------------------------------------------------------------------ stores
