@@ -213,7 +213,8 @@ class Campaign:
             here = [rows[intent.ref] for intent in sent if intent.ref in rows]
             dates = [datetime.fromtimestamp(row.date, UTC) for row in here]
             moments = [intent.moment for intent in sent]
-            await calendar.look([*moments, *dates])
+            for moment in (*moments, *dates):  # together, days between would be listed too
+                await calendar.look([moment])
             ids = {row.post_id for row in here if row.post_id is not None}
             await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
         return list(calendar.posts.values())
