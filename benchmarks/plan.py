@@ -32,8 +32,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from figures import Figure, note
 
-from postiz_async._batch.rows import CampaignRow
-from postiz_async._batch.send import build_body
+from postiz_async._campaign.read.rows import CampaignRow
+from postiz_async._campaign.run.send import build_body
 from postiz_async._delivery.journal import Journal
 from postiz_async._delivery.journal_file import RowRecord
 from postiz_async._delivery.matching import client_ref
@@ -46,7 +46,7 @@ from postiz_async.testing import SandboxTransport, sandbox_client
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async._batch.batch import Batch
+    from postiz_async._campaign.batch import Batch
     from postiz_async._wire import WireRequest
 
 LIMIT = 30

@@ -27,7 +27,7 @@ import xlsxwriter
 from figures import Figure, note
 from plan import peak, rows, sandbox
 
-from postiz_async._batch.spreadsheets import sheet_rows
+from postiz_async._campaign.read.spreadsheets import sheet_rows
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from postiz_async import providers, texts
     from postiz_async._api import Api
-    from postiz_async._batch.batch import Batch
-    from postiz_async._batch.export import Exported
-    from postiz_async._batch.job import Outcome
-    from postiz_async._batch.plan import Forecast
-    from postiz_async._batch.read_options import ReadOptions
-    from postiz_async._batch.report import Report
-    from postiz_async._batch.rows import CampaignRow
-    from postiz_async._batch.undo import Undone
-    from postiz_async._batch.update_plan import Updated
-    from postiz_async._batch.wait_published import Waited
+    from postiz_async._campaign.after.export import Exported
+    from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.after.wait_published import Waited
+    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.plan.plan import Forecast
+    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async._campaign.read.rows import CampaignRow
+    from postiz_async._campaign.run.job import Outcome
+    from postiz_async._campaign.run.undo import Undone
+    from postiz_async._campaign.run.update_plan import Updated
     from postiz_async._client import Postiz
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._outbox.tickets import OutboxOptions, Ticket
@@ -147,16 +147,16 @@ __all__ = [
 
 _MODULES_OF = {
     "_outbox.outbox": ("Outbox",),
-    "_batch.undo": ("Undone",),
-    "_batch.update_plan": ("Updated",),
-    "_batch.wait_published": ("Waited",),
-    "_batch.report": ("Report",),
-    "_batch.job": ("Outcome",),
-    "_batch.plan": ("Forecast",),
-    "_batch.export": ("Exported",),
-    "_batch.batch": ("Batch",),
-    "_batch.read_options": ("ReadOptions",),
-    "_batch.rows": ("CampaignRow",),
+    "_campaign.run.undo": ("Undone",),
+    "_campaign.run.update_plan": ("Updated",),
+    "_campaign.after.wait_published": ("Waited",),
+    "_campaign.after.report": ("Report",),
+    "_campaign.run.job": ("Outcome",),
+    "_campaign.plan.plan": ("Forecast",),
+    "_campaign.after.export": ("Exported",),
+    "_campaign.batch": ("Batch",),
+    "_campaign.read.read_options": ("ReadOptions",),
+    "_campaign.read.rows": ("CampaignRow",),
     "_scheduler.bound": ("RawAnswer",),
     "_api": ("Api",),
     "_client": ("Postiz",),

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from postiz_async._batch.batch import Batch
-    from postiz_async._batch.export import Exported, Naming
-    from postiz_async._batch.media_files import MediaRoot
-    from postiz_async._batch.options import Existing
-    from postiz_async._batch.read_options import ReadOptions
-    from postiz_async._batch.source import CampaignSource
+    from postiz_async._campaign.after.export import Exported, Naming
+    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.options import Existing
+    from postiz_async._campaign.read.media_files import MediaRoot
+    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async._campaign.read.source import CampaignSource
     from postiz_async._delivery.options import Late, OnDoubt
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._quota.view import Quota
@@ -268,7 +268,7 @@ class Api(OfOneProcess, Resources):
             BatchError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """
-        from postiz_async._batch.batch import Batch  # noqa: PLC0415  (not every client needs it)
+        from postiz_async._campaign.batch import Batch  # noqa: PLC0415  (not every client needs it)
 
         return Batch(
             self._for_jobs("A campaign"),
@@ -326,7 +326,7 @@ class Api(OfOneProcess, Resources):
             BatchError: the file exists already, or cannot be written.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
-        from postiz_async._batch.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
+        from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
 
         client = self._for_jobs("An export")
         which = Which(start=start, end=end, state=state, integration=integration, tag=tag)

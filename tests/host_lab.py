@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from batch_lab import Watched
 
-    from postiz_async._batch.report import Report
+    from postiz_async._campaign.after.report import Report
 
 FAULTS = (
     Fault("drop_answer", route="create_post", times=None, probability=0.20),

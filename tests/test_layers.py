@@ -21,7 +21,7 @@ LAYERS = (
     ("_uploads",),
     ("_resources",),
     ("_delivery",),
-    ("_batch", "_outbox"),
+    ("_campaign", "_outbox"),
     ("_api",),
     ("_client",),
     ("_pool",),
@@ -44,6 +44,20 @@ PURE = {
 }
 PURE_MODULES = {
     "_scheduler.retry",
+    "_campaign.after.ics",
+    "_campaign.after.report.charts",
+    "_campaign.after.report.labels",
+    "_campaign.plan.doubles",
+    "_campaign.plan.grouping",
+    "_campaign.plan.packing",
+    "_campaign.plan.plan",
+    "_campaign.plan.row_state",
+    "_campaign.read.cells",
+    "_campaign.read.rows",
+    "_campaign.read.values",
+    "_campaign.run.already_stored",
+    "_campaign.run.edits",
+    "_campaign.run.isolate",
     "_delivery.record",
     "_delivery.transitions",
     "_delivery.conditions",
@@ -52,10 +66,6 @@ PURE_MODULES = {
     "_resources.chunks",
     "_resources.create_body",
 }
-PURE_MODULES |= {"_batch.packing", "_batch.plan", "_batch.rows", "_batch.cells", "_batch.values"}
-PURE_MODULES |= {"_batch.already_stored", "_batch.edits", "_batch.grouping", "_batch.ics"}
-PURE_MODULES |= {"_batch.doubles", "_batch.isolate", "_batch.row_state"}
-PURE_MODULES |= {"_batch.report.charts", "_batch.report.labels"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
 IMPURE_PARTS = {"clock", "_concurrency", "_transport", "stores"}
 

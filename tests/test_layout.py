@@ -63,6 +63,17 @@ def packages(folder: Path = ROOT) -> set[str]:
     return {path.parent.name for path in folder.glob("*/__init__.py")}
 
 
+def all_packages() -> set[str]:
+    """All packages below ours: `_campaign/read`."""
+    paths = (path.parent.relative_to(ROOT) for path in ROOT.rglob("*/__init__.py"))
+    return {path.as_posix() for path in paths} - {"."}
+
+
+def folder_of_tests(package: str) -> str:
+    """The tests of `_campaign/read` are in `campaign/read`."""
+    return "/".join(part.removeprefix("_") for part in package.split("/"))
+
+
 def test_a_class_name_has_one_meaning() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in ROOT.rglob("*.py"):
@@ -83,16 +94,17 @@ def classes(node: ast.AST) -> Iterator[ast.ClassDef]:
 
 
 def test_a_folder_of_tests_is_called_after_a_package() -> None:
-    folders = {path.parent.name for path in TESTS.glob("*/*.py")}
-    assert folders - {name.removeprefix("_") for name in packages()} == FOLDERS.keys()
+    folders = {path.parent.relative_to(TESTS).as_posix() for path in TESTS.rglob("*/test_*.py")}
+    folders |= {path.parent.name for path in TESTS.glob("*/*.py")}
+    assert folders - set(map(folder_of_tests, all_packages())) == FOLDERS.keys()
 
 
-@pytest.mark.parametrize("package", sorted(packages()))
+@pytest.mark.parametrize("package", sorted(all_packages()))
 def test_a_file_of_tests_is_called_after_what_it_tests(package: str) -> None:
     """After a module of the package or after the package, perhaps with what of it."""
-    subject = package.removeprefix("_")
-    subjects = {subject, *modules(ROOT / package)}
-    files = {path.stem for path in (TESTS / subject).glob("test_*.py")}
+    folder = TESTS / folder_of_tests(package)
+    subjects = {folder.name, *modules(ROOT / package)}
+    files = {path.stem for path in folder.glob("test_*.py")}
     assert {name for name in files if subject_of(name, subjects) is None} == set()
 
 

@@ -39,14 +39,14 @@ from postiz_async import (
     blocking,
     providers,
 )
-from postiz_async._batch.export import Exported
-from postiz_async._batch.job import Outcome
-from postiz_async._batch.plan import Forecast
-from postiz_async._batch.read_options import ReadOptions
-from postiz_async._batch.report import Report
-from postiz_async._batch.undo import Undone
-from postiz_async._batch.update_plan import Updated
-from postiz_async._batch.wait_published import Waited
+from postiz_async._campaign.after.export import Exported
+from postiz_async._campaign.after.report import Report
+from postiz_async._campaign.after.wait_published import Waited
+from postiz_async._campaign.plan.plan import Forecast
+from postiz_async._campaign.read.read_options import ReadOptions
+from postiz_async._campaign.run.job import Outcome
+from postiz_async._campaign.run.undo import Undone
+from postiz_async._campaign.run.update_plan import Updated
 from postiz_async.models.insights import Metric, Notification, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.posts import PublishEvent
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from postiz_async._batch.rows import CampaignRow
+    from postiz_async._campaign.read.rows import CampaignRow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -13,14 +13,14 @@ import anyio.to_thread
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async._batch.grouping import these_rows
-from postiz_async._batch.preflight import journal_path
-from postiz_async._batch.report import LEFT_OUT, make_report
-from postiz_async._batch.report.data import read_facts
-from postiz_async._batch.report.figures import number
-from postiz_async._batch.report.html import html_report
-from postiz_async._batch.report.labels import KINDS
-from postiz_async._batch.source import read_campaign
+from postiz_async._campaign.after.report import LEFT_OUT, make_report
+from postiz_async._campaign.after.report.data import read_facts
+from postiz_async._campaign.after.report.figures import number
+from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.after.report.labels import KINDS
+from postiz_async._campaign.plan.grouping import these_rows
+from postiz_async._campaign.plan.preflight import journal_path
+from postiz_async._campaign.read.source import read_campaign
 from postiz_async._cli.campaign_documents import ReportDocument, RowObject
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION
@@ -34,9 +34,9 @@ from postiz_async.stores._files import replace_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postiz_async._batch.read_options import ReadOptions
-    from postiz_async._batch.report import Report
-    from postiz_async._batch.rows import Row
+    from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async._campaign.read.rows import Row
     from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async._batch.options import Existing, read_late
-from postiz_async._batch.preflight import journal_path
-from postiz_async._batch.report import make_report
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.options import Existing, read_late
+from postiz_async._campaign.plan.preflight import journal_path
 from postiz_async._cli.after_run import (
     HtmlOption,
     report_object,
@@ -47,7 +47,7 @@ from postiz_async.stores._files import replace_file
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from postiz_async._batch.batch import Batch
+    from postiz_async._campaign.batch import Batch
     from postiz_async._client import Postiz
 
 

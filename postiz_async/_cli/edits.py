@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from postiz_async._batch.grouping import these_rows
-from postiz_async._batch.rows import SaidRow
+from postiz_async._campaign.plan.grouping import these_rows
+from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._cli.output import Output, bare_moment, command_on
 from postiz_async.errors import describe_seconds
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from postiz_async._batch.edits import Changed, Edits, FieldChange
+    from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
     from postiz_async._cli.campaign_documents import EditsObject
     from postiz_async._delivery.journal_file import RowRecord
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._batch.grouping import group_problems, row_ranges, these_rows
+from postiz_async._campaign.plan.grouping import group_problems, row_ranges, these_rows
 from postiz_async._cli.campaign_documents import PlanDocument
 from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
-    from postiz_async._batch.batch import Batch
-    from postiz_async._batch.plan import Estimate, Forecast
+    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.plan.plan import Estimate, Forecast
     from postiz_async._client import Postiz
     from postiz_async._delivery.options import Late
     from postiz_async.errors import Problem

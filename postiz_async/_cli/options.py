@@ -13,9 +13,9 @@ import anyio.to_thread
 import msgspec
 from cyclopts import Parameter
 
-from postiz_async._batch.file_options import kept_options, merged_reading
-from postiz_async._batch.read_options import Advice, ReadOptions
-from postiz_async._batch.values import (
+from postiz_async._campaign.read.file_options import kept_options, merged_reading
+from postiz_async._campaign.read.read_options import Advice, ReadOptions
+from postiz_async._campaign.read.values import (
     DateProblem,
     describe_absence,
     find_zone,

@@ -19,8 +19,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async._batch.file_formats import readable
-from postiz_async._batch.grouping import group_problems
+from postiz_async._campaign.plan.grouping import group_problems
+from postiz_async._campaign.read.file_formats import readable
 from postiz_async._cli.documents import VERSION, error_object
 from postiz_async._cli.table_layout import GAP, column_widths
 from postiz_async.errors import (

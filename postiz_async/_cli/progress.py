@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async._batch.batch import OUTAGE_LOG
+from postiz_async._campaign.batch import OUTAGE_LOG
 from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import Output, count, near_moment
 from postiz_async._cli.quota_words import held_for, quota_text, seen_quota
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async._batch.batch import Batch
-    from postiz_async._batch.job import Outcome
+    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.run.job import Outcome
     from postiz_async._client import Postiz
     from postiz_async._quota.view import Quota
     from postiz_async.clock import Clock

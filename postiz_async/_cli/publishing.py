@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import tzinfo
 
-    from postiz_async._batch.batch import Batch
-    from postiz_async._batch.job import Outcome
-    from postiz_async._batch.wait_published import Waited
+    from postiz_async._campaign.after.wait_published import Waited
+    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.run.job import Outcome
     from postiz_async._cli.output import Output
     from postiz_async._client import Postiz
     from postiz_async.models.posts import PublishEvent

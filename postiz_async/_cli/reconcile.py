@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async._batch.export import Form, Naming, Which, export_posts, gathered
-from postiz_async._batch.file_formats import is_json
-from postiz_async._batch.preflight import journal_path
-from postiz_async._batch.reconcile import reconcile as reconcile_journal
-from postiz_async._batch.report import make_report
+from postiz_async._campaign.after.export import Form, Naming, Which, export_posts, gathered
+from postiz_async._campaign.after.reconcile import reconcile as reconcile_journal
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.plan.preflight import journal_path
+from postiz_async._campaign.read.file_formats import is_json
 from postiz_async._cli.after_run import report_object, show_report
 from postiz_async._cli.campaign_documents import ReconcileDocument
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
@@ -33,7 +33,7 @@ from postiz_async._resources.api import opened
 from postiz_async.errors import InvalidPostError, Problem
 
 if TYPE_CHECKING:
-    from postiz_async._batch.reconcile import Reconciled
+    from postiz_async._campaign.after.reconcile import Reconciled
 
 
 async def reconcile(

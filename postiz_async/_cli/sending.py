@@ -16,9 +16,9 @@ from postiz_async.errors import BatchError, PostizError
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from postiz_async._batch.batch import Batch
-    from postiz_async._batch.job import Outcome
-    from postiz_async._batch.report import Report
+    from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.run.job import Outcome
     from postiz_async._cli.publishing import PublishLines
     from postiz_async._client import Postiz
     from postiz_async._delivery.options import Late

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from postiz_async._batch.grouping import group_problems
-from postiz_async._batch.preflight import journal_path
-from postiz_async._batch.report import make_report
-from postiz_async._batch.resume import file_now
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.plan.grouping import group_problems
+from postiz_async._campaign.plan.preflight import journal_path
+from postiz_async._campaign.run.resume import file_now
 from postiz_async._cli.after_run import channel_table, report_object, show_report
 from postiz_async._cli.campaign_documents import DoubtObject, QuotaSeen, StatusDocument
 from postiz_async._cli.campaigns import CampaignFile, JournalOption
@@ -29,8 +29,8 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postiz_async._batch.read_options import ReadOptions
-    from postiz_async._batch.resume import FileNow
+    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async._campaign.run.resume import FileNow
     from postiz_async._delivery.journal_file import Summary
     from postiz_async._quota.snapshot import Snapshot
 

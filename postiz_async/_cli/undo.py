@@ -12,12 +12,12 @@ import anyio
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async._batch.grouping import these_rows
-from postiz_async._batch.preflight import journal_path
-from postiz_async._batch.reconcile import open_existing
-from postiz_async._batch.resume import file_now
-from postiz_async._batch.source import MAX_ROWS
-from postiz_async._batch.undo import Selection, undo_journal
+from postiz_async._campaign.after.reconcile import open_existing
+from postiz_async._campaign.plan.grouping import these_rows
+from postiz_async._campaign.plan.preflight import journal_path
+from postiz_async._campaign.read.source import MAX_ROWS
+from postiz_async._campaign.run.resume import file_now
+from postiz_async._campaign.run.undo import Selection, undo_journal
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, Said, aware, find_reading, moment_option
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import tzinfo
 
-    from postiz_async._batch.read_options import ReadOptions
-    from postiz_async._batch.undo import Undone
+    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async._campaign.run.undo import Undone
     from postiz_async._cli.campaign_documents import PostOfRow, UndoDocument
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal

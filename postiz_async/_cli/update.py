@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from postiz_async._batch.grouping import these_rows
+from postiz_async._campaign.plan.grouping import these_rows
 from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import (
     BatchFlags,
@@ -29,8 +29,8 @@ from postiz_async.errors import BatchError, InvalidPostError, PostizError
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from postiz_async._batch.batch import Batch
-    from postiz_async._batch.update_plan import Updated
+    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.run.update_plan import Updated
     from postiz_async._cli.campaign_documents import UpdateDocument
     from postiz_async._client import Postiz
 

@@ -12,7 +12,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async._batch.grouping import group_problems
+from postiz_async._campaign.plan.grouping import group_problems
 from postiz_async._cli.campaign_documents import ValidateDocument
 from postiz_async._cli.campaigns import CampaignFile, MediaRoots, save_options
 from postiz_async._cli.connection import Connection, find_target, open_client
@@ -24,7 +24,7 @@ from postiz_async.errors import InvalidPostError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postiz_async._batch.rows import Row
+    from postiz_async._campaign.read.rows import Row
     from postiz_async.errors import Problem
 
 

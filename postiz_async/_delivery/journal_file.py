@@ -156,7 +156,7 @@ class RowRecord:
     `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
     address of the published post. `name` is what the campaign calls the channel. `moved_from` is
     the date that the campaign asks for, if the row goes or went with another. `said` is what the
-    row said when the fingerprint was made, as `_batch.rows.SaidRow` in JSON.
+    row said when the fingerprint was made, as `_campaign.read.rows.SaidRow` in JSON.
     """
 
     ref: str

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from msgspec import UnsetType
 
     from postiz_async._api import Api as AsyncApi
-    from postiz_async._batch.export import Exported, Naming
-    from postiz_async._batch.media_files import MediaRoot
-    from postiz_async._batch.options import Existing
-    from postiz_async._batch.read_options import ReadOptions
-    from postiz_async._batch.source import CampaignSource
+    from postiz_async._campaign.after.export import Exported, Naming
+    from postiz_async._campaign.options import Existing
+    from postiz_async._campaign.read.media_files import MediaRoot
+    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async._campaign.read.source import CampaignSource
     from postiz_async._delivery.options import Late, OnDoubt
     from postiz_async._quota.view import Quota
     from postiz_async._wire.secrets import Secret

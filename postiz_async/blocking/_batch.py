@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from postiz_async._batch.batch import Batch as AsyncBatch
-    from postiz_async._batch.job import Outcome
-    from postiz_async._batch.plan import Forecast
-    from postiz_async._batch.report import Report
-    from postiz_async._batch.update_plan import Updated
+    from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.batch import Batch as AsyncBatch
+    from postiz_async._campaign.plan.plan import Forecast
+    from postiz_async._campaign.run.job import Outcome
+    from postiz_async._campaign.run.update_plan import Updated
 
 
 class Batch(CheckedBatch, EnteredTwin):

@@ -9,10 +9,10 @@ from postiz_async.blocking._run_results import RunResults
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async._batch.checked_batch import CheckedBatch as AsyncCheckedBatch
-    from postiz_async._batch.edits import Edits
-    from postiz_async._batch.plan import ChannelPlan, PlannedRequest
-    from postiz_async._batch.rows import Row
+    from postiz_async._campaign.checked_batch import CheckedBatch as AsyncCheckedBatch
+    from postiz_async._campaign.plan.plan import ChannelPlan, PlannedRequest
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.edits import Edits
     from postiz_async._delivery.lookup import Doubts
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration

@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from postiz_async._batch.wait_published import PATIENCE
+from postiz_async._campaign.after.wait_published import PATIENCE
 from postiz_async.blocking._base import Twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime, timedelta, tzinfo
 
-    from postiz_async._batch.job import Outcome
-    from postiz_async._batch.reconcile import Reconciled
-    from postiz_async._batch.report import Report
-    from postiz_async._batch.results import RunResults as AsyncRunResults
-    from postiz_async._batch.undo import Undone
-    from postiz_async._batch.wait_published import Waited
+    from postiz_async._campaign.after.reconcile import Reconciled
+    from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.after.wait_published import Waited
+    from postiz_async._campaign.results import RunResults as AsyncRunResults
+    from postiz_async._campaign.run.job import Outcome
+    from postiz_async._campaign.run.undo import Undone
 
 
 class RunResults(Twin):

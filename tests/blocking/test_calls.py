@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from samples import PNG
 
 from postiz_async import AuthenticationError, BatchError, NewPost, NotFoundError
-from postiz_async._batch import source
+from postiz_async._campaign.read import source
 from postiz_async._sandbox import Fault
 from postiz_async.blocking import Postiz
 from postiz_async.contrib.opentelemetry import Telemetry

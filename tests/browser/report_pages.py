@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from postiz_async._batch.report.data import Facts, Sent
-from postiz_async._batch.report.html import html_report
+from postiz_async._campaign.after.report.data import Facts, Sent
+from postiz_async._campaign.after.report.html import html_report
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async.models.insights import Figures
 

@@ -9,8 +9,8 @@ import pytest
 from report_pages import ARABIC, FIRST, HOSTILE, LONG_LINK, LONG_NAME, record
 
 from postiz_async import Forecast, Quota
-from postiz_async._batch.report import make_report
-from postiz_async._batch.rows import Row
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.read.rows import Row
 from postiz_async._delivery.journal_file import Finding, RowState
 
 pytest.importorskip("playwright", reason="the extra browser has it")

@@ -17,7 +17,7 @@ from cli_lab import write_campaign
 from processes import until
 from spread import spread
 
-from postiz_async._batch.job import Outcome
+from postiz_async._campaign.run.job import Outcome
 from postiz_async._cli import progress
 from postiz_async._cli.app import app
 from postiz_async._cli.output import Output, clock_time, count, date_range, moment

@@ -19,7 +19,7 @@ from cli_lab import write_campaign
 from processes import until
 from rich.console import Console
 
-from postiz_async._batch.job import Outcome
+from postiz_async._campaign.run.job import Outcome
 from postiz_async._cli.output import Output
 from postiz_async._cli.progress import CountDisplay, RunDisplay
 from postiz_async._cli.quota_words import held_for, quota_text

@@ -18,8 +18,8 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from postiz_async._batch.report.data import read_history
-from postiz_async._batch.resume import past_of
+from postiz_async._campaign.after.report.data import read_history
+from postiz_async._campaign.run.resume import past_of
 from postiz_async._delivery.journal import Journal
 from postiz_async._delivery.journal_file import Copy, RowRecord, RowState, read_summary
 from postiz_async._delivery.journal_requests import (

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from postiz_async import Forecast, Quota
-from postiz_async._batch.report import make_report
-from postiz_async._batch.rows import Row
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.read.rows import Row
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async.models._html_table import date_cell, html_table, span_cell
 

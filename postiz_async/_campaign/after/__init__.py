@@ -1,0 +1,1 @@
+"""After a run: report, reconcile, export, figures, waiting for publication."""

@@ -1,0 +1,333 @@
+"""Posts that are in Postiz as a campaign file, to be filled in and run elsewhere or again.
+
+The list of the server returns neither media nor thread parts, and up to v2.23.0 no settings.
+So each exported row says `needs_media`, with which `plan` and `run` refuse it until somebody has
+said what belongs to it. PURE, but for the writing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import (
+    TYPE_CHECKING,
+    Literal,
+    NotRequired,
+    TypeAlias,
+    TypedDict,
+    Unpack,
+)
+
+import anyio.to_thread
+import msgspec
+
+from postiz_async._campaign.read.file_formats import COMMENT, csv_line, is_json, with_escape
+from postiz_async._campaign.read.rows import FIGURE
+from postiz_async._campaign.read.spreadsheets import cell_text, is_spreadsheet, workbook
+from postiz_async._campaign.read.values import find_zone, no_such_zone
+from postiz_async._concurrency import in_thread
+from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._resources.channel_names import folded
+from postiz_async._resources.figures import missing_figures
+from postiz_async.errors import BatchError, ConfigurationError, by_reader
+from postiz_async.stores._files import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async.models.insights import Figures
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
+
+
+Form: TypeAlias = Literal["csv", "jsonl", "excel"]
+Naming: TypeAlias = Literal["id", "name"]
+
+EXPORTED: tuple[str, ...] = (
+    "integration", "date", "content", "format", "media", "settings", "tags", "type", "thread",
+    "repeat_days", "ref", "needs_media", "state",
+)  # fmt: skip
+"""The columns of an exported file; those of a campaign, of which two are to be filled in."""
+
+
+FOR_PEOPLE = (*EXPORTED[:2], "timezone", *EXPORTED[2:])
+"""The columns of a file for a spreadsheet, which has local dates."""
+
+
+class Which(TypedDict):
+    """Which posts are exported, as `posts.iter` takes it, and what is told of them.
+
+    `naming` says what channels are called, `analytics` whether figures are asked for. `timezone` is
+    that of dates in files for spreadsheets, UTC if None.
+    """
+
+    start: datetime
+    end: datetime
+    state: NotRequired[str | None]
+    integration: NotRequired[str | None]
+    tag: NotRequired[str | None]
+    naming: NotRequired[Naming]
+    analytics: NotRequired[bool]
+    timezone: NotRequired[str | None]
+
+
+_OURS = {"__type", CLIENT_REF}
+"""Keys of settings that a server or a run writes itself."""
+
+
+_LACKS = (
+    "Not in this file, because Postiz does not return them: media and thread parts. Fill in both "
+    "columns where posts have them and empty needs_media; until then plan and run refuse the row."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was exported. `notes` say what the file lacks, as its head does."""
+
+    posts: int
+    notes: tuple[str, ...]
+
+
+async def export_posts(
+    postiz: BatchClient,
+    path: Path | str,
+    *,
+    overwrite: bool = False,
+    excel: bool = False,
+    **which: Unpack[Which],
+) -> Exported:
+    """Write the posts of a range into a campaign file: JSON or a workbook by its name, else CSV.
+
+    Costs no quota since v2.19.0.
+
+    Raises:
+        BatchError: the file exists already, or cannot be written.
+        ConfigurationError: there is no such zone, or an extra is not installed.
+        PostizError: the server could not be asked.
+    """
+    file_path = Path(path)
+    form = form_of(file_path, excel=excel)
+    if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, file_path):
+        force = by_reader("--force", "overwrite=True")
+        raise BatchError(
+            f"{path} is there already; somebody may have filled it in. {force} writes over it."
+        )
+    posts = await gathered(postiz, form, **which)
+
+    def write() -> Exported:
+        content = posts.content(is_workbook=file_path.suffix.lower() == ".xlsx")
+        try:
+            replace_file(file_path, content)
+        except OSError as error:
+            raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
+        return posts.exported
+
+    return await in_thread(write)
+
+
+def form_of(path: Path, *, excel: bool = False) -> Form:
+    """The form of a file by its name and by what is said.
+
+    Raises:
+        BatchError: they do not go together.
+    """
+    if is_json(path):
+        if excel:
+            raise BatchError(f"{path} would be JSON; name it .xlsx or .csv for a spreadsheet.")
+        return "jsonl"
+    if path.suffix.lower() not in {".xlsx", ".csv", ".txt", ""} and is_spreadsheet(path):
+        raise BatchError(f"{path} cannot be written: name it .xlsx or .csv.")
+    return "excel" if excel or path.suffix.lower() == ".xlsx" else "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Posts that were listed, to be written into a file of one form.
+
+    `names` are what the file calls channels, by their ids; channels that are not there go by id.
+    """
+
+    form: Form
+    what: str
+    """Of which server and which dates."""
+    posts: Sequence[Post]
+    names: Mapping[str, str]
+    figures: Figures | None
+    figure_names: Sequence[str]
+    zone: ZoneInfo
+
+    @property
+    def exported(self) -> Exported:
+        """What is said of the export."""
+        return Exported(len(self.posts), _notes(self.posts, self.figures))
+
+    def content(self, *, is_workbook: bool = False) -> str | bytes:
+        """The file: text, or a workbook if it is one for spreadsheets."""
+        if self.form == "jsonl":
+            return self._json_lines()
+        if self.form == "csv":
+            return self._csv()
+        columns = [*FOR_PEOPLE, *self._figure_columns]
+        cells = ([*self._cells(post), *self._numbers(post)] for post in self.posts)
+        if is_workbook:
+            return workbook(columns, ([with_escape(each) for each in row] for row in cells))
+        lines = [csv_line(map(cell_text, row), ";") for row in cells]
+        return "".join(["\ufeff", csv_line(columns, ";"), *lines])
+
+    def _json_lines(self) -> str:
+        lines: list[dict[str, object]] = [{"#": line} for line in self._head]
+        lines += [_json_record(post, self.names, self.figures) for post in self.posts]
+        return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
+
+    def _csv(self) -> str:
+        comments = [f"{COMMENT}{line}\n" for line in self._head]
+        columns = csv_line([*EXPORTED, *self._figure_columns])
+        rows = (
+            csv_line([*_record(post, self.names).values(), *self._numbers(post)])
+            for post in self.posts
+        )
+        return "".join([*comments, columns, *rows])
+
+    @property
+    def _head(self) -> list[str]:
+        return [f"{len(self.posts)} posts of {self.what}", *self.exported.notes]
+
+    @property
+    def _figure_columns(self) -> list[str]:
+        return [f"{FIGURE} {name}" for name in self.figure_names]
+
+    def _numbers(self, post: Post) -> list[object]:
+        if self.figures is None:
+            return []
+        figures = self.figures.of(post.id)
+        return [figures.get(name, "") for name in self.figure_names]
+
+    def _cells(self, post: Post) -> list[object]:
+        """The cells of a post for people: with its date in their zone."""
+        date = {"date": _local(post.publish_date, self.zone), "timezone": self.zone.key}
+        record = _record(post, self.names) | date
+        return [record[name] for name in FOR_PEOPLE]
+
+
+async def gathered(postiz: BatchClient, form: Form, **which: Unpack[Which]) -> Gathered:
+    """List the posts of a range, for a file of a form."""
+    start, end = which["start"], which["end"]
+    zone = _zone(which.get("timezone") or "UTC")
+    by_name = form == "excel" or which.get("naming") == "name"
+    names = _names(await postiz.integrations.list()) if by_name else {}
+    found = postiz.posts.iter(
+        start=start,
+        end=end,
+        state=which.get("state"),
+        integration=which.get("integration"),
+        tag=which.get("tag"),
+        collapse_repeats=True,
+    )
+    posts = [post async for post in found]
+    figures = None
+    if which.get("analytics"):
+        out = [post for post in posts if post.state == "PUBLISHED"]
+        figures = await postiz.analytics.posts(out)
+    server = postiz.base_url.removesuffix("/public/v1")
+    what = f"{server}, {start.astimezone(UTC):%Y-%m-%d} to {end.astimezone(UTC):%Y-%m-%d}"
+    figure_names = figures.names if figures is not None else []
+    return Gathered(form, what, posts, names, figures, figure_names, zone)
+
+
+def _zone(name: str) -> ZoneInfo:
+    zone = find_zone(name)
+    if zone is None:
+        raise ConfigurationError(no_such_zone(name))
+    return zone
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime | str:
+    """A date on the wall; a text where a spreadsheet would read it otherwise.
+
+    That is an hour that exists twice, which is written with its offset, and midnight, which a
+    spreadsheet takes for a day.
+    """
+    local = moment.astimezone(zone).replace(microsecond=0)
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        return local.isoformat()
+    wall = local.replace(tzinfo=None, fold=0)
+    return wall if wall.time() != time() else f"{wall:%Y-%m-%d %H:%M}"
+
+
+def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
+    notes = [_LACKS]
+    if posts and all(post.settings is None for post in posts):
+        notes.append(
+            "Settings are missing too: this server does not return them (Postiz does after "
+            "2.23.0). Where the column stays empty the defaults of the network are taken."
+        )
+    orphans = sum(post.integration is None for post in posts)
+    if orphans:
+        notes.append(f"Posts without a channel: {orphans}.")
+    if figures is not None:
+        notes += missing_figures(figures)
+    return tuple(notes)
+
+
+def _record(post: Post, names: Mapping[str, str]) -> dict[str, str]:
+    channel = post.integration.id if post.integration is not None else ""
+    return {
+        "integration": names.get(channel, channel),
+        "date": post.publish_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "content": post.content,
+        "format": "html",
+        "media": "",
+        "settings": _settings(post.settings),
+        "tags": ";".join(tag.tag.name for tag in post.tags),
+        "type": "draft" if post.state == "DRAFT" else "schedule",
+        "thread": "",
+        "repeat_days": str(post.interval_in_days or ""),
+        "ref": post.id,
+        "needs_media": "yes",
+        "state": post.state,
+    }
+
+
+def _settings(text: str | None) -> str:
+    """The settings without what the next run writes itself; what is not an object is left out."""
+    try:
+        settings = msgspec.json.decode(text or "{}", type=dict[str, object])
+    except msgspec.MsgspecError:
+        return ""
+    kept = {name: value for name, value in settings.items() if name not in _OURS}
+    return msgspec.json.encode(kept).decode() if kept else ""
+
+
+def _json_record(
+    post: Post, names: Mapping[str, str], figures: Figures | None
+) -> dict[str, object]:
+    """The filled cells; settings and tags as what they are."""
+    record = _record(post, names)
+    kept: dict[str, object] = {name: value for name, value in record.items() if value}
+    if record["settings"]:
+        kept["settings"] = msgspec.Raw(record["settings"].encode())
+    if post.tags:
+        kept["tags"] = [tag.tag.name for tag in post.tags]
+    if figures is not None and figures.of(post.id):
+        kept[f"{FIGURE}s"] = figures.of(post.id)
+    return kept
+
+
+def _names(channels: Sequence[Integration]) -> dict[str, str]:
+    """The names, by id, of channels that a campaign can mean by their name."""
+    meant = Counter(folded(channel.name) for channel in channels)
+    ids = {channel.id for channel in channels}
+    return {
+        channel.id: channel.name
+        for channel in channels
+        if channel.name
+        and channel.name == channel.name.strip()
+        and channel.name not in ids
+        and meant[folded(channel.name)] == 1
+    }

@@ -1,0 +1,123 @@
+"""A campaign as a calendar file, as RFC 5545 has it. PURE.
+
+A post is a moment and takes no time, so an event has no end and leaves the calendar free. Dates are
+in UTC, which each program shows in the zone of whoever looks. An event keeps its UID as long as the
+row keeps its ref: a file that is imported again moves events and does not double them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from postiz_async.texts import preview
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async.models.integrations import Integration
+
+
+_LINE = 75
+"""Octets of a line at most; a longer one goes on after a line break and a space."""
+
+_SUMMARY = 60
+"""Characters of a text in the title of an event."""
+
+_ENDLESS = 10**9
+"""Characters: whether a text fits is another's question."""
+
+_ESCAPED = {"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\t": "\t"}
+_ESCAPES = str.maketrans({chr(code): "" for code in [*range(32), 127]} | _ESCAPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A post in a calendar. `repeat_days` repeats it for ever."""
+
+    ref: str
+    date: datetime
+    channel: str
+    text: str
+    tags: tuple[str, ...] = ()
+    is_draft: bool = False
+    repeat_days: int | None = None
+
+
+def event_of(row: Row, channel: Integration) -> Event:
+    """A row as an event, with its texts as its network shows them."""
+    parts = [
+        preview(part, channel.provider, limit=_ENDLESS).text for part in (row.body, *row.parts)
+    ]
+    return Event(
+        ref=row.ref,
+        date=row.date,
+        channel=channel.name or channel.provider,
+        text="\n\n".join(part for part in parts if part),
+        tags=row.tags,
+        is_draft=row.type == "draft",
+        repeat_days=row.repeat_days,
+    )
+
+
+def calendar_file(name: str, events: Iterable[Event], *, made_at: datetime) -> str:
+    """The text of a calendar file, with its line breaks.
+
+    Args:
+        name: of the campaign.
+        events: in any order.
+        made_at: now.
+    """
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//postiz-async//campaign//EN",
+        f"X-WR-CALNAME:{_text(name)}",
+    ]
+    for event in sorted(events, key=lambda event: (event.date, event.ref)):
+        lines.extend(_lines(event, name, made_at))
+    lines.append("END:VCALENDAR")
+    return "".join(f"{piece}\r\n" for line in lines for piece in _folded(line))
+
+
+def _lines(event: Event, campaign: str, made_at: datetime) -> Iterator[str]:
+    first = next((line.strip() for line in event.text.splitlines() if line.strip()), "")
+    title = first if len(first) <= _SUMMARY else first[: _SUMMARY - 1] + "…"
+    yield "BEGIN:VEVENT"
+    yield f"UID:{_text(f'{event.ref}@{campaign}')}"
+    yield f"DTSTAMP:{_moment(made_at)}"
+    yield f"DTSTART:{_moment(event.date)}"
+    yield f"SUMMARY:{_text(f'{event.channel}: {title}' if title else event.channel)}"
+    if event.text:
+        yield f"DESCRIPTION:{_text(event.text)}"
+    if event.tags:
+        yield f"CATEGORIES:{','.join(map(_text, event.tags))}"
+    if event.repeat_days is not None:
+        yield f"RRULE:FREQ=DAILY;INTERVAL={event.repeat_days}"
+    yield f"STATUS:{'TENTATIVE' if event.is_draft else 'CONFIRMED'}"
+    yield "TRANSP:TRANSPARENT"
+    yield "END:VEVENT"
+
+
+def _text(value: str) -> str:
+    """A value of type TEXT: escaped, without the characters that it may not have."""
+    lines = value.replace("\r\n", "\n").replace("\r", "\n")
+    return lines.encode("utf-8", "replace").decode().translate(_ESCAPES)
+
+
+def _moment(date: datetime) -> str:
+    return f"{date.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _folded(line: str) -> Iterator[str]:
+    """The lines as which a long one is written; no character is cut in two."""
+    piece, size = "", 0
+    for character in line:
+        width = len(character.encode())
+        if size + width > _LINE:
+            yield piece
+            piece, size = " ", 1
+        piece, size = piece + character, size + width
+    yield piece

@@ -1,0 +1,197 @@
+"""What became of a campaign: counts, a table of rows, a CSV."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from postiz_async._campaign.read.file_formats import csv_line
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async.models._html_table import date_cell, html_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from postiz_async.errors import Problem
+    from postiz_async.models.insights import Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The end of a run. `requests` counts create requests of all runs of this journal."""
+
+    rows: tuple[RowRecord, ...]
+    counts: dict[str, int]
+    requests: int
+    left_out: tuple[Problem, ...] = ()
+    """What is wrong with rows that `skip_invalid` left out, so that they are not among `rows`."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row is stored or withdrawn, and none was refused or stuck when due.
+
+        Rows that were not sent and are not in the campaign any more do not count.
+        """
+        fine = {RowState.STORED, RowState.PUBLISHED, RowState.WITHDRAWN, RowState.SKIPPED}
+        return all(row.state in fine and row.finding is not Finding.STUCK for row in self.rows)
+
+    @property
+    def doubled(self) -> int:
+        """Rows of which Postiz has more than one post, as far as was looked and is not undone.
+
+        Those of which a further post bears the row's mark, and those that equal a post of somebody
+        else. Doubles that were deleted, and what was sent once more on purpose, do not count.
+        """
+        return sum(row.finding in {Finding.DOUBLED, Finding.EQUAL} for row in self.rows)
+
+    @property
+    def open(self) -> int:
+        """Rows that a further run would still work on."""
+        return sum(
+            self.counts.get(state.value, 0)
+            for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
+        )
+
+    def troubles(self) -> list[RowRecord]:
+        """The rows that somebody has to look at.
+
+        Those that are neither stored nor still to be sent, those that their network refused, and
+        those that people or the clock moved, deleted, doubled or changed.
+        """
+        fine = {RowState.STORED, RowState.PUBLISHED, RowState.PLANNED, RowState.SENDING}
+        fine.add(RowState.WITHDRAWN)
+        return [row for row in self.rows if row.state not in fine or row.finding]
+
+    def moved(self) -> list[RowRecord]:
+        """The rows whose date moved so that they share a request."""
+        return [
+            row
+            for row in self.rows
+            if row.moved_from is not None
+            and row.state is not RowState.PLANNED
+            and row.finding is Finding.NOTHING
+        ]
+
+    def due(self, now: float) -> list[RowRecord]:
+        """The rows whose posts are published, or should be by now, in seconds since the epoch.
+
+        Args:
+            now: the moment.
+        """
+        gone = {Finding.DELETED, Finding.HIDDEN, Finding.STUCK}
+        return [
+            row
+            for row in self.rows
+            if row.post_id is not None
+            and row.finding not in gone
+            and (
+                row.state is RowState.PUBLISHED or (row.state is RowState.STORED and row.date < now)
+            )
+        ]
+
+    def to_csv(self, figures: Figures | None = None) -> str:
+        """One line a row: row, ref, state, post_id, channel, date, and what is to be said of it.
+
+        `moved_from` is the date that the campaign asks for, where the post has another. A cell
+        that a spreadsheet would run (it begins with `=`, `+`, `-`, `@`, a tab or a line break,
+        perhaps after quotes or spaces) has an apostrophe before it. Rows that were left out stand
+        there with their problems: their state is `left out`.
+
+        Args:
+            figures: of the posts; each name becomes a column, `figure Likes`.
+        """
+        names = figures.names if figures is not None else []
+        lines = [csv_line([*_COLUMNS, *(f"figure {name}" for name in names)])]
+        lines += [
+            csv_line([_cell(value) for value in record.values()])
+            for record in self.to_records(figures)
+        ]
+        return "".join(lines)
+
+    def to_records(self, figures: Figures | None = None) -> list[dict[str, object]]:
+        """One flat dict a row, with the names of `to_csv`: `pandas.DataFrame(report.to_records())`.
+
+        `date` and `moved_from` are datetimes in UTC. What there is none of is None: `post_id`,
+        `moved_from`, and figures of a post that has none. Rows that were left out have a `row`, a
+        `note` and the state `left out`.
+
+        Args:
+            figures: of the posts; each name becomes a key, `figure Likes`.
+        """
+        records = [_record(row) for row in self.rows]
+        if figures is not None:
+            names = figures.names
+            for record, row in zip(records, self.rows, strict=True):
+                known = figures.of(row.post_id)
+                record |= {f"figure {name}": known.get(name) for name in names}
+        more = [f"figure {name}" for name in figures.names] if figures is not None else []
+        return [*records, *_left_out(self.left_out, more)]
+
+    def _repr_html_(self) -> str:
+        """A table of the counts and one of what somebody has to look at, for notebooks."""
+        counts = [(state, f"{number:,}") for state, number in self.counts.items()]
+        if self.left_out:
+            counts.append((LEFT_OUT, f"{len({problem.row for problem in self.left_out}):,}"))
+        parts = [html_table("Report", [*counts, ("create requests", f"{self.requests:,}")])]
+        troubles = self.troubles()
+        if troubles:
+            head = ("row", "channel", "date", "state", "problem")
+            listed = [_trouble(row) for row in troubles[:_LISTED]]
+            more = f", the first {_LISTED}" if len(troubles) > _LISTED else ""
+            parts.append(html_table(f"{len(troubles):,} to look at{more}", listed, head))
+        return f"<div>{''.join(parts)}</div>"
+
+
+_COLUMNS = (
+    *("row", "ref", "state", "post_id", "channel", "date", "note"),
+    *("finding", "remark", "name", "moved_from", "link"),
+)
+
+LEFT_OUT = "left out"
+"""The state of a row that has problems, and was not sent for them."""
+
+_LISTED = 20
+"""Rows that a notebook shows of those that somebody has to look at."""
+
+
+def _record(row: RowRecord) -> dict[str, object]:
+    date, asked = _moment(row.date), _moment(row.moved_from)
+    values = (row.number, row.ref, row.state.value, row.post_id, row.channel, date, row.note)
+    said = (row.finding.value, row.remark, row.name, asked, row.link)
+    return dict(zip(_COLUMNS, (*values, *said), strict=True))
+
+
+def _left_out(problems: Iterable[Problem], more: Iterable[str]) -> Iterator[dict[str, object]]:
+    """A record for each row with problems; all of a row stand in its note."""
+    by_row: dict[int | None, list[str]] = {}
+    for problem in problems:
+        by_row.setdefault(problem.row, []).append(str(replace(problem, row=None)))
+    for number, said in by_row.items():
+        nothing = dict.fromkeys((*_COLUMNS, *more))
+        yield {**nothing, "row": number, "state": LEFT_OUT, "note": "; ".join(said)}
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _trouble(row: RowRecord) -> tuple[str, ...]:
+    problem = " ".join(filter(None, (row.finding.value, row.note, row.remark)))
+    return (str(row.number), row.name or row.channel, date_cell(row.date), row.state.value, problem)
+
+
+def make_report(
+    rows: Iterable[RowRecord], requests: int, left_out: Iterable[Problem] = ()
+) -> Report:
+    """A report from what the journal knows, and of the problems of rows that were left out."""
+    ordered = tuple(sorted(rows, key=lambda row: row.number))
+    counts = dict(Counter(row.state.value for row in ordered))
+    return Report(ordered, counts, requests, tuple(left_out))

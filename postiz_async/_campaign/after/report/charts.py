@@ -1,0 +1,349 @@
+"""The charts of a report: the calendar of posts, and the requests of each window. PURE.
+
+The calendar stays small whatever the campaign: long spans are shown by week or month, and channels
+beyond the busiest in one column.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import combining
+
+from postiz_async._campaign.after.report.labels import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import tzinfo
+
+    from postiz_async._campaign.after.report.data import WindowUse
+    from postiz_async._campaign.after.report.labels import RowLabel
+
+
+MOST_BARS = 60
+"""Bars at most; more windows are shown by day, week or 30 days."""
+
+_HEIGHT, _TOP, _FOOT = 190, 18, 24
+"""Pixels; the width is that of the screen, so positions across are per cent."""
+
+_OF_A_BAR = 90
+"""Pixels of a bar with its label at most."""
+
+_WIDE, _NARROW = 560, 260
+"""Pixels for bars on a usual screen and on a telephone, at least."""
+
+_LETTER, _SPACE, _MARGIN = 6.6, 10, 42
+"""Pixels of a letter of the labels, between two labels, and beside the bars at least."""
+
+_SPANS = ((1, "day"), (7, "week"), (30, "30 days"), (365, "year"))
+
+
+class _Bar(NamedTuple):
+    label: str
+    says: str
+    requests: int
+
+
+def chart(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) -> str:
+    """An SVG with a bar for each window, or for each day and more if there are many.
+
+    Args:
+        found: the windows, oldest first; at least one.
+        limit: requests of a window, if it is known.
+        zone: in which moments are shown; None for the machine's.
+    """
+    bars, per = _bars(found, zone)
+    line = limit if per == "window" else None
+    top = max([bar.requests for bar in bars] + ([line] if line else []))
+    room, step = _HEIGHT - _TOP - _FOOT, 100 / len(bars)
+    base = _TOP + room
+    parts = [f'<line x1="0" x2="100%" y1="{base}" y2="{base}"/>']
+    if line:
+        y = base - room * line / top
+        parts.append(f'<line class="limit" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(_scale(line, y))
+    labels, values = [bar.label for bar in bars], [f"{bar.requests:,}" for bar in bars]
+    named, named_narrow = _every(labels, _WIDE), _every(labels, _NARROW)
+    named_narrow = named * -(-named_narrow // named)  # those that stay are some of the others
+    counted, counted_narrow = _every(values, _WIDE) == 1, _every(values, _NARROW) == 1
+    if not (line or counted_narrow):
+        parts.append(_scale(top, _TOP, "tight" if counted else ""))
+    for number, (bar, label, value) in enumerate(zip(bars, labels, values, strict=True)):
+        height, x = room * bar.requests / top, step * (number + 0.5)
+        parts.append(
+            f'<g><title>{bar.says}</title><rect x="{x - step / 3:.2f}%" y="{base - height:.1f}" '
+            f'width="{step / 1.5:.2f}%" height="{height:.1f}" rx="2"/>'
+        )
+        if counted:
+            kind = "value" if counted_narrow else "value roomy"
+            parts.append(_middle(value, x, base - height - 4, kind))
+        parts.append("</g>")
+        if number % named == 0:
+            parts.append(_middle(label, x, _HEIGHT - 7, "roomy" if number % named_narrow else ""))
+    margin = max(_MARGIN, int(len(f"{top:,}") * _LETTER) + _SPACE)
+    return (
+        f'<svg class="chart" role="img" height="{_HEIGHT}" '
+        f'style="max-width:{_OF_A_BAR * len(bars) + 2 * margin}px;padding:0 {margin}px" '
+        f'aria-label="Create requests by {per}">{"".join(parts)}</svg>'
+    )
+
+
+def _every(texts: Sequence[str], room: int) -> int:
+    """Every which text is shown, so that none touches the next one."""
+    widest = max(map(len, texts)) * _LETTER + _SPACE
+    return -(-len(texts) // max(1, int(room // widest)))
+
+
+def _scale(value: int, y: float, kind: str = "") -> str:
+    """What a height beside the bars stands for."""
+    kind = f' class="{kind}"' if kind else ""
+    return f'<text{kind} x="-6" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>'
+
+
+def _middle(text: str, x: float, y: float, kind: str) -> str:
+    kind = f' class="{kind}"' if kind else ""
+    return f'<text{kind} x="{x:.2f}%" y="{y:.1f}" text-anchor="middle">{text}</text>'
+
+
+def _bars(found: Sequence[WindowUse], zone: tzinfo | None) -> tuple[list[_Bar], str]:
+    if len(found) <= MOST_BARS:
+        starts = [datetime.fromtimestamp(window.start, zone) for window in found]
+        days = len({start.date() for start in starts})
+        return [
+            _Bar(
+                f"{start:%H:%M}" if days == 1 else f"{start.day} {start:%b %H:%M}",
+                f"{start:%a} {start.day} {start:%b %Y %H:%M}: {_says(window)}",
+                window.requests,
+            )
+            for start, window in zip(starts, found, strict=True)
+        ], "window"
+    first = datetime.fromtimestamp(found[0].start, zone).date()
+    ages = [(datetime.fromtimestamp(window.start, zone).date() - first).days for window in found]
+    days, name = next(
+        (each for each in _SPANS if ages[-1] // each[0] < MOST_BARS), (ages[-1], "campaign")
+    )
+    sums = [[0, 0] for _ in range(ages[-1] // days + 1)]
+    for age, window in zip(ages, found, strict=True):
+        sums[age // days][0] += window.requests
+        sums[age // days][1] += window.rows
+    return [
+        _Bar(
+            f"{(start := first + timedelta(days=number * days)).day} {start:%b}",
+            f"{name} from {start.day} {start:%b %Y}: {requests:,} requests, {rows:,} posts",
+            requests,
+        )
+        for number, (requests, rows) in enumerate(sums)
+    ], name
+
+
+def _says(window: WindowUse) -> str:
+    return f"{window.requests:,} requests, {window.rows:,} posts"
+
+
+_CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), 0xFFFE, 0xFFFF], "\ufffd")
+
+
+def safe(text: str) -> str:
+    """A text for the inside of an element or of a quoted attribute."""
+    return html.escape(text.translate(_CONTROL))
+
+
+def cut(text: str, length: int) -> str:
+    """The same for an element, on one line of at most `length` characters.
+
+    What the text does to the direction of writing ends with it.
+    """
+    line = _short(text, length)
+    return f"<bdi>{line}</bdi>" if line else ""
+
+
+def _short(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    if len(line) <= length:
+        return safe(line)
+    end = _end(line, length - 1)
+    space = line.rfind(" ", end - _LONGEST_WORD, end + 1)
+    return safe(line[: space if space > 0 else end].rstrip() + "…")
+
+
+_JOINER = "\u200d"
+_CONTINUES = re.compile(f"[{_JOINER}\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+_LETTERS_OF_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]+$")
+_LONGEST_WORD = 20
+"""Characters that a line loses so that no word of it is cut."""
+_LONGEST_SIGN = 30
+"""Characters of an emoji at most; what goes on for longer is cut anywhere."""
+
+
+def _end(line: str, most: int) -> int:
+    """Where to cut a line: not within an emoji, a flag, or a letter and its accents."""
+    end = most
+    while most - end < _LONGEST_SIGN and (
+        _CONTINUES.match(line, end) or combining(line[end]) or line[end - 1] == _JOINER
+    ):
+        end -= 1
+    letters = _LETTERS_OF_FLAGS.search(line[:end])  # each two of which are a flag
+    is_half = letters and len(letters[0]) % 2 and _LETTERS_OF_FLAGS.match(line[end])
+    return end - 1 if is_half else end
+
+
+MOST_LINES = 100
+"""Lines of a calendar at most; what is longer is shown by week, then by month."""
+
+MOST_CHANNELS = 24
+"""Columns of channels at most; the others share one."""
+
+_MANY, _FEW = 8, 2
+"""Channels above which their names stand upright, and those on a telephone."""
+
+_NAME = 60
+"""Characters of a channel's name."""
+
+_GAP = 3
+"""Empty days in a row above which they are one line."""
+
+
+class CalendarEntry(NamedTuple):
+    """A post in the calendar."""
+
+    day: date
+    channel: str
+    kind: RowLabel
+
+
+_Cells = dict[date, dict[str, Counter[str]]]
+
+
+def calendar(entries: Sequence[CalendarEntry], *, anchors: bool) -> str:
+    """A calendar as an HTML table.
+
+    Args:
+        entries: the posts.
+        anchors: whether days are links to `#d-2027-01-15`.
+    """
+    unit = _unit({entry.day for entry in entries})
+    busiest = Counter(entry.channel for entry in entries).most_common(MOST_CHANNELS)
+    shown = sorted((channel for channel, _ in busiest), key=_natural)
+    others = len({entry.channel for entry in entries}) - len(shown)
+    columns = [*shown, f"{others:,} others"] if others else shown
+    kept = set(shown)
+    cells: _Cells = defaultdict(lambda: defaultdict(Counter))
+    for entry in entries:
+        column = entry.channel if entry.channel in kept else columns[-1]
+        cells[_start(entry.day, unit)][column][entry.kind.name] += 1
+    many = " many" if len(columns) > _MANY else " some" if len(columns) > _FEW else ""
+    many += " cut" if others else ""
+    head = "".join(
+        f'<th scope="col" title="{safe(name)}"><span dir="auto">{_short(name, _NAME)}</span></th>'
+        for name in columns
+    )
+    lines = "".join(_lines(cells, columns, unit, anchors))
+    return (
+        f'<div class="wide"{_scrolls(columns)}><table class="cal{many}" '
+        f'aria-label="Posts by {unit} and channel"><thead><tr><th scope="col">{unit}</th>{head}'
+        f"</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _scrolls(columns: Sequence[str]) -> str:
+    """What lets a keyboard scroll it sideways, where that may be wanted."""
+    return ' role="region" aria-label="Calendar" tabindex="0"' if len(columns) > _FEW else ""
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key by which `channel 2` comes before `channel 10`."""
+    parts = re.split(r"(\d{1,18})", name.casefold())
+    return [
+        (not place % 2, int(part) if place % 2 else 0, part) for place, part in enumerate(parts)
+    ]
+
+
+def _unit(days: Iterable[date]) -> str:
+    first, last = min(days), max(days)
+    span = (last - first).days + 1
+    if span <= MOST_LINES:
+        return "day"
+    return "week" if span <= 7 * MOST_LINES else "month"
+
+
+def _start(day: date, unit: str) -> date:
+    if unit == "month":
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday()) if unit == "week" else day
+
+
+def _lines(cells: _Cells, columns: Sequence[str], unit: str, anchors: bool) -> Iterator[str]:  # noqa: FBT001
+    if unit != "day":
+        for start in sorted(cells):
+            label = f"{start:%B %Y}" if unit == "month" else f"{start.day} {start:%b %Y}"
+            yield _line(label, cells[start], columns)
+        return
+    month = ""
+    for day in _with_gaps(sorted(cells)):
+        if isinstance(day, int):
+            yield _span(f"{day} days without posts", "gap", columns)
+            continue
+        if f"{day:%B %Y}" != month:
+            month = f"{day:%B %Y}"
+            yield _span(month, "month", columns)
+        label = f"{day:%a} {day.day} {day:%b}"
+        if anchors and day in cells:
+            label = f'<a href="#d-{day.isoformat()}">{label}</a>'
+        yield _line(label, cells.get(day, {}), columns, is_rest=day.weekday() > 4)
+
+
+def _with_gaps(days: Sequence[date]) -> Iterator[date | int]:
+    """The days with those between them; of many the number."""
+    before = days[0] - timedelta(days=1)
+    for day in days:
+        missing = (day - before).days - 1
+        if missing > _GAP:
+            yield missing
+        else:
+            yield from (before + timedelta(days=n) for n in range(1, missing + 1))
+        yield day
+        before = day
+
+
+def _line(
+    label: str,
+    counts: Mapping[str, Counter[str]],
+    columns: Sequence[str],
+    *,
+    is_rest: bool = False,
+) -> str:
+    inner = "".join(f"<td>{_chips(counts.get(name))}</td>" for name in columns)
+    rest = ' class="rest"' if is_rest else ""
+    return f'<tr{rest}><th scope="row">{label}</th>{inner}</tr>'
+
+
+def _span(text: str, kind: str, columns: Sequence[str]) -> str:
+    return f'<tr class="{kind}"><th colspan="{len(columns) + 1}">{text}</th></tr>'
+
+
+def _chips(counts: Mapping[str, int] | None) -> str:
+    if not counts:
+        return ""
+    return "".join(_chip(kind, counts[name]) for name, kind in KINDS.items() if name in counts)
+
+
+def _chip(kind: RowLabel, number: int) -> str:
+    """`✓ 3` in the colour of the kind; its name for those who do not see it."""
+    what = f"{number:,} {kind.name}"
+    said = f"{kind.sign}&#8239;{number:,}<i> {kind.name}</i>"
+    return f'<span class="chip {kind.tone}" title="{what}">{said}</span>'
+
+
+def legend(names: Iterable[str]) -> str:
+    """The signs that are used and what they mean."""
+    used = set(names)
+    signs = "".join(
+        f'<span><span class="chip {kind.tone}" aria-hidden="true">{kind.sign}</span> '
+        f"{kind.name}</span>"
+        for name, kind in KINDS.items()
+        if name in used
+    )
+    return f'<p class="legend">{signs}</p>'

@@ -1,0 +1,173 @@
+"""What a report for the browser is made from: the journal, the campaign, the quota windows."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async._campaign.read.rows import keep_refs
+from postiz_async._content import plain_text
+from postiz_async._delivery.journal_file import open_reader, read_summary
+from postiz_async._quota import WINDOW
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.errors import Problem
+    from postiz_async.models.insights import Figures
+
+
+class Sent(NamedTuple):
+    """A create request: when it was sent (seconds since the epoch), and for how many rows."""
+
+    at: float
+    rows: int
+
+
+class WindowUse(NamedTuple):
+    """What was sent from `start` (seconds since the epoch) until the window's end."""
+
+    start: float
+    requests: int
+    rows: int
+
+
+def read_history(path: Path) -> tuple[Sent, ...]:
+    """The create requests of all runs of a journal, oldest first.
+
+    Raises:
+        BatchError: there is no journal, or it cannot be read.
+    """
+    asking = (
+        "SELECT sent_at, json_array_length(CAST(refs AS TEXT)) FROM requests "
+        "WHERE state != 'adopted' ORDER BY sent_at"
+    )
+    try:
+        with closing(open_reader(path)) as reader:
+            return tuple(Sent(float(at), int(rows)) for at, rows in reader.execute(asking))
+    except sqlite3.Error as error:
+        raise BatchError(f"The journal {path} cannot be read: {error}.") from error
+
+
+def windows(sent: Iterable[Sent], length: float) -> list[WindowUse]:
+    """The windows in which requests were sent, oldest first.
+
+    The server opens a window with the first request after the one before is over, so they follow
+    from the moments of sending, as far as nobody else used the quota.
+
+    Args:
+        sent: oldest first.
+        length: of a window, in seconds.
+    """
+    found: list[WindowUse] = []
+    for request in sent:
+        if not found or request.at >= found[-1].start + length:
+            found.append(WindowUse(request.at, 0, 0))
+        start, requests, rows = found[-1]
+        found[-1] = WindowUse(start, requests + 1, rows + request.rows)
+    return found
+
+
+_BEGINNING = 1_000
+"""Characters of a text of which the beginning is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a report is made from.
+
+    `names` (of channels) and `texts` are by ref, texts as far as the campaign is known. `made_at`
+    is in seconds since the epoch, `window` in seconds. `zone` is that of the dates, None for the
+    machine's. `remarks` are of the run as a whole.
+    """
+
+    campaign: str
+    server: str
+    rows: Sequence[RowRecord]
+    made_at: float
+    sent: Sequence[Sent] = ()
+    limit: int | None = None
+    window: float = WINDOW
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    remarks: Sequence[str] = ()
+    zone: tzinfo | None = None
+    figures: Figures | None = None
+    """Of published posts, where they were asked for."""
+    unread: int = 0
+    """Rows of the campaign that cannot be read, so that they have no name."""
+
+    def at(self, moment: float) -> datetime:
+        """A moment in the zone of the report."""
+        return datetime.fromtimestamp(moment, UTC).astimezone(self.zone)
+
+    def moment(self, moment: float) -> str:
+        """The same for people: `Fri 15 Jan 2027 09:00`."""
+        at = self.at(moment)
+        return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
+
+    def channel(self, row: RowRecord) -> str:
+        """What the campaign calls the channel of a row, else its id."""
+        return self.names.get(row.ref) or row.name or row.channel
+
+
+def read_facts(
+    journal: Path,
+    *,
+    made_at: float,
+    rows: Sequence[Row] = (),
+    problems: Iterable[Problem] = (),
+    zone: tzinfo | None = None,
+    remarks: Sequence[str] = (),
+    figures: Figures | None = None,
+) -> Facts:
+    """Read what a journal knows, also while a run works on it.
+
+    Args:
+        journal: its file.
+        made_at: now, in seconds since the epoch.
+        rows: of the campaign, for names and texts.
+        problems: of the campaign, for rows that cannot be read.
+        zone: of the dates; None for the machine's.
+        remarks: of the run as a whole.
+        figures: of published posts, where they were asked for.
+
+    Raises:
+        BatchError: there is no journal, or it cannot be read.
+    """
+    summary = read_summary(journal)
+    known = keep_refs(list(rows), {row.ref: row.fingerprint for row in summary.rows})
+    kept = summary.kept
+    wrong = {problem.row for problem in problems if problem.row is not None}
+    written = {row.ref: row.integration for row in known}
+    by_id: dict[str, str] = {}  # rows may write one channel in different ways
+    for row in summary.rows:
+        by_id.setdefault(row.channel, row.name or written.get(row.ref) or row.channel)
+    return Facts(
+        campaign=summary.campaign,
+        server=summary.base_url.removesuffix("/public/v1"),
+        rows=sorted(summary.rows, key=lambda row: (row.date, row.number)),
+        made_at=made_at,
+        sent=read_history(journal),
+        limit=kept.limit if kept is not None and kept.limit_read else None,
+        window=kept.window if kept is not None else WINDOW,
+        names={row.ref: by_id[row.channel] for row in summary.rows},
+        texts={row.ref: _plain(row) for row in known},
+        remarks=remarks,
+        zone=zone,
+        figures=figures,
+        unread=len(wrong - {row.number for row in rows}),
+    )
+
+
+def _plain(row: Row) -> str:
+    """The beginning of what a reader sees of a row's content."""
+    text = row.content[:_BEGINNING]
+    return plain_text(text) if row.format == "html" else text

@@ -1,0 +1,384 @@
+"""A page that tells what became of a campaign: one file, without scripts and outside resources.
+
+It works from a file, in print, in light and dark, and stays small: what would grow with the
+campaign is summed up, cut at the limits below, or left to the result CSV. Whatever comes from a
+post, a file or a server is escaped. PURE.
+"""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.after.report.charts import (
+    MOST_BARS,
+    CalendarEntry,
+    calendar,
+    chart,
+    cut,
+    legend,
+    safe,
+)
+from postiz_async._campaign.after.report.data import windows
+from postiz_async._campaign.after.report.figures import figures_section
+from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
+from postiz_async._campaign.after.report.tables import Column, cards
+from postiz_async._campaign.plan.grouping import these_rows
+from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async.errors import describe_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from postiz_async._campaign.after.report.data import Facts, WindowUse
+    from postiz_async._campaign.after.report.labels import RowLabel
+    from postiz_async._delivery.journal_file import RowRecord
+
+
+TROUBLES = 50
+"""Rows that are listed of each kind of trouble; of the others their number is told."""
+
+LISTED = 1_000
+"""Posts up to which a campaign is listed one by one."""
+
+_FEW, _REASONS = 12, 8
+"""Rows up to which a table is unfolded; reasons that rows share and that are told by themselves."""
+
+_TEXT, _WHY = 90, 400
+"""Characters that are shown of a text of a post, and of a reason."""
+
+_DONE = (RowState.STORED, RowState.PUBLISHED)
+_OPEN = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
+
+_URGENCY = ("bad", "doubt", "warn", "open")
+"""Tones of troubles, the worst first."""
+
+
+def html_report(facts: Facts) -> str:
+    """The page."""
+    dates = [row.date for row in facts.rows]
+    parts = [_overview(facts), _troubles(facts)]
+    if facts.rows:
+        parts.append(_calendar(facts))
+    if facts.sent:
+        parts.append(_quota(facts))
+    if facts.figures is not None:
+        parts.append(figures_section(facts, facts.figures))
+    if 0 < len(facts.rows) <= LISTED:
+        parts.append(_posts(facts))
+    return _page().substitute(
+        title=safe(f"{facts.campaign}: campaign report"),
+        style=_style(),
+        campaign=_apart(facts.campaign),
+        server=_apart(facts.server),
+        range=_range(facts, min(dates), max(dates)) if dates else "no posts",
+        made=facts.moment(facts.made_at),
+        zone=safe(_zone_name(facts)),
+        version=safe(version("postiz-async")),
+        main="\n".join(filter(None, parts)),
+    )
+
+
+@cache
+def _page() -> Template:
+    return Template(_beside("report.html"))
+
+
+@cache
+def _style() -> str:
+    return _beside("report.css").strip()
+
+
+def _beside(name: str) -> str:
+    return (files("postiz_async._campaign.after.report") / name).read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------ texts
+
+
+def _apart(text: str) -> str:
+    """A name or an address; what it does to the direction of writing ends with it."""
+    return f'<bdi dir="ltr">{safe(text)}</bdi>'
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _range(facts: Facts, first: float, last: float) -> str:
+    start, end = facts.at(first), facts.at(last)
+    if start.date() == end.date():
+        return f"{end.day} {end:%B %Y}"
+    month = "" if (start.year, start.month) == (end.year, end.month) else f" {start:%B}"
+    year = "" if start.year == end.year else f" {start:%Y}"
+    return f"{start.day}{month}{year} to {end.day} {end:%B %Y}"
+
+
+def _zone_name(facts: Facts) -> str:
+    at = facts.at(facts.made_at)
+    return at.tzinfo.key if isinstance(at.tzinfo, ZoneInfo) else f"{at:%Z}"
+
+
+# ------------------------------------------------------------------ at a glance
+
+
+def _overview(facts: Facts) -> str:
+    kinds = Counter(kind_of(row).name for row in facts.rows)
+    states = Counter(row.state for row in facts.rows)
+    share = "".join(
+        f'<i class="{KINDS[name].tone}" style="flex:{kinds[name]}" '
+        f'title="{kinds[name]:,} {name}"></i>'
+        for name in KINDS
+        if kinds[name]
+    )
+    tiles = "".join(_tiles(facts, kinds))
+    glance = f'<div class="share" aria-hidden="true">{share}</div><div class="tiles">{tiles}</div>'
+    notes = [*_not_here(facts), *_moved(facts), *facts.remarks]
+    remarks = "".join(f'<p class="note"><bdi>{safe(note)}</bdi></p>' for note in notes)
+    return (
+        f'<section aria-label="At a glance"><p class="verdict">{_verdict(facts, kinds, states)}</p>'
+        f"{glance if facts.rows else ''}{remarks}</section>"
+    )
+
+
+def _not_here(facts: Facts) -> Iterator[str]:
+    """Why the file has another number of rows than the report, if that is known."""
+    here = {row.ref for row in facts.rows}
+    known = here & facts.names.keys()
+    if not known:  # no file, or one that is read in another way than it was run
+        return
+    rows = len(facts.names) + facts.unread
+    if new := rows - len(known):
+        are = "is" if new == 1 else "are"
+        yield (
+            f"The file has {_count(rows, 'row')}. {new:,} of them {are} not in this "
+            "report: added or edited since the last run, or left out because of problems."
+        )
+    if gone := len(here) - len(known):
+        are = "is" if gone == 1 else "are"
+        yield f"{_count(gone, 'row')} of this report {are} not in the file any more."
+
+
+def _moved(facts: Facts) -> Iterator[str]:
+    """What aligning dates did, if it did anything."""
+    moved = make_report(facts.rows, 0).moved()
+    if moved:
+        by = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
+        posts = _count(len(moved), "post")
+        yield f"{posts} moved to share requests, by {describe_seconds(by)} at most."
+
+
+def _verdict(facts: Facts, kinds: Mapping[str, int], states: Mapping[RowState, int]) -> str:
+    total, deleted = len(facts.rows), kinds.get(Finding.DELETED, 0)
+    if not total:
+        return "The campaign has no rows yet."
+    if deleted == total:
+        was = "The post was" if total == 1 else f"All {total:,} posts were"
+        return f"{was} deleted in Postiz after being stored."
+    done = sum(states[state] for state in _DONE) - deleted
+    if done == total:
+        said = "The post is stored" if total == 1 else f"All {total:,} posts are stored"
+    else:
+        said = f"{done:,} of {_count(total, 'post')} stored"
+    out = kinds.get(RowState.PUBLISHED, 0)
+    said += f", {out:,} of them published." if 0 < out < total else "."
+    if out == total:
+        said = "The post is published." if total == 1 else f"All {total:,} posts are published."
+    if deleted:
+        said += f" {deleted:,} stored, but deleted in Postiz since."
+    if waiting := sum(states[state] for state in _OPEN):
+        said += f" {waiting:,} still to be sent: run the same command again to go on."
+    needing = sum(bool(findings(row)) for row in facts.rows)
+    return said + (f" {_count(needing, 'post')} to look at." if needing else "")
+
+
+def _tiles(facts: Facts, kinds: Mapping[str, int]) -> Iterator[str]:
+    """Each row counts in one tile after the first."""
+    yield _tile("", len(facts.rows), "row" if len(facts.rows) == 1 else "rows")
+    for name in dict.fromkeys((RowState.STORED.value, *KINDS)):
+        kind, number = KINDS[name], kinds.get(name, 0)
+        waits = name == RowState.STORED and kinds.get(RowState.PUBLISHED)
+        if number:
+            what = "stored, not out yet" if waits else name
+            leads_to = kind.name if kind.advice else ""
+            yield _tile(kind.tone, number, f"{kind.sign} {what}", leads_to)
+    if facts.sent:
+        yield _tile("", len(facts.sent), "request" if len(facts.sent) == 1 else "requests")
+
+
+def _tile(tone: str, number: int, what: str, leads_to: str = "") -> str:
+    inner = f'class="tile {tone}"><b>{number:,}</b> <span>{what}</span>'
+    return f'<a href="#{leads_to}" {inner}</a>' if leads_to else f"<div {inner}</div>"
+
+
+# ------------------------------------------------------------------ what to do
+
+
+def _troubles(facts: Facts) -> str:
+    rows: dict[str, list[RowRecord]] = {}
+    for row in facts.rows:
+        for kind in findings(row):
+            rows.setdefault(kind.name, []).append(row)
+    if not rows:
+        return ""
+    kinds = sorted((KINDS[name] for name in rows), key=lambda kind: _URGENCY.index(kind.tone))
+    groups = "".join(_trouble(facts, kind, rows[kind.name]) for kind in kinds)
+    return f"<section><h2>What to look at</h2>{groups}</section>"
+
+
+def _trouble(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
+    """A kind of trouble: what rows share is said once, with the rows."""
+    reasons: dict[str, list[RowRecord]] = {}
+    for row in rows:
+        reasons.setdefault(_why(kind, row), []).append(row)
+    shared = sorted(
+        (why for why in reasons if len(reasons[why]) > 1), key=lambda w: -len(reasons[w])
+    )
+    told, room = shared[:_REASONS], TROUBLES
+    blocks: list[str] = []
+    for why in told:
+        blocks.append(_shared(facts, kind, why, reasons[why], room))
+        room = max(0, room - len(reasons[why]))
+    alone = [row for row in rows if _why(kind, row) not in told]
+    if alone:
+        blocks += ['<p class="why">Other reasons:</p>'] if told else []
+        blocks.append(_folded(facts, kind, alone, room, with_why=True))
+    return (
+        f'<div class="trouble {kind.tone}"><h3 id="{kind.name}">'
+        f'<span class="chip {kind.tone}" aria-hidden="true">{kind.sign}</span> '
+        f"{title_of(kind, len(rows))}</h3><p>{html.escape(kind.advice)}</p>{''.join(blocks)}</div>"
+    )
+
+
+def _shared(facts: Facts, kind: RowLabel, why: str, rows: Sequence[RowRecord], room: int) -> str:
+    """A reason that several rows have."""
+    which = these_rows(row.number for row in rows)
+    said = f"{which}: {cut(why, _WHY)}" if why else f"{which}."
+    return f'<p class="why">{said}</p>{_folded(facts, kind, rows, room)}'
+
+
+def _folded(
+    facts: Facts, kind: RowLabel, rows: Sequence[RowRecord], room: int, *, with_why: bool = False
+) -> str:
+    """Rows as a table, folded up if they are many; perhaps with what is said of each."""
+    shown = rows[:room]
+    if not shown:
+        return ""
+    columns = [Column("row", "n"), Column("date", "d"), Column("channel", "c"), Column("text", "t")]
+    lines = [[str(row.number), facts.moment(row.date), *_says(facts, row)] for row in shown]
+    if with_why:
+        columns.append(Column("why", "t"))
+        for row, line in zip(shown, lines, strict=True):
+            line.append(cut(_why(kind, row), _WHY))
+    table = cards(title_of(kind, len(rows)), columns, (("", line) for line in lines))
+    if len(rows) <= min(_FEW, room):
+        return table
+    name = f"The {len(rows)} posts" if len(rows) == len(shown) else f"The first {len(shown)} posts"
+    rest = "" if len(rows) == len(shown) else '<p class="note">The result CSV has all.</p>'
+    return f"<details><summary>{name}</summary>{table}{rest}</details>"
+
+
+def _says(facts: Facts, row: RowRecord) -> tuple[str, str]:
+    """Channel and text of a row."""
+    return cut(facts.channel(row), _TEXT), cut(facts.texts.get(row.ref, ""), _TEXT)
+
+
+def _why(kind: RowLabel, row: RowRecord) -> str:
+    return row.note if kind.name == row.state else row.remark
+
+
+# ------------------------------------------------------------------ calendar, quota, posts
+
+
+def _calendar(facts: Facts) -> str:
+    entries = [
+        CalendarEntry(facts.at(row.date).date(), facts.channel(row), kind_of(row))
+        for row in facts.rows
+    ]
+    signs = legend(entry.kind.name for entry in entries)
+    table = calendar(entries, anchors=len(facts.rows) <= LISTED)
+    return f"<section><h2>Calendar</h2>{signs}{table}</section>"
+
+
+def _quota(facts: Facts) -> str:
+    found = windows(facts.sent, facts.window)
+    posts = sum(sent.rows for sent in facts.sent)
+    most = max(window.requests for window in found)
+    limit = "" if facts.limit is None else f" of the {facts.limit:,} allowed"
+    first, last = facts.moment(facts.sent[0].at), facts.moment(facts.sent[-1].at)
+    line = " The dashed line is the limit." if facts.limit and len(found) <= MOST_BARS else ""
+    said = (
+        f"{_count(len(facts.sent), 'create request')} with {_count(posts, 'post')} "
+        f"({posts / len(facts.sent):.1f} each) in {_count(len(found), 'window')} of "
+        f"{facts.window / 60:g} minutes, at most {most:,}{limit} in one; "
+        f"{f'from {first} to {last}' if first != last else f'at {first}'}."
+        f"{_other_count(facts, posts)}"
+    )
+    return (
+        f"<section><h2>Requests by window of the quota</h2><p>{said}</p>"
+        f"{chart(found, facts.limit, facts.zone)}{_numbers(facts, found)}"
+        '<p class="note">Windows begin with the first request after the one before; requests of '
+        f"others on the same quota are not known here.{line}</p></section>"
+    )
+
+
+def _other_count(facts: Facts, posts: int) -> str:
+    """Why more or fewer posts were sent than there are rows, if so."""
+    if posts == len(facts.rows):
+        return ""
+    return (
+        f" The report has {_count(len(facts.rows), 'row')}: a post counts here each time that it "
+        "was sent, also if it was refused, and not while it is still to be sent."
+    )
+
+
+def _numbers(facts: Facts, found: Sequence[WindowUse]) -> str:
+    """The numbers behind the bars, for people who cannot see them; the newest if there are many."""
+    shown = found[-TROUBLES:]
+    lines = "".join(
+        f'<tr><th scope="row" class="d">{facts.moment(window.start)}</th>'
+        f'<td class="n">{window.requests:,}</td><td class="n">{window.rows:,}</td></tr>'
+        for window in shown
+    )
+    name = "The numbers" if len(shown) == len(found) else f"The newest {len(shown)} windows"
+    return (
+        f'<details><summary>{name}</summary><table aria-label="Requests by window">'
+        '<thead><tr><th scope="col">window from</th><th scope="col" class="n">requests</th>'
+        f'<th scope="col" class="n">posts</th></tr></thead><tbody>{lines}</tbody></table></details>'
+    )
+
+
+def _posts(facts: Facts) -> str:
+    lines: list[tuple[str, list[str]]] = []
+    before = None
+    for row in facts.rows:
+        day = facts.at(row.date).date()
+        anchor = "" if day == before else f' id="d-{day.isoformat()}"'
+        before = day
+        cells = [facts.moment(row.date), *_says(facts, row), _state(row), str(row.number)]
+        lines.append((anchor, cells))
+    columns = [Column("date", "d"), Column("channel", "c"), Column("text", "t")]
+    columns += [Column("state", "s"), Column("row", "n")]
+    table = cards("All posts by date", columns, lines)
+    return (
+        "<section><details><summary><h2>All posts by date</h2></summary>"
+        f"{table}</details></section>"
+    )
+
+
+def _state(row: RowRecord) -> str:
+    kind = kind_of(row)
+    state = f'<span class="chip {kind.tone}">{kind.sign} {kind.name}</span>'
+    link = row.link.partition(",")[0].strip()
+    if link.startswith(("https://", "http://")):
+        state += (
+            f' <a href="{safe(link)}" rel="noopener noreferrer">open<i> row {row.number}</i></a>'
+        )
+    return state

@@ -1,0 +1,247 @@
+"""Waiting until what was stored is out on its network, or is known not to be.
+
+| the list shows      | the row becomes                                                     |
+|---------------------|---------------------------------------------------------------------|
+| `PUBLISHED`         | published, with its link                                            |
+| `ERROR`             | failed, with the reason that a notification gives                   |
+| `QUEUE`             | waited for until `patience` after its date, then named as stuck     |
+| `DRAFT`             | not waited for: nobody publishes it                                 |
+| nothing             | looked for by a sweep: moved, then waited for there; else gone      |
+
+So the wait ends `patience` after the last date at the latest. What was seen is in the journal
+after each look: a wait that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async._campaign.after.reconcile import sweep_journal
+from postiz_async._campaign.run.job import Outcome
+from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async._delivery.journal_requests import each_request
+from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.pauses import Outage
+from postiz_async._resources.listing import FIRST_POLL, LOOK_SHARE, next_pause
+from postiz_async._resources.watch import publish_events
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import describe_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.models.posts import Post
+
+
+PATIENCE = timedelta(minutes=15)
+"""How long after its date a post is waited for; then something is wrong with the server."""
+
+_BATCHED = 60.0
+"""Seconds after the last date of the first look at a server that counts looks."""
+
+_GONE = {Finding.DELETED, Finding.HIDDEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How far the wait is; at its end, what came of it.
+
+    `waiting` are rows whose date is to come or just over, `stuck` those that the server should
+    have published, `gone` those that it does not list any more. `next_look` and `ends` are in
+    seconds since the epoch, None when the wait is over. `counted` says that the server counts
+    looks, so that only two are made.
+    """
+
+    published: int = 0
+    failed: int = 0
+    stuck: int = 0
+    gone: int = 0
+    waiting: int = 0
+    next_look: float | None = None
+    ends: float | None = None
+    counted: bool = False
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether everything that was waited for is out."""
+        return not (self.failed or self.stuck or self.gone)
+
+
+async def wait_published(
+    postiz: BatchClient,
+    journal: Journal,
+    *,
+    patience: timedelta = PATIENCE,
+    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+    on_look: Callable[[Waited], Awaitable[None]] | None = None,
+) -> Waited:
+    """Wait until each stored post of a journal is published or failed, or is stuck.
+
+    Costs no quota since v2.19.0; a server that counts reads is looked at twice, in long pieces.
+
+    Raises:
+        BatchError: the journal cannot be written.
+        PostizError: the server could not be asked for half an hour; call again to go on.
+    """
+    wait = _Wait(postiz, journal, patience.total_seconds())
+    await wait.begin()
+    while (next_look := wait.next_look()) is not None:
+        if on_look is not None:
+            await on_look(wait.standing(next_look))
+        await postiz.clock.sleep(max(0.0, next_look - wait.now()))
+        for outcome in await wait.look():
+            if on_outcome is not None:
+                await on_outcome(outcome)
+    done = wait.standing(None)
+    if on_look is not None:
+        await on_look(done)
+    return done
+
+
+class _Wait:
+    def __init__(self, postiz: BatchClient, journal: Journal, patience: float) -> None:
+        self._postiz = postiz
+        self._journal = journal
+        self._patience = patience
+        self._waiting: dict[str, RowRecord] = {}
+        self._ended: dict[str, int] = dict.fromkeys(("published", "failed", "stuck", "gone"), 0)
+        self._calendar = Calendar(Outage.of(postiz).wrap(postiz.posts.list))
+        self._swept: set[tuple[str, float]] = set()
+        self._pause = 0.0
+        self._looked_at = 0.0
+
+    async def begin(self) -> None:
+        """Find out what there is to wait for."""
+        rows = await self._journal.rows()
+        drafts = await self._journal.read(
+            lambda c: {
+                ref for sent in each_request(c) if sent.body.type == "draft" for ref in sent.refs
+            }
+        )
+        for ref, row in rows.items():
+            if row.state is RowState.PUBLISHED:
+                self._ended["published"] += 1
+            elif row.state is RowState.FAILED:
+                self._ended["failed"] += 1
+            elif row.state is RowState.STORED and ref not in drafts:
+                if row.finding in _GONE:
+                    self._ended["gone"] += 1
+                else:
+                    self._waiting[ref] = row
+
+    def now(self) -> float:
+        return self._postiz.scheduler.server_time()
+
+    def standing(self, next_look: float | None) -> Waited:
+        ends = max((row.date for row in self._waiting.values()), default=0.0) + self._patience
+        return Waited(
+            **self._ended,
+            waiting=len(self._waiting),
+            next_look=next_look,
+            ends=None if next_look is None else ends,
+            counted=self._is_counted(),
+        )
+
+    def next_look(self) -> float | None:
+        """When to look next; None when there is nothing to wait for."""
+        if not self._waiting:
+            return None
+        dates = [row.date for row in self._waiting.values()]
+        if self._is_counted():
+            moments = (max(dates) + _BATCHED, max(dates) + self._patience)
+            return next((moment for moment in moments if moment > self._looked_at), self.now())
+        return max(min(dates), self._looked_at + self._pause)
+
+    def _is_counted(self) -> bool:
+        return self._postiz.scheduler.is_counted(LIST_POSTS.name)
+
+    async def look(self) -> list[Outcome]:
+        """Look at what is due and write down what became of it."""
+        began = self._postiz.clock.monotonic()
+        self._looked_at = self.now()
+        due = [row for row in self._waiting.values() if row.date <= self._looked_at]
+        if not due:
+            return []
+        await self._list_days(due)
+        listed = self._calendar.posts
+        ended = await self._ended_rows([row for row in due if row.post_id in listed])
+        await self._journal.found(ended)
+        outcomes = [self._end(row) for row in ended]
+        await self._find([row for row in due if row.post_id not in listed])
+        lasted = self._postiz.clock.monotonic() - began
+        pause = FIRST_POLL if outcomes else next_pause(self._pause)
+        self._pause = max(pause, FIRST_POLL, LOOK_SHARE * lasted)
+        return outcomes
+
+    async def _list_days(self, due: Sequence[RowRecord]) -> None:
+        self._calendar.forget()
+        moments = [datetime.fromtimestamp(row.date, UTC) for row in due]
+        if self._is_counted():
+            ids = [row.post_id for row in due if row.post_id is not None]
+            await self._calendar.search(ids, min(moments), max(moments) + timedelta(seconds=1))
+        else:
+            await self._calendar.look(moments)
+
+    async def _ended_rows(self, due: Sequence[RowRecord]) -> list[RowRecord]:
+        """The rows that need not be waited for any more, as they are now."""
+        posts = {row.ref: self._calendar.posts[row.post_id or ""] for row in due}
+        told = await publish_events(posts.values(), self._postiz.notifications.iter())
+        events = {event.post.id: event for event in told}
+        ended: list[RowRecord] = []
+        for row in due:
+            post = posts[row.ref]
+            event = events.get(post.id)
+            if event is not None:
+                state = RowState.PUBLISHED if event.is_published else RowState.FAILED
+                link = event.link if event.is_published else ""
+                ended.append(_settled(row, state, event.reason, link))
+            elif post.state == "DRAFT":
+                del self._waiting[row.ref]
+            elif self._looked_at >= row.date + self._patience:
+                ended.append(self._stuck(row, post))
+        return ended
+
+    def _stuck(self, row: RowRecord, post: Post) -> RowRecord:
+        since = describe_seconds(self._looked_at - row.date)
+        remark = f"still {post.state or 'without a state'} {since} after its date"
+        return replace(row, finding=Finding.STUCK, remark=remark)
+
+    def _end(self, row: RowRecord) -> Outcome:
+        del self._waiting[row.ref]
+        self._ended["stuck" if row.finding is Finding.STUCK else row.state.value] += 1
+        note = row.note or row.remark
+        return Outcome(row.number, row.ref, row.state, row.post_id, note, row.link)
+
+    async def _find(self, missing: Sequence[RowRecord]) -> None:
+        """Look where the posts are that are not listed on their day, once for each day."""
+        counted = self._is_counted()
+        lost = [row for row in missing if counted or (row.ref, row.date) in self._swept]
+        for row in lost:
+            self._leave(row.ref)
+        if len(lost) == len(missing):
+            return
+        self._swept.update((row.ref, row.date) for row in missing)
+        await sweep_journal(self._postiz, self._journal)
+        rows = await self._journal.rows()
+        for ref in list(self._waiting):
+            self._waiting[ref] = rows[ref]
+            if rows[ref].finding in _GONE:
+                self._leave(ref)
+
+    def _leave(self, ref: str) -> None:
+        """Wait no more for a post that is not listed."""
+        del self._waiting[ref]
+        self._ended["gone"] += 1
+
+
+def _settled(row: RowRecord, state: RowState, note: str, link: str) -> RowRecord:
+    """A row in a final state; that it was stuck is history."""
+    row = replace(row, state=state, note=note or row.note, link=link)
+    if row.finding is Finding.STUCK:
+        return replace(row, finding=Finding.NOTHING, remark="")
+    return row

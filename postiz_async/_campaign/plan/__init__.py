@@ -1,0 +1,1 @@
+"""Rows to requests: checked, grouped, aligned, packed."""

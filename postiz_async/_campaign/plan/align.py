@@ -1,0 +1,411 @@
+"""Dates that may move a little, so that more posts share a request. PURE.
+
+The problem
+    Each row has a span in which its date may lie, a channel and a size. A request has
+    one date, which lies in the spans of all its rows. Rows of one channel share a request only if
+    they have one date anyway. Wanted are the fewest requests.
+
+What is optimal
+    `_cover` serves the span that ends first and takes with it what ends next in each channel.
+    An exchange of rows shows that nothing needs fewer requests, as long as either the channels or
+    the number of posts is what limits a request. With sizes it is bin packing, which is hard:
+    then the better of two ways is taken, and `bound` says how far it can be from the optimum.
+    How far dates move is kept small among requests of that number, but not proved smallest.
+
+Seconds since the epoch, whole ones, throughout.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import defaultdict
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from postiz_async._campaign.plan.packing import Limits, fewest, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+_UNLIMITED = Limits(body=2**62, posts=2**62)
+
+_MAX_SKIPPED = 64
+"""Rows in a sequence that do not fit before a request counts as full."""
+
+_ROUNDS = 2
+"""How often rows are handed to a nearer request."""
+
+_MINUTE = 60
+_MINUTES_AROUND = 10
+"""How far from the best date one is looked for that is free in each channel, in minutes."""
+
+
+_Taken: TypeAlias = defaultdict[str, dict[int, int]]
+"""By channel and minute the date that the row there has in the campaign."""
+
+
+class Span(msgspec.Struct, frozen=True, order=True, gc=False):
+    """Where the date of a row may lie; in the order of urgency.
+
+    `number` is that of the row, `date` where it lies now.
+    """
+
+    last: int
+    date: int
+    number: int
+    first: int
+    size: int
+    channel: str
+
+
+_by_date = attrgetter("date", "number")
+
+
+def tightened(spans: Iterable[Span]) -> list[Span]:
+    """Rows of one channel and date stay together, as far as the least movable of them can go."""
+    # one key after the other: tuples of them, or a dict of groups, would take more than the spans
+    ordered = sorted(spans, key=attrgetter("date"))
+    ordered.sort(key=attrgetter("channel"))
+    groups = itertools.groupby(ordered, attrgetter("channel", "date"))
+    return [span for _, group in groups for span in _as_movable(list(group))]
+
+
+def _as_movable(group: list[Span]) -> list[Span]:
+    """The spans of a group, each as narrow as what they have in common."""
+    if len(group) == 1:
+        return group
+    first, last = _window(group)
+    return [msgspec.structs.replace(span, first=first, last=last) for span in group]
+
+
+def arrange(spans: Iterable[Span], limits: Limits) -> list[list[Span]]:
+    """Spans (tightened) by request: those of one request have a moment in common."""
+    return [
+        request for cluster in _clusters(spans) for request in _arrange_cluster(cluster, limits)
+    ]
+
+
+def bound(spans: Iterable[Span], limits: Limits) -> int:
+    """The number of requests below which no arrangement of these spans (tightened) can get.
+
+    For each cluster of overlapping spans the largest of: the requests that channels alone need, the
+    requests that the number of posts alone needs, those that the bytes need if posts could be
+    cut, and the posts of which no two fit together.
+    """
+    return sum(_bound_cluster(cluster, limits) for cluster in _clusters(spans))
+
+
+# ------------------------------------------------------------------ clusters
+
+
+def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
+    """Spans that overlap, directly or through others: what happens in one is nothing to others.
+
+    In each, what begins first is first.
+    """
+    cluster: list[Span] = []
+    until = -math.inf
+    for span in _by_first(spans):
+        if cluster and span.first > until:
+            yield cluster
+            cluster = []
+        until = max(until, span.last) if cluster else span.last
+        cluster.append(span)
+    if cluster:
+        yield cluster
+
+
+def _by_first(spans: Iterable[Span]) -> list[Span]:
+    ordered = sorted(spans, key=attrgetter("number"))
+    ordered.sort(key=attrgetter("first"))
+    return ordered
+
+
+def _is_fixed(cluster: Sequence[Span]) -> bool:
+    """Whether a cluster is the rows of one date, none of which can share another request."""
+    return len({span.date for span in cluster}) == 1
+
+
+def _arrange_cluster(cluster: list[Span], limits: Limits) -> list[list[Span]]:
+    is_fixed = _is_fixed(cluster)
+    return _packed(cluster, limits) if is_fixed else _nearer(_fewest(cluster, limits), limits)
+
+
+def _fewest(cluster: list[Span], limits: Limits) -> list[list[Span]]:
+    runs = _cover(cluster, _UNLIMITED)
+    wide = [part for run in runs for part in _packed(run, limits)]
+    if len(wide) > len(runs) and len(wide) > _bound_cluster(cluster, limits):
+        wide = min(wide, _cover(cluster, limits), key=len)
+    return wide
+
+
+def _packed(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
+    ordered = sorted(spans, key=_by_date)
+    places = pack([span.size for span in ordered], limits)
+    return [[ordered[place] for place in request] for request in places]
+
+
+def _bound_cluster(cluster: list[Span], limits: Limits) -> int:
+    sizes = [span.size for span in cluster]
+    if _is_fixed(cluster):
+        return fewest(sizes, limits)
+    body = max(1, limits.body)
+    most = max(1, min(limits.posts, body // max(1, min(sizes))))
+    return max(
+        len(_cover(cluster, _UNLIMITED)),
+        _poured(cluster, [1] * len(cluster), most),
+        _poured(cluster, [min(size, body) for size in sizes], body),
+        sum(1 for size in sizes if size * 2 > body),
+    )
+
+
+# ------------------------------------------------------------------ covering
+
+
+def _cover(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
+    """Serve the span that ends first, together with what ends next in each other channel.
+
+    Args:
+        spans: of a cluster: what begins first is first.
+        limits: what a request may carry.
+    """
+    waiting = _Waiting(spans)
+    requests: list[list[Span]] = []
+    for span in sorted(spans):
+        if not waiting.was_served(span):
+            waiting.release(span.last)
+            requests.append(waiting.serve(limits))
+            while not waiting.was_served(span):
+                requests.append(waiting.serve(limits))
+    return requests
+
+
+class _Waiting:
+    """Spans that have begun, by channel, the most urgent first.
+
+    Args:
+        spans: of a cluster: what begins first is first.
+    """
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._coming = [*reversed(spans)]
+        self._channels: defaultdict[str, list[Span]] = defaultdict(list)
+        self._heads: list[Span] = []
+        """At least the first of each channel; others among them are out of date."""
+        self._served: set[int] = set()
+        """Numbers of spans that were served and not asked for since."""
+
+    def was_served(self, span: Span) -> bool:
+        """Whether a span was served; the answer is yes once, so that nothing is kept for long."""
+        if span.number not in self._served:
+            return False
+        self._served.remove(span.number)
+        return True
+
+    def release(self, moment: int) -> None:
+        """Let in the spans that have begun at a moment."""
+        while self._coming and self._coming[-1].first <= moment:
+            span = self._coming.pop()
+            channel = self._channels[span.channel]
+            heapq.heappush(channel, span)
+            if channel[0] is span:
+                heapq.heappush(self._heads, span)
+
+    def serve(self, limits: Limits) -> list[Span]:
+        """One request: rows of one date from each channel, as many as there is room for."""
+        request: list[Span] = []
+        room, skipped = limits.body, 0
+        seen: dict[str, list[Span]] = {}
+        while self._heads and len(request) < limits.posts and skipped < _MAX_SKIPPED:
+            head = heapq.heappop(self._heads)
+            channel = self._channels[head.channel]
+            if head.channel in seen or not channel or channel[0] is not head:
+                continue
+            seen[head.channel] = channel
+            taken = _take(channel, room, limits.posts - len(request), is_first=not request)
+            skipped = 0 if taken else skipped + 1
+            room -= sum(span.size for span in taken)
+            request.extend(taken)
+        for channel in seen.values():
+            if channel:
+                heapq.heappush(self._heads, channel[0])
+        self._served.update(span.number for span in request)
+        return request
+
+
+def _take(channel: list[Span], room: int, most: int, *, is_first: bool) -> list[Span]:
+    """Rows of the first date of a channel that fit; the first of a request always does."""
+    taken: list[Span] = []
+    date = channel[0].date
+    while channel and channel[0].date == date and len(taken) < most:
+        if channel[0].size > room and not (is_first and not taken):
+            break
+        span = heapq.heappop(channel)
+        room -= span.size
+        taken.append(span)
+    return taken
+
+
+def _poured(cluster: Sequence[Span], weights: Sequence[int], capacity: int) -> int:
+    """Requests that are needed if rows were a liquid of these weights and channels did not matter.
+
+    The span that ends first is served with what ends next, cut where the request is full.
+    """
+    if sum(weights) <= capacity and max(s.first for s in cluster) <= min(s.last for s in cluster):
+        return 1
+    pairs = zip(cluster, weights, strict=True)
+    coming = sorted(pairs, key=lambda pair: (pair[0].first, pair[0].number), reverse=True)
+    ends = list(itertools.accumulate((span.last for span, _ in coming), min))
+    open_: list[tuple[int, int]] = []
+    requests = 0
+    while coming or open_:
+        moment = min(open_[0][0] if open_ else math.inf, ends[len(coming) - 1] if coming else 2**62)
+        while coming and coming[-1][0].first <= moment:
+            span, weight = coming.pop()
+            heapq.heappush(open_, (span.last, weight))
+        requests += 1
+        _pour(open_, capacity)
+    return requests
+
+
+def _pour(open_: list[tuple[int, int]], room: int) -> None:
+    """Take as much as there is room for, the most urgent first."""
+    while open_ and room:
+        last, weight = heapq.heappop(open_)
+        if weight > room:
+            heapq.heappush(open_, (last, weight - room))
+        room -= min(room, weight)
+
+
+# ------------------------------------------------------------------ where in its spans
+
+
+class _Load:
+    """A request in the making: its rows by channel, and its date."""
+
+    def __init__(self, spans: Sequence[Span], date: int) -> None:
+        self.channels: defaultdict[str, list[Span]] = defaultdict(list)
+        for span in spans:
+            self.channels[span.channel].append(span)
+        self.count, self.size = len(spans), sum(span.size for span in spans)
+        self.date = date
+
+    @property
+    def spans(self) -> list[Span]:
+        return [span for channel in self.channels.values() for span in channel]
+
+    def can_take(self, spans: Sequence[Span], limits: Limits) -> bool:
+        there = self.channels.get(spans[0].channel)
+        return (
+            spans[0].first <= self.date <= spans[0].last
+            and (there is None or there[0].date == spans[0].date)
+            and self.count + len(spans) <= limits.posts
+            and self.size + sum(span.size for span in spans) <= limits.body
+        )
+
+    def hand_over(self, channel: str, other: _Load) -> None:
+        spans = self.channels.pop(channel)
+        size = sum(span.size for span in spans)
+        other.channels[channel].extend(spans)
+        self.count, self.size = self.count - len(spans), self.size - size
+        other.count, other.size = other.count + len(spans), other.size + size
+
+
+def _nearer(requests: Sequence[list[Span]], limits: Limits) -> list[list[Span]]:
+    """Give rows to the request before or after, where that is nearer to their dates."""
+    for _ in range(_ROUNDS):
+        requests = list(_exchanged(requests, limits))
+    return list(requests)
+
+
+def _exchanged(requests: Sequence[list[Span]], limits: Limits) -> Iterator[list[Span]]:
+    """The requests by date, each after an exchange with its neighbours: two are open at a time."""
+    dates = [_middle(spans) for spans in requests]
+    one: _Load | None = None
+    for n in sorted(range(len(requests)), key=dates.__getitem__):
+        two = _Load(requests[n], dates[n])
+        if one is not None:
+            _exchange(one, two, limits)
+            _exchange(two, one, limits)
+            yield one.spans
+        one = two
+    if one is not None:
+        yield one.spans
+
+
+def _exchange(giver: _Load, taker: _Load, limits: Limits) -> None:
+    for channel, spans in list(giver.channels.items()):
+        date = spans[0].date
+        is_nearer = abs(taker.date - date) < abs(giver.date - date)
+        if is_nearer and len(giver.channels) > 1 and taker.can_take(spans, limits):
+            giver.hand_over(channel, taker)
+
+
+def _window(spans: Sequence[Span]) -> tuple[int, int]:
+    """The moments that all spans have in common: first and last."""
+    return max(span.first for span in spans), min(span.last for span in spans)
+
+
+def _middle(spans: Sequence[Span]) -> int:
+    """The date that moves rows least: one that a row has, if all can move there."""
+    if len(spans) == 1:
+        return spans[0].date
+    first, last = _window(spans)
+    dates = sorted(span.date for span in spans)
+    median = dates[len(dates) // 2]
+    real = [date for date in dates if first <= date <= last]
+    if real:
+        return min(real, key=lambda date: abs(date - median))
+    return min(max(median, first), last)
+
+
+def date_all(requests: Sequence[list[Span]]) -> list[int]:
+    """The date of each request.
+
+    Rows of one channel get different minutes if they had different dates, wherever their spans
+    have such a minute near the date that moves them least.
+    """
+    dates = [_middle(spans) for spans in requests]
+    taken: _Taken = defaultdict(dict)
+    free: list[int] = []
+    for n, spans in enumerate(requests):
+        if all(span.date == dates[n] for span in spans):
+            _take_minute(taken, spans, dates[n])
+        else:
+            free.append(n)
+    for n in sorted(free, key=dates.__getitem__):
+        options = _options(requests[n], dates[n])
+        fits = (date for date in options if _is_free(taken, requests[n], date))
+        dates[n] = next(fits, dates[n])
+        _take_minute(taken, requests[n], dates[n])
+    return dates
+
+
+def _options(spans: Sequence[Span], best: int) -> Iterator[int]:
+    """Dates that a request may have, the better first."""
+    yield best
+    first, last = _window(spans)
+    real = {span.date for span in spans if first <= span.date <= last}
+    yield from sorted(real, key=lambda date: (abs(date - best), date))
+    for step in range(1, _MINUTES_AROUND + 1):
+        for date in (best - step * _MINUTE, best + step * _MINUTE):
+            if first <= date <= last:
+                yield date
+    yield first
+    yield last
+
+
+def _is_free(taken: _Taken, spans: Sequence[Span], date: int) -> bool:
+    minute = date // _MINUTE
+    return all(taken[span.channel].get(minute, span.date) == span.date for span in spans)
+
+
+def _take_minute(taken: _Taken, spans: Sequence[Span], date: int) -> None:
+    minute = date // _MINUTE
+    for span in spans:
+        taken[span.channel].setdefault(minute, span.date)

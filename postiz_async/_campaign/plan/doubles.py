@@ -1,0 +1,245 @@
+"""Rows that say what another row or a post in Postiz says, on the same channel within a day. PURE.
+
+At the same moment that is a mistake, and the later row is refused. At another time of the same day
+it may be meant, so it is a warning.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import structs
+
+from postiz_async._campaign.plan.row_state import is_there
+from postiz_async._campaign.read.read_options import off_switch
+from postiz_async._campaign.read.rows import Row, SaidRow
+from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.matching import listed_settings
+from postiz_async._resources.matching import seen_text, sent_text, stored_at
+from postiz_async.errors import Problem, describe_seconds
+from postiz_async.texts import render
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        Callable,
+        Collection,
+        Hashable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+    from datetime import date
+
+    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
+
+DAY = timedelta(days=1)
+
+_NAMED = 3
+"""Warnings that say of which row or post each is a repetition; more are told on one line."""
+
+_IN_FLIGHT = {RowState.SENDING, RowState.UNKNOWN}
+_IN_DOUBT = {*_IN_FLIGHT, RowState.UNDECIDED}
+
+
+def alike(
+    rows: Sequence[Row],
+    rough: Callable[[Row], Hashable],
+    key: Callable[[Row], Hashable] | None = None,
+) -> list[list[Row]]:
+    """Group the rows that share a key with others.
+
+    Args:
+        rows: of a campaign, of which hardly any share one.
+        rough: tells most of them apart, at little cost.
+        key: tells the others apart; `rough` itself if None.
+    """
+    hashes = [hash(rough(row)) for row in rows]
+    twice = {one for one, other in pairwise(sorted(hashes)) if one == other}
+    groups: defaultdict[Hashable, list[Row]] = defaultdict(list)
+    for row, number in zip(rows, hashes, strict=True) if twice else ():
+        if number in twice:
+            groups[rough(row), key and key(row)].append(row)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def repeated_rows(
+    asked: Sequence[Row],
+    rows: Iterable[Row],
+    records: Mapping[str, RowRecord],
+    channel_of: Callable[[str], str],
+) -> list[Problem]:
+    """What rows repeat of each other and of those that were sent: errors and warnings.
+
+    Args:
+        asked: rows that are still to be sent, or changed.
+        rows: all of the file.
+        records: of the journal.
+        channel_of: the id of the channel that a campaign calls so.
+    """
+    sent: list[Row] = []
+    if records and asked:
+        sent = list(_sent_rows(asked, rows, records, channel_of))
+    refs_sent = {row.ref for row in sent}
+    former = {id(row) for before, row in pairwise(sent) if before.ref == row.ref}
+    every = [*sent, *(row for row in asked if row.ref not in refs_sent)] if sent else asked
+    moments = alike(every, lambda row: (channel_of(row.integration), row.date))
+    found = list(_nearly_equal(moments, refs_sent))
+    near: dict[int, tuple[str, timedelta]] = {}
+    for group in alike(every, lambda row: (channel_of(row.integration), row.content), _rest):
+        group.sort(key=lambda row: (row.date, row.ref not in refs_sent, row.number))
+        first = group[0]
+        for before, row in pairwise(group):
+            gap = row.date - before.date
+            first = row if gap else first
+            if not gap and row.ref not in refs_sent:
+                is_sent, is_former = first.ref in refs_sent, id(first) in former
+                found.append(_same_moment(row, first, is_sent=is_sent, is_former=is_former))
+            elif timedelta(0) < gap < DAY and row.ref not in refs_sent:
+                near[row.number] = f"row {before.number}", -gap
+            elif timedelta(0) < gap < DAY and before.ref not in refs_sent:
+                near.setdefault(before.number, (f"row {row.number}", gap))
+    return [*found, *_within_a_day(near, "another row")]
+
+
+def _sent_rows(
+    asked: Iterable[Row],
+    rows: Iterable[Row],
+    records: Mapping[str, RowRecord],
+    channel_of: Callable[[str], str],
+) -> Iterator[Row]:
+    """The rows that are stored or may be: each as the file has it now, and then as it was sent."""
+    refs = {row.ref for row in asked}
+    moments = {(channel_of(row.integration), row.date.timestamp()) for row in asked}
+    for row in rows:
+        record = records.get(row.ref)
+        if record is None or not (is_there(record) or record.state in _IN_DOUBT):
+            continue
+        if row.ref in refs and record.state not in _IN_FLIGHT:
+            continue
+        yield row
+        said = SaidRow.read(record.said) if (record.channel, record.date) in moments else None
+        if said is not None:  # edited in the file, or moved in Postiz
+            yield structs.replace(
+                row,
+                integration=record.channel,
+                date=datetime.fromtimestamp(record.date, UTC),
+                content=said.content,
+                media=said.media or (),
+                settings=said.settings,
+                type=said.type,
+                thread=said.thread,
+            )
+
+
+def repeated_posts(
+    rows: Sequence[Row], posts: Iterable[Post], channels: Mapping[str, Integration]
+) -> list[Problem]:
+    """Warnings of rows whose text Postiz has on their channel within a day.
+
+    Args:
+        rows: that are to be sent.
+        posts: that are none of the campaign.
+        channels: by the ref of a row.
+    """
+    kinds = {row.short_link for row in rows}
+    by_text: defaultdict[Hashable, list[Post]] = defaultdict(list)
+    days: set[tuple[str, date | None]] = set()
+    for post in posts:
+        if post.integration is not None:
+            where, at = post.integration.id, stored_at(post)
+            near_by = (at + by * DAY for by in (-1, 0, 1))
+            days.update((where, None if post.interval_in_days else d.date()) for d in near_by)
+            for short in kinds:
+                by_text[where, short, seen_text(post.content, short_link=short)].append(post)
+    near: dict[int, tuple[str, timedelta]] = {}
+    for row in rows:
+        channel = channels[row.ref]
+        if not days & {(channel.id, row.date.date()), (channel.id, None)}:
+            continue
+        text = sent_text(render(row.body, channel.provider), short_link=row.short_link)
+        gaps = [
+            (abs(gap), gap, post.id)
+            for post in by_text.get((channel.id, row.short_link, text), ())
+            if abs(gap := _gap(row, post)) < DAY and _goes_there(row, post)
+        ]
+        if gaps:
+            _, gap, post_id = min(gaps)
+            near[row.number] = f"the post {post_id} in Postiz", gap
+    return list(_within_a_day(near, "a post in Postiz"))
+
+
+def _gap(row: Row, post: Post) -> timedelta:
+    """How much later than a row a post is due; of a repeating one its nearest date."""
+    at = stored_at(post).replace(microsecond=0)
+    if post.interval_in_days:
+        every = timedelta(days=post.interval_in_days)
+        at += max(0, round((row.date - at) / every)) * every
+    return at - row.date
+
+
+def _rest(row: Row) -> Hashable:
+    """What equal rows have in common besides channel and text."""
+    settings = row.settings and msgspec.json.encode(row.settings, order="deterministic")
+    return row.type, row.thread, row.media, settings
+
+
+def _goes_there(row: Row, post: Post) -> bool:
+    """Whether the settings of a row, such as a forum or a board, are those of a post."""
+    if not row.settings:
+        return True
+    theirs = listed_settings(post.settings)
+    return all(theirs.get(name, value) == value for name, value in row.settings.items())
+
+
+def _same_moment(row: Row, first: Row, *, is_sent: bool, is_former: bool) -> Problem:
+    sent = ", which was sent already" if is_sent else ""
+    hint = "delete one, or send both with --ignore doubles"
+    if is_former:
+        sent = " does in Postiz"
+        hint = f"update --skip-invalid changes that first; else {hint}"
+    message = f"says the same as row {first.number}{sent}, on the same channel at the same moment"
+    return Problem("row", message, row.number, hint)
+
+
+def _nearly_equal(same_moment: Iterable[Iterable[Row]], sent: Collection[str]) -> Iterator[Problem]:
+    """Rows that say what another says at the same moment, except for case or spaces."""
+    for here in same_moment:
+        first: dict[tuple[object, ...], Row] = {}
+        for row in here:
+            same = first.setdefault((as_read(row), row.type, row.media), row)
+            is_other = (same.content, same.thread) != (row.content, row.thread)
+            if is_other and row.ref not in sent:
+                message = (
+                    f"says the same as row {same.number} except for case or spaces, on the same "
+                    "channel at the same moment"
+                )
+                yield _warning(message, row.number, "both are sent; delete one if it is a mistake")
+
+
+def _within_a_day(found: Mapping[int, tuple[str, timedelta]], general: str) -> Iterator[Problem]:
+    """Warnings by the number of a row: what else has its text, and how much later that is."""
+    for number, (other, gap) in found.items():
+        message = f"has the same text as {general} within a day on the same channel"
+        if len(found) <= _NAMED:
+            seconds = gap.total_seconds()
+            when = f"{describe_seconds(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
+            when = when if gap else "at the same moment"
+            message = f"has the same text as {other}, {when} on the same channel"
+        yield _warning(message, number, "delete one if it is a mistake")
+
+
+def _warning(message: str, number: int, hint: str) -> Problem:
+    hint = f"{hint}; {off_switch('doubles')}"
+    return Problem("row", message, number, hint, severity="warning")
+
+
+def as_read(row: Row) -> tuple[str, ...]:
+    """The texts without what hardly anybody sees."""
+    return tuple(" ".join(text.casefold().split()) for text in (row.content, *row.thread))

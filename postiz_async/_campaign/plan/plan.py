@@ -1,0 +1,414 @@
+"""Rows to requests, and when they will be done. PURE.
+
+The scarce thing is the request, and one request carries many posts. Posts that share type,
+date, tags, link shortening and repetition travel together, as far as a body of 100 KiB and the
+time of one request allow. Where dates may move, posts share a date that all of them can have, and
+move less rather than make a post late. **Lower bound** means: the fewest requests under exactly
+these rules.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from array import array
+from bisect import bisect_left
+from collections import defaultdict, deque
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async import _quota as quota
+from postiz_async._campaign.plan.align import Span, arrange, bound, date_all, tightened
+from postiz_async._campaign.plan.grouping import row_ranges
+from postiz_async._campaign.plan.packing import Limits, fewest, pack
+from postiz_async._campaign.read.rows import Row
+from postiz_async._quota import Ledger, Window
+from postiz_async.models._base import DateTime, Value
+from postiz_async.models._html_table import date_cell, html_table
+from postiz_async.models.integrations import Integration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+
+class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
+    """Rows that travel in one create request."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def date(self) -> datetime:
+        """The moment that all its rows share."""
+        return self.rows[0].date
+
+    @property
+    def deadline(self) -> float:
+        """When it has to have left, in seconds since the epoch; drafts can wait."""
+        first = self.rows[0]
+        return math.inf if first.type == "draft" else first.date.timestamp()
+
+
+class Forecast(Value, frozen=True):
+    """What a plan costs, if nobody else uses the key.
+
+    `windows` counts the server's windows, the current one included. `finish` is when the last
+    request leaves. `late` are the rows whose request cannot leave before their date.
+    """
+
+    requests: int
+    posts: int
+    limit: int
+    limit_known: bool
+    windows: int
+    finish: DateTime
+    late: tuple[Row, ...]
+    moved: int = 0
+    """Posts whose date moves so that they share a request."""
+    estimates: tuple[Estimate, ...] = ()
+    """With dates as they are written and moved, at the usual limit and at that of the key."""
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        source = "" if self.limit_known else ", as long as no other is known"
+        late = f"{len(self.late):,}"
+        if self.late:
+            late += f" (rows {row_ranges(row.number for row in self.late)})"
+        rows = [
+            ("Posts", f"{self.posts:,}"),
+            ("Create requests", f"{self.requests:,}"),
+            ("Limit", f"{self.limit:,} in each window{source}"),
+            ("Windows", f"{self.windows:,}"),
+            ("Last request leaves", date_cell(self.finish)),
+            ("Dates that move", f"{self.moved:,}"),
+            ("Too late", late),
+        ]
+        return html_table("Plan", rows)
+
+
+class ChannelPlan(Value, frozen=True):
+    """The posts of one channel: how many are in Postiz, how many are still to be sent, and when."""
+
+    channel: Integration
+    in_postiz: int
+    posts: int
+    first: DateTime | None = None
+    """The first date of what is still to be sent; None if that is nothing."""
+    last: DateTime | None = None
+
+
+class Estimate(Value, frozen=True):
+    """What a plan would cost: `align` is how far dates may move, None if they stay as written.
+
+    With 0 they move by what rows say themselves. `late` is the number of posts whose request
+    could not leave before their date.
+    """
+
+    align: timedelta | None
+    limit: int
+    requests: int
+    windows: int
+    finish: DateTime
+    late: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leeway:
+    """How far dates may move so that posts share a request.
+
+    Attributes:
+        channel_of: the channel of a row; posts of one channel never share a request that they
+            would not share as they are written.
+        align: for rows that have no tolerance of their own.
+        not_before: no date moves to a moment before this, and none that lies before it moves.
+        held: refs of rows that may move to later dates only.
+    """
+
+    channel_of: Callable[[Row], str]
+    align: timedelta = timedelta(0)
+    not_before: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    held: frozenset[str] = frozenset()
+
+    def span(self, row: Row) -> tuple[int, int, int]:
+        """The first date that a row may have, its own, the last; in seconds since the epoch."""
+        date, floor = int(row.date.timestamp()), math.ceil(self.not_before.timestamp())
+        tolerance = self.align if row.tolerance is None else row.tolerance
+        if row.type != "schedule" or not tolerance or date < floor:
+            return date, date, date
+        by = int(tolerance.total_seconds())
+        earliest = date if row.ref in self.held else max(date - by, floor)
+        return earliest, date, min(date + by, _END)
+
+
+_END = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+_Key = tuple[object, ...]
+
+
+def plan(
+    rows: Iterable[Row],
+    size_of: Callable[[Row], int],
+    limits: Limits,
+    leeway: Leeway | None = None,
+) -> list[PlannedRequest]:
+    """Put rows into the fewest requests, the most urgent request first.
+
+    Args:
+        rows: what is to be sent.
+        size_of: bytes that a row adds to a body.
+        limits: what a request may carry.
+        leeway: how far dates may move; not at all if None. Rows come back with their new dates.
+    """
+    requests: list[PlannedRequest] = []
+    if leeway is not None:
+        requests = _aligned(list(rows), size_of, limits, leeway)
+    else:
+        for group in _at_each_date(rows):
+            if len(group) == 1:  # as nearly always
+                requests.append(PlannedRequest((*group,)))
+                continue
+            places = pack([size_of(row) for row in group], limits_for(limits, group[0]))
+            requests += [PlannedRequest(tuple(group[n] for n in request)) for request in places]
+    # one key after the other: tuples of them would take more memory than the requests
+    requests.sort(key=lambda request: request.rows[0].number)
+    requests.sort(key=lambda request: request.rows[0].date)
+    requests.sort(key=lambda request: request.rows[0].type == "draft")
+    return requests
+
+
+def lower_bound(
+    rows: Iterable[Row],
+    size_of: Callable[[Row], int],
+    limits: Limits,
+    leeway: Leeway | None = None,
+) -> int:
+    """The number of requests below which no plan under the same limits and leeway can get."""
+    if leeway is None:
+        return sum(
+            fewest([size_of(row) for row in group], limits_for(limits, group[0]))
+            for group in _at_each_date(rows)
+        )
+    return sum(
+        bound(_spans(group, size_of, leeway), limits_for(limits, group[0]))
+        for group in _groups(rows, _request_key_but_date)
+    )
+
+
+def _at_each_date(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows that may share a request as they are written, date by date."""
+    date = attrgetter("date")
+    for _, same in itertools.groupby(sorted(rows, key=date), date):
+        here = list(same)
+        yield from [here] if len(here) == 1 else _groups(here, _request_key_but_date)
+
+
+def _groups(rows: Iterable[Row], key: Callable[[Row], _Key]) -> list[list[Row]]:
+    """Rows by what they share, in the order of the file."""
+    groups: defaultdict[_Key, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=attrgetter("number")):
+        groups[key(row)].append(row)
+    return list(groups.values())
+
+
+def _aligned(
+    rows: Sequence[Row], size_of: Callable[[Row], int], limits: Limits, leeway: Leeway
+) -> list[PlannedRequest]:
+    """Requests in which rows share dates that they may move to."""
+    requests = [
+        request
+        for group in _groups(rows, _request_key_but_date)
+        for request in arrange(_spans(group, size_of, leeway), limits_for(limits, group[0]))
+    ]
+    # numbers without their objects, some of which would keep each block of memory of the spans
+    dates = array("q", date_all(requests))
+    numbers_of = [array("I", sorted(span.number for span in spans)) for spans in requests]
+    del requests  # of many rows its spans are large
+    number = attrgetter("number")
+    ordered = sorted(rows, key=number)  # a dict of all would be large, too
+    return [
+        PlannedRequest(
+            _moved((ordered[bisect_left(ordered, n, key=number)] for n in numbers), date)
+        )
+        for numbers, date in zip(numbers_of, dates, strict=True)
+    ]
+
+
+def _spans(rows: Iterable[Row], size_of: Callable[[Row], int], leeway: Leeway) -> list[Span]:
+    spans: list[Span] = []
+    for row in rows:
+        first, date, last = leeway.span(row)
+        spans.append(Span(last, date, row.number, first, size_of(row), leeway.channel_of(row)))
+    return tightened(spans)
+
+
+def _moved(rows: Iterable[Row], date: int) -> tuple[Row, ...]:
+    """Rows at one date, those as they are whose own it is."""
+    moment = datetime.fromtimestamp(date, UTC)
+    return tuple(row if date == int(row.date.timestamp()) else row.at(moment) for row in rows)
+
+
+def limits_for(limits: Limits, row: Row) -> Limits:
+    """Limits for the posts of the requests in which a row travels: they share its tags."""
+    if not row.tags:
+        return limits
+    tags = sum(2 * len(msgspec.json.encode(tag)) + 24 for tag in row.tags)
+    return replace(limits, body=limits.body - tags)
+
+
+def _request_key_but_date(row: Row) -> _Key:
+    """What all posts of a request have in common besides their date."""
+    tags = frozenset(row.tags) if row.tags else None
+    return (row.type, row.short_link, tags, row.repeat_days)
+
+
+def forecast(
+    requests: Sequence[PlannedRequest], ledger: Ledger, now: float, wall: float
+) -> Forecast:
+    """When a plan will be done and what will be late.
+
+    Args:
+        requests: in the order in which they will be sent.
+        ledger: the quota as it is known.
+        now: monotonic seconds.
+        wall: the same moment in seconds since the epoch.
+    """
+    leaves = quota.forecasts(ledger, now, range(len(requests)))
+    late = tuple(
+        row
+        for request, moment in zip(requests, leaves, strict=True)
+        if moment - now + wall > request.deadline and request.rows[0].type != "now"
+        for row in request.rows
+    )
+    finish = leaves[-1] - now + wall if leaves else wall
+    return Forecast(
+        requests=len(requests),
+        posts=sum(len(request.rows) for request in requests),
+        limit=ledger.window.limit,
+        limit_known=ledger.window.limit_read,
+        windows=len({round(moment) for moment in leaves}),
+        finish=datetime.fromtimestamp(finish, UTC),
+        late=late,
+        moved=sum(row.moved_from is not None for request in requests for row in request.rows),
+    )
+
+
+AHEAD = timedelta(minutes=10)
+"""No post moves to a date that is nearer than this."""
+
+SUGGESTED = timedelta(minutes=15)
+"""What a plan shows the gain of when nothing was said about moving dates."""
+
+SUGGESTED_UP_TO = 20_000
+"""Rows beyond which the suggestion takes too long to compute unasked."""
+
+USUAL_LIMIT = 30
+"""Requests an hour of a server whose owner never set another limit."""
+
+_REPLANS = 3
+"""How often is planned again for posts that would be late at their new date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now: the quota as it is known, and the same moment on its clock and in wall time."""
+
+    ledger: Ledger
+    now: float
+    wall: float
+
+    def forecast(self, requests: Sequence[PlannedRequest], limit: int | None = None) -> Forecast:
+        """What the requests cost, under the limit of the key or under an unused one."""
+        own = limit is None or limit == self.ledger.window.limit
+        ledger = self.ledger if own or limit is None else Ledger(window=Window(limit=limit))
+        return forecast(requests, ledger, self.now, self.wall)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Requests, the most urgent first, the leeway that their dates had, and the cost without it."""
+
+    requests: deque[PlannedRequest]
+    """A run takes them out as it sends them."""
+    leeway: Leeway | None = None
+    as_written: tuple[Estimate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans rows under the same limits.
+
+    Args:
+        size_of: bytes that a row adds to a body.
+        limits: what a request may carry.
+        channels: of the rows, by ref.
+        not_before: a date before which no other moves.
+        moment: now.
+    """
+
+    size_of: Callable[[Row], int]
+    limits: Limits
+    channels: Mapping[str, Integration]
+    not_before: datetime
+    moment: Moment
+
+    def arrange(self, rows: Sequence[Row], align: timedelta) -> Arrangement:
+        """The fewest requests, dates moving by `align` or by what a row says itself."""
+        written = plan(rows, self.size_of, self.limits)
+        if not align and not any(row.tolerance for row in rows):
+            return Arrangement(deque(written))
+        late = self._late(written)
+        cost, as_written = (len(late), len(written)), tuple(self._estimates(written, None))
+        del written  # of many rows it is large
+        held: frozenset[str] = frozenset()
+        moved = Arrangement(deque())
+        for _ in range(_REPLANS):
+            leeway = self._leeway(align, held)
+            requests = plan(rows, self.size_of, self.limits, leeway)
+            moved = Arrangement(deque(requests), leeway, as_written)
+            worse = self._late(requests) - late
+            if not worse:
+                return moved
+            held |= worse
+        if cost <= (len(self._late(moved.requests)), len(moved.requests)):
+            return Arrangement(deque(plan(rows, self.size_of, self.limits)))
+        return moved
+
+    def lower_bound(self, rows: Sequence[Row], arrangement: Arrangement) -> int:
+        """The number of requests below which no plan with the same leeway can get."""
+        return lower_bound(rows, self.size_of, self.limits, arrangement.leeway)
+
+    def forecast(self, rows: Sequence[Row], chosen: Arrangement, align: timedelta) -> Forecast:
+        """What a plan costs, and what moving dates gains."""
+        own = self.moment.forecast(chosen.requests)
+        by = align if chosen.as_written else None
+        estimates = [*chosen.as_written, *self._estimates(chosen.requests, by, own)]
+        if not chosen.as_written and not align and len(rows) <= SUGGESTED_UP_TO:
+            suggested = self.arrange(rows, SUGGESTED).requests
+            estimates += self._estimates(suggested, SUGGESTED)
+        return msgspec.structs.replace(own, estimates=tuple(estimates))
+
+    def _estimates(
+        self, requests: Sequence[PlannedRequest], by: timedelta | None, own: Forecast | None = None
+    ) -> Iterator[Estimate]:
+        """What requests cost at the usual limit and at that of the key; `own` if it is known."""
+        limit_of_key = self.moment.ledger.window.limit
+        for limit in sorted({USUAL_LIMIT, limit_of_key}):
+            said = own if limit == limit_of_key else None
+            yield _estimate(said or self.moment.forecast(requests, limit), by, limit)
+
+    def _leeway(self, align: timedelta, held: frozenset[str]) -> Leeway:
+        return Leeway(
+            channel_of=lambda row: self.channels[row.ref].id,
+            align=align,
+            not_before=self.not_before,
+            held=held,
+        )
+
+    def _late(self, requests: Sequence[PlannedRequest]) -> frozenset[str]:
+        return frozenset(row.ref for row in self.moment.forecast(requests).late)
+
+
+def _estimate(said: Forecast, align: timedelta | None, limit: int) -> Estimate:
+    return Estimate(align, limit, said.requests, said.windows, said.finish, len(said.late))

@@ -1,0 +1,1 @@
+"""Campaign files to rows: formats, headers, cells, dates."""

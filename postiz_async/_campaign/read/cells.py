@@ -1,0 +1,471 @@
+"""The cells of one record to a row. PURE."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from html import escape
+from pathlib import PurePath
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+from msgspec import structs
+
+from postiz_async._campaign.options import MAX_ALIGN
+from postiz_async._campaign.read.column_names import unknown_columns
+from postiz_async._campaign.read.excel import Merged
+from postiz_async._campaign.read.rows import COLUMNS, Row, thread_column
+from postiz_async._campaign.read.spreadsheets import cell_text
+from postiz_async._campaign.read.values import (
+    NO_JSON,
+    DateProblem,
+    Template,
+    describe_absence,
+    find_zone,
+    read_day,
+    read_json,
+    read_shared_json,
+    read_time,
+    read_wall,
+    to_moment,
+)
+from postiz_async.errors import Problem, describe_json_error
+from postiz_async.models._durations import read_duration
+from postiz_async.models.settings import ProviderSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+    from zoneinfo import ZoneInfo
+
+    from postiz_async._campaign.read.read_options import Rules
+    from postiz_async._campaign.read.rows import TextFormat
+    from postiz_async.models.posts import PostType
+
+
+FORMATS: tuple[TextFormat, ...] = ("text", "markdown", "html")
+TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")
+
+MAX_REPEAT = 36_500
+"""Days after which a post may be repeated at most."""
+
+NO_TIME = DateProblem(
+    "has no time", "write it after the day, add a column of times, or say --default time=09:00"
+)
+"""What is wrong with a day."""
+NO_CLOCK = ("is empty", "fill it in, or say --default time=09:00")
+"""What is wrong with a day beside a column of times: message and hint."""
+
+_EXAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
+_HALF = re.compile(r"[\ud800-\udfff]")
+_LINK = re.compile(r"https?://[^\s<>\"]+\.[^\s<>\"]+", re.IGNORECASE)
+_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+"""What no database stores: NUL and half characters."""
+_BYTE = re.compile(r"[\udc80-\udcff]")
+"""What the decoder makes of a byte that is not UTF-8."""
+
+
+def foreign_byte(text: str) -> DateProblem | None:
+    """The first byte of a text that is not UTF-8, as the decoder left it there."""
+    found = None if text.isascii() else _BYTE.search(text)
+    if found is None:
+        return None
+    byte = ord(found[0]) - 0xDC00
+    meant = bytes([byte]).decode("cp1252", "ignore")
+    guess = f" ({meant!r} in Windows-1252)" if meant.isprintable() and meant else ""
+    return DateProblem(
+        f"is not UTF-8: byte 0x{byte:02x}{guess} at character {found.start() + 1}",
+        "save the file as UTF-8 (in Excel: CSV UTF-8)",
+    )
+
+
+def _is_storable(text: str) -> bool:
+    """Whether a database stores a text; in ASCII, only NUL can prevent it."""
+    return "\0" not in text if text.isascii() else _NO_TEXT.search(text) is None
+
+
+def has_halves(text: str) -> bool:
+    """Whether a text has half a character (a surrogate), which nothing can store."""
+    return not text.isascii() and _HALF.search(text) is not None
+
+
+class RowReader:
+    """Reads the cells of one record; collects problems instead of stopping at the first."""
+
+    def __init__(
+        self, number: int, record: dict[str, object], fields: Mapping[str, object], rules: Rules
+    ) -> None:
+        self.number = number
+        self.record = record
+        self.rules = rules
+        self.fields = fields
+        self.template = Template(fields) if rules.template else None
+        self.problems: list[Problem] = []
+
+        self.zone: ZoneInfo | None = None
+        """That of the date, if one is said."""
+        self.has_date = False
+        """Whether the date is written as it may be."""
+        self.is_day = False
+        """Whether the date is a cell of a spreadsheet without a time, which may mean midnight."""
+        self.has_clock = False
+        """Whether the time is in a cell of its own."""
+        self.unread_date = ""
+        """The text of a date that no format reads."""
+
+    def read(self) -> Row | None:
+        has_others = not self.record.keys() <= COLUMNS.keys()
+        if has_others:
+            self.problems.extend(unknown_columns(self.record, self.number))
+        cells = itertools.chain(self.record.values(), self.fields.values())
+        if not any(map(_is_filled, cells)):
+            self._wrong("row", "is empty", "delete it")
+            return None
+        if "needs_media" in self.record:
+            self._refuse_unfinished()
+        for name, text in self.rules.defaults.items():
+            if not _is_filled(self.record.get(name)):
+                self.record[name] = text
+        said = {name for name, value in self.record.items() if value is not None and value != ""}
+        integration = self._text("integration", is_needed=True)
+        date = self._date(integration)
+        row = Row(
+            number=self.number,
+            ref=self._text("ref") if "ref" in said else "",
+            integration=sys.intern(integration),
+            date=date or datetime.fromtimestamp(0, UTC),
+            content=self._content() if said & {"content", "link"} else "",
+            media=self._names("media") if "media" in said else (),
+            settings=self._settings() if "settings" in said else None,
+            tags=self._names("tags") if "tags" in said else (),
+            type=self._type() if "type" in said else "schedule",
+            thread=self._thread(has_others=has_others) if has_others or "thread" in said else (),
+            short_link=self._yes_no("short_link") if "short_link" in said else False,
+            repeat_days=self._repeat_days("repeat_days") if "repeat_days" in said else None,
+            format=self._format() if "format" in said else "text",
+            tolerance=self._tolerance() if "tolerance" in said else None,
+            own_media=self._own_media() if "media" in said else (),
+        )
+        if "alt" in said:
+            row = structs.replace(row, alt=self._alt(len(row.media)))
+        if not row.content and not row.media:
+            wrong = {problem.where for problem in self.problems}
+            if not wrong & {"content", "media"}:
+                self._wrong(
+                    "content", "has neither text nor media", "fill it in, or delete the row"
+                )
+        return None if self.problems else row
+
+    def _wrong(self, column: str, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(column, message, self.number, hint))
+
+    def _text(self, name: str, *, is_needed: bool = False) -> str:
+        value = self.record.get(name)
+        if value is not None and not isinstance(value, str):
+            self._wrong(name, f"must be text, not {shown(value)}")
+            return ""
+        if value and ("\0" in value or not (value.isascii() or _is_storable(value))):
+            self._refuse_characters(name, value)
+            return ""
+        text = value.strip() if value else ""
+        if is_needed and not text:
+            is_merged = isinstance(value, Merged)
+            hint = "its cell is merged with the one above: take that apart" if is_merged else ""
+            self._wrong(name, "is missing", hint)
+        return text
+
+    def _refuse_characters(self, name: str, value: str) -> None:
+        byte = foreign_byte(value)
+        if byte is not None:
+            self._wrong(name, *byte)
+        else:
+            self._wrong(name, "contains characters that are not text (NUL or half a character)")
+
+    def _content(self) -> str:
+        text = self._text("content")
+        if self.template is not None:
+            text = cast("str", self._filled("content", text, self.template))
+        text = text.replace("\r\n", "\n")
+        return self._with_link(text) if "link" in self.record else text
+
+    def _with_link(self, text: str) -> str:
+        link = self._text("link")
+        if link and not _LINK.fullmatch(link):
+            self._wrong("link", f"{shown(link)!r} is not a web address", "https://example.com/a")
+        if not link or link in text:
+            return text
+        if self.record.get("format") == "html":
+            return f"{text}<p>{escape(link)}</p>"
+        return f"{text}\n\n{link}" if text else link
+
+    def _alt(self, files: int) -> tuple[str, ...]:
+        value = self.record.get("alt")
+        if isinstance(value, list | tuple):
+            texts = [str(each).strip() for each in cast("Sequence[object]", value)]
+        else:
+            text = self._text("alt")
+            texts = [" ".join(text.split())] if files == 1 else text.splitlines()
+        for text in itertools.filterfalse(_is_storable, texts):
+            self._refuse_characters("alt", text)
+        if any(texts) and not files:
+            self._wrong("alt", "has a text, and the row has no media", "empty it, or name the file")
+        elif any(texts) and len(texts) != files:
+            texts_ = f"{len(texts)} text{'' if len(texts) == 1 else 's'}"
+            self._wrong("alt", f"has {texts_} for {files} files", "write one a line")
+        return tuple(texts) if any(texts) else ()
+
+    def _filled(self, name: str, value: object, template: Template) -> object:
+        """With the fields of the template filled in."""
+        filled = template.fill_all(value)
+        for fault in template.faults:
+            self._wrong(name, *fault)
+        template.faults.clear()
+        if isinstance(filled, str) and filled != value and not _is_storable(filled):
+            self._refuse_characters(name, filled)
+        return filled
+
+    def _refuse_unfinished(self) -> None:
+        """Refuse an exported post until its media and thread are filled in."""
+        value = self.record.get("needs_media")
+        if _is_filled(value) and str(value).strip().lower() not in {"no", "false"}:
+            self._wrong(
+                "needs_media",
+                "is set: Postiz does not tell which media and thread parts this post has",
+                "fill in media and thread, then empty this cell",
+            )
+
+    def _format(self) -> TextFormat:
+        value = self._text("format") or "text"
+        for form in FORMATS:
+            if value == form:
+                return form
+        self._wrong("format", f"{value!r} is not a format", f"one of {', '.join(FORMATS)}")
+        return "text"
+
+    def _date(self, integration: str) -> datetime | None:
+        wall = self._wall()
+        if wall is None:
+            return None
+        self.has_date = True
+        name = self._text("timezone") if "timezone" in self.record else ""
+        self.zone = zone = find_zone(name) if name else self.rules.zone_of(integration)
+        if name and zone is None and wall.tzinfo is None:
+            self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
+            return None
+        moment = to_moment(wall.replace(microsecond=0) if wall.microsecond else wall, zone)
+        if isinstance(moment, DateProblem):
+            has_no_zone = zone is None and wall.tzinfo is None  # that of no row is said once
+            raw = "" if has_no_zone else f"{cell_text(wall)} "
+            self._wrong("date", f"{raw}{moment.message}", moment.hint)
+            return None
+        return moment
+
+    def _wall(self) -> datetime | None:
+        """The date as it is written, with the time of a column of its own."""
+        value = self.record.get("date")
+        hours = self.record.get("time")
+        clock = "" if hours is None else hours if isinstance(hours, time) else self._text("time")
+        is_default = hours == self.rules.defaults.get("time")
+        if isinstance(value, datetime):
+            if clock and not is_default:
+                self._wrong("time", f"says the time, and so does the date {cell_text(value)}")
+                return None
+            return value
+        if isinstance(value, date):
+            return self._combined(value, clock)
+        raw = self._text("date", is_needed=True)
+        return self._written(raw, clock, is_default=is_default) if raw else None
+
+    def _written(self, raw: str, clock: time | str, *, is_default: bool) -> datetime | None:
+        """A date that is a text."""
+        form = self.rules.date_format
+        whole = f"{raw} {cell_text(clock)}" if clock else raw
+        wall, day = None, None
+        if self.rules.is_day_format:
+            day = read_day(raw, form)
+        else:
+            wall = read_wall(whole, form) or (read_wall(raw, form) if is_default else None)
+            day = read_day(raw, None) if wall is None and form is None else None
+        if wall is not None or day is not None:
+            return wall or self._combined(cast("date", day), clock)
+        if isinstance(clock, str) and clock and read_time(clock) is None:
+            self._wrong("time", f"{shown(clock)!r} is not a time of day", "write it like 09:00")
+            return None
+        if not clock and "time" in self.record and read_wall(f"{raw} 00:00", form) is not None:
+            self._wrong("time", *NO_CLOCK)
+            return None
+        is_day = self.rules.is_day_format or bool(clock and form is None)
+        text = raw if is_day else whole
+        absent = describe_absence(text, form)
+        if absent:
+            self._wrong("date", f"{shown(text)!r} does not exist: {absent}")
+            return None
+        self.unread_date = whole
+        example = f"{_EXAMPLE:{form or ('%Y-%m-%d' if is_day else '%Y-%m-%d %H:%M')}}"
+        wrong = f"{shown(text)!r} is not a date this program reads"
+        self._wrong("date", wrong, f"write it like {example}")
+        return None
+
+    def _combined(self, day: date, clock: time | str) -> datetime | None:
+        at = clock if isinstance(clock, time) else read_time(clock)
+        if at is not None:
+            self.has_clock = True
+            return datetime.combine(day, at)
+        if clock:
+            self._wrong("time", f"{shown(clock)!r} is not a time of day", "write it like 09:00")
+        elif isinstance(self.record.get("date"), date):  # so a spreadsheet has midnight, too
+            self.is_day = True
+            return datetime.combine(day, time())
+        elif "time" in self.record:
+            self._wrong("time", *NO_CLOCK)
+        else:
+            self._wrong("date", *NO_TIME)
+        return None
+
+    def _type(self) -> PostType:
+        value = self._text("type") or "schedule"
+        for kind in TYPES:
+            if value == kind:
+                return kind
+        close = difflib.get_close_matches(value.lower(), TYPES, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(TYPES)}"
+        self._wrong("type", f"{value!r} is not a type of post", hint)
+        return "schedule"
+
+    def _names(self, name: str) -> tuple[str, ...]:
+        value = self.record.get(name)
+        if value is None or value == "":
+            return ()
+        if isinstance(value, list | tuple):
+            items = cast("Sequence[object]", value)
+            names = [str(item) for item in items if isinstance(item, str | PurePath)]
+            if len(names) != len(items):
+                self._wrong(name, "must be a list of texts")
+            for item in itertools.filterfalse(_is_storable, names):
+                self._refuse_characters(name, item)
+        else:
+            names = self._text(name).split(";")
+        return tuple(dict.fromkeys(item.strip() for item in names if item.strip()))
+
+    def _own_media(self) -> tuple[str, ...]:
+        """The media that are paths, as only a program gives them."""
+        value = self.record.get("media")
+        items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
+        return tuple(str(item).strip() for item in items if isinstance(item, PurePath))
+
+    def _json(self, name: str, read: Callable[[str], object] = read_json) -> object:
+        value = self.record.get(name)
+        if not isinstance(value, str):
+            return value
+        if not value.strip():
+            return None
+        if not _is_storable(value):
+            self._refuse_characters(name, value)
+            return None
+        try:
+            return read(value)
+        except NO_JSON as error:
+            self._wrong(name, f"is not JSON: {describe_json_error(error)}")
+            return None
+
+    def _settings(self) -> Mapping[str, object] | None:
+        value = self._json("settings", read_shared_json)
+        if value is None:
+            return None
+        if isinstance(value, ProviderSettings):
+            value = msgspec.to_builtins(value)
+        if not isinstance(value, Mapping):
+            self._wrong("settings", f"must be a JSON object, not {shown(value)}")
+            return None
+        settings = cast("Mapping[str, object]", value)
+        if not isinstance(self.record["settings"], str):
+            settings = dict(settings)  # a program may change its own
+        if self.template is not None:
+            settings = cast("dict[str, object]", self._filled("settings", settings, self.template))
+        try:
+            msgspec.json.encode(settings)
+        except (TypeError, ValueError, RecursionError) as error:
+            self._wrong("settings", f"cannot be sent: {describe_json_error(error)}")
+            return None
+        return settings
+
+    def _thread(self, *, has_others: bool) -> tuple[str, ...]:
+        parts = self._thread_list()
+        if has_others:
+            numbers = {name: n for name in self.record if (n := thread_column(name)) is not None}
+            texts = [self._text(name) for name in sorted(numbers, key=numbers.__getitem__)]
+            parts += tuple(text.replace("\r\n", "\n") for text in texts if text)
+        if parts and self.template is not None:
+            filled = cast("list[str]", self._filled("thread", parts, self.template))
+            parts = tuple(filled)
+        if not all(part.strip() for part in parts):
+            self._wrong("thread", "has an empty part")
+        for part in itertools.filterfalse(_is_storable, parts):
+            self._refuse_characters("thread", part)
+        return parts
+
+    def _thread_list(self) -> tuple[str, ...]:
+        given = self.record.get("thread")
+        text = given.strip() if isinstance(given, str) and _is_storable(given) else ""
+        if text and not text.startswith(("[", "{")):
+            example = msgspec.json.encode([shown(text)]).decode()
+            self._wrong(
+                "thread",
+                "is not a JSON list of texts",
+                f"write {example}, or use a column thread 2",
+            )
+            return ()
+        value = self._json("thread")
+        if value is None:
+            return ()
+        try:
+            return msgspec.convert(value, tuple[str, ...])
+        except msgspec.ValidationError:
+            self._wrong("thread", "must be a JSON list of texts", '["second part", "third"]')
+            return ()
+
+    def _yes_no(self, name: str) -> bool:
+        value = self.record.get(name)
+        if isinstance(value, bool):
+            return value
+        text = self._text(name).lower()
+        if text not in {"", "true", "false"}:
+            self._wrong(name, f"{text!r} is neither true nor false")
+        return text == "true"
+
+    def _tolerance(self) -> timedelta | None:
+        value = self.record.get("tolerance")
+        text = shown("" if value is None else value).strip()
+        if not text:
+            return None
+        span = read_duration(text)
+        if span is None or span > MAX_ALIGN:
+            self._wrong(
+                "tolerance", f"{text!r} is not a time up to {MAX_ALIGN.days} days", "15m, 1h or 0"
+            )
+        return span
+
+    def _repeat_days(self, name: str) -> int | None:
+        value = self.record.get(name)
+        text = shown("" if value is None else value).strip()
+        if not text:
+            return None
+        is_number = text.isascii() and text.isdigit() and len(text) <= 9
+        if not is_number or not 1 <= int(text) <= MAX_REPEAT:
+            self._wrong(name, f"{text!r} is not a number of days from 1 to {MAX_REPEAT:,}")
+            return None
+        return int(text)
+
+
+def _is_filled(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else value not in (None, [], {})
+
+
+def shown(value: object) -> str:
+    """A value for a message, cut to 40 characters."""
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,178 @@
+"""What a campaign's columns may be called in a file, and which ones are meant. PURE."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+import unicodedata
+from datetime import date, time
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from postiz_async._campaign.read.date_formats import looks_like_date
+from postiz_async._campaign.read.rows import COLUMNS, is_column
+from postiz_async._campaign.read.values import read_time
+from postiz_async._resources.channel_names import folded
+from postiz_async._uploads import POSTABLE
+from postiz_async.errors import Problem
+from postiz_async.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+
+# English, German, French, Spanish, Italian, Portuguese, Dutch, Polish; without accents.
+_WORDS = {
+    "integration": "channel account network platform profile page site social socialnetwork "
+    "socialmedia kanal konto netzwerk plattform profil seite canal compte reseau plateforme cuenta "
+    "red plataforma perfil canale conto rete piattaforma profilo conta rede kanaal netwerk kanal "
+    "konto siec",
+    "date": "when datetime publishdate publishon publishat scheduledate scheduledat scheduled day "
+    "datum termin tag wann veroffentlichung veroffentlichungsdatum zeitpunkt fecha fechayhora jour "
+    "quand dateheure data giorno quando dataeora dia publicatiedatum wanneer dag dzien termin",
+    "time": "hour clock timeofday uhrzeit zeit stunde heure hora ora orario tijd uur tijdstip "
+    "godzina czas",
+    "timezone": "zone tz zeitzone fuseau fuseauhoraire zonahoraria fusoorario fuso fusohorario "
+    "tijdzone strefa strefaczasowa",
+    "content": "text post caption message body copy description posttext beitrag beitragstext "
+    "nachricht inhalt texte contenu legende publication texto contenido mensaje testo contenuto "
+    "messaggio didascalia conteudo mensagem legenda tekst bericht inhoud tresc wiadomosc",
+    "media": "image images picture pictures photo photos video file files attachment attachments "
+    "bild bilder foto fotos datei dateien anhang medien grafik imagen imagenes archivo archivos "
+    "fichier fichiers pieces immagine immagini allegato imagem imagens arquivo ficheiro afbeelding "
+    "afbeeldingen bestand bestanden bijlage zdjecie obraz plik",
+    "settings": "options einstellungen optionen parametres ajustes opciones impostazioni opzioni "
+    "configuracoes opcoes instellingen ustawienia",
+    "tags": "tag label labels schlagwort schlagworte schlagworter etikett kategorie etiquette "
+    "etiquettes motscles etiqueta etiquetas etichetta etichette trefwoord trefwoorden etykiety",
+    "type": "kind art typ typen genre tipo soort rodzaj",
+    "alt": "alttext alternativetext alternativtext bildbeschreibung imagedescription "
+    "textealternatif textoalternativo testoalternativo alttekst",
+    "link": "url weblink webadresse lien enlace collegamento landingpage zielseite",
+    "thread 2": "firstcomment ersterkommentar premiercommentaire primercomentario primocommento "
+    "primeirocomentario eerstereactie pierwszykomentarz",
+    "thread 3": "secondcomment zweiterkommentar deuxiemecommentaire segundocomentario "
+    "secondocommento tweedereactie drugikomentarz",
+    "thread": "comments replies kommentare antworten commentaires comentarios commenti reacties",
+    "ref": "id reference key nummer nr kennung referenz referencia riferimento referencia",
+    "repeat_days": "repeat every wiederholung wiederholen repeter repetir ripeti herhalen",
+}
+_MEANT = {word: target for target, words in _WORDS.items() for word in words.split()}
+_NO_LETTER = re.compile(r"[^a-z]+")
+_MEDIA = frozenset((".jpeg", *POSTABLE.values()))
+_LONG_TEXT = 25
+LONGEST_NAME = 40
+"""Characters of a name that is recognised."""
+_MOST = 0.8
+"""The share of the cells of a column that have to fit, for the column to be recognised by them."""
+
+
+def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
+    """A problem for each name that no column has."""
+    known = f"; known columns: {', '.join(COLUMNS)}"
+    for name in names:
+        if is_column(name.lower()):
+            continue
+        meant = column_named(name)
+        option = shlex.quote(f"{name}={meant}")
+        close = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.7)
+        if close:
+            hint = f"did you mean {close[0]!r}?"
+        elif meant:
+            hint = f"say --column {option}"
+        else:
+            hint = f"map it, or leave it out with --column NAME={known}"
+            known = ""
+        where = name if len(name) <= 40 else f"{name[:37]}..."
+        yield Problem(where or "(no name)", "is not a column of a campaign", number, hint)
+
+
+def column_options(columns: Mapping[str, str]) -> str:
+    """How a command is told what columns mean."""
+    return " ".join(f"--column {shlex.quote(f'{name}={to}')}" for name, to in columns.items())
+
+
+def meant_columns(
+    names: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    taken: Collection[str],
+    channels: Collection[str] = (),
+) -> dict[str, str]:
+    """The campaign's column that each unknown name most likely stands for; empty for none.
+
+    Args:
+        names: of the file's columns, of which some are those of a campaign.
+        rows: some of the cells below them.
+        taken: columns of a campaign that are there.
+        channels: names and ids of channels in Postiz.
+    """
+    unknown = [
+        (place, name) for place, name in enumerate(names) if name and not is_column(name.lower())
+    ]
+    found: dict[str, str] = {}
+    used = set(taken)
+    for _, name in unknown:
+        target = column_named(name)
+        if target and target not in used:
+            found[name] = target
+            used.add(target)
+    known = {folded(text) for text in (*channels, *PROVIDERS)}
+    for target, fits in _FITTING.items():
+        for place, name in unknown:
+            cells = [
+                row[place] for row in rows if len(row) > place and row[place] not in ("", None)
+            ]
+            fitting = sum(fits(cell, known) for cell in cells)
+            if target not in used and name not in found and cells and fitting >= _MOST * len(cells):
+                found[name] = target
+                used.add(target)
+    return {name: found.get(name, "") for _, name in unknown}
+
+
+def column_named(name: str) -> str:
+    """The column that a name means in one of several languages, or by a slip; empty for none."""
+    plain = unicodedata.normalize("NFKD", name.casefold().replace("ß", "ss"))
+    word = _NO_LETTER.sub("", "".join(c for c in plain if not unicodedata.combining(c)))
+    if word in _MEANT:
+        return _MEANT[word]
+    close = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.8)
+    return close[0] if close else ""
+
+
+def _is_channel(cell: object, channels: set[str]) -> bool:
+    return isinstance(cell, str) and folded(cell) in channels
+
+
+def _is_date(cell: object, _: set[str]) -> bool:
+    return isinstance(cell, date) or (isinstance(cell, str) and looks_like_date(cell.strip()))
+
+
+def _is_time(cell: object, _: set[str]) -> bool:
+    return isinstance(cell, time) or (isinstance(cell, str) and read_time(cell) is not None)
+
+
+def _is_media(cell: object, _: set[str]) -> bool:
+    if not isinstance(cell, str):
+        return False
+    files = [each.strip() for each in cell.split(";") if each.strip()]
+    return all(PurePath(each).suffix.lower() in _MEDIA for each in files)
+
+
+def _is_text(cell: object, _: set[str]) -> bool:
+    return isinstance(cell, str) and len(cell) >= _LONG_TEXT and not _is_link(cell, set())
+
+
+def _is_link(cell: object, _: set[str]) -> bool:
+    return isinstance(cell, str) and cell.startswith(("http://", "https://")) and " " not in cell
+
+
+_FITTING: dict[str, Callable[[object, set[str]], bool]] = {
+    "integration": _is_channel,
+    "date": _is_date,
+    "time": _is_time,
+    "media": _is_media,
+    "content": _is_text,
+    "link": _is_link,
+}
+"""By which contents a column is recognised."""

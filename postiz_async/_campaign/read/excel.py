@@ -1,0 +1,265 @@
+"""The rows of an .xlsx, as its standard has them. PURE, but for the file."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from postiz_async._campaign.read.cell_errors import UNCALCULATED, Odd
+from postiz_async._campaign.read.packages import SheetPart, XmlPart, count_of
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, time
+
+    from postiz_async._campaign.read.packages import Cell, ChooseSheet, Package
+
+_BOOK = "xl/workbook.xml"
+_MERGED = re.compile(
+    rb"""mergeCell [^<>]{0,99}?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+)
+_MOST_MERGED = 100_000
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_NO_FORMAT = re.compile(r'"[^"]*"|[\\_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
+_LAST_DAY = 2_958_466
+"""The day after 31 December 9999."""
+
+_FORMATS = (
+    dict.fromkeys([*range(14, 18), *range(27, 37), *range(50, 59)], "d")
+    | dict.fromkeys([18, 19, 20, 21, 45, 47], "h")
+    | {1: "0", 2: "0.00", 3: "#,##0", 9: "0%", 10: "0.00%", 11: "0.00E+00", 22: "d h", 46: "[h]"}
+    | dict.fromkeys([4, *range(5, 9), *range(37, 45)], "#,##0.00")
+    | dict.fromkeys([12, 13], "# ?/?")
+)
+"""Formats of numbers that have no text in the file, in short."""
+_PLAIN = frozenset(("", "general", "0", "@"))
+"""Formats by which a number is shown as it is stored."""
+
+
+class Merged(str):
+    """An empty cell that is merged with the one above it."""
+
+    __slots__ = ()
+
+
+def xlsx_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]]:
+    """The rows of a sheet that are not blank, with their numbers."""
+    book = package.elements(_BOOK, "sheet", "workbookPr")
+    links = [link for _, link in package.elements("xl/_rels/workbook.xml.rels", "Relationship")]
+    by_id = {link.get("Id"): link for link in links}
+    sheets: dict[str, tuple[bool, Mapping[str, str]]] = {}
+    starts = datetime(1899, 12, 30)  # noqa: DTZ001  (the zone is not known)
+    for name, attributes in book:
+        id_ = next((text for key, text in attributes.items() if key.endswith(":id")), None)
+        link = by_id.get(id_, {})
+        if name == "workbookPr" and attributes.get("date1904") in {"1", "true"}:
+            starts = datetime(1904, 1, 1)  # noqa: DTZ001
+        elif name == "sheet" and link.get("Type", "").endswith("/worksheet"):
+            is_visible = attributes.get("state", "visible") == "visible"
+            sheets[attributes.get("name", "")] = is_visible, link
+    chosen = choose([(name, is_visible) for name, (is_visible, _) in sheets.items()])
+    part = _part_of(package, sheets[chosen][1])
+    parts = {link.get("Type", "").rpartition("/")[2]: link for link in links}
+    texts, formats = _SharedTexts(package, "xl/sharedStrings.xml"), []
+    if "sharedStrings" in parts:
+        texts.name = _part_of(package, parts["sharedStrings"])
+        for _ in texts.feed():
+            pass
+    if "styles" in parts:
+        formats = _formats(package, _part_of(package, parts["styles"]))
+    merged = _merged(package, part)
+    for number, cells in _XlsxSheet(package, part, texts.found, formats, starts).read():
+        columns = merged.get(number, ())
+        cells.extend([""] * (max(columns, default=-1) + 1 - len(cells)))
+        for column in columns:
+            cells[column] = Merged() if cells[column] == "" else cells[column]
+        yield number, cells
+
+
+def _part_of(package: Package, link: Mapping[str, str]) -> str:
+    """The name of the part that a link of the workbook leads to."""
+    target = link.get("Target", "")
+    if link.get("TargetMode") == "External":
+        raise BatchError(
+            f"{package.path} leads to another file, {target[:100]!r}, which is not opened. Copy "
+            "its cells into a new spreadsheet."
+        )
+    return target[1:] if target.startswith("/") else f"xl/{target}"
+
+
+def _formats(package: Package, part: str) -> list[str]:
+    """The format of numbers of each style."""
+    own: dict[int, str] = dict(_FORMATS)
+    formats: list[str] = []
+    for name, attributes in package.elements(part, "numFmt", "cellXfs", "cellStyleXfs", "xf"):
+        number = count_of(attributes.get("numFmtId", "0"))
+        if name == "numFmt":
+            own[number] = attributes.get("formatCode", "")
+        elif name == "xf":
+            formats.append(own.get(number, ""))
+        else:
+            formats.clear()
+    return formats
+
+
+def _merged(package: Package, part: str) -> Mapping[int, set[int]]:
+    """The columns of the cells that are merged with one above, by row; the file ends with them."""
+    marked: defaultdict[int, set[int]] = defaultdict(set)
+    for row, column in itertools.islice(_merged_cells(package, part), _MOST_MERGED):
+        marked[row].add(column)
+    return marked
+
+
+def _merged_cells(package: Package, part: str) -> Iterator[tuple[int, int]]:
+    kept = b""
+    for chunk in package.chunks(part):
+        kept += chunk
+        if b"mergeCell " in kept:
+            for left, top, right, bottom in _MERGED.findall(kept):
+                first, last = _column(left.decode()), _column(right.decode())
+                for row in range(int(top) + 1, int(bottom) + 1):
+                    yield from ((row, column) for column in range(first, min(last, first + 50) + 1))
+        kept = kept[-150:]
+
+
+class _SharedTexts(XmlPart):
+    """The texts that cells refer to by number."""
+
+    def __init__(self, package: Package, name: str) -> None:
+        super().__init__(package, name)
+        self.found: list[str] = []
+        self._is_spoken = False
+
+    def start(self, name: str, _: Mapping[str, str], /) -> None:
+        if name == "si":
+            self.text.clear()
+        elif name == "rPh":  # how it is spoken
+            self._is_spoken = True
+        elif name == "t":
+            self.take_text(takes=not self._is_spoken)
+
+    def end(self, name: str) -> None:
+        if name == "t":
+            self.take_text(takes=False)
+        elif name == "rPh":
+            self._is_spoken = False
+        elif name == "si":
+            self.found.append(_unescaped("".join(self.text)))
+
+
+class _XlsxSheet(SheetPart):
+    def __init__(
+        self,
+        package: Package,
+        name: str,
+        texts: Sequence[str],
+        formats: Sequence[str],
+        starts: datetime,
+    ) -> None:
+        super().__init__(package, name)
+        self._texts = texts
+        self._formats = formats
+        self._starts = starts
+        self._cell: Mapping[str, str] = {}
+        self._is_formula = False
+        self._is_spoken = False
+        self._take = self.text.append
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "c":
+            self._cell, self._is_formula = attributes, False
+            self.text.clear()
+        elif name == "f":
+            self._is_formula = True
+        elif name in {"v", "t"}:
+            self.parser.CharacterDataHandler = None if self._is_spoken else self._take
+        elif name == "row":
+            number = attributes.get("r")
+            self.begin_row(self.row + 1 if number is None else count_of(number))
+        elif name == "rPh":
+            self._is_spoken = True
+
+    def end(self, name: str) -> None:
+        if name in {"v", "t"}:
+            self.parser.CharacterDataHandler = None
+        elif name == "c":
+            place = self._cell.get("r")
+            if place is not None:
+                self.column = _column(place.rstrip("0123456789"))
+            text, kind = "".join(self.text), self._cell.get("t", "n")
+            if kind == "s" and text:
+                self.put(self._texts[count_of(text)])
+            elif kind in {"str", "inlineStr"}:
+                self.put(_unescaped(text) if "_x" in text else text)
+            else:
+                self.put(self._value(kind, text))
+        elif name == "row" and self.cells:
+            self.rows.append((self.row, self.cells))
+        elif name == "rPh":
+            self._is_spoken = False
+
+    def _value(self, kind: str, text: str) -> Cell:
+        if kind == "b":
+            return text == "1"
+        if kind == "d" and text:
+            return _shortened(datetime.fromisoformat(text))
+        if kind == "n" and self._is_formula and not text.strip():
+            return Odd.of("", *UNCALCULATED)
+        if kind != "n" or not text.strip():
+            return _unescaped(text)
+        return self._number(float(text))
+
+    def _number(self, number: float) -> Cell:
+        style = count_of(self._cell.get("s", "0"))
+        shown = self._formats[style] if style < len(self._formats) else ""
+        form = _kind(shown)
+        if not form and shown.lower() not in _PLAIN:
+            stored = f"{number:.15g}"
+            why = f"is {stored} in the file, which the spreadsheet shows as {shown[:40]!r}"
+            return Odd.of(stored, why)
+        if not form or not 0 <= number < _LAST_DAY:
+            return number
+        if form == "duration":
+            return timedelta(days=number)
+        moment = self._starts + timedelta(days=number, milliseconds=500)
+        return _shortened(moment.replace(microsecond=0), has_day=number >= 1)
+
+
+def _shortened(moment: datetime, *, has_day: bool = True) -> datetime | date | time:
+    """The day alone at midnight, and the time alone where there is no day."""
+    if not has_day:
+        return moment.time()
+    return moment if moment.hour or moment.minute or moment.second else moment.date()
+
+
+@lru_cache(maxsize=1000)
+def _kind(form: str) -> str:
+    """Whether a format of numbers shows a date or a duration."""
+    letters = _NO_FORMAT.sub("", form.partition(";")[0]).lower()
+    if "[" in letters:
+        return "duration"
+    return "date" if set("dmyhs") & set(letters) else ""
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+
+
+@lru_cache(maxsize=20_000)
+def _column(letters: str) -> int:
+    """The number of a column, from 0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not (letters.isascii() and letters.isalpha() and letters.isupper() and len(letters) <= 3):
+        raise ValueError(f"{letters[:20]!r} is not a column")
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1

@@ -1,0 +1,394 @@
+"""Campaign files as spreadsheets and programs write them: encodings, delimiters, comments.
+
+Files are read in a stream, so that only the rows that were read take memory. A file that is not
+UTF-8 anywhere is taken for Windows-1252, if it looks like that. Where only some rows are not UTF-8,
+their bytes stay in the cells as half characters, and these rows are refused.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import itertools
+import os
+import re
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
+
+import msgspec
+
+from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE, MAX_ROW_TEXT, campaign_file
+from postiz_async._campaign.read.cells import foreign_byte, shown
+from postiz_async._campaign.read.column_names import LONGEST_NAME, column_named
+from postiz_async._campaign.read.packages import DAMAGE, Package
+from postiz_async._campaign.read.values import NO_JSON, read_json
+from postiz_async._resources.channel_names import folded
+from postiz_async.errors import BatchError, Problem, describe_json_error
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+
+MAX_FILE = 1_000_000_000
+"""Bytes of a file that is read as one campaign."""
+
+COMMENT = "# "
+"""How a line begins that says something about a CSV file, before its header."""
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Half characters that stand for no byte."""
+_CHUNK = 1 << 20
+_HEAD = 200
+"""Lines among which the header has to be."""
+
+
+class NotReadable(Exception):  # noqa: N818  (never leaves the package)
+    """A file cannot be read from here on."""
+
+
+class Line(NamedTuple):
+    """The cells of one line of a table; `number` counts as a spreadsheet does."""
+
+    number: int
+    cells: Sequence[object]
+
+
+class Opened(NamedTuple):
+    """The text of a campaign file; `guessed` is a piece of it if its encoding was guessed."""
+
+    text: TextIO
+    guessed: str
+
+
+def is_json(path: Path) -> bool:
+    """Whether a file is JSON lines, by its name; everything else is CSV."""
+    return path.suffix.lower() in {".jsonl", ".ndjson", ".json"}
+
+
+@contextmanager
+def open_campaign(path: Path, encoding: str | None = None) -> Generator[Opened]:
+    """The text of a campaign file: in the encoding that is said, else UTF-8, or what it shows.
+
+    Raises:
+        BatchError: there is no such file, or it is empty, too large or unreadable.
+    """
+    with campaign_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_FILE:
+            raise BatchError(
+                f"{path} has {size / 1e9:,.1f} GB; one campaign may have "
+                f"{MAX_FILE / 1e9:,.0f} GB. Split it into several files: each is a campaign "
+                "of its own, and they share the quota."
+            )
+        _refuse_spreadsheet(file, path)
+        found, guessed = encoding or _marked_encoding(file.peek(4)[:4], path), ""
+        if found == "utf-8" and not encoding:
+            found, guessed = _guess(file, path)
+        errors = "surrogateescape" if found.startswith("utf-8") else "surrogatepass"
+        if not found.startswith("utf"):
+            errors = "strict"
+        newline = "\n" if is_json(path) else ""
+        text = io.TextIOWrapper(file, found, errors, newline)
+        yield Opened(text, guessed)
+        text.detach()
+
+
+def _refuse_spreadsheet(file: io.BufferedReader, path: Path) -> None:
+    start = file.peek(8)[:8]
+    if start.startswith(b"PK\x03\x04"):
+        with suppress(*DAMAGE):
+            package = Package(file, path)
+            if not ("content.xml" in package or "xl/workbook.xml" in package):
+                raise BatchError(f"{path} {package.describe()}; {CAMPAIGNS_ARE}")
+    elif not start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return
+    raise BatchError(
+        f"{path} is a spreadsheet, not text. Name it .xlsx or .ods, or save it as CSV UTF-8."
+    )
+
+
+def _marked_encoding(start: bytes, path: Path) -> str:
+    if not start:
+        raise BatchError(f"{path} is empty (0 bytes).")
+    for bom, encoding in _BOMS:
+        if start.startswith(bom):
+            return encoding
+    if start[1:2] == b"\0" and start[:1] != b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if start[:1] == b"\0" and start[1:2] != b"\0" else "utf-8"
+
+
+_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"(?<!\w)\w*[\x80-\xff][\w\x80-\xff]*")
+_ASCII = bytes(range(128))
+_NOT_WESTERN = re.compile(
+    rb"(?<!\w)\w*[\xc0-\xff]{4}[\xc0-\xff]*"  # Cyrillic and Greek are written in these alone
+    # signs and capitals within a word: Central European, and what a Mac or DOS wrote
+    rb"|(?<!\w)\w*[A-Za-z\xc0-\xff][\xa1-\xa9\xac\xae-\xb6\xb8\xb9\xbb-\xbf][a-z\xe0-\xff]\w*"
+    rb"|(?<!\w)\w*[a-z][\x80-\x84\x86-\x90\x93-\x95\x98\x99\x9b\x9d\x9f][a-z\x80-\xff]\w*"
+    rb"|(?<!\w)\w*[\x81\x8d\x8f\x90\x9d]\w*"
+)
+
+
+def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
+    """The encoding of a file without a mark: Windows-1252 if little in it is UTF-8.
+
+    Returns:
+        It, and some of the text that it was guessed by.
+
+    Raises:
+        BatchError: it is most likely neither.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in _chunks(file):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        pass
+    else:
+        return "utf-8", ""
+    high, valid, sample = 0, 0, b""
+    odd: re.Match[bytes] | None = None
+    for chunk in _chunks(file):
+        if b"\0" in chunk:
+            raise BatchError(f"{path} is not text; {CAMPAIGNS_ARE}")
+        high += len(chunk.translate(None, _ASCII))
+        valid += sum(len(found) for found in _UTF8.findall(chunk))
+        some = None if sample else _HIGH.search(chunk)
+        sample = some[0] if some else sample
+        odd = odd or _NOT_WESTERN.search(chunk)
+    if valid * 2 > high:
+        return "utf-8", ""
+    if odd:
+        text = shown(odd[0].decode("cp1252", "replace").strip())
+        raise BatchError(
+            f"{path} is not UTF-8, nor most likely Windows-1252, as which it would say {text!r}. "
+            "Say what it is: --encoding cp1250 (Central Europe), cp1251 (Cyrillic), cp1253 "
+            "(Greek), mac_roman; or save it as UTF-8 (in Excel: CSV UTF-8)."
+        )
+    return "cp1252", shown(sample.decode("cp1252", "replace").strip())
+
+
+def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
+    """The file from its beginning, to which it is set back."""
+    file.seek(0)
+    try:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+    finally:
+        file.seek(0)
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    while True:
+        try:
+            line = file.readline(MAX_ROW_TEXT)
+        except UnicodeDecodeError as error:
+            raise _not_decoded(error) from None
+        if not line:
+            return
+        if len(line) == MAX_ROW_TEXT and line[-1] not in "\r\n":
+            raise NotReadable(f"has a line of more than {MAX_ROW_TEXT:,} characters")
+        yield line
+
+
+def _not_decoded(error: UnicodeDecodeError) -> NotReadable:
+    return NotReadable(f"is not {error.encoding.upper()} from here on (--encoding says another)")
+
+
+# ------------------------------------------------------------------ CSV
+
+
+def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
+    """The header and the rows of a CSV file.
+
+    The delimiter is what an Excel line `sep=;` says, else that of comma, semicolon and tab which
+    finds most of the known columns. Lines before the header may be blank, comments or titles.
+
+    Args:
+        file: its text.
+        known: names of columns, in small letters.
+
+    Raises:
+        NotReadable: what follows is not CSV.
+    """
+    lines = _lines(file)
+    head: list[str] = []
+    first, header, names = "", "", set(known)
+    while not header and len(head) < _HEAD and (line := next(lines, "")):
+        head.append(line)
+        if line.strip() and not _is_comment(line) and not (len(head) == 1 and _SEP.fullmatch(line)):
+            first = first or line
+            header = line if max(_names(line, each, names) for each in ",;\t") > (1,) else ""
+    said = _SEP.fullmatch(head[0]) if head else None
+    delimiter = said[1] if said else _delimiter(header or first, names)
+    text = itertools.chain(head[1:] if said else head, lines)
+    size = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal size
+        for line in text:
+            size += len(line)
+            if size > MAX_ROW_TEXT:
+                raise NotReadable(f"has a row of more than {MAX_ROW_TEXT:,} characters")
+            yield line
+
+    reader = csv.reader(counted(), delimiter=delimiter, strict=True)
+    is_head = True
+    try:
+        for number, cells in enumerate(reader, 1):
+            size = 0
+            if is_head and (not any(map(str.strip, cells)) or _is_comment(cells[0])):
+                continue
+            is_head = False
+            if any(map(str.strip, cells)):
+                yield Line(number, cells)
+    except csv.Error as error:
+        why = next((text for words, text in _NOT_CSV.items() if words in str(error)), None)
+        raise NotReadable(why or f"cannot be read from here on: {error}") from None
+
+
+_NOT_CSV = {
+    "unexpected end of data": "has a quotation mark that is never closed",
+    "field limit": f"has a cell of more than {csv.field_size_limit():,} characters; shorten it, or "
+    "close the quotation mark before it",
+    "expected after": "has text after a closing quotation mark; double those within a text",
+}
+"""What the faults that Python finds in CSV mean for the person who wrote it."""
+
+
+# A spreadsheet runs a cell that begins like a formula, also from a file of a stranger's words. An
+# apostrophe before it makes it a text. Quotes and spaces may stand between, because an apostrophe
+# or a quote that was there before must not look like one of ours when it is read back.
+_RUNS = re.compile(r"""['"\s]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]""")
+
+
+def csv_line(cells: Iterable[object], delimiter: str = ",") -> str:
+    """A line of a CSV file that is written here; no cell of it runs in a spreadsheet."""
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter).writerow([with_escape(cell) for cell in cells])
+    return out.getvalue().removesuffix("\r\n") + "\n"
+
+
+def with_escape(cell: object) -> object:
+    """A cell that no spreadsheet runs."""
+    return f"'{cell}" if isinstance(cell, str) and _RUNS.match(cell) else cell
+
+
+def without_escape(cell: str) -> str:
+    """The text of a cell that `csv_line` wrote."""
+    return cell[1:] if cell.startswith("'") and _RUNS.match(cell, 1) else cell
+
+
+def readable(name: str) -> str:
+    """The name of a file, or what tells of it, as text that can be stored.
+
+    Where the locale is not UTF-8, and where a name is not, Python keeps bytes as half characters.
+    """
+    data = _HALF.sub("\ufffd", name).encode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "replace")
+
+
+def _is_comment(text: str) -> bool:
+    return text.lstrip('"').startswith(COMMENT)
+
+
+def _delimiter(header: str, known: set[str]) -> str:
+    best = max(",;\t", key=lambda delimiter: _names(header, delimiter, known))
+    if _names(header, best, known)[1] == 1 and "|" in header:
+        raise NotReadable("separates its columns by |; save it with ; or tabs between them")
+    return best
+
+
+def _names(line: str, delimiter: str, known: set[str]) -> tuple[int, int]:
+    """How many cells of a line name columns, and how many there are."""
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter), list[str]())
+    except csv.Error:  # the reading meets it too, and says where
+        return 0, 0
+    short = {folded(cell) for cell in cells if len(cell) <= LONGEST_NAME}
+    return sum(name in known or bool(column_named(name)) for name in short), len(cells)
+
+
+# ------------------------------------------------------------------ JSON lines
+
+
+def json_records(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
+    """The objects of JSON lines, or of one array; one whose only name is `#` is a comment."""
+    number = 0
+    try:
+        if _is_array(file):
+            yield from _array(file, problems)
+            return
+        for number, line in enumerate(_lines(file), 1):
+            record = _json_record(number, line, problems) if line.strip() else None
+            if record is not None and record.keys() != {"#"}:
+                yield number, record
+    except NotReadable as error:
+        problems.append(Problem("json", str(error), number + 1))
+
+
+def _is_array(file: TextIO) -> bool:
+    start = file.tell()
+    try:
+        head = file.read(_CHUNK).lstrip()
+    except UnicodeDecodeError:  # the reading of its lines meets it too, and says where
+        head = ""
+    file.seek(start)
+    return head.startswith("[") and _begins_array(head.partition("\n")[0])
+
+
+def _begins_array(line: str) -> bool:
+    """Whether a line is not JSON lines' first one, but the beginning of an array of objects."""
+    try:
+        value = read_json(line)
+    except NO_JSON:
+        return True
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return value == [] or any(isinstance(item, dict) for item in items)
+
+
+def _array(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
+    """The objects of one array, numbered from 1.
+
+    Raises:
+        NotReadable: what follows is not text.
+    """
+    try:
+        data = file.read().encode("utf-8", "surrogateescape")
+    except UnicodeDecodeError as error:
+        raise _not_decoded(error) from None
+    try:
+        items = msgspec.json.decode(data, type=list[msgspec.Raw])
+    except NO_JSON as error:
+        found = re.search(r"\(byte (\d+)\)", str(error))
+        row = data.count(b"\n", 0, int(found[1]) if found else len(data)) + 1
+        problems.append(Problem("json", f"is not a JSON array: {describe_json_error(error)}", row))
+        return
+    if not items:
+        problems.append(Problem("json", "is an empty array", 1))
+    for number, item in enumerate(items, 1):
+        record = _json_record(number, bytes(item).decode("utf-8", "surrogateescape"), problems)
+        if record is not None and record.keys() != {"#"}:
+            yield number, record
+
+
+def _json_record(number: int, line: str, problems: list[Problem]) -> dict[str, object] | None:
+    foreign = foreign_byte(line)
+    if foreign is not None:
+        problems.append(Problem("json", foreign.message, number, foreign.hint))
+        return None
+    try:
+        value = read_json(line)
+    except NO_JSON as error:
+        problems.append(Problem("json", f"is not JSON: {describe_json_error(error)}", number))
+        return None
+    if not isinstance(value, dict):
+        problems.append(Problem("json", f"is not a JSON object but {shown(value)}", number))
+        return None
+    return cast("dict[str, object]", value)

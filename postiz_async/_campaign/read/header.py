@@ -1,0 +1,229 @@
+"""The header of a table: which column of the file is which one of a campaign. PURE."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from contextlib import suppress
+from datetime import date, datetime, time
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async._campaign.read.campaign_file import MAX_COLUMNS
+from postiz_async._campaign.read.cell_errors import Odd
+from postiz_async._campaign.read.cells import foreign_byte, has_halves, shown
+from postiz_async._campaign.read.column_names import (
+    LONGEST_NAME,
+    column_named,
+    column_options,
+    meant_columns,
+)
+from postiz_async._campaign.read.file_formats import Line, NotReadable
+from postiz_async._campaign.read.rows import COLUMNS, is_column
+from postiz_async._campaign.read.spreadsheets import cell_text, nearest_second
+from postiz_async._resources.channel_names import folded
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from postiz_async._campaign.read.read_options import Rules
+
+
+_LISTED = 100
+"""Columns that a message names."""
+
+_YES_NO = frozenset(("short_link", "needs_media"))
+_SAMPLED = 50
+"""Rows by whose cells columns are recognised."""
+
+
+class AbsentColumn(Exception):  # noqa: N818  (never leaves the package)
+    """A column that was mapped is not in the file; `column` is its name in small letters."""
+
+    def __init__(self, said: str, column: str) -> None:
+        super().__init__(said)
+        self.column = column
+
+
+class MissingColumns(Exception):  # noqa: N818  (never leaves the package)
+    """A campaign has no channel or no date, or calls them something else."""
+
+    def __init__(self, said: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        super().__init__(said)
+        self.said = said
+        self.names = names
+        self.rows = rows
+
+    def error(self, channels: Iterable[str] = ()) -> BatchError:
+        """The error with what its columns most likely mean, where these channels are known."""
+        taken = [name.lower() for name in self.names if is_column(name.lower())]
+        meant = meant_columns(self.names, self.rows, taken, set(channels))
+        meant = {name: to for name, to in meant.items() if to}
+        if not meant:
+            return BatchError(f"{self.said} A campaign may have: {', '.join(COLUMNS)}.")
+        return BatchError(f"{self.said} Say what they are: {column_options(meant)}")
+
+
+class Columns(NamedTuple):
+    """The columns of a table: what they are called, and what they mean."""
+
+    number: int
+    width: int
+    kept: Sequence[tuple[int, str]]
+    unnamed: Sequence[int]
+    unknown: Mapping[int, str]
+    """The names of columns that a campaign does not have, by their places."""
+    meanings: Mapping[str, str]
+    """The campaign's column by the name in the file, in small letters."""
+    targets: Sequence[str]
+    labels: Mapping[str, str]
+    """What the file calls the columns of a campaign that it calls something else."""
+
+    @classmethod
+    def of(
+        cls,
+        number: int,
+        names: Sequence[str],
+        targets: Sequence[str],
+        written: Sequence[str],
+        *,
+        has_template: bool,
+    ) -> Columns:
+        """The columns of a header in the row of this number."""
+        unknown = {
+            place: written[place]
+            for place, (name, target) in enumerate(zip(names, targets, strict=True))
+            if name and target and not has_template and not is_column(target)
+        }
+        return cls(
+            number,
+            len(names),
+            [
+                (place, name)
+                for place, (name, target) in enumerate(zip(names, targets, strict=True))
+                if name and (has_template or is_column(target))
+            ],
+            [place for place, name in enumerate(names) if not name],
+            unknown,
+            dict(zip(names, targets, strict=True)),
+            targets,
+            {to: own for own, to in zip(written, targets, strict=True) if to and to != folded(own)},
+        )
+
+    def record(self, cells: Sequence[object]) -> dict[str, object] | str:
+        """The cells by column, or what is wrong; spreadsheets add columns without name and text."""
+        count = len(cells)
+        if count > self.width and any(cell_text(cell).strip() for cell in cells[self.width :]):
+            return f"has {count} cells, the header has {self.width}"
+        unnamed = self.unnamed
+        if unnamed and any(cell_text(cells[place]).strip() for place in unnamed if place < count):
+            return "has text in a column without a name"
+        return {
+            name: cell if isinstance(cell, str) else self._value(cell, name)
+            for place, name in self.kept
+            if place < count
+            for cell in (cells[place],)
+        }
+
+    def _value(self, cell: object, name: str) -> object:
+        """Dates and times as they are, where they are asked for; the text of what else there is."""
+        target, text = self.meanings[name], cell_text(cell)
+        if isinstance(cell, bool) and target not in _YES_NO:
+            return Odd.of(text, "is TRUE or FALSE, which each program shows in its own words")
+        if not isinstance(cell, date | time):
+            return text
+        if target not in {"date", "time"}:
+            return Odd.of(text, f"is a date, which the file has as {text}")
+        return nearest_second(cell) if isinstance(cell, datetime) else cell
+
+
+def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
+    """The columns of a table, whose header may stand below other rows.
+
+    Args:
+        lines: from which the header is taken.
+        name: of the file.
+        rules: by which it is read.
+
+    Raises:
+        BatchError: there is no header, or it names columns twice.
+        AbsentColumn: it lacks one that was mapped.
+        MissingColumns: it lacks channels or dates.
+    """
+    header = _first(lines, name)
+    number, written = header.number, [cell_text(cell).strip() for cell in header.cells]
+    named = [shown(each) for each in written if each]
+    has = f"It has: {', '.join(named[:_LISTED])}{', ...' if len(named) > _LISTED else ''}."
+    names = [folded(each) for each in written]
+    absent = sorted(set(rules.columns) - set(names))
+    targets = [rules.columns.get(each, each) for each in names]
+    missing = {"integration", "date"} - {*targets, *rules.defaults}
+    below, seen = _header_below(lines, rules, names) if absent or missing else ([], [])
+    if below:
+        return read_header(itertools.chain(below, lines), name, rules)
+    if absent:
+        close = get_close_matches(absent[0], names, 1)
+        meant = f" Did you mean {written[names.index(close[0])]!r}?" if close else ""
+        raise AbsentColumn(
+            f"{name} has no column {rules.written[absent[0]]!r}, which was mapped (row {number})."
+            f"{meant} {has}",
+            absent[0],
+        )
+    doubles = [to for to, count in Counter(targets).items() if to and count > 1]
+    if doubles:
+        raise BatchError(f"{name} has the column {doubles[0]!r} twice (row {number}).")
+    if missing:
+        said = f"{name} has no column {max(missing)!r} (row {number}). {has}"
+        pairs = zip(written, targets, strict=True)
+        unmapped = [own if folded(own) == to else to for own, to in pairs]
+        raise MissingColumns(said, unmapped, [line.cells for line in seen])
+    return Columns.of(number, names, targets, written, has_template=rules.template)
+
+
+def _header_below(
+    lines: Iterator[Line], rules: Rules, names: Iterable[str]
+) -> tuple[list[Line], list[Line]]:
+    """The header below a title and what follows it, and the rows that were looked through."""
+    seen: list[Line] = []
+    with suppress(NotReadable):  # what is wrong with the header comes first
+        for line in itertools.islice(lines, _SAMPLED):
+            if _is_header(map(cell_text, line.cells), rules):
+                return [line], seen
+            seen.append(line)
+    if not _is_header(names, rules, column_named):
+        for place, line in enumerate(seen):
+            if _is_header(map(cell_text, line.cells), rules, column_named):
+                return seen[place:], seen
+    return [], seen
+
+
+def _is_header(
+    names: Iterable[str], rules: Rules, meaning: Callable[[str], str] = str.strip
+) -> bool:
+    """Whether a row names channels and dates."""
+    words = [folded(name) for name in names if len(name) <= LONGEST_NAME]
+    found = {rules.columns.get(word) or meaning(word) for word in words}
+    return {"integration", "date"} <= {*found, *rules.defaults}
+
+
+def _first(lines: Iterator[Line], name: str) -> Line:
+    """The header of a table."""
+    try:
+        header = next(lines, Line(0, []))
+    except NotReadable as error:
+        raise BatchError(f"{name} {error} (row 1).") from None
+    if not header.cells:
+        raise BatchError(f"{name} is empty: it has no header.")
+    if len(header.cells) > MAX_COLUMNS:
+        raise BatchError(
+            f"{name} has {len(header.cells):,} columns (row {header.number}); a campaign may have "
+            f"{MAX_COLUMNS:,}. Is row {header.number} its header?"
+        )
+    text = "\n".join(map(cell_text, header.cells))
+    foreign = foreign_byte(text)
+    if foreign is not None:
+        raise BatchError(f"{name} {foreign.message} of row {header.number}; {foreign.hint}.")
+    if has_halves(text):
+        raise BatchError(f"{name} is not UTF-16: row {header.number} has half a character.")
+    return header

@@ -1,0 +1,251 @@
+"""Spreadsheet files: zip files of XML parts, read in a stream and bounded on the way.
+
+A small file can be made to unpack to gigabytes, or to nest without end. So only what its reader
+takes is kept of a part, and bounds are checked before memory is taken.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import zipfile
+import zlib
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+from xml.parsers import expat
+
+from postiz_async._campaign.read.campaign_file import MAX_COLUMNS, MAX_ROW_TEXT, MAX_TEXT
+from postiz_async._campaign.read.cell_errors import Odd
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import NoReturn
+
+Cell: TypeAlias = str | float | bool | datetime | date | time | timedelta
+
+ChooseSheet: TypeAlias = "Callable[[Sequence[tuple[str, bool]]], str]"
+"""Takes the names of the sheets, each with whether it is visible."""
+
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError),  # of zipfile
+    *(expat.ExpatError, LookupError, ValueError, OverflowError),
+)
+"""What is raised where a spreadsheet is broken."""
+
+_SMALL, _RATIO = 20_000_000, 50
+"""Bytes that each file may unpack to, and how many times its size a larger one may."""
+
+_CHUNK = 1 << 16
+_MAX_DIRECTORY = 4_000_000
+_MAX_TAG = 1_000_000
+_MAX_NAMES = 2_000
+_MAX_DEPTH = 200
+_MAX_ELEMENTS = 100_000
+_MAX_ROW = 1 << 24
+_COPY = "Copy its cells into a new spreadsheet, or save it as .csv."
+
+
+class Package:
+    """The parts of an open spreadsheet file."""
+
+    def __init__(self, file: io.BufferedReader, path: Path) -> None:
+        self.path = path
+        size = file.seek(0, io.SEEK_END)
+        self._zip = zipfile.ZipFile(_Bounded(file))
+        parts = self._zip.infolist()
+        unpacked = sum(each.file_size for each in parts)
+        if unpacked > max(_SMALL, _RATIO * size):
+            raise BatchError(
+                f"{path} has {size:,} bytes, and {unpacked:,} without its compression: more than "
+                f"{_RATIO} times as many. {_COPY}"
+            )
+        self._parts = {each.filename.replace("\\", "/").lower(): each for each in parts}
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._parts
+
+    def describe(self) -> str:
+        """Say what a file is that is no spreadsheet."""
+        kinds = {"word/": "a Word document", "ppt/": "a presentation", "xl/": "an .xlsb"}
+        for folder, kind in kinds.items():
+            if any(part.startswith(folder) for part in self._parts):
+                return f"is {kind}"
+        return "is a zip file, but no spreadsheet"
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes of a part."""
+        part = self._parts.get(name.lower())
+        if part is None:
+            raise zipfile.BadZipFile(f"it has no part {name[:100]}")
+        if part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise zipfile.BadZipFile("it is compressed in another way than spreadsheets are")
+        with self._zip.open(part) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+    def elements(self, name: str, *wanted: str) -> list[tuple[str, Mapping[str, str]]]:
+        """The elements of these names in a part, with their attributes."""
+        found = _Elements(self, name, wanted)
+        for _ in found.feed():
+            pass
+        return found.found
+
+
+class _Bounded:
+    """A file from which `zipfile` reads no list of parts without end; it does so at once."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self._read = file.read
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _MAX_DIRECTORY:
+            raise zipfile.BadZipFile("it has too many parts")
+        return self._read(size)
+
+
+class XmlPart:
+    """Takes the elements of a part, by their names without a prefix.
+
+    `text` is the text since it was emptied, in pieces; what is over the limit of a cell is cut.
+    """
+
+    def __init__(self, package: Package, name: str) -> None:
+        self.package = package
+        self.name = name
+        self.text: list[str] = []
+        self.depth = 0
+        self.takes_text = False
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.StartDoctypeDeclHandler = self._refuse_entities
+
+    def start(self, name: str, attributes: Mapping[str, str], /) -> None:
+        """Take the beginning of an element."""
+
+    def end(self, name: str) -> None:
+        """Take the end of an element."""
+
+    def where(self) -> str:
+        """Name the place that is read."""
+        return self.name
+
+    def take_text(self, *, takes: bool) -> None:
+        """Keep the text from here on, or drop it."""
+        self.takes_text = takes
+        self.parser.CharacterDataHandler = self.text.append if takes else None
+
+    def refuse(self, why: str, advice: str = _COPY) -> NoReturn:
+        """Refuse the file for what is here."""
+        raise BatchError(f"{self.package.path}: {self.where()} {why}. {advice}")
+
+    def feed(self) -> Iterator[None]:
+        """Read the part, chunk by chunk."""
+        parser, fed = self.parser, 0
+        for chunk in itertools.chain(self.package.chunks(self.name), [b""]):
+            parser.Parse(chunk, not chunk)
+            fed += len(chunk)
+            if fed - parser.CurrentByteIndex > _MAX_TAG or len(parser.intern) > _MAX_NAMES:
+                self.refuse("has names or attributes without end")
+            if len(self.text) > 1:
+                self.text[:] = ["".join(self.text)[: MAX_TEXT + 1]]
+            yield
+
+    def _refuse_entities(self, *_: object) -> None:
+        self.refuse("declares XML entities")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            self.refuse(f"has more than {_MAX_DEPTH} elements in each other")
+        self.start(name.rpartition(":")[2] if ":" in name else name, attributes)
+
+    def _end(self, name: str) -> None:
+        self.depth -= 1
+        self.end(name.rpartition(":")[2] if ":" in name else name)
+
+
+class _Elements(XmlPart):
+    def __init__(self, package: Package, name: str, wanted: Sequence[str]) -> None:
+        super().__init__(package, name)
+        self.found: list[tuple[str, Mapping[str, str]]] = []
+        self._wanted = frozenset(wanted)
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name in self._wanted:
+            self.found.append((name, attributes))
+            if len(self.found) > _MAX_ELEMENTS:
+                self.refuse(f"has more than {_MAX_ELEMENTS:,} elements")
+
+
+class SheetPart(XmlPart):
+    """Puts the cells of a sheet into rows; of each those up to the last that is not empty."""
+
+    def __init__(self, package: Package, name: str) -> None:
+        super().__init__(package, name)
+        self.row, self.column = 0, 0
+        self.cells: list[Cell] = []
+        self.rows: list[tuple[int, list[Cell]]] = []
+        self._size = 0
+
+    def begin_row(self, row: int) -> None:
+        """Begin a row with this number."""
+        self.row, self.column, self.cells, self._size = row, 0, [], 0
+
+    def put(self, cell: Cell, times: int = 1) -> None:
+        """Put a cell, or several of one content, at the column that is next."""
+        column = self.column
+        self.column = column + times
+        if cell == "" and not isinstance(cell, Odd):
+            return
+        if isinstance(cell, str):
+            self._size += len(cell) * times
+        if self._size > MAX_TEXT or self.column > MAX_COLUMNS or self.row > _MAX_ROW:
+            self._refuse_cell(cell, column, times)
+        if column > len(self.cells):
+            self.cells += [""] * (column - len(self.cells))
+        self.cells[column : self.column] = [cell] * times
+
+    def _refuse_cell(self, cell: Cell, column: int, times: int) -> None:
+        """Refuse a cell that is too long, or too far from the others."""
+        self.column = column
+        if isinstance(cell, str) and len(cell) > MAX_TEXT:
+            self.refuse(f"has more than {MAX_TEXT:,} characters", "Shorten it.")
+        if self._size > MAX_ROW_TEXT:
+            why = f"is in a row with more than {MAX_ROW_TEXT:,} characters"
+            self.refuse(why, "Delete what is not of a post.")
+        if column + times > MAX_COLUMNS or self.row > _MAX_ROW:
+            self.column = max(column, MAX_COLUMNS if times > 1 else 0)
+            advice = "Delete what is beside and below the posts, or save it as .csv."
+            self.refuse("is filled, far from the posts", advice)
+        self.column = column + times
+
+    def where(self) -> str:
+        if not self.row:
+            return self.name
+        letters, column = "", self.column
+        while column >= 0:
+            column, letter = divmod(column, 26)
+            letters, column = chr(65 + letter) + letters, column - 1
+        return f"cell {letters}{self.row}"
+
+    def read(self) -> Iterator[tuple[int, list[Cell]]]:
+        """The rows that are not blank, with their numbers."""
+        for _ in self.feed():
+            yield from self.rows
+            self.rows.clear()
+
+
+def count_of(text: str) -> int:
+    """A number of cells, as it is written.
+
+    Raises:
+        ValueError: it is none, or one that no spreadsheet has.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(f"{text[:20]!r} is not a number of cells")
+    return int(text)

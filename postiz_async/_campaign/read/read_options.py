@@ -1,0 +1,148 @@
+"""How a campaign is read: columns, defaults, dates, zones, templates. PURE."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+
+from postiz_async._campaign.read.rows import COLUMNS, is_column, thread_column
+from postiz_async._campaign.read.values import check_date_format, find_zone, no_such_zone, says_hour
+from postiz_async._resources.channel_names import folded
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+
+Advice: TypeAlias = Literal[
+    "doubles", "encoding", "formulas", "midnight", "repeats", "rhythm", "tags"
+]
+"""Kinds of warnings that a campaign can do without."""
+
+
+def off_switch(kind: Advice) -> str:
+    """How a kind of warning is turned off."""
+    return f"--ignore {kind}"
+
+
+class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a campaign is read, where it is not laid out as the columns are.
+
+        ReadOptions(columns={"Text": "content", "When": "date"}, date_format="%d.%m.%Y %H:%M")
+
+    Args:
+        columns: the campaign's column by the name in the file; an empty one leaves it out.
+        defaults: the text of empty cells, by column.
+        date_format: how dates are written, as `strptime` takes it.
+        timezone: the zone of dates that have none.
+        timezones: the zone of dates that have none, by what `integration` says; comes before
+            `timezone`, and a row's own zone before both.
+        encoding: of a text file that is neither UTF-8 nor says what it is, like `cp1252`.
+        sheet: the name of the sheet of a spreadsheet that has several.
+        template: fill `{name}` in content, thread and settings with the row's column of that
+            name, whichever columns the file has. `{{` is a brace.
+        ignore: the kinds of warnings that are not wanted.
+    """
+
+    columns: Mapping[str, str] = {}
+    defaults: Mapping[str, str] = {}
+    date_format: str | None = None
+    timezone: str | None = None
+    timezones: Mapping[str, str] = {}
+    encoding: str | None = None
+    sheet: str | None = None
+    template: bool | None = None
+    ignore: tuple[Advice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A `ReadOptions` that was checked; names in small letters, zones found."""
+
+    columns: Mapping[str, str]
+    defaults: Mapping[str, str]
+    date_format: str | None
+    zone: ZoneInfo | None
+    zones: Mapping[str, ZoneInfo]
+    encoding: str | None
+    sheet: str | None
+    template: bool
+    ignore: frozenset[Advice]
+    written: Mapping[str, str]
+    """Names of columns and channels in small letters, and as they were written."""
+    is_day_format: bool
+    """Whether `date_format` leaves the time to a column of its own."""
+
+    def zone_of(self, integration: str) -> ZoneInfo | None:
+        """The zone of dates of this channel that have none."""
+        if not self.zones:
+            return self.zone
+        return self.zones.get(folded(integration), self.zone)
+
+
+def rules_of(reading: ReadOptions) -> Rules:
+    """Check how a campaign is read.
+
+    Raises:
+        BatchError: a column, zone or format that does not exist.
+    """
+    columns = {folded(name): _target(name, to) for name, to in reading.columns.items()}
+    doubles = [to for to, count in Counter(columns.values()).items() if to and count > 1]
+    if doubles:
+        raise BatchError(f"Two columns of the file are to be {doubles[0]!r}.")
+    defaults = {_column(name): text for name, text in reading.defaults.items()}
+    if reading.date_format is not None:
+        check_date_format(reading.date_format)
+    return Rules(
+        columns=columns,
+        defaults=defaults,
+        date_format=reading.date_format,
+        zone=_zone(reading.timezone) if reading.timezone else None,
+        zones={folded(key): _zone(name) for key, name in reading.timezones.items()},
+        encoding=_encoding(reading.encoding) if reading.encoding is not None else None,
+        sheet=reading.sheet,
+        template=bool(reading.template),
+        ignore=frozenset(reading.ignore),
+        written={folded(name): name.strip() for name in (*reading.columns, *reading.timezones)},
+        is_day_format=reading.date_format is not None and not says_hour(reading.date_format),
+    )
+
+
+def _target(name: str, to: str) -> str:
+    if not name.strip():
+        raise BatchError(f"The column that is to be {to!r} has no name.")
+    return _column(to) if to.strip() else ""
+
+
+def _column(name: str) -> str:
+    wanted = name.strip().lower()
+    if is_column(wanted):
+        part = thread_column(wanted)
+        return wanted if part is None else f"thread {part}"
+    close = difflib.get_close_matches(wanted, COLUMNS, 1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
+    raise BatchError(f"{name!r} is not a column of a campaign. {hint}")
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)  # refuses codecs that do not make bytes of texts
+        return codecs.lookup(name).name
+    except (LookupError, UnicodeError, ValueError):
+        raise BatchError(
+            f"There is no encoding {name!r}. Usual ones are utf-8, cp1252 (Western Europe), cp1250 "
+            "(Central Europe), cp1251 (Cyrillic), cp1253 (Greek), mac_roman."
+        ) from None
+
+
+def _zone(name: str) -> ZoneInfo:
+    zone = find_zone(name)
+    if zone is None:
+        raise BatchError(no_such_zone(name))
+    return zone

@@ -1,0 +1,396 @@
+"""A campaign to rows. Everything that is wrong is reported with row and column."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import anyio.lowlevel
+import anyio.to_thread
+from msgspec import structs
+
+from postiz_async._campaign.read.cell_errors import BEGINNINGS, Odd, is_cell_error
+from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader, shown
+from postiz_async._campaign.read.column_names import unknown_columns
+from postiz_async._campaign.read.date_formats import explain_dates
+from postiz_async._campaign.read.file_formats import (
+    Line,
+    NotReadable,
+    csv_lines,
+    is_json,
+    json_records,
+    open_campaign,
+    without_escape,
+)
+from postiz_async._campaign.read.header import AbsentColumn, MissingColumns, read_header
+from postiz_async._campaign.read.read_options import ReadOptions, off_switch, rules_of
+from postiz_async._campaign.read.rows import (
+    COLUMNS,
+    EXPORT_ONLY,
+    CampaignRow,
+    Row,
+    is_column,
+    with_refs,
+)
+from postiz_async._campaign.read.spreadsheets import cell_text, is_spreadsheet, sheet_rows
+from postiz_async._campaign.read.values import describe_drift, describe_lost_letters
+from postiz_async._resources.channel_names import folded
+from postiz_async.errors import BatchError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from postiz_async._campaign.read.header import Columns
+    from postiz_async._campaign.read.read_options import Advice, Rules
+
+
+Given: TypeAlias = CampaignRow | Mapping[str, object]
+Record: TypeAlias = tuple[int, Mapping[str, object]]
+CampaignSource: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
+"""Where a campaign comes from: a file, or rows that a program makes."""
+
+MAX_ROWS = 1_000_000
+"""Rows of one campaign: what is planned together is held in memory together."""
+
+TOO_MANY_PROBLEMS = 100_000
+"""Problems after which a campaign is not read to its end."""
+
+_READ_AT_ONCE = 500
+"""Rows of a program that are read before others may work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What was read: its rows, and what is wrong with the others."""
+
+    path: Path
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the file calls columns of a campaign, where it calls them something else."""
+
+    @property
+    def unread(self) -> tuple[int, ...]:
+        """Rows that could not be read, by number."""
+        read = {row.number for row in self.rows}
+        wrong = {problem.row for problem in self.problems if problem.row is not None}
+        return tuple(sorted(wrong - read))
+
+
+def labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator[Problem]:
+    """Problems by the names that the file has for their columns."""
+    for problem in problems:
+        column, dot, rest = problem.where.partition(".")
+        label = labels.get(column)
+        yield problem if label is None else replace(problem, where=f"{label}{dot}{rest}")
+
+
+def read_campaign(
+    path: Path, *, timezone: str | None = None, reading: ReadOptions | None = None
+) -> Campaign:
+    """Read a CSV file, a spreadsheet or JSON.
+
+    Args:
+        path: the file; `.jsonl`, `.ndjson` and `.json` are JSON lines or an array, `.xlsx`,
+            `.xlsm` and `.ods` spreadsheets, everything else is CSV.
+        timezone: the zone of dates that have neither an offset nor a timezone column.
+        reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
+
+    Raises:
+        BatchError: the file cannot be read at all.
+    """
+    try:
+        return _read_file(path, _rules(timezone, reading))
+    except AbsentColumn as absent:
+        raise BatchError(str(absent)) from None
+    except MissingColumns as missing:
+        raise missing.error() from None
+
+
+def _read_file(path: Path, rules: Rules) -> Campaign:
+    collector = _Collector(str(path), rules)
+    if is_spreadsheet(path):
+        if rules.encoding is not None:
+            raise BatchError(f"{path} is a spreadsheet, which has no encoding. Leave it out.")
+        lines = (
+            Line(number, cells)
+            for number, cells in sheet_rows(path, rules.sheet)
+            if not _is_blank(cells)
+        )
+        collector.take_table(lines)
+        return collector.campaign(path)
+    if rules.sheet is not None:
+        raise BatchError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
+    with open_campaign(path, rules.encoding) as file:
+        if file.guessed:
+            message = f"is not UTF-8 and is read as Windows-1252: {file.guessed!r}"
+            hint = "if letters are wrong, say --encoding"
+            collector.warn("encoding", "file", message, None, hint)
+        if is_json(path):
+            for number, record in json_records(file.text, collector.problems):
+                collector.take(number, record)
+        else:
+            collector.take_table(csv_lines(file.text, collector.known()))
+    return collector.campaign(path)
+
+
+async def read_source(
+    source: CampaignSource, path: Path, *, reading: ReadOptions | None = None
+) -> Campaign:
+    """Read a campaign from wherever it comes; row numbers of a program's rows begin at 1.
+
+    Args:
+        source: a file, or rows; those are taken once, in the event loop.
+        path: what the campaign is called when it is not a file.
+        reading: as `read_campaign` takes it.
+
+    Raises:
+        BatchError: the file or a row cannot be read at all.
+        AbsentColumn: a column that was mapped is not there.
+        MissingColumns: the file has no column of channels or dates by that name.
+    """
+    rules = _rules(None, reading)
+    if isinstance(source, str | Path):
+        return await anyio.to_thread.run_sync(_read_file, Path(source), rules)
+    collector = _Collector("the campaign", rules)
+    if isinstance(source, AsyncIterable):
+        async for given in source:
+            collector.take_given(given)
+    else:
+        for given in source:
+            collector.take_given(given)
+            if collector.taken % _READ_AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+    return await anyio.to_thread.run_sync(lambda: collector.campaign(path))
+
+
+def _rules(timezone: str | None, reading: ReadOptions | None) -> Rules:
+    said = reading if reading is not None else ReadOptions()
+    if timezone and said.timezone and timezone != said.timezone:
+        raise BatchError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
+    return rules_of(structs.replace(said, timezone=timezone or said.timezone))
+
+
+_SUSPECT = ("=", *BEGINNINGS)
+"""How formulas and their errors begin."""
+
+
+class _Collector:
+    """Takes records one by one and keeps their rows and problems."""
+
+    def __init__(self, name: str, rules: Rules) -> None:
+        self.name = name
+        self.rules = rules
+        self.rows: list[Row] = []
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.labels: Mapping[str, str] = {}
+        self.taken = 0
+        self.dated = 0
+        self.undated: list[tuple[int, str]] = []
+        self.days: list[int] = []
+        self.clocked = 0
+        self._unseen = set(rules.columns)
+        self._channels: set[str] = set()
+
+    def known(self) -> set[str]:
+        """Names of columns, in small letters."""
+        return {*COLUMNS, *self.rules.columns}
+
+    def target(self, name: str) -> str:
+        """The campaign's column that a name stands for; empty if it is left out."""
+        small = folded(name)
+        self._unseen.discard(small)
+        return self.rules.columns.get(small, name)
+
+    def warn(self, kind: Advice, column: str, message: str, row: int | None, hint: str) -> None:
+        if kind not in self.rules.ignore:
+            said = f"{hint}; {off_switch(kind)}"
+            self.warnings.append(Problem(column, message, row, said, severity="warning"))
+
+    def take_table(self, lines: Iterator[Line]) -> None:
+        """The header and the rows of a table."""
+        columns = read_header(lines, self.name, self.rules)
+        number = columns.number
+        unknown = list(unknown_columns(columns.unknown.values(), number))
+        self._unseen.clear()
+        self.labels = columns.labels
+        is_export = not EXPORT_ONLY.isdisjoint(columns.targets)
+        try:
+            for line in lines:
+                number = line.number
+                self.problems += [
+                    replace(problem, row=number)
+                    for place, problem in zip(columns.unknown, unknown, strict=True)
+                    if place < len(line.cells) and cell_text(line.cells[place]).strip()
+                ]
+                record = columns.record(line.cells)
+                if isinstance(record, str):
+                    hint = "is a comma or semicolon not quoted?"
+                    self.problems.append(Problem("columns", record, number, hint))
+                elif not self._has_errors(record, columns, number):
+                    if is_export:
+                        record = {name: _unescaped(cell) for name, cell in record.items()}
+                    self.take(number, record)
+        except NotReadable as error:
+            self.problems.append(Problem("csv", str(error), number + 1))
+
+    def _has_errors(self, record: Mapping[str, object], columns: Columns, number: int) -> bool:
+        """Report the errors of formulas; a row that has any is not read further."""
+        has_errors = False
+        for name, cell in record.items():
+            if isinstance(cell, Odd) and is_column(columns.meanings[name]):
+                has_errors = True
+                self.problems.append(Problem(columns.meanings[name], cell.why, number, cell.hint))
+            if not isinstance(cell, str) or not cell.startswith(_SUSPECT):
+                continue
+            target = columns.meanings[name]
+            if is_cell_error(cell):
+                has_errors = True
+                message = f"is {cell.strip()}, an error of the spreadsheet"
+                hint = "repair the formula, or write the text"
+                self.problems.append(Problem(target, message, number, hint))
+            elif cell.startswith("="):
+                message = "begins with =, as a formula does, and is sent as text"
+                self.warn("formulas", target, message, number, "copy the values, not the formulas")
+        return has_errors
+
+    def take_given(self, given: object) -> None:
+        """A row that a program made."""
+        number = self.taken + 1
+        if isinstance(given, CampaignRow):
+            self.take(number, structs.asdict(given))
+        elif isinstance(given, Mapping):
+            named = cast("Mapping[object, object]", given)
+            self.take(number, {str(name): value for name, value in named.items()})
+        else:
+            self.taken = number
+            message = f"is neither a CampaignRow nor a mapping but {shown(given)}"
+            self.problems.append(Problem("row", message, number))
+
+    def take(self, number: int, values: dict[str, object]) -> None:
+        """A record as it stands in the file, by the names that the file gives; it may change."""
+        self.taken += 1
+        if self.taken > MAX_ROWS:
+            raise BatchError(
+                f"{self.name} has more than {MAX_ROWS:,} rows, which is as many as one campaign "
+                "may have. Split it: each part is a campaign of its own, and they share the quota."
+            )
+        self._read(RowReader(number, *self._renamed(number, values), self.rules))
+        if len(self.problems) > TOO_MANY_PROBLEMS:
+            raise BatchError(
+                f"{self.name} has more than {TOO_MANY_PROBLEMS:,} problems; the first is in "
+                f"{self.problems[0]}. Are its columns what they should be?"
+            )
+
+    def _renamed(
+        self, number: int, values: dict[str, object]
+    ) -> tuple[dict[str, object], Mapping[str, object]]:
+        """A record by the campaign's names of columns, and the fields of a template."""
+        columns, template = self.rules.columns, self.rules.template
+        if not columns and not template:
+            values.pop("", None)
+            return values, {}
+        record: dict[str, object] = {}
+        fields: dict[str, object] = {}
+        for name, value in values.items():
+            target = self.target(name) if columns else name
+            if target in record:
+                message = f"is given twice, the second time as {shown(name)!r}"
+                self.problems.append(Problem(target, message, number))
+            if is_column(target) or (target and not template):
+                record[target] = value
+            if template:
+                fields[folded(name)] = value
+        return record, {**record, **fields} if template else fields
+
+    def _read(self, reader: RowReader) -> None:
+        row = reader.read()
+        self.problems.extend(reader.problems)
+        if row is not None:
+            self.rows.append(row)
+            for place, text in enumerate((row.content, *row.thread)):
+                lost = describe_lost_letters(text)
+                if lost:
+                    hint = "write it anew, or save the file as UTF-8 (in Excel: CSV UTF-8)"
+                    where = f"thread {place + 1}" if place else "content"
+                    self.warn("encoding", where, lost, row.number, hint)
+        if reader.unread_date:
+            self.undated.append((reader.number, reader.unread_date))
+        self.dated += reader.has_date
+        if row is not None and row.repeat_days and reader.zone is not None:
+            drift = describe_drift(row.date, reader.zone)
+            if drift:
+                hint = "Postiz counts days of 24 hours"
+                self.warn("repeats", "repeat_days", drift, row.number, hint)
+        self.clocked += reader.has_clock
+        if reader.is_day:
+            self.days.append(reader.number)
+        if self.rules.zones:
+            self._channels.add(folded(str(reader.record.get("integration", ""))))
+
+    def campaign(self, path: Path) -> Campaign:
+        """What was taken, with a ref for each row."""
+        if not self.rows and not self.problems:
+            raise BatchError(f"{self.name} has no rows.")
+        self._refuse_unused()
+        self._explain_dates()
+        self._explain_days()
+        rows = with_refs(self.rows, self.problems)
+        self.problems.sort(key=lambda problem: problem.row or 0)
+        found, warned = tuple(self.problems), tuple(self.warnings)
+        return Campaign(path, tuple(rows), found, warned, self.labels)
+
+    def _explain_dates(self) -> None:
+        """Say of a column whose dates cannot be read what reads them: once, not for each row."""
+        if self.dated or not self.undated or self.rules.date_format is not None:
+            return
+        explained = explain_dates(self.undated)
+        if explained is not None:
+            problem, rows = explained
+            self.problems = [p for p in self.problems if p.where != "date" or p.row not in rows]
+            self.problems.append(problem)
+
+    def _explain_days(self) -> None:
+        """Days among moments are midnight; days alone are not when anybody wants to publish.
+
+        Nor are those beside an empty cell in a column of times.
+        """
+        if self.dated > len(self.days) and not self.clocked:
+            for number in self.days:
+                message = "has no time, and is taken for midnight"
+                self.warn("midnight", "date", message, number, NO_TIME.hint)
+        elif self.days:
+            days = set(self.days)
+            self.rows = [row for row in self.rows if row.number not in days]
+            wrong = Problem("date", NO_TIME.message, hint=NO_TIME.hint)
+            if self.clocked:
+                message, hint = NO_CLOCK
+                wrong = Problem("time", message, hint=hint)
+            self.problems += [replace(wrong, row=number) for number in self.days]
+
+    def _refuse_unused(self) -> None:
+        """What was said of columns and channels that do not exist is most likely misspelt."""
+        if self._unseen:
+            column = self.rules.written[min(self._unseen)]
+            raise BatchError(f"{self.name} has no column {column!r}, which was mapped.")
+        for name in self.rules.zones:
+            if name not in self._channels:
+                there = ", ".join(sorted(filter(None, self._channels))[:12])
+                raise BatchError(
+                    f"{self.name} has no row for {self.rules.written[name]!r}, which was given a "
+                    f"time zone. It has rows for: {there}."
+                )
+
+
+def _unescaped(cell: object) -> object:
+    return without_escape(cell) if isinstance(cell, str) else cell
+
+
+def _is_blank(cells: Sequence[object]) -> bool:
+    return not any(
+        cell.strip() or isinstance(cell, Odd) if isinstance(cell, str) else True for cell in cells
+    )

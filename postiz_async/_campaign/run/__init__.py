@@ -1,0 +1,1 @@
+"""Carry out a campaign: send its requests, update stored posts, undo them."""

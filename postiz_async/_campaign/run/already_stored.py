@@ -1,0 +1,345 @@
+"""Rows that are in Postiz already, by whatever run, host or hand. PURE.
+
+A post is certainly a row's when it bears the row's `client_ref`; where the server lists none, when
+it lies at the exact millisecond of a request in which the row was sent. Any other post of its
+channel, second and text may be somebody else's: the user says what to do then.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from postiz_async._campaign.plan.grouping import row_ranges
+from postiz_async._delivery.journal_file import ADOPTED, ADOPTED_UNSURE, Copy, RowRecord, RowState
+from postiz_async._delivery.matching import CLIENT_REF, listed_ref, row_ref
+from postiz_async._resources.matching import same_text, stored_at
+from postiz_async._wire import format_date
+from postiz_async.errors import by_reader
+from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.texts import render
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from postiz_async._campaign.options import Existing
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._delivery.sweep import Intent
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a journal accounts for: nothing, where there is none yet.
+
+    `post_ids` are those of its rows, `copies` those that stay beside them, `sent` is what went out
+    in requests of its own.
+    """
+
+    campaign: str
+    post_ids: frozenset[str] = frozenset()
+    copies: tuple[Copy, ...] = ()
+    sent: tuple[Intent, ...] = ()
+
+
+class ClientRefs:
+    """The `client_ref` of each row of a campaign.
+
+    Args:
+        past: what its journal accounts for.
+        rows: of the campaign.
+        channels: by ref, as far as they are known.
+    """
+
+    def __init__(
+        self, past: Past, rows: Sequence[Row], channels: Mapping[str, Integration]
+    ) -> None:
+        self.channels = channels
+        self._rows = rows
+        self._campaign = past.campaign
+        self._taken = {(copy.ref, copy.mark) for copy in past.copies}
+        self._all: frozenset[str] | None = None
+
+    def __call__(self, row: Row) -> str:
+        """The mark that the post of a row gets; another one than copies beside it have."""
+        channel = self.channels[row.ref].id
+        texts = (row.format, row.content, *row.thread)
+        made = partial(row_ref, channel=channel, date=row.asked_for, texts=texts)
+        for copy in itertools.count(1):
+            mark = made(self._campaign, row.ref, copy=copy)
+            if (row.ref, mark) not in self._taken:
+                return mark
+        raise AssertionError("itertools.count ended")
+
+    def leave(self, copies: Iterable[Copy]) -> None:
+        """Note posts that stay beside those of rows."""
+        self._taken.update((copy.ref, copy.mark) for copy in copies)
+        self._all = None
+
+    @property
+    def all(self) -> frozenset[str]:
+        """The marks of all rows of the campaign."""
+        if self._all is None:
+            rows = (row for row in self._rows if row.ref in self.channels)
+            self._all = frozenset(map(self, rows))
+        return self._all
+
+
+@dataclass(slots=True)
+class StoredRows:
+    """Posts of rows by ref, the first stored first: certainly theirs, and equal only."""
+
+    ours: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
+    equal: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
+    others: list[Post] = field(default_factory=list["Post"])
+    """Posts that are none of the campaign."""
+
+    @property
+    def is_something(self) -> bool:
+        """Whether anything was found."""
+        return bool(self.ours or self.equal)
+
+
+def find_rows(
+    rows: Sequence[Row],
+    listed: Iterable[Post],
+    *,
+    client_refs: ClientRefs,
+    past: Past,
+    align: timedelta = timedelta(0),
+) -> StoredRows:
+    """What of these rows, which the journal does not call stored, is in Postiz.
+
+    Args:
+        rows: of the campaign.
+        listed: posts around the dates of the rows.
+        client_refs: of the campaign.
+        past: posts that it accounts for stand for no row.
+        align: how far dates may move.
+    """
+    gone = past.post_ids | {copy.post_id for copy in past.copies}
+    posts = {p.id: p for p in sorted(listed, key=lambda p: p.id) if p.id not in gone}
+    found = StoredRows()
+    if not posts:
+        return found
+    by_mark = {client_refs(row): row.ref for row in rows}
+    refs = {row.ref for row in rows}
+    written: defaultdict[datetime, list[Intent]] = defaultdict(list)
+    for intent in past.sent:
+        written[intent.moment].append(intent)
+    for post in list(posts.values()):
+        ref = by_mark.get(listed_ref(post.settings))
+        if ref is None and post.settings is None:
+            fits = (i.ref for i in written[stored_at(post)] if i.equals(post))
+            ref = next((each for each in fits if each in refs and each not in found.ours), None)
+        if ref is not None:
+            found.ours.setdefault(ref, []).append(post)
+            del posts[post.id]
+    rest = [
+        post
+        for post in posts.values()  # what is certainly another row's is not this one's
+        if not any(intent.equals(post) for intent in written[stored_at(post)])
+        and (post.settings is None or listed_ref(post.settings) not in client_refs.all)
+    ]
+    missing = [row for row in rows if row.ref not in found.ours]
+    while there := already_there(missing, client_refs.channels, rest, align):
+        taken = {post.id for post in there.values()}
+        rest = [post for post in rest if post.id not in taken]
+        for ref, post in there.items():
+            found.equal.setdefault(ref, []).append(post)
+    found.others = rest
+    return found
+
+
+@dataclass(slots=True)
+class Decision:
+    """What is to be done with rows that are in Postiz.
+
+    `take` has the post that a row is taken over as and whether it is certainly the row's, `leave`
+    the posts beside which a row is sent once more, `ask` the refs of rows of which nobody said.
+    """
+
+    take: dict[str, tuple[Post, bool]] = field(default_factory=dict[str, "tuple[Post, bool]"])
+    leave: list[Copy] = field(default_factory=list["Copy"])
+    ask: list[str] = field(default_factory=list[str])
+
+
+def decide(
+    found: StoredRows, existing: Existing, *, known: Collection[str], to_send: Collection[str]
+) -> Decision:
+    """What is to be done with rows that are in Postiz.
+
+    Args:
+        found: their posts.
+        existing: what the user says of posts that may be somebody else's, and of rows that no
+            journal knows.
+        known: refs that the journal knows; what is certainly theirs is taken over without asking.
+        to_send: refs that would be sent; of the others only what is certainly theirs counts.
+    """
+    decision = Decision()
+    for ref in dict.fromkeys((*found.ours, *found.equal)):
+        ours, equal = found.ours.get(ref, []), found.equal.get(ref, [])
+        if ours and (ref in known or existing == "adopt"):
+            decision.take[ref] = ours[0], True
+        elif ref not in to_send:
+            continue
+        elif existing == "adopt":
+            decision.take[ref] = equal[0], False
+        elif existing == "again":
+            copies = (Copy(post.id, ref, listed_ref(post.settings)) for post in (*ours, *equal))
+            decision.leave.extend(copies)
+        else:
+            decision.ask.append(ref)
+    return decision
+
+
+def already_there(
+    rows: Iterable[Row],
+    channels: Mapping[str, Integration],
+    listed: Iterable[Post],
+    align: timedelta = timedelta(0),
+) -> dict[str, Post]:
+    """The listed post of each row that seems to be stored, by ref; no post stands for two rows.
+
+    Same channel, same second, and the text as the server keeps it; where a date may move, the
+    nearest that it may have moved to. Rows of type `now` have no date by which they could be known.
+    """
+    by_channel: defaultdict[str, list[tuple[datetime, Post]]] = defaultdict(list)
+    for post in listed:
+        if post.integration is not None:
+            second = stored_at(post).replace(microsecond=0)
+            by_channel[post.integration.id].append((second, post))
+    for posts in by_channel.values():
+        posts.sort(key=_place)
+    there: dict[str, Post] = {}
+    taken: set[str] = set()
+    for row in sorted(rows, key=lambda row: may_move(row, align)):
+        posts = by_channel.get(channels[row.ref].id, []) if row.type != "now" else []
+        slack = may_move(row, align)
+        first = bisect_left(posts, row.date - slack, key=_second)
+        last = bisect_right(posts, row.date + slack, key=_second)
+        near = sorted(posts[first:last], key=lambda p: abs(p[0] - row.date))
+        sent = render(row.body, channels[row.ref].provider) if near else ""
+        for _, post in near:
+            is_same = same_text(sent, post.content, short_link=row.short_link)
+            if is_same and post.id not in taken:
+                there[row.ref] = post
+                taken.add(post.id)
+                break
+    return there
+
+
+def may_move(row: Row, align: timedelta) -> timedelta:
+    """How far the date of a row may be from what it asks for."""
+    if row.type != "schedule":
+        return timedelta(0)
+    return align if row.tolerance is None else row.tolerance
+
+
+def _second(placed: tuple[datetime, Post]) -> datetime:
+    return placed[0]
+
+
+def _place(placed: tuple[datetime, Post]) -> tuple[datetime, str]:
+    return placed[0], placed[1].id
+
+
+def how_to_go_on(
+    there: Collection[str],
+    rows: Iterable[Row],
+    journal: Path,
+    *,
+    known: Collection[str],
+    is_new: bool,
+) -> str:
+    """Why a run stops before rows that are in Postiz already, and the two ways out.
+
+    Args:
+        there: refs of the rows.
+        rows: of the campaign.
+        journal: of the run.
+        known: refs of the rows that the journal knows.
+        is_new: there is no journal yet.
+    """
+    numbers = [row.number for row in rows if row.ref in there]
+    who = f"no ref in the journal {journal} is theirs"
+    if is_new:
+        who = f"there is no journal {journal} that knows of it"
+    elif any(ref in known for ref in there):
+        who = (
+            f"the journal {journal} does not know these posts: another run stored them, or "
+            "somebody else did"
+        )
+    adopt = by_reader("--adopt", 'existing="adopt"')
+    again = by_reader("--again", 'existing="again"')
+    is_one = len(numbers) == 1
+    are, were, them = ("row is", "It was", "it") if is_one else ("rows are", "They were", "them")
+    return (
+        f"{len(numbers):,} {are} in Postiz already ({row_ranges(numbers)}: same channel, second "
+        f"and text), and {who}. {were} not sent. "
+        f"Take {them} over as stored with {adopt}, or send {them} once more with {again}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A post that is taken over as that of a row.
+
+    `is_ours` says that the row was certainly stored as this post, by whichever run; `is_whole` that
+    nothing can be lacking of it.
+    """
+
+    row: Row
+    post: Post
+    channel: Integration
+    is_ours: bool
+    is_whole: bool
+
+
+def adopted_record(taken: Taken) -> RowRecord:
+    """What the journal says of a row that is taken over."""
+    row, post, channel = taken.row, taken.post, taken.channel
+    return RowRecord(
+        row.ref,
+        row.number,
+        row.fingerprint,
+        channel.id,
+        stored_at(post).timestamp(),
+        RowState.STORED,
+        post_id=post.id,
+        note=ADOPTED if taken.is_whole or not taken.is_ours else ADOPTED_UNSURE,
+        name=row.integration,
+        moved_from=_asked_for(row, stored_at(post)),
+        said=row.said.write(),
+    )
+
+
+def _asked_for(row: Row, there: datetime) -> float | None:
+    asked = row.asked_for
+    is_there = asked.replace(microsecond=0) == there.replace(microsecond=0)
+    return None if is_there else asked.timestamp()
+
+
+def adopted_body(taken: Taken) -> CreatePost:
+    """A request as it might have been sent, with the row's mark where the post bears it."""
+    row, post, channel = taken.row, taken.post, taken.channel
+    mark = listed_ref(post.settings) if taken.is_ours else ""
+    value = [ContentItem(content=post.content)]
+    if mark:  # as the campaign has it, so that an edit in Postiz is seen as one
+        texts = (row.body, *row.parts)
+        value = [ContentItem(content=render(text, channel.provider)) for text in texts]
+    item = PostItem(
+        integration=IntegrationRef(id=channel.id),
+        value=value,
+        settings={CLIENT_REF: mark} if mark else {},
+    )
+    date = format_date(stored_at(post))
+    return CreatePost(type=row.type, date=date, posts=[item], short_link=row.short_link)

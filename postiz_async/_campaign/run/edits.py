@@ -1,0 +1,432 @@
+"""What a campaign says now beside what was sent of it: new, changed and gone. PURE.
+
+A row with a `ref` of its own is known by it. A row without one has a ref that its text, date and
+channel make, so an edited one looks like a row that vanished and another that appeared. The two
+are held together, the surest first:
+
+| stage   | what the two have in common             | sure of it                             |
+|---------|-----------------------------------------|----------------------------------------|
+| exact   | all that would be sent                  | surely: an edit that was carried out   |
+| date    | channel and text                        | surely, where one has gone and one came|
+| channel | date and text                           | surely, where one has gone and one came|
+| text    | channel and date, and how much of a text| surely from half of it on              |
+| both    | the text alone, one gone and one come   | probably                               |
+
+Only posts that are still to come count, those of which nobody knows whether they are stored, and
+those whose row was edited before they came out: a row that says what was published before is a post
+of its own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+from msgspec import structs
+
+from postiz_async._campaign.read.rows import SaidRow, has_own_ref, keep_refs
+from postiz_async._delivery.journal_file import Finding, RowState
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        Callable,
+        Collection,
+        Hashable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+    from datetime import datetime
+
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._delivery.journal_file import RowRecord
+
+
+EditedField: TypeAlias = Literal[
+    "text",
+    "thread",
+    "format",
+    "date",
+    "channel",
+    "media",
+    "alt",
+    "settings",
+    "tags",
+    "type",
+    "short_link",
+    "repeat_days",
+]
+
+SURE, LIKELY = 0.5, 0.25
+"""How much two texts have to have in common."""
+
+_WINDOW = 32
+"""Texts of one channel and moment that a text is held against, where there are very many."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One thing that a row says differently; before is None where no journal tells it.
+
+    `part` is the place in the thread where the field is `thread`: 2 is the first part of it.
+    """
+
+    field: EditedField
+    before: object
+    after: object
+    part: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The field as a column is called, such as `thread 2`."""
+        name = self.field.replace("_", " ")
+        return name if self.part is None else f"{name} {self.part}"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A row whose post is stored and says something else.
+
+    `sure` is False where the row is only probably the one that was sent.
+    """
+
+    row: Row
+    record: RowRecord
+    fields: tuple[FieldChange, ...]
+    sure: bool = True
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What changed."""
+        return frozenset(change.field for change in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What a campaign says differently than what was sent of it.
+
+    `new` are rows that no journal knows, `gone` posts still to come whose row is not there any
+    more. While rows cannot be read, `unread`, nothing is gone: the post may be that of such a row.
+    """
+
+    new: tuple[Row, ...] = ()
+    changed: tuple[Changed, ...] = ()
+    gone: tuple[RowRecord, ...] = ()
+    unread: tuple[int, ...] = ()
+    """Numbers of rows that cannot be read."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something that `run` does not do."""
+        return bool(self.changed or self.gone)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """Rows under the refs by which the journal knows them.
+
+    `edited` are refs of rows that were recognised by likeness, `unsure` those of them that are
+    only probably the ones that were sent.
+    """
+
+    rows: tuple[Row, ...]
+    edited: frozenset[str] = frozenset()
+    unsure: frozenset[str] = frozenset()
+
+
+_UNCLEAR = {RowState.SENDING, RowState.UNKNOWN, RowState.UNDECIDED}
+_HELD = {*_UNCLEAR, RowState.STORED, RowState.WITHDRAWING, RowState.WITHDRAWN}
+"""States of rows whose edit is not just another row."""
+
+_STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED, RowState.WITHDRAWING}
+
+
+def is_to_come(record: RowRecord, now: datetime) -> bool:
+    """Whether the post of a row is not out yet, as far as its date tells."""
+    if record.date > now.timestamp():
+        return True
+    said = SaidRow.read(record.said)
+    return said is not None and said.type == "draft"
+
+
+# ------------------------------------------------------------------ which row is which
+
+
+def recognise(
+    rows: Sequence[Row],
+    records: Mapping[str, RowRecord],
+    *,
+    channel_of: Callable[[str], str],
+    now: datetime,
+    as_new: bool = False,
+) -> Recognised:
+    """Give rows the refs by which the journal knows them.
+
+    Args:
+        rows: of the campaign.
+        records: of the journal.
+        channel_of: the id of the channel that a campaign calls so.
+        now: the time of the server.
+        as_new: rows that only look like edits of others are rows of their own.
+    """
+    if not records:
+        return Recognised(tuple(rows))
+    kept = keep_refs(rows, {ref: record.fingerprint for ref, record in records.items()})
+    here = {row.ref for row in kept}
+    vanished = [r for ref, r in records.items() if ref not in here and not has_own_ref(ref)]
+    appeared = [r for r in kept if r.ref not in records and not has_own_ref(r.ref)]
+    if not vanished or not appeared:
+        return Recognised(kept)
+    found = _Pairing(vanished, appeared, channel_of)
+    found.exact()
+    if not as_new:
+        found.keep_only(lambda record: _may_be_edited(record, now))
+        found.by_likeness()
+    refs = found.refs
+    named = (structs.replace(row, ref=refs[row.ref]) if row.ref in refs else row for row in kept)
+    return Recognised(tuple(named), frozenset(found.alike), frozenset(found.unsure))
+
+
+def _may_be_edited(record: RowRecord, now: datetime) -> bool:
+    """Whether a row that appeared may be an edit of a recorded one, and no post of its own."""
+    if record.state in _UNCLEAR:  # also after its date: it may be out
+        return True
+    is_known_edit = record.finding is Finding.CHANGED
+    if is_known_edit and record.state in {RowState.STORED, RowState.PUBLISHED}:
+        return True
+    return record.state in _HELD and is_to_come(record, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A row or a record, by what the two are compared."""
+
+    ref: str
+    fingerprint: str
+    channel: str
+    date: float
+    said: SaidRow
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """The same whatever the order of the file."""
+        return (self.date, self.channel, self.said.content, self.fingerprint, self.ref)
+
+    @property
+    def text(self) -> Hashable:
+        """What a post says; one without words is known by its media."""
+        has_words = self.said.content.strip()
+        return self.said.content, self.said.thread, () if has_words else self.said.media
+
+
+class _Pairing:
+    """Rows that vanished and rows that appeared, and which of them are the same."""
+
+    def __init__(
+        self,
+        vanished: Iterable[RowRecord],
+        appeared: Iterable[Row],
+        channel_of: Callable[[str], str],
+    ) -> None:
+        self.refs: dict[str, str] = {}
+        """The ref that a row has to that by which the journal knows it."""
+        self.alike: set[str] = set()
+        self.unsure: set[str] = set()
+        self._records = {record.ref: record for record in vanished}
+        gone = (
+            _Side(r.ref, r.fingerprint, r.channel, said.date.timestamp(), said)
+            for r in self._records.values()
+            if (said := SaidRow.read(r.said)) is not None
+        )
+        came = (
+            _Side(r.ref, r.fingerprint, channel_of(r.integration), r.asked_for.timestamp(), r.said)
+            for r in appeared
+        )
+        self._gone = sorted(gone, key=lambda side: side.order)
+        self._came = sorted(came, key=lambda side: side.order)
+
+    def exact(self) -> None:
+        """Pair what would be sent the same."""
+        self._by(lambda side: side.fingerprint, is_alike=False)
+
+    def keep_only(self, accepts: Callable[[RowRecord], bool]) -> None:
+        """Forget the records that are not accepted."""
+        self._gone = [side for side in self._gone if accepts(self._records[side.ref])]
+
+    def by_likeness(self) -> None:
+        """Pair what is alike, the surest first."""
+        self._by(lambda side: (side.channel, side.text))
+        self._by(lambda side: (side.date, side.text))
+        for gone, came in self._groups(lambda side: (side.channel, side.date)):
+            self._by_words(gone, came)
+        self._forget_paired()
+        for gone, came in self._groups(lambda side: side.text):
+            if len(gone) == len(came) == 1:
+                self._pair(gone[0], came[0], sure=False)
+        self._forget_paired()
+
+    def _by(self, key: Callable[[_Side], Hashable], *, is_alike: bool = True) -> None:
+        """Pair those of one key, in order of date."""
+        for gone, came in self._groups(key):
+            sure = len(gone) == len(came) == 1
+            for one, other in zip(gone, came, strict=False):
+                self._pair(one, other, sure=sure, is_alike=is_alike)
+        self._forget_paired()
+
+    def _by_words(self, gone: Sequence[_Side], came: Sequence[_Side]) -> None:
+        """Pair texts of one channel and moment, those that have the most in common first."""
+        if len(gone) == len(came) == 1:
+            self._pair(gone[0], came[0], sure=likeness(gone[0].said, came[0].said) >= SURE)
+            return
+        scores = [
+            (likeness(one.said, other.said), one, other)
+            for one in gone
+            for other in _neighbours(one, came)
+        ]
+        scores.sort(key=lambda score: (-score[0], score[1].order, score[2].order))
+        paired: set[str] = set()
+        for score, one, other in scores:
+            if score >= LIKELY and paired.isdisjoint({one.ref, other.ref}):
+                paired |= {one.ref, other.ref}
+                self._pair(one, other, sure=score >= SURE)
+
+    def _groups(self, key: Callable[[_Side], Hashable]) -> list[tuple[list[_Side], list[_Side]]]:
+        """What vanished and what appeared with the same key, where there are both."""
+        gone: defaultdict[Hashable, list[_Side]] = defaultdict(list)
+        came: defaultdict[Hashable, list[_Side]] = defaultdict(list)
+        for side in self._gone:
+            gone[key(side)].append(side)
+        for side in self._came:
+            came[key(side)].append(side)
+        return [(sides, came[name]) for name, sides in gone.items() if name in came]
+
+    def _pair(self, gone: _Side, came: _Side, *, sure: bool, is_alike: bool = True) -> None:
+        self.refs[came.ref] = gone.ref
+        if is_alike:
+            self.alike.add(gone.ref)
+            if not sure:
+                self.unsure.add(gone.ref)
+
+    def _forget_paired(self) -> None:
+        taken = set(self.refs.values())
+        self._gone = [side for side in self._gone if side.ref not in taken]
+        self._came = [side for side in self._came if side.ref not in self.refs]
+
+
+def _neighbours(one: _Side, came: Sequence[_Side]) -> Sequence[_Side]:
+    """The texts that a text is held against; of very many those that begin most like it."""
+    if len(came) <= 2 * _WINDOW:
+        return came
+    place = bisect_left(came, one.said.content, key=lambda side: side.said.content)
+    return came[max(0, place - _WINDOW) : place + _WINDOW]
+
+
+def likeness(one: SaidRow, other: SaidRow) -> float:
+    """How much two texts have in common, from 0 to 1: threes of letters (Dice)."""
+    mine, theirs = _threes(one), _threes(other)
+    whole = mine.total() + theirs.total()
+    return 2 * (mine & theirs).total() / whole if whole else 1.0
+
+
+def _threes(said: SaidRow) -> Counter[str]:
+    text = " ".join("\n".join((said.content, *said.thread)).casefold().split())
+    padded = f"  {text} " if text else ""
+    return Counter(padded[place : place + 3] for place in range(len(padded) - 2))
+
+
+# ------------------------------------------------------------------ what is different
+
+
+def find_edits(
+    rows: Iterable[Row],
+    records: Mapping[str, RowRecord],
+    *,
+    channel_of: Callable[[str], str],
+    now: datetime,
+    unsure: Collection[str] = (),
+    unread: tuple[int, ...] = (),
+) -> Edits:
+    """What a campaign says differently than what was sent of it.
+
+    Args:
+        rows: of the campaign, with the refs by which the journal knows them.
+        records: of the journal.
+        channel_of: the id of the channel that a campaign calls so.
+        now: the time of the server.
+        unsure: see `Recognised`.
+        unread: numbers of rows that cannot be read.
+    """
+    new: list[Row] = []
+    changed: list[Changed] = []
+    here: set[str] = set()
+    for row in rows:
+        here.add(row.ref)
+        record = records.get(row.ref)
+        if record is None:
+            new.append(row)
+        elif record.state in _STORED and record.fingerprint != row.fingerprint:
+            fields = changes(row, record, channel_of)
+            if fields:
+                changed.append(Changed(row, record, fields, row.ref not in unsure))
+    gone = (
+        record
+        for ref, record in records.items()
+        if not unread and ref not in here and _is_left(record) and is_to_come(record, now)
+    )
+    changed.sort(key=lambda each: each.row.number)
+    ordered = sorted(gone, key=lambda record: (record.date, record.ref))
+    return Edits(tuple(new), tuple(changed), tuple(ordered), unread)
+
+
+def _is_left(record: RowRecord) -> bool:
+    is_there = record.state in {RowState.STORED, RowState.WITHDRAWING}
+    return is_there and record.finding is not Finding.DELETED
+
+
+def changes(
+    row: Row, record: RowRecord, channel_of: Callable[[str], str]
+) -> tuple[FieldChange, ...]:
+    """What a row says differently than when it was sent."""
+    before, after = SaidRow.read(record.said), row.said
+    if before is None:
+        return FieldChange("text", None, after.content), *_thread((), after.thread)
+    channels = (record.channel, channel_of(row.integration))
+    pairs: list[tuple[EditedField, object, object]] = [
+        ("text", before.content, after.content),
+        ("format", before.format, after.format),
+        ("date", before.date, after.date),
+        ("media", before.media, after.media),
+        ("alt", before.alt, after.alt),
+        ("settings", before.settings, after.settings),
+        ("tags", tuple(sorted(before.tags)), tuple(sorted(after.tags))),
+        ("type", before.type, after.type),
+        ("short_link", before.short_link, after.short_link),
+        ("repeat_days", before.repeat_days, after.repeat_days),
+    ]
+    found = [FieldChange(*pair) for pair in pairs if _differs(*pair)]
+    found[1:1] = _thread(before.thread, after.thread)
+    if channels[0] != channels[1]:
+        found.append(FieldChange("channel", record.name or record.channel, row.integration))
+    return tuple(found)
+
+
+def _thread(before: Sequence[str], after: Sequence[str]) -> Iterator[FieldChange]:
+    parts = zip_longest(before, after)
+    for part, (old, new) in enumerate(parts, start=2):
+        if old != new:
+            yield FieldChange("thread", old, new, part)
+
+
+def _differs(field: EditedField, before: object, after: object) -> bool:
+    if field == "settings":
+        return _canonical(before) != _canonical(after)
+    return before != after
+
+
+def _canonical(settings: object) -> bytes:
+    return msgspec.json.encode(settings or None, order="deterministic")

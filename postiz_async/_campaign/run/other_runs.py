@@ -1,0 +1,379 @@
+"""What other runs of a campaign store: hosts of their own, or ones with a newer journal.
+
+A run knows its own posts by its journal. What is in Postiz beside them is looked for at the start,
+for each row that the journal does not call stored, and once more before each request leaves, at
+the date that it is for. Lists cost no quota since v2.19.0; where they do, only the start is looked
+at.
+
+Hosts that begin at the same moment, or wait for the same window of the quota, see nothing of each
+other before their next posts are stored. So after the first answer of a burst a run looks back. The
+run whose post came later (the higher id) gives way: before each request it waits for the other
+run, takes over what that stores, and goes on by itself when the other is quiet. What was doubled
+until then, the sweep at the end removes.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._campaign.plan.plan import PlannedRequest
+from postiz_async._campaign.run.already_stored import (
+    Taken,
+    adopted_body,
+    adopted_record,
+    decide,
+    find_rows,
+    how_to_go_on,
+    may_move,
+)
+from postiz_async._campaign.run.resume import past_of
+from postiz_async._delivery.sweep import are_whole
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import APIConnectionError, BatchError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.already_stored import ClientRefs, Past, StoredRows
+    from postiz_async._campaign.run.resume import ReadJournal
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import Copy, RowRecord
+    from postiz_async._delivery.listing import Calendar
+    from postiz_async._delivery.pauses import Outage
+    from postiz_async.models.posts import Post
+
+
+log = logging.getLogger("postiz_async.batch")
+
+LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between looks for what another run stores, before it counts as quiet."""
+
+LOOK_SECONDS = 10.0
+"""What a look may take while a slot is held; then the request goes without it."""
+
+BURST = 60.0
+"""Seconds without a create after which the next is alone until it is answered."""
+
+TOO_NEAR = 120.0
+"""Seconds before its date from which a request waits for no other run."""
+
+_NOW_WAS = timedelta(days=31)
+"""How long ago a row of type `now` may have been sent by another run."""
+
+_NOW_IS = timedelta(minutes=30)
+_SECOND = timedelta(seconds=1)
+
+
+class OtherRuns:
+    """Finds rows that other runs store, and takes them over.
+
+    Args:
+        postiz: an open client.
+        outage: of the job; a look that fails begins one.
+        options: of the user.
+        past: what the journal accounts for, whatever is listed.
+        client_refs: of the campaign.
+        path: of the journal, for messages.
+        here: refs of all rows of the campaign; None where the journal has no others.
+    """
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        outage: Outage,
+        options: BatchOptions,
+        past: Past,
+        client_refs: ClientRefs,
+        path: Path,
+        here: Collection[str] | None,
+    ) -> None:
+        self._client_refs = client_refs
+        self.make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] = _as_it_is
+        """Called with what leaves now; the request without what has to stay."""
+        self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _nobody
+        """Gets the rows that were taken over while the job ran; see `report`."""
+        self._postiz = postiz
+        self._outage = outage
+        self._options = options
+        self._past = past
+        self._path = path
+        self.here = here
+        self._journal: Journal | None = None
+        self._copies: list[Copy] = []
+        self._taken: list[Taken] = []
+        self._unreported: list[RowRecord] = []
+        self._refs: set[str] = set()
+        """Rows that were taken over."""
+        self._gives_way = False
+        self._has_said_so = False
+        self._turn = anyio.Lock()
+        self._burst_ends = -math.inf
+        self._looked_back = False
+        self._first_over = anyio.Event()
+
+    @property
+    def client_refs(self) -> ClientRefs:
+        """The marks of the rows."""
+        return self._client_refs
+
+    # -------------------------------------------------------------- at the start
+
+    async def at_start(
+        self,
+        rows: Sequence[Row],
+        calendar: Calendar,
+        read: ReadJournal | None,
+        *,
+        known: Collection[str],
+        to_send: Collection[str],
+    ) -> Sequence[Post]:
+        """Look for rows that the journal does not call stored.
+
+        Args:
+            rows: of the campaign.
+            calendar: of the job.
+            read: asks the journal; None where there is none yet.
+            known: refs of the rows that the journal knows.
+            to_send: refs of the rows that are to be sent.
+
+        Returns:
+            What is listed within a day of the rows and is none of the campaign.
+
+        Raises:
+            BatchError: some are in Postiz, and nobody said what to do with them.
+        """
+        days: set[date] = set()
+        for row in rows:
+            days.add(row.date.date())
+            if slack := may_move(row, self._options.align):
+                days |= {(row.date - slack).date(), (row.date + slack).date()}
+        moments = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
+        await calendar.look(at + timedelta(days=by) for at in moments for by in (-1, 0, 1))
+        now = self._now()
+        if any(row.type == "now" and row.ref in known for row in rows):
+            await calendar.span(now - _NOW_WAS, now)
+        for start, end in self._left_late(rows, now):
+            await calendar.span(start, end)
+        posts = list(calendar.posts.values())
+        past = await self._past_of(posts, read)
+        return self._decide(rows, posts, past, known=known, to_send=to_send)
+
+    @property
+    def adopted(self) -> list[Row]:
+        """Rows that were found and are to be taken over."""
+        return [taken.row for taken in self._taken]
+
+    @property
+    def sent_again(self) -> set[str]:
+        """Refs of rows that were found and are to be sent once more."""
+        return {copy.ref for copy in self._copies}
+
+    async def write_down(self, journal: Journal) -> list[RowRecord]:
+        """Tell the journal what was found; the rows that are taken over."""
+        self._journal = journal
+        copies, self._copies = self._copies, []
+        taken, self._taken = self._taken, []
+        if copies:
+            await journal.leave(copies)
+            self.client_refs.leave(copies)
+        if not taken:
+            return []
+        records = [adopted_record(each) for each in taken]
+        await journal.adopt(records, [adopted_body(each) for each in taken])
+        self._refs.update(record.ref for record in records)
+        return records
+
+    def _decide(
+        self,
+        rows: Sequence[Row],
+        posts: Sequence[Post],
+        past: Past,
+        *,
+        known: Collection[str],
+        to_send: Collection[str],
+    ) -> Sequence[Post]:
+        """Decide what is to be done with rows that are in Postiz; the posts that are not theirs."""
+        if not posts:
+            return ()
+        found = self._find(rows, posts, past)
+        decision = decide(found, self._options.existing, known=known, to_send=to_send)
+        if decision.ask:
+            is_new = self._journal is None and not known
+            raise BatchError(
+                how_to_go_on(decision.ask, rows, self._path, known=known, is_new=is_new)
+            )
+        whole = are_whole(posts, past.post_ids)
+        by_ref = {row.ref: row for row in rows}
+        self._copies += decision.leave
+        self._taken += [
+            Taken(by_ref[ref], post, self.client_refs.channels[ref], is_ours, post.id in whole)
+            for ref, (post, is_ours) in decision.take.items()
+        ]
+        return found.others
+
+    def _find(self, rows: Sequence[Row], posts: Sequence[Post], past: Past) -> StoredRows:
+        align = self._options.align
+        return find_rows(rows, posts, client_refs=self.client_refs, past=past, align=align)
+
+    # -------------------------------------------------------------- while the job runs
+
+    async def before(self, request: PlannedRequest) -> PlannedRequest:
+        """The request without the rows that are stored by now; to be called when it may leave.
+
+        Raises:
+            BatchError: rows are in Postiz, and nobody said what to do with them.
+        """
+        now = self._postiz.clock.monotonic()
+        is_first, self._burst_ends = now >= self._burst_ends, now + BURST
+        if is_first:
+            self._looked_back, self._first_over = False, anyio.Event()
+        else:
+            with self._postiz.clock.move_on_after(LOOK_SECONDS):
+                await self._first_over.wait()
+        try:
+            request = await self._without_stored(request)
+            return request if self.comes_first(request) else await self.make_room(request)
+        except (APIConnectionError, ServerError) as error:
+            self._outage.failed(error)  # nothing leaves before it is over
+            return request
+
+    async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
+        """Look back after the first answer of a burst, for what another run stored meanwhile."""
+        if not self._looked_back:
+            self._looked_back = True
+            with suppress(APIConnectionError, ServerError):  # the next look will see it
+                await self._look_back(request, ids)
+        self.over()
+
+    async def _look_back(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
+        posts = await self._listed(request.rows)
+        asked = [row.at(row.asked_for) for row in request.rows]
+        found = self._find(asked, posts, await self._past_of(posts, self._read))
+        others = [(ref, each[0]) for of in (found.ours, found.equal) for ref, each in of.items()]
+        if any(post.id < ids[ref] for ref, post in others):
+            self._another_is_at_work()
+
+    async def report(self) -> None:
+        """Report the rows that were taken over since the last time."""
+        taken, self._unreported = self._unreported, []
+        await self.on_taken(taken)
+
+    def over(self) -> None:
+        """The first request of a burst has ended, however it did."""
+        self._first_over.set()
+
+    def comes_first(self, request: PlannedRequest) -> bool:
+        """Whether another run is at work, and there is time to wait for it."""
+        left = request.deadline - self._postiz.scheduler.server_time() if request.rows else 0.0
+        return self._gives_way and left > TOO_NEAR
+
+    async def give_way(self, request: PlannedRequest) -> PlannedRequest:
+        """The request without what another run stores, which is waited for if one is at work."""
+        if not self.comes_first(request):
+            return request
+        async with self._turn:
+            for pause in LOOK_PAUSES:
+                request = await self._outage.read(partial(self._without_stored, request))
+                if not self.comes_first(request):
+                    return request
+                await self._postiz.clock.sleep(pause)
+            self._gives_way = False
+        return request
+
+    def _another_is_at_work(self) -> None:
+        if not self._has_said_so:
+            self._has_said_so = True
+            log.warning(
+                "another run of this campaign is storing its posts at the same time; this one "
+                "gives way to it"
+            )
+        self._gives_way = True
+
+    async def _without_stored(self, request: PlannedRequest) -> PlannedRequest:
+        rows = tuple(row for row in request.rows if row.ref not in self._refs)
+        posts = await self._listed(rows)
+        asked = [row.at(row.asked_for) for row in rows]
+        if self._find(asked, posts, self._past).is_something:
+            refs = {row.ref for row in rows}
+            past = await self._past_of(posts, self._read)
+            self._decide(asked, posts, past, known=refs, to_send=refs)
+            if self._taken:
+                self._another_is_at_work()
+            if self._journal is not None and (self._taken or self._copies):
+                taken = await self.write_down(self._journal)
+                self._unreported += taken  # not before: others may have reported those meanwhile
+        return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
+
+    @property
+    def _read(self) -> ReadJournal | None:
+        return None if self._journal is None else self._journal.read
+
+    async def _past_of(self, posts: Collection[Post], read: ReadJournal | None) -> Past:
+        """What the journal accounts for of these posts by now."""
+        return await past_of(read, self._past.campaign, posts, self.here)
+
+    async def _listed(self, rows: Sequence[Row]) -> list[Post]:
+        """What is listed where rows may be, as far as the server says it in time."""
+        posts: dict[str, Post] = {}
+        scheduler = self._postiz.scheduler
+        if scheduler.is_counted(LIST_POSTS.name):
+            return []
+        now = self._now()
+        with self._postiz.clock.move_on_after(LOOK_SECONDS):
+            late = self._left_late(rows, now)
+            for start, end in (*_spans(rows, self._options.align, now), *late):
+                listed = await self._postiz.posts.list(start=start, end=end, retry=False)
+                posts |= {post.id: post for post in listed}
+        return list(posts.values())
+
+    def _left_late(self, rows: Iterable[Row], now: datetime) -> list[tuple[datetime, datetime]]:
+        """The times in which rows may be that another run sent after their date."""
+        late = self._options.late
+        dates = [row.date for row in rows if row.type == "schedule" and row.date <= now]
+        if late == "skip" or not dates:
+            return []
+        return [(min(dates), now + _SECOND + (timedelta() if late == "send" else late))]
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+
+
+async def _as_it_is(request: PlannedRequest) -> PlannedRequest:
+    """Nothing has to make room."""
+    return request
+
+
+async def _nobody(_: Sequence[RowRecord]) -> None:
+    """Nobody has to be told."""
+
+
+def _spans(
+    rows: Iterable[Row], align: timedelta, now: datetime
+) -> Iterable[tuple[datetime, datetime]]:
+    """The times in which the posts of rows may be, those that overlap as one."""
+    wanted: set[tuple[datetime, datetime]] = set()
+    for row in rows:
+        if row.type == "now":
+            wanted.add((now - _NOW_IS, now + _SECOND))
+            continue
+        asked, slack = row.asked_for, may_move(row, align)
+        wanted |= {(asked - slack, asked + slack + _SECOND), (row.date, row.date + _SECOND)}
+    spans: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(wanted):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    return spans

@@ -1,0 +1,263 @@
+"""The journal of an earlier run: whose it is, what it accounts for, what is new to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import anyio.to_thread
+
+from postiz_async._campaign.plan.row_state import new_records, with_changes
+from postiz_async._campaign.read.source import labelled, read_campaign
+from postiz_async._campaign.run.already_stored import Past
+from postiz_async._campaign.run.edits import find_edits, recognise
+from postiz_async._concurrency import in_thread
+from postiz_async._delivery.journal_file import RowState, read_copies, read_meta, read_summary
+from postiz_async._delivery.journal_requests import owners_of, sent_between
+from postiz_async._delivery.sweep import intents
+from postiz_async._resources.matching import stored_at
+from postiz_async.errors import BatchError, by_reader
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from postiz_async._campaign.plan.check import Checked
+    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.read.source import Campaign
+    from postiz_async._campaign.run.edits import Edits
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.errors import Problem
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
+
+T = TypeVar("T")
+
+
+async def recorded(
+    journal: Path, base_url: str, campaign: str | None = None
+) -> tuple[dict[str, RowRecord], tuple[Problem, ...]]:
+    """What the journal of an earlier run says: rows by ref, and problems of rows left out.
+
+    Args:
+        journal: its path.
+        base_url: of the client.
+        campaign: the name that was asked for; None for that of the journal.
+
+    Raises:
+        BatchError: it belongs to another server or another campaign, or cannot be read.
+    """
+    if not await anyio.to_thread.run_sync(os.path.exists, journal):
+        return {}, ()
+    summary = await in_thread(partial(read_summary, journal))
+    if summary.base_url != base_url:
+        raise BatchError(
+            f"The journal {journal} belongs to {summary.base_url}, and this client "
+            f"calls {base_url}. Use another --journal for another server."
+        )
+    if campaign is not None and summary.campaign != campaign:
+        name, other = by_reader("--campaign", "campaign="), by_reader("--journal", "journal=")
+        raise BatchError(
+            f"The journal {journal} is of the campaign {summary.campaign!r}, and this run says "
+            f"{campaign!r}. A campaign keeps its name, because its posts are marked with it: leave "
+            f"{name} away to go on with it, or use another {other}."
+        )
+    return {record.ref: record for record in summary.rows}, summary.left_out
+
+
+def refuse_foreign(
+    journal: Path,
+    campaign: Campaign,
+    file: Path,
+    records: Mapping[str, RowRecord],
+    listed: Sequence[Integration],
+    *,
+    unsure: Collection[str] = (),
+) -> None:
+    """A journal of another campaign or another organisation is never touched.
+
+    Args:
+        journal: its path.
+        campaign: the rows.
+        file: where they come from.
+        records: of the journal.
+        listed: the channels of the organisation.
+        unsure: refs of rows that the journal only probably knows.
+
+    Raises:
+        BatchError: it is one.
+    """
+    if not records:
+        return
+    known = records.keys() - set(unsure)
+    if campaign.rows and not any(row.ref in known for row in campaign.rows):
+        raise BatchError(
+            f"The journal {journal} belongs to another campaign: it knows none of "
+            f"the rows of {file}. Use another --journal, or move it away. (A row that gets or "
+            "loses a ref is another row.)"
+        )
+    ours = {channel.id for channel in listed}
+    used = {record.channel for record in records.values()}
+    if not used & ours:
+        raise BatchError(
+            f"The journal {journal} belongs to another organisation: its channels "
+            f"({', '.join(sorted(used)[:3])} ...) are not among those of this key "
+            f"({', '.join(sorted(ours)[:3])} ...). Use the key of that organisation, or "
+            "another --journal."
+        )
+
+
+class ReadJournal(Protocol):
+    """Asks a journal something; see `Journal.read`."""
+
+    async def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T:
+        """What the query finds."""
+        ...
+
+
+class RecordsOnDemand(Mapping[str, "RowRecord"]):
+    """The rows of a journal by ref, read when they are asked for: after most runs nobody does.
+
+    Of many rows that takes a while: an event loop lets a thread ask first.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+
+    @cached_property
+    def _rows(self) -> Mapping[str, RowRecord]:
+        return {record.ref: record for record in read_summary(self._journal).rows}
+
+    def __getitem__(self, ref: str) -> RowRecord:
+        return self._rows[ref]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+async def past_of(
+    read: ReadJournal | None,
+    campaign: str,
+    posts: Collection[Post] = (),
+    refs: Collection[str] | None = None,
+) -> Past:
+    """What a journal accounts for of some posts; nothing, where there is none yet.
+
+    Args:
+        read: asks the journal; None where there is none yet.
+        campaign: its name where there is none.
+        posts: that are listed. It is asked for these only, for all of it is very much.
+        refs: of the rows of the campaign; what is gone from it may be in it under another ref.
+            None where all rows of the journal are in the campaign.
+    """
+    if read is None:
+        return Past(campaign)
+    meta = await read(read_meta)
+    owners = await read(partial(owners_of, post_ids={post.id for post in posts}))
+    moments = sorted({stored_at(post) for post in posts})
+    sent = await read(
+        lambda c: [each for at in moments for each in sent_between(c, at, at, adopted=False)]
+    )
+    return Past(
+        meta["campaign"],
+        frozenset(
+            each
+            for each, rows in owners.items()
+            if refs is None or any(ref in refs for ref, _ in rows)
+        ),
+        tuple(await read(read_copies)),
+        tuple(intent for intent in intents(sent) if refs is None or intent.ref in refs),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileNow:
+    """What a file says now: its rows, by the refs by which its journal knows them."""
+
+    rows: tuple[Row, ...]
+    edits: Edits
+    problems: tuple[Problem, ...]
+    """Why rows cannot be read."""
+
+
+def file_now(
+    file: Path, records: Sequence[RowRecord], *, reading: ReadOptions, now: datetime
+) -> FileNow:
+    """What a file says differently than its journal, without asking the server for channels.
+
+    Raises:
+        BatchError: the file cannot be read.
+    """
+    known = {record.ref: record for record in records}
+    ids = {record.name: record.channel for record in records if record.name}
+
+    def channel_of(name: str) -> str:
+        return ids.get(name, name)
+
+    campaign = read_campaign(file, reading=reading)
+    found = recognise(campaign.rows, known, channel_of=channel_of, now=now)
+    edits = find_edits(
+        found.rows,
+        known,
+        channel_of=channel_of,
+        now=now,
+        unsure=found.unsure,
+        unread=campaign.unread,
+    )
+    return FileNow(found.rows, edits, tuple(labelled(campaign.problems, campaign.labels)))
+
+
+_GONE = "not in the campaign file any more"
+_UNFOUND = "its answer was lost, Postiz was searched and does not have it"
+_NOT_STORED = {RowState.PLANNED, RowState.REFUSED, RowState.LATE}
+"""States of rows of which nothing is in Postiz, so that those that are gone are forgotten."""
+
+
+async def write_rows(
+    journal: Journal,
+    checked: Checked,
+    unsent: Sequence[Row],
+    changed: Collection[str],
+    *,
+    apart: Collection[str] = (),
+) -> None:
+    """Tell the journal of new and changed rows, and of rows that are gone from the file.
+
+    Those that were undecided have been looked for by now, and are stored if they were found.
+
+    Args:
+        journal: that is open.
+        checked: the campaign.
+        unsent: rows that are to be sent.
+        changed: refs of rows that say something else than what is stored.
+        apart: refs of rows whose posts are being changed: nothing is said of them.
+    """
+    records, rows = checked.records, checked.campaign.rows
+    fresh = new_records(unsent, checked.channels)
+    await journal.put(record for record in fresh if records.get(record.ref) != record)
+    await journal.leave_out(checked.problems)
+    if not records:
+        return
+    here = {row.ref: row.number for row in rows}
+    await journal.renumber(
+        {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
+    )
+    gone = [ref for ref, r in records.items() if ref not in here and r.state in _NOT_STORED]
+    await journal.mark(gone, RowState.SKIPPED, _GONE)
+    if not checked.campaign.unread:  # one of these may be such a row
+        listed = {channel.id for channel in checked.listed}  # of others nothing is found
+        in_doubt = {r.ref for r in records.values() if r.state is RowState.UNDECIDED}
+        unfound = [ref for ref in in_doubt - here.keys() if records[ref].channel in listed]
+        await journal.mark(unfound, RowState.SKIPPED, f"{_UNFOUND}, and it is {_GONE}")
+    known = (row for row in rows if row.ref not in apart)
+    await journal.found(with_changes(known, records, changed))

@@ -1,0 +1,415 @@
+"""Carries a plan out: uploads ahead, sends, looks up what was lost, writes everything down.
+
+Each request has one task that sees it through to an outcome for every row. A slot among the
+senders is held only while a request waits for the quota or is being sent, so other work goes on
+while a lost answer is looked up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._campaign.plan.packing import Limits
+from postiz_async._campaign.plan.plan import PlannedRequest, plan
+from postiz_async._campaign.plan.row_state import new_records
+from postiz_async._campaign.run.isolate import Bisection, Refusals
+from postiz_async._campaign.run.job import Outcome, first_error, outcome_of
+from postiz_async._campaign.run.media import MediaUploads
+from postiz_async._campaign.run.send import RequestSender, may_return
+from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
+from postiz_async._delivery.send import Lost, Refused, Stored, TooLate
+from postiz_async._resources.matching import stored_at
+from postiz_async._scheduler.limits import MAX_CREATES
+from postiz_async._wire import parse_date
+from postiz_async.errors import APIConnectionError, ServerError
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from anyio.abc import TaskGroup
+
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.job import Job
+    from postiz_async._campaign.run.send import SentRows
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
+
+
+_FRUITLESS = 2
+"""Searches in a row without a stored post, after which few rows are sent at a time."""
+
+_NONE: Mapping[str, str] = {}
+_NO_ROWS: Mapping[str, Row] = {}
+
+
+class Runner:
+    """Runs one job once.
+
+    Args:
+        job: what is worked on.
+        on_outcome: called with what became of each row.
+        fence: of another job beside it; None: its own.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        on_outcome: Callable[[Outcome], Awaitable[None]],
+        fence: Fence | None = None,
+    ) -> None:
+        self.job = job
+        self._on_outcome = on_outcome
+        self._senders = anyio.Semaphore(MAX_CREATES)
+        self._fence = fence or Fence(job.postiz, job.outage)
+        self._refusals = Refusals()
+        self.all_sent = anyio.Event()
+        """Set once nothing is left to do but to look up what was lost."""
+        self._to_send = 0
+        self._unsent: Counter[str] = Counter()
+        """Posts that were not sent because their channel is paused, by its id."""
+        self._look_up = LookUp(
+            job.postiz,
+            job.journal,
+            self._fence,
+            job.outage,
+            on_doubt=job.options.on_doubt,
+            doubts=job.doubts,
+        )
+        self._media = MediaUploads(job.postiz, job.journal, job.facts, job.media, job.outage)
+        self._sender = RequestSender(job, self._fence, self._media.medium)
+        job.others.on_taken = self._taken
+
+    async def run(
+        self,
+        requests: deque[PlannedRequest],
+        lost: Sequence[SentRequest] = (),
+        rows: Mapping[str, Row] = _NO_ROWS,
+    ) -> None:
+        """Send what is planned and look up what was lost.
+
+        Args:
+            requests: what is planned; taken out as it is sent, for of many rows it is large.
+            lost: requests of earlier runs whose outcome is not known.
+            rows: by ref, those of the lost requests.
+
+        Raises:
+            PostizError: the job has to stop; the journal says how far it came.
+        """
+        await self._learn_marks(requests, lost)
+        self._media.need(row for request in requests for row in request.rows)
+        self._media.need(rows[ref] for sent in lost for ref in sent.refs if ref in rows)
+        with self.job.postiz.scheduler.job(self.job.journal) as expect:
+            expect(len(requests))
+            self._fence.coming += len(requests)
+            self._counted(len(requests))
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._media.run)
+                    for sent in lost:
+                        group.start_soon(self._look_up_and_go_on, sent, rows)
+                    while requests:
+                        await self._senders.acquire()
+                        group.start_soon(self._deliver, requests.popleft(), expect)
+            except BaseExceptionGroup as errors:
+                raise first_error(errors) from errors
+        self._look_up.taken.clear()  # of many rows it is large, and nothing is looked up any more
+
+    @property
+    def uploads_done(self) -> int:
+        """Media that are uploaded."""
+        return self._media.done
+
+    def remarks(self) -> list[str]:
+        """Notes on channels that were paused."""
+        names = {channel.id: channel.name for channel in self.job.channels.values()}
+        return self._refusals.remarks(names, self._unsent)
+
+    # -------------------------------------------------------------- sending
+
+    async def _deliver(
+        self, request: PlannedRequest, expect: Callable[[int], None] | None = None
+    ) -> None:
+        """See a request through. Entered with a sender's slot held; gives it back.
+
+        Args:
+            request: what to send.
+            expect: takes the request off the announced ones, if it was announced.
+        """
+        try:
+            request = await self._without_paused(await self._with_media(request))
+            request, rest = self._cut(request)
+            if expect is not None:
+                expect(-1)
+            sent = await self._sender.send(request) if request.rows else None
+        finally:
+            self._senders.release()
+            self._fence.coming -= 1
+        if sent is not None:
+            await self._go_on(sent)
+        if rest:
+            await self._replan(rest)
+        self._counted(-1)
+
+    def _counted(self, requests: int) -> None:
+        """Count what is still to be sent; what is looked up is not."""
+        self._to_send += requests
+        if not self._to_send:
+            self.all_sent.set()
+
+    async def _go_on(self, sent: SentRows) -> None:
+        """Do what follows when a sender is free again."""
+        result, rows = sent.result, sent.request.rows
+        if isinstance(result, Stored):
+            await self._stored(rows, result)
+        elif isinstance(result, Refused):
+            await self._isolate(sent, result)
+        elif isinstance(result, TooLate):
+            await self._too_late(rows)
+        elif isinstance(result, Lost):
+            self._counted(-1)
+            await self._look_up_and_go_on(
+                result.sent,
+                {row.ref: row for row in rows},
+                age=result.age,
+                is_broken=result.is_broken,
+            )
+            self._counted(1)
+
+    def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
+        """What the server can do in the time of one request, and the rest."""
+        most = self.job.postiz.scheduler.budget.request_posts
+        return PlannedRequest(request.rows[:most]), request.rows[most:]
+
+    async def _with_media(self, request: PlannedRequest) -> PlannedRequest:
+        """Wait for the media of a request; rows whose media were refused end here."""
+        good: list[Row] = []
+        for row in request.rows:
+            refusal = await self._media.refusal(row)
+            if refusal is None:
+                good.append(row)
+            else:
+                await self._end([row], RowState.REFUSED, refusal)
+        return PlannedRequest(tuple(good))
+
+    async def _without_paused(self, request: PlannedRequest) -> PlannedRequest:
+        """Rows of a channel that is paused stay unsent; a further run tries them again."""
+        paused = self._refusals.paused
+        stay = [row for row in request.rows if self.job.channels[row.ref].id in paused]
+        if not stay:
+            return request
+        self._unsent.update(self.job.channels[row.ref].id for row in stay)
+        await self._end(stay, RowState.PLANNED, _PAUSED)
+        return PlannedRequest(tuple(row for row in request.rows if row not in stay))
+
+    async def _stored(self, rows: Sequence[Row], result: Stored) -> None:
+        self._look_up.taken.update(result.ids)
+        self._refusals.stored(self.job.channels[row.ref].id for row in rows)
+        for row, post_id in zip(rows, result.ids, strict=True):
+            await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, post_id))
+
+    async def _taken(self, records: Sequence[RowRecord]) -> None:
+        """Rows that another run has stored."""
+        self._look_up.taken.update(r.post_id for r in records if r.post_id is not None)
+        for record in records:
+            await self._on_outcome(outcome_of(record))
+
+    async def _too_late(self, rows: Sequence[Row]) -> None:
+        """Rows that had moved to an earlier date get their own back; the others are late."""
+        now = self.job.postiz.scheduler.server_time()
+        back = tuple(row.at(row.asked_for) for row in rows if may_return(row, now))
+        gone = tuple(row for row in rows if not may_return(row, now))
+        if gone and self.job.options.late == "skip":
+            await self._end(gone, RowState.LATE, "its date passed before a slot was free")
+            gone = ()
+        await self._replan((*back, *gone))
+
+    # -------------------------------------------------------------- refused
+
+    async def _isolate(self, sent: SentRows, refused: Refused) -> None:
+        """One bad post sinks its whole request: find it by the message, else by bisection."""
+        rows, guilty = sent.request.rows, sent.guilty
+        if len(rows) == 1 or len(guilty) == len(rows):
+            await self._refuse(rows, refused.text)
+        elif guilty:
+            await self._refuse([rows[place] for place in sorted(guilty)], refused.text)
+            await self._replan(tuple(r for place, r in enumerate(rows) if place not in guilty))
+        elif refused.is_size:
+            half = len(rows) // 2
+            await self._replan(rows[:half])
+            await self._replan(rows[half:])
+        else:
+            await self._search(rows, refused.text)
+
+    async def _search(self, rows: tuple[Row, ...], text: str) -> None:
+        """Find the guilty ones of a refused request one by one, and send the others."""
+        fruitless = 0
+        rest: tuple[Row, ...] = ()
+        async with anyio.create_task_group() as tasks:
+            while rows:
+                search = await self._halve(rows, text, tasks)
+                rest = (*search.unknown, *rest)
+                fruitless = 0 if search.is_fruitful else fruitless + 1
+                size = len(rest) if fruitless < _FRUITLESS else 1
+                rows, text, rest = await self._send_growing(rest, size, tasks)
+
+    async def _halve(self, rows: tuple[Row, ...], text: str, tasks: TaskGroup) -> Bisection:
+        """Find one guilty row; a result that says nothing about it is handled in a task."""
+        search = Bisection(rows)
+        while search.group:
+            sent = await self._attempt(search.group)
+            refusal = _unnamed(sent)
+            if refusal is not None:
+                text = refusal
+                search.refused()
+            elif isinstance(sent.result, Stored):
+                await self._go_on(sent)
+                search.stored()
+            else:
+                tasks.start_soon(self._go_on, sent)
+                tasks.start_soon(self._replan, search.others)
+                return Bisection(())
+        await self._refuse(search.suspects, text)
+        return search
+
+    async def _send_growing(
+        self, rows: tuple[Row, ...], size: int, tasks: TaskGroup
+    ) -> tuple[tuple[Row, ...], str, tuple[Row, ...]]:
+        """Send rows of which nothing is known, more at a time as long as they are stored.
+
+        Returns:
+            The rows of the first request of several that was refused, why, and what was not sent.
+        """
+        while rows := (await self._without_paused(PlannedRequest(rows))).rows:
+            group, rows = rows[:size], rows[size:]
+            sent = await self._attempt(group)
+            size = 2 * size if isinstance(sent.result, Stored) else 1
+            refusal = _unnamed(sent)
+            if refusal is not None and len(group) > 1:
+                return sent.request.rows, refusal, rows
+            if isinstance(sent.result, Stored | Refused):
+                await self._go_on(sent)
+            else:
+                tasks.start_soon(self._go_on, sent)
+        return (), "", ()
+
+    async def _attempt(self, rows: tuple[Row, ...]) -> SentRows:
+        """Send rows as one request when a sender is free."""
+        self._fence.coming += 1
+        await self._senders.acquire()
+        try:
+            return await self._sender.send(PlannedRequest(rows))
+        finally:
+            self._senders.release()
+            self._fence.coming -= 1
+
+    async def _refuse(self, rows: Sequence[Row], text: str) -> None:
+        await self._end(rows, RowState.REFUSED, text)
+        self._refusals.refused([self.job.channels[row.ref].id for row in rows], text)
+
+    async def _replan(self, rows: tuple[Row, ...]) -> None:
+        """Send rows that were in a request before; they may differ in their dates now."""
+        limits = Limits(posts=self.job.postiz.scheduler.budget.request_posts)
+        requests = plan(rows, self.job.size_of, limits)
+        self._fence.coming += len(requests)
+        self._counted(len(requests))
+        async with anyio.create_task_group() as group:
+            for request in requests:
+                await self._senders.acquire()
+                group.start_soon(self._deliver, request)
+
+    # -------------------------------------------------------------- lost answers
+
+    async def _look_up_and_go_on(
+        self,
+        sent: SentRequest,
+        rows: Mapping[str, Row],
+        *,
+        age: float | None = None,
+        is_broken: bool = False,
+    ) -> None:
+        """Find out what became of a request, adopt what is stored, send the rest again."""
+        try:
+            if age is None:
+                age = await self.job.journal.age(sent.id)
+            found = await self._look_up.find(sent, age=age, is_broken=is_broken)
+        except (APIConnectionError, ServerError):
+            if self._look_up.is_in_doubt(sent):
+                await self._settle(sent, dict.fromkeys(sent.refs, (RowState.UNDECIDED, _UNSEEN)))
+            raise
+        stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
+        notes = {sent.refs[place]: note for place, note in found.notes.items()}
+        is_in_doubt = self._look_up.is_in_doubt(sent)
+        rest = (RowState.UNDECIDED, _UNDECIDED) if is_in_doubt else (RowState.PLANNED, "")
+        others = {
+            ref: rest if ref in rows else (RowState.SKIPPED, _NOT_IN_FILE)
+            for ref in sent.refs
+            if ref not in stored
+        }
+        others |= {sent.refs[place]: (RowState.UNDECIDED, HIDDEN) for place in found.gone}
+        await self._settle(sent, others, stored, notes, rows)
+        again = tuple(rows[ref] for ref, (state, _) in others.items() if state is RowState.PLANNED)
+        if again:
+            await self.job.journal.put(new_records(again, self.job.channels))
+            await self._replan(again)
+
+    async def _settle(
+        self,
+        sent: SentRequest,
+        others: Mapping[str, tuple[RowState, str]],
+        stored: Mapping[str, str] = _NONE,
+        notes: Mapping[str, str] = _NONE,
+        rows: Mapping[str, Row] = _NO_ROWS,
+    ) -> None:
+        """Write down what became of a lost request, and report all that has ended."""
+        await self.job.journal.settle(sent.id, stored=stored, others=others, notes=notes)
+        ended = {ref: (RowState.STORED, notes.get(ref, "")) for ref in stored}
+        ended |= {ref: end for ref, end in others.items() if end[0] is RowState.UNDECIDED}
+        for ref, (state, note) in ended.items():
+            number = rows[ref].number if ref in rows else 0
+            await self._on_outcome(Outcome(number, ref, state, stored.get(ref), note))
+
+    # -------------------------------------------------------------- writing down
+
+    async def _learn_marks(
+        self, requests: Iterable[PlannedRequest], lost: Sequence[SentRequest]
+    ) -> None:
+        """See which moments are in use on the days of the campaign; a free list each."""
+        calendar = self.job.calendar
+        lost_dates = {parse_date(sent.body.date) for sent in lost}
+        await calendar.look([*(request.date for request in requests), *lost_dates])
+        for post in calendar.posts.values():
+            self._sender.marks.take(stored_at(post))
+            if stored_at(post) not in lost_dates:
+                self._look_up.taken.add(post.id)
+        for sent in lost:
+            self._sender.marks.lost(sent)
+        calendar.posts.clear()
+
+    async def _end(self, rows: Sequence[Row], state: RowState, note: str) -> None:
+        await self.job.journal.mark([row.ref for row in rows], state, note)
+        for row in rows:
+            await self._on_outcome(Outcome(row.number, row.ref, state, None, note))
+
+
+_NOT_IN_FILE = "not in the campaign file any more"
+_WHAT_TO_DO = (
+    "look for it in Postiz: if it is not there, give the row a later date, or take it out of the "
+    "file, and run again"
+)
+_UNDECIDED = f"{IN_DOUBT}; {_WHAT_TO_DO}"
+_UNSEEN = f"its answer was lost, and Postiz could not be reached until its date; {_WHAT_TO_DO}"
+
+
+_PAUSED = "not sent: its channel was refused again and again; run again to go on"
+
+
+def _unnamed(sent: SentRows) -> str | None:
+    """Why a request was refused for one of its posts, where nothing says for which."""
+    refused = sent.result
+    if isinstance(refused, Refused) and not sent.guilty and not refused.is_size:
+        return refused.text
+    return None

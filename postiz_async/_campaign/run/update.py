@@ -1,0 +1,400 @@
+"""Update: stored posts become what the campaign says now.
+
+| what changed                         | how                                       | costs       |
+|--------------------------------------|-------------------------------------------|-------------|
+| type alone (schedule, draft)         | the status route                          | nothing     |
+| settings alone, none of them left out| the settings route, where there is one    | nothing     |
+| text, media, date, tags, the rest    | a create request that names the posts     | as a create |
+| channel                              | deleted (`withdraw`) when its create may  | as a create |
+|                                      | leave, then sent as a post                |             |
+| the row is gone, with `prune`        | deleted (`withdraw`)                      | nothing     |
+
+Requests that change posts are planned, packed, sent, looked up and taken apart by the code that
+sends a campaign, on a journal that sees its rows so (`journal_changes`). Before each leaves, its
+posts are looked at once more: what people changed meanwhile is left, unless that is asked for.
+While a lost answer is looked up, all that does not depend on it goes on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._campaign.plan.plan import PlannedRequest
+from postiz_async._campaign.plan.row_state import new_records
+from postiz_async._campaign.run.already_stored import ClientRefs
+from postiz_async._campaign.run.free_changes import FreeChanges
+from postiz_async._campaign.run.job import Job, Outcome, first_error
+from postiz_async._campaign.run.resume import past_of
+from postiz_async._campaign.run.run import Runner
+from postiz_async._campaign.run.stored_posts import StoredPosts
+from postiz_async._campaign.run.update_plan import NEAR, UpdatePlan
+from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, look_up_lost, withdrawn
+from postiz_async._delivery.conditions import PostCondition, Standing, may_change
+from postiz_async._delivery.journal_changes import ChangeJournal
+from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.lookup import Fence
+from postiz_async._delivery.pauses import Outage
+from postiz_async._resources.matching import stored_at
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import APIConnectionError, APITimeoutError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+    from datetime import timedelta
+
+    from anyio.abc import TaskGroup
+
+    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.plan.check import Checked
+    from postiz_async._campaign.plan.plan import Forecast, Planner
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.edits import Edits
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async._delivery.lookup import Doubts
+
+
+LOOK_SECONDS, DELETE_SECONDS = 10.0, 30.0
+"""What a look, and what a deletion between two looks, may take while a slot is held."""
+
+
+class Update:
+    """Changes the posts of one journal.
+
+    Args:
+        postiz: an open client.
+        journal: that is open.
+        options: of the batch.
+        force: what people edited or deleted in Postiz becomes what the campaign says, too.
+        on_outcome: called with what became of each row.
+        doubts: what is looked up is noted there.
+    """
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        journal: Journal,
+        options: BatchOptions,
+        *,
+        force: bool,
+        on_outcome: Callable[[Outcome], Awaitable[None]],
+        doubts: Doubts,
+    ) -> None:
+        self._postiz = postiz
+        self._journal = journal
+        self._doubts = doubts
+        self._options = replace(options, late="skip", exact_seconds=False)
+        self._force = force
+        self._on_outcome = on_outcome
+        self._outage = Outage.of(postiz)
+        self.fence: Fence = Fence(postiz, self._outage)
+
+    async def in_doubt(self) -> frozenset[str]:
+        """The rows in requests that change posts and whose answers were lost."""
+        lost = await self._journal.open_changes()
+        return frozenset(ref for sent in lost for ref in sent.refs)
+
+    async def _look_up(self, refs: Collection[str]) -> None:
+        """Find out what became of those of an earlier update."""
+        view = ChangeJournal(self._journal, {}, _unheard)
+        await look_up_lost(
+            self._postiz, view, self._outage, refs, fence=self.fence, doubts=self._doubts
+        )
+
+    # -------------------------------------------------------------- what is to be done
+
+    async def plan(
+        self, checked: Checked, edits: Edits, *, prune: bool, in_doubt: Collection[str] = ()
+    ) -> UpdatePlan:
+        """What is to be done with each row that changed, after a look at its post.
+
+        Args:
+            checked: the campaign.
+            edits: what it says differently.
+            prune: posts are deleted whose row is gone.
+            in_doubt: rows of which it is found out first what became of an earlier change.
+        """
+        stored = await self._stored(NEAR)
+        changes = [each for each in edits.changed if each.row.ref not in in_doubt]
+        looked = await stored.look([each.record for each in changes])
+        plan = UpdatePlan(checked)
+        wrong = {problem.row for problem in checked.problems}
+        for each, standing in zip(changes, looked, strict=True):
+            if each.row.number in wrong:
+                plan.leave("invalid", each.row.number)
+            else:
+                plan.place(each, standing, stored, now=self._now(), force=self._force)
+        changed = {each.row.ref for each in edits.changed}
+        for row in checked.campaign.rows:
+            record = checked.records.get(row.ref)
+            is_begun = record is not None and record.state is RowState.WITHDRAWING
+            if is_begun and row.ref not in changed:
+                plan.leave("begun", row.number)
+        gone = [each for each in edits.gone if prune and each.ref not in in_doubt]
+        for standing in await (await self._stored(DUE_NOW)).look(gone):
+            plan.prune(standing, force=self._force)
+        return plan
+
+    # -------------------------------------------------------------- doing it
+
+    @asynccontextmanager
+    async def carried_out(
+        self,
+        plan: UpdatePlan,
+        planner: Planner,
+        coming: Callable[[], Forecast | None],
+        in_doubt: Collection[str],
+    ) -> AsyncGenerator[None]:
+        """Change and delete posts. What is to be sent as new is sent inside of the block.
+
+        What was lost is looked up meanwhile; at the end of the block that is over.
+
+        Args:
+            plan: what is to be done.
+            planner: of the requests that change posts.
+            coming: tells when what is to be sent anew would leave.
+            in_doubt: rows of an earlier update whose answers were lost.
+
+        Raises:
+            PostizError: the job has to stop; call it again to go on.
+        """
+        try:
+            async with anyio.create_task_group() as group:
+                if in_doubt:
+                    group.start_soon(self._look_up, in_doubt)
+                await self._carry_out(plan, planner, coming, group)
+                yield
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from errors
+
+    async def _carry_out(
+        self,
+        plan: UpdatePlan,
+        planner: Planner,
+        coming: Callable[[], Forecast | None],
+        group: TaskGroup,
+    ) -> None:
+        stored = await self._stored(NEAR)
+        records = list(new_records(_rows(plan), plan.checked.channels))
+        view = ChangeJournal(self._journal, {r.ref: r for r in records}, stored.learn)
+        client_refs = await self._client_refs(plan)
+        free = FreeChanges(self._postiz, self._outage, view, stored, client_refs, self._on_outcome)
+        await free.make(plan, self._now)
+        await self._replace(plan, view, stored, client_refs, planner, group)
+        plan.keep_late(coming())
+        await self._delete(plan)
+
+    async def _replace(
+        self,
+        plan: UpdatePlan,
+        view: ChangeJournal,
+        stored: StoredPosts,
+        client_refs: ClientRefs,
+        planner: Planner,
+        group: TaskGroup,
+    ) -> None:
+        requests, _ = plan.requests(planner, self._options.align)
+        if not requests:
+            return
+
+        async def saw(outcome: Outcome) -> None:
+            if outcome.state in _NOT_MADE:
+                plan.leave(_NOT_MADE[outcome.state], outcome.row)
+            await self._on_outcome(outcome)
+
+        job = Job(
+            postiz=self._postiz,
+            journal=view,
+            channels=plan.checked.channels,
+            facts=plan.checked.facts,
+            calendar=Calendar(self._outage.wrap(self._postiz.posts.list)),
+            outage=self._outage,
+            size_of=plan.size_of,
+            options=self._options,
+            others=_People(self._postiz, self._outage, plan, stored, client_refs, self._force),
+            doubts=self._doubts,
+            media=await view.uploads(),
+            targets=plan.targets,
+        )
+        runner = Runner(job, saw, self.fence)
+        group.start_soon(runner.run, deque(requests))
+        await runner.all_sent.wait()
+
+    async def _delete(self, plan: UpdatePlan) -> None:
+        await self._journal.found(_planned(record) for _, record in plan.again)
+        deleting = await self._deleting(self._on_outcome, withdrawn)
+        for each in await deleting.delete(plan.pruned):
+            plan.leave(each.condition.value, each.record.number)
+        if self._postiz.scheduler.is_counted(LIST_POSTS.name):  # no look while a slot is held
+            await self._make_room(plan, plan.moved)
+
+    async def make_room(self, plan: UpdatePlan, request: PlannedRequest) -> PlannedRequest:
+        """Delete the posts of rows that moved to another channel, when their create may leave.
+
+        Returns:
+            The request without rows whose posts have to stay.
+
+        Raises:
+            PostizError: it is not known whether they are deleted; nothing may leave.
+        """
+        refs = {row.ref for row in request.rows}
+        moved = [(row, record) for row, record in plan.moving if row.ref in refs]
+        if not moved:
+            return request
+        if request.deadline <= self._now().timestamp() + DUE_NOW.total_seconds():
+            for row, _ in moved:
+                plan.stay(row, "no_slot")
+        else:
+            with self._postiz.clock.move_on_after(DELETE_SECONDS) as time:
+                await self._make_room(plan, moved)
+            if time.cancelled_caught:
+                raise APITimeoutError("Postiz is slow to delete a post.")
+        stay = {row.ref for row, _ in moved} - {row.ref for row, _ in plan.moved}
+        return PlannedRequest(tuple(row for row in request.rows if row.ref not in stay))
+
+    async def _make_room(self, plan: UpdatePlan, moved: Sequence[tuple[Row, RowRecord]]) -> None:
+        rows = {record.ref: row for row, record in moved}
+        deleting = await self._deleting(_nobody, _planned)
+        for each in await deleting.delete([record for _, record in moved]):
+            plan.stay(rows.pop(each.record.ref), each.condition.value)
+        await self._journal.put(new_records(rows.values(), plan.checked.channels))
+        plan.gone |= rows.keys()
+
+    async def _deleting(
+        self,
+        on_outcome: Callable[[Outcome], Awaitable[None]],
+        ended: Callable[[RowRecord], RowRecord],
+    ) -> Withdrawal:
+        stored = await self._stored(DUE_NOW)
+        return Withdrawal(
+            self._postiz,
+            self._journal,
+            self._outage,
+            stored,
+            edited=self._force,
+            on_outcome=on_outcome,
+            ended=ended,
+        )
+
+    # -------------------------------------------------------------- what it works with
+
+    async def _stored(self, near: timedelta) -> StoredPosts:
+        return await StoredPosts.of(self._postiz, self._outage, self._journal, near)
+
+    async def _client_refs(self, plan: UpdatePlan) -> ClientRefs:
+        rows, channels = plan.checked.campaign.rows, plan.checked.channels
+        past = await past_of(self._journal.read, self._journal.campaign)
+        return ClientRefs(past, rows, channels)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+
+
+_NOT_MADE = {RowState.REFUSED: "refused", RowState.LATE: "late"}
+
+
+def _rows(plan: UpdatePlan) -> list[Row]:
+    return [*(row for row, _ in plan.replaced.values()), *plan.free]
+
+
+def _planned(record: RowRecord) -> RowRecord:
+    """A row whose post is deleted, to be sent anew."""
+    return replace(
+        record, state=RowState.PLANNED, post_id=None, note="", finding=Finding.NOTHING, remark=""
+    )
+
+
+def _unheard(_: object) -> None:
+    """Nobody has to know."""
+
+
+async def _nobody(_: Outcome) -> None:
+    """Nobody has to be told."""
+
+
+class _People:
+    """What people do to posts while they are changed; see `BesidesRun`."""
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        outage: Outage,
+        plan: UpdatePlan,
+        stored: StoredPosts,
+        client_refs: ClientRefs,
+        force: bool,  # noqa: FBT001
+    ) -> None:
+        self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _untold
+        self.client_refs = client_refs
+        self._postiz = postiz
+        self._outage = outage
+        self._plan = plan
+        self._stored = stored
+        self._force = force
+
+    async def before(self, request: PlannedRequest) -> PlannedRequest:
+        """The request without what people edited since it was planned, and what is due by now."""
+        if self._postiz.scheduler.is_counted(LIST_POSTS.name):
+            return PlannedRequest(tuple(row for row in request.rows if self._is_in_time(row)))
+        records = [self._plan.replaced[row.ref][1] for row in request.rows]
+        looked: list[Standing] | None = None
+        error: APIConnectionError | ServerError = APITimeoutError("The list of posts is slow.")
+        try:
+            with self._postiz.clock.move_on_after(LOOK_SECONDS):
+                also = [stored_at(self._plan.targets[row.ref]) for row in request.rows]
+                looked = await self._stored.look(records, is_patient=False, also=also)
+        except (APIConnectionError, ServerError) as failure:
+            error = failure
+        if looked is None:
+            self._outage.failed(error)  # nothing leaves before it is over, and then it looks again
+            return request
+        return PlannedRequest(tuple(self._kept(request.rows, looked)))
+
+    def _is_in_time(self, row: Row) -> bool:
+        """Whether a post is still to come, going by the last look at it."""
+        post = self._plan.targets[row.ref]
+        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        if post.state == "DRAFT" or stored_at(post) > now + NEAR:
+            return True
+        self._plan.leave(PostCondition.DUE.value, row.number)
+        return False
+
+    def _kept(self, rows: Sequence[Row], looked: Sequence[Standing]) -> Sequence[Row]:
+        kept: list[Row] = []
+        for row, standing in zip(rows, looked, strict=True):
+            if standing.post is not None and may_change(standing.condition, edited=self._force):
+                self._plan.targets[row.ref] = standing.post
+                kept.append(row)
+            else:
+                self._plan.leave(standing.condition.value, row.number)
+        return kept
+
+    async def give_way(self, request: PlannedRequest) -> PlannedRequest:
+        """Nobody is waited for."""
+        return request
+
+    def comes_first(self, request: PlannedRequest) -> bool:
+        """Nobody does."""
+        del request
+        return False
+
+    async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
+        """Nothing has to be looked at."""
+
+    async def report(self) -> None:
+        """Nothing was taken over."""
+
+    def over(self) -> None:
+        """Nobody waits for it."""
+
+
+async def _untold(_: Sequence[RowRecord]) -> None:
+    """Nobody has to be told."""

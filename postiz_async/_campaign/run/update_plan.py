@@ -1,0 +1,290 @@
+"""What an update does with each row that changed, after a look at its post."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._delivery.conditions import PostCondition, condition_of, has_settings, may_change
+from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._quota import SILENT
+from postiz_async._resources.create_body import build_item
+from postiz_async.models.posts import NewPost
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from postiz_async._campaign.plan.check import Checked
+    from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.edits import Changed
+    from postiz_async._campaign.run.stored_posts import StoredPosts
+    from postiz_async._delivery.conditions import SentPost, Standing
+    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.models.posts import Post
+
+
+NEAR = timedelta(seconds=SILENT) + timedelta(minutes=3)
+"""How long before its date a post is left alone: a request may be held back on its way so long,
+and would publish again what was published meanwhile."""
+
+_IN_PLACE = len(b'"id":"","group":"",') + 25 + 36 + 8
+"""Bytes that the id and the group of a post add to a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What an update did, or would do.
+
+    `changed` are rows whose posts become what the rows say, `free` those of them that cost
+    nothing; `moved` go to another channel, `pruned` were gone from the campaign, `new` are sent as
+    by a run. `left` has the numbers of rows whose posts stay as they are, by the reason:
+    `edited` in Postiz, `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter
+    of an hour, `late` (the new date has passed), `no_slot` (for a post on another channel there is
+    no create request left before its date), `refused`, `invalid` (with `skip_invalid`),
+    `shared`, `hidden`, `now`, `begun` (to be deleted by an undo that did not come to its end).
+    `requests` and `lower_bound` are of the posts that are changed in place; the forecast is of
+    all create requests, None where none is left to be sent.
+    """
+
+    changed: tuple[Row, ...]
+    free: tuple[Row, ...]
+    moved: tuple[Row, ...]
+    pruned: tuple[RowRecord, ...]
+    new: tuple[Row, ...]
+    left: Mapping[str, tuple[int, ...]]
+    requests: int
+    lower_bound: int
+    forecast: Forecast | None = None
+    unclear: tuple[int, ...] = ()
+    """Numbers of rows in requests without an answer: their posts are looked up."""
+
+    @property
+    def is_something(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self.changed or self.moved or self.pruned or self.new or self.unclear)
+
+
+def joined(first: Updated, second: Updated) -> Updated:
+    """What was done with an update and another one after it."""
+    whys = sorted(first.left.keys() | second.left.keys())
+    rows = {why: {*first.left.get(why, ()), *second.left.get(why, ())} for why in whys}
+    return replace(
+        second,
+        changed=(*first.changed, *second.changed),
+        free=(*first.free, *second.free),
+        moved=(*first.moved, *second.moved),
+        pruned=(*first.pruned, *second.pruned),
+        new=(*first.new, *second.new),
+        left={why: tuple(sorted(numbers)) for why, numbers in rows.items()},
+        requests=first.requests + second.requests,
+        lower_bound=first.lower_bound + second.lower_bound,
+    )
+
+
+@dataclass(slots=True)
+class UpdatePlan:
+    """What is to be done with rows that changed; `left` by reason."""
+
+    checked: Checked
+    replaced: dict[str, tuple[Row, RowRecord]] = field(
+        default_factory=dict[str, "tuple[Row, RowRecord]"]
+    )
+    targets: dict[str, Post] = field(default_factory=dict[str, "Post"])
+    status: list[tuple[Row, Standing]] = field(default_factory=list["tuple[Row, Standing]"])
+    settings: list[tuple[Row, Standing]] = field(default_factory=list["tuple[Row, Standing]"])
+    moved: list[tuple[Row, RowRecord]] = field(default_factory=list["tuple[Row, RowRecord]"])
+    again: list[tuple[Row, RowRecord]] = field(default_factory=list["tuple[Row, RowRecord]"])
+    """Rows whose posts people deleted, to be sent anew."""
+    pruned: list[RowRecord] = field(default_factory=list["RowRecord"])
+    gone: set[str] = field(default_factory=set[str])
+    """Refs of `moved` whose posts are deleted."""
+    left: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
+
+    @property
+    def free(self) -> list[Row]:
+        """Rows whose change costs nothing."""
+        return [row for row, _ in (*self.status, *self.settings)]
+
+    @property
+    def sent_anew(self) -> list[Row]:
+        """Rows whose posts are gone, or will be, before they are sent."""
+        return [row for row, _ in (*self.moved, *self.again)]
+
+    @property
+    def moving(self) -> list[tuple[Row, RowRecord]]:
+        """Those of `moved` whose posts are still where they were."""
+        return [(row, record) for row, record in self.moved if row.ref not in self.gone]
+
+    @property
+    def numbers_left(self) -> dict[str, tuple[int, ...]]:
+        """The numbers of the rows whose posts stay as they are, by reason."""
+        return {why: tuple(sorted(numbers)) for why, numbers in self.left.items()}
+
+    def updated(
+        self, new: tuple[Row, ...], requests: int, lower_bound: int, forecast: Forecast | None
+    ) -> Updated:
+        """What is told of it."""
+        return Updated(
+            changed=(*(row for row, _ in self.replaced.values()), *self.free),
+            free=tuple(self.free),
+            moved=tuple(self.sent_anew),
+            pruned=tuple(self.pruned),
+            new=new,
+            left=self.numbers_left,
+            requests=requests,
+            lower_bound=lower_bound,
+            forecast=forecast,
+        )
+
+    def leave(self, why: str, number: int) -> None:
+        """Note that a post stays as it is."""
+        self.left.setdefault(why, set()).add(number)
+
+    def keep_late(self, forecast: Forecast | None) -> None:
+        """Leave posts on their channels that could not be sent anew before their date."""
+        late = {row.ref for row in forecast.late} if forecast is not None else set[str]()
+        for row, record in tuple(self.moved):
+            if row.ref in late and record.state is RowState.STORED:
+                self.stay(row, "no_slot")
+
+    def stay(self, row: Row, why: str) -> None:
+        """Note that a post stays on its channel."""
+        self.moved = [each for each in self.moved if each[0].ref != row.ref]
+        self.leave(why, row.number)
+
+    def replace(self, row: Row, standing: Standing) -> None:
+        """Note that a post is to become what its row says, by a create request."""
+        assert standing.post is not None  # noqa: S101  (only a listed one is changed)
+        self.replaced[row.ref] = row, standing.record
+        self.targets[row.ref] = standing.post
+
+    def requests(self, planner: Planner, align: timedelta) -> tuple[list[PlannedRequest], int]:
+        """The requests that change posts, and the number below which no plan can get."""
+        rows = [row for row, _ in self.replaced.values()]
+        planner = replace(planner, size_of=self.size_of)
+        arranged = planner.arrange(rows, align)
+        return list(arranged.requests), planner.lower_bound(rows, arranged)
+
+    def size_of(self, row: Row) -> int:
+        """Bytes that a row adds to a body in which it names its post."""
+        return self.checked.size_of(row) + _IN_PLACE
+
+    # -------------------------------------------------------------- placing rows
+
+    def place(
+        self,
+        changed: Changed,
+        standing: Standing,
+        stored: StoredPosts,
+        *,
+        now: datetime,
+        force: bool,
+    ) -> None:
+        """Decide what is done with a row.
+
+        Args:
+            changed: the row.
+            standing: its post, as it is listed now.
+            stored: knows how it was sent.
+            now: the time of the server.
+            force: what people edited or deleted in Postiz becomes what the campaign says, too.
+        """
+        row, record, condition = changed.row, changed.record, standing.condition
+        moves = "channel" in changed.names
+        why = condition.value if condition in _NEVER else self._cannot(row, now)
+        if why:
+            self.leave(why, row.number)
+        elif moves and _may_move(standing, force=force):
+            self.moved.append((row, record))
+        elif condition is PostCondition.GONE and force:
+            self.again.append((row, record))
+        elif _is_freely(self.checked, changed, standing, stored, now):
+            routes = self.status if changed.names <= {"type"} else self.settings
+            routes.append((row, standing))
+        elif may_change(condition, edited=force) and not moves:
+            self.replace(row, standing)
+        else:
+            self.leave(condition.value, row.number)
+
+    def prune(self, standing: Standing, *, force: bool) -> None:
+        """Decide what is done with a post whose row is gone."""
+        is_gone = standing.condition is PostCondition.GONE
+        if is_gone or may_change(standing.condition, edited=force):
+            self.pruned.append(standing.record)
+        else:
+            self.leave(standing.condition.value, standing.record.number)
+
+    def _cannot(self, row: Row, now: datetime) -> str:
+        """Why no post can become what a row says; empty if one can."""
+        if row.ref not in self.checked.channels:
+            return "hidden"
+        if row.type == "now":
+            return "now"
+        return "late" if row.type == "schedule" and row.asked_for <= now else ""
+
+
+_NEVER = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.HIDDEN}
+"""Conditions in which no post is changed, whatever is asked for."""
+
+
+def _may_move(standing: Standing, *, force: bool) -> bool:
+    """Whether a post may be deleted to be made anew elsewhere, or is deleted for that."""
+    was_deleted = force or standing.record.state is RowState.WITHDRAWING
+    is_gone = standing.condition is PostCondition.GONE and was_deleted
+    return is_gone or may_change(standing.condition, edited=force)
+
+
+def _is_freely(
+    checked: Checked, changed: Changed, standing: Standing, stored: StoredPosts, now: datetime
+) -> bool:
+    """Whether a change costs nothing; it may have been made already."""
+    meant = wanted(checked, changed.row, changed.names, standing, stored)
+    if meant is None or standing.post is None:
+        return False
+    return may_change(standing.condition, edited=False) or is_made(standing.post, meant, now)
+
+
+def wanted(
+    checked: Checked,
+    row: Row,
+    names: Collection[str],
+    standing: Standing,
+    stored: StoredPosts,
+) -> SentPost | None:
+    """How a post should be, where a free route makes it so; None: there is no such route."""
+    sent, post = stored.sent(row.ref), standing.post
+    if sent is None or post is None:
+        return None
+    if set(names) == {"type"} and row.type in {"schedule", "draft"}:
+        return replace(sent, is_draft=row.type == "draft")
+    if set(names) != {"settings"} or post.settings is None or row.repeat_days is not None:
+        return None
+    channel = checked.channels[row.ref]
+    item = build_item(NewPost(channel, row.body, (), row.settings, row.parts), channel)
+    before = sent.intent.item.settings
+    if before.keys() - item.settings.keys() - {CLIENT_REF}:
+        return None
+    mark = {key: before[key] for key in before.keys() & {CLIENT_REF}}
+    return with_settings(sent, {**item.settings, **mark})
+
+
+def with_settings(sent: SentPost, settings: Mapping[str, object]) -> SentPost:
+    """How a post is with other settings: their route takes the milliseconds from its date."""
+    item = msgspec.structs.replace(sent.intent.item, settings=settings)
+    moment = sent.intent.moment.replace(microsecond=0)
+    return replace(sent, intent=replace(sent.intent, item=item, moment=moment))
+
+
+def is_made(post: Post, meant: SentPost, now: datetime) -> bool:
+    """Whether a post is as it should be already, as after a crash."""
+    made = condition_of(post, [meant], now=now, near=NEAR, is_shared=False)
+    listed = post.settings
+    return made is PostCondition.OURS and (
+        listed is None or has_settings(listed, meant.intent.item.settings, all_of_them=True)
+    )

@@ -1,0 +1,196 @@
+"""Deleting posts of a journal: exactly those, and never one that somebody else has a hand in.
+
+| step     | what happens                                             | the journal says       |
+|----------|----------------------------------------------------------|------------------------|
+| look     | the post is listed as it was put, and still to come      | stored                 |
+| intent   | it is about to be deleted                                | withdrawing, on disk   |
+| delete   | by its group. Saving a post in Postiz gives it another   |                        |
+|          | group, so what was edited since the look is not deleted  |                        |
+| look     | it is listed nowhere, whoever deleted it: that proves it | withdrawn              |
+|          | it is still there: deleted once more, or left if edited  | stored                 |
+
+Deleting twice does no harm, so a lost answer needs no more than the second look. Whoever comes
+after a crash finds rows that are withdrawing, and goes on with the first look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._campaign.run.job import first_error, outcome_of
+from postiz_async._delivery.conditions import PostCondition, may_change
+from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
+from postiz_async._delivery.repair import delete_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Sequence
+
+    from postiz_async._campaign.run.job import Outcome
+    from postiz_async._campaign.run.stored_posts import StoredPosts
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.conditions import Standing
+    from postiz_async._delivery.journal import Journal
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
+    from postiz_async._delivery.lookup import Doubts
+    from postiz_async._delivery.pauses import Outage
+
+
+DUE_NOW = timedelta(minutes=1)
+"""Before its date a post is not deleted any more: it is being published."""
+
+WITHDRAWN = "deleted from Postiz; run with --again to send it"
+
+_AT_ONCE = 100
+"""Posts between two looks."""
+
+_DELETERS = 4
+_TRIES = 3
+
+
+def withdrawn(record: RowRecord) -> RowRecord:
+    """What the journal says of a row whose post is deleted."""
+    return replace(
+        record, state=RowState.WITHDRAWN, note=WITHDRAWN, finding=Finding.NOTHING, remark=""
+    )
+
+
+class Withdrawal:
+    """Deletes posts of one journal.
+
+    Args:
+        postiz: an open client.
+        journal: that is open.
+        outage: of the job.
+        stored: looks for posts.
+        edited: what people edited in Postiz is deleted too.
+        on_outcome: called with what became of each row.
+        ended: what the journal says of a row whose post is deleted.
+    """
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        journal: Journal,
+        outage: Outage,
+        stored: StoredPosts,
+        *,
+        edited: bool,
+        on_outcome: Callable[[Outcome], Awaitable[None]],
+        ended: Callable[[RowRecord], RowRecord] = withdrawn,
+    ) -> None:
+        self._postiz = postiz
+        self._journal = journal
+        self._outage = outage
+        self._stored = stored
+        self._edited = edited
+        self._on_outcome = on_outcome
+        self._ended = ended
+
+    async def delete(self, records: Sequence[RowRecord]) -> list[Standing]:
+        """Delete the posts of rows.
+
+        Returns:
+            The rows whose posts were left, and why.
+
+        Raises:
+            PostizError: the job has to stop; the journal says how far it came.
+        """
+        left: list[Standing] = []
+        ordered = sorted(records, key=lambda record: record.date)
+        for first in range(0, len(ordered), _AT_ONCE):
+            rows = ordered[first : first + _AT_ONCE]
+            for _ in range(_TRIES):
+                rows, standing = await self._delete_some(rows)
+                left += standing
+                if not rows:
+                    break
+            else:
+                left += await self._stored.look(rows)
+        return left
+
+    async def _delete_some(
+        self, records: Sequence[RowRecord]
+    ) -> tuple[list[RowRecord], list[Standing]]:
+        """Delete what may be; returns what has to be looked at again, and what is left for good."""
+        looked = await self._stored.look(records)
+        await self._end([each.record for each in looked if each.condition is PostCondition.GONE])
+        doomed = [each for each in looked if may_change(each.condition, edited=self._edited)]
+        left = [
+            each
+            for each in looked
+            if each.condition is not PostCondition.GONE
+            and not may_change(each.condition, edited=self._edited)
+        ]
+        await self._journal.found(
+            replace(each.record, state=RowState.STORED)
+            for each in left
+            if each.record.state is RowState.WITHDRAWING
+        )
+        if not doomed:
+            return [], left
+        await self._journal.found(_withdrawing(each.record) for each in doomed)
+        limiter = anyio.CapacityLimiter(_DELETERS)
+        try:
+            async with anyio.create_task_group() as group:
+                for each in doomed:
+                    group.start_soon(self._delete_one, each, limiter)
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from errors
+        return [_withdrawing(each.record) for each in doomed], left
+
+    async def _delete_one(self, doomed: Standing, limiter: anyio.CapacityLimiter) -> None:
+        post = doomed.post
+        assert post is not None  # noqa: S101  (only a listed one is doomed)
+        async with limiter:
+            await self._outage.read(partial(delete_whole, self._postiz.posts, post))
+
+    async def _end(self, gone: Sequence[RowRecord]) -> None:
+        records = [self._ended(record) for record in gone]
+        await self._journal.found(records)
+        for record in records:
+            await self._on_outcome(outcome_of(record))
+
+
+def _withdrawing(record: RowRecord) -> RowRecord:
+    return replace(record, state=RowState.WITHDRAWING)
+
+
+async def look_up_lost(
+    postiz: BatchClient,
+    journal: Journal,
+    outage: Outage,
+    refs: Collection[str],
+    *,
+    fence: Fence | None = None,
+    doubts: Doubts | None = None,
+) -> bool:
+    """Find out what became of requests of these rows whose answers were lost. Sends no post.
+
+    What is proved not to be stored is planned again. Returns whether there were such requests.
+    """
+    lost = [sent for sent in await journal.open_requests() if not set(refs).isdisjoint(sent.refs)]
+    fence = fence or Fence(postiz, outage)
+    look_up = LookUp(postiz, journal, fence, outage, on_doubt="skip", doubts=doubts)
+    try:
+        async with anyio.create_task_group() as group:
+            for sent in lost:
+                group.start_soon(partial(_look_up, journal, look_up, sent))
+    except BaseExceptionGroup as errors:
+        raise first_error(errors) from errors
+    return bool(lost)
+
+
+async def _look_up(journal: Journal, look_up: LookUp, sent: SentRequest) -> None:
+    found = await look_up.find(sent, age=await journal.age(sent.id))
+    stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
+    notes = {sent.refs[place]: note for place, note in found.notes.items()}
+    rest = (RowState.UNDECIDED, IN_DOUBT) if look_up.is_in_doubt(sent) else (RowState.PLANNED, "")
+    others = {ref: rest for ref in sent.refs if ref not in stored}
+    others |= {sent.refs[place]: (RowState.UNDECIDED, HIDDEN) for place in found.gone}
+    await journal.settle(sent.id, stored=stored, others=others, notes=notes)

@@ -1,0 +1,172 @@
+"""Posts for a spreadsheet: local dates, channels by name, no comments; read back as they are."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from batch_lab import START, Lab, at
+from hypothesis import given
+from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
+
+from postiz_async._campaign.after.export import FOR_PEOPLE, form_of
+from postiz_async._campaign.read.file_formats import csv_line, with_escape
+from postiz_async._campaign.read.source import read_campaign
+from postiz_async._campaign.read.spreadsheets import MAX_CELL, cell_text, workbook
+from postiz_async.errors import BatchError, ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WHOLE: dict[str, Any] = {"start": START, "end": START + timedelta(days=400)}
+ZONE = "Europe/Berlin"
+both = pytest.mark.parametrize("name", ["out.xlsx", "out.csv"])
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    made = Lab(tmp_path)
+    made.channel("mastodon", id="c1", name="Our page")
+    made.channel("discord", id="c2", name="Team")
+    made.channel("telegram", id="c3", name="team")
+    for tag in ("launch", "coffee"):
+        made.sandbox.add_tag(tag)
+    return made
+
+
+def local(*parts: int, fold: int = 0) -> str:
+    return datetime(*parts, fold=fold, tzinfo=ZoneInfo(ZONE)).isoformat()  # type: ignore[misc,arg-type]
+
+
+ROWS: list[dict[str, Any]] = [
+    {"integration": "c1", "date": at(24), "content": 'Plain; with "quotes", & < 3'},
+    {"integration": "c1", "date": local(2027, 3, 1, 0, 0), "content": "At midnight\nin two lines"},
+    {"integration": "c1", "date": local(2027, 7, 1, 9, 30), "content": "=1+1", "type": "draft"},
+    {"integration": "c1", "date": local(2027, 10, 31, 2, 30, fold=0), "content": "summer"},
+    {"integration": "c1", "date": local(2027, 10, 31, 2, 30, fold=1), "content": "winter"},
+    {
+        "integration": "c2",
+        "date": at(30),
+        "content": "x",
+        "settings": {"channel": "42"},
+        "tags": ["launch", "coffee"],
+        "repeat_days": 7,
+    },
+]
+
+
+@both
+async def test_what_is_exported_is_read_back_without_options(lab: Lab, name: str) -> None:
+    plain, path = lab.folder / "plain.jsonl", lab.folder / name
+    async with lab.sandbox:
+        lab.write(ROWS)
+        assert (await lab.run()).complete
+        async with lab.client() as postiz:
+            await postiz.export(plain, **WHOLE)
+            done = await postiz.export(path, excel=name == "out.csv", timezone=ZONE, **WHOLE)
+    assert done.posts == len(ROWS)
+    expected, found = read_campaign(plain), read_campaign(path)
+    by_name = {"c1": "Our page", "c2": "c2", "c3": "c3"}
+    # both are refused until somebody has said which media the posts have, and for nothing else
+    assert {problem.where for problem in found.problems} == {"needs_media"}
+    assert len(found.problems) == len(ROWS)
+    fill(plain), fill(path)
+    expected, found = read_campaign(plain), read_campaign(path)
+    assert found.problems == ()
+    assert {warning.where for warning in found.warnings} == {"repeat_days"}
+
+    def essence(rows: Any, names: dict[str, str]) -> set[tuple[object, ...]]:
+        return {
+            (names.get(row.integration, row.integration), row.date, row.content, row.format,
+             row.type, row.tags, repr(row.settings), row.repeat_days, row.ref)
+            for row in rows
+        }  # fmt: skip
+
+    assert essence(found.rows, {}) == essence(expected.rows, by_name)
+
+
+def fill(path: Path) -> None:
+    """Say that no post has media."""
+    if path.suffix == ".jsonl":
+        text = path.read_text(encoding="utf-8").replace('"needs_media":"yes"', '"needs_media":""')
+        path.write_text(text, encoding="utf-8")
+    elif path.suffix == ".csv":
+        path.write_bytes(path.read_bytes().replace(b";yes;", b";;"))
+    else:
+        sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+        head, *rows = sheet.to_python()
+        place = head.index("needs_media")
+        for row in rows:
+            row[place] = ""
+        path.write_bytes(workbook([str(name) for name in head], rows))
+
+
+async def test_a_csv_file_is_as_excel_wants_it(lab: Lab) -> None:
+    path = lab.folder / "out.csv"
+    async with lab.sandbox:
+        lab.write(ROWS[:2])
+        await lab.run()
+        async with lab.client() as postiz:
+            await postiz.export(path, excel=True, timezone=ZONE, **WHOLE)
+    text = path.read_bytes()
+    assert text.startswith(b"\xef\xbb\xbfintegration;date;timezone;content;format;media;")
+    lines = sorted(text.decode("utf-8-sig").splitlines())
+    assert lines[0].startswith("Our page;2027-01-02 09:00;Europe/Berlin;")
+    assert "#" not in text.decode()
+
+
+async def test_dates_of_a_workbook_are_dates(lab: Lab) -> None:
+    path = lab.folder / "out.xlsx"
+    async with lab.sandbox:
+        lab.write(ROWS[:1])
+        await lab.run()
+        async with lab.client() as postiz:
+            await postiz.export(path, **WHOLE)
+            with pytest.raises(ConfigurationError, match="There is no time zone 'Mars'"):
+                await postiz.export(path, timezone="Mars", overwrite=True, **WHOLE)
+    head, row = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+    assert head == [*FOR_PEOPLE]
+    assert row[:3] == ["Our page", datetime(2027, 1, 2, 8), "UTC"]  # noqa: DTZ001
+
+
+def test_a_form_and_a_name_have_to_go_together(tmp_path: Path) -> None:
+    assert form_of(tmp_path / "a.xlsx") == form_of(tmp_path / "a.csv", excel=True) == "excel"
+    assert (form_of(tmp_path / "a.csv"), form_of(tmp_path / "a.jsonl")) == ("csv", "jsonl")
+    for name in ("a.ods", "a.xls", "a.xlsm"):
+        with pytest.raises(BatchError):
+            form_of(tmp_path / name)
+    with pytest.raises(BatchError, match="would be JSON"):
+        form_of(tmp_path / "a.json", excel=True)
+
+
+def test_a_text_that_no_cell_holds_is_refused() -> None:
+    assert workbook(["content"], [["x" * MAX_CELL]])
+    with pytest.raises(BatchError, match="content has 32,768 characters in row 3; a cell of Excel"):
+        workbook(["content"], [["a"], ["x" * (MAX_CELL + 1)]])
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    with pytest.raises(ConfigurationError, match=r"pip install .*\[xlsx\]"):
+        workbook(["a"], [])
+
+
+_texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=40)
+
+
+@given(text=_texts | _texts.map(lambda text: f"={text}") | _texts.map(lambda text: f"'+{text}"))
+def test_any_text_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    folder = tmp_path_factory.mktemp("export")
+    head = ["integration", "date", "content", "state"]
+    row: list[object] = ["x", datetime(2031, 1, 1, 9), f"a{text}", text]  # noqa: DTZ001
+    escaped = [with_escape(cell) for cell in row]
+    (folder / "a.xlsx").write_bytes(workbook(head, [escaped]))
+    lines = csv_line(head, ";") + csv_line(map(cell_text, row), ";")
+    (folder / "a.csv").write_text(lines, encoding="utf-8-sig", newline="")
+    for name in ("a.xlsx", "a.csv"):
+        (read,) = read_campaign(folder / name, timezone="UTC").rows
+        assert read.content == f"a{text}".strip()

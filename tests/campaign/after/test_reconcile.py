@@ -1,0 +1,339 @@
+"""What people do in the web page meanwhile: reported, never undone, never sent again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from batch_lab import START, Lab, at, rows
+from msgspec import structs
+
+from postiz_async import NewPost
+from postiz_async._campaign.after.reconcile import Reconciled, reconcile
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState, read_summary
+from postiz_async._resources.api import opened
+from postiz_async._sandbox import Fault
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    async with made.sandbox:
+        yield made
+
+
+@pytest.fixture
+def channels(lab: Lab) -> list[str]:
+    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+
+
+async def look(lab: Lab) -> tuple[Reconciled, dict[str, RowRecord]]:
+    """A sweep on demand, and the rows by content."""
+    creates = len(lab.sandbox.creates)
+    async with lab.client() as postiz:
+        found = await reconcile(opened(postiz), lab.journal)
+    assert len(lab.sandbox.creates) == creates
+    records = read_summary(lab.journal).rows
+    return found, {f"post {record.number - 1}": record for record in records}
+
+
+def ids(lab: Lab) -> dict[str, str]:
+    return {post.content: post.id for post in lab.sandbox.posts}
+
+
+def milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000)
+
+
+async def test_tags_that_postiz_does_not_know_are_reported(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, tags=["news"])
+    async with lab.sandbox:
+        channel = lab.channel("mastodon")
+        records = rows([channel], 3)
+        records[0]["tags"], records[1]["tags"] = "news;nwes", "nwes"
+        lab.write(records)
+        async with lab.client() as postiz, lab.batch(postiz) as batch:
+            assert (await batch.run_all()).complete
+            assert "2 posts have the tag 'nwes', which" in batch.remarks[-1]
+        found, _ = await look(lab)
+    assert found.lacking_tags == {"nwes": 2}
+    (remark,) = found.remarks
+    assert remark == (
+        "2 posts have the tag 'nwes', which Postiz does not seem to know: stored without it. "
+        "Make the tag in Postiz and add it to them."
+    )
+    assert found.is_fine
+
+
+async def test_what_nobody_touched_is_fine(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 12))
+    report = await lab.run()
+    assert report.troubles() == []
+    found, _ = await look(lab)
+    assert found == Reconciled({"fine": 12}, ())
+    assert found.is_fine
+
+
+@pytest.mark.parametrize("release", ["HEAD", "v2.19.0"])
+async def test_what_people_delete_move_and_edit_is_reported_and_left(
+    tmp_path: Path, release: str
+) -> None:
+    lab = Lab(tmp_path, release=release)
+    async with lab.sandbox:
+        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+        lab.write(rows(channels, 12))
+        await lab.run()
+        known = ids(lab)
+        async with lab.client() as person:
+            await person.posts.delete(known["post 3"])
+        there = datetime.fromisoformat(at(5_000))
+        lab.sandbox.change_post(known["post 4"], date=milliseconds(there))
+        second = datetime.fromisoformat(at(24))
+        lab.sandbox.change_post(known["post 5"], date=milliseconds(second), content="edited")
+        for _ in range(2):  # the same at each look
+            found, records = await look(lab)
+            assert found.counts == {"fine": 9, "moved": 2, "deleted": 1}
+            assert not found.is_fine
+            assert records["post 3"].finding is Finding.DELETED
+            assert records["post 4"].finding is Finding.MOVED
+            assert "to 2027-07-28 16:00 UTC; it is left there" in records["post 4"].remark
+            assert records["post 4"].date == there.timestamp()
+            assert records["post 5"].remark == "edited in Postiz; it is left as it is"
+            assert {record.state for record in records.values()} == {RowState.STORED}
+        report = await lab.run()
+        assert len(report.troubles()) == 3
+        assert Counter(row.finding for row in report.rows)[Finding.NOTHING] == 9
+        assert "deleted,deleted in Postiz" in report.to_csv()
+    contents = [f"post {n}" for n in range(12) if n not in {3, 5}]
+    lab.assert_each_once([*contents, "edited"])
+
+
+async def test_the_run_itself_ends_with_a_look(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 36))
+    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+        seen = 0
+        async for outcome in outcomes:
+            seen += 1
+            if seen == 1:
+                lab.sandbox.change_post(outcome.post_id or "", deleted_at=1)
+    assert seen == 36
+    report = await batch.report()
+    assert [row.finding for row in report.troubles()] == [Finding.DELETED]
+    assert len(lab.sandbox.posts) == 35
+
+
+async def test_a_move_that_is_undone_is_forgotten(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 3))
+    await lab.run()
+    post = lab.sandbox.posts[0]
+    lab.sandbox.change_post(post.id, date=milliseconds(post.date + timedelta(hours=3)))
+    assert (await look(lab))[0].counts == {"fine": 2, "moved": 1}
+    lab.sandbox.change_post(post.id, date=milliseconds(post.date))
+    found, records = await look(lab)
+    assert found.is_fine
+    assert {(r.finding, r.remark) for r in records.values()} == {(Finding.NOTHING, "")}
+    assert records[post.content].date == START.timestamp() + 86_400
+
+
+async def test_of_a_deleted_channel_nothing_is_said_but_its_name(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, 12))
+    await lab.run()
+    async with lab.client() as person:
+        await person.integrations.delete(channels[1])
+    found, records = await look(lab)
+    assert found == Reconciled({"fine": 8, "hidden": 4}, (channels[1],))
+    hidden = [record for record in records.values() if record.finding is Finding.HIDDEN]
+    assert {record.channel for record in hidden} == {channels[1]}
+    assert (await lab.run()).counts == {"stored": 12}
+
+
+def copy(lab: Lab, post_id: str, **changes: object) -> str:
+    """A row beside another, as a request that was carried out twice leaves it."""
+    posts = lab.sandbox.organization.posts
+    double = structs.replace(posts.get(post_id), id="z" + post_id, **changes)
+    posts.put(double)
+    return double.id
+
+
+async def test_a_double_of_ours_is_deleted_by_its_own_group(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 6))
+    await lab.run()
+    copy(lab, ids(lab)["post 2"], group="another")
+    found, records = await look(lab)
+    assert found.counts == {"fine": 6, "doubled": 1}
+    assert "was deleted" in records["post 2"].remark
+    lab.assert_each_once(f"post {n}" for n in range(6))
+    assert (await look(lab))[0].is_fine
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"content": "edited", "group": "another"},
+        {"state": "PUBLISHED", "group": "another"},
+        {},  # of the same group: deleting it would delete both
+    ],
+)
+async def test_a_double_that_may_be_more_than_that_is_reported(
+    lab: Lab, channels: list[str], changes: dict[str, object]
+) -> None:
+    lab.write(rows(channels, 6))
+    await lab.run()
+    double = copy(lab, ids(lab)["post 2"], **changes)
+    found, records = await look(lab)
+    assert found.counts == {"fine": 6, "doubled": 1}
+    assert f"is stored twice, as {double} too" in records["post 2"].remark
+    assert len(lab.sandbox.posts) == 7
+
+
+async def test_a_double_that_is_due_soon_is_reported(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 3))
+    await lab.run()
+    copy(lab, ids(lab)["post 2"], group="another")
+    await lab.clock.sleep(24 * 3_600 - 300)
+    found, _ = await look(lab)
+    assert found.counts == {"fine": 3, "doubled": 1}
+    assert len(lab.sandbox.posts) == 4
+
+
+async def test_another_hosts_earlier_double_stays_and_becomes_the_rows(
+    lab: Lab, channels: list[str]
+) -> None:
+    """So that no two hosts delete each other's: the one that was stored first stays."""
+    lab.write(rows(channels, 6))
+    await lab.run()
+    own = ids(lab)["post 2"]
+    earlier = earlier_copy(lab, own)
+    found, records = await look(lab)
+    assert found.counts == {"fine": 5, "adopted": 1, "doubled": 1}
+    assert records["post 2"].post_id == earlier
+    assert records["post 2"].finding is Finding.DEDUPLICATED
+    assert f"{own} was deleted" in records["post 2"].remark
+    lab.assert_each_once(f"post {n}" for n in range(6))
+    assert (await look(lab))[0].is_fine
+
+
+async def test_a_whole_post_is_not_deleted_for_another_hosts_half_thread(
+    lab: Lab, channels: list[str]
+) -> None:
+    """That host died in the middle of its request: only it could tell that its post is whole."""
+    records = rows(channels, 6)
+    records[2]["thread"] = ["second"]
+    lab.write(records)
+    await lab.run()
+    own = ids(lab)["post 2"]
+    half = earlier_copy(lab, own)
+    for _ in range(2):
+        found, records = await look(lab)
+        assert found.counts["doubled"] == 1
+        assert records["post 2"].post_id == own
+        assert records["post 2"].finding is Finding.DOUBLED
+        assert f"is stored twice, as {half} too" in records["post 2"].remark
+        assert len(lab.sandbox.posts) == 7
+
+
+def earlier_copy(lab: Lab, post_id: str) -> str:
+    """What another host stored of the same row a moment before, without a thread."""
+    posts = lab.sandbox.organization.posts
+    post = posts.get(post_id)
+    at = post.date + (1 if post.date % 1_000 < 999 else -1)
+    double = structs.replace(post, id="a" + post_id, group="another", date=at)
+    posts.put(double)
+    return double.id
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1])
+async def test_an_equal_post_of_somebody_else_is_left_alone(
+    lab: Lab, channels: list[str], milliseconds: int
+) -> None:
+    lab.write(rows(channels, 3))
+    await lab.run()
+    moment = datetime.fromisoformat(at(24)) + timedelta(milliseconds=milliseconds)
+    async with lab.client() as person:
+        (theirs,) = await person.posts.schedule(NewPost(channels[0], "post 0"), at=moment)
+    found, records = await look(lab)
+    assert found.counts == {"fine": 3, "equal": 1}
+    assert theirs.post_id in records["post 0"].remark
+    assert len(lab.sandbox.posts) == 4
+
+
+async def test_a_lost_request_is_taken_over_without_a_run(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 6))
+    lab.sandbox.faults.add(Fault("drop_answer", route="create_post"))
+
+    assert await lab.killed(lambda _, die: lab.clock.call_at(lab.clock.monotonic() + 5, die))
+    assert {record.state for record in read_summary(lab.journal).rows} == {RowState.UNKNOWN}
+    found, records = await look(lab)
+    assert found.counts == {"adopted": 6}
+    assert {record.post_id for record in records.values()} == set(ids(lab).values())
+    assert (await lab.run()).complete
+    lab.assert_each_once(f"post {n}" for n in range(6))
+
+
+async def test_a_half_made_post_is_made_whole_beside_rows_in_doubt(
+    lab: Lab, channels: list[str]
+) -> None:
+    """A run that begins with a sweep leaves what is to be looked up to the look-up."""
+    records = rows(channels, 6)
+    records[5]["thread"] = ["second", "third"]
+    lab.write(records)
+    lab.sandbox.faults.add(Fault("stop", route="create_post", after_items=5, half=True))
+    assert await lab.killed(lambda _, die: lab.clock.call_at(lab.clock.monotonic() + 5, die))
+    async with await Journal.open(
+        lab.journal, campaign=str(lab.path), base_url="http://sandbox.invalid/public/v1"
+    ) as journal:
+        (row, *_) = (await journal.rows()).values()
+        ghost = replace(row, ref="in doubt", number=99, state=RowState.UNDECIDED)
+        await journal.put([ghost])
+    assert await lab.killed(lambda _, die: lab.clock.call_at(lab.clock.monotonic() + 5, die))
+    await lab.run()
+    lab.assert_each_once(f"post {n}" for n in range(6))
+    posts = {post.content: post for post in lab.sandbox.posts}
+    assert len(posts["post 5"].thread) == 2
+    assert all(post.has_job for post in posts.values())
+
+
+async def test_it_needs_a_journal_that_nobody_works_on(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 3))
+    async with lab.client() as postiz:
+        with pytest.raises(BatchError, match="has not been run"):
+            await reconcile(opened(postiz), lab.journal)
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        await batch.run_all()
+        with pytest.raises(BatchError, match="Another process"):
+            await reconcile(opened(postiz), lab.journal)
+        assert (await batch.reconcile()).is_fine
+
+
+async def test_a_server_that_counts_reads_is_asked_on_demand_only(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, release="v2.18.0", limit=90)
+    async with lab.sandbox:
+        channels = [lab.channel("mastodon")]
+        lab.write(rows(channels, 4))
+        async with lab.client() as postiz, lab.batch(postiz) as batch:
+            assert (await batch.run_all()).complete
+            assert "counts reads" in batch.remarks[0]
+            assert (await batch.reconcile()).counts == {"fine": 4}
+
+
+async def test_a_look_that_fails_does_not_undo_the_run(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 3))
+    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+        async for _ in outcomes:
+            lab.sandbox.faults.add(Fault("error_before", route="list_posts", times=None))
+    assert (await batch.report()).complete
+    assert batch.remarks[0] == (
+        "What people did to the posts since could not be looked at; look later with postiz-async "
+        "reconcile. The reason: 500: Internal server error"
+    )

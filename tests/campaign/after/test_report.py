@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import UTC
+
+import msgspec
+
+from postiz_async._campaign.after.report import make_report
+from postiz_async._delivery.journal_file import RowRecord, RowState
+from postiz_async._wire import parse_date
+from postiz_async.errors import Problem
+from postiz_async.models.insights import Figures
+
+DATE = parse_date("2027-01-15T08:00:00.000Z")
+
+
+def record(number: int, state: RowState, **more: str) -> RowRecord:
+    return RowRecord(f"r{number}", number, "f", "c1", DATE.timestamp(), state, **more)  # type: ignore[arg-type]
+
+
+ALL = [record(number, state) for number, state in enumerate(RowState, 2)]
+
+
+def test_counts_troubles_and_what_a_further_run_would_do() -> None:
+    report = make_report(reversed(ALL), requests=3)
+    assert [row.number for row in report.rows] == [row.number for row in ALL]
+    assert report.counts == {state.value: 1 for state in RowState}
+    assert not report.complete
+    assert report.open == 3
+    troubles = {row.state for row in report.troubles()}
+    fine = {RowState.STORED, RowState.PUBLISHED, RowState.PLANNED, RowState.SENDING}
+    assert troubles == set(RowState) - fine - {RowState.WITHDRAWN}
+
+
+def test_a_report_of_stored_rows_is_complete() -> None:
+    report = make_report([record(2, RowState.STORED), record(3, RowState.STORED)], requests=1)
+    assert (report.complete, report.open, report.troubles()) == (True, 0, [])
+    gone = record(4, RowState.SKIPPED)
+    assert make_report([*report.rows, gone], requests=1).complete
+
+
+def test_the_csv_can_be_read_back_whatever_the_server_said() -> None:
+    note = 'it said "no",\nand then; more'
+    rows = [record(2, RowState.REFUSED, note=note), record(3, RowState.STORED, post_id="cm1")]
+    lines = list(csv.DictReader(io.StringIO(make_report(rows, requests=1).to_csv())))
+    assert lines[0]["note"] == note
+    assert (lines[1]["state"], lines[1]["post_id"]) == ("stored", "cm1")
+    assert lines[1]["date"] == "2027-01-15T08:00:00+00:00"
+
+
+def test_rows_that_were_left_out_have_their_problems_in_the_csv() -> None:
+    wrong = [Problem("date", "is missing", 4, "write one"), Problem("content", "is long", 4)]
+    report = make_report([record(2, RowState.STORED)], 1, [*wrong, Problem("media", "=gone", 9)])
+    figures = Figures({"cm1": {"Likes": 3.0}})
+    [stored, both, gone] = csv.DictReader(io.StringIO(report.to_csv(figures)))
+    assert stored["state"] == "stored"
+    assert {name: value for name, value in both.items() if value} == {
+        "row": "4",
+        "state": "left out",
+        "note": "date: is missing (write one); content: is long",
+    }
+    assert (gone["row"], gone["state"], gone["note"]) == ("9", "left out", "media: =gone")
+    assert report.complete
+
+
+def test_records_are_flat_and_have_the_columns_of_the_csv() -> None:
+    shifted = record(3, RowState.STORED, post_id="cm1", link="https://x.com/1", name="Brewers")
+    rows = [record(2, RowState.REFUSED, note="no"), replace(shifted, moved_from=DATE.timestamp())]
+    figures = Figures({"cm1": {"Likes": 3.0}})
+    report = make_report(rows, requests=1)
+    records = report.to_records(figures)
+    assert records == [
+        {
+            "row": 2, "ref": "r2", "state": "refused", "post_id": None, "channel": "c1",
+            "date": DATE, "note": "no", "finding": "", "remark": "", "name": "",
+            "moved_from": None, "link": "", "figure Likes": None,
+        },
+        {
+            "row": 3, "ref": "r3", "state": "stored", "post_id": "cm1", "channel": "c1",
+            "date": DATE, "note": "", "finding": "", "remark": "", "name": "Brewers",
+            "moved_from": DATE, "link": "https://x.com/1", "figure Likes": 3.0,
+        },
+    ]  # fmt: skip
+    assert records[0]["date"].tzinfo is UTC  # type: ignore[attr-defined]
+    assert type(records[0]["state"]) is str
+    [first, _] = csv.DictReader(io.StringIO(report.to_csv(figures)))
+    assert list(first) == list(records[0])
+    assert list(report.to_records()[0]) == list(records[0])[:-1]
+    assert make_report([], requests=0).to_records() == []
+    said = json.loads(json.dumps(report, default=msgspec.to_builtins))
+    assert said["rows"][1]["post_id"] == "cm1"

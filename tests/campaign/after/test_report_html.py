@@ -1,0 +1,596 @@
+"""The page of a campaign: complete, harmless whatever posts say, small whatever their number."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from batch_lab import START, Lab, at
+from hypothesis import given
+from hypothesis import strategies as st
+from work import grows_with_its_input
+
+from postiz_async._campaign.after.report.charts import (
+    MOST_BARS,
+    CalendarEntry,
+    calendar,
+    chart,
+    cut,
+)
+from postiz_async._campaign.after.report.data import (
+    Facts,
+    Sent,
+    WindowUse,
+    read_facts,
+    read_history,
+    windows,
+)
+from postiz_async._campaign.after.report.html import TROUBLES, html_report
+from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = 86_400
+FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC).timestamp()
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(2)'>",
+    "</title></style><style>@import url(https://evil.example/x.css)</style>",
+    "${title} $style",
+    "<!-- --> ]]> &lt;b&gt; \x00\x1b[31m \u202e\u2066 end",
+)
+VOID = {"meta", "line", "rect", "br"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: what is opened has to be closed, nothing may load or run."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.classes: list[str] = []
+        self.of: dict[str, str] = {}
+        """The text of what has a class, by the class."""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+            self.classes.append(dict(attrs).get("class") or "")
+        for name, value in attrs:
+            assert not name.startswith("on"), name
+            assert name not in {"src", "action", "formaction", "srcdoc", "data", "ping"}
+            if name == "href":
+                self.links.append(value or "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+            self.classes.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self.classes.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] == ["style"]:
+            assert not re.search(r"url\(|@import", data)
+        else:
+            self.words.append(data)
+            for name in self.classes:
+                self.of[name] = self.of.get(name, "") + data
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+class Table:
+    """A table of a page: the names of its columns, the text and the label of each cell."""
+
+    def __init__(self, kind: str) -> None:
+        self.is_cards = kind == "cards"
+        self.columns: list[str] = []
+        self.rows: list[list[str]] = []
+        self.labels: list[list[str]] = []
+        self.roles: list[str] = []
+
+
+class Tables(HTMLParser):
+    """Reads the tables of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[Table] = []
+        self._cell: list[str] | None = None
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        if tag == "table":
+            self.found.append(Table(said.get("class") or ""))
+        if not self.found:
+            return
+        table = self.found[-1]
+        if role := said.get("role"):
+            table.roles.append(role)
+        if tag in {"th", "td"}:
+            self._cell = table.columns if said.get("scope") == "col" else None
+        if tag == "th" and self._cell is not None:
+            self._cell.append("")
+        if tag == "td":
+            if not table.labels or len(table.labels[-1]) == len(table.columns):
+                table.rows.append([])
+                table.labels.append([])
+            self._cell = table.rows[-1]
+            self._cell.append("")
+            table.labels[-1].append(said.get("data-label") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"th", "td"}:
+            self._cell = None
+
+    def handle_data(self, data: str) -> None:
+        if self._cell is not None:
+            self._cell[-1] += data
+
+
+def row(number: int, state: RowState, **more: object) -> RowRecord:
+    given = {"name": "Northwind News", "date": FIRST + number * 3_600} | more
+    moment = float(str(given.pop("date")))
+    return RowRecord(f"r{number}", number, "f", "c1", moment, state, **given)  # type: ignore[arg-type]
+
+
+def facts(records: list[RowRecord], **more: object) -> Facts:
+    given: dict[str, object] = {
+        "campaign": "spring.csv",
+        "server": "https://postiz.example.com",
+        "made_at": FIRST,
+        "zone": UTC,
+    }
+    return Facts(rows=records, **(given | more))  # type: ignore[arg-type]
+
+
+def page(records: list[RowRecord], **more: object) -> Page:
+    return Page(html_report(facts(records, **more)))
+
+
+# ------------------------------------------------------------------ what it says
+
+
+def test_every_state_and_finding_has_a_sign_a_colour_and_if_needed_an_advice() -> None:
+    assert set(KINDS) == {each.value for each in (*RowState, *Finding) if each.value}
+    assert len({kind.sign for kind in KINDS.values()}) == len(KINDS), "not told by colour alone"
+    fine = {RowState.PUBLISHED, RowState.STORED, RowState.PLANNED, RowState.SENDING}
+    fine.add(RowState.WITHDRAWN)
+    assert {name for name, kind in KINDS.items() if not kind.advice} == {s.value for s in fine}
+
+
+def test_a_finding_outweighs_a_state_only_where_it_undoes_it() -> None:
+    assert kind_of(row(2, RowState.STORED, finding=Finding.DELETED)).name == "deleted"
+    assert kind_of(row(2, RowState.STORED, finding=Finding.MOVED)).name == "stored"
+    said = findings(row(2, RowState.FAILED, finding=Finding.MOVED))
+    assert [kind.name for kind in said] == ["failed", "moved"]
+
+
+def test_a_campaign_without_trouble_is_told_in_one_sentence() -> None:
+    shown = page([row(n, RowState.STORED) for n in range(2, 5)])
+    assert "All 3 posts are stored." in shown.text
+    assert "What to look at" not in shown.text
+    assert "spring.csv" in shown.text
+    assert "https://postiz.example.com" in shown.text
+    assert "15 January 2027" in shown.text
+    assert "Made Fri 15 Jan 2027 09:00" in shown.text
+
+
+def test_troubles_come_with_reason_and_advice_the_worst_first() -> None:
+    shown = page(
+        [
+            row(2, RowState.STORED),
+            row(3, RowState.LATE, note="its date passed"),
+            row(4, RowState.REFUSED, note="it needs a picture"),
+            row(5, RowState.UNDECIDED),
+            row(6, RowState.STORED, finding=Finding.MOVED, remark="moved by somebody"),
+            row(7, RowState.PLANNED),
+        ],
+        texts={"r4": "A cup of coffee"},
+        remarks=["This server counts reads."],
+    )
+    assert "2 of 6 posts stored" in shown.text
+    assert "1 still to be sent" in shown.text
+    assert "4 posts to look at" in shown.text
+    for words in ("it needs a picture", "A cup of coffee", "its date passed", "moved by somebody"):
+        assert words in shown.text
+    assert "Correct the row in the campaign file" in shown.text
+    assert "This server counts reads." in shown.text
+    order = [shown.text.index(name) for name in ("it needs a picture", "its date passed")]
+    assert order == sorted(order)
+
+
+def test_reasons_of_many_rows_are_summed_up() -> None:
+    bad = [row(n, RowState.REFUSED, note="it needs a picture") for n in range(2, 202)]
+    shown = page([*bad, row(300, RowState.REFUSED, note="too long")])
+    assert "200 rows (2-201): it needs a picture" in shown.text
+    assert shown.text.count("it needs a picture") == 1, "said once"
+    assert f"The first {TROUBLES} posts" in shown.text
+    assert "The result CSV has all." in shown.text
+    assert "201 posts were refused by Postiz" in shown.text
+
+
+def test_a_reason_of_its_own_stands_beside_its_row() -> None:
+    """Shared reasons come first; rows that share none have theirs in a column."""
+    shared = [row(n, RowState.REFUSED, note="no session") for n in (3, 4, 5, 9)]
+    alone = [row(n, RowState.REFUSED, note=f"word {n} is not allowed") for n in (6, 7)]
+    tables = Tables(html_report(facts([*alone, *shared])))
+    with_why = [table for table in tables.found if "why" in table.columns]
+    assert [[cells[-1] for cells in table.rows] for table in with_why] == [
+        ["word 6 is not allowed", "word 7 is not allowed"]
+    ]
+    shown = page([*alone, *shared])
+    assert shown.text.index("4 rows (3-5, 9): no session") < shown.text.index("Other reasons:")
+
+
+def test_no_kind_of_trouble_is_without_a_title_in_words() -> None:
+    for kind in KINDS.values():
+        if kind.advice:
+            assert title_of(kind, 1) == f"1 post {kind.one}"
+            assert title_of(kind, 1_200) == f"1,200 posts {kind.many}"
+            assert kind.one
+            assert kind.many
+    assert title_of(KINDS["refused"], 30) == "30 posts were refused by Postiz"
+
+
+def test_that_all_is_deleted_is_said_first() -> None:
+    """Also of a single post, and of what was published before."""
+    gone = {"finding": Finding.DELETED, "remark": "deleted in Postiz; it is not sent again"}
+    for states, said in [
+        ([RowState.STORED], "The post was deleted in Postiz after being stored."),
+        ([RowState.STORED, RowState.PUBLISHED], "All 2 posts were deleted in Postiz after"),
+    ]:
+        shown = page([row(n, state, **gone) for n, state in enumerate(states)])
+        assert shown.of["verdict"].startswith(said)
+        assert " are stored" not in shown.text
+    some = page([row(2, RowState.STORED, **gone), row(3, RowState.STORED), row(4, RowState.LATE)])
+    said = "1 of 3 posts stored. 1 stored, but deleted in Postiz since. 2 posts to look at."
+    assert some.of["verdict"] == said
+
+
+@given(st.lists(st.tuples(st.sampled_from(RowState), st.sampled_from(Finding)), max_size=30))
+def test_each_row_is_counted_in_one_tile(found: list[tuple[RowState, Finding]]) -> None:
+    rows = [row(n, state, finding=finding) for n, (state, finding) in enumerate(found)]
+    shown = page(rows, sent=[Sent(FIRST, 7)])
+    if not rows:
+        assert "tiles" not in shown.of
+        return
+    total, *others, requests = [int(number) for number in re.findall(r"\d+", shown.of["tiles"])]
+    assert 0 not in {total, *others}, "no tile is empty"
+    assert total == len(rows)
+    assert sum(others) == len(rows)
+    assert requests == 1
+
+
+def test_another_number_of_rows_in_the_file_is_explained() -> None:
+    rows = [row(n, RowState.STORED) for n in (2, 3, 4)]
+    file = {"r2": "a", "r4": "a", "r5": "a", "r6": "a"}
+    shown = page(rows, names=file).text
+    assert "The file has 4 rows. 2 of them are not in this report: added or edited" in shown
+    assert "1 row of this report is not in the file any more." in shown
+    for same in ({"r2": "a", "r3": "a", "r4": "a"}, {}, {"x1": "read in another way"}):
+        assert "The file has" not in page(rows, names=same).text
+        assert "any more" not in page(rows, names=same).text
+
+
+def test_another_number_of_posts_in_requests_is_explained() -> None:
+    rows = [row(n, RowState.STORED) for n in (2, 3, 4)]
+    again = page(rows, sent=[Sent(FIRST, 3), Sent(FIRST, 1)]).text
+    assert "2 create requests with 4 posts" in again
+    assert "The report has 3 rows: a post counts here each time that it was sent" in again
+    assert "The report has" not in page(rows, sent=[Sent(FIRST, 3)]).text
+
+
+def test_what_looks_like_cards_is_a_table_for_screen_readers() -> None:
+    """A browser forgets what a table is once its cells are blocks, unless their roles say it."""
+    rows = [row(n, RowState.REFUSED, note=f"reason {n % 2 or n}") for n in range(2, 8)]
+    found = Tables(html_report(facts(rows, texts={"r3": "Guten Tag"}))).found
+    assert [table.columns for table in found if table.is_cards] == [
+        ["row", "date", "channel", "text"],
+        ["row", "date", "channel", "why"],  # none of these has a text
+        ["date", "channel", "text", "state", "row"],
+    ]
+    for table in found:
+        if table.is_cards:
+            assert table.labels == [table.columns] * len(table.rows)
+            assert set(table.roles) == {"table", "rowgroup", "row", "columnheader", "cell"}
+    assert sum(len(table.rows) for table in found if table.is_cards) == 12
+
+
+def test_dates_that_were_moved_to_share_requests_are_told() -> None:
+    moved = [row(n, RowState.STORED, moved_from=FIRST + n * 3_600 - 60 * n) for n in (2, 3)]
+    assert "2 posts moved to share requests, by 3 min at most." in page(moved).text
+
+
+def test_an_empty_journal_has_a_page_too() -> None:
+    assert "The campaign has no rows yet." in page([]).text
+
+
+# ------------------------------------------------------------------ hostile content
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_what_posts_files_and_servers_say_stays_text(evil: str) -> None:
+    records = [
+        row(2, RowState.REFUSED, note=evil, name=evil),
+        row(3, RowState.STORED, remark=evil, finding=Finding.EQUAL, name=evil),
+        row(4, RowState.PUBLISHED, link=f"https://x.example/{evil}", name=evil),
+    ]
+    names = {"campaign": evil, "server": evil, "remarks": [evil], "texts": {"r2": evil, "r3": evil}}
+    text = html_report(facts(records, **names))
+    shown = Page(text)
+    assert "script" not in shown.tags
+    assert "img" not in shown.tags
+    assert shown.tags.count("style") == 1
+    assert "\x00" not in text
+    assert "\x1b" not in text
+    assert "default-src 'none'" in text
+    links = [link for link in shown.links if not link.startswith("#")]
+    assert all(link.startswith("https://x.example/") for link in links)
+    if "alert(1)" in evil:
+        assert evil in shown.text, "it can be read"
+
+
+@pytest.mark.parametrize(
+    ("link", "kept"),
+    [
+        ("https://x.example/1", ["https://x.example/1"]),
+        ("https://x.example/1,https://x.example/2", ["https://x.example/1"]),
+        ("javascript:alert(1)", []),
+        ("data:text/html,x", []),
+        ("", []),
+    ],
+)
+def test_only_addresses_of_web_pages_become_links(link: str, kept: list[str]) -> None:
+    shown = page([row(2, RowState.PUBLISHED, link=link)])
+    assert [each for each in shown.links if not each.startswith("#")] == kept
+
+
+@pytest.mark.parametrize(
+    ("sign", "length"),
+    [
+        ("👩‍👩‍👧‍👦", 7),
+        ("🏳️‍🌈", 4),
+        ("🇩🇪", 2),
+        ("👍🏽", 2),
+        ("e\u0301", 2),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", 7),
+    ],
+)
+def test_a_text_is_not_cut_within_a_sign(sign: str, length: int) -> None:
+    assert len(sign) == length
+    for most in range(2, 30):
+        whole = (most - 1) // length
+        said = f"<bdi>{sign * whole}…</bdi>"
+        assert cut(sign * 30, most) == said
+
+
+def test_a_letter_with_accents_without_end_is_cut_all_the_same() -> None:
+    assert len(cut("a" + "\u0301" * 1_000, 90)) < 110
+
+
+# ------------------------------------------------------------------ the calendar
+
+
+def entries(days: list[date], channel: str = "x") -> list[CalendarEntry]:
+    return [CalendarEntry(day, channel, KINDS["stored"]) for day in days]
+
+
+def test_days_without_posts_are_shown_unless_they_are_many() -> None:
+    start = date(2027, 1, 28)
+    near = Page(calendar(entries([start, start + timedelta(days=3)]), anchors=True))
+    assert "Thu 28 Jan" in near.text
+    assert "Fri 29 Jan" in near.text
+    assert "January 2027" in near.text
+    assert near.links == ["#d-2027-01-28", "#d-2027-01-31"]
+    far = Page(calendar(entries([start, start + timedelta(days=10)]), anchors=False))
+    assert "9 days without posts" in far.text
+    assert "February 2027" in far.text
+    assert "Fri 29 Jan" not in far.text
+
+
+@pytest.mark.parametrize(("span", "first"), [(99, "day"), (100, "week"), (700, "month")])
+def test_long_campaigns_are_shown_by_week_or_month(span: int, first: str) -> None:
+    days = [date(2027, 1, 4) + timedelta(days=n) for n in range(span + 1)]
+    text = Page(calendar(entries(days), anchors=False)).text
+    assert text.startswith(first)
+    assert sum(map(int, re.findall(r"✓\s(\d+)", text))) == len(days)
+
+
+def test_channels_beyond_the_busiest_share_a_column() -> None:
+    many = [
+        CalendarEntry(date(2027, 1, 4), f"channel {n}", KINDS["stored"])
+        for n in range(60)
+        for _ in range(60 - n)
+    ]
+    text = Page(calendar(many, anchors=False)).text
+    assert "channel 0 channel 1 channel 2 " in text
+    assert "channel 40" not in text
+    assert "36 others" in text
+
+
+def test_dates_are_in_the_zone_of_the_reader() -> None:
+    late = datetime(2027, 1, 15, 23, 30, tzinfo=UTC).timestamp()
+    shown = page([row(2, RowState.STORED, date=late)], zone=ZoneInfo("Europe/Berlin"))
+    assert "Sat 16 Jan" in shown.text
+    assert "Dates in Europe/Berlin" in shown.text
+
+
+# ------------------------------------------------------------------ the windows
+
+
+def test_windows_begin_with_the_first_request_after_the_one_before() -> None:
+    moments = [0.0, 10.0, 3_599.0, 3_600.0, 9_000.0]
+    found = windows([Sent(at, 2) for at in moments], 3_600.0)
+    assert found == [WindowUse(0.0, 3, 6), WindowUse(3_600.0, 1, 2), WindowUse(9_000.0, 1, 2)]
+
+
+def test_many_windows_are_shown_by_day_and_none_is_lost() -> None:
+    few = [WindowUse(FIRST + n * 3_600, 30, 60) for n in range(MOST_BARS)]
+    assert chart(few, 30, UTC).count("<rect") == MOST_BARS
+    for count in (MOST_BARS + 1, 1_700, 30_000):
+        drawn = chart([WindowUse(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
+        assert drawn.count("<rect") <= MOST_BARS
+        told = re.findall(r"([\d,]+) requests, ([\d,]+) posts", drawn)
+        assert sum(int(requests.replace(",", "")) for requests, _ in told) == 30 * count
+        Page(drawn)
+
+
+@given(st.integers(1, 200), st.sampled_from([1, 30, 1_000]))
+def test_labels_keep_one_size_and_do_not_touch(count: int, requests: int) -> None:
+    """Nothing scales them: positions are per cent of the screen, and there are fewer on a narrow.
+
+    A letter takes less than 7 pixels in the size of the style sheet.
+    """
+    drawn = chart([WindowUse(FIRST + n * 3_600, requests, 60) for n in range(count)], 30, UTC)
+    assert "viewBox" not in drawn
+    assert "font-size" not in drawn
+    bars = drawn.count("<rect")
+    labels = re.findall(r'<text(?: class="(.*?)")? x="([\d.]+)%" y="([\d.]+)".*?>(.*?)<', drawn)
+    for screen, pixels in (("wide", min(700, 90 * bars)), ("narrow", min(266, 90 * bars))):
+        shown = [each for each in labels if screen == "wide" or "roomy" not in each[0].split()]
+        assert shown
+        for is_value in (True, False):
+            line = [each for each in shown if ("value" in each[0]) == is_value]
+            for (_, x, _, text), (_, after, _, next_text) in itertools.pairwise(line):
+                between = (float(after) - float(x)) / 100 * pixels
+                assert between > 6.6 * (len(text) + len(next_text)) / 2 + 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 60, 200])
+def test_a_chart_has_each_bar_inside_and_as_high_as_it_counts(count: int) -> None:
+    drawn = chart([WindowUse(FIRST + n * 3_600, n + 1, 60) for n in range(count)], 30, UTC)
+    bars = [
+        tuple(map(float, each))
+        for each in re.findall(
+            r'<rect x="([\d.]+)%" y=".*?" width="([\d.]+)%" height="([\d.]+)"', drawn
+        )
+    ]
+    assert len(bars) == drawn.count("<rect")
+    assert all(x >= 0 and x + width <= 100 for x, width, _ in bars)
+    assert all(x + width < after for (x, width, _), (after, *_) in itertools.pairwise(bars))
+    heights = [height for *_, height in bars[:-1]]
+    assert heights == sorted(heights)
+
+
+@pytest.mark.parametrize(("hours", "limit"), [(1, None), (MOST_BARS, 30), (MOST_BARS + 1, 30)])
+def test_a_line_is_explained_where_there_is_one(hours: int, limit: int | None) -> None:
+    sent = [Sent(FIRST + n * 3_600, 3) for n in range(hours)]
+    shown = html_report(facts([row(2, RowState.STORED)], sent=sent, limit=limit))
+    assert ("The dashed line is the limit" in shown) == ('class="limit"' in shown)
+    assert ("; at Fri 15 Jan 2027 09:00." in shown) == (hours == 1)
+
+
+def test_the_line_of_the_limit_runs_behind_the_numbers() -> None:
+    sent = [Sent(FIRST + n * 100, 3) for n in range(28)]
+    shown = html_report(facts([row(2, RowState.STORED)], sent=sent, limit=30))
+    assert 0 < shown.index('<line class="limit"') < shown.index('<text class="value"')
+    (value,) = re.findall(r"\.chart \.value \{([^}]*)\}", shown)
+    assert "stroke: var(--card)" in value, "the colour behind it, light or dark"
+    assert "paint-order: stroke" in value
+    assert int(re.findall(r"stroke-width: (\d+)px", value)[0]) >= 6
+
+
+def test_the_page_tells_the_requests_by_window() -> None:
+    sent = [Sent(FIRST + n * 100, 3) for n in range(40)]
+    shown = page([row(2, RowState.STORED)], sent=sent, limit=30)
+    assert "40 create requests with 120 posts (3.0 each) in 2 windows of 60 minutes" in shown.text
+    assert "at most 36 of the 30 allowed in one" in shown.text
+
+
+# ------------------------------------------------------------------ size, and the way there
+
+
+def large_campaign(count: int) -> Facts:
+    states = list(RowState)
+    records = [
+        row(
+            n,
+            states[n % 10] if n % 9 == 0 else RowState.STORED,
+            date=FIRST + n * 700,
+            name=f"c{n % 70}",
+        )
+        for n in range(count)
+    ]
+    sent = [Sent(FIRST + n * 120, 3) for n in range(count // 3)]
+    return facts(records, sent=sent, texts={r.ref: HOSTILE[0] for r in records})
+
+
+def test_a_page_is_work_that_grows_with_the_rows_only() -> None:
+    campaigns = {count: large_campaign(count) for count in (2_000, 8_000)}
+    assert grows_with_its_input(lambda count: html_report(campaigns[count]), 2_000)
+
+
+@pytest.mark.exhaustive
+def test_fifty_thousand_rows_make_a_small_page() -> None:
+    text = html_report(large_campaign(50_000))
+    assert len(text) < 1_000_000
+    Page(text)
+
+
+async def test_a_page_from_a_run(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, limit=4)
+    lab.judge = refuse_post_3
+    async with lab.sandbox:
+        channel = lab.channel("mastodon")
+        lab.write(
+            {"integration": channel, "date": at(0.5 + n / 60), "content": f"post {n}"}
+            for n in (*range(4, 12), 3, 2)
+        )
+        async with lab.client() as postiz, lab.batch(postiz) as batch:
+            with pytest.raises(BatchError, match="has not been run"):
+                await batch.html_report()
+            report = await batch.run_all()
+            shown = Page(await batch.html_report(zone=UTC))
+        assert report.counts.keys() == {"stored", "refused", "late"}
+        assert f"{report.counts['stored']} of 10 posts stored" in shown.text
+        assert "no posts about coffee" in shown.text
+        assert "its date passed before a slot was free" in shown.text
+        assert "of the 4 allowed in one" in shown.text
+        assert "post 11" in shown.text
+        assert len(read_history(lab.journal)) == report.requests
+        assert read_facts(lab.journal, made_at=START.timestamp()).limit == 4
+        with pytest.raises(BatchError):
+            read_history(tmp_path / "none.journal")
+
+
+async def test_a_channel_that_rows_write_in_different_ways_is_one(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.channel("mastodon")
+    async with lab.sandbox:
+        lab.write(
+            {"integration": written, "date": at(1 + n / 60), "content": f"post {n}"}
+            for n, written in enumerate(("mastodon", "Mastodon", "mastodon "))
+        )
+        await lab.run()
+        facts = read_facts(lab.journal, made_at=START.timestamp())
+    assert [facts.channel(row) for row in facts.rows] == ["mastodon"] * 3
+
+
+def refuse_post_3(posts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if any(post["value"][0]["content"] == "post 3" for post in posts):
+        return {"statusCode": 400, "message": "no posts about coffee", "error": "Bad Request"}
+    return None

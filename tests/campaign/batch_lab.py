@@ -1,0 +1,217 @@
+"""A campaign, a sandbox and a clock that jumps, and what a killed job leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import shutil
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
+from world import HostClock
+
+from postiz_async._campaign.read.read_options import ReadOptions
+from postiz_async._client import Postiz
+from postiz_async._sandbox import Sandbox
+from postiz_async._wire import WireResponse
+from postiz_async.clock import JumpingClock
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from pathlib import Path
+
+    from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.batch import Batch
+    from postiz_async._wire import WireRequest
+
+START = datetime(2027, 1, 1, 8, tzinfo=UTC)
+
+
+WITH_DOUBLES = ReadOptions(ignore=("doubles",))
+"""Rows that say the same on one channel are meant."""
+
+
+class Watched(SandboxTransport):
+    """Counts what is sent and does something before or after the answer to a certain request."""
+
+    judge: Callable[[list[dict[str, Any]]], dict[str, Any] | None] | None = None
+    """Looks at the posts of a create and may refuse them with a body of an error."""
+
+    def __init__(self, sandbox: Sandbox, latency: float) -> None:
+        super().__init__(sandbox, latency=latency)
+        self.is_dead = False
+        self.refuses_uploads = False
+        self.answers: tuple[int, bytes] | None = None
+        """What is answered to each create instead of asking the server."""
+        self.answered = 0
+        self.sent: list[WireRequest] = []
+        self.before: dict[int, Callable[[], None]] = {}
+        self.after: dict[int, Callable[[], None]] = {}
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if self.is_dead:  # a process that is gone sends nothing more
+            raise asyncio.CancelledError
+        self.sent.append(request)
+        number = len(self.sent)
+        self.before.pop(number, _nothing)()
+        if request.url.endswith("/upload") and self.refuses_uploads:
+            return WireResponse(400, {}, b'{"message": "Unsupported file type."}')
+        if self.answers is not None and request.method == "POST":
+            self.answered += 1
+            return WireResponse(self.answers[0], {}, self.answers[1])
+        refusal = self._refusal(request)
+        if refusal is not None and refusal.get("statusCode") == 413:  # a proxy's, say
+            return WireResponse(413, {}, json.dumps(refusal).encode())
+        if refusal is not None:  # an empty create costs what a refused one costs
+            request = structs.replace(request, body=b"{}")
+        response = await super().send(request)
+        if refusal is not None and response.status == 400:
+            response = structs.replace(response, body=json.dumps(refusal).encode())
+        self.after.pop(number, _nothing)()
+        return response
+
+    def _refusal(self, request: WireRequest) -> dict[str, Any] | None:
+        if self.judge is None or request.method != "POST" or not isinstance(request.body, bytes):
+            return None
+        return self.judge(json.loads(request.body).get("posts", []))
+
+
+def _nothing() -> None:
+    """What mostly happens."""
+
+
+class Lab:
+    """One campaign file, the server that it is for, and fresh clients."""
+
+    def __init__(self, folder: Path, *, latency: float = 0.1, **options: Any) -> None:
+        self.folder = folder
+        self.clock = JumpingClock(start=START.timestamp())
+        self.own_clock = HostClock(self.clock)
+        self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
+        self.latency = latency
+        self.path = folder / "campaign.jsonl"
+        self.journal = folder / "campaign.journal"
+        self.transport = Watched(self.sandbox, latency)
+        self.judge: Callable[[list[dict[str, Any]]], dict[str, Any] | None] | None = None
+
+    def channel(self, provider: str, **options: Any) -> str:
+        return self.sandbox.add_integration(provider, **options).id
+
+    def write(self, records: Iterable[dict[str, Any]]) -> None:
+        text = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
+        self.path.write_text(text, encoding="utf-8")
+
+    def client(self, **options: Any) -> Postiz:
+        """A client that remembers nothing."""
+        self.transport = Watched(self.sandbox, self.latency)
+        self.transport.judge = self.judge
+        return Postiz(
+            api_key=self.sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            clock=self.own_clock,
+            transport=self.transport,
+            **options,
+        )
+
+    async def run(self, **options: Any) -> Report:
+        """A run of a new process, to its end."""
+        async with self.client() as postiz, self.batch(postiz, **options) as batch:
+            return await batch.run_all()
+
+    def batch(self, postiz: Postiz, **options: Any) -> Batch:
+        return postiz.batch(self.path, journal=self.journal, **options)
+
+    async def killed(
+        self,
+        arm: Callable[[Watched, Callable[[], None]], None],
+        act: Callable[[Batch], Awaitable[object]] | None = None,
+        **options: Any,
+    ) -> bool:
+        """A run that dies where `arm` says, as with `kill -9`: the disk stays as it was then.
+
+        What the server does already goes on. `act` is what the batch does in the place of a run.
+        Returns whether it died before its end.
+        """
+        died = asyncio.Event()
+
+        def die() -> None:
+            if not died.is_set():
+                self._freeze()
+                self.transport.is_dead = True
+                died.set()
+                task.cancel()
+
+        async def work() -> None:
+            async with self.client() as postiz, self.batch(postiz, **options) as batch:
+                arm(self.transport, die)
+                await (batch.run_all() if act is None else act(batch))
+
+        task = asyncio.create_task(work())
+        with suppress(asyncio.CancelledError):
+            await task
+        if died.is_set():
+            self._thaw()
+        return died.is_set()
+
+    def _freeze(self) -> None:
+        self._copy(self.folder, self.folder / "frozen")
+
+    def _thaw(self) -> None:
+        for path in self.folder.glob("campaign.journal*"):
+            path.unlink()
+        self._copy(self.folder / "frozen", self.folder)
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        shutil.rmtree(target, ignore_errors=True) if target.name == "frozen" else None
+        target.mkdir(exist_ok=True)
+        for path in source.glob("campaign.journal*"):
+            if not path.name.endswith((".lock", "-shm")):
+                shutil.copy(path, target / path.name)
+
+    def host(self, name: str) -> Lab:
+        """Another host: the same server, and a folder of its own with the same campaign file."""
+        other = copy.copy(self)
+        other.own_clock = HostClock(self.clock)
+        other.folder = self.folder / name
+        other.folder.mkdir()
+        other.path = other.folder / self.path.name
+        other.journal = other.folder / self.journal.name
+        shutil.copy(self.path, other.path)
+        return other
+
+    # -------------------------------------------------------------- what came of it
+
+    @property
+    def creates(self) -> list[int]:
+        """The statuses of the creates that the server answered."""
+        return [create.status for create in self.sandbox.creates]
+
+    def contents(self) -> Counter[str]:
+        return Counter(post.content for post in self.sandbox.posts)
+
+    def assert_each_once(self, contents: Iterable[str]) -> None:
+        assert self.contents() == Counter(contents)
+        assert self.sandbox.refusals == 0
+
+
+def at(hours: float) -> str:
+    """A date so many hours after the start, as a campaign writes it."""
+    return (START + timedelta(seconds=round(hours * 3600))).isoformat()
+
+
+def rows(channels: list[str], count: int, *, hours: float = 24.0, step: float = 1.0) -> list[Any]:
+    """Rows on several channels, two each moment, so that requests carry a few posts."""
+    return [
+        {
+            "integration": channels[number % len(channels)],
+            "date": at(hours + step * (number // (2 * len(channels)))),
+            "content": f"post {number}",
+        }
+        for number in range(count)
+    ]

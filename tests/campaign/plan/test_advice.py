@@ -1,0 +1,172 @@
+"""What a campaign says and probably does not mean: each kind with its rows, and turned off."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, get_args
+from zoneinfo import ZoneInfo
+
+import pytest
+from batch_lab import START, Lab
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postiz_async._campaign.read.read_options import Advice, ReadOptions
+from postiz_async._campaign.read.values import describe_drift
+from postiz_async._sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from postiz_async.errors import Problem
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    made = Lab(tmp_path)
+    made.channel("mastodon", id="c1", name="Our page")
+    made.channel("telegram", id="c2")
+    return made
+
+
+def row(hours: float, content: str = "", channel: str = "c1", **cells: Any) -> dict[str, Any]:
+    moment = (START + timedelta(hours=hours)).isoformat()
+    return {"integration": channel, "date": moment, "content": content or f"at {hours}"} | cells
+
+
+async def warned(
+    lab: Lab, rows: Sequence[dict[str, Any]], *ignore: Advice, **options: Any
+) -> tuple[Problem, ...]:
+    lab.write(rows)
+    async with (
+        lab.client() as postiz,
+        postiz.batch(lab.path, reading=ReadOptions(ignore=ignore, **options)) as batch,
+    ):
+        assert batch.problems == ()
+        return batch.warnings
+
+
+DAILY = [row(24 * n) for n in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("hours", "when"), [(48.5, "30 min after row 2"), (48, "when row 2"), (47.75, "15 min")]
+)
+async def test_a_post_against_the_rhythm_of_its_channel(lab: Lab, hours: float, when: str) -> None:
+    async with lab.sandbox:
+        rows = [*DAILY, row(hours, "odd")]
+        (warning,) = await warned(lab, rows)
+        assert when in warning.message
+        assert warning.row == (2 if hours < 48 else 9)
+        assert "on 'Our page', whose posts are usually 1 d apart" in warning.message
+        assert warning.hint == "is the date right?; --ignore rhythm"
+        assert await warned(lab, rows, "rhythm") == ()
+
+
+async def test_what_is_no_breach_of_a_rhythm(lab: Lab) -> None:
+    async with lab.sandbox:
+        assert await warned(lab, [row(n / 4) for n in range(4, 40)]) == (), "it is the rhythm"
+        assert await warned(lab, [*DAILY[:3], row(48.5)]) == (), "too few for a rhythm"
+        assert await warned(lab, [*DAILY, row(48.5, channel="c2")]) == (), "another channel"
+        assert await warned(lab, [*DAILY, row(48.5, type="draft")]) == (), "a draft"
+        assert await warned(lab, [*DAILY, row(49)]) == (), "an hour apart"
+
+
+async def test_rows_that_are_equal_but_for_case_or_spaces(lab: Lab) -> None:
+    rows = [row(24, "Good morning"), row(24, "good  Morning "),
+            row(25, "GOOD MORNING"), row(24, "good morning", "c2")]  # fmt: skip
+    async with lab.sandbox:
+        (near,) = await warned(lab, rows)
+        assert near.row == 2
+        assert near.message == (
+            "says the same as row 1 except for case or spaces, on the same channel at the same "
+            "moment"
+        )
+        assert await warned(lab, rows, "doubles") == ()
+
+
+async def test_repeats_that_drift_when_the_clocks_change(lab: Lab) -> None:
+    rows = [row(24, repeat_days=7), row(25), row(26, timezone="Asia/Tokyo", repeat_days=1)]
+    async with lab.sandbox:
+        (warning,) = await warned(lab, rows, timezone="Europe/Berlin")
+        assert str(warning) == (
+            "row 1, repeat_days: repeats at 09:00 in Europe/Berlin, and at 10:00 from 28 March "
+            "2027 on, when the clocks change (Postiz counts days of 24 hours; --ignore repeats)"
+        )
+        assert await warned(lab, rows, "repeats", timezone="Europe/Berlin") == ()
+        assert await warned(lab, rows) == (), "no zone is said"
+
+
+@given(
+    moment=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    zone=st.sampled_from(["UTC", "Asia/Tokyo", "Europe/Berlin", "Australia/Sydney"]),
+)
+def test_what_is_said_of_a_drift_is_true(moment: datetime, zone: str) -> None:
+    said = describe_drift(moment, ZoneInfo(zone))
+    offsets = {(moment + timedelta(days=n)).astimezone(ZoneInfo(zone)).utcoffset()
+               for n in range(365)}  # fmt: skip
+    assert bool(said) == (len(offsets) > 1)
+    if said:
+        hours = said.split(" at ")[1][:5], said.split(" at ")[2][:5]
+        assert hours[0] != hours[1]
+
+
+async def test_tags_that_no_listed_post_has(lab: Lab) -> None:
+    for tag in ("launch", "coffee"):
+        lab.sandbox.add_tag(tag)
+    rows = [row(24, tags=["launch"]), row(25, tags=["launch", "cofee"]), row(26, tags=["cofee"])]
+    async with lab.sandbox:
+        lab.write([row(20, "tagged", tags=["launch", "coffee"])])
+        await lab.run()
+        lab.journal.unlink()
+        found = await warned(lab, rows)
+        assert [warning.row for warning in found] == [2, 3]
+        assert len({(warning.message, warning.hint) for warning in found}) == 1
+        assert found[0].message.startswith("'cofee' is on no post of the last and next 60 days")
+        assert await warned(lab, rows, "tags") == ()
+        (both,) = await warned(lab, [row(24, tags=["launch, coffee"])])
+        assert "separate several tags with ;" in both.hint
+        new = [f"tag {number}" for number in range(30)]
+        (one, other) = await warned(lab, [row(24, tags=new[:20]), row(25, tags=new[10:])])
+        assert (one.row, other.row, one.message) == (1, 2, other.message)
+        assert one.message.startswith("these are on no post of the last and next 60 days: ")
+        assert one.message.endswith(
+            ": 'tag 0', " + ", ".join(map(repr, new[1:20])) + " and 10 more"
+        )
+        assert await warned(lab, [row(24)]) == ()
+        (request,) = lab.transport.sent  # without tags no posts are asked for
+        assert request.url.endswith("/integrations")
+
+
+async def test_where_reads_are_counted_tags_are_looked_up_once(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, release="v2.18.0")
+    lab.channel("mastodon", id="c1")
+    lab.write([row(24, tags=["new"])])
+    async with lab.sandbox, lab.client() as postiz:
+        for expected in (1, 0):
+            async with postiz.batch(lab.path) as batch:
+                assert len(batch.warnings) == expected
+    lists = [request for request in lab.transport.sent if "/posts?" in request.url]
+    assert len(lists) == 1
+
+
+async def test_tags_that_cannot_be_looked_up_are_said_not_to_be(lab: Lab) -> None:
+    async with lab.sandbox:
+        lab.write([row(24, tags=["new"])])
+        async with lab.client() as postiz:
+            lab.sandbox.faults.add(Fault("error_before", route="list_posts", times=99))
+            async with postiz.batch(lab.path) as batch:
+                (warning,) = batch.warnings
+    assert warning.message.startswith("cannot be held against those in Postiz: ")
+
+
+async def test_every_kind_has_a_switch_that_is_kept(lab: Lab) -> None:
+    kinds = get_args(Advice)
+    async with lab.sandbox:
+        lab.write([row(24)])
+        reading = ReadOptions(ignore=kinds)
+        async with lab.client() as postiz, postiz.batch(lab.path, reading=reading) as batch:
+            path = await batch.save_options()
+    text = path.read_text(encoding="utf-8")
+    assert all(f'"{kind}"' in text for kind in kinds)

@@ -1,0 +1,286 @@
+"""Dates that are written otherwise: what reads them all, and what can be meant so or so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from spread import spread
+
+from postiz_async._campaign.read.date_formats import explain_dates, find_formats, looks_like_date
+from postiz_async._campaign.read.read_options import ReadOptions
+from postiz_async._campaign.read.source import Campaign, read_campaign
+from postiz_async._campaign.read.values import describe_absence, read_time, read_wall
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMATS = [
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%y %H:%M",
+    "%d.%m.%Y, %H:%M Uhr",
+    "%m/%d/%Y %I:%M %p",
+    "%d/%m/%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%d-%m-%Y %H.%M",
+    "%d %B %Y %H:%M",
+    "%B %d, %Y %I:%M %p",
+    "%a, %d %b %Y %H:%M:%S",
+    "%d.%m.%Y %H:%M%z",
+    "%d/%m/%Y à %Hh%M",
+]
+
+
+def read(folder: Path, *dates: str, head: str = "date", **options: Any) -> Campaign:
+    path = folder / "c.csv"
+    lines = [f"integration;{head};content", *(f"x;{each};a" for each in dates)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return read_campaign(path, reading=ReadOptions(**({"timezone": "UTC"} | options)))
+
+
+@pytest.mark.parametrize("form", spread(FORMATS, every=3))
+@given(data=st.data())
+def test_dates_of_any_format_are_read_by_the_one_that_is_proposed(form: str, data: Any) -> None:
+    moments = data.draw(
+        st.lists(
+            st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+            min_size=1,
+            max_size=6,
+        )
+    )
+    moments = [
+        each.replace(microsecond=0, second=each.second if "%S" in form else 0) for each in moments
+    ]
+    assume(any(each.day > 12 for each in moments))
+    texts = [each.strftime(form) for each in moments]
+    (found,) = find_formats(texts)
+    assert found.read == len(texts)
+    for text, moment in zip(texts, moments, strict=True):
+        wall = datetime.strptime(text, found.form).replace(tzinfo=UTC)
+        assert wall == moment
+        assert looks_like_date(text)
+
+
+def test_months_are_short_also_when_the_first_dates_are_in_may() -> None:
+    days = ["Fri, 01 May 2020", "Sat, 02 May 2020", "Wed, 13 May 2020", "Mon, 01 Jun 2020"]
+    (found,) = find_formats([f"{day} 00:00:00" for day in days])
+    assert (found.form, found.read) == ("%a, %d %b %Y %H:%M:%S", 4)
+
+
+@pytest.mark.parametrize(
+    "dates", [["05/12/2026 09:00", "04/11/2026 10:30"], ["12/05/2026 9:00 PM"]]
+)
+def test_an_order_that_can_be_meant_so_or_so_is_refused_with_both(
+    tmp_path: Path, dates: list[str]
+) -> None:
+    (problem,) = read(tmp_path, *dates).problems
+    assert "say which is meant: --date-format '%d" in problem.hint
+    assert "for 5 December" in problem.hint
+    assert "for 12 May" in problem.hint
+    for form in ("'%d", "'%m"):
+        said = form[1:] + problem.hint.partition(form)[2].partition("'")[0]
+        assert len(read(tmp_path, *dates, date_format=said).rows) == len(dates)
+
+
+def test_a_day_after_the_twelfth_settles_the_order(tmp_path: Path) -> None:
+    dates = ["05/12/2026 09:00"] * 50 + ["13/12/2026 09:00"]
+    (problem,) = read(tmp_path, *dates).problems
+    assert str(problem) == (
+        "row 2, date: none of the 51 dates can be read as they are written, like "
+        "'05/12/2026 09:00' (say --date-format '%d/%m/%Y %H:%M')"
+    )
+
+
+def test_dates_that_do_not_exist_stay_problems_of_their_own(tmp_path: Path) -> None:
+    dates = ["13/12/2026 09:00"] * 3 + ["31/11/2026 09:00", "soon"]
+    one, other, last = read(tmp_path, *dates).problems
+    assert "none of the 5 dates can be read" in one.message
+    assert one.hint.endswith("; that reads 3 of them")
+    assert ("'31/11/2026 09:00'" in other.message, other.row) == (True, 5)
+    assert ("'soon'" in last.message, last.row) == (True, 6)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "absent"),
+    [
+        (None, "2027-02-30 09:00", "February 2027 has no day 30"),
+        (None, "2027-02-29", "February 2027 has no day 29"),
+        (None, "2028-02-29 24:01", "there is no hour 24"),
+        (None, "2027-13-01T09:00:00.000Z", "there is no month 13"),
+        (None, "2027-04-31T09:00+02:00", "April 2027 has no day 31"),
+        (None, "2027-01-15 09:60", "there is no minute 60"),
+        (None, "2027-01-15 09:00:61", "there is no second 61"),
+        (None, "2027-01-15 09:00+25:00", ""),
+        (None, "31.11.2027 09:00", "November 2027 has no day 31"),
+        (None, "12.24.2027 09:00", "there is no month 24"),
+        (None, "31/11/2027 09:00", ""),
+        (None, "2027-02-30 25:00", ""),
+        (None, "soon", ""),
+        (None, "01 " * 1_000, ""),
+        ("%d.%m.%Y %H:%M", "31.11.2027 09:00", "November 2027 has no day 31"),
+        ("%d.%m.%y %H:%M", "00.11.27 09:00", "November 2027 has no day 00"),
+        ("%m/%d/%Y %I:%M %p", "12/05/2027 13:00 PM", "there is no hour 13"),
+        ("%d. %B %Y, %H Uhr", "30. February 2027, 9 Uhr", "February 2027 has no day 30"),
+    ],
+)
+def test_what_a_date_lacks_is_said(form: str | None, text: str, absent: str) -> None:
+    assert describe_absence(text, form) == absent
+
+
+@given(
+    year=st.integers(2020, 2060),
+    month=st.integers(0, 14),
+    day=st.integers(0, 33),
+    hour=st.integers(0, 25),
+    form=st.sampled_from([None, "%Y-%m-%d %H:%M", "%d.%m.%y %H:%M"]),
+)
+def test_only_dates_that_cannot_be_read_lack_something(
+    year: int, month: int, day: int, hour: int, form: str | None
+) -> None:
+    text = f"{year}-{month:02}-{day:02} {hour:02}:00"
+    if form == "%d.%m.%y %H:%M":
+        text = f"{day:02}.{month:02}.{year % 100} {hour:02}:00"
+    mistakes = (not 1 <= month <= 12) + (not 1 <= day <= 31) + (hour > 23)
+    is_read = read_wall(text, form) is not None
+    if is_read or mistakes == 0:
+        assert bool(describe_absence(text, form)) is not is_read
+    elif mistakes == 1 and day < 29:
+        assert describe_absence(text, form)
+
+
+def test_a_day_that_does_not_exist_is_told_also_beside_a_time(tmp_path: Path) -> None:
+    (problem,) = read(tmp_path, "2027-02-30;9:00", head="date;time").problems
+    assert str(problem) == "row 2, date: '2027-02-30' does not exist: February 2027 has no day 30"
+
+
+def test_two_ways_of_writing_are_not_mixed_up(tmp_path: Path) -> None:
+    problem, other = read(tmp_path, "05-12-2031 09:00", "12/05/2031 10:00").problems
+    assert problem.hint == (
+        "say which is meant: --date-format '%d-%m-%Y %H:%M' for 5 December or --date-format "
+        "'%m-%d-%Y %H:%M' for 12 May; that reads 1 of them"
+    )
+    assert other.row == 3
+
+
+def test_where_some_dates_are_read_the_others_are_named_one_by_one(tmp_path: Path) -> None:
+    dates = ["13.12.2026 09:00", "13/12/2026 09:00", "14/12/2026 09:00"]
+    assert [problem.row for problem in read(tmp_path, *dates).problems] == [3, 4]
+
+
+@pytest.mark.parametrize("dates", [["soon", "later"], ["46361.375"] * 3, ["5. Dezember 2026 9:00"]])
+def test_what_no_format_reads_is_named_row_by_row(tmp_path: Path, dates: list[str]) -> None:
+    assert explain_dates(list(enumerate(dates))) is None
+    assert len(read(tmp_path, *dates).problems) == len(dates)
+
+
+def test_days_without_times_ask_for_them(tmp_path: Path) -> None:
+    dates = ["13/12/2026", "14/12/2026"]
+    (problem,) = read(tmp_path, *dates).problems
+    assert problem.hint == (
+        "say --date-format '%d/%m/%Y', and the time by a column, --column NAME=time, or "
+        "--default time=09:00"
+    )
+    options: dict[str, Any] = {"date_format": "%d/%m/%Y", "defaults": {"time": "9:30"}}
+    assert [row.date for row in read(tmp_path, *dates, **options).rows] == [
+        datetime(2026, 12, day, 9, 30, tzinfo=UTC) for day in (13, 14)
+    ]
+
+
+# ------------------------------------------------------------------ times of their own
+
+
+@pytest.mark.parametrize(
+    ("form", "day", "clock"),
+    [
+        (None, "2026-12-13", "09:30"),
+        (None, "2026-12-13", "9:30"),
+        (None, "2026-12-13", "9.30 Uhr"),
+        (None, "13.12.2026", "9:30 Uhr"),
+        ("%d.%m.%Y", "13.12.2026", "9h30"),
+        ("%d.%m.%Y %H:%M", "13.12.2026", "9:30"),
+        ("%m/%d/%Y %I:%M %p", "12/13/2026", "9:30 AM"),
+    ],
+)
+def test_date_and_time_in_two_columns(
+    tmp_path: Path, form: str | None, day: str, clock: str
+) -> None:
+    columns = {"Tag": "date", "Uhrzeit": "time"}
+    (row,) = read(
+        tmp_path, f"{day};{clock}", head="Tag;Uhrzeit", columns=columns, date_format=form
+    ).rows
+    assert row.date == datetime(2026, 12, 13, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cells", "where", "words"),
+    [
+        ("2026-12-13;soon", "time", "'soon' is not a time of day"),
+        ("2026-12-13;25:00", "time", "'25:00' is not a time of day"),
+        ("2026-12-13;", "time", "is empty"),
+        ("2027-03-28;2:30", "date", "2027-03-28 02:30 does not exist in Europe/Berlin"),
+        ("2026-12-13 09:00;10:00", "date", "'2026-12-13 09:00' is not a date this program reads"),
+    ],
+)
+def test_times_that_are_wrong(tmp_path: Path, cells: str, where: str, words: str) -> None:
+    (problem,) = read(tmp_path, cells, head="date;time", timezone="Europe/Berlin").problems
+    assert problem.where == where
+    assert words in problem.message
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%d.%m.%Y %H:%M"])
+def test_a_cell_of_days_or_of_times_that_is_wrong_is_named(tmp_path: Path, form: str) -> None:
+    dates = ["13.12.2026;9:00", "14.12.2026;", "31.11.2026;9:00"]
+    campaign = read(tmp_path, *dates, head="date;time", date_format=form)
+    assert len(campaign.rows) == 1
+    whole = "31.11.2026 9:00" if "%H" in form else "31.11.2026"
+    assert [
+        f"{problem.row} {problem.where}: {problem.message}" for problem in campaign.problems
+    ] == [
+        "3 time: is empty",
+        f"4 date: '{whole}' does not exist: November 2026 has no day 31",
+    ]
+
+
+def test_a_default_time_is_for_dates_that_have_none(tmp_path: Path) -> None:
+    campaign = read(tmp_path, "2026-12-13", "2026-12-14 17:00", defaults={"time": "09:00"})
+    assert [row.date.hour for row in campaign.rows] == [9, 17]
+
+
+def test_a_format_without_the_hour_needs_a_column_of_times(tmp_path: Path) -> None:
+    (problem,) = read(tmp_path, "13.12.2026", date_format="%d.%m.%Y").problems
+    assert str(problem).startswith("row 2, date: has no time (")
+    with pytest.raises(BatchError, match="does not say the hour"):
+        read(tmp_path, "13.12.2026 09:00", date_format="%d.%m.%Y %I:%M")
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [("9am", 9), ("9 PM", 21), ("12am", 0), ("12 pm", 12), ("9 Uhr", 9), ("9h", 9), (" 23h ", 23)],
+)
+def test_a_whole_hour_needs_a_word_behind_it(text: str, hour: int) -> None:
+    assert read_time(text) == time(hour)
+
+
+@pytest.mark.parametrize("text", ["9", "0am", "13pm", "24h", "9 o'clock", "9:5", "9:60", ""])
+def test_what_is_no_time_of_day(text: str) -> None:
+    assert read_time(text) is None
+
+
+@given(st.times())
+def test_times_are_read_as_people_write_them(moment: time) -> None:
+    whole = moment.replace(microsecond=0)
+    minute = whole.replace(second=0)
+    assert read_time(f"{whole:%H:%M:%S}") == whole
+    for form in ("%H:%M", "%H.%M", "%Hh%M", "%H:%M Uhr", "%I:%M %p", "%I:%M%p"):
+        assert read_time(minute.strftime(form)) == minute
+
+
+@pytest.mark.parametrize(
+    "text", ["", "9", "24:00", "9:60", "13 pm", "0 am", "a", "9:5", "\u0669:00"]
+)
+def test_what_is_no_time(text: str) -> None:
+    assert read_time(text) is None

@@ -1,0 +1,485 @@
+"""Spreadsheets as campaigns: the cells as people see them, and all that can be wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import re
+import zipfile
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xlsxwriter
+from hypothesis import given
+from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
+from spreadsheet_files import Error, NumberError, write_ods, write_xlsx
+
+from postiz_async._campaign.read.read_options import ReadOptions
+from postiz_async._campaign.read.source import Campaign, read_campaign
+from postiz_async._campaign.read.spreadsheets import cell_text, sheet_rows
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WHEN = datetime(2027, 1, 15, 9)  # noqa: DTZ001
+BERLIN = ReadOptions(timezone="Europe/Berlin")
+WRITERS: dict[str, Callable[..., Path]] = {"p.xlsx": write_xlsx, "p.ods": write_ods}
+both = pytest.mark.parametrize("name", WRITERS)
+HEAD = ["integration", "date", "content"]
+
+
+def faults(campaign: Campaign) -> list[str]:
+    return [str(problem) for problem in campaign.problems]
+
+
+@both
+def test_cells_are_read_as_people_see_them(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](
+        tmp_path / name,
+        [
+            ["integration", "date", "time", "content", "repeat_days", "short_link", "ref"],
+            ["x", WHEN, None, "two\nlines  and\ta tab", 7, True, 12],
+            ["x", date(2027, 7, 15), time(9, 30), "=no formula", None, False, 1.5],
+            [None, None, None, None, None, None, None],
+            ["x", "2027-01-16 09:00", "", "a text", "30", "true", "a"],
+            ["x", "2027-01-16", "9:05", "<b> & \"q\" 'a' ☃🎉", None, None, None],
+        ],
+    )
+    campaign = read_campaign(path, reading=BERLIN)
+    assert campaign.problems == ()
+    one, two, three, four = campaign.rows
+    assert (one.content, one.date) == (
+        "two\nlines  and\ta tab",
+        datetime(2027, 1, 15, 8, tzinfo=UTC),
+    )
+    assert (one.repeat_days, one.short_link, one.ref) == (7, True, "12")
+    assert (two.date, two.ref, two.short_link) == (
+        datetime(2027, 7, 15, 7, 30, tzinfo=UTC),
+        "1.5",
+        False,
+    )
+    assert (three.number, three.repeat_days) == (5, 30)
+    assert (four.date.hour, four.date.minute, four.content) == (8, 5, "<b> & \"q\" 'a' ☃🎉")
+    assert [str(warning)[:50] for warning in campaign.warnings] == [
+        "row 2, repeat_days: repeats at 09:00 in Europe/Ber",
+        "row 3, content: begins with =, as a formula does, ",
+        "row 5, repeat_days: repeats at 09:00 in Europe/Ber",
+    ]
+
+
+@both
+def test_a_spreadsheet_means_what_its_csv_means(tmp_path: Path, name: str) -> None:
+    rows = [HEAD, *(["x", f"2027-01-{n:02} 09:00", f"Grüße {n}"] for n in range(10, 30))]
+    text = "\n".join(",".join(row) for row in rows)
+    (tmp_path / "p.csv").write_text(text, encoding="utf-8")
+    expected = read_campaign(tmp_path / "p.csv", reading=BERLIN).rows
+    dated = [[a, datetime.fromisoformat(b), c] for a, b, c in rows[1:]]
+    for lines in (rows, [HEAD, *dated]):
+        path = WRITERS[name](tmp_path / name, lines)
+        assert read_campaign(path, reading=BERLIN).rows == expected
+
+
+@both
+@pytest.mark.parametrize("error", ["#NAME?", "#REF!", "#N/A", "#DIV/0!", "#VALUE!"])
+def test_what_a_formula_could_not_say_is_an_error(tmp_path: Path, name: str, error: str) -> None:
+    path = WRITERS[name](
+        tmp_path / name,
+        [HEAD, ["x", WHEN, Error(error)], ["x", Error(error), "b"], ["x", WHEN, "c"]],
+    )
+    campaign = read_campaign(path, reading=BERLIN)
+    assert faults(campaign) == [
+        f"row {row}, {column}: is {error}, an error of the spreadsheet "
+        "(repair the formula, or write the text)"
+        for row, column in ((2, "content"), (3, "date"))
+    ]
+    assert [row.content for row in campaign.rows] == ["c"]
+
+
+@pytest.mark.parametrize(
+    "error", ["#WERT!", "#BEZUG!", "#NV", "#NOM?", "#¡REF!", "#WAARDE!", "Err:502", "#####"]
+)
+def test_errors_in_the_languages_of_spreadsheets(tmp_path: Path, error: str) -> None:
+    path = write_xlsx(tmp_path / "p.xlsx", [HEAD, ["x", WHEN, error], ["x", WHEN, f"{error} in"]])
+    campaign = read_campaign(path, reading=BERLIN)
+    assert [problem.row for problem in campaign.problems] == [2]
+    assert [row.content for row in campaign.rows] == [f"{error} in"]
+
+
+@pytest.mark.parametrize("error", ["#N/A", "Err:502", "ERR:502", " #REF! ", "#VALUE!"])
+@pytest.mark.parametrize("name", ["p.csv", "p.ods", "p.xlsx"])
+def test_errors_are_told_in_each_column(tmp_path: Path, name: str, error: str) -> None:
+    head = ["ref", "integration", "date", "content", "media", "tags", "settings", "thread 2"]
+    head += ["time", "timezone", "tolerance"]
+    fine = ["a", "x", "2027-01-15", "text", "", "", "", "", "09:00", "UTC", ""]
+    lines = [[*fine[:place], error, *fine[place + 1 :]] for place in range(len(head))]
+    path = tmp_path / name
+    if name == "p.csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([head, *lines])
+    else:
+        WRITERS[name](path, [head, *lines])
+    campaign = read_campaign(path)
+    assert faults(campaign) == [
+        f"row {row}, {column}: is {error.strip()}, an error of the spreadsheet "
+        "(repair the formula, or write the text)"
+        for row, column in enumerate(head, 2)
+    ]
+
+
+def test_a_duration_of_a_day_or_more_is_no_time_of_day(tmp_path: Path) -> None:
+    long = [timedelta(hours=hours) for hours in (24, 25, 100)]
+    path = write_ods(tmp_path / "p.ods", [HEAD, *(["x", WHEN, each] for each in long)])
+    assert [row.content for row in read_campaign(path, reading=BERLIN).rows] == [*map(str, long)]
+
+
+@pytest.mark.parametrize("error", ["#REF!", "Err:502"])
+def test_an_error_that_openoffice_calls_a_number(tmp_path: Path, error: str) -> None:
+    path = write_ods(tmp_path / "p.ods", [HEAD, ["x", WHEN, NumberError(error)], ["x", WHEN, 7]])
+    campaign = read_campaign(path, reading=BERLIN)
+    assert [problem.row for problem in campaign.problems] == [2]
+    assert [row.content for row in campaign.rows] == ["7"]
+
+
+def test_what_looks_like_an_error_in_a_hashtag_is_none(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "p.xlsx", [HEAD, ["x", WHEN, "#WOW!"], ["x", WHEN, "#NAME"]])
+    assert len(read_campaign(path, reading=BERLIN).rows) == 2
+
+
+def test_the_table_may_begin_anywhere(tmp_path: Path) -> None:
+    rows: list[list[object]] = [[], [], ["", "", *HEAD], ["", "", "x", WHEN, "a"]]
+    (row,) = read_campaign(write_xlsx(tmp_path / "p.xlsx", rows), reading=BERLIN).rows
+    assert (row.number, row.content) == (4, "a")
+    wrong = [*rows, ["", "", "x", Error("#REF!"), "b"]]
+    campaign = read_campaign(write_xlsx(tmp_path / "p.xlsx", wrong), reading=BERLIN)
+    assert [(problem.row, problem.where) for problem in campaign.problems] == [(5, "date")]
+
+
+# ------------------------------------------------------------------ sheets
+
+
+def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
+    sheets = {"Plan": [HEAD, ["x", WHEN, "a"]], "Old ones": [HEAD, ["x", WHEN, "b"]]}
+    path = write_xlsx(tmp_path / "p.xlsx", sheets=sheets)
+    with pytest.raises(BatchError, match=r"has 2 sheets\. Say which one: --sheet Plan or -"):
+        read_campaign(path)
+    for said in ("Old ones", "old ones "):
+        reading = ReadOptions(timezone="UTC", sheet=said)
+        assert read_campaign(path, reading=reading).rows[0].content == "b"
+    with pytest.raises(BatchError, match=r"has no sheet 'New'. It has: Plan, Old ones\."):
+        read_campaign(path, reading=ReadOptions(sheet="New"))
+    with pytest.raises(BatchError, match=r"has no sheet 'Plans'\. Did you mean 'Plan'\?"):
+        read_campaign(path, reading=ReadOptions(sheet="Plans"))
+
+
+def test_a_hidden_sheet_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
+    sheets = {"Plan": [HEAD, ["x", WHEN, "a"]], "Lists": [["b"]]}
+    path = write_xlsx(tmp_path / "p.xlsx", sheets=sheets, hidden="Lists")
+    assert read_campaign(path, reading=BERLIN).rows[0].content == "a"
+    with pytest.raises(BatchError, match="has no column 'integration'"):
+        read_campaign(path, reading=ReadOptions(sheet="Lists"))
+
+
+def test_only_spreadsheets_have_sheets_and_only_texts_an_encoding(tmp_path: Path) -> None:
+    sheet = write_xlsx(tmp_path / "p.xlsx", [HEAD, ["x", WHEN, "a"]])
+    text = tmp_path / "p.csv"
+    text.write_text("integration,date,content\n", encoding="utf-8")
+    with pytest.raises(BatchError, match="has no encoding"):
+        read_campaign(sheet, reading=ReadOptions(encoding="cp1252"))
+    with pytest.raises(BatchError, match="is not a spreadsheet, so it has no sheet 'Plan'"):
+        read_campaign(text, reading=ReadOptions(sheet="Plan"))
+
+
+# ------------------------------------------------------------------ bad input
+
+
+def encrypted(path: Path) -> None:
+    """The beginning of what Excel makes of a workbook with a password: no zip any more."""
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1_528))
+
+
+def foreign_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("a.txt", "b")
+
+
+def locked_document(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("content.xml", b"\x8f\x01")
+        packed.writestr("META-INF/manifest.xml", "<a><manifest:encryption-data/></a>")
+
+
+def broken_zip(path: Path) -> None:
+    write_xlsx(path, [HEAD])
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def broken_xml(path: Path) -> None:
+    write_ods(path, [HEAD])
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("content.xml", "<a><b></a>")
+
+
+def text(path: Path) -> None:
+    path.write_text("integration,date\n", encoding="utf-8")
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def no_cells(path: Path) -> None:
+    write_xlsx(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("p.xlsx", encrypted, "has a password"),
+        ("p.ods", locked_document, "has a password"),
+        ("p.xlsx", foreign_zip, "is a zip file, but no spreadsheet"),
+        ("p.xlsx", broken_zip, "cannot be read as a spreadsheet"),
+        ("p.ods", broken_xml, "cannot be read as a spreadsheet"),
+        ("p.xlsx", text, "is not a spreadsheet; if it is text, name it .csv"),
+        ("p.xlsx", empty, "is empty (0 bytes)"),
+        ("p.xlsx", no_cells, "is empty: it has no header"),
+        ("p.xlsx", Path.mkdir, "is a directory"),
+        ("p.ods", lambda _: None, "There is no file"),
+        ("p.xls", encrypted, "save the spreadsheet as .xlsx, .ods or .csv"),
+        ("p.csv", encrypted, "is a spreadsheet, not text"),
+        ("p.csv", no_cells, "is a spreadsheet, not text"),
+        ("p.jsonl", no_cells, "is a spreadsheet, not text"),
+    ],
+)
+def test_what_is_no_spreadsheet(
+    tmp_path: Path, name: str, make: Callable[[Path], Any], words: str
+) -> None:
+    path = tmp_path / name
+    make(path)
+    with pytest.raises(BatchError) as caught:
+        read_campaign(path)
+    assert words in str(caught.value)
+
+
+def test_blank_rows_with_a_format_cost_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "p.xlsx"
+    with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+        sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
+        sheet.write_row(0, 0, HEAD)
+        sheet.write_row(1, 0, ["x", "2027-01-15 09:00", "a"])
+        for row in range(2, 60_000):
+            sheet.write_blank(row, 0, None, bold)
+    assert len(list(sheet_rows(path, None))) == 2
+    assert len(list(sheet_rows(write_ods(tmp_path / "p.ods", [HEAD]), None))) == 1
+
+
+def test_one_cell_in_the_last_corner_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "p.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEAD)
+        sheet.write_string(1_048_575, 16_383, "stray")
+    with pytest.raises(BatchError, match="cell XFD1048576 is filled, far from the posts"):
+        read_campaign(path)
+
+
+def test_wide_and_long_sheets_whose_cells_are_near_are_read(tmp_path: Path) -> None:
+    row = [*HEAD, *(f"note {n}" for n in range(60))]
+    path = write_xlsx(tmp_path / "p.xlsx", [row, ["x", WHEN, "a", *(["b"] * 60)]])
+    reading = ReadOptions(timezone="UTC", columns=dict.fromkeys(row[3:], ""))
+    assert len(read_campaign(path, reading=reading).rows) == 1
+
+
+def test_merged_cells_are_that_of_their_first_row(tmp_path: Path) -> None:
+    rows = [HEAD, ["", WHEN, "a"], ["", WHEN, "b"]]
+    path = write_xlsx(tmp_path / "p.xlsx", rows, merged=["A2:A3"])
+    campaign = read_campaign(path, reading=BERLIN)
+    assert [row.integration for row in campaign.rows] == ["merged"]
+    assert faults(campaign) == [
+        "row 3, integration: is missing (its cell is merged with the one above: take that apart)"
+    ]
+
+
+@pytest.mark.parametrize("above", [["Our campaign"], ["Kanal", "Wann", "Was"]])
+def test_a_header_below_another_row_is_found(tmp_path: Path, above: list[str]) -> None:
+    path = write_xlsx(tmp_path / "p.xlsx", [above, HEAD, ["x", WHEN, "a"]])
+    for columns in ({}, {"content": "content"}):
+        reading = ReadOptions(columns=columns, timezone="UTC")
+        (row,) = read_campaign(path, reading=reading).rows
+        assert (row.number, row.content) == (3, "a")
+
+
+@both
+def test_a_header_in_another_language_below_a_title_is_found(tmp_path: Path, name: str) -> None:
+    rows = [["Unser Plan"], [], ["Kanal", "Datum", "Beitrag"], ["x", WHEN, "a"]]
+    path = WRITERS[name](tmp_path / name, rows)
+    with pytest.raises(
+        BatchError, match=r"no column 'integration' \(row 3\)\. It has: Kanal, "
+    ) as e:
+        read_campaign(path)
+    columns = dict(re.findall(r"(\w+)=(\w+)", str(e.value)))
+    assert columns == {"Kanal": "integration", "Datum": "date", "Beitrag": "content"}
+    reading = ReadOptions(columns=columns, timezone="UTC")
+    assert [row.number for row in read_campaign(path, reading=reading).rows] == [4]
+
+
+def test_days_without_times_say_what_to_do(tmp_path: Path) -> None:
+    days = [["x", date(2027, 1, 15 + n), f"{n}"] for n in range(3)]
+    path = write_xlsx(tmp_path / "p.xlsx", [HEAD, *days])
+    campaign = read_campaign(path, reading=BERLIN)
+    assert campaign.rows == ()
+    assert faults(campaign) == [
+        f"row {row}, date: has no time (write it after the day, add a column of times, or "
+        "say --default time=09:00)"
+        for row in (2, 3, 4)
+    ]
+    reading = ReadOptions(timezone="UTC", defaults={"time": "09:00"})
+    assert [row.date.hour for row in read_campaign(path, reading=reading).rows] == [9, 9, 9]
+
+
+@both
+def test_a_day_among_moments_is_midnight_with_a_warning(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](
+        tmp_path / name,
+        [HEAD, ["x", WHEN, "a"], ["x", datetime(2027, 1, 16), "b"]],  # noqa: DTZ001
+    )
+    campaign = read_campaign(path, timezone="UTC")
+    assert [row.date.hour for row in campaign.rows] == [9, 0]
+    (warning,) = campaign.warnings
+    assert str(warning).startswith("row 3, date: has no time, and is taken for midnight (write")
+
+
+@both
+def test_an_empty_cell_in_a_column_of_times_is_not_midnight(tmp_path: Path, name: str) -> None:
+    day = date(2027, 1, 16)
+    rows = [["x", day, "a", time(9, 30)], ["x", day, "b", time()], ["x", day, "c", ""]]
+    path = WRITERS[name](tmp_path / name, [[*HEAD, "time"], *rows])
+    campaign = read_campaign(path, timezone="UTC")
+    assert [str(problem) for problem in campaign.problems] == [
+        "row 4, time: is empty (fill it in, or say --default time=09:00)"
+    ]
+    assert [f"{row.date:%H:%M}" for row in campaign.rows] == ["09:30", "00:00"]
+    assert campaign.warnings == ()
+
+
+# ------------------------------------------------------------------ laws
+
+_texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="\ufffe\uffff"),
+    min_size=1,
+    max_size=30,
+).filter(lambda text: text.strip() == text and "  " not in text)
+_cells = (
+    _texts
+    | st.booleans()
+    | st.integers(-(10**9), 10**9).map(float)
+    | st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)).map(  # noqa: DTZ001
+        lambda moment: moment.replace(microsecond=0)
+    )
+    | st.times().map(lambda moment: moment.replace(microsecond=0))
+)
+
+
+@given(cells=st.lists(_cells, min_size=1, max_size=8), name=st.sampled_from(list(WRITERS)))
+def test_any_cells_are_read_back(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[object], name: str
+) -> None:
+    path = WRITERS[name](tmp_path_factory.mktemp("sheets") / name, [cells])
+    ((number, read),) = sheet_rows(path, None)
+    assert number == 1
+    assert [cell_text(cell) for cell in read] == [cell_text(_midnight(cell)) for cell in cells]
+
+
+@given(cells=st.lists(_cells, min_size=1, max_size=8))
+def test_a_workbook_is_read_as_another_library_does(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[object]
+) -> None:
+    path = write_xlsx(tmp_path_factory.mktemp("sheets") / "p.xlsx", [cells])
+    with CalamineWorkbook.from_path(path) as book:
+        (expected,) = book.get_sheet_by_index(0).iter_rows()
+    ((_, read),) = sheet_rows(path, None)
+    assert [cell_text(cell) for cell in read] == [cell_text(cell) for cell in expected]
+
+
+def _midnight(cell: object) -> object:
+    """A date at midnight is a day in a workbook, which does not know the difference."""
+    is_whole = isinstance(cell, datetime) and not (cell.hour or cell.minute or cell.second)
+    return cell.date() if is_whole and isinstance(cell, datetime) else cell
+
+
+@given(moment=st.datetimes(datetime(2027, 1, 1), datetime(2040, 1, 1)))  # noqa: DTZ001
+def test_dates_are_exact_to_the_second(
+    tmp_path_factory: pytest.TempPathFactory, moment: datetime
+) -> None:
+    whole = moment.replace(microsecond=0) + timedelta(seconds=moment.hour == 0)
+    path = write_xlsx(tmp_path_factory.mktemp("sheets") / "p.xlsx", [HEAD, ["x", whole, "a"]])
+    (row,) = read_campaign(path, timezone="UTC").rows
+    assert row.date.replace(tzinfo=None) == whole
+
+
+@both
+def test_a_date_with_a_time_needs_no_column_of_times(tmp_path: Path, name: str) -> None:
+    rows = [["x", WHEN, "a", time(9, 30)], ["x", WHEN, "b", "10:00"], ["x", WHEN, "c", None]]
+    path = WRITERS[name](tmp_path / name, [[*HEAD, "time"], *rows])
+    campaign = read_campaign(path, reading=ReadOptions(timezone="UTC", defaults={"time": "09:30"}))
+    says = "time: says the time, and so does the date 2027-01-15 09:00"
+    assert faults(campaign) == [f"row {row}, {says}" for row in (2, 3)]
+    assert [(row.content, f"{row.date:%H:%M}") for row in campaign.rows] == [("c", "09:00")]
+
+
+# ------------------------------------------------------------------ damage
+
+DAMAGE = {
+    "a version of zip that nobody knows": (6, b"\xff\xff"),
+    "a password": (8, b"\x01\x00"),
+    "a patch": (8, b"\x20\x00"),
+    "an unknown compression": (10, b"\x63\x00"),
+    "fewer bytes than there are": (20, b"\x05\0\0\0"),
+    "another sum": (16, b"\0\0\0\0"),
+    "another place": (42, b"\xff\xff\xff\x7f"),
+}
+"""Of the entries of a zip file: where something else stands, and what."""
+
+
+@both
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_spreadsheet_is_named(tmp_path: Path, name: str, damage: str) -> None:
+    path = WRITERS[name](tmp_path / name, [HEAD, ["x", WHEN, "a"]])
+    data = bytearray(path.read_bytes())
+    spot, value = DAMAGE[damage]
+    entry = data.find(b"PK\x01\x02")
+    while entry != -1:
+        data[entry + spot : entry + spot + len(value)] = value
+        entry = data.find(b"PK\x01\x02", entry + 4)
+    path.write_bytes(data)
+    with pytest.raises(BatchError) as caught:
+        read_campaign(path, timezone="UTC")
+    assert str(caught.value).startswith(f"{path} ")
+
+
+@both
+@given(at=st.integers(min_value=8), value=st.integers(0, 255))
+def test_a_spreadsheet_with_a_wrong_byte_is_read_or_named(name: str, at: int, value: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = WRITERS[name](Path(folder) / name, [HEAD, ["x", WHEN, "a"]])
+        data = bytearray(path.read_bytes())
+        data[8 + at % (len(data) - 8)] = value
+        path.write_bytes(data)
+        with suppress(BatchError):
+            read_campaign(path, timezone="UTC")
+
+
+def test_a_spreadsheet_whose_parts_lie_elsewhere_cannot_be_read(tmp_path: Path) -> None:
+    """Python says so with an error of the operating system, newer ones with another."""
+    path = tmp_path / "p.ods"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("content.xml", "<office/>")
+    data = bytearray(path.read_bytes())
+    data[-6] += 1  # where the list of parts begins
+    path.write_bytes(data)
+    with pytest.raises(BatchError, match="cannot be read"):
+        read_campaign(path, timezone="UTC")

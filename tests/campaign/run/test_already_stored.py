@@ -1,0 +1,211 @@
+"""A campaign that is in Postiz already, and no journal that knows of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from batch_lab import WITH_DOUBLES, Lab, at, rows
+
+from postiz_async._campaign.after.reconcile import reconcile
+from postiz_async._delivery.journal_file import RowState
+from postiz_async._resources.api import opened
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    async with made.sandbox:
+        yield made
+
+
+@pytest.fixture
+def channels(lab: Lab) -> list[str]:
+    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+
+
+async def stored_without_a_journal(lab: Lab, records: list[dict[str, object]]) -> None:
+    lab.write(records)
+    await lab.run(reading=WITH_DOUBLES)
+    lose_journal(lab)
+
+
+def lose_journal(lab: Lab) -> None:
+    for path in lab.folder.glob("campaign.journal*"):
+        path.unlink()
+
+
+async def test_it_is_not_sent_a_second_time_by_itself(lab: Lab, channels: list[str]) -> None:
+    await stored_without_a_journal(lab, rows(channels, 12))
+    creates = len(lab.sandbox.creates)
+    with pytest.raises(BatchError, match=r"^12 rows are in Postiz already \(1-12.*existing=.adopt"):
+        await lab.run()
+    assert len(lab.sandbox.creates) == creates
+    assert not lab.journal.exists()
+
+
+@pytest.mark.parametrize("release", ["HEAD", "v2.19.0"])
+async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, release: str) -> None:
+    lab = Lab(tmp_path, release=release)
+    async with lab.sandbox:
+        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+        records = rows(channels, 24)
+        records[4] |= {"content": "a < b & c"}
+        records[6] |= {"content": "<p>with <b>markup</b></p>"}
+        records[8] |= {"type": "draft"}
+        await stored_without_a_journal(lab, records[:12])
+        before = {post.id for post in lab.sandbox.posts}
+        lab.write(records)
+        async with lab.client() as postiz, lab.batch(postiz, existing="adopt") as batch:
+            outcomes = Counter[RowState]()
+
+            async def saw(outcome: object) -> None:
+                outcomes[getattr(outcome, "state", None)] += 1
+
+            report = await batch.run_all(on_outcome=saw)
+        assert report.complete
+        assert outcomes == {RowState.STORED: 24}
+        assert report.requests == 2
+        taken = [row for row in report.rows if row.note == "was in Postiz already"]
+        assert {row.post_id for row in taken} == before
+        assert len(lab.sandbox.posts) == 24
+        async with lab.client() as postiz:
+            found = await reconcile(opened(postiz), lab.journal)
+        assert found.counts == {"fine": 24}
+        assert (await lab.run()).complete
+        assert len(lab.sandbox.posts) == 24
+
+
+async def test_it_can_be_sent_again_on_purpose(lab: Lab, channels: list[str]) -> None:
+    await stored_without_a_journal(lab, rows(channels, 6))
+    assert (await lab.run(existing="again")).complete
+    assert set(lab.contents().values()) == {2}
+
+
+@pytest.mark.parametrize("release", ["HEAD", "v2.23.0"])
+async def test_no_post_stands_for_two_rows(tmp_path: Path, release: str) -> None:
+    lab = Lab(tmp_path, release=release)
+    async with lab.sandbox:
+        row = rows([lab.channel("mastodon")], 1)[0]
+        await stored_without_a_journal(lab, [row])
+        lab.write([row, row])
+        with pytest.raises(BatchError, match=r"^1 row is in Postiz already \(1:"):
+            await lab.run(reading=WITH_DOUBLES)
+        assert (await lab.run(existing="adopt", reading=WITH_DOUBLES)).complete
+        assert len(lab.sandbox.posts) == 2
+
+
+@pytest.mark.parametrize("release", ["HEAD", "v2.23.0"])
+async def test_what_was_adopted_accounts_for_no_other_post(tmp_path: Path, release: str) -> None:
+    """Only what the campaign sent does: the equal post of a new row may be anybody's."""
+    lab = Lab(tmp_path, release=release)
+    async with lab.sandbox:
+        row = rows([lab.channel("mastodon")], 1)[0]
+        await stored_without_a_journal(lab, [row, row])
+        lab.write([row])
+        await lab.run(existing="adopt")
+        lab.write([row, row])
+        with pytest.raises(BatchError, match=r"^1 row is in Postiz already "):
+            await lab.run(reading=WITH_DOUBLES)
+        assert len(lab.sandbox.posts) == 2
+
+
+async def test_other_seconds_channels_and_texts_are_other_posts(
+    lab: Lab, channels: list[str]
+) -> None:
+    await stored_without_a_journal(lab, rows(channels, 1))
+    lab.write(
+        [
+            {"integration": channels[0], "date": at(24 + 1 / 3_600), "content": "post 0"},
+            {"integration": channels[1], "date": at(24), "content": "post 0"},
+            {"integration": channels[0], "date": at(24), "content": "post 0!"},
+        ]
+    )
+    assert (await lab.run()).complete
+
+
+async def test_an_equal_post_beside_an_adopted_one_is_nobodys_double(
+    lab: Lab, channels: list[str]
+) -> None:
+    """Nothing marks it as ours, so the sweep must not delete it."""
+    row = rows(channels, 1)[0]
+    await stored_without_a_journal(lab, [row, row])
+    lab.write([row])
+    report = await lab.run(existing="adopt")
+    assert report.complete
+    assert report.rows[0].finding.value == "equal"
+    assert len(lab.sandbox.posts) == 2
+
+
+async def test_rows_that_are_new_to_a_journal_are_looked_for_too(
+    lab: Lab, channels: list[str]
+) -> None:
+    """Two campaigns with the same posts: the second is told, whenever they meet."""
+    ours, theirs = rows(channels[:1], 1), rows(channels[1:2], 2)
+    lab.write(theirs)
+    await lab.run()
+    for path in lab.folder.glob("campaign.journal*"):
+        path.unlink()
+    lab.write(ours)
+    await lab.run()
+    lab.write([*ours, *theirs])
+    with pytest.raises(BatchError, match=r"2 rows are in Postiz already .* no ref in the journal"):
+        await lab.run()
+    report = await lab.run(existing="adopt")
+    assert report.counts == {"stored": 3}
+    assert len(lab.sandbox.posts) == 3
+    assert (await lab.run()).complete
+
+
+async def test_a_stored_row_that_got_a_name_of_its_own_is_not_sent_again(lab: Lab) -> None:
+    news = lab.channel("telegram", name="Northwind News")
+    records = rows([news, lab.channel("mastodon")], 4)
+    lab.write(records)
+    before = {row.post_id for row in (await lab.run()).rows}
+    records[0] |= {"ref": "mine"}
+    lab.write(records)
+    with pytest.raises(BatchError, match=r"^1 row is in Postiz already .* no ref in the journal"):
+        await lab.run()
+    report = await lab.run(existing="adopt")
+    assert {row.post_id for row in report.rows} == before
+    assert len(report.rows) == 4
+    assert len(lab.sandbox.posts) == 4
+    async with lab.client() as postiz:
+        assert (await reconcile(opened(postiz), lab.journal)).counts == {"fine": 4}
+    assert (await lab.run()).complete
+    assert len(lab.sandbox.posts) == 4
+
+
+async def test_a_channel_that_is_called_otherwise_is_the_same_channel(lab: Lab) -> None:
+    news = lab.channel("telegram", name="Northwind News")
+    records = rows([news, lab.channel("mastodon")], 4)
+    lab.write(records)
+    await lab.run()
+    records[0] |= {"integration": "Northwind News"}
+    lab.write(records)
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        assert not batch.edits.is_open
+        assert (await batch.run_all()).complete
+    assert len(lab.sandbox.posts) == 4
+
+
+async def test_an_error_of_the_listener_ends_the_job(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 120))
+
+    async def listen(_: object) -> None:
+        raise ZeroDivisionError
+
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        with pytest.raises(ZeroDivisionError):
+            await batch.run_all(on_outcome=listen)
+        sent = len(lab.sandbox.creates)
+        await lab.clock.sleep(8_000)
+        assert len(lab.sandbox.creates) == sent
+        assert (await batch.run_all()).complete
+    lab.assert_each_once(f"post {n}" for n in range(120))

@@ -1,0 +1,339 @@
+"""A campaign that changes after it was sent: which row is which, and what is different."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batch_lab import Lab, at, rows
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from postiz_async._campaign.read.rows import Row, with_refs
+from postiz_async._campaign.run import edits as module
+from postiz_async._campaign.run.edits import Edits, find_edits, likeness, recognise
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+HELLO = "Our new opening hours: Monday to Friday from nine to five"
+
+
+def row(content: str = HELLO, *, channel: str = "a", day: float = 1.0, **more: Any) -> Row:
+    date = NOW + day * DAY
+    return Row(number=0, ref="", integration=channel, date=date, content=content, **more)
+
+
+def numbered(given_rows: Iterable[Row]) -> list[Row]:
+    return with_refs(
+        [structs.replace(each, number=n) for n, each in enumerate(given_rows, start=2)], []
+    )
+
+
+def journal(
+    sent: Iterable[Row], state: RowState = RowState.STORED, **more: Any
+) -> dict[str, RowRecord]:
+    return {
+        each.ref: RowRecord(
+            each.ref,
+            each.number,
+            each.fingerprint,
+            each.integration,
+            each.asked_for.timestamp(),
+            state,
+            post_id=f"post of {each.ref}",
+            name=each.integration,
+            said=each.said.write(),
+            **more,
+        )
+        for each in sent
+    }
+
+
+def edits(
+    now_given: Sequence[Row], records: dict[str, RowRecord], *, as_new: bool = False
+) -> Edits:
+    found = recognise(now_given, records, channel_of=str, now=NOW, as_new=as_new)
+    return find_edits(found.rows, records, channel_of=str, now=NOW, unsure=found.unsure)
+
+
+def edited(before: Row, after: Row, *others: Row) -> Edits:
+    """What is said of a row that became another, beside some that stay."""
+    records = journal(numbered([before, *others]))
+    return edits(numbered([*others, after]), records)
+
+
+@pytest.mark.parametrize(
+    ("after", "field", "values"),
+    [
+        (row(day=2), "date", (NOW + DAY, NOW + 2 * DAY)),
+        (row(channel="b"), "channel", ("a", "b")),
+        (row(f"{HELLO}!"), "text", (HELLO, f"{HELLO}!")),
+        (row(media=("x.png",)), "media", ((), ("x.png",))),
+        (row(settings={"title": "T"}), "settings", (None, {"title": "T"})),
+        (row(tags=("news",)), "tags", ((), ("news",))),
+        (row(type="draft"), "type", ("schedule", "draft")),
+        (row(short_link=True), "short_link", (False, True)),
+        (row(repeat_days=3), "repeat_days", (None, 3)),
+        (row(format="markdown"), "format", ("text", "markdown")),
+    ],
+)
+def test_what_changed_is_named_with_old_beside_new(
+    after: Row, field: str, values: tuple[object, object]
+) -> None:
+    found = edited(row(), after, row("another", day=5))
+    (changed,) = found.changed
+    (change,) = changed.fields
+    assert (change.field, (change.before, change.after)) == (field, values)
+    assert changed.sure
+    assert (found.new, found.gone) == ((), ())
+
+
+def test_each_part_of_a_thread_is_named_as_its_column() -> None:
+    (changed,) = edited(row(thread=("one", "two")), row(thread=("one", "new", "last"))).changed
+    assert changed.names == {"thread"}
+    told = [(each.name, each.before, each.after) for each in changed.fields]
+    assert told == [("thread 3", "two", "new"), ("thread 4", None, "last")]
+    (changed,) = edited(row(thread=("one",)), row(f"{HELLO}!")).changed
+    told = [(each.name, each.before, each.after) for each in changed.fields]
+    assert told == [("text", HELLO, f"{HELLO}!"), ("thread 2", "one", None)]
+
+
+def test_a_text_that_has_nothing_in_common_is_probably_an_edit_where_nothing_else_came() -> None:
+    (changed,) = edited(row(), row("zzz 123")).changed
+    assert not changed.sure
+
+
+def test_of_several_texts_at_one_moment_the_most_alike_belong_together() -> None:
+    before = numbered([row("the red house by the sea"), row("cheap flights to the moon")])
+    after = numbered([row("cheap flights to the moon!"), row("the red house by the lake")])
+    found = edits(after, journal(before))
+    pairs = {(c.fields[0].before, c.fields[0].after) for c in found.changed}
+    assert pairs == {
+        ("the red house by the sea", "the red house by the lake"),
+        ("cheap flights to the moon", "cheap flights to the moon!"),
+    }
+
+
+def test_texts_without_likeness_at_one_moment_are_gone_and_new() -> None:
+    before = numbered([row("abc def ghi"), row("jkl mno pqr")])
+    after = numbered([row("111 222"), row("333 444"), row("555 666")])
+    found = edits(after, journal(before))
+    assert (len(found.new), len(found.changed), len(found.gone)) == (3, 0, 2)
+
+
+def test_one_of_equal_texts_that_moves_keeps_the_others() -> None:
+    daily = [row("good morning", day=day) for day in range(1, 8)]
+    moved = [*daily[:3], row("good morning", day=3.9), *daily[4:]]
+    found = edits(numbered(moved), journal(numbered(daily)))
+    (changed,) = found.changed
+    assert (changed.sure, changed.record.date) == (True, (NOW + 4 * DAY).timestamp())
+
+
+def test_of_several_equal_texts_it_is_only_probable_which_moved() -> None:
+    before = numbered([row("good morning", day=1), row("good morning", day=2)])
+    after = numbered([row("good morning", day=3), row("good morning", day=4)])
+    found = edits(after, journal(before))
+    assert [each.sure for each in found.changed] == [False, False]
+    days = [each.row.date - datetime.fromtimestamp(each.record.date, UTC) for each in found.changed]
+    assert days == [2 * DAY, 2 * DAY]
+
+
+def test_a_row_that_is_gone_is_named_and_a_further_one_is_new() -> None:
+    before = numbered([row(), row("stays", day=2)])
+    found = edits(numbered([row("stays", day=2), row("much later", day=9)]), journal(before))
+    assert [record.ref for record in found.gone] == [before[0].ref]
+    assert [each.content for each in found.new] == ["much later"]
+
+
+@pytest.mark.parametrize("state", [RowState.PUBLISHED, RowState.FAILED, RowState.REFUSED])
+def test_what_is_out_or_was_never_stored_is_no_post_that_could_be_edited(state: RowState) -> None:
+    before = numbered([row()])
+    found = edits(numbered([row(day=2)]), journal(before, state))
+    assert (len(found.new), found.changed, found.gone) == (1, (), ())
+
+
+@pytest.mark.parametrize("state", [RowState.SENDING, RowState.UNKNOWN, RowState.UNDECIDED])
+def test_what_may_be_stored_is_the_same_row_after_its_date(state: RowState) -> None:
+    before, after = numbered([row(day=-1)]), numbered([row(day=2)])
+    (known,) = recognise(after, journal(before, state), channel_of=str, now=NOW).rows
+    assert known.ref == before[0].ref != after[0].ref
+
+
+@pytest.mark.parametrize("state", [RowState.STORED, RowState.PUBLISHED])
+def test_an_edit_that_was_named_is_none_of_a_new_post_once_it_is_out(state: RowState) -> None:
+    before, after = numbered([row(day=-1)]), numbered([row(day=2)])
+    out = journal(before, state)
+    (other,) = recognise(after, out, channel_of=str, now=NOW).rows
+    assert other.ref == after[0].ref
+    named = journal(before, state, finding=Finding.CHANGED)
+    (known,) = recognise(after, named, channel_of=str, now=NOW).rows
+    assert known.ref == before[0].ref
+
+
+def test_what_is_due_already_is_not_missed() -> None:
+    before = numbered([row(day=-1)])
+    assert edits(numbered([row(day=30)]), journal(before)).gone == ()
+
+
+def test_a_draft_of_the_past_is_still_there() -> None:
+    before = numbered([row(day=-1, type="draft")])
+    assert len(edits(numbered([row("more", day=30)]), journal(before)).gone) == 1
+
+
+def test_as_new_takes_edits_for_rows_of_their_own() -> None:
+    before = numbered([row()])
+    found = edits(numbered([row(day=2)]), journal(before), as_new=True)
+    assert (len(found.new), len(found.changed), len(found.gone)) == (1, 0, 1)
+
+
+def test_a_row_with_a_ref_of_its_own_is_known_by_it_alone() -> None:
+    before = [structs.replace(row(), ref="mine", number=2)]
+    after = [structs.replace(row("else", channel="b", day=7), ref="mine", number=9)]
+    (changed,) = edits(after, journal(before)).changed
+    assert changed.names == {"text", "date", "channel"}
+    other = [structs.replace(row(), ref="other", number=2)]
+    found = edits(other, journal(before))
+    assert (len(found.new), len(found.gone)) == (1, 1)
+
+
+def test_an_edit_that_was_carried_out_is_known_by_what_was_sent() -> None:
+    (before,), (after,) = numbered([row()]), numbered([row(day=2)])
+    (record,) = journal([before]).values()
+    done = journal([structs.replace(after, ref=record.ref)])
+    assert edits([after], done) == Edits()
+    assert recognise([after], done, channel_of=str, now=NOW).rows[0].ref == before.ref
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least", "most"),
+    [("", "", 1, 1), ("a", "", 0, 0), ("same", "same", 1, 1), ("kitten", "sitting", 0.1, 0.5)],
+)
+def test_likeness(one: str, other: str, least: float, most: float) -> None:
+    assert least <= likeness(row(one).said, row(other).said) <= most
+    assert likeness(row(one).said, row(other).said) == likeness(row(other).said, row(one).said)
+
+
+# ------------------------------------------------------------------ properties
+
+TEXTS = st.sampled_from(["good morning", "good morning all", "offer of the day", "x", ""])
+ROWS = st.builds(
+    row,
+    TEXTS,
+    channel=st.sampled_from("ab"),
+    day=st.integers(-1, 4).map(float),
+    media=st.sampled_from([(), ("a.png",)]),
+)
+FILES = st.lists(ROWS, max_size=12)
+
+
+def key(each: Row) -> tuple[object, ...]:
+    return each.integration, each.date, each.content, each.media
+
+
+@given(FILES, FILES)
+def test_each_row_is_in_one_class_and_each_post_has_one_row(
+    before: list[Row], after: list[Row]
+) -> None:
+    records, rows_now = journal(numbered(before)), numbered(after)
+    found = recognise(rows_now, records, channel_of=str, now=NOW)
+    refs = [each.ref for each in found.rows]
+    assert [each.number for each in found.rows] == [each.number for each in rows_now]
+    assert len(set(refs)) == len(refs)
+    said = find_edits(found.rows, records, channel_of=str, now=NOW, unsure=found.unsure)
+    new, changed = {r.ref for r in said.new}, {c.row.ref for c in said.changed}
+    gone = {record.ref for record in said.gone}
+    same = set(refs) - new - changed
+    assert not new & changed
+    assert not gone & set(refs)
+    assert new == set(refs) - records.keys()
+    assert all(
+        records[ref].fingerprint == r.fingerprint
+        for r in found.rows
+        for ref in [r.ref]
+        if ref in same
+    )
+    assert found.unsure <= found.edited <= changed
+
+
+@given(FILES, FILES, st.randoms())
+def test_the_order_of_the_file_changes_nothing(
+    before: list[Row], after: list[Row], dice: random.Random
+) -> None:
+    records = journal(numbered(before))
+
+    def said(order: list[Row]) -> tuple[object, ...]:
+        found = edits(numbered(order), records)
+        changed = sorted((repr(key(c.row)), c.record.ref, c.sure) for c in found.changed)
+        new = sorted(repr(key(each)) for each in found.new)
+        return new, changed, [record.ref for record in found.gone]
+
+    shuffled = list(after)
+    dice.shuffle(shuffled)
+    assert said(after) == said(shuffled)
+
+
+@given(FILES, st.randoms())
+def test_a_file_that_did_not_change_has_no_edits(before: list[Row], dice: random.Random) -> None:
+    records = journal(numbered(before))
+    again = list(before)
+    dice.shuffle(again)
+    assert edits(numbered(again), records) == Edits()
+
+
+def test_many_rows_at_one_moment_are_not_held_against_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+
+    def counted(one: Any, other: Any) -> float:
+        nonlocal compared
+        compared += 1
+        return likeness(one, other)
+
+    monkeypatch.setattr(module, "likeness", counted)
+    count = 250
+    before = numbered(row(f"number {n} of them") for n in range(count))
+    after = numbered(row(f"number {n} of them all") for n in range(count))
+    found = edits(after, journal(before))
+    assert len(found.changed) == count
+    assert compared <= 64 * count
+
+
+# ------------------------------------------------------------------ in a run
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+async def test_a_run_sends_what_is_new_and_leaves_edits_alone(lab: Lab) -> None:
+    channels = [lab.channel("telegram"), lab.channel("mastodon")]
+    records = rows(channels, 6)
+    lab.write(records)
+    await lab.run()
+    edited_rows = [
+        records[0] | {"date": at(50)},
+        records[1] | {"content": "post 1, corrected"},
+        *records[2:5],
+        {"integration": channels[0], "date": at(99), "content": "new"},
+    ]
+    lab.write(edited_rows)
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        found = batch.edits
+        assert [sorted(each.names) for each in found.changed] == [["date"], ["text"]]
+        assert (len(found.new), len(found.gone)) == (1, 1)
+        await batch.run_all()
+    lab.assert_each_once([*(f"post {n}" for n in range(6)), "new"])
+    async with lab.client() as postiz, lab.batch(postiz, as_new=True) as batch:
+        await batch.run_all()
+    assert lab.contents()["post 0"] == 2
+    assert lab.contents()["post 1, corrected"] == 1
