@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from postiz_async._campaign.after.report import make_report
-from postiz_async._campaign.read.column_names import column_options
+from postiz_async._campaign.read.columns import column_options
 from postiz_async._cli.after_run import channel_table, show_report, standing
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, print_hanging
 from postiz_async._cli.progress import CountDisplay

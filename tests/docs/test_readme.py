@@ -21,8 +21,8 @@ from postgres_server import fresh_database, why_no_postgres
 from processes import PATIENCE
 from spreadsheet_files import write_xlsx
 
+from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.read_options import ReadOptions
-from postiz_async._campaign.read.rows import COLUMNS
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve

@@ -24,8 +24,8 @@ from typing import (
 import anyio.to_thread
 import msgspec
 
+from postiz_async._campaign.read.columns import FIGURE
 from postiz_async._campaign.read.file_formats import COMMENT, csv_line, is_json, with_escape
-from postiz_async._campaign.read.rows import FIGURE
 from postiz_async._campaign.read.spreadsheets import cell_text, is_spreadsheet, workbook
 from postiz_async._campaign.read.values import find_zone, no_such_zone
 from postiz_async._concurrency import in_thread
@@ -36,7 +36,7 @@ from postiz_async.errors import BatchError, ConfigurationError, by_reader
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from postiz_async._delivery.client import BatchClient
@@ -47,16 +47,6 @@ if TYPE_CHECKING:
 
 Form: TypeAlias = Literal["csv", "jsonl", "excel"]
 Naming: TypeAlias = Literal["id", "name"]
-
-EXPORTED: tuple[str, ...] = (
-    "integration", "date", "content", "format", "media", "settings", "tags", "type", "thread",
-    "repeat_days", "ref", "needs_media", "state",
-)  # fmt: skip
-"""The columns of an exported file; those of a campaign, of which two are to be filled in."""
-
-
-FOR_PEOPLE = (*EXPORTED[:2], "timezone", *EXPORTED[2:])
-"""The columns of a file for a spreadsheet, which has local dates."""
 
 
 class Which(TypedDict):
@@ -275,23 +265,32 @@ def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
+_CELLS: Mapping[str, Callable[[Post], str]] = {
+    "integration": lambda post: post.integration.id if post.integration is not None else "",
+    "date": lambda post: post.publish_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "content": lambda post: post.content,
+    "format": lambda _: "html",
+    "media": lambda _: "",
+    "settings": lambda post: _settings(post.settings),
+    "tags": lambda post: ";".join(tag.tag.name for tag in post.tags),
+    "type": lambda post: "draft" if post.state == "DRAFT" else "schedule",
+    "thread": lambda _: "",
+    "repeat_days": lambda post: str(post.interval_in_days or ""),
+    "ref": lambda post: post.id,
+    "needs_media": lambda _: "yes",
+    "state": lambda post: post.state,
+}
+EXPORTED = tuple(_CELLS)
+"""The columns of an exported file; those of a campaign, of which two are to be filled in."""
+
+FOR_PEOPLE = (*EXPORTED[:2], "timezone", *EXPORTED[2:])
+"""The columns of a file for a spreadsheet, which has local dates."""
+
+
 def _record(post: Post, names: Mapping[str, str]) -> dict[str, str]:
-    channel = post.integration.id if post.integration is not None else ""
-    return {
-        "integration": names.get(channel, channel),
-        "date": post.publish_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "content": post.content,
-        "format": "html",
-        "media": "",
-        "settings": _settings(post.settings),
-        "tags": ";".join(tag.tag.name for tag in post.tags),
-        "type": "draft" if post.state == "DRAFT" else "schedule",
-        "thread": "",
-        "repeat_days": str(post.interval_in_days or ""),
-        "ref": post.id,
-        "needs_media": "yes",
-        "state": post.state,
-    }
+    record = {name: cell(post) for name, cell in _CELLS.items()}
+    channel = record["integration"]
+    return record | {"integration": names.get(channel, channel)}
 
 
 def _settings(text: str | None) -> str:

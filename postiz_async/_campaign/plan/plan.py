@@ -144,7 +144,6 @@ class Leeway:
 
 
 _END = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
-_Key = tuple[object, ...]
 
 
 def plan(
@@ -192,7 +191,7 @@ def lower_bound(
         )
     return sum(
         bound(_spans(group, size_of, leeway), limits_for(limits, group[0]))
-        for group in _groups(rows, _request_key_but_date)
+        for group in _groups(rows)
     )
 
 
@@ -201,14 +200,14 @@ def _at_each_date(rows: Iterable[Row]) -> Iterator[list[Row]]:
     date = attrgetter("date")
     for _, same in itertools.groupby(sorted(rows, key=date), date):
         here = list(same)
-        yield from [here] if len(here) == 1 else _groups(here, _request_key_but_date)
+        yield from [here] if len(here) == 1 else _groups(here)
 
 
-def _groups(rows: Iterable[Row], key: Callable[[Row], _Key]) -> list[list[Row]]:
+def _groups(rows: Iterable[Row]) -> list[list[Row]]:
     """Rows by what they share, in the order of the file."""
-    groups: defaultdict[_Key, list[Row]] = defaultdict(list)
+    groups: defaultdict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in sorted(rows, key=attrgetter("number")):
-        groups[key(row)].append(row)
+        groups[row.shared].append(row)
     return list(groups.values())
 
 
@@ -218,7 +217,7 @@ def _aligned(
     """Requests in which rows share dates that they may move to."""
     requests = [
         request
-        for group in _groups(rows, _request_key_but_date)
+        for group in _groups(rows)
         for request in arrange(_spans(group, size_of, leeway), limits_for(limits, group[0]))
     ]
     # numbers without their objects, some of which would keep each block of memory of the spans
@@ -255,12 +254,6 @@ def limits_for(limits: Limits, row: Row) -> Limits:
         return limits
     tags = sum(2 * len(msgspec.json.encode(tag)) + 24 for tag in row.tags)
     return replace(limits, body=limits.body - tags)
-
-
-def _request_key_but_date(row: Row) -> _Key:
-    """What all posts of a request have in common besides their date."""
-    tags = frozenset(row.tags) if row.tags else None
-    return (row.type, row.short_link, tags, row.repeat_days)
 
 
 def forecast(

@@ -109,7 +109,7 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
         if wrong is not None:
             found.append(wrong)
             continue
-        group = groups[row.type == "draft", row.tags, row.short_link]
+        group = groups[row.shared]
         if not group.has_room(size):
             found += await group.judge(checked, preflight)
             group.clear()

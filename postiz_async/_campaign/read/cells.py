@@ -6,19 +6,18 @@ import difflib
 import itertools
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from html import escape
 from pathlib import PurePath
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 import msgspec
-from msgspec import structs
 
 from postiz_async._campaign.options import MAX_ALIGN
-from postiz_async._campaign.read.column_names import unknown_columns
+from postiz_async._campaign.read.columns import COLUMNS, thread_column, unknown_columns
 from postiz_async._campaign.read.excel import Merged
-from postiz_async._campaign.read.rows import COLUMNS, Row, thread_column
+from postiz_async._campaign.read.rows import Row, TextFormat
 from postiz_async._campaign.read.spreadsheets import cell_text
 from postiz_async._campaign.read.values import (
     NO_JSON,
@@ -38,16 +37,15 @@ from postiz_async.models._durations import read_duration
 from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 
     from postiz_async._campaign.read.read_options import Rules
-    from postiz_async._campaign.read.rows import TextFormat
     from postiz_async.models.posts import PostType
 
 
-FORMATS: tuple[TextFormat, ...] = ("text", "markdown", "html")
+FORMATS: tuple[TextFormat, ...] = get_args(TextFormat)
 TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")
 
 MAX_REPEAT = 36_500
@@ -130,28 +128,10 @@ class RowReader:
         for name, text in self.rules.defaults.items():
             if not _is_filled(self.record.get(name)):
                 self.record[name] = text
-        said = {name for name, value in self.record.items() if value is not None and value != ""}
         integration = self._text("integration", is_needed=True)
-        date = self._date(integration)
-        row = Row(
-            number=self.number,
-            ref=self._text("ref") if "ref" in said else "",
-            integration=sys.intern(integration),
-            date=date or datetime.fromtimestamp(0, UTC),
-            content=self._content() if said & {"content", "link"} else "",
-            media=self._names("media") if "media" in said else (),
-            settings=self._settings() if "settings" in said else None,
-            tags=self._names("tags") if "tags" in said else (),
-            type=self._type() if "type" in said else "schedule",
-            thread=self._thread(has_others=has_others) if has_others or "thread" in said else (),
-            short_link=self._yes_no("short_link") if "short_link" in said else False,
-            repeat_days=self._repeat_days("repeat_days") if "repeat_days" in said else None,
-            format=self._format() if "format" in said else "text",
-            tolerance=self._tolerance() if "tolerance" in said else None,
-            own_media=self._own_media() if "media" in said else (),
-        )
-        if "alt" in said:
-            row = structs.replace(row, alt=self._alt(len(row.media)))
+        date = self._date(integration) or datetime.fromtimestamp(0, UTC)
+        values = self._values(has_others=has_others)
+        row = Row(number=self.number, integration=sys.intern(integration), date=date, **values)
         if not row.content and not row.media:
             wrong = {problem.where for problem in self.problems}
             if not wrong & {"content", "media"}:
@@ -159,6 +139,19 @@ class RowReader:
                     "content", "has neither text nor media", "fill it in, or delete the row"
                 )
         return None if self.problems else row
+
+    def _values(self, *, has_others: bool) -> dict[str, Any]:
+        """What is said in the cells that have a reader."""
+        said = {name for name, value in self.record.items() if value is not None and value != ""}
+        said |= {"content"} if "link" in said else set()
+        said |= {"thread"} if has_others else set()
+        values: dict[str, Any] = {"ref": ""}
+        values |= {name: read(self, name) for name, read in self._readers.items() if name in said}
+        if "media" in said:
+            values["own_media"] = self._own_media()
+        if "alt" in said:
+            values["alt"] = self._alt(len(values.get("media", ())))
+        return values
 
     def _wrong(self, column: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(column, message, self.number, hint))
@@ -185,10 +178,10 @@ class RowReader:
         else:
             self._wrong(name, "contains characters that are not text (NUL or half a character)")
 
-    def _content(self) -> str:
-        text = self._text("content")
+    def _content(self, name: str) -> str:
+        text = self._text(name)
         if self.template is not None:
-            text = cast("str", self._filled("content", text, self.template))
+            text = cast("str", self._filled(name, text, self.template))
         text = text.replace("\r\n", "\n")
         return self._with_link(text) if "link" in self.record else text
 
@@ -238,12 +231,12 @@ class RowReader:
                 "fill in media and thread, then empty this cell",
             )
 
-    def _format(self) -> TextFormat:
-        value = self._text("format") or "text"
+    def _format(self, name: str) -> TextFormat:
+        value = self._text(name) or "text"
         for form in FORMATS:
             if value == form:
                 return form
-        self._wrong("format", f"{value!r} is not a format", f"one of {', '.join(FORMATS)}")
+        self._wrong(name, f"{value!r} is not a format", f"one of {', '.join(FORMATS)}")
         return "text"
 
     def _date(self, integration: str) -> datetime | None:
@@ -326,14 +319,14 @@ class RowReader:
             self._wrong("date", *NO_TIME)
         return None
 
-    def _type(self) -> PostType:
-        value = self._text("type") or "schedule"
+    def _type(self, name: str) -> PostType:
+        value = self._text(name) or "schedule"
         for kind in TYPES:
             if value == kind:
                 return kind
         close = difflib.get_close_matches(value.lower(), TYPES, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(TYPES)}"
-        self._wrong("type", f"{value!r} is not a type of post", hint)
+        self._wrong(name, f"{value!r} is not a type of post", hint)
         return "schedule"
 
     def _names(self, name: str) -> tuple[str, ...]:
@@ -372,60 +365,55 @@ class RowReader:
             self._wrong(name, f"is not JSON: {describe_json_error(error)}")
             return None
 
-    def _settings(self) -> Mapping[str, object] | None:
-        value = self._json("settings", read_shared_json)
+    def _settings(self, name: str) -> Mapping[str, object] | None:
+        value = self._json(name, read_shared_json)
         if value is None:
             return None
         if isinstance(value, ProviderSettings):
             value = msgspec.to_builtins(value)
         if not isinstance(value, Mapping):
-            self._wrong("settings", f"must be a JSON object, not {shown(value)}")
+            self._wrong(name, f"must be a JSON object, not {shown(value)}")
             return None
         settings = cast("Mapping[str, object]", value)
-        if not isinstance(self.record["settings"], str):
+        if not isinstance(self.record[name], str):
             settings = dict(settings)  # a program may change its own
         if self.template is not None:
-            settings = cast("dict[str, object]", self._filled("settings", settings, self.template))
+            settings = cast("dict[str, object]", self._filled(name, settings, self.template))
         try:
             msgspec.json.encode(settings)
         except (TypeError, ValueError, RecursionError) as error:
-            self._wrong("settings", f"cannot be sent: {describe_json_error(error)}")
+            self._wrong(name, f"cannot be sent: {describe_json_error(error)}")
             return None
         return settings
 
-    def _thread(self, *, has_others: bool) -> tuple[str, ...]:
-        parts = self._thread_list()
-        if has_others:
-            numbers = {name: n for name in self.record if (n := thread_column(name)) is not None}
-            texts = [self._text(name) for name in sorted(numbers, key=numbers.__getitem__)]
-            parts += tuple(text.replace("\r\n", "\n") for text in texts if text)
+    def _thread(self, name: str) -> tuple[str, ...]:
+        numbers = {each: n for each in self.record if (n := thread_column(each)) is not None}
+        texts = [self._text(each) for each in sorted(numbers, key=numbers.__getitem__)]
+        parts = self._thread_list(name) + tuple(t.replace("\r\n", "\n") for t in texts if t)
         if parts and self.template is not None:
-            filled = cast("list[str]", self._filled("thread", parts, self.template))
+            filled = cast("list[str]", self._filled(name, parts, self.template))
             parts = tuple(filled)
         if not all(part.strip() for part in parts):
-            self._wrong("thread", "has an empty part")
+            self._wrong(name, "has an empty part")
         for part in itertools.filterfalse(_is_storable, parts):
-            self._refuse_characters("thread", part)
+            self._refuse_characters(name, part)
         return parts
 
-    def _thread_list(self) -> tuple[str, ...]:
-        given = self.record.get("thread")
+    def _thread_list(self, name: str) -> tuple[str, ...]:
+        given = self.record.get(name)
         text = given.strip() if isinstance(given, str) and _is_storable(given) else ""
         if text and not text.startswith(("[", "{")):
             example = msgspec.json.encode([shown(text)]).decode()
-            self._wrong(
-                "thread",
-                "is not a JSON list of texts",
-                f"write {example}, or use a column thread 2",
-            )
+            hint = f"write {example}, or use a column thread 2"
+            self._wrong(name, "is not a JSON list of texts", hint)
             return ()
-        value = self._json("thread")
+        value = self._json(name)
         if value is None:
             return ()
         try:
             return msgspec.convert(value, tuple[str, ...])
         except msgspec.ValidationError:
-            self._wrong("thread", "must be a JSON list of texts", '["second part", "third"]')
+            self._wrong(name, "must be a JSON list of texts", '["second part", "third"]')
             return ()
 
     def _yes_no(self, name: str) -> bool:
@@ -437,16 +425,15 @@ class RowReader:
             self._wrong(name, f"{text!r} is neither true nor false")
         return text == "true"
 
-    def _tolerance(self) -> timedelta | None:
-        value = self.record.get("tolerance")
+    def _tolerance(self, name: str) -> timedelta | None:
+        value = self.record.get(name)
         text = shown("" if value is None else value).strip()
         if not text:
             return None
         span = read_duration(text)
         if span is None or span > MAX_ALIGN:
-            self._wrong(
-                "tolerance", f"{text!r} is not a time up to {MAX_ALIGN.days} days", "15m, 1h or 0"
-            )
+            message = f"{text!r} is not a time up to {MAX_ALIGN.days} days"
+            self._wrong(name, message, "15m, 1h or 0")
         return span
 
     def _repeat_days(self, name: str) -> int | None:
@@ -459,6 +446,21 @@ class RowReader:
             self._wrong(name, f"{text!r} is not a number of days from 1 to {MAX_REPEAT:,}")
             return None
         return int(text)
+
+    _readers: ClassVar[Mapping[str, Callable[[RowReader, str], object]]] = {
+        "ref": _text,
+        "content": _content,
+        "media": _names,
+        "settings": _settings,
+        "tags": _names,
+        "type": _type,
+        "thread": _thread,
+        "short_link": _yes_no,
+        "repeat_days": _repeat_days,
+        "format": _format,
+        "tolerance": _tolerance,
+    }
+    """By column what reads its cell, where it has one."""
 
 
 def _is_filled(value: object) -> bool:

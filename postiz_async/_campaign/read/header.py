@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from postiz_async._campaign.read.campaign_file import MAX_COLUMNS
 from postiz_async._campaign.read.cell_errors import Odd
 from postiz_async._campaign.read.cells import foreign_byte, has_halves, shown
-from postiz_async._campaign.read.column_names import (
+from postiz_async._campaign.read.columns import (
+    COLUMNS,
     LONGEST_NAME,
     column_named,
     column_options,
+    is_column,
     meant_columns,
 )
 from postiz_async._campaign.read.file_formats import Line, NotReadable
-from postiz_async._campaign.read.rows import COLUMNS, is_column
 from postiz_async._campaign.read.spreadsheets import cell_text, nearest_second
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _LISTED = 100
 """Columns that a message names."""
 
-_YES_NO = frozenset(("short_link", "needs_media"))
+_FLAGS = frozenset(name for name, column in COLUMNS.items() if column.is_flag)
 _SAMPLED = 50
 """Rows by whose cells columns are recognised."""
 
@@ -129,7 +130,7 @@ class Columns(NamedTuple):
     def _value(self, cell: object, name: str) -> object:
         """Dates and times as they are, where they are asked for; the text of what else there is."""
         target, text = self.meanings[name], cell_text(cell)
-        if isinstance(cell, bool) and target not in _YES_NO:
+        if isinstance(cell, bool) and target not in _FLAGS:
             return Odd.of(text, "is TRUE or FALSE, which each program shows in its own words")
         if not isinstance(cell, date | time):
             return text

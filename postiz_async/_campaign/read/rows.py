@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import structs
@@ -27,49 +27,15 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Content
 
 
-COLUMNS = {
-    "integration": "the channel: its id, its name, or its provider when there is only one",
-    "date": "when, like 2027-01-15 09:00 or 2027-01-15T09:00:00+01:00",
-    "time": "the time of day, where the date is in a column of its own",
-    "timezone": "the zone of a date without an offset, like Europe/Berlin",
-    "content": "the text",
-    "format": "of content and thread: text (default), markdown or html",
-    "media": "files relative to the campaign, separated by ;",
-    "alt": "for people who cannot see the media: one text a file, one a line",
-    "link": "a web address, put below the content unless it is in there",
-    "settings": "the provider's settings as a JSON object",
-    "tags": "names of existing tags, separated by ;",
-    "type": "schedule (default), draft or now",
-    "thread": "further parts as a JSON list of texts; or thread 2, thread 3, ... with one each",
-    "short_link": "true or false (default)",
-    "repeat_days": "repeat after this many days, for ever",
-    "tolerance": "by how much the date may move to share a request, like 15m, 1h or 0",
-    "ref": "a name of your own for the row; made from its content if absent",
-    "needs_media": "yes while media and thread of an exported post are not filled in",
-    "state": "of an exported post; not read",
-}
-FIGURE = "figure"
-"""What the columns of figures begin with, which an exported file may have and nobody reads."""
-EXPORT_ONLY = {"needs_media", "state"}
-"""Columns that only an exported file has; it is recognised by them."""
-
-_THREAD = re.compile(r"thread[ _-]?(\d{1,3})")
-
-
-def thread_column(name: str) -> int | None:
-    """Which part of a thread a column has by its name, as `thread 2`; None for other columns."""
-    found = _THREAD.fullmatch(name) if name.startswith("thread") else None
-    return int(found[1]) if found else None
-
-
-def is_column(name: str) -> bool:
-    """Whether a campaign has a column of this name."""
-    return name in COLUMNS or name.startswith(FIGURE) or thread_column(name) is not None
-
-
 TextFormat = Literal["text", "markdown", "html"]
 
 _KINDS: dict[str, Callable[[str], Content]] = {"text": str, "markdown": Markdown, "html": Html}
+
+EditedField: TypeAlias = Literal[
+    "text", "thread", "format", "date", "channel", "media", "alt", "settings", "tags", "type",
+    "short_link", "repeat_days",
+]  # fmt: skip
+"""A field of `SaidRow`, as people call it."""
 
 _MADE_REF = re.compile(r"[0-9a-f]{24}(-\d+)?")
 
@@ -164,49 +130,39 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
     @property
     def said(self) -> SaidRow:
         """What the row says, for the journal."""
-        return SaidRow(
-            integration=self.integration,
-            date=self.asked_for,
-            content=self.content,
-            # a name of a file may hold bytes that are not UTF-8, which JSON cannot
-            media=tuple(name.encode("utf-8", "replace").decode() for name in self.media),
-            settings=self.settings,
-            tags=self.tags,
-            type=self.type,
-            thread=self.thread,
-            short_link=self.short_link,
-            repeat_days=self.repeat_days,
-            format=self.format,
-            alt=self.alt,
-        )
+        values: dict[str, Any] = {name: getattr(self, name) for name in SaidRow.__struct_fields__}
+        values["date"] = self.asked_for
+        # a name of a file may hold bytes that are not UTF-8, which JSON cannot
+        values["media"] = tuple(n.encode("utf-8", "backslashreplace").decode() for n in self.media)
+        return SaidRow(**values)
 
     @property
     def fingerprint(self) -> str:
         """A hash of all that would be sent."""
-        parts = (
-            self.integration, self.asked_for.isoformat(), self.content, self.media, self.tags,
-            self.type, self.thread, self.short_link, self.repeat_days,
-            msgspec.json.encode(self.settings, order="deterministic").decode(),
-        )  # fmt: skip
-        more = () if self.format == "text" else (self.format,)
-        return _hash(*parts, *more, *self.alt)
+        return _hash(self.said.write())
+
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """What all posts of a request have in common besides their date."""
+        tags = frozenset(self.tags) if self.tags else None
+        return self.type, self.short_link, tags, self.repeat_days
 
 
 class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What a row said, as the journal keeps it."""
+    """All that is sent of a row, as the journal keeps it; in the order in which edits are told."""
 
-    integration: str
-    date: DateTime
     content: str = ""
+    thread: tuple[str, ...] = ()
+    format: TextFormat = "text"
+    date: DateTime
     media: tuple[str, ...] = ()
+    alt: tuple[str, ...] = ()
     settings: Mapping[str, object] | None = None
     tags: tuple[str, ...] = ()
     type: PostType = "schedule"
-    thread: tuple[str, ...] = ()
     short_link: bool = False
     repeat_days: int | None = None
-    format: TextFormat = "text"
-    alt: tuple[str, ...] = ()
+    integration: str
 
     def write(self) -> str:
         """As JSON."""

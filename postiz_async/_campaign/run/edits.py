@@ -23,12 +23,12 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 from msgspec import structs
 
-from postiz_async._campaign.read.rows import SaidRow, has_own_ref, keep_refs
+from postiz_async._campaign.read.rows import EditedField, SaidRow, has_own_ref, keep_refs
 from postiz_async._delivery.journal_file import Finding, RowState
 
 if TYPE_CHECKING:
@@ -46,21 +46,6 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.rows import Row
     from postiz_async._delivery.journal_file import RowRecord
 
-
-EditedField: TypeAlias = Literal[
-    "text",
-    "thread",
-    "format",
-    "date",
-    "channel",
-    "media",
-    "alt",
-    "settings",
-    "tags",
-    "type",
-    "short_link",
-    "repeat_days",
-]
 
 SURE, LIKELY = 0.5, 0.25
 """How much two texts have to have in common."""
@@ -395,23 +380,19 @@ def changes(
     before, after = SaidRow.read(record.said), row.said
     if before is None:
         return FieldChange("text", None, after.content), *_thread((), after.thread)
-    channels = (record.channel, channel_of(row.integration))
-    pairs: list[tuple[EditedField, object, object]] = [
-        ("text", before.content, after.content),
-        ("format", before.format, after.format),
-        ("date", before.date, after.date),
-        ("media", before.media, after.media),
-        ("alt", before.alt, after.alt),
-        ("settings", before.settings, after.settings),
-        ("tags", tuple(sorted(before.tags)), tuple(sorted(after.tags))),
-        ("type", before.type, after.type),
-        ("short_link", before.short_link, after.short_link),
-        ("repeat_days", before.repeat_days, after.repeat_days),
-    ]
-    found = [FieldChange(*pair) for pair in pairs if _differs(*pair)]
-    found[1:1] = _thread(before.thread, after.thread)
-    if channels[0] != channels[1]:
-        found.append(FieldChange("channel", record.name or record.channel, row.integration))
+    found: list[FieldChange] = []
+    for name in SaidRow.__struct_fields__:
+        old, new = getattr(before, name), getattr(after, name)
+        if name == "tags":
+            old, new = tuple(sorted(old)), tuple(sorted(new))
+        if name == "thread":
+            found += _thread(old, new)
+        elif name == "integration":
+            if record.channel != channel_of(new):
+                found.append(FieldChange("channel", record.name or record.channel, new))
+        elif _canonical(old) != _canonical(new) if name == "settings" else old != new:
+            edited = cast("EditedField", "text" if name == "content" else name)
+            found.append(FieldChange(edited, old, new))
     return tuple(found)
 
 
@@ -420,12 +401,6 @@ def _thread(before: Sequence[str], after: Sequence[str]) -> Iterator[FieldChange
     for part, (old, new) in enumerate(parts, start=2):
         if old != new:
             yield FieldChange("thread", old, new, part)
-
-
-def _differs(field: EditedField, before: object, after: object) -> bool:
-    if field == "settings":
-        return _canonical(before) != _canonical(after)
-    return before != after
 
 
 def _canonical(settings: object) -> bytes:

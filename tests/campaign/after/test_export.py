@@ -17,7 +17,7 @@ from processes import until
 from samples import PNG
 
 from postiz_async._campaign.after.export import EXPORTED
-from postiz_async._campaign.read.rows import COLUMNS
+from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async.errors import BatchError
 

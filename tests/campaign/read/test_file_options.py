@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from samples import PNG
 
+from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.file_options import (
     FileOptions,
     kept_options,
@@ -21,7 +22,7 @@ from postiz_async._campaign.read.file_options import (
     save_options,
 )
 from postiz_async._campaign.read.read_options import ReadOptions, rules_of
-from postiz_async._campaign.read.rows import COLUMNS, CampaignRow
+from postiz_async._campaign.read.rows import CampaignRow
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

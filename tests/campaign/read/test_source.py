@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.read_options import ReadOptions
-from postiz_async._campaign.read.rows import COLUMNS, Row, keep_refs
+from postiz_async._campaign.read.rows import Row, keep_refs
 from postiz_async._campaign.read.source import Campaign, read_campaign
 from postiz_async.errors import BatchError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.after.report.charts import cut
-from postiz_async._campaign.after.report.tables import Column, cards
+from postiz_async._campaign.after.report.tables import CardColumn, cards
 from postiz_async._resources.figures import missing_figures
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def _total(figures: Figures, rows: Sequence[RowRecord], name: str) -> str:
 
 
 def _table(facts: Facts, figures: Figures, rows: Sequence[RowRecord], names: Sequence[str]) -> str:
-    columns = [Column("row", "n"), Column("channel", "c"), Column("text", "t")]
-    columns += [Column(name, "n f") for name in names]
+    columns = [CardColumn("row", "n"), CardColumn("channel", "c"), CardColumn("text", "t")]
+    columns += [CardColumn(name, "n f") for name in names]
     lines: list[tuple[str, list[str]]] = []
     for row in rows[:MOST_POSTS]:
         found = figures.of(row.post_id)

@@ -29,7 +29,7 @@ from postiz_async._campaign.after.report.charts import (
 from postiz_async._campaign.after.report.data import windows
 from postiz_async._campaign.after.report.figures import figures_section
 from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
-from postiz_async._campaign.after.report.tables import Column, cards
+from postiz_async._campaign.after.report.tables import CardColumn, cards
 from postiz_async._campaign.plan.grouping import these_rows
 from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async.errors import describe_seconds
@@ -271,10 +271,15 @@ def _folded(
     shown = rows[:room]
     if not shown:
         return ""
-    columns = [Column("row", "n"), Column("date", "d"), Column("channel", "c"), Column("text", "t")]
+    columns = [
+        CardColumn("row", "n"),
+        CardColumn("date", "d"),
+        CardColumn("channel", "c"),
+        CardColumn("text", "t"),
+    ]
     lines = [[str(row.number), facts.moment(row.date), *_says(facts, row)] for row in shown]
     if with_why:
-        columns.append(Column("why", "t"))
+        columns.append(CardColumn("why", "t"))
         for row, line in zip(shown, lines, strict=True):
             line.append(cut(_why(kind, row), _WHY))
     table = cards(title_of(kind, len(rows)), columns, (("", line) for line in lines))
@@ -364,8 +369,8 @@ def _posts(facts: Facts) -> str:
         before = day
         cells = [facts.moment(row.date), *_says(facts, row), _state(row), str(row.number)]
         lines.append((anchor, cells))
-    columns = [Column("date", "d"), Column("channel", "c"), Column("text", "t")]
-    columns += [Column("state", "s"), Column("row", "n")]
+    columns = [CardColumn("date", "d"), CardColumn("channel", "c"), CardColumn("text", "t")]
+    columns += [CardColumn("state", "s"), CardColumn("row", "n")]
     table = cards("All posts by date", columns, lines)
     return (
         "<section><details><summary><h2>All posts by date</h2></summary>"

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-class Column(NamedTuple):
+class CardColumn(NamedTuple):
     """Its name, and its class in the style sheet, which says how wide it is."""
 
     name: str
     kind: str
 
 
-def cards(title: str, columns: Sequence[Column], lines: Iterable[tuple[str, Sequence[str]]]) -> str:
+def cards(
+    title: str, columns: Sequence[CardColumn], lines: Iterable[tuple[str, Sequence[str]]]
+) -> str:
     """The table as HTML, without columns in which nothing stands.
 
     The roles keep it a table for screen readers, as which some browsers do not tell it otherwise

@@ -1,4 +1,4 @@
-"""What a campaign's columns may be called in a file, and which ones are meant. PURE."""
+"""The columns of a campaign, what people call them, and which ones a file means. PURE."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import shlex
 import unicodedata
 from datetime import date, time
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from postiz_async._campaign.read.date_formats import looks_like_date
-from postiz_async._campaign.read.rows import COLUMNS, is_column
 from postiz_async._campaign.read.values import read_time
 from postiz_async._resources.channel_names import folded
 from postiz_async._uploads import POSTABLE
@@ -22,42 +21,93 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 
-# English, German, French, Spanish, Italian, Portuguese, Dutch, Polish; without accents.
-_WORDS = {
-    "integration": "channel account network platform profile page site social socialnetwork "
-    "socialmedia kanal konto netzwerk plattform profil seite canal compte reseau plateforme cuenta "
-    "red plataforma perfil canale conto rete piattaforma profilo conta rede kanaal netwerk kanal "
-    "konto siec",
-    "date": "when datetime publishdate publishon publishat scheduledate scheduledat scheduled day "
-    "datum termin tag wann veroffentlichung veroffentlichungsdatum zeitpunkt fecha fechayhora jour "
-    "quand dateheure data giorno quando dataeora dia publicatiedatum wanneer dag dzien termin",
-    "time": "hour clock timeofday uhrzeit zeit stunde heure hora ora orario tijd uur tijdstip "
-    "godzina czas",
-    "timezone": "zone tz zeitzone fuseau fuseauhoraire zonahoraria fusoorario fuso fusohorario "
-    "tijdzone strefa strefaczasowa",
-    "content": "text post caption message body copy description posttext beitrag beitragstext "
-    "nachricht inhalt texte contenu legende publication texto contenido mensaje testo contenuto "
-    "messaggio didascalia conteudo mensagem legenda tekst bericht inhoud tresc wiadomosc",
-    "media": "image images picture pictures photo photos video file files attachment attachments "
-    "bild bilder foto fotos datei dateien anhang medien grafik imagen imagenes archivo archivos "
-    "fichier fichiers pieces immagine immagini allegato imagem imagens arquivo ficheiro afbeelding "
-    "afbeeldingen bestand bestanden bijlage zdjecie obraz plik",
-    "settings": "options einstellungen optionen parametres ajustes opciones impostazioni opzioni "
-    "configuracoes opcoes instellingen ustawienia",
-    "tags": "tag label labels schlagwort schlagworte schlagworter etikett kategorie etiquette "
-    "etiquettes motscles etiqueta etiquetas etichetta etichette trefwoord trefwoorden etykiety",
-    "type": "kind art typ typen genre tipo soort rodzaj",
-    "alt": "alttext alternativetext alternativtext bildbeschreibung imagedescription "
-    "textealternatif textoalternativo testoalternativo alttekst",
-    "link": "url weblink webadresse lien enlace collegamento landingpage zielseite",
+class Column(NamedTuple):
+    """A column of a campaign.
+
+    `words` are what it is called in English, German, French, Spanish, Italian, Portuguese, Dutch
+    and Polish, without accents and spaces; `is_flag` says that its cells are true or false.
+    """
+
+    words: str = ""
+    is_flag: bool = False
+
+
+COLUMNS = {
+    "integration": Column(
+        "channel account network platform profile page site social socialnetwork socialmedia "
+        "kanal konto netzwerk plattform profil seite canal compte reseau plateforme cuenta red "
+        "plataforma perfil canale conto rete piattaforma profilo conta rede kanaal netwerk "
+        "kanal konto siec"
+    ),
+    "date": Column(
+        "when datetime publishdate publishon publishat scheduledate scheduledat scheduled day "
+        "datum termin tag wann veroffentlichung veroffentlichungsdatum zeitpunkt fecha "
+        "fechayhora jour quand dateheure data giorno quando dataeora dia publicatiedatum "
+        "wanneer dag dzien termin"
+    ),
+    "time": Column(
+        "hour clock timeofday uhrzeit zeit stunde heure hora ora orario tijd uur tijdstip "
+        "godzina czas"
+    ),
+    "timezone": Column(
+        "zone tz zeitzone fuseau fuseauhoraire zonahoraria fusoorario fuso fusohorario tijdzone "
+        "strefa strefaczasowa"
+    ),
+    "content": Column(
+        "text post caption message body copy description posttext beitrag beitragstext "
+        "nachricht inhalt texte contenu legende publication texto contenido mensaje testo "
+        "contenuto messaggio didascalia conteudo mensagem legenda tekst bericht inhoud tresc "
+        "wiadomosc"
+    ),
+    "format": Column(),
+    "media": Column(
+        "image images picture pictures photo photos video file files attachment attachments "
+        "bild bilder foto fotos datei dateien anhang medien grafik imagen imagenes archivo "
+        "archivos fichier fichiers pieces immagine immagini allegato imagem imagens arquivo "
+        "ficheiro afbeelding afbeeldingen bestand bestanden bijlage zdjecie obraz plik"
+    ),
+    "alt": Column(
+        "alttext alternativetext alternativtext bildbeschreibung imagedescription "
+        "textealternatif textoalternativo testoalternativo alttekst"
+    ),
+    "link": Column("url weblink webadresse lien enlace collegamento landingpage zielseite"),
+    "settings": Column(
+        "options einstellungen optionen parametres ajustes opciones impostazioni opzioni "
+        "configuracoes opcoes instellingen ustawienia"
+    ),
+    "tags": Column(
+        "tag label labels schlagwort schlagworte schlagworter etikett kategorie etiquette "
+        "etiquettes motscles etiqueta etiquetas etichetta etichette trefwoord trefwoorden "
+        "etykiety"
+    ),
+    "type": Column("kind art typ typen genre tipo soort rodzaj"),
+    "thread": Column(
+        "comments replies kommentare antworten commentaires comentarios commenti reacties"
+    ),
+    "short_link": Column(is_flag=True),
+    "repeat_days": Column("repeat every wiederholung wiederholen repeter repetir ripeti herhalen"),
+    "tolerance": Column(),
+    "ref": Column("id reference key nummer nr kennung referenz referencia riferimento referencia"),
+    "needs_media": Column(is_flag=True),
+    "state": Column(),
+}
+"""What each is for is said by `CampaignRow` and in docs/bulk-jobs.md."""
+
+FIGURE = "figure"
+"""What the columns of figures begin with, which an exported file may have and nobody reads."""
+EXPORT_ONLY = {"needs_media", "state"}
+"""Columns that only an exported file has; it is recognised by them."""
+
+_PARTS = {
     "thread 2": "firstcomment ersterkommentar premiercommentaire primercomentario primocommento "
     "primeirocomentario eerstereactie pierwszykomentarz",
     "thread 3": "secondcomment zweiterkommentar deuxiemecommentaire segundocomentario "
     "secondocommento tweedereactie drugikomentarz",
-    "thread": "comments replies kommentare antworten commentaires comentarios commenti reacties",
-    "ref": "id reference key nummer nr kennung referenz referencia riferimento referencia",
-    "repeat_days": "repeat every wiederholung wiederholen repeter repetir ripeti herhalen",
 }
+"""What the first parts of a thread are called."""
+_THREAD = re.compile(r"thread[ _-]?(\d{1,3})")
+
+_WORDS = {name: column.words for name, column in COLUMNS.items()} | _PARTS
 _MEANT = {word: target for target, words in _WORDS.items() for word in words.split()}
 _NO_LETTER = re.compile(r"[^a-z]+")
 _MEDIA = frozenset((".jpeg", *POSTABLE.values()))
@@ -66,6 +116,17 @@ LONGEST_NAME = 40
 """Characters of a name that is recognised."""
 _MOST = 0.8
 """The share of the cells of a column that have to fit, for the column to be recognised by them."""
+
+
+def thread_column(name: str) -> int | None:
+    """Which part of a thread a column has by its name, as `thread 2`; None for other columns."""
+    found = _THREAD.fullmatch(name) if name.startswith("thread") else None
+    return int(found[1]) if found else None
+
+
+def is_column(name: str) -> bool:
+    """Whether a campaign has a column of this name."""
+    return name in COLUMNS or name.startswith(FIGURE) or thread_column(name) is not None
 
 
 def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import Lab
 
-from postiz_async._campaign.read.column_names import column_options, meant_columns
+from postiz_async._campaign.read.columns import column_options, meant_columns
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async.errors import BatchError
