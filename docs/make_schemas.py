@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from postiz_async._cli.schemas import OUTPUTS, schema_of
+from postiz_async.schemas import OUTPUTS, schema_of
 
 FOLDER = Path(__file__).with_name("schemas")
 

@@ -24,6 +24,7 @@ from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
 from postiz_async._scheduler.hooks import check_hook
 from postiz_async._scheduler.routes import QueueFactory
 from postiz_async._scheduler.scheduler import Scheduler
+from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
 from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.clock import SystemClock
@@ -423,13 +424,6 @@ async def close_own(*owned: Records | Transport | None) -> None:
         for each in owned:
             if each is not None:
                 stack.push_async_callback(run_to_completion, each.aclose())
-
-
-def make_transport(settings: ConnectionSettings = ConnectionSettings()) -> Transport:  # noqa: B008
-    """The real way to the server."""
-    from postiz_async._transport.http import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
-
-    return AiohttpTransport(settings)
 
 
 def _refuse_other_loop(loop: asyncio.AbstractEventLoop) -> None:

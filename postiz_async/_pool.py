@@ -20,13 +20,13 @@ from postiz_async._client import (
     ClientSettings,
     Postiz,
     close_own,
-    make_transport,
 )
 from postiz_async._resources.api import absent, opened
 from postiz_async._resources.pool_health import NOT_LOOKED, Found, call_in_loop, look, standing
 from postiz_async._scheduler.attempt import Identity
 from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
 from postiz_async._scheduler.round_robin import FairTransport, RoundRobin
+from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
 from postiz_async._wire.secrets import OfOneProcess, Secret, hidden
 from postiz_async.clock import SystemClock

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async import NewPost, Postiz, PostizError
 from postiz_async._cli.connection import Connection, find_target
-from postiz_async._client import make_transport
+from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
 from postiz_async.contrib.queues import retry_in
 from postiz_async.contrib.web import open_store

@@ -18,11 +18,11 @@ from network_lab import server_context
 from spread import spread
 
 from postiz_async import NewPost, Postiz, PostizError, PostizPool, UploadError
-from postiz_async._cli.doctor import examine
 from postiz_async._transport.http import AiohttpTransport
 from postiz_async._wire import Secret, WireRequest
 from postiz_async._wire.endpoints import FilePart
 from postiz_async.clock import AcceleratedClock
+from postiz_async.doctor import examine
 from postiz_async.errors import APIConnectionError, ConfigurationError, Delivery, StoreError
 from postiz_async.oauth import OAuth
 from postiz_async.stores.redis import RedisStore
@@ -304,7 +304,9 @@ async def test_the_doctor_repeats_nothing() -> None:
     for status in (200, 307, 401, 404, 500):
         transport = AiohttpTransport()
         async with listening(answering(status, "json")) as url:
-            found = await examine(transport, AcceleratedClock(1_000), api_key=HEX, base_url=url)
+            found = await examine(
+                api_key=HEX, base_url=url, clock=AcceleratedClock(1_000), transport=transport
+            )
         await transport.aclose()
         assert leaks(Exception(found), HEX) == []
 

@@ -20,10 +20,10 @@ from postiz_async import (
     QuotaWaitError,
 )
 from postiz_async import _pool as pool_module
-from postiz_async._client import make_transport
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
+from postiz_async._transport import make_transport
 from postiz_async._wire import Secret, WireRequest
 from postiz_async.clock import JumpingClock
 from postiz_async.stores.memory import MemoryStore

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 from rich.text import Text
 
+from postiz_async import Secret
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, clock_time, moment
 from postiz_async._cli.profiles import Profile, profiles_path, read_profiles
 from postiz_async._quota.explanation import explain as explained
 from postiz_async._resources.api import opened
 from postiz_async._wire import CLOUD_URL
-from postiz_async._wire.secrets import Secret
+from postiz_async.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
 from postiz_async.errors import ConfigurationError, describe_seconds
 from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
 
 if TYPE_CHECKING:
-    from postiz_async._quota.view import Quota
+    from postiz_async import Quota
 
 
 async def quota(

@@ -21,25 +21,23 @@ from postiz_async._campaign.after.report.labels import KINDS
 from postiz_async._campaign.plan.grouping import these_rows
 from postiz_async._campaign.plan.preflight import journal_path
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async._cli.campaign_documents import ReportDocument, RowObject
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
-from postiz_async._delivery.journal_file import Finding, RowState, read_summary
+from postiz_async._delivery.journal_file import read_summary
 from postiz_async._resources.figures import PostOfChannel, gather_figures, missing_figures
+from postiz_async.documents import report_document
 from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
 from postiz_async.stores._files import replace_file
+from postiz_async.types import Finding, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.read.read_options import ReadOptions
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async import ReadOptions, Report
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
+    from postiz_async.types import Row, RowRecord
 
 
 MAX_TROUBLES = 30
@@ -144,45 +142,6 @@ def _fate(row: RowRecord) -> str:
     return row.finding.value if row.finding in _GONE else row.state.value
 
 
-def report_object(report: Report, figures: Figures | None = None) -> ReportDocument:
-    """A report for programs, with the figures of its posts if they were asked for."""
-    return {
-        "version": VERSION,
-        "rows": [_row_object(row, figures) for row in report.rows],
-        "counts": report.counts,
-        "requests": report.requests,
-        "complete": report.complete,
-        "doubled": report.doubled,
-    }
-
-
-def _row_object(row: RowRecord, figures: Figures | None) -> RowObject:
-    said: RowObject = {
-        "row": row.number,
-        "ref": row.ref,
-        "state": row.state.value,
-        "post_id": row.post_id,
-        "channel": row.channel,
-        "name": row.name,
-        "date": _utc(row.date),
-        "moved_from": _date(row.moved_from),
-        "request": row.request,
-        "note": row.note,
-        "finding": row.finding.value,
-        "remark": row.remark,
-        "link": row.link,
-    }
-    if figures is not None and figures.of(row.post_id):
-        said["figures"] = figures.of(row.post_id)
-    if figures is not None and (row.post_id or "") in figures.missing:
-        said["no_figures"] = figures.missing[row.post_id or ""]
-    return said
-
-
-def _date(moment: float | None) -> datetime | None:
-    return None if moment is None else _utc(moment)
-
-
 def _utc(moment: float) -> datetime:
     return datetime.fromtimestamp(moment, UTC)
 
@@ -262,7 +221,7 @@ async def report(
         say_written(output, csv, fault)
     await write_html(output, path, rows, problems, to, zone, figures=figures)
     if json:
-        output.json(report_object(found, figures))
+        output.json(report_document(found, figures))
     else:
         if figures is not None:
             _show_figures(output, found, figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import logging
 import os
@@ -37,7 +38,6 @@ from postiz_async._cli import (
     posts,
     providers,
     reconcile,
-    schemas,
     status,
     undo,
     update,
@@ -47,7 +47,8 @@ from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
-from postiz_async.errors import IS_COMMAND, PostizError
+from postiz_async.errors import IS_COMMAND, InvalidPostError, PostizError, Problem
+from postiz_async.schemas import OUTPUTS, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,9 +103,38 @@ app.command(doctor.doctor, group=_help)
 app.command(providers.providers, group=_help)
 app.command(local.demo, group=_local)
 app.command(local.sandbox, group=_local)
-app.command(schemas.schema, group=_local)
 for flag in ("--help", "--version"):
     app[flag].group = _options
+
+
+@app.command(group=_local)
+def schema(
+    *command: Annotated[
+        str,
+        Parameter(
+            help=(
+                "A command, such as posts list; errors is the schema of errors on standard error."
+            )
+        ),
+    ],
+) -> int:
+    """Print the JSON schema of a command's --json output, or list the commands.
+
+    Keys may be added to an object at any time; if one is renamed, removed or changes its meaning,
+    the version in the schema and the objects changes.
+    """
+    output = Output()
+    if not command:
+        for name in OUTPUTS:
+            output.result(name)
+        return 0
+    name = " ".join(command)
+    if name not in OUTPUTS:
+        close = difflib.get_close_matches(name, OUTPUTS, 1)
+        hint = f"did you mean {close[0]!r}?" if close else "postiz-async schema lists them"
+        raise InvalidPostError([Problem("command", f"{name!r} prints no JSON", hint=hint)])
+    output.json(schema_of(name))
+    return 0
 
 
 @app.command(group=_local)

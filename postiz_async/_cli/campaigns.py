@@ -12,22 +12,18 @@ import anyio.to_thread
 from cyclopts import Parameter
 
 from postiz_async._campaign.after.report import make_report
-from postiz_async._campaign.options import Existing, read_late
+from postiz_async._campaign.options import read_late
 from postiz_async._campaign.plan.preflight import journal_path
 from postiz_async._cli.after_run import (
     HtmlOption,
-    report_object,
     say_written,
     show_report,
     write_html,
     write_result,
 )
-from postiz_async._cli.campaign_documents import RefusedDocument, RunDocument
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.documents import VERSION, problem_objects
-from postiz_async._cli.edits import edits_object, say_edits
+from postiz_async._cli.edits import say_edits
 from postiz_async._cli.forecasts import (
-    plan_object,
     say_left_out,
     say_warnings,
     show_plan,
@@ -36,18 +32,26 @@ from postiz_async._cli.options import Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output
 from postiz_async._cli.publishing import PublishLines, wait_until_published
 from postiz_async._cli.sending import run_if_open, say_withdrawn
-from postiz_async._delivery.options import Late, OnDoubt
+from postiz_async.documents import (
+    RunDocument,
+    edits_object,
+    plan_document,
+    problem_objects,
+    refused_document,
+    report_document,
+)
 from postiz_async.errors import (
     BatchError,
     ConfigurationError,
     InvalidPostError,
 )
 from postiz_async.stores._files import replace_file
+from postiz_async.types import Existing, Late, OnDoubt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from postiz_async._campaign.batch import Batch
+    from postiz_async import Batch
     from postiz_async._client import Postiz
 
 
@@ -182,7 +186,7 @@ async def plan(
             return refuse(output, batch)
         forecast = await batch.plan()
         if json:
-            output.json(plan_object(batch, forecast))
+            output.json(plan_document(batch, forecast))
         else:
             show_plan(output, postiz, batch, forecast, zone_of(connection, batch.timezone))
             if batch.is_resumed:
@@ -212,12 +216,7 @@ async def save_options(output: Output, batch: Batch) -> None:
 def refuse(output: Output, batch: Batch) -> int:
     """Say what is wrong with a campaign; the exit code."""
     if output.as_json:
-        refused: RefusedDocument = {
-            "version": VERSION,
-            "problems": problem_objects(batch.problems),
-            "warnings": problem_objects(batch.warnings),
-        }
-        output.json(refused)
+        output.json(refused_document(batch))
     else:
         say_warnings(output, batch)
     output.error(InvalidPostError(list(batch.problems)), 2)
@@ -311,7 +310,7 @@ async def run(
     fault = "" if json or code else write_result(result_path(batch), report)
     if json:
         said: RunDocument = {
-            **report_object(report),
+            **report_document(report),
             "problems": problem_objects(batch.problems),
             "remarks": list(batch.remarks),
             "edits": edits_object(batch.edits),

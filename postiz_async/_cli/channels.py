@@ -9,9 +9,9 @@ from cyclopts import App, Parameter
 from rich.text import Text
 
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.documents import VERSION, ConnectedDocument, SlotDocument
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, confirm, moment
+from postiz_async.documents import VERSION, ConnectedDocument, SlotDocument
 from postiz_async.errors import InvalidPostError, Problem
 
 app = App(name=("integrations", "channels"), help="List, inspect, connect and delete channels.")

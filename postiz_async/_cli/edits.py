@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
-    from postiz_async._cli.campaign_documents import EditsObject
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.types import Changed, Edits, FieldChange, RowRecord
 
 
 _SHOWN = 8
@@ -136,32 +134,3 @@ def _shortened(text: str) -> str:
     line = " ".join(text.split())
     cut = line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
     return f'"{cut}"'
-
-
-def edits_object(edits: Edits) -> EditsObject:
-    """The same for programs, all of it."""
-    return {
-        "new": [row.number for row in edits.new],
-        "changed": [
-            {
-                "row": each.row.number,
-                "ref": each.row.ref,
-                "post_id": each.record.post_id,
-                "sure": each.sure,
-                "fields": [
-                    {"field": c.name, "before": c.before, "after": c.after} for c in each.fields
-                ],
-            }
-            for each in edits.changed
-        ],
-        "gone": [
-            {
-                "row": record.number,
-                "ref": record.ref,
-                "post_id": record.post_id,
-                "date": datetime.fromtimestamp(record.date, UTC),
-            }
-            for record in edits.gone
-        ],
-        "unread": list(edits.unread),
-    }

@@ -6,9 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.plan.grouping import group_problems, row_ranges, these_rows
-from postiz_async._cli.campaign_documents import PlanDocument
-from postiz_async._cli.documents import VERSION, problem_objects
-from postiz_async._cli.edits import edits_object, say_edits
+from postiz_async._cli.edits import say_edits
 from postiz_async._cli.output import (
     MAX_SHOWN,
     Output,
@@ -26,60 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
-    from postiz_async._campaign.batch import Batch
-    from postiz_async._campaign.plan.plan import Estimate, Forecast
+    from postiz_async import Batch, Forecast
     from postiz_async._client import Postiz
-    from postiz_async._delivery.options import Late
     from postiz_async.errors import Problem
+    from postiz_async.types import Estimate, Late
 
 
 _NAMED = 5
 """Warnings that are said before a run; `validate` has them all."""
-
-
-def plan_object(batch: Batch, forecast: Forecast) -> PlanDocument:
-    """A plan for programs."""
-    return {
-        "version": VERSION,
-        "problems": problem_objects(batch.problems),
-        "warnings": problem_objects(batch.warnings),
-        "rows": len(batch.rows),
-        "posts": forecast.posts,
-        "requests": forecast.requests,
-        "lower_bound": batch.lower_bound,
-        "limit": forecast.limit,
-        "limit_known": forecast.limit_known,
-        "windows": forecast.windows,
-        "finish": forecast.finish,
-        "late_rows": [row.number for row in forecast.late],
-        "media_files": batch.media_files,
-        "adopted_rows": [row.number for row in batch.adopted],
-        "channels": [
-            {
-                "id": each.channel.id,
-                "name": each.channel.name,
-                "in_postiz": each.in_postiz,
-                "posts": each.posts,
-                "first": each.first,
-                "last": each.last,
-            }
-            for each in batch.by_channel
-        ],
-        "resumed": batch.is_resumed,
-        "moved": forecast.moved,
-        "edits": edits_object(batch.edits),
-        "estimates": [
-            {
-                "align": None if each.align is None else write_duration(each.align),
-                "limit": each.limit,
-                "requests": each.requests,
-                "windows": each.windows,
-                "finish": each.finish,
-                "late": each.late,
-            }
-            for each in forecast.estimates
-        ],
-    }
 
 
 def show_plan(

@@ -21,28 +21,29 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.text import Text
 
-from postiz_async._cli.after_run import report_object, show_report
-from postiz_async._cli.campaign_documents import (
-    SandboxDocument,
-    SandboxOrganization,
-    SandboxSeen,
-    SandboxStarted,
-)
+from postiz_async._cli.after_run import show_report
 from postiz_async._cli.connection import without_warnings_of_haste
-from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.sending import run_batch
 from postiz_async._client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
+from postiz_async.documents import (
+    VERSION,
+    SandboxDocument,
+    SandboxOrganization,
+    SandboxSeen,
+    SandboxStarted,
+    report_document,
+)
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from postiz_async._sandbox import Fault, Organization, Sandbox
     from postiz_async._sandbox.http import Served
+    from postiz_async.testing import Fault, Organization, Sandbox
 
 
 SAMPLE_START = datetime(2027, 1, 14, 9, tzinfo=UTC)
@@ -71,8 +72,8 @@ async def _sample_sandbox(
     organizations: Sequence[str] = (),
 ) -> AsyncGenerator[tuple[Sandbox, Served]]:
     """A sandbox with the channels and tags of the sample campaign, served on loopback."""
-    from postiz_async._sandbox import Sandbox  # noqa: PLC0415  (the other commands need none)
     from postiz_async._sandbox.http import serve  # noqa: PLC0415
+    from postiz_async.testing import Sandbox  # noqa: PLC0415  (the other commands need none)
 
     sample = files("postiz_async._sandbox") / "sample"
     tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
@@ -249,7 +250,7 @@ def _check_organizations(names: Sequence[str], api_key: str | None) -> None:
         )
     if not all(map(str.strip, names)):
         raise ConfigurationError("--organization: an organisation needs a name.")
-    from postiz_async._sandbox import Sandbox  # noqa: PLC0415  (the other commands need none)
+    from postiz_async.testing import Sandbox  # noqa: PLC0415  (the other commands need none)
 
     try:
         Sandbox(organizations=names)
@@ -317,7 +318,7 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         report = await batch.report()
     seen = _seen(box, took=time.monotonic() - started)
     if json:
-        said: SandboxDocument = {**report_object(report), "sandbox": seen}
+        said: SandboxDocument = {**report_document(report), "sandbox": seen}
         output.json(said)
     else:
         _show_channels(output, box)

@@ -18,10 +18,10 @@ from rich.progress import (
 
 from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.display_guard import DisplayGuard
-from postiz_async._cli.documents import UploadFailure, error_object
 from postiz_async._cli.options import Json, json_object
 from postiz_async._cli.output import Output, confirm
 from postiz_async._uploads.urls import is_url, shown
+from postiz_async.documents import UploadFailure, error_object
 from postiz_async.errors import InvalidPostError, PostizError
 from postiz_async.models.video import SlidesVideo, Veo3Video
 

@@ -13,8 +13,8 @@ import anyio.to_thread
 import msgspec
 from cyclopts import Parameter
 
+from postiz_async import ReadOptions
 from postiz_async._campaign.read.file_options import kept_options, merged_reading
-from postiz_async._campaign.read.read_options import Advice, ReadOptions
 from postiz_async._campaign.read.values import (
     DateProblem,
     describe_absence,
@@ -26,6 +26,7 @@ from postiz_async._campaign.read.values import (
 from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._client import Postiz
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.types import Advice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence

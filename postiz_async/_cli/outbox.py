@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from postiz_async import Secret
 from postiz_async._cli.connection import Connection, zone_of
-from postiz_async._cli.documents import VERSION, OutboxDocument
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, confirm, count, moment
-from postiz_async._wire.secrets import Secret
+from postiz_async.documents import VERSION, OutboxDocument
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
 
@@ -53,7 +53,7 @@ async def init(
     place: OutboxPlace = OutboxPlace(),
 ) -> int:
     """Create the tables for outbox, quota and idempotency keys if they are missing."""
-    from postiz_async.stores._postgres_schema import ddl  # noqa: PLC0415  (an extra)
+    from postiz_async.stores.postgres import ddl  # noqa: PLC0415  (an extra)
 
     output = Output()
     if sql:

@@ -21,8 +21,8 @@ from rich.text import Text
 
 from postiz_async._campaign.plan.grouping import group_problems
 from postiz_async._campaign.read.file_formats import readable
-from postiz_async._cli.documents import VERSION, error_object
 from postiz_async._cli.table_layout import GAP, column_widths
+from postiz_async.documents import VERSION, error_object
 from postiz_async.errors import (
     APIConnectionError,
     ConfigurationError,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, JustifyMethod, RenderableType
 
-    from postiz_async._cli.documents import ErrorDocument, ErrorObject
+    from postiz_async.documents import ErrorDocument, ErrorObject
     from postiz_async.errors import PostizError, Problem
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from postiz_async._cli.connection import Connection, find_target, open_client, state_folder, zone_of
-from postiz_async._cli.documents import VERSION, DeletedDocument, PublishLine, StateDocument
 from postiz_async._cli.new_posts import find_channels, meant_moment, new_posts
 from postiz_async._cli.options import (
     EndOption,
@@ -33,6 +32,7 @@ from postiz_async._cli.reconcile import export
 from postiz_async._cli.waiting import waiting_shown
 from postiz_async._content import plain_text
 from postiz_async._resources.keyed import check_key
+from postiz_async.documents import VERSION, DeletedDocument, PublishLine, StateDocument
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from postiz_async._scheduler.hooks import Attempt
+    from postiz_async import Attempt
     from postiz_async.models.posts import Created, Post
 
 

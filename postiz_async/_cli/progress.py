@@ -17,12 +17,11 @@ from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import Output, count, near_moment
 from postiz_async._cli.quota_words import held_for, quota_text, seen_quota
 from postiz_async._cli.waiting import doubt_text
-from postiz_async._delivery.journal_file import RowState
-from postiz_async._delivery.lookup import Doubts
 from postiz_async.clock import SystemClock
 from postiz_async.errors import (
     describe_seconds,
 )
+from postiz_async.types import Doubts, RowState
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -30,10 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async._campaign.batch import Batch
-    from postiz_async._campaign.run.job import Outcome
+    from postiz_async import Batch, Outcome, Quota
     from postiz_async._client import Postiz
-    from postiz_async._quota.view import Quota
     from postiz_async.clock import Clock
 
 

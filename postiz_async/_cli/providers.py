@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 import msgspec
 from cyclopts import Parameter
 
-from postiz_async._cli.documents import ProviderObject
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output
+from postiz_async.documents import ProviderObject
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers._registry import closest_provider
@@ -20,7 +20,7 @@ from postiz_async.providers._schema import fields_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from postiz_async.providers._schema import Condition, MediaRule, Provider, SettingsField
+    from postiz_async.providers import Condition, MediaRule, Provider, SettingsField
 
 
 class FieldLine(NamedTuple):

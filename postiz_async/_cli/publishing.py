@@ -15,16 +15,14 @@ from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import count, near_moment
 from postiz_async._cli.progress import LINE_EVERY
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._delivery.journal_file import RowState
 from postiz_async.errors import BatchError, PostizError
+from postiz_async.types import RowState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import tzinfo
 
-    from postiz_async._campaign.after.wait_published import Waited
-    from postiz_async._campaign.batch import Batch
-    from postiz_async._campaign.run.job import Outcome
+    from postiz_async import Batch, Outcome, Waited
     from postiz_async._cli.output import Output
     from postiz_async._client import Postiz
     from postiz_async.models.posts import PublishEvent

@@ -9,8 +9,8 @@ from postiz_async._resources.api import opened
 from postiz_async.errors import StoreError, describe_seconds
 
 if TYPE_CHECKING:
+    from postiz_async import Quota
     from postiz_async._client import Postiz
-    from postiz_async._quota.view import Quota
 
 
 async def seen_quota(postiz: Postiz) -> Quota:

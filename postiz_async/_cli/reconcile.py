@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async._campaign.after.export import Form, Naming, Which, export_posts, gathered
+from postiz_async._campaign.after.export import Form, Which, export_posts, gathered
 from postiz_async._campaign.after.reconcile import reconcile as reconcile_journal
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.plan.preflight import journal_path
 from postiz_async._campaign.read.file_formats import is_json
-from postiz_async._cli.after_run import report_object, show_report
-from postiz_async._cli.campaign_documents import ReconcileDocument
+from postiz_async._cli.after_run import show_report
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import (
     EndOption,
@@ -30,10 +29,12 @@ from postiz_async._cli.options import (
 from postiz_async._cli.output import Output, ask, count
 from postiz_async._delivery.journal_file import read_summary
 from postiz_async._resources.api import opened
+from postiz_async.documents import ReconcileDocument, report_document
 from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.types import Naming
 
 if TYPE_CHECKING:
-    from postiz_async._campaign.after.reconcile import Reconciled
+    from postiz_async.types import Reconciled
 
 
 async def reconcile(
@@ -73,7 +74,7 @@ async def reconcile(
     report = make_report(summary.rows, summary.requests, summary.left_out)
     if json:
         said: ReconcileDocument = {
-            **report_object(report),
+            **report_document(report),
             "found": found.counts,
             "hidden_channels": list(found.hidden),
             "lacking_tags": found.lacking_tags,

@@ -10,18 +10,16 @@ from postiz_async._cli.forecasts import say_adopted, say_headline, say_late, say
 from postiz_async._cli.output import PASSING, Output, command_on, count, exit_code_of
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._delivery.journal_file import RowState
 from postiz_async.errors import BatchError, PostizError
+from postiz_async.types import RowState
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.batch import Batch
-    from postiz_async._campaign.run.job import Outcome
+    from postiz_async import Batch, Outcome, Report
     from postiz_async._cli.publishing import PublishLines
     from postiz_async._client import Postiz
-    from postiz_async._delivery.options import Late
+    from postiz_async.types import Late
 
 
 async def run_if_open(

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postiz_async import Secret
 from postiz_async._transport.settings import (
     ConnectionSettings,
     headers_of_environment,
     tls_context,
 )
 from postiz_async._wire.headers import checked_headers, headers_in, merged_headers
-from postiz_async._wire.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

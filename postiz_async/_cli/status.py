@@ -11,25 +11,31 @@ from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.plan.grouping import group_problems
 from postiz_async._campaign.plan.preflight import journal_path
 from postiz_async._campaign.run.resume import file_now
-from postiz_async._cli.after_run import channel_table, report_object, show_report
-from postiz_async._cli.campaign_documents import DoubtObject, QuotaSeen, StatusDocument
+from postiz_async._cli.after_run import channel_table, show_report
 from postiz_async._cli.campaigns import CampaignFile, JournalOption
 from postiz_async._cli.connection import Connection, zone_of
-from postiz_async._cli.documents import problem_objects
-from postiz_async._cli.edits import edits_object, say_edits
+from postiz_async._cli.edits import say_edits
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.waiting import doubt_text
 from postiz_async._delivery.journal_file import read_summary
 from postiz_async._delivery.journal_requests import read_unanswered
-from postiz_async._delivery.lookup import Doubts
 from postiz_async._quota import SILENT
+from postiz_async.documents import (
+    DoubtObject,
+    QuotaSeen,
+    StatusDocument,
+    edits_object,
+    problem_objects,
+    report_document,
+)
 from postiz_async.errors import BatchError
+from postiz_async.types import Doubts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async import ReadOptions
     from postiz_async._campaign.run.resume import FileNow
     from postiz_async._delivery.journal_file import Summary
     from postiz_async._quota.snapshot import Snapshot
@@ -68,7 +74,7 @@ async def status(
     now = await anyio.to_thread.run_sync(_file_now, file, summary, reading)
     if json:
         said: StatusDocument = {
-            **report_object(report),
+            **report_document(report),
             "server": summary.base_url,
             "campaign": summary.campaign,
             "in_doubt": _doubt_object(doubts),

@@ -19,25 +19,23 @@ from postiz_async._campaign.read.source import MAX_ROWS
 from postiz_async._campaign.run.resume import file_now
 from postiz_async._campaign.run.undo import Selection, undo_journal
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, Said, aware, find_reading, moment_option
 from postiz_async._cli.output import Output, ask, bare_moment, count, exit_code_of
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._delivery.lookup import Doubts
 from postiz_async._resources.api import opened
+from postiz_async.documents import post_of_row, undo_document
 from postiz_async.errors import BatchError, ConfigurationError, PostizError
+from postiz_async.types import Doubts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import tzinfo
 
-    from postiz_async._campaign.read.read_options import ReadOptions
-    from postiz_async._campaign.run.undo import Undone
-    from postiz_async._cli.campaign_documents import PostOfRow, UndoDocument
+    from postiz_async import ReadOptions, Undone
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.types import RowRecord
 
 
 WHY = {
@@ -180,27 +178,16 @@ async def _delete(
         output.say(f"Stopped: {display.done:,} deleted. The same command goes on.", "yellow")
     else:
         deleted = {each.ref for each in display.outcomes}
-        said = _document(would)
-        said["deleted"] = [_object(row) for row in would.rows if row.ref in deleted]
-        said["would_delete"] = [_object(row) for row in would.rows if row.ref not in deleted]
+        said = undo_document(would, done=False)
+        said["deleted"] = [post_of_row(row) for row in would.rows if row.ref in deleted]
+        said["would_delete"] = [post_of_row(row) for row in would.rows if row.ref not in deleted]
         output.json(said)
     return stopped
 
 
-def _document(undone: Undone) -> UndoDocument:
-    return {
-        "version": VERSION,
-        "left": {why: [_object(row) for row in left] for why, left in undone.left.items()},
-        "unsent": undone.unsent,
-        "unknown": list(undone.unknown),
-    }
-
-
 def _done(output: Output, undone: Undone, *, is_done: bool) -> int:
     if output.as_json:
-        said = _document(undone)
-        said["deleted" if is_done else "would_delete"] = [_object(row) for row in undone.rows]
-        output.json(said)
+        output.json(undo_document(undone, done=is_done))
     elif is_done and not (undone.rows or undone.left or undone.unsent):
         output.say("Nothing is left to delete.")
     elif is_done:
@@ -210,10 +197,6 @@ def _done(output: Output, undone: Undone, *, is_done: bool) -> int:
             output.say(f"{count(undone.unsent, 'row')} not sent yet; run would send them.")
     is_left = not undone.left.keys() <= {"published", "failed"}
     return 1 if is_done and is_left else 0
-
-
-def _object(row: RowRecord) -> PostOfRow:
-    return {"row": row.number, "ref": row.ref, "post_id": row.post_id}
 
 
 def _show(output: Output, would: Undone, zone: tzinfo) -> None:

@@ -17,21 +17,19 @@ from postiz_async._cli.campaigns import (
     say_result,
 )
 from postiz_async._cli.connection import Connection, zone_of
-from postiz_async._cli.documents import VERSION
-from postiz_async._cli.edits import edits_object, say_edits
+from postiz_async._cli.edits import say_edits
 from postiz_async._cli.options import Json, ReadAs
 from postiz_async._cli.output import Output, ask, command_on, count, exit_code_of, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.undo import say_left
+from postiz_async.documents import update_document
 from postiz_async.errors import BatchError, InvalidPostError, PostizError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from postiz_async._campaign.batch import Batch
-    from postiz_async._campaign.run.update_plan import Updated
-    from postiz_async._cli.campaign_documents import UpdateDocument
+    from postiz_async import Batch, Updated
     from postiz_async._client import Postiz
 
 
@@ -84,7 +82,7 @@ async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
     """Say so; rows that were refused, say, are no success because an update cannot help them."""
     report = await batch.report()
     if output.as_json:
-        output.json(_object(batch, would, done=False))
+        output.json(update_document(batch, would, done=False))
     else:
         what = "There is nothing else to do" if would.left else "Nothing is left to do"
         is_fine = report.complete or would.left  # of what is left it was said why
@@ -95,7 +93,7 @@ async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
 
 def _not_done(output: Output, batch: Batch, would: Updated) -> int:
     if output.as_json:
-        output.json(_object(batch, would, done=False))
+        output.json(update_document(batch, would, done=False))
     else:
         output.say("Nothing was changed. --yes does it.", "yellow")
     return 1 if would.left else 0
@@ -132,7 +130,7 @@ async def _do(
     if stopped is not None:
         if output.as_json:
             finished = sorted({outcome.row for outcome in display.outcomes})
-            output.json({**_object(batch, would, done=False), "finished": finished})
+            output.json({**update_document(batch, would, done=False), "finished": finished})
         else:
             told = f"Stopped: {display.done:,} of {total:,} done. The same command goes on."
             output.say(told, "bold yellow")
@@ -140,33 +138,13 @@ async def _do(
     (done,) = results
     report = await batch.report()
     if output.as_json:
-        output.json(_object(batch, done, done=True))
+        output.json(update_document(batch, done, done=True))
         return 0 if report.complete and not done.left else 1
     fault = write_result(result_path(batch), report)
     say_left(output, done.left, "--force")
     show_report(output, report, zone)
     say_result(output, batch, fault)
     return 0 if report.complete and not done.left and not fault else 1
-
-
-def _object(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocument:
-    forecast = updated.forecast
-    return {
-        "version": VERSION,
-        "done": done,
-        "changed": [row.number for row in updated.changed],
-        "free": [row.number for row in updated.free],
-        "moved": [row.number for row in updated.moved],
-        "pruned": [{"row": r.number, "ref": r.ref, "post_id": r.post_id} for r in updated.pruned],
-        "new": [row.number for row in updated.new],
-        "unclear": list(updated.unclear),
-        "left": {why: list(rows) for why, rows in updated.left.items()},
-        "requests": 0 if forecast is None else forecast.requests,
-        "requests_that_change": updated.requests,
-        "lower_bound": updated.lower_bound,
-        "finish": None if forecast is None else forecast.finish,
-        "edits": edits_object(batch.edits),
-    }
 
 
 def _show(

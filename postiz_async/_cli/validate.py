@@ -13,19 +13,18 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async._campaign.plan.grouping import group_problems
-from postiz_async._cli.campaign_documents import ValidateDocument
 from postiz_async._cli.campaigns import CampaignFile, MediaRoots, save_options
 from postiz_async._cli.connection import Connection, find_target, open_client
-from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.options import Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output, count, print_hanging
+from postiz_async.documents import ValidateDocument, refused_document
 from postiz_async.errors import InvalidPostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postiz_async._campaign.read.rows import Row
     from postiz_async.errors import Problem
+    from postiz_async.types import Row
 
 
 _HANG = len("warning  ")
@@ -58,12 +57,7 @@ async def validate(
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}
     read = len(rows) + len(unread)
     if json:
-        said: ValidateDocument = {
-            "version": VERSION,
-            "rows": read,
-            "problems": problem_objects(problems),
-            "warnings": problem_objects(warnings),
-        }
+        said: ValidateDocument = {**refused_document(batch), "rows": read}
         output.json(said)
         if problems:
             output.error(InvalidPostError(list(problems)), 2)

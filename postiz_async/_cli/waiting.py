@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from postiz_async import Attempt, Quota
     from postiz_async._client import Postiz
-    from postiz_async._delivery.lookup import Doubts
-    from postiz_async._quota.view import Quota
-    from postiz_async._scheduler.hooks import Attempt
+    from postiz_async.types import Doubts
 
 
 _LOOK = 0.25

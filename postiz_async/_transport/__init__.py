@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from postiz_async._transport.settings import ConnectionSettings
+
 if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse
 
@@ -23,3 +25,10 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Close all connections."""
         ...
+
+
+def make_transport(settings: ConnectionSettings = ConnectionSettings()) -> Transport:  # noqa: B008
+    """The real way to the server."""
+    from postiz_async._transport.http import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
+
+    return AiohttpTransport(settings)

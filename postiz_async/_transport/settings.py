@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from aiohttp import BaseConnector
 
+    from postiz_async._wire.proxies import Proxy
+
     Trust: TypeAlias = "tls.SSLContext | Path | str"
     Connector: TypeAlias = BaseConnector
 
@@ -43,6 +45,10 @@ class ConnectionSettings:
     connector: Connector | None = None
     connections: int = USUAL_CONNECTIONS
     speed: float = 1.0
+
+    def proxy_to(self, url: str) -> Proxy | None:
+        """The proxy for requests to a URL."""
+        return (Proxies() if self.proxies is None else self.proxies).on_the_way_to(url)
 
     @classmethod
     def checked(

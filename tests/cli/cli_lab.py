@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from postiz_async._cli.schemas import ERRORS, schema_of
 from postiz_async._sandbox import Sandbox
 from postiz_async.clock import AcceleratedClock, Anchor
+from postiz_async.schemas import ERRORS, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

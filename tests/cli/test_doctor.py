@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from postiz_async import ConfigurationError
-from postiz_async._cli.doctor import CheckResult, CheckStatus, candidates, examine
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._transport.http import AiohttpTransport
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock, SystemClock
+from postiz_async.doctor import CheckResult, CheckStatus, candidates, examine
 from postiz_async.testing import SandboxTransport
 
 
@@ -21,7 +21,7 @@ async def look(
 ) -> dict[str, CheckResult]:
     async with sandbox:
         findings = await examine(
-            SandboxTransport(sandbox), sandbox.clock, api_key=key, base_url=url
+            api_key=key, base_url=url, clock=sandbox.clock, transport=SandboxTransport(sandbox)
         )
     return by_subject(findings)
 
@@ -81,10 +81,10 @@ async def test_a_clock_that_is_off() -> None:
     sandbox = Sandbox(clock=JumpingClock())
     async with sandbox:
         findings = await examine(
-            SandboxTransport(sandbox),
-            JumpingClock(start=1_800_000_000 - 4000),
             api_key="sandbox",
             base_url="http://sandbox.invalid",
+            clock=JumpingClock(start=1_800_000_000 - 4000),
+            transport=SandboxTransport(sandbox),
         )
     assert "1 h 06 min ahead of yours" in by_subject(findings)["clock"].text
 
@@ -94,7 +94,9 @@ async def test_a_container_whose_api_lies_below_api() -> None:
     transport = AiohttpTransport()
     try:
         async with Sandbox(base="container") as sandbox, serve(sandbox) as served:
-            findings = await examine(transport, clock, api_key="sandbox", base_url=served.url)
+            findings = await examine(
+                api_key="sandbox", base_url=served.url, clock=clock, transport=transport
+            )
     finally:
         await transport.aclose()
     found = by_subject(findings)
@@ -170,7 +172,12 @@ class Always:
 
 async def answers(response: WireResponse) -> dict[str, CheckResult]:
     return by_subject(
-        await examine(Always(response), JumpingClock(), api_key="k", base_url="http://odd.invalid")
+        await examine(
+            api_key="k",
+            base_url="http://odd.invalid",
+            clock=JumpingClock(),
+            transport=Always(response),
+        )
     )
 
 

@@ -13,7 +13,7 @@ from processes import ROOT
 from samples import PNG
 
 from postiz_async._cli.app import app
-from postiz_async._cli.schemas import ERRORS, OUTPUTS, schema_of
+from postiz_async.schemas import ERRORS, OUTPUTS, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

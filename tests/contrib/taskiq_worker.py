@@ -18,7 +18,7 @@ from taskiq import TaskiqDepends, TaskiqMessage, TaskiqMiddleware, TaskiqResult,
 from taskiq_redis import ListRedisScheduleSource, RedisAsyncResultBackend, RedisStreamBroker
 
 from postiz_async import NewPost, Postiz
-from postiz_async._client import make_transport
+from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.contrib.taskiq import TaskPostiz, install

@@ -19,7 +19,7 @@ from outbox_worker import clock_of
 from pool_sandbox import key_of
 
 from postiz_async import PostizPool, StoreError
-from postiz_async._client import make_transport
+from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
 
 if TYPE_CHECKING:

@@ -23,13 +23,12 @@ from network_lab import (
 )
 
 from postiz_async import APIConnectionError, Postiz
-from postiz_async._cli.doctor import CheckStatus, examine
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._transport.faults import DOCTOR
 from postiz_async._transport.http import AiohttpTransport
 from postiz_async._transport.settings import ConnectionSettings, tls_context
-from postiz_async.clock import SystemClock
+from postiz_async.doctor import CheckStatus, examine
 from postiz_async.errors import Delivery
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ async def told(
     way = ConnectionSettings.checked(ssl=settings.ssl or system(), proxy=proxy)
     transport = AiohttpTransport(way)
     try:
-        found = await examine(transport, SystemClock(), api_key="sandbox", base_url=url)
+        found = await examine(api_key="sandbox", base_url=url, transport=transport)
     finally:
         await transport.aclose()
     addresses = [each for each in found if each.subject.startswith("address")]

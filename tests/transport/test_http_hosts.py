@@ -12,10 +12,9 @@ from network_lab import HOST, ca_file, connect_proxy, recording, server_context
 from samples import PNG
 
 from postiz_async import ConfigurationError, Postiz, PostizError, PostizPool, UploadError
-from postiz_async._cli.doctor import examine
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.headers import checked_headers
-from postiz_async.clock import SystemClock
+from postiz_async.doctor import examine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +113,7 @@ async def test_the_doctor_asks_other_hosts_without_the_headers(
 ) -> None:
     """Who gave the address of the hosted service's pages has its API looked for."""
     way, headers = NotFound(), checked_headers(PASS)
-    await examine(way, SystemClock(), api_key=KEY, base_url=url, headers=headers)
+    await examine(api_key=KEY, base_url=url, headers=dict(headers), transport=way)
     hosts = {urlsplit(each.url).hostname: dict(each.headers) for each in way.asked}
     assert list(hosts) == [urlsplit(url).hostname, *elsewhere]
     for host, sent in hosts.items():

@@ -1,19 +1,15 @@
-"""`schema`: what a program may expect of a command that prints JSON."""
+"""The JSON schemas of the documents that commands print with `--json`."""
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Annotated, Literal, cast
+from typing import Literal, cast
 
 import msgspec
-from cyclopts import Parameter
 
-from postiz_async._cli import campaign_documents, documents
-from postiz_async._cli.doctor import CheckResult
-from postiz_async._cli.output import Output
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async import documents
+from postiz_async.doctor import CheckResult
 from postiz_async.models.insights import Metric, Notification
 from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 from postiz_async.models.media import Media
@@ -44,14 +40,14 @@ ERRORS = "errors"
 """The name of what is printed on standard error."""
 
 OUTPUTS = {
-    "plan": _one(campaign_documents.PlanDocument, campaign_documents.RefusedDocument),
-    "run": _one(campaign_documents.RunDocument, campaign_documents.RefusedDocument),
-    "update": _one(campaign_documents.UpdateDocument, campaign_documents.RefusedDocument),
-    "undo": _one(campaign_documents.UndoDocument),
-    "status": _one(campaign_documents.StatusDocument),
-    "report": _one(campaign_documents.ReportDocument),
-    "validate": _one(campaign_documents.ValidateDocument),
-    "reconcile": _one(campaign_documents.ReconcileDocument),
+    "plan": _one(documents.PlanDocument, documents.RefusedDocument),
+    "run": _one(documents.RunDocument, documents.RefusedDocument),
+    "update": _one(documents.UpdateDocument, documents.RefusedDocument),
+    "undo": _one(documents.UndoDocument),
+    "status": _one(documents.StatusDocument),
+    "report": _one(documents.ReportDocument),
+    "validate": _one(documents.ValidateDocument),
+    "reconcile": _one(documents.ReconcileDocument),
     "integrations list": _list(Integration),
     "integrations connected": _one(documents.ConnectedDocument),
     "integrations groups": _list(Customer),
@@ -78,8 +74,8 @@ OUTPUTS = {
     "doctor": _list(CheckResult),
     "providers": Printed((documents.ProviderObject,), "either"),
     "outbox status": _one(documents.OutboxDocument),
-    "sandbox": _one(campaign_documents.SandboxStarted),
-    "demo": _one(campaign_documents.SandboxDocument),
+    "sandbox": _one(documents.SandboxStarted),
+    "demo": _one(documents.SandboxDocument),
     ERRORS: _one(documents.ErrorDocument),
 }
 """By command. Types of the API are printed as the API has them."""
@@ -128,32 +124,3 @@ def _of_anything(kind: type) -> dict[str, object]:
     if kind is object:
         return {"description": "A JSON value."}
     raise NotImplementedError
-
-
-def schema(
-    *command: Annotated[
-        str,
-        Parameter(
-            help=(
-                "A command, such as posts list; errors is the schema of errors on standard error."
-            )
-        ),
-    ],
-) -> int:
-    """Print the JSON schema of a command's --json output, or list the commands.
-
-    Keys may be added to an object at any time; if one is renamed, removed or changes its meaning,
-    the version in the schema and the objects changes.
-    """
-    output = Output()
-    if not command:
-        for name in OUTPUTS:
-            output.result(name)
-        return 0
-    name = " ".join(command)
-    if name not in OUTPUTS:
-        close = difflib.get_close_matches(name, OUTPUTS, 1)
-        hint = f"did you mean {close[0]!r}?" if close else "postiz-async schema lists them"
-        raise InvalidPostError([Problem("command", f"{name!r} prints no JSON", hint=hint)])
-    output.json(schema_of(name))
-    return 0

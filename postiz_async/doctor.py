@@ -1,0 +1,301 @@
+"""Why a connection does not work, found by looking: base URL, key, clock, server's age.
+
+Only free routes are asked, and nothing is changed on the server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from postiz_async import _wire as wire
+from postiz_async._transport import make_transport
+from postiz_async._transport.faults import DOCTOR
+from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
+from postiz_async._wire import endpoints
+from postiz_async._wire.endpoints import Call, Endpoint
+from postiz_async._wire.gateways import demand_of
+from postiz_async._wire.headers import checked_headers
+from postiz_async._wire.secrets import Secret, hidden
+from postiz_async.clock import SystemClock
+from postiz_async.errors import (
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    ConfigurationError,
+    NotFoundError,
+    PostizError,
+    UnexpectedAnswerError,
+    describe_seconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from ssl import SSLContext
+
+    from postiz_async._transport import Transport
+    from postiz_async._wire import WireResponse
+    from postiz_async._wire.headers import Headers
+    from postiz_async.clock import Clock
+
+__all__ = ["CheckResult", "CheckStatus", "examine"]
+
+T = TypeVar("T")
+
+MAX_SKEW = 60.0
+"""Seconds between our clock and the server's that are no reason to worry."""
+
+_AGES: tuple[tuple[Endpoint[object], str], ...] = tuple(
+    (endpoint, endpoint.since)
+    for endpoint in endpoints.ENDPOINTS
+    if endpoint.name in {"list_groups", "get_missing_content", "list_notifications"}
+)
+
+
+class CheckStatus(StrEnum):
+    """How good a finding is."""
+
+    FINE = "fine"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One thing that was looked at, and what to change when it is not fine."""
+
+    subject: str
+    status: CheckStatus
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    transport: Transport
+    clock: Clock
+    root: str
+    key: Secret
+    headers: Headers
+
+    async def ask(self, endpoint: Endpoint[T], **params: str) -> WireResponse:
+        request = wire.encode(
+            Call(endpoint, params=params),
+            root=self.root,
+            headers=wire.own_headers(self.key, "postiz-async doctor") + self.headers,
+            timeout=10.0,
+        )
+        return await self.transport.send(request)
+
+
+def candidates(base_url: str) -> list[str]:
+    """The roots at which the API may be when somebody writes `base_url`, as written first."""
+    root = wire.api_root(base_url)
+    parts = urlsplit(root)
+    host = f"{parts.scheme}://{parts.netloc}"
+    others = [f"{host}/public/v1", f"{host}/api/public/v1"]
+    if f".{parts.hostname}".endswith(".postiz.com"):  # whole labels: the key is sent there
+        others = [wire.api_root(wire.CLOUD_URL)]
+    return list(dict.fromkeys([root, *others]))
+
+
+async def examine(
+    *,
+    api_key: str | Secret,
+    base_url: str,
+    headers: Mapping[str, str | Secret] | None = None,
+    ssl: SSLContext | Path | str | None = None,
+    proxy: str | Secret | None = None,
+    clock: Clock | None = None,
+    transport: Transport | None = None,
+) -> list[CheckResult]:
+    """Look at everything that usually goes wrong. Sends no create.
+
+        for each in await examine(api_key=key, base_url="https://postiz.example.com"):
+            print(each.status, each.subject, each.text, each.advice)
+
+    Args:
+        api_key: the key as it was given, with its mistakes.
+        base_url: the base URL as it was given.
+        headers: as for `Postiz`; another server than that of `base_url` is not sent them.
+        ssl: as for `Postiz`.
+        proxy: as for `Postiz`.
+        clock: the clock that is compared with the server's; None: the machine's.
+        transport: another transport, for tests. It stays open.
+
+    Raises:
+        ConfigurationError: there is no key at all, or the URL is no web address.
+    """
+    api_key, proxy = Secret.of(api_key), hidden(proxy)
+    headers = headers_of_environment(headers)
+    settings = ConnectionSettings.checked(ssl=ssl, proxy=proxy, has_transport=transport is not None)
+    way = transport or make_transport(settings)
+    try:
+        return await _findings(
+            way, clock or SystemClock(), api_key, base_url, checked_headers(headers)
+        )
+    finally:
+        if transport is None:
+            await way.aclose()
+
+
+async def _findings(
+    transport: Transport, clock: Clock, api_key: Secret, base_url: str, headers: Headers
+) -> list[CheckResult]:
+    key = wire.clean_key(api_key)
+    findings = [_key_form(api_key, key)]
+    origin = wire.origin_of(wire.api_root(base_url))
+    here: _Patient | None = None
+    unreached = ""
+    for number, root in enumerate(candidates(base_url)):
+        there = wire.origin_of(root)
+        if there == unreached:
+            continue  # it fails for the same reason
+        patient = _Patient(transport, clock, root, key, headers if there == origin else ())
+        finding, is_api, response = await _address(patient, is_given=number == 0)
+        unreached = "" if response is not None or finding.status is CheckStatus.FINE else there
+        findings.append(finding)
+        if is_api and response is not None:
+            here = patient
+            findings.extend([_key_accepted(response), _skew(response, clock)])
+            break
+    if here is None and unreached:
+        return findings  # why is said, and it is no question of the address
+    if here is None:
+        is_told = any(each.advice for each in findings if each.subject.startswith("address"))
+        advice = "" if is_told else "Open the address in a browser: it has to be your Postiz."
+        findings.append(
+            CheckResult("API", CheckStatus.WRONG, "found at none of these addresses", advice)
+        )
+    elif findings[-2].status is CheckStatus.FINE:
+        findings.append(await _server(here))
+    return findings
+
+
+def _key_form(given: Secret, key: Secret) -> CheckResult:
+    kind = key.reveal()[:4]
+    if kind in {"pca_", "pcs_"}:
+        what = "client id" if kind == "pca_" else "client secret"
+        advice = "An OAuth application needs an access token (pos_...), which an exchange returns."
+        return CheckResult(
+            "key form", CheckStatus.WRONG, f"this is the {what} of an application", advice
+        )
+    if given.reveal().strip()[:7].lower() == "bearer ":
+        text = "begins with Bearer, which this client removes"
+        return CheckResult("key form", CheckStatus.WARNING, text, "Postiz wants the bare key.")
+    what = "an OAuth access token" if kind == "pos_" else "an organisation's API key"
+    return CheckResult("key form", CheckStatus.FINE, f"looks like {what}")
+
+
+async def _address(
+    patient: _Patient, *, is_given: bool
+) -> tuple[CheckResult, bool, WireResponse | None]:
+    subject = f"address {patient.root}"
+
+    def wrong(text: str, advice: str = "") -> tuple[CheckResult, bool, WireResponse | None]:
+        return CheckResult(subject, CheckStatus.WRONG, text, advice), False, response
+
+    response: WireResponse | None = None
+    try:
+        response = await patient.ask(endpoints.IS_CONNECTED)
+    except APIConnectionError as broken:
+        return wrong(broken.message, "" if broken.hint == DOCTOR else broken.hint)
+    text, advice = _trouble(response)
+    if text:
+        return wrong(text, advice)
+    if is_given:
+        return CheckResult(subject, CheckStatus.FINE, "answers as the API"), True, response
+    advice = f"Set POSTIZ_API_URL={patient.root.removesuffix('/public/v1')}"
+    return CheckResult(subject, CheckStatus.WARNING, "here is the API", advice), True, response
+
+
+def _trouble(response: WireResponse) -> tuple[str, str]:
+    """Why an answer is not the API's, and what to do about it; empty: it is."""
+    wanted = demand_of(response)
+    if wanted is not None and wanted.what:
+        return f"{response.status}: {wanted.what}", wanted.advice
+    try:
+        wire.decode(endpoints.IS_CONNECTED, response)
+    except AuthenticationError:
+        pass  # it is the API that says so
+    except ConfigurationError as error:
+        what, _, advice = str(error).partition(". ")
+        if response.status == 304:
+            return f"{what}.", advice
+        return f"{what}.", "" if wanted is None else wanted.advice
+    except UnexpectedAnswerError:
+        return "answers, but not as Postiz does", "Is Postiz at this address and port?"
+    except NotFoundError as error:
+        since = endpoints.IS_CONNECTED.since
+        return f"404: {error.text} (wrong path, or a server older than {since})", ""
+    except APIStatusError as error:
+        return f"{error.status_code}: {error.text}", error.hint
+    except PostizError as error:
+        return str(error), ""
+    return "", ""
+
+
+def _key_accepted(response: WireResponse) -> CheckResult:
+    try:
+        is_accepted = wire.decode(endpoints.IS_CONNECTED, response).connected
+    except AuthenticationError as error:
+        return CheckResult("key", CheckStatus.WRONG, f"refused: {error.text}", error.hint)
+    if not is_accepted:
+        return CheckResult("key", CheckStatus.WRONG, "the server says that it is not connected")
+    return CheckResult("key", CheckStatus.FINE, "accepted")
+
+
+def _skew(response: WireResponse, clock: Clock) -> CheckResult:
+    server_time = wire.observe(response, now=clock.time()).server_time
+    if server_time is None:
+        return CheckResult("clock", CheckStatus.WARNING, "the server does not send its time")
+    skew = server_time - clock.time()
+    if abs(skew) <= MAX_SKEW:
+        return CheckResult(
+            "clock", CheckStatus.FINE, f"within {max(1, round(abs(skew)))} s of the server's"
+        )
+    how = "ahead of" if skew > 0 else "behind"
+    text = f"the server's clock is {describe_seconds(abs(skew))} {how} yours"
+    return CheckResult(
+        "clock", CheckStatus.WARNING, text, "Let both set their clocks from the network."
+    )
+
+
+async def _server(patient: _Patient) -> CheckResult:
+    try:
+        return await _age(patient)
+    except APIConnectionError as broken:
+        return CheckResult("server", CheckStatus.WRONG, broken.message)
+
+
+async def _age(patient: _Patient) -> CheckResult:
+    """The oldest and newest release that the server's routes allow."""
+    at_least = "v1.62.0"
+    too_new: list[str] = []
+    throttles_reads = False
+    for endpoint, since in _AGES:
+        params = {"id": "doctor"} if "{id}" in endpoint.path else {}
+        response = await patient.ask(endpoint, **params)
+        error = wire.failure(response)
+        if wire.lacks_route(error):
+            too_new.append(since)
+            continue
+        throttles_reads |= wire.observe(response, now=patient.clock.time()).reading is not None
+        at_least = max(at_least, since, key=_release)
+    older = f", older than {min(too_new, key=_release)}" if too_new else ""
+    text = f"Postiz {at_least} or newer{older}"
+    if throttles_reads:
+        return CheckResult(
+            "server",
+            CheckStatus.WARNING,
+            f"{text}; it limits reads too",
+            "Update Postiz: since v2.19.0 only create requests are limited.",
+        )
+    return CheckResult("server", CheckStatus.FINE, text)
+
+
+def _release(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in name.lstrip("v").split("."))

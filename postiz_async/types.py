@@ -1,0 +1,53 @@
+"""Types of public signatures and values, for annotations and comparisons."""
+
+from postiz_async._campaign.after.export import Naming
+from postiz_async._campaign.after.reconcile import Reconciled
+from postiz_async._campaign.options import Existing
+from postiz_async._campaign.plan.plan import ChannelPlan, Estimate, PlannedRequest
+from postiz_async._campaign.read.media_files import MediaRoot
+from postiz_async._campaign.read.read_options import Advice
+from postiz_async._campaign.read.rows import Row
+from postiz_async._campaign.read.source import CampaignSource
+from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
+from postiz_async._content import Preview
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._delivery.lookup import Doubts
+from postiz_async._delivery.options import Late, OnDoubt
+from postiz_async._outbox.pool_outbox import CredentialsOf, PoolOutbox
+from postiz_async._quota import RateHeaders
+from postiz_async._quota.view import Queued
+from postiz_async._scheduler.hooks import AttemptHook, CallHook
+from postiz_async._transport import Transport
+from postiz_async._uploads import Progress, UploadSource
+
+__all__ = [
+    "Advice",
+    "AttemptHook",
+    "CallHook",
+    "CampaignSource",
+    "Changed",
+    "ChannelPlan",
+    "CredentialsOf",
+    "Doubts",
+    "Edits",
+    "Estimate",
+    "Existing",
+    "FieldChange",
+    "Finding",
+    "Late",
+    "MediaRoot",
+    "Naming",
+    "OnDoubt",
+    "PlannedRequest",
+    "PoolOutbox",
+    "Preview",
+    "Progress",
+    "Queued",
+    "RateHeaders",
+    "Reconciled",
+    "Row",
+    "RowRecord",
+    "RowState",
+    "Transport",
+    "UploadSource",
+]
