@@ -38,6 +38,61 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.insights import Figures
 
+__all__ = [
+    "VERSION",
+    "ChangedObject",
+    "ChannelObject",
+    "ConnectedDocument",
+    "DeletedDocument",
+    "Document",
+    "DoubtObject",
+    "EditsObject",
+    "ErrorDocument",
+    "ErrorObject",
+    "EstimateObject",
+    "FieldObject",
+    "GoneObject",
+    "Moment",
+    "OutboxDocument",
+    "OutboxObject",
+    "PlanDocument",
+    "PostOfRow",
+    "ProblemObject",
+    "ProfileObject",
+    "ProfilesDocument",
+    "ProviderObject",
+    "PublishLine",
+    "QuotaDocument",
+    "QuotaSeen",
+    "ReconcileDocument",
+    "RefusedDocument",
+    "ReportDocument",
+    "RowObject",
+    "RunDocument",
+    "SandboxChannel",
+    "SandboxDocument",
+    "SandboxOrganization",
+    "SandboxSeen",
+    "SandboxStarted",
+    "SettingObject",
+    "SlotDocument",
+    "StateDocument",
+    "StatusDocument",
+    "UndoDocument",
+    "UpdateDocument",
+    "UploadFailure",
+    "ValidateDocument",
+    "edits_object",
+    "error_object",
+    "plan_document",
+    "post_of_row",
+    "problem_objects",
+    "refused_document",
+    "report_document",
+    "undo_document",
+    "update_document",
+]
+
 VERSION: Final = 1
 
 
@@ -493,7 +548,12 @@ class SandboxStarted(Document):
 
 
 def error_object(error: Exception, exit_code: int) -> ErrorObject:
-    """An error for programs."""
+    """An error for programs.
+
+    Args:
+        error: of this library, or another.
+        exit_code: that of a command: 1 for what may go well later, 2 for what has to be put right.
+    """
     said: ErrorObject = {
         "type": type(error).__name__,
         "message": str(error),
@@ -530,7 +590,11 @@ def _say_refusal(said: ErrorObject, error: APIStatusError) -> None:
 
 
 def problem_objects(problems: Iterable[Problem]) -> list[ProblemObject]:
-    """Problems for programs."""
+    """Problems for programs.
+
+    Args:
+        problems: of a campaign, or of an `InvalidPostError`.
+    """
     return [
         {"row": p.row, "column": p.where, "message": p.message, "hint": p.hint} for p in problems
     ]

@@ -17,6 +17,13 @@ from postiz_async.models.posts import Created, MissingRelease, Post
 from postiz_async.models.users import Membership
 from postiz_async.models.video import Voice
 
+__all__ = [
+    "ERRORS",
+    "OUTPUTS",
+    "Printed",
+    "schema_of",
+]
+
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -82,7 +89,11 @@ OUTPUTS = {
 
 
 def schema_of(command: str) -> dict[str, object]:
-    """The JSON schema of what a command prints with `--json`."""
+    """The JSON schema of what a command prints with `--json`.
+
+    Args:
+        command: one of `OUTPUTS`, such as `posts list`, or `errors`.
+    """
     printed = OUTPUTS[command]
     each, named = msgspec.json.schema_components(
         printed.kinds, schema_hook=_of_anything, ref_template="#/$defs/{name}"

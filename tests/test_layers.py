@@ -25,8 +25,11 @@ LAYERS = (
     ("_api",),
     ("_client",),
     ("_pool",),
-    ("oauth", "webhooks", "testing", "blocking"),
-    ("pytest_plugin", "contrib", "_cli", "__init__"),
+    ("oauth", "webhooks", "testing", "blocking", "doctor", "types"),
+    ("documents",),
+    ("schemas",),
+    ("pytest_plugin", "contrib", "__init__"),
+    ("_cli",),
     ("__main__",),
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -23,8 +23,10 @@ from postiz_async._sandbox import (
     TagRow,
     ThreadRow,
 )
+from postiz_async._sandbox.rows import MemberRow
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import AcceleratedClock, Anchor, JumpingClock, SystemClock
+from postiz_async.testing._controls import Channels
 from postiz_async.testing._local import LocalPostiz
 from postiz_async.testing._served import ServedPostiz, serve_postiz
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
@@ -32,6 +34,7 @@ from postiz_async.testing._transport import SandboxTransport, sandbox_client
 __all__ = [
     "AcceleratedClock",
     "Anchor",
+    "Channels",
     "CreateRecord",
     "CustomerRow",
     "Fault",
@@ -41,6 +44,7 @@ __all__ = [
     "JumpingClock",
     "LocalPostiz",
     "MediaRow",
+    "MemberRow",
     "NotificationRow",
     "OAuthApp",
     "Organization",
