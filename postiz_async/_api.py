@@ -268,16 +268,17 @@ class Api(OfOneProcess, Resources):
             BatchError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """
-        from postiz_async._campaign.batch import Batch  # noqa: PLC0415  (not every client needs it)
+        # not every client needs them
+        from postiz_async._campaign.batch import Batch  # noqa: PLC0415
+        from postiz_async._campaign.options import BatchOptions  # noqa: PLC0415
+        from postiz_async._campaign.read.media_files import roots_of  # noqa: PLC0415
+        from postiz_async._campaign.read.read_options import reading_of  # noqa: PLC0415
 
-        return Batch(
-            self._for_jobs("A campaign"),
-            source,
+        options = BatchOptions(
             journal=journal,
             campaign=campaign,
-            timezone=timezone,
-            reading=reading,
-            media_root=media_root,
+            reading=reading_of(timezone, reading),
+            media_root=roots_of(media_root),
             align=align,
             late=late,
             skip_invalid=skip_invalid,
@@ -286,6 +287,7 @@ class Api(OfOneProcess, Resources):
             exact_seconds=exact_seconds,
             as_new=as_new,
         )
+        return Batch(self._for_jobs("A campaign"), source, options)
 
     async def export(
         self,

@@ -5,48 +5,55 @@ from __future__ import annotations
 import logging
 import math
 import os
+from collections import Counter, defaultdict
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from postiz_async._campaign.after.reconcile import sweep_journal
-from postiz_async._campaign.checked_batch import CheckedBatch
-from postiz_async._campaign.options import BatchOptions, read_span
+from postiz_async._campaign.after.ics import calendar_file, event_of
+from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.after.report.data import read_facts
+from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
+from postiz_async._campaign.origin import Origin, check_campaign
+from postiz_async._campaign.plan.check import check_rows
 from postiz_async._campaign.plan.doubles import repeated_posts
-from postiz_async._campaign.plan.preflight import (
-    Origin,
-    check_campaign,
-    check_rows,
-    reading_of,
+from postiz_async._campaign.plan.packing import Limits
+from postiz_async._campaign.plan.plan import AHEAD, ChannelPlan, Moment, Planner
+from postiz_async._campaign.plan.row_state import (
+    as_sent,
+    is_there,
+    is_unsent,
+    is_unstored,
+    with_changes,
 )
-from postiz_async._campaign.plan.row_state import as_sent, is_unstored
-from postiz_async._campaign.read.file_options import (
-    kept_options,
-    merged_reading,
-    save_options,
-)
+from postiz_async._campaign.read.file_options import kept_options, save_options
 from postiz_async._campaign.run.already_stored import ClientRefs
-from postiz_async._campaign.run.job import Job, Outcome, first_error, outcome_of
+from postiz_async._campaign.run.edits import find_edits
+from postiz_async._campaign.run.job import Job, Outcome, first_error, ignore, outcome_of
 from postiz_async._campaign.run.other_runs import OtherRuns
 from postiz_async._campaign.run.resume import RecordsOnDemand, past_of, write_rows
 from postiz_async._campaign.run.run import Runner
+from postiz_async._campaign.run.undo import Selection, undo_journal
 from postiz_async._campaign.run.update import Update
 from postiz_async._campaign.run.update_plan import joined
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import RowRecord, RowState, no_journal, query_journal
+from postiz_async._delivery.journal_file import RowState, query_journal, read_summary
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.lookup import Doubts
-from postiz_async._delivery.options import checked_late
 from postiz_async._delivery.pauses import Outage, trouble_of
+from postiz_async._resources.channel_names import Resolver
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async.errors import BatchError, PostizError, Problem
-from postiz_async.models._durations import write_duration
+from postiz_async._wire.secrets import OfOneProcess
+from postiz_async.errors import BatchError, InvalidPostError, PostizError, Problem, by_reader
+from postiz_async.models._durations import check_seconds, write_duration
 
 if TYPE_CHECKING:
     import sqlite3
@@ -59,22 +66,26 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
+    from datetime import tzinfo
     from types import TracebackType
     from typing import Self
 
     from anyio.streams.memory import MemoryObjectSendStream
 
+    from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.options import Existing
-    from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
-    from postiz_async._campaign.read.media_files import MediaRoot
-    from postiz_async._campaign.read.read_options import ReadOptions
+    from postiz_async._campaign.after.wait_published import Waited
+    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.plan.check import Checked
+    from postiz_async._campaign.plan.plan import Arrangement, Forecast, PlannedRequest
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.read.source import CampaignSource
+    from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.resume import ReadJournal
+    from postiz_async._campaign.run.undo import Undone
     from postiz_async._campaign.run.update_plan import Updated, UpdatePlan
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.options import Late, OnDoubt
+    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
@@ -98,9 +109,25 @@ _NOT_LOOKED = Problem(
     "was not searched for these rows, because this server counts reads; run searches it",
     severity="warning",
 )
+_FRESH = 60.0
+"""Seconds after which the dates of a plan are thought over before anything is sent."""
 
 
-class Batch(CheckedBatch):
+@dataclass(frozen=True, slots=True)
+class UpdateBeside:
+    """An update that works while a run sends what is new.
+
+    `moving` are refs of rows whose posts are deleted when their create may leave, `changing` those
+    of rows in changes whose answers were lost.
+    """
+
+    work: Update
+    plan: UpdatePlan
+    moving: frozenset[str]
+    changing: frozenset[str]
+
+
+class Batch(OfOneProcess):
     """A campaign and what became of it.
 
         async with postiz.batch("campaign.csv") as batch:
@@ -117,78 +144,37 @@ class Batch(CheckedBatch):
     `Postiz.batch` makes one, and says what the arguments mean.
     """
 
-    def __init__(
-        self,
-        postiz: BatchClient,
-        source: CampaignSource,
-        *,
-        journal: Path | str | None = None,
-        campaign: str | None = None,
-        timezone: str | None = None,
-        reading: ReadOptions | None = None,
-        media_root: MediaRoot = (),
-        align: timedelta | str | None = None,
-        late: Late = "skip",
-        skip_invalid: bool = False,
-        on_doubt: OnDoubt = "skip",
-        existing: Existing = "refuse",
-        exact_seconds: bool = False,
-        as_new: bool = False,
-    ) -> None:
+    def __init__(self, postiz: BatchClient, source: CampaignSource, options: BatchOptions) -> None:
         self._postiz = postiz
-        self._origin = Origin.of(source, journal, campaign, media_root)
-        self.path: Path = self._origin.name
+        self._options = options
+        self._origin = Origin.of(source, options)
+        self.path: Path = self._origin.path
         self.journal_path: Path = self._origin.journal
-        self._reading = reading_of(timezone, reading)
-        self._options = BatchOptions(
-            late=checked_late(late),
-            on_doubt=on_doubt,
-            existing=existing,
-            align=read_span(align),
-            exact_seconds=exact_seconds,
-            as_new=as_new,
-        )
-        self._align = align
-        self._skip_invalid = skip_invalid
-        self._adopted: list[RowRecord] = []
-        self.remarks: list[str] = [_EXACT] if exact_seconds else []
+        self.remarks: list[str] = [_EXACT] if options.exact_seconds else []
         """Notes on the run as a whole."""
-        self._doubts = Doubts()
         self._journal: Journal | None = None
-        self._repeated = []
+        self._known: Checked | None = None
+        self._edits: Edits | None = None
+        self._arranged: Arrangement | None = None
+        self._arranged_at = -math.inf
+        self._runner: Runner | None = None
+        self._outage: Outage | None = None
+        self._doubts = Doubts()
+        self._update: UpdateBeside | None = None
+        self._adopted: list[RowRecord] = []
+        self._adopting: frozenset[str] = frozenset()
+        """Refs of rows that the last plan found in Postiz: a run takes them over."""
+        self._repeated: list[Problem] = []
+        """Warnings of rows whose text Postiz has within a day, from the last look."""
         self._seen: Calendar | None = None
         """What the last plan saw in Postiz."""
 
     async def __aenter__(self) -> Self:
-        await self._take_kept_options()
-        self._know(await check_campaign(self._postiz, self._origin, self._reading, self._options))
-        return self
-
-    async def _take_kept_options(self) -> None:
-        """Take what is kept beside the campaign, where nothing else was said."""
         kept = await in_thread(partial(kept_options, self._origin.source))
-        self._reading = merged_reading(self._reading, kept)
-        self._origin = self._origin.with_kept(kept)
-        if self._align is None:
-            self._align = kept.align
-            self._options = replace(self._options, align=read_span(kept.align))
-
-    async def save_options(self) -> Path:
-        """Save what describes the file next to it, as `campaign.toml`, which every command reads.
-
-        Returns:
-            Where it is kept.
-
-        Raises:
-            BatchError: the campaign is not a file, or the file next to it cannot be written.
-        """
-        origin, align = self._origin, self._align
-        if not isinstance(origin.source, str | Path):
-            raise BatchError("Rows that do not come from a file have no options to save.")
-        name = origin.campaign if origin.is_named else None
-        span = write_duration(align) if isinstance(align, timedelta) else align
-        saving = partial(save_options, origin.name, self._reading, name=name, align=span)
-        return await in_thread(partial(saving, media_root=origin.media_root))
+        self._options = self._options.with_kept(kept)
+        self._origin = Origin.of(self._origin.source, self._options)
+        self._know(await check_campaign(self._postiz, self._origin, self._options))
+        return self
 
     async def __aexit__(
         self,
@@ -199,6 +185,179 @@ class Batch(CheckedBatch):
         journal, self._journal = self._journal, None
         if journal is not None:
             await journal.aclose()
+
+    async def save_options(self) -> Path:
+        """Save what describes the file next to it, as `campaign.toml`, which every command reads.
+
+        Returns:
+            Where it is kept.
+
+        Raises:
+            BatchError: the campaign is not a file, or the file next to it cannot be written.
+        """
+        if not isinstance(self._origin.source, str | Path):
+            raise BatchError("Rows that do not come from a file have no options to save.")
+        options, align = self._options, self._options.align
+        span = write_duration(align) if isinstance(align, timedelta) else align
+        saving = partial(save_options, self.path, options.reading, name=options.campaign)
+        return await in_thread(partial(saving, align=span, media_root=options.media_root))
+
+    # -------------------------------------------------------------- what is known
+
+    @property
+    def timezone(self) -> str | None:
+        """The zone of dates that have none."""
+        return self._options.reading.timezone
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What the file calls columns of a campaign, where it calls them something else."""
+        return self._checked.campaign.labels
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the campaign; `plan` and `run` refuse while there is any."""
+        return self._checked.problems
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What the server accepts but probably is not meant; nothing stops for it."""
+        return (*self._checked.warnings, *self._repeated)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows that could be read."""
+        return self._checked.campaign.rows
+
+    @property
+    def adopted(self) -> list[Row]:
+        """Rows that the last `plan` found in Postiz: a run takes them over and does not send them.
+
+        Those are rows of which the journal knows, and with `existing="adopt"` all of them.
+        """
+        return [row for row in self.rows if row.ref in self._adopting]
+
+    @property
+    def channels(self) -> list[Integration]:
+        """The channels that the campaign uses."""
+        return list({c.id: c for c in self._checked.channels.values()}.values())
+
+    @property
+    def by_channel(self) -> list[ChannelPlan]:
+        """For each channel of the file, what is in Postiz and what is still to be sent."""
+        checked = self._checked
+        dates: defaultdict[str, list[datetime]] = defaultdict(list)
+        for request in self.requests:
+            for row in request.rows:
+                dates[checked.channels[row.ref].id].append(row.date)
+        there: Counter[str] = Counter()
+        for row in self.rows:
+            record = checked.records.get(row.ref)
+            if row.ref in self._adopting:
+                there[checked.channels[row.ref].id] += 1
+            elif record is not None and is_there(record):
+                there[record.channel] += 1
+        return [
+            ChannelPlan(
+                channel=each,
+                in_postiz=there[each.id],
+                posts=len(dates[each.id]),
+                first=min(dates[each.id], default=None),
+                last=max(dates[each.id], default=None),
+            )
+            for each in checked.listed
+            if each.id in there or each.id in dates
+        ]
+
+    @property
+    def requests(self) -> list[PlannedRequest]:
+        """What is still to be sent, the most urgent first."""
+        return list(self._arrangement.requests)
+
+    @property
+    def lower_bound(self) -> int:
+        """The number of requests below which no plan can get under the same limits."""
+        return self._planner.lower_bound(self._unsent(), self._arrangement)
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier run left a journal."""
+        return bool(self._checked.records)
+
+    @property
+    def media_files(self) -> int:
+        """Distinct media contents of the rows that are still to be sent."""
+        facts = self._checked.facts
+        return len({facts[name].sha256 for row in self._unsent() for name in row.media})
+
+    @property
+    def uploads_done(self) -> int:
+        """Media of this run that are uploaded."""
+        return self._runner.uploads_done if self._runner is not None else 0
+
+    @property
+    def trouble(self) -> str:
+        """Why a run pauses until Postiz is back, in one line; empty while it does not."""
+        return self._outage.trouble if self._outage is not None else ""
+
+    @property
+    def doubts(self) -> Doubts:
+        """The requests that are looked up now, because their answers were lost."""
+        return self._doubts
+
+    @property
+    def changed(self) -> list[Row]:
+        """Rows that the file gives differently than they were stored; they stay as stored."""
+        return [each.row for each in self.edits.changed]
+
+    @property
+    def edits(self) -> Edits:
+        """What the campaign says differently than what was sent of it; `update` carries it out."""
+        if self._edits is None:
+            checked = self._checked
+            self._edits = find_edits(
+                checked.campaign.rows,
+                checked.records,
+                channel_of=Resolver(checked.listed).ids(),
+                now=datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC),
+                unsure=checked.unsure,
+                unread=checked.campaign.unread,
+            )
+        return self._edits
+
+    @property
+    def has_news(self) -> bool:
+        """Whether it is news to the journal which rows the file changes, or which are left out."""
+        changes = with_changes(self.rows, self._checked.records, self._changed_refs)
+        return bool(changes) or self._checked.left_out != self.problems
+
+    @property
+    def _changed_refs(self) -> set[str]:
+        return {each.row.ref for each in self.edits.changed}
+
+    def icalendar(self) -> str:
+        """What is planned and what is stored, each at its date, as a calendar file (RFC 5545).
+
+        Rows with problems, refused ones and those that were deleted in Postiz are left out.
+        """
+        checked = self._checked
+        by_id = {channel.id: channel for channel in checked.listed}
+        events = [
+            event_of(row, checked.channels[row.ref])
+            for request in self.requests
+            for row in request.rows
+        ]
+        for row in self._valid():
+            record = checked.records.get(row.ref)
+            if record is not None and is_there(record) and record.channel in by_id:
+                date = datetime.fromtimestamp(record.date, UTC)
+                events.append(event_of(row.at(date), by_id[record.channel]))
+        made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
+        return calendar_file(self._origin.campaign, events, made_at=made_at)
+
+    def _refuse_problems(self) -> None:
+        if self.problems and not self._options.skip_invalid:
+            raise InvalidPostError(list(self.problems))
 
     # -------------------------------------------------------------- running
 
@@ -218,7 +377,7 @@ class Batch(CheckedBatch):
         if self._adopting:
             rows = [row for row in rows if row.ref not in self._adopting]
         await self._postiz.scheduler.refresh()
-        planner, align = self._planner, self._options.align
+        planner, align = self._planner, self._options.span
         arranged = self._plan_is(await anyio.to_thread.run_sync(planner.arrange, rows, align))
         return await anyio.to_thread.run_sync(planner.forecast, rows, arranged, align)
 
@@ -236,7 +395,8 @@ class Batch(CheckedBatch):
         self._refuse_problems()
         job = await self._open_job()
         send, receive = anyio.create_memory_object_stream[Outcome](math.inf)
-        self._runner = Runner(job, send.send, self._fence)
+        fence = None if self._update is None else self._update.work.fence
+        self._runner = Runner(job, send.send, fence)
         try:
             async with anyio.create_task_group() as group, receive:
                 group.start_soon(self._work, job.journal, self._runner, send)
@@ -290,44 +450,232 @@ class Batch(CheckedBatch):
             PostizError: the job had to stop; call it again to go on.
         """
         self._refuse_problems()
-        journal = await self._open_existing()
+        if self._journal is None:
+            self._journal = await open_existing(self._postiz, self.journal_path)
+        journal = self._journal
         await self._postiz.scheduler.restore(journal)
-        saw = on_outcome or _nobody
+        saw = on_outcome or ignore
         work = Update(
             self._postiz, journal, self._options, force=force, on_outcome=saw, doubts=self._doubts
         )
         in_doubt = await work.in_doubt()
         self._know(replace(self._checked, records=await journal.rows()))
-        changed = [each.row for each in self.edits.changed]
-        reading = self._reading
-        self._know(await check_rows(self._postiz, self._origin, self._checked, changed, reading))
+        folder, options = self._origin.folder, self._options
+        self._know(await check_rows(self._postiz, self._checked, self.changed, folder, options))
         self._refuse_problems()
         plan = await work.plan(self._checked, self.edits, prune=prune, in_doubt=in_doubt)
-        changes, _ = plan.requests(self._planner, self._options.align)
+        changes, _ = plan.requests(self._planner, self._options.span)
         plan.keep_late(self._coming(plan, changes))
         done = self._updated(plan, in_doubt)
         if dry_run:
             return done
         coming = partial(self._coming, plan, [])
         async with work.carried_out(plan, self._planner, coming, in_doubt):
-            self._changing = await work.in_doubt()
+            changing = await work.in_doubt()
             self._know(replace(self._checked, records=await journal.rows()))
-            self._moving, self._make_room = plan.moving, partial(work.make_room, plan)
-            self._fence = work.fence
+            self._update = UpdateBeside(
+                work, plan, frozenset(row.ref for row, _ in plan.moving), changing
+            )
             try:
                 await self.run_all(on_outcome)
             finally:
-                self._moving, self._make_room, self._changing = (), None, frozenset()
-                self._fence = None
+                self._update = None
         done = replace(done, moved=tuple(plan.sent_anew), left=plan.numbers_left)
         if not in_doubt:
             return done
         then = await self.update(prune=prune, force=force, on_outcome=on_outcome)
         return joined(done, then)
 
+    async def report(self) -> Report:
+        """What became of each row, as the journal knows it.
+
+        Raises:
+            BatchError: the campaign was never run, or its journal is gone since.
+        """
+        if self._journal is not None and not await in_thread(self.journal_path.is_file):
+            adopt = by_reader("--adopt", 'existing="adopt"')
+            raise BatchError(
+                f"{self.journal_path} was removed or moved while the campaign was run, so what "
+                "became of each row cannot be told. What was sent is in Postiz. Put the journal "
+                f"back, or run the campaign again with {adopt}: it takes over what is there."
+            )
+        summary = await in_thread(partial(read_summary, self.journal_path))
+        return make_report(summary.rows, summary.requests, self.problems)
+
+    async def html_report(self, *, zone: tzinfo | None = None) -> str:
+        """What became of the campaign as a page without external resources.
+
+        Args:
+            zone: of its dates; None for the machine's.
+
+        Raises:
+            BatchError: the campaign was never run.
+        """
+        reading = partial(
+            read_facts,
+            self.journal_path,
+            made_at=self._postiz.clock.time(),
+            rows=self.rows,
+            problems=self.problems,
+            zone=zone,
+            remarks=tuple(self.remarks),
+        )
+        return await in_thread(lambda: html_report(reading()))
+
+    async def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
+        """Hold what is stored against the server: what people moved, deleted or doubled.
+
+        Sends no post; `report` says what was found. Every run ends with it where reads are free.
+
+        Args:
+            delete_doubles: whether a post that was stored twice by us loses the one too many, if
+                nobody edited that one and it is not due within ten minutes.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            PostizError: the server could not be asked.
+        """
+        async with self._ran_journal() as journal:
+            return await sweep_journal(self._postiz, journal, delete_doubles=delete_doubles)
+
+    async def undo(
+        self,
+        *,
+        after: datetime | None = None,
+        channel: str | None = None,
+        rows: Collection[int] | None = None,
+        edited: bool = False,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+    ) -> Undone:
+        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
+
+        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
+        run does not send these rows, unless the batch is made with `existing="again"`. It may be
+        cancelled and called again.
+
+        Args:
+            after: only posts of this moment and later.
+            channel: only those of this channel: its id, its name, or its provider if it has one.
+            rows: only these rows, as the file counts them.
+            edited: delete what people edited in Postiz, too.
+            dry_run: delete nothing, and say what would be deleted.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: there is no such channel, or its name is not that of one.
+            PostizError: the server could not be asked; call it again to go on.
+        """
+        async with self._ran_journal() as journal:
+            return await undo_journal(
+                self._postiz,
+                journal,
+                Selection(after, channel, rows, {row.ref: row.number for row in self.rows}),
+                edited=edited,
+                dry_run=dry_run,
+                on_outcome=on_outcome,
+            )
+
+    async def wait_published(
+        self,
+        *,
+        patience: timedelta = PATIENCE,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+        on_look: Callable[[Waited], Awaitable[None]] | None = None,
+    ) -> Waited:
+        """Wait until what is stored is published or failed; to be called after a run.
+
+        Ends when each post is out, refused by its network, deleted, or `patience` over its date.
+        What was seen is in the journal, so it may be cancelled and called again; `report` tells.
+
+        Args:
+            patience: how long after its date a post is waited for.
+            on_outcome: called with the `Outcome` of each post that is published or failed;
+                None: no calls.
+            on_look: called after each look at the server; None: no calls.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: `patience` is negative.
+            PostizError: the server could not be asked for half an hour.
+        """
+        check_seconds("patience", patience.total_seconds(), zero=True)
+        async with self._ran_journal() as journal:
+            return await wait_published(
+                self._postiz, journal, patience=patience, on_outcome=on_outcome, on_look=on_look
+            )
+
+    @asynccontextmanager
+    async def _ran_journal(self) -> AsyncGenerator[Journal]:
+        """The journal of a run, opened for the block where it is not open."""
+        if self._journal is not None:
+            yield self._journal
+        else:
+            async with await open_existing(self._postiz, self.journal_path) as journal:
+                yield journal
+
+    # -------------------------------------------------------------- the plan
+
+    @property
+    def _planner(self) -> Planner:
+        scheduler, clock = self._postiz.scheduler, self._postiz.clock
+        return Planner(
+            size_of=self._checked.size_of,
+            limits=Limits(posts=scheduler.budget.request_posts),
+            channels=self._checked.channels,
+            not_before=datetime.fromtimestamp(scheduler.server_time(), UTC) + AHEAD,
+            moment=Moment(scheduler.ledger, scheduler.ledger_time(), clock.time()),
+        )
+
+    @property
+    def _arrangement(self) -> Arrangement:
+        """The plan; made anew when something else is known."""
+        if self._arranged is None:
+            return self._plan_is(self._planner.arrange(self._unsent(), self._options.span))
+        return self._arranged
+
+    def _plan_is(self, arranged: Arrangement) -> Arrangement:
+        self._arranged, self._arranged_at = arranged, self._postiz.clock.monotonic()
+        return arranged
+
+    @property
+    def _is_just_planned(self) -> bool:
+        """Whether a plan was made so lately that a run may go by it."""
+        age = self._postiz.clock.monotonic() - self._arranged_at
+        return self._arranged is not None and age <= _FRESH
+
+    @property
+    def _checked(self) -> Checked:
+        if self._known is None:
+            raise BatchError(
+                "Use the batch as `async with postiz.batch(...) as batch:`, in synchronous code as "
+                "`with postiz.batch(...) as batch:`."
+            )
+        return self._known
+
+    def _know(self, checked: Checked) -> None:
+        self._known, self._arranged, self._edits = checked, None, None
+
+    def _unsent(self) -> list[Row]:
+        """Valid rows that neither have an outcome nor are in a request with an open one."""
+        records = self._checked.records
+        moving = self._update.moving if self._update is not None else frozenset[str]()
+        return [
+            row
+            for row in self._valid()
+            if row.ref not in self._adopting
+            and (row.ref in moving or is_unsent(row, records.get(row.ref), self._options))
+        ]
+
+    def _valid(self) -> list[Row]:
+        """Rows without problems."""
+        wrong = {problem.row for problem in self.problems}
+        return [row for row in self.rows if row.number not in wrong]
+
     def _updated(self, plan: UpdatePlan, in_doubt: Collection[str]) -> Updated:
         """What a plan of an update does and costs, and what a run sends after it."""
-        planner, align = self._planner, self._options.align
+        planner, align = self._planner, self._options.span
         requests, bound = plan.requests(planner, align)
         forecast = self._coming(plan, requests)
         updated = plan.updated(tuple(self._unsent()), len(requests), bound, forecast)
@@ -343,14 +691,11 @@ class Batch(CheckedBatch):
     def _coming(self, plan: UpdatePlan, changes: Sequence[PlannedRequest]) -> Forecast | None:
         """What changes cost with what is sent after them; None where nothing is."""
         planner, rows = self._planner, [*self._unsent(), *plan.sent_anew]
-        sent = planner.arrange(rows, self._options.align).requests
+        sent = planner.arrange(rows, self._options.span).requests
         coming = sorted([*changes, *sent], key=lambda request: request.deadline)
         return planner.moment.forecast(coming) if coming else None
 
-    async def _open_existing(self) -> Journal:
-        if not await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
-            raise no_journal(self.journal_path)
-        return await self._open_journal()
+    # -------------------------------------------------------------- the job
 
     async def _work(
         self,
@@ -367,7 +712,7 @@ class Batch(CheckedBatch):
             for sent in lost:
                 rows |= as_sent(sent, rows, self._checked.records)
             if self._arranged is None:
-                planner, align = self._planner, self._options.align
+                planner, align = self._planner, self._options.span
                 self._plan_is(
                     await anyio.to_thread.run_sync(planner.arrange, self._unsent(), align)
                 )
@@ -420,23 +765,21 @@ class Batch(CheckedBatch):
             self._know(replace(self._checked, records=records))
         if records:
             others.here = {row.ref for row in self._checked.campaign.rows}
-        if self._make_room is not None:
-            others.make_room = self._make_room
-        refs = self._changed_refs
-        await write_rows(journal, self._checked, self._unsent(), refs, apart=self._changing)
+        update, refs = self._update, self._changed_refs
+        if update is not None:
+            others.make_room = partial(update.work.make_room, update.plan)
+        apart = () if update is None else update.changing
+        await write_rows(journal, self._checked, self._unsent(), refs, apart=apart)
         await self._postiz.scheduler.restore(journal)
         return Job(
             postiz=self._postiz,
             journal=journal,
-            channels=self._checked.channels,
-            facts=self._checked.facts,
+            checked=self._checked,
             calendar=calendar,
             outage=outage,
-            size_of=self._checked.size_of,
             options=self._options,
             others=others,
             doubts=self._doubts,
-            media=await journal.uploads(),
         )
 
     async def _open_journal(self) -> Journal:
@@ -484,7 +827,7 @@ class Batch(CheckedBatch):
             for row in rows
             if row.ref in again
         ]
-        if strangers and "doubles" not in self._reading.ignore:
+        if strangers and "doubles" not in self._options.reading.ignore:
             sent = [row for row in rows if row.ref in to_send and row.ref not in adopted | again]
             self._repeated += repeated_posts(sent, strangers, channels)
         return others
@@ -515,7 +858,3 @@ class _ReadsCountError(Exception):
 
 async def _read_journal(path: Path, query: Callable[[sqlite3.Connection], T]) -> T:
     return await in_thread(partial(query_journal, path, query))
-
-
-async def _nobody(_: Outcome) -> None:
-    """Nobody has to be told."""

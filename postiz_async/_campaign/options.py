@@ -2,31 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from postiz_async._campaign.read.file_options import merged_reading
+from postiz_async._campaign.read.read_options import ReadOptions
+from postiz_async._campaign.read.rows import MAX_ALIGN
 from postiz_async._delivery.options import Late, OnDoubt, checked_late
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from postiz_async._campaign.read.file_options import FileOptions
 
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 """Rows that are in Postiz when there is no journal: stop, take them over, or send them again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
-    """All of them."""
+    """All of them; `Postiz.batch` says what they mean.
 
+    Raises:
+        ConfigurationError: dates cannot move by `align`.
+        UsageError: rows cannot move by `late`.
+    """
+
+    journal: Path | str | None = None
+    campaign: str | None = None
+    reading: ReadOptions = field(default_factory=ReadOptions)
+    media_root: tuple[Path | str, ...] = ()
+    align: timedelta | str | None = None
     late: Late = "skip"
+    skip_invalid: bool = False
     on_doubt: OnDoubt = "skip"
     existing: Existing = "refuse"
-    align: timedelta = timedelta(0)
-    """By how much dates may move so that posts share a request."""
     exact_seconds: bool = False
-    """Dates are sent without the milliseconds that would mark their request."""
     as_new: bool = False
-    """Rows that look like edits of others are posts of their own."""
+
+    def __post_init__(self) -> None:
+        read_span(self.align)
+        checked_late(self.late)
+
+    @property
+    def span(self) -> timedelta:
+        """How far dates may move so that posts share a request."""
+        return read_span(self.align)
+
+    def with_kept(self, kept: FileOptions) -> BatchOptions:
+        """With what is kept beside the campaign, where nothing else was said."""
+        return replace(
+            self,
+            campaign=kept.campaign if self.campaign is None else self.campaign,
+            reading=merged_reading(self.reading, kept),
+            media_root=self.media_root or kept.media_root,
+            align=kept.align if self.align is None else self.align,
+        )
 
 
 def read_late(text: str) -> Late:
@@ -43,10 +77,6 @@ def read_late(text: str) -> Late:
     if shift is None:
         raise ConfigurationError(f"--late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
     return checked_late(shift)
-
-
-MAX_ALIGN = timedelta(days=7)
-"""No date moves further."""
 
 
 def read_align(text: str) -> timedelta:

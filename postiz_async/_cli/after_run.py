@@ -18,8 +18,8 @@ from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.figures import number
 from postiz_async._campaign.after.report.html import html_report
 from postiz_async._campaign.after.report.labels import KINDS
+from postiz_async._campaign.origin import journal_path
 from postiz_async._campaign.plan.grouping import these_rows
-from postiz_async._campaign.plan.preflight import journal_path
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import Json, ReadAs, find_reading

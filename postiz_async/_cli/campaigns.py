@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.options import read_late
-from postiz_async._campaign.plan.preflight import journal_path
+from postiz_async._campaign.origin import journal_path
 from postiz_async._cli.after_run import (
     HtmlOption,
     say_written,

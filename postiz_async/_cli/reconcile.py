@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from postiz_async._campaign.after.export import Form, Which, export_posts, gathered
 from postiz_async._campaign.after.reconcile import reconcile as reconcile_journal
 from postiz_async._campaign.after.report import make_report
-from postiz_async._campaign.plan.preflight import journal_path
+from postiz_async._campaign.origin import journal_path
 from postiz_async._campaign.read.file_formats import is_json
 from postiz_async._cli.after_run import show_report
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.origin import journal_path
 from postiz_async._campaign.plan.grouping import group_problems
-from postiz_async._campaign.plan.preflight import journal_path
 from postiz_async._campaign.run.resume import file_now
 from postiz_async._cli.after_run import channel_table, show_report
 from postiz_async._cli.campaigns import CampaignFile, JournalOption

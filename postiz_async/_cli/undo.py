@@ -13,8 +13,8 @@ import anyio.to_thread
 from cyclopts import Parameter
 
 from postiz_async._campaign.after.reconcile import open_existing
+from postiz_async._campaign.origin import journal_path
 from postiz_async._campaign.plan.grouping import these_rows
-from postiz_async._campaign.plan.preflight import journal_path
 from postiz_async._campaign.read.source import MAX_ROWS
 from postiz_async._campaign.run.resume import file_now
 from postiz_async._campaign.run.undo import Selection, undo_journal

@@ -5,22 +5,31 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from postiz_async._campaign.after.wait_published import PATIENCE
 from postiz_async.blocking._base import BlockingIterator, EnteredTwin, outcomes
-from postiz_async.blocking._checked_batch import CheckedBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
     from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta, tzinfo
     from pathlib import Path
 
+    from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.after.wait_published import Waited
     from postiz_async._campaign.batch import Batch as AsyncBatch
-    from postiz_async._campaign.plan.plan import Forecast
+    from postiz_async._campaign.plan.plan import ChannelPlan, Forecast, PlannedRequest
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.job import Outcome
+    from postiz_async._campaign.run.undo import Undone
     from postiz_async._campaign.run.update_plan import Updated
+    from postiz_async._delivery.lookup import Doubts
+    from postiz_async.errors import Problem
+    from postiz_async.models.integrations import Integration
 
 
-class Batch(CheckedBatch, EnteredTwin):
+class Batch(EnteredTwin):
     """A campaign and what became of it.
 
         with postiz.batch("campaign.csv") as batch:
@@ -66,6 +75,124 @@ class Batch(CheckedBatch, EnteredTwin):
             BatchError: the campaign is not a file, or the file next to it cannot be written.
         """
         return self._portal.call(self._async.save_options)
+
+    @property
+    def timezone(self) -> str | None:
+        """The zone of dates that have none."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.timezone)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What the file calls columns of a campaign, where it calls them something else."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.labels)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the campaign; `plan` and `run` refuse while there is any."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.problems)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What the server accepts but probably is not meant; nothing stops for it."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.warnings)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows that could be read."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.rows)
+
+    @property
+    def adopted(self) -> list[Row]:
+        """Rows that the last `plan` found in Postiz: a run takes them over and does not send them.
+
+        Those are rows of which the journal knows, and with `existing="adopt"` all of them.
+        """
+        original = self._async
+        return self._portal.call_sync(lambda: original.adopted)
+
+    @property
+    def channels(self) -> list[Integration]:
+        """The channels that the campaign uses."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.channels)
+
+    @property
+    def by_channel(self) -> list[ChannelPlan]:
+        """For each channel of the file, what is in Postiz and what is still to be sent."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.by_channel)
+
+    @property
+    def requests(self) -> list[PlannedRequest]:
+        """What is still to be sent, the most urgent first."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.requests)
+
+    @property
+    def lower_bound(self) -> int:
+        """The number of requests below which no plan can get under the same limits."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.lower_bound)
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier run left a journal."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.is_resumed)
+
+    @property
+    def media_files(self) -> int:
+        """Distinct media contents of the rows that are still to be sent."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.media_files)
+
+    @property
+    def uploads_done(self) -> int:
+        """Media of this run that are uploaded."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.uploads_done)
+
+    @property
+    def trouble(self) -> str:
+        """Why a run pauses until Postiz is back, in one line; empty while it does not."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.trouble)
+
+    @property
+    def doubts(self) -> Doubts:
+        """The requests that are looked up now, because their answers were lost."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.doubts)
+
+    @property
+    def changed(self) -> list[Row]:
+        """Rows that the file gives differently than they were stored; they stay as stored."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.changed)
+
+    @property
+    def edits(self) -> Edits:
+        """What the campaign says differently than what was sent of it; `update` carries it out."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.edits)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether it is news to the journal which rows the file changes, or which are left out."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.has_news)
+
+    def icalendar(self) -> str:
+        """What is planned and what is stored, each at its date, as a calendar file (RFC 5545).
+
+        Rows with problems, refused ones and those that were deleted in Postiz are left out.
+        """
+        return self._portal.call_sync(self._async.icalendar)
 
     def plan(self) -> Forecast:
         """What is still to be sent, what it costs and when it is done. Sends nothing.
@@ -133,5 +260,112 @@ class Batch(CheckedBatch, EnteredTwin):
             force=force,
             dry_run=dry_run,
             on_outcome=call.awaited(on_outcome),
+        )
+        return call.run(work)
+
+    def report(self) -> Report:
+        """What became of each row, as the journal knows it.
+
+        Raises:
+            BatchError: the campaign was never run, or its journal is gone since.
+        """
+        return self._portal.call(self._async.report)
+
+    def html_report(self, *, zone: tzinfo | None = None) -> str:
+        """What became of the campaign as a page without external resources.
+
+        Args:
+            zone: of its dates; None for the machine's.
+
+        Raises:
+            BatchError: the campaign was never run.
+        """
+        return self._portal.call(self._async.html_report, zone=zone)
+
+    def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
+        """Hold what is stored against the server: what people moved, deleted or doubled.
+
+        Sends no post; `report` says what was found. Every run ends with it where reads are free.
+
+        Args:
+            delete_doubles: whether a post that was stored twice by us loses the one too many, if
+                nobody edited that one and it is not due within ten minutes.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            PostizError: the server could not be asked.
+        """
+        return self._portal.call(self._async.reconcile, delete_doubles=delete_doubles)
+
+    def undo(
+        self,
+        *,
+        after: datetime | None = None,
+        channel: str | None = None,
+        rows: Collection[int] | None = None,
+        edited: bool = False,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], object] | None = None,
+    ) -> Undone:
+        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
+
+        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
+        run does not send these rows, unless the batch is made with `existing="again"`. It may be
+        interrupted and called again.
+
+        Args:
+            after: only posts of this moment and later.
+            channel: only those of this channel: its id, its name, or its provider if it has one.
+            rows: only these rows, as the file counts them.
+            edited: delete what people edited in Postiz, too.
+            dry_run: delete nothing, and say what would be deleted.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: there is no such channel, or its name is not that of one.
+            PostizError: the server could not be asked; call it again to go on.
+        """
+        call = self._portal.new_call()
+        work = partial(
+            self._async.undo,
+            after=after,
+            channel=channel,
+            rows=rows,
+            edited=edited,
+            dry_run=dry_run,
+            on_outcome=call.awaited(on_outcome),
+        )
+        return call.run(work)
+
+    def wait_published(
+        self,
+        *,
+        patience: timedelta = PATIENCE,
+        on_outcome: Callable[[Outcome], object] | None = None,
+        on_look: Callable[[Waited], object] | None = None,
+    ) -> Waited:
+        """Wait until what is stored is published or failed; to be called after a run.
+
+        Ends when each post is out, refused by its network, deleted, or `patience` over its date.
+        What was seen is in the journal, so it may be interrupted and called again; `report` tells.
+
+        Args:
+            patience: how long after its date a post is waited for.
+            on_outcome: called with the `Outcome` of each post that is published or failed;
+                None: no calls.
+            on_look: called after each look at the server; None: no calls.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: `patience` is negative.
+            PostizError: the server could not be asked for half an hour.
+        """
+        call = self._portal.new_call()
+        work = partial(
+            self._async.wait_published,
+            patience=patience,
+            on_outcome=call.awaited(on_outcome),
+            on_look=call.awaited(on_look),
         )
         return call.run(work)

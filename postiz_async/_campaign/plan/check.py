@@ -1,41 +1,56 @@
-"""What is wrong with a campaign as a whole, before anything is sent."""
+"""What is wrong with the rows of a campaign, before anything is sent.
+
+Rows are judged many at a time, as posts of one request, which takes half as long as one by one.
+What the server says of a post does not depend on the posts beside it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import msgspec
 
+from postiz_async._campaign.plan.advice import advice
+from postiz_async._campaign.plan.doubles import repeated_rows
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import limits_for
-from postiz_async._campaign.read.media_files import other_spelling, spellings
+from postiz_async._campaign.read.media_files import MediaFolders, other_spelling, spellings
+from postiz_async._campaign.read.source import labelled
+from postiz_async._campaign.read.values import find_zone
+from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
-from postiz_async._resources.create_body import build_item
+from postiz_async._resources.channel_names import Resolver
+from postiz_async._resources.create_body import build_body, build_item, foreign_settings
 from postiz_async._uploads import POSTABLE, FileFacts, inspect_file
+from postiz_async._validation import MediaFacts
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.media import Media
 from postiz_async.models.posts import NewPost
+from postiz_async.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
     from pathlib import Path
 
-    from postiz_async._campaign.read.media_files import MediaFolders
+    from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.read.source import Campaign
+    from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal_file import RowRecord
-    from postiz_async._resources.channel_names import Resolver
+    from postiz_async._resources.preflight import Preflight
     from postiz_async.models.integrations import Integration
-    from postiz_async.models.posts import PostItem
+    from postiz_async.models.posts import PostItem, PostType
 
 
 _READERS = 4
@@ -153,6 +168,8 @@ _LONGEST_ADDRESS = 173
 """Characters of the longest usual address of a medium."""
 
 _MARK = len(f',"{CLIENT_REF}":"{"0" * 12}"')
+_IN_PLACE = len(b'"id":"","group":"",') + 25 + 36 + 8
+"""Bytes of the id and the group of a post."""
 
 
 def stand_in(name: str, facts: FileFacts) -> Media:
@@ -202,11 +219,16 @@ class Checked:
             self.sizes[row.number] = len(msgspec.json.encode(item)) + _MARK + 1
         return item
 
-    def size_of(self, row: Row) -> int:
-        """Bytes that a row adds to a body, marks and the longest usual media included."""
+    def size_of(self, row: Row, *, is_in_place: bool = False) -> int:
+        """Bytes that a row adds to a body, marks and the longest usual media included.
+
+        Args:
+            row: of the campaign.
+            is_in_place: whether it names a post that becomes what the row says.
+        """
         if row.number >= len(self.sizes) or not self.sizes[row.number]:
             self.item_of(row)
-        return self.sizes[row.number]
+        return self.sizes[row.number] + (_IN_PLACE if is_in_place else 0)
 
 
 _LIMITS = Limits()
@@ -219,3 +241,162 @@ def too_large(row: Row, size: int) -> Problem | None:
         return None
     message = f"takes {size:,} bytes as it is sent; a request has room for {room:,}"
     return Problem("content", message, row.number, "shorten it or its thread")
+
+
+_PATH = re.compile(r"posts\.(\d+)\.(?:(value)\.(\d+)(?:\.(\w+))?|(\w+))(.*)", re.DOTALL)
+_POST = re.compile(r"posts\.(\d+)\.")
+
+_JUDGED_AT_ONCE = 64
+"""Rows that are judged together, at most; more outlive a round of the garbage collector."""
+
+_ROOM = 60_000
+"""Bytes that they may take as they are sent; a request of 102,400 is refused for its size."""
+
+
+async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) -> list[Problem]:
+    """What the server would refuse, and what it accepts with a warning, row by row.
+
+    Args:
+        rows: rows with a channel and with media that could be read.
+        checked: knows both, and is told the sizes of the rows.
+        preflight: judges requests.
+    """
+    found: list[Problem] = []
+    groups: defaultdict[tuple[object, ...], _Group] = defaultdict(_Group)
+    for row in rows:
+        provider = PROVIDERS.get(checked.channels[row.ref].provider)
+        if row.thread and provider is not None and provider.parts == "none":
+            message = f"{provider.name} does not publish comments"
+            hint = "leave it empty in this row, or write it into the content"
+            found += [
+                Problem(f"thread {part}", message, row.number, hint)
+                for part in range(2, 2 + len(row.thread))
+            ]
+            continue
+        if row.settings:
+            foreign = foreign_settings(row.settings, checked.channels[row.ref])
+            if foreign is not None:
+                found.append(replace(foreign, row=row.number))
+                continue
+        try:
+            item = checked.item_of(row)
+        except InvalidPostError as error:
+            found += [replace(problem, row=row.number) for problem in error.problems]
+            continue
+        size = checked.size_of(row)
+        wrong = too_large(row, size)
+        if wrong is not None:
+            found.append(wrong)
+            continue
+        group = groups[row.shared]
+        if not group.has_room(size):
+            found += await group.judge(checked, preflight)
+            group.clear()
+            await anyio.lowlevel.checkpoint()  # others may want to work meanwhile
+        group.add(row, item, size)
+    for group in groups.values():
+        found += await group.judge(checked, preflight)
+    return found
+
+
+def _advised(problem: Problem, where: str, provider: str) -> str:
+    """What to do; about settings and media also where it stands what a network takes."""
+    if not where.startswith(("settings", "media")) or problem.severity == "warning":
+        return problem.hint
+    return "; ".join(filter(None, (problem.hint, f"see postiz-async providers {provider}")))
+
+
+class _Group:
+    """Rows that share what a request says of all its posts, as many as are judged together."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.items: list[PostItem] = []
+        self.size = 0
+
+    def has_room(self, size: int) -> bool:
+        return not self.rows or (len(self.rows) < _JUDGED_AT_ONCE and self.size + size <= _ROOM)
+
+    def add(self, row: Row, item: PostItem, size: int) -> None:
+        self.rows.append(row)
+        self.items.append(item)
+        self.size += size
+
+    def clear(self) -> None:
+        self.rows, self.items, self.size = [], [], 0
+
+    async def judge(self, checked: Checked, preflight: Preflight) -> list[Problem]:
+        first = self.rows[0]
+        kind: PostType = "draft" if first.type == "draft" else "schedule"
+        tags, short = first.tags, first.short_link
+        body = build_body(kind, first.date, self.items, tags=tags, short_link=short)
+        media = [
+            stand_in(name, checked.facts[name])
+            for name in dict.fromkeys(name for row in self.rows for name in row.media)
+        ]
+        facts = {m.path: MediaFacts(width=m.width, height=m.height, size=m.size) for m in media}
+        found: list[Problem] = []
+        for problem in await preflight.problems(body, media=facts):
+            post = _POST.match(problem.where)
+            whose = [self.rows[int(post[1])]] if post else self.rows
+            where = column_of(problem.where)
+            for row in whose:
+                hint = _advised(problem, where, checked.channels[row.ref].provider)
+                found.append(replace(problem, where=where, row=row.number, hint=hint))
+        return found
+
+
+def column_of(path: str) -> str:
+    """Where a problem of a post of a request stands in a campaign."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return path
+    _, value, number, field, other, rest = match.groups()
+    if not value:
+        return f"{other}{rest}"
+    if field == "image":
+        return "media" if number == "0" else f"thread {int(number) + 1} media"
+    return "content" if number == "0" else f"thread {int(number) + 1}"
+
+
+async def check_rows(
+    postiz: BatchClient,
+    checked: Checked,
+    rows: Sequence[Row],
+    folder: Path,
+    options: BatchOptions,
+) -> Checked:
+    """The campaign with what is known of these rows too: channels, media, problems, warnings."""
+    ignore, zone = options.reading.ignore, find_zone(options.reading.timezone or "UTC") or UTC
+    folders = await in_thread(partial(MediaFolders.of, folder, options.media_root))
+    channels, wrong_channels = channels_by_row(rows, Resolver(checked.listed))
+    facts, wrong_media = await inspect_media(rows, folders)
+    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    wrong_dates = check_dates([row for row in rows if row.ref not in checked.records], now, zone)
+    usable = [row for row in rows if row.ref in channels and all(m in facts for m in row.media)]
+    if checked.channels:  # of many rows it is large: no copy of it is made for nothing
+        channels = {**checked.channels, **channels}
+    checked = replace(checked, channels=channels, facts={**checked.facts, **facts})
+    judged = await verdicts(usable, checked, postiz.preflight)
+    problems = [*wrong_channels, *wrong_dates, *wrong_media]
+    seen = {(problem.row, problem.where) for problem in (*checked.campaign.problems, *problems)}
+    problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
+    warnings = [problem for problem in judged if problem.severity == "warning"]
+    if "doubles" not in ignore:
+        wrong = {problem.row for problem in checked.problems}
+        others = (row for row in checked.campaign.rows if row.number not in wrong)
+        found = repeated_rows(usable, others, checked.records, Resolver(checked.listed).ids())
+        problems += [problem for problem in found if problem.severity == "error"]
+        warnings += [problem for problem in found if problem.severity == "warning"]
+    warnings += await advice(postiz, usable, channels, ignore)
+    labels = checked.campaign.labels
+    return replace(
+        checked,
+        problems=in_order([*checked.problems, *labelled(problems, labels)]),
+        warnings=in_order([*checked.warnings, *labelled(warnings, labels)]),
+    )
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems in the order of their rows."""
+    return tuple(sorted(problems, key=lambda problem: problem.row or 0))

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 import msgspec
 
-from postiz_async._campaign.options import MAX_ALIGN
 from postiz_async._campaign.read.columns import COLUMNS, thread_column, unknown_columns
 from postiz_async._campaign.read.excel import Merged
-from postiz_async._campaign.read.rows import Row, TextFormat
+from postiz_async._campaign.read.rows import MAX_ALIGN, Row, TextFormat
 from postiz_async._campaign.read.spreadsheets import cell_text
 from postiz_async._campaign.read.values import (
     NO_JSON,
@@ -447,7 +446,7 @@ class RowReader:
             return None
         return int(text)
 
-    _readers: ClassVar[Mapping[str, Callable[[RowReader, str], object]]] = {
+    _readers: ClassVar[Mapping[str, Callable[[Any, str], object]]] = {
         "ref": _text,
         "content": _content,
         "media": _names,

@@ -19,9 +19,8 @@ from postiz_async.errors import BatchError
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from postiz_async._campaign.read.media_files import MediaRoot
     from postiz_async._campaign.read.source import CampaignSource
 
 
@@ -138,7 +137,7 @@ def save_options(
     *,
     name: str | None,
     align: str | None,
-    media_root: MediaRoot,
+    media_root: Sequence[Path | str],
 ) -> Path:
     """Keep options beside a campaign; those that say nothing are left out.
 
@@ -148,12 +147,11 @@ def save_options(
     Raises:
         BatchError: the file cannot be written.
     """
-    roots = [media_root] if isinstance(media_root, str | Path) else list(media_root)
     said: dict[str, object] = {
         "campaign": name,
         **structs.asdict(reading),
         "align": align,
-        "media_root": [_beside(Path(root), campaign.parent) for root in roots],
+        "media_root": [_beside(Path(root), campaign.parent) for root in media_root],
     }
     filled = {key: value for key, value in said.items() if value not in (None, {}, [], ())}
     path = options_path(campaign)

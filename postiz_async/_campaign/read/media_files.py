@@ -22,6 +22,12 @@ from postiz_async.errors import ConfigurationError, InvalidPostError, Problem, b
 MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
 """A folder, or several, from which a campaign may take media besides its own."""
 
+
+def roots_of(media_root: MediaRoot) -> tuple[Path | str, ...]:
+    """The folders, of which several may be given in any iterable."""
+    return (media_root,) if isinstance(media_root, str | Path) else tuple(media_root)
+
+
 _HOME = re.compile(r"~[^/\\]*[/\\]")
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _WINDOWS = re.compile(r"[A-Za-z]:[/\\]|\\\\")
@@ -46,7 +52,7 @@ class MediaFolders:
         Raises:
             ConfigurationError: there is no such folder.
         """
-        roots = [media_root] if isinstance(media_root, str | Path) else list(media_root)
+        roots = roots_of(media_root)
         for root in roots:
             if not Path(root).is_dir():
                 raise ConfigurationError(

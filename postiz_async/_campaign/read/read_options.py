@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
+from msgspec import structs
 
 from postiz_async._campaign.read.columns import COLUMNS, is_column, thread_column
 from postiz_async._campaign.read.values import check_date_format, find_zone, no_such_zone, says_hour
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError
+from postiz_async.errors import BatchError, ConfigurationError
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -59,6 +60,18 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
     sheet: str | None = None
     template: bool | None = None
     ignore: tuple[Advice, ...] = ()
+
+
+def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions:
+    """How a campaign is read.
+
+    Raises:
+        ConfigurationError: two time zones are given.
+    """
+    said = reading if reading is not None else ReadOptions()
+    if timezone and said.timezone and timezone != said.timezone:
+        raise ConfigurationError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
+    return structs.replace(said, timezone=timezone or said.timezone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Content
 
 
+MAX_ALIGN = timedelta(days=7)
+"""How far a date may move at most so that posts share a request."""
+
 TextFormat = Literal["text", "markdown", "html"]
 
 _KINDS: dict[str, Callable[[str], Content]] = {"text": str, "markdown": Markdown, "html": Html}

@@ -81,22 +81,19 @@ def labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator
         yield problem if label is None else replace(problem, where=f"{label}{dot}{rest}")
 
 
-def read_campaign(
-    path: Path, *, timezone: str | None = None, reading: ReadOptions | None = None
-) -> Campaign:
+def read_campaign(path: Path, *, reading: ReadOptions | None = None) -> Campaign:
     """Read a CSV file, a spreadsheet or JSON.
 
     Args:
         path: the file; `.jsonl`, `.ndjson` and `.json` are JSON lines or an array, `.xlsx`,
             `.xlsm` and `.ods` spreadsheets, everything else is CSV.
-        timezone: the zone of dates that have neither an offset nor a timezone column.
         reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
 
     Raises:
         BatchError: the file cannot be read at all.
     """
     try:
-        return _read_file(path, _rules(timezone, reading))
+        return _read_file(path, rules_of(reading or ReadOptions()))
     except AbsentColumn as absent:
         raise BatchError(str(absent)) from None
     except MissingColumns as missing:
@@ -130,9 +127,7 @@ def _read_file(path: Path, rules: Rules) -> Campaign:
     return collector.campaign(path)
 
 
-async def read_source(
-    source: CampaignSource, path: Path, *, reading: ReadOptions | None = None
-) -> Campaign:
+async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) -> Campaign:
     """Read a campaign from wherever it comes; row numbers of a program's rows begin at 1.
 
     Args:
@@ -145,7 +140,7 @@ async def read_source(
         AbsentColumn: a column that was mapped is not there.
         MissingColumns: the file has no column of channels or dates by that name.
     """
-    rules = _rules(None, reading)
+    rules = rules_of(reading)
     if isinstance(source, str | Path):
         return await anyio.to_thread.run_sync(_read_file, Path(source), rules)
     collector = _Collector("the campaign", rules)
@@ -158,13 +153,6 @@ async def read_source(
             if collector.taken % _READ_AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
     return await anyio.to_thread.run_sync(lambda: collector.campaign(path))
-
-
-def _rules(timezone: str | None, reading: ReadOptions | None) -> Rules:
-    said = reading if reading is not None else ReadOptions()
-    if timezone and said.timezone and timezone != said.timezone:
-        raise BatchError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
-    return rules_of(structs.replace(said, timezone=timezone or said.timezone))
 
 
 _SUSPECT = ("=", *BEGINNINGS)

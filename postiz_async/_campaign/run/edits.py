@@ -388,8 +388,9 @@ def changes(
         if name == "thread":
             found += _thread(old, new)
         elif name == "integration":
-            if record.channel != channel_of(new):
-                found.append(FieldChange("channel", record.name or record.channel, new))
+            if record.channel != channel_of(row.integration):
+                written = record.name or record.channel
+                found.append(FieldChange("channel", written, row.integration))
         elif _canonical(old) != _canonical(new) if name == "settings" else old != new:
             edited = cast("EditedField", "text" if name == "content" else name)
             found.append(FieldChange(edited, old, new))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.lookup import Doubts
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import PlannedRequest
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.already_stored import ClientRefs
@@ -22,66 +23,66 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.pauses import Outage
-    from postiz_async._uploads import FileFacts
     from postiz_async.models.integrations import Integration
-    from postiz_async.models.media import Media
     from postiz_async.models.posts import Post
 
 
-class BesidesRun(Protocol):
-    """What others do in Postiz to the rows of a job while it runs; see `OtherRuns`."""
+class BesidesRun:
+    """What others do in Postiz to the rows of a job while it runs: nothing, unless overridden."""
 
-    on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]]
-
-    @property
-    def client_refs(self) -> ClientRefs:
+    def __init__(self, client_refs: ClientRefs) -> None:
+        self.client_refs = client_refs
         """The marks of the rows."""
-        ...
+        self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = ignore
+        """Gets the rows that were taken over while the job ran; see `report`."""
 
     async def give_way(self, request: PlannedRequest) -> PlannedRequest:
         """The request without what others see to, once it may be sent."""
-        ...
+        return request
 
     async def before(self, request: PlannedRequest) -> PlannedRequest:
         """The request without rows that must not leave; called when a slot is free."""
-        ...
+        return request
 
     def comes_first(self, request: PlannedRequest) -> bool:
         """Whether others come first."""
-        ...
+        del request
+        return False
 
     async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
         """The request was answered."""
-        ...
 
     async def report(self) -> None:
         """Tell what was taken over, or left."""
-        ...
 
     def over(self) -> None:
         """The request has ended, however it did."""
-        ...
 
 
 @dataclass(slots=True)
 class Job:
-    """What a runner works on; `channels` by ref, `facts` by the name of a file."""
+    """What a runner works on."""
 
     postiz: BatchClient
     journal: Journal
-    channels: Mapping[str, Integration]
-    facts: Mapping[str, FileFacts]
+    checked: Checked
     calendar: Calendar
     outage: Outage
-    size_of: Callable[[Row], int]
     options: BatchOptions
     others: BesidesRun
     doubts: Doubts = field(default_factory=Doubts)
     """What it looks up."""
-    media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
-    """Content hash to medium, from earlier runs."""
     targets: Mapping[str, Post] | None = None
     """By ref, the posts that become what the rows say; None: new ones are made."""
+
+    @property
+    def channels(self) -> Mapping[str, Integration]:
+        """By the ref of a row."""
+        return self.checked.channels
+
+    def size_of(self, row: Row) -> int:
+        """Bytes that a row adds to a body."""
+        return self.checked.size_of(row, is_in_place=self.targets is not None)
 
 
 class Outcome(Value, frozen=True):
@@ -101,6 +102,10 @@ class Outcome(Value, frozen=True):
 def outcome_of(record: RowRecord) -> Outcome:
     """What became of a row, as the journal knows it."""
     return Outcome(record.number, record.ref, record.state, record.post_id, record.note)
+
+
+async def ignore(_: object) -> None:
+    """Nobody has to be told."""
 
 
 def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:

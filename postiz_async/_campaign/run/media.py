@@ -33,7 +33,6 @@ class MediaUploads:
         postiz: an open client.
         journal: where uploads are noted, so that a later run need not repeat them.
         facts: what inspecting each file showed, by its name in the campaign.
-        known: content hash to medium, from an earlier run.
         outage: of the job.
     """
 
@@ -42,7 +41,6 @@ class MediaUploads:
         postiz: BatchClient,
         journal: Journal,
         facts: Mapping[str, FileFacts],
-        known: Mapping[str, Media],
         outage: Outage,
     ) -> None:
         self.done = 0
@@ -50,7 +48,7 @@ class MediaUploads:
         self._postiz = postiz
         self._journal = journal
         self._facts = facts
-        self._media = dict(known)
+        self._media: dict[str, Media] = {}
         self._outage = outage
         self._refusals: dict[str, str] = {}
         self._decided: dict[str, anyio.Event] = {}
@@ -78,6 +76,7 @@ class MediaUploads:
         Raises:
             PostizError: the server cannot be reached, or a file is not what it was.
         """
+        self._media |= await self._journal.uploads()
         names = {facts.sha256: name for name, facts in self._facts.items()}
         limiter = anyio.Semaphore(AT_ONCE)
 

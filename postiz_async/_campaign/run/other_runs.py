@@ -33,6 +33,7 @@ from postiz_async._campaign.run.already_stored import (
     how_to_go_on,
     may_move,
 )
+from postiz_async._campaign.run.job import BesidesRun
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._delivery.sweep import are_whole
 from postiz_async._wire.endpoints import LIST_POSTS
@@ -76,7 +77,7 @@ _NOW_IS = timedelta(minutes=30)
 _SECOND = timedelta(seconds=1)
 
 
-class OtherRuns:
+class OtherRuns(BesidesRun):
     """Finds rows that other runs store, and takes them over.
 
     Args:
@@ -99,11 +100,9 @@ class OtherRuns:
         path: Path,
         here: Collection[str] | None,
     ) -> None:
-        self._client_refs = client_refs
+        super().__init__(client_refs)
         self.make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] = _as_it_is
         """Called with what leaves now; the request without what has to stay."""
-        self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _nobody
-        """Gets the rows that were taken over while the job ran; see `report`."""
         self._postiz = postiz
         self._outage = outage
         self._options = options
@@ -122,11 +121,6 @@ class OtherRuns:
         self._burst_ends = -math.inf
         self._looked_back = False
         self._first_over = anyio.Event()
-
-    @property
-    def client_refs(self) -> ClientRefs:
-        """The marks of the rows."""
-        return self._client_refs
 
     # -------------------------------------------------------------- at the start
 
@@ -157,7 +151,7 @@ class OtherRuns:
         days: set[date] = set()
         for row in rows:
             days.add(row.date.date())
-            if slack := may_move(row, self._options.align):
+            if slack := may_move(row, self._options.span):
                 days |= {(row.date - slack).date(), (row.date + slack).date()}
         moments = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
         await calendar.look(at + timedelta(days=by) for at in moments for by in (-1, 0, 1))
@@ -224,7 +218,7 @@ class OtherRuns:
         return found.others
 
     def _find(self, rows: Sequence[Row], posts: Sequence[Post], past: Past) -> StoredRows:
-        align = self._options.align
+        align = self._options.span
         return find_rows(rows, posts, client_refs=self.client_refs, past=past, align=align)
 
     # -------------------------------------------------------------- while the job runs
@@ -333,7 +327,7 @@ class OtherRuns:
         now = self._now()
         with self._postiz.clock.move_on_after(LOOK_SECONDS):
             late = self._left_late(rows, now)
-            for start, end in (*_spans(rows, self._options.align, now), *late):
+            for start, end in (*_spans(rows, self._options.span, now), *late):
                 listed = await self._postiz.posts.list(start=start, end=end, retry=False)
                 posts |= {post.id: post for post in listed}
         return list(posts.values())
@@ -353,10 +347,6 @@ class OtherRuns:
 async def _as_it_is(request: PlannedRequest) -> PlannedRequest:
     """Nothing has to make room."""
     return request
-
-
-async def _nobody(_: Sequence[RowRecord]) -> None:
-    """Nobody has to be told."""
 
 
 def _spans(

@@ -79,7 +79,7 @@ class Runner:
             on_doubt=job.options.on_doubt,
             doubts=job.doubts,
         )
-        self._media = MediaUploads(job.postiz, job.journal, job.facts, job.media, job.outage)
+        self._media = MediaUploads(job.postiz, job.journal, job.checked.facts, job.outage)
         self._sender = RequestSender(job, self._fence, self._media.medium)
         job.others.on_taken = self._taken
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.plan.grouping import these_rows
+from postiz_async._campaign.run.job import ignore
 from postiz_async._campaign.run.stored_posts import StoredPosts
 from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, look_up_lost
 from postiz_async._delivery.conditions import PostCondition, may_change
@@ -138,7 +139,7 @@ async def undo_journal(
         left = [each for each in looked if not _is_undone(each, edited=edited)]
     else:
         withdrawal = Withdrawal(
-            postiz, journal, outage, stored, edited=edited, on_outcome=on_outcome or _nobody
+            postiz, journal, outage, stored, edited=edited, on_outcome=on_outcome or ignore
         )
         left = await withdrawal.delete(there)
         refs = {record.ref for record in chosen}
@@ -177,10 +178,6 @@ def _undone(
 
 def _number(record: RowRecord) -> int:
     return record.number
-
-
-async def _nobody(_: Outcome) -> None:
-    """Nobody has to be told."""
 
 
 def _refuse_same_numbers(chosen: Sequence[RowRecord]) -> None:

@@ -29,7 +29,7 @@ from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.free_changes import FreeChanges
-from postiz_async._campaign.run.job import Job, Outcome, first_error
+from postiz_async._campaign.run.job import BesidesRun, Job, first_error, ignore
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.stored_posts import StoredPosts
@@ -46,7 +46,7 @@ from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import APIConnectionError, APITimeoutError, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
     from datetime import timedelta
 
     from anyio.abc import TaskGroup
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.plan.plan import Forecast, Planner
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.edits import Edits
+    from postiz_async._campaign.run.job import Outcome
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal
     from postiz_async._delivery.journal_file import RowRecord
@@ -201,7 +202,7 @@ class Update:
         planner: Planner,
         group: TaskGroup,
     ) -> None:
-        requests, _ = plan.requests(planner, self._options.align)
+        requests, _ = plan.requests(planner, self._options.span)
         if not requests:
             return
 
@@ -213,15 +214,12 @@ class Update:
         job = Job(
             postiz=self._postiz,
             journal=view,
-            channels=plan.checked.channels,
-            facts=plan.checked.facts,
+            checked=plan.checked,
             calendar=Calendar(self._outage.wrap(self._postiz.posts.list)),
             outage=self._outage,
-            size_of=plan.size_of,
             options=self._options,
             others=_People(self._postiz, self._outage, plan, stored, client_refs, self._force),
             doubts=self._doubts,
-            media=await view.uploads(),
             targets=plan.targets,
         )
         runner = Runner(job, saw, self.fence)
@@ -262,7 +260,7 @@ class Update:
 
     async def _make_room(self, plan: UpdatePlan, moved: Sequence[tuple[Row, RowRecord]]) -> None:
         rows = {record.ref: row for row, record in moved}
-        deleting = await self._deleting(_nobody, _planned)
+        deleting = await self._deleting(ignore, _planned)
         for each in await deleting.delete([record for _, record in moved]):
             plan.stay(rows.pop(each.record.ref), each.condition.value)
         await self._journal.put(new_records(rows.values(), plan.checked.channels))
@@ -316,12 +314,8 @@ def _unheard(_: object) -> None:
     """Nobody has to know."""
 
 
-async def _nobody(_: Outcome) -> None:
-    """Nobody has to be told."""
-
-
-class _People:
-    """What people do to posts while they are changed; see `BesidesRun`."""
+class _People(BesidesRun):
+    """What people do to posts while they are changed."""
 
     def __init__(
         self,
@@ -332,8 +326,7 @@ class _People:
         client_refs: ClientRefs,
         force: bool,  # noqa: FBT001
     ) -> None:
-        self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _untold
-        self.client_refs = client_refs
+        super().__init__(client_refs)
         self._postiz = postiz
         self._outage = outage
         self._plan = plan
@@ -376,25 +369,3 @@ class _People:
             else:
                 self._plan.leave(standing.condition.value, row.number)
         return kept
-
-    async def give_way(self, request: PlannedRequest) -> PlannedRequest:
-        """Nobody is waited for."""
-        return request
-
-    def comes_first(self, request: PlannedRequest) -> bool:
-        """Nobody does."""
-        del request
-        return False
-
-    async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
-        """Nothing has to be looked at."""
-
-    async def report(self) -> None:
-        """Nothing was taken over."""
-
-    def over(self) -> None:
-        """Nobody waits for it."""
-
-
-async def _untold(_: Sequence[RowRecord]) -> None:
-    """Nobody has to be told."""

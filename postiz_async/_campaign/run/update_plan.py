@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 NEAR = timedelta(seconds=SILENT) + timedelta(minutes=3)
 """How long before its date a post is left alone: a request may be held back on its way so long,
 and would publish again what was published meanwhile."""
-
-_IN_PLACE = len(b'"id":"","group":"",') + 25 + 36 + 8
-"""Bytes that the id and the group of a post add to a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +165,9 @@ class UpdatePlan:
     def requests(self, planner: Planner, align: timedelta) -> tuple[list[PlannedRequest], int]:
         """The requests that change posts, and the number below which no plan can get."""
         rows = [row for row, _ in self.replaced.values()]
-        planner = replace(planner, size_of=self.size_of)
+        planner = replace(planner, size_of=partial(self.checked.size_of, is_in_place=True))
         arranged = planner.arrange(rows, align)
         return list(arranged.requests), planner.lower_bound(rows, arranged)
-
-    def size_of(self, row: Row) -> int:
-        """Bytes that a row adds to a body in which it names its post."""
-        return self.checked.size_of(row) + _IN_PLACE
 
     # -------------------------------------------------------------- placing rows
 

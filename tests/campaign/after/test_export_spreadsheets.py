@@ -15,6 +15,7 @@ from python_calamine import CalamineWorkbook
 
 from postiz_async._campaign.after.export import FOR_PEOPLE, form_of
 from postiz_async._campaign.read.file_formats import csv_line, with_escape
+from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._campaign.read.spreadsheets import MAX_CELL, cell_text, workbook
 from postiz_async.errors import BatchError, ConfigurationError
@@ -168,5 +169,5 @@ def test_any_text_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: s
     lines = csv_line(head, ";") + csv_line(map(cell_text, row), ";")
     (folder / "a.csv").write_text(lines, encoding="utf-8-sig", newline="")
     for name in ("a.xlsx", "a.csv"):
-        (read,) = read_campaign(folder / name, timezone="UTC").rows
+        (read,) = read_campaign(folder / name, reading=ReadOptions(timezone="UTC")).rows
         assert read.content == f"a{text}".strip()

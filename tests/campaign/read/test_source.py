@@ -327,10 +327,10 @@ def test_the_zone_of_the_file_is_for_dates_without_one(write: Write) -> None:
         record(date="2027-01-15 09:00", timezone="Asia/Tokyo"),
         record(date="2027-01-15T09:00:00Z", timezone=""),
     )
-    rows = read_campaign(write(text), timezone="America/New_York").rows
+    rows = read_campaign(write(text), reading=ReadOptions(timezone="America/New_York")).rows
     assert [row.date.hour for row in rows] == [14, 0, 9]
     with pytest.raises(BatchError, match="There is no time zone 'EST5EDT6'"):
-        read_campaign(write(text), timezone="EST5EDT6")
+        read_campaign(write(text), reading=ReadOptions(timezone="EST5EDT6"))
 
 
 # ------------------------------------------------------------------ other cells
@@ -563,7 +563,7 @@ def test_any_bytes_as_a_file_give_rows_problems_or_a_batch_error(data: bytes, na
     path = Path(_scratch()) / name
     path.write_bytes(data)
     with suppress(BatchError):
-        campaign = read_campaign(path, timezone="Europe/Berlin")
+        campaign = read_campaign(path, reading=ReadOptions(timezone="Europe/Berlin"))
         assert campaign.rows or campaign.problems
         for row in campaign.rows:
             assert row.fingerprint

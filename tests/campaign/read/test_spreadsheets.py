@@ -347,7 +347,7 @@ def test_a_day_among_moments_is_midnight_with_a_warning(tmp_path: Path, name: st
         tmp_path / name,
         [HEAD, ["x", WHEN, "a"], ["x", datetime(2027, 1, 16), "b"]],  # noqa: DTZ001
     )
-    campaign = read_campaign(path, timezone="UTC")
+    campaign = read_campaign(path, reading=ReadOptions(timezone="UTC"))
     assert [row.date.hour for row in campaign.rows] == [9, 0]
     (warning,) = campaign.warnings
     assert str(warning).startswith("row 3, date: has no time, and is taken for midnight (write")
@@ -358,7 +358,7 @@ def test_an_empty_cell_in_a_column_of_times_is_not_midnight(tmp_path: Path, name
     day = date(2027, 1, 16)
     rows = [["x", day, "a", time(9, 30)], ["x", day, "b", time()], ["x", day, "c", ""]]
     path = WRITERS[name](tmp_path / name, [[*HEAD, "time"], *rows])
-    campaign = read_campaign(path, timezone="UTC")
+    campaign = read_campaign(path, reading=ReadOptions(timezone="UTC"))
     assert [str(problem) for problem in campaign.problems] == [
         "row 4, time: is empty (fill it in, or say --default time=09:00)"
     ]
@@ -417,7 +417,7 @@ def test_dates_are_exact_to_the_second(
 ) -> None:
     whole = moment.replace(microsecond=0) + timedelta(seconds=moment.hour == 0)
     path = write_xlsx(tmp_path_factory.mktemp("sheets") / "p.xlsx", [HEAD, ["x", whole, "a"]])
-    (row,) = read_campaign(path, timezone="UTC").rows
+    (row,) = read_campaign(path, reading=ReadOptions(timezone="UTC")).rows
     assert row.date.replace(tzinfo=None) == whole
 
 
@@ -457,7 +457,7 @@ def test_a_damaged_spreadsheet_is_named(tmp_path: Path, name: str, damage: str) 
         entry = data.find(b"PK\x01\x02", entry + 4)
     path.write_bytes(data)
     with pytest.raises(BatchError) as caught:
-        read_campaign(path, timezone="UTC")
+        read_campaign(path, reading=ReadOptions(timezone="UTC"))
     assert str(caught.value).startswith(f"{path} ")
 
 
@@ -470,7 +470,7 @@ def test_a_spreadsheet_with_a_wrong_byte_is_read_or_named(name: str, at: int, va
         data[8 + at % (len(data) - 8)] = value
         path.write_bytes(data)
         with suppress(BatchError):
-            read_campaign(path, timezone="UTC")
+            read_campaign(path, reading=ReadOptions(timezone="UTC"))
 
 
 def test_a_spreadsheet_whose_parts_lie_elsewhere_cannot_be_read(tmp_path: Path) -> None:
@@ -482,4 +482,4 @@ def test_a_spreadsheet_whose_parts_lie_elsewhere_cannot_be_read(tmp_path: Path) 
     data[-6] += 1  # where the list of parts begins
     path.write_bytes(data)
     with pytest.raises(BatchError, match="cannot be read"):
-        read_campaign(path, timezone="UTC")
+        read_campaign(path, reading=ReadOptions(timezone="UTC"))

@@ -1,0 +1,124 @@
+"""Where a campaign comes from, and what is known of it before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from postiz_async._campaign.plan.check import Checked, check_rows, in_order
+from postiz_async._campaign.plan.row_state import is_done
+from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE
+from postiz_async._campaign.read.file_formats import readable
+from postiz_async._campaign.read.file_options import kept_options, options_path
+from postiz_async._campaign.read.header import AbsentColumn, MissingColumns
+from postiz_async._campaign.read.source import labelled, read_source
+from postiz_async._campaign.run.edits import recognise
+from postiz_async._campaign.run.resume import recorded, refuse_foreign
+from postiz_async._concurrency import in_thread
+from postiz_async._resources.channel_names import Resolver, folded
+from postiz_async.errors import BatchError, ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.read.source import CampaignSource
+    from postiz_async._delivery.client import BatchClient
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a campaign comes from: its rows, its journal, the folder of its media."""
+
+    source: CampaignSource
+    path: Path
+    journal: Path
+    folder: Path
+    campaign: str
+    """The name with which its posts are marked."""
+
+    @classmethod
+    def of(cls, source: CampaignSource, options: BatchOptions) -> Self:
+        """Where a campaign and its journal lie, and its name.
+
+        Raises:
+            ConfigurationError: rows that come from no file have no journal, or the name is empty.
+            BatchError: the campaign or its journal can be no file, or they are the same.
+        """
+        name, journal = options.campaign, options.journal
+        if name is not None and not name.strip():
+            raise ConfigurationError("The campaign's name is empty. Give one, or leave it out.")
+        if isinstance(source, str | Path):
+            path = Path(source)
+            place = journal_path(path) if journal is None else _named(journal)
+            if place == path:
+                raise BatchError(
+                    f"{path} is named as a journal. Give the campaign that it belongs to; if it "
+                    "is the campaign, rename it to .csv or .jsonl."
+                )
+            return cls(source, path, place, path.parent, readable(name or path.name))
+        if journal is None:
+            raise UsageError(
+                "Rows that do not come from a file need a journal= (a path): it is where a run "
+                "that was killed finds out which posts are stored, so that none is lost or stored "
+                "twice."
+            )
+        place = _named(journal)
+        path = place.with_suffix("")
+        return cls(source, path, place, Path(), readable(name or path.name))
+
+
+def journal_path(campaign: Path) -> Path:
+    """Where the journal of a campaign lies unless it is named: beside it.
+
+    Raises:
+        BatchError: the campaign can be no file.
+    """
+    if not campaign.name:
+        raise BatchError(f"{campaign} is a directory; {CAMPAIGNS_ARE}")
+    return campaign.with_suffix(".journal")
+
+
+def _named(journal: Path | str) -> Path:
+    place = Path(journal)
+    if not place.name:
+        raise BatchError(f"{place} is a directory, not a journal.")
+    return place
+
+
+async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOptions) -> Checked:
+    """Read a campaign, its media, the channels, and the journal of an earlier run.
+
+    Raises:
+        BatchError: the campaign or the journal cannot be used.
+        ConfigurationError: a media root is not a folder.
+        PostizError: the channels could not be asked for.
+    """
+    try:
+        campaign = await read_source(origin.source, origin.path, options.reading)
+    except AbsentColumn as absent:
+        kept = await in_thread(partial(kept_options, origin.source))
+        is_kept = absent.column in map(folded, kept.columns)
+        by = f" {options_path(origin.path)} maps it." if is_kept else ""
+        raise BatchError(f"{absent}{by}") from None
+    except MissingColumns as missing:
+        names = [word for each in await postiz.integrations.list() for word in (each.id, each.name)]
+        raise missing.error(names) from None
+    records, left_out = await recorded(origin.journal, postiz.base_url, options.campaign)
+    listed = await postiz.integrations.list()
+    channel_of = Resolver(listed).ids()
+    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)
+    campaign = replace(campaign, rows=found.rows)
+    refuse_foreign(origin.journal, campaign, origin.path, records, listed, unsure=found.unsure)
+    checked = Checked(campaign, listed, {}, {}, records, (), unsure=found.unsure, left_out=left_out)
+    open_rows = [
+        row
+        for row in campaign.rows
+        if (record := records.get(row.ref)) is None or not is_done(row, record, options)
+    ]
+    checked = await check_rows(postiz, checked, open_rows, origin.folder, options)
+    problems = [*labelled(campaign.problems, campaign.labels), *checked.problems]
+    warnings = [*labelled(campaign.warnings, campaign.labels), *checked.warnings]
+    return replace(checked, problems=in_order(problems), warnings=in_order(warnings))
