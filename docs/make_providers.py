@@ -6,13 +6,12 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postiz_async._cli.providers import guide
-from postiz_async.providers import PROVIDERS
+from postiz_async.providers import PROVIDERS, guide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from postiz_async._cli.providers import Guide
+    from postiz_async.providers import Guide
 
 PAGE = Path(__file__).with_name("providers.md")
 

@@ -177,10 +177,30 @@ class Api(OfOneProcess, Resources):
         """
         return await with_raw_answers(call)
 
-    async def quota(self) -> Quota:
-        """The quota of create requests as the client knows it. Sends nothing."""
-        await self._client.scheduler.refresh()
+    async def quota(self, *, refresh: bool = True) -> Quota:
+        """The quota of create requests as the client knows it. Sends nothing.
+
+        Args:
+            refresh: whether to read what other processes did from the store first.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if refresh:
+            await self._client.scheduler.refresh()
         return self._client.scheduler.view()
+
+    async def explain_quota(self) -> list[str]:
+        """Sentences about the quota: why bulk work waits, and which slots are kept for whom.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        from postiz_async._quota.explanation import explain  # noqa: PLC0415  (rarely asked)
+
+        scheduler = self._client.scheduler
+        await scheduler.refresh()
+        return explain(scheduler.ledger, scheduler.ledger_time())
 
     def quota_changes(self) -> AsyncGenerator[Quota]:
         """Yield the quota now and after each change, such as an answer or the end of a window.

@@ -13,13 +13,22 @@ if TYPE_CHECKING:
     from postiz_async._content import Counts, Editor, Preview
     from postiz_async.models.posts import Content
 
-__all__ = ["preview", "render", "split"]
+__all__ = ["plain_text", "preview", "render", "split"]
 
 
 class _Rules(NamedTuple):
     limit: int
     counts: Counts
     editor: Editor
+
+
+def plain_text(html: str) -> str:
+    """What a reader sees of a text in the form in which Postiz keeps it, as in `post.content`.
+
+    Args:
+        html: the text.
+    """
+    return contents.plain_text(html)
 
 
 def preview(content: Content, provider: str, *, limit: int | None = None) -> Preview:

@@ -17,8 +17,6 @@ from postiz_async._cli.connection import Connection, find_target, open_client, z
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, clock_time, moment
 from postiz_async._cli.profiles import Profile, profiles_path, read_profiles
-from postiz_async._quota.explanation import explain as explained
-from postiz_async._resources.api import opened
 from postiz_async._wire import CLOUD_URL
 from postiz_async.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
 from postiz_async.errors import ConfigurationError, describe_seconds
@@ -49,8 +47,7 @@ async def quota(
         if spend_one:
             await postiz.posts.probe()
         view = await postiz.quota()
-        scheduler = opened(postiz).scheduler
-        lines = explained(scheduler.ledger, scheduler.ledger_time()) if explain else []
+        lines = await postiz.explain_quota() if explain else []
     seen_at = view.as_of
     if json:
         when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None

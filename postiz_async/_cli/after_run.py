@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import UTC, datetime, tzinfo
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +24,6 @@ from postiz_async._cli.connection import Connection, find_target, open_client, z
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
 from postiz_async._delivery.journal_file import read_summary
-from postiz_async._resources.figures import PostOfChannel, gather_figures, missing_figures
 from postiz_async.documents import report_document
 from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
 from postiz_async.stores._files import replace_file
@@ -244,9 +242,8 @@ async def _ask_figures(connection: Connection, server: str, report: Report) -> F
         )
     async with open_client(target) as postiz:
         due = report.due(postiz.clock.time())
-        asked = [PostOfChannel(row.post_id, row.channel) for row in due if row.post_id is not None]
-        impatient = postiz.with_options(max_wait=0).analytics
-        return await gather_figures(partial(impatient.post, days=90), asked)
+        asked = [(row.post_id, row.channel) for row in due if row.post_id is not None]
+        return await postiz.analytics.posts(asked)
 
 
 def _show_figures(output: Output, report: Report, figures: Figures) -> None:
@@ -261,7 +258,7 @@ def _show_figures(output: Output, report: Report, figures: Figures) -> None:
             ],
             numbers=["row", *names],
         )
-    for told in missing_figures(figures):
+    for told in figures.notes:
         output.result(told, "yellow")
     if not figures.by_post and not figures.missing:
         output.result("No post of this campaign is due yet, so there are no figures.", "yellow")

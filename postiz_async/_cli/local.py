@@ -7,7 +7,7 @@ import errno
 import math
 import shutil
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import as_file, files
@@ -40,7 +40,7 @@ from postiz_async.documents import (
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Generator, Sequence
 
     from postiz_async._sandbox.http import Served
     from postiz_async.testing import Fault, Organization, Sandbox
@@ -168,10 +168,12 @@ async def sandbox(
     With --json, it prints one document with its address when it is ready.
     """
     output = Output(as_json=json)
-    _check_release(release)
     names = organization or []
-    _check_organizations(names, api_key)
-    faults = [_read_fault(text) for text in fault or ()]
+    if names and api_key is not None:
+        raise ConfigurationError(
+            "--api-key is for a sandbox without --organization: each of these has a key of its own."
+        )
+    faults = _read_faults(fault or (), release=release, names=names)
     if sample is not None:
         _copy_sample(sample)
     shown = start.replace(tzinfo=start.tzinfo or UTC).timestamp() if start else time.time()
@@ -243,41 +245,32 @@ def _show_keys(output: Output, organizations: list[SandboxOrganization], *, name
         output.show(Text(f"export {said}", style="bold"))
 
 
-def _check_organizations(names: Sequence[str], api_key: str | None) -> None:
-    if names and api_key is not None:
-        raise ConfigurationError(
-            "--api-key is for a sandbox without --organization: each of these has a key of its own."
-        )
+def _read_faults(texts: Sequence[str], *, release: str, names: Sequence[str]) -> list[Fault]:
+    """What goes wrong, of a sandbox whose release and organisations are checked, too."""
+    from postiz_async.testing import Fault, Sandbox  # noqa: PLC0415  (the other commands need none)
+
+    with _said_of("--release", release):
+        routes = Sandbox(release=release).faults.routes
     if not all(map(str.strip, names)):
         raise ConfigurationError("--organization: an organisation needs a name.")
-    from postiz_async.testing import Sandbox  # noqa: PLC0415  (the other commands need none)
-
-    try:
+    with _said_of("--organization"):
         Sandbox(organizations=names)
-    except ValueError as error:
-        raise ConfigurationError(f"--organization: {error}.") from error
+    faults: list[Fault] = []
+    for text in texts:
+        with _said_of("--fault", text):
+            faults.append(Fault.parse(text))
+            if faults[-1].route not in {None, *routes}:
+                raise ValueError(f"the routes are {', '.join(routes)}")
+    return faults
 
 
-def _read_fault(text: str) -> Fault:
-    from postiz_async._sandbox.faults import read_fault  # noqa: PLC0415
-    from postiz_async._sandbox.router import ROUTE_NAMES  # noqa: PLC0415
-
+@contextmanager
+def _said_of(*option: str) -> Generator[None]:
+    """What the sandbox does not take is told with the option that said it."""
     try:
-        fault = read_fault(text)
+        yield
     except ValueError as error:
-        raise ConfigurationError(f"--fault {text}: {error}.") from error
-    if fault.route is not None and fault.route not in ROUTE_NAMES:
-        raise ConfigurationError(f"--fault {text}: the routes are {', '.join(ROUTE_NAMES)}.")
-    return fault
-
-
-def _check_release(release: str) -> None:
-    from postiz_async._sandbox.rows import Release  # noqa: PLC0415
-
-    try:
-        Release.parse(release)
-    except ValueError as error:
-        raise ConfigurationError(f"--release {release}: {error}.") from error
+        raise ConfigurationError(f"{' '.join(option)}: {error}.") from error
 
 
 def _copy_sample(folder: Path) -> None:

@@ -24,6 +24,7 @@ from postiz_async._campaign.read.values import (
     to_moment,
 )
 from postiz_async._cli.connection import Connection, zone_of
+from postiz_async._cli.output import Output, moment
 from postiz_async._client import Postiz
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.types import Advice
@@ -200,16 +201,21 @@ StateOption = Annotated[
 ]
 
 
+_OPTIONS = {
+    "integration": "--channel",
+    "idempotency_key": "--idempotency-key",
+    "format": "--format",
+    "excel": "--excel",
+}
+
+
 @asynccontextmanager
-async def said_as_channel() -> AsyncGenerator[None]:
-    """What is wrong with a channel is told by the option's name, not by the API's word."""
+async def said_as_options() -> AsyncGenerator[None]:
+    """What is wrong with an argument of the library is told by the option's name."""
     try:
         yield
     except InvalidPostError as error:
-        said = [
-            replace(each, where="--channel") if each.where == "integration" else each
-            for each in error.problems
-        ]
+        said = [replace(p, where=_OPTIONS.get(p.where, p.where)) for p in error.problems]
         raise InvalidPostError(said) from None
 
 
@@ -246,3 +252,17 @@ def aware(said: Said, option: str, zone: ZoneInfo, *, end_of_day: bool = False) 
         what = f"{said:%Y-%m-%d %H:%M} {found.message}"
         raise InvalidPostError([Problem(option, what, hint=found.hint)])
     return found.astimezone(zone)
+
+
+def meant_moment(output: Output, at: Said, zone: ZoneInfo) -> datetime:
+    """The moment that is meant; if the date has no zone, it is said which one was taken.
+
+    Raises:
+        InvalidPostError: it is a day without a time, or the clocks skip or repeat it.
+    """
+    if not isinstance(at, datetime):
+        raise InvalidPostError([Problem("--at", f"{at} has no time", hint=f"like {at} 09:00")])
+    when = aware(at, "--at", zone)
+    if at.tzinfo is None:
+        output.say(f"--at is {moment(when, zone)}.")
+    return when

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from postiz_async import Attempt, NewPost
 from postiz_async._cli.connection import Connection, find_target, open_client, state_folder, zone_of
-from postiz_async._cli.new_posts import find_channels, meant_moment, new_posts
 from postiz_async._cli.options import (
     EndOption,
     Json,
@@ -23,25 +23,24 @@ from postiz_async._cli.options import (
     aware,
     day_range,
     json_object,
+    meant_moment,
     moment_option,
-    said_as_channel,
+    said_as_options,
 )
 from postiz_async._cli.output import Output, confirm, count, moment, short_moment
 from postiz_async._cli.publishing import event_line
 from postiz_async._cli.reconcile import export
 from postiz_async._cli.waiting import waiting_shown
-from postiz_async._content import plain_text
-from postiz_async._resources.keyed import check_key
 from postiz_async.documents import VERSION, DeletedDocument, PublishLine, StateDocument
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
+from postiz_async.texts import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from postiz_async import Attempt
     from postiz_async.models.posts import Created, Post
 
 
@@ -77,7 +76,7 @@ async def list_posts(
 ) -> int:
     """List posts in order of date."""
     output, zone = Output(as_json=json), zone_of(connection)
-    async with open_client(find_target(connection)) as postiz, said_as_channel():
+    async with open_client(find_target(connection)) as postiz, said_as_options():
         first, last = day_range(postiz, start, end, zone)
         posts = [
             post
@@ -189,18 +188,16 @@ async def create(
     check_seconds("--max-wait", max_wait, zero=True, none=True)
     if now and draft:
         raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
-    if idempotency_key is not None:
-        check_key(idempotency_key, "--idempotency-key")
     values = json_object("--settings", settings) if settings else None
     zone = zone_of(connection)
     when = None if at is None else meant_moment(output, at, zone)
     attempts: list[Attempt] = []
-    async with open_client(find_target(connection), attempts.append) as postiz:
-        meant = await find_channels(postiz, channel)
+    async with open_client(find_target(connection), attempts.append) as postiz, said_as_options():
+        meant = await postiz.integrations.find(*channel)
         # the medium of a file has to be the same the next time
         cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
         stored = [await postiz.media.upload(path, cache=cache) for path in media or []]
-        posts = new_posts(meant, content, stored, values, thread)
+        posts = [NewPost(each, content, stored, values, tuple(thread or ())) for each in meant]
         make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
         if when is not None:
             make = partial(postiz.posts.draft if draft else postiz.posts.schedule, at=when)
@@ -240,10 +237,10 @@ async def replace(
     when = meant_moment(output, at, zone)
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
     attempts: list[Attempt] = []
-    async with open_client(find_target(connection), attempts.append) as postiz:
-        meant = await find_channels(postiz, [channel])
+    async with open_client(find_target(connection), attempts.append) as postiz, said_as_options():
+        [meant] = await postiz.integrations.find(channel)
         stored = [await postiz.media.upload(path) for path in media or []]
-        (new,) = new_posts(meant, content, stored, values, thread)
+        new = NewPost(meant, content, stored, values, tuple(thread or ()))
         async with waiting_shown(output, postiz, max_wait, attempts):
             created = await postiz.with_options(max_wait=max_wait).posts.replace(
                 post_id, new, at=when, tags=tag or ()
@@ -432,7 +429,7 @@ async def watch(
 ) -> int:
     """Print a line when a post is published or fails. Ctrl-C ends it."""
     output, zone = Output(as_json=json), zone_of(connection)
-    async with open_client(find_target(connection)) as postiz, said_as_channel():
+    async with open_client(find_target(connection)) as postiz, said_as_options():
         start = None if since is None else aware(since, "--since", zone)
         if start is not None and start.timestamp() > postiz.clock.time():
             hint = "leave it out for what becomes of posts from now on"

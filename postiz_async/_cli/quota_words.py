@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postiz_async._cli.output import clock_time
-from postiz_async._resources.api import opened
 from postiz_async.errors import StoreError, describe_seconds
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ async def seen_quota(postiz: Postiz) -> Quota:
     try:
         return await postiz.quota()
     except StoreError:  # the next create says it; the display goes on with what is known
-        return opened(postiz).scheduler.view()
+        return await postiz.quota(refresh=False)
 
 
 def quota_text(quota: Quota) -> str:

@@ -24,7 +24,7 @@ from postiz_async._cli.options import (
     StateOption,
     day_range,
     find_reading,
-    said_as_channel,
+    said_as_options,
 )
 from postiz_async._cli.output import Output, ask, count
 from postiz_async._delivery.journal_file import read_summary
@@ -138,7 +138,7 @@ async def export(
         raise InvalidPostError([Problem("--format", f"{to.name} would not be read as {format}")])
     if excel and format == "jsonl":
         raise InvalidPostError([Problem("--excel", "is not for JSON lines")])
-    async with open_client(find_target(connection)) as postiz, said_as_channel():
+    async with open_client(find_target(connection)) as postiz, said_as_options():
         zone = zone_of(connection)
         first, last = day_range(postiz, start, end, zone)
         which = Which(

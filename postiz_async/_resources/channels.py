@@ -64,6 +64,32 @@ class Integrations:
             return await self._channels.fresh(self._bound)
         return await self._bound.call(Call(LIST_INTEGRATIONS, query=(("group", group),)))
 
+    async def find(self, *channels: str) -> builtins.list[Integration]:
+        """Channels by id, by name, or by provider if no other channel has it.
+
+        Args:
+            channels: a word for each.
+
+        Raises:
+            InvalidPostError: with a problem for each word that means no channel, several, one that
+                is disabled, or one that another word means too.
+        """
+        resolver = Resolver(await self.list())
+        problems: builtins.list[Problem] = []
+        meant: dict[str, Integration] = {}
+        for word in channels:
+            found = resolver.find(word)
+            if isinstance(found, Problem):
+                problems.append(found)
+            elif found.id in meant:
+                what = f"{word!r} is named twice: {found.name!r}"
+                problems.append(Problem("integration", what))
+            else:
+                meant[found.id] = found
+        if problems:
+            raise InvalidPostError(problems)
+        return list(meant.values())
+
     async def groups(self) -> builtins.list[Customer]:
         """The groups of channels, which the web page and `posts.list` call customers.
 

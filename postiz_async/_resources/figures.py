@@ -44,19 +44,6 @@ _FAILING = "skipped: three looks in a row failed"
 _PASSING = (APIConnectionError, APIStatusError, UnexpectedAnswerError)
 
 
-def missing_figures(figures: Figures) -> list[str]:
-    """Sentences about the posts without figures."""
-    told: list[str] = []
-    for why, number in figures.reasons.items():
-        posts = f"{number:,} post{'' if number == 1 else 's'}"
-        skipped = why.removeprefix("skipped: ")
-        is_skipped = skipped != why
-        told.append(
-            f"Skipped {posts}: {skipped}." if is_skipped else f"{posts} without figures: {why}."
-        )
-    return told
-
-
 class PostOfChannel(NamedTuple):
     """A post whose figures are wanted, and the channel that it is on."""
 

@@ -67,7 +67,10 @@ class Analytics:
         return PostAnalytics(metrics=answer)
 
     async def posts(
-        self, posts: Iterable[Post] | AsyncIterable[Post], *, days: int = 90
+        self,
+        posts: Iterable[Post | tuple[str, str]] | AsyncIterable[Post | tuple[str, str]],
+        *,
+        days: int = 90,
     ) -> Figures:
         """The newest figures of several posts, as numbers.
 
@@ -76,8 +79,8 @@ class Analytics:
         figures, and why. Retried: yes. Since v2.18.0.
 
         Args:
-            posts: an iterable or async iterable of published posts. Each is taken when it can be
-                queried, as from `posts.iter`.
+            posts: an iterable or async iterable of published posts, or of pairs: the id of a post
+                and that of its channel. Each is taken when it can be queried, as from `posts.iter`.
             days: how many days back the figures reach.
 
         Raises:
@@ -91,7 +94,9 @@ class Analytics:
         return await gather_figures(ask, map(_asked, posts))
 
 
-def _asked(post: Post) -> PostOfChannel:
+def _asked(post: Post | tuple[str, str]) -> PostOfChannel:
+    if isinstance(post, tuple):
+        return PostOfChannel(*post)
     return PostOfChannel(post.id, post.integration.id if post.integration else "")
 
 

@@ -18,8 +18,7 @@ strip_headers   yes      at once        the answer without its X-RateLimit heade
 
 A client that gives up during a delay does not stop the work.
 
-On a command line a fault is its kind and what else is to be said of it, see `read_fault`:
-`drop_answer:20%:route=create_post`.
+On a command line a fault is its kind and what else is to be said of it, see `Fault.parse`.
 """
 
 from __future__ import annotations
@@ -106,39 +105,42 @@ class Fault(_Options):
         if not self.delay >= 0:
             raise ValueError(f"delay is at least 0 seconds, not {self.delay}")
 
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """A fault as it is written on a command line: `drop_answer:20%:route=create_post`.
 
-def read_fault(text: str) -> Fault:
-    """A fault as it is written on a command line.
+        The kind, then in any order, with colons between: a percentage, how likely it strikes a
+        request that fits; `half`; and `route=`, `times=`, `delay=`, `status=`, `after_items=`.
+        Without `times=` it strikes for ever.
 
-    The kind, then in any order, with colons between: a percentage, how likely it strikes a
-    request that fits; `half`; and `route=`, `times=`, `delay=`, `status=`, `after_items=`.
-    Without `times=` it strikes for ever.
+        Args:
+            text: What was written.
 
-    Raises:
-        ValueError: it cannot be read; the text says why.
-    """
-    kind, *words = text.split(":")
-    if kind not in get_args(FaultKind):
-        raise ValueError(f"there is no kind {kind!r}; say {', '.join(get_args(FaultKind))}")
-    given: dict[str, object] = {"kind": kind, "times": None}
-    for word in words:
-        name, is_named, value = word.partition("=")
-        if word.endswith("%"):
-            given["probability"] = _percent(word)
-        elif is_named and name in _NAMES:
-            given[name] = value
-        elif word == "half":
-            given["half"] = True
-        else:
-            raise ValueError(f"{word!r} is not known; say 20%, half or {_KNOWN}")
-    try:
-        return msgspec.convert(given, Fault, strict=False)
-    except msgspec.ValidationError as error:
-        of_type, _, name = str(error).rstrip("`").partition(" - at `$.")
-        if not name:
-            raise ValueError(of_type) from error
-        kind = "a whole number" if "`int" in of_type else "a number"
-        raise ValueError(f"{name} is {kind}, not {given[name]!r}") from error
+        Raises:
+            ValueError: It cannot be read; the text says why.
+        """
+        kind, *words = text.split(":")
+        if kind not in get_args(FaultKind):
+            raise ValueError(f"there is no kind {kind!r}; say {', '.join(get_args(FaultKind))}")
+        given: dict[str, object] = {"kind": kind, "times": None}
+        for word in words:
+            name, is_named, value = word.partition("=")
+            if word.endswith("%"):
+                given["probability"] = _percent(word)
+            elif is_named and name in _NAMES:
+                given[name] = value
+            elif word == "half":
+                given["half"] = True
+            else:
+                raise ValueError(f"{word!r} is not known; say 20%, half or {_KNOWN}")
+        try:
+            return msgspec.convert(given, Fault, strict=False)
+        except msgspec.ValidationError as error:
+            of_type, _, name = str(error).rstrip("`").partition(" - at `$.")
+            if not name:
+                raise ValueError(of_type) from error
+            kind = "a whole number" if "`int" in of_type else "a number"
+            raise ValueError(f"{name} is {kind}, not {given[name]!r}") from error
 
 
 _NAMES = tuple(each.name for each in fields(_Options) if each.name not in {"probability", "half"})
@@ -165,6 +167,11 @@ class Faults:
         self._rng = rng
         self._left: dict[int, tuple[Fault, int | None]] = {}
         self._count = 0
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The names of the operations that can go wrong."""
+        return tuple(self._routes)
 
     def add(self, fault: Fault) -> None:
         """Set up a fault, after those that are set up already.

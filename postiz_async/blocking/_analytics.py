@@ -53,7 +53,7 @@ class Analytics(Twin):
         """
         return self._portal.call(self._async.post, post_id, days=days)
 
-    def posts(self, posts: Iterable[Post], *, days: int = 90) -> Figures:
+    def posts(self, posts: Iterable[Post | tuple[str, str]], *, days: int = 90) -> Figures:
         """The newest figures of several posts, as numbers.
 
         Two posts are queried at a time. A channel is skipped after three of its posts had no
@@ -61,8 +61,8 @@ class Analytics(Twin):
         figures, and why. Retried: yes. Since v2.18.0.
 
         Args:
-            posts: an iterable of published posts. Each is taken when it can be
-                queried, as from `posts.iter`.
+            posts: an iterable of published posts, or of pairs: the id of a post
+                and that of its channel. Each is taken when it can be queried, as from `posts.iter`.
             days: how many days back the figures reach.
 
         Raises:

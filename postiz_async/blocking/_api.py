@@ -115,9 +115,24 @@ class Api(WithRaw, Resources):
         )
         return Api(self._portal, twin)
 
-    def quota(self) -> Quota:
-        """The quota of create requests as the client knows it. Sends nothing."""
-        return self._portal.call(self._async.quota)
+    def quota(self, *, refresh: bool = True) -> Quota:
+        """The quota of create requests as the client knows it. Sends nothing.
+
+        Args:
+            refresh: whether to read what other processes did from the store first.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return self._portal.call(self._async.quota, refresh=refresh)
+
+    def explain_quota(self) -> list[str]:
+        """Sentences about the quota: why bulk work waits, and which slots are kept for whom.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return self._portal.call(self._async.explain_quota)
 
     def quota_changes(self) -> BlockingIterator[Quota]:
         """Yield the quota now and after each change, such as an answer or the end of a window.

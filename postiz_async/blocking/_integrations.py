@@ -37,6 +37,18 @@ class Integrations(Twin):
         """
         return self._portal.call(self._async.list, group=group)
 
+    def find(self, *channels: str) -> builtins.list[Integration]:
+        """Channels by id, by name, or by provider if no other channel has it.
+
+        Args:
+            channels: a word for each.
+
+        Raises:
+            InvalidPostError: with a problem for each word that means no channel, several, one that
+                is disabled, or one that another word means too.
+        """
+        return self._portal.call(self._async.find, *channels)
+
     def groups(self) -> builtins.list[Customer]:
         """The groups of channels, which the web page and `posts.list` call customers.
 

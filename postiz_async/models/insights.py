@@ -83,6 +83,19 @@ class Figures(Value, frozen=True):
         return [name for name, _ in named.most_common()]
 
     @property
+    def notes(self) -> list[str]:
+        """Sentences about the posts without figures."""
+        told: list[str] = []
+        for why, number in self.reasons.items():
+            posts = f"{number:,} post{'' if number == 1 else 's'}"
+            skipped = why.removeprefix("skipped: ")
+            is_skipped = skipped != why
+            told.append(
+                f"Skipped {posts}: {skipped}." if is_skipped else f"{posts} without figures: {why}."
+            )
+        return told
+
+    @property
     def reasons(self) -> dict[str, int]:
         """Why posts have no figures, with their number, the most frequent first."""
         return dict(Counter(self.missing.values()).most_common())

@@ -32,6 +32,7 @@ from postiz_async.providers._communities import (
     Twitch,
     Whop,
 )
+from postiz_async.providers._guide import FieldLine, Guide, find_provider, guide
 from postiz_async.providers._microblogs import (
     Bluesky,
     Farcaster,
@@ -95,7 +96,9 @@ __all__ = [
     "Farcaster",
     "FarcasterChannel",
     "FarcasterTarget",
+    "FieldLine",
     "GoogleBusiness",
+    "Guide",
     "Hashnode",
     "Instagram",
     "InstagramAudio",
@@ -138,6 +141,8 @@ __all__ = [
     "X",
     "YouTube",
     "YouTubeTag",
+    "find_provider",
+    "guide",
     "provider_of",
     "read_settings",
 ]

@@ -11,9 +11,9 @@ import sys
 import time
 
 from postiz_async._sandbox import Sandbox
-from postiz_async._sandbox.faults import read_fault
 from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, Anchor
+from postiz_async.testing import Fault
 
 PROVIDERS = ("mastodon", "telegram")
 START = 1_800_000_000.0
@@ -41,7 +41,7 @@ async def main(speed: float, seed: int, organizations: list[str], faults: list[s
                     provider, organization=organization, id=channel_of(name, provider), name=name
                 )
         for text in faults:
-            box.faults.add(read_fault(text))
+            box.faults.add(Fault.parse(text))
         async with serve(box) as served:
             print(served.url, flush=True)
             await asyncio.Event().wait()

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from postiz_async import NewPost, providers
-from postiz_async._cli.providers import guide
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._validation import validate
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
-from postiz_async.providers import PROVIDERS
+from postiz_async.providers import PROVIDERS, guide
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES: dict[str, Any] = {

@@ -10,7 +10,6 @@ import pytest
 from sandbox_calls import Send, create, day, item, request
 
 from postiz_async._sandbox import ConnectionLost, Fault, Response, Sandbox
-from postiz_async._sandbox.faults import read_fault
 from postiz_async.clock import JumpingClock
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ async def test_chances_are_the_same_again_with_the_same_seed() -> None:
     ],
 )
 def test_faults_can_be_written_down(text: str, fault: Fault) -> None:
-    assert read_fault(text) == fault
+    assert Fault.parse(text) == fault
 
 
 @pytest.mark.parametrize(
@@ -179,11 +178,11 @@ def test_faults_can_be_written_down(text: str, fault: Fault) -> None:
 )
 def test_what_cannot_be_read_is_told(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)):
-        read_fault(text)
+        Fault.parse(text)
 
 
 async def test_what_struck_is_counted(sandbox: Sandbox, send: Send) -> None:
-    sandbox.faults.add(read_fault("empty_401:times=2"))
+    sandbox.faults.add(Fault.parse("empty_401:times=2"))
     for status in (401, 401, 200):
         assert (await send("GET", "/integrations")).status == status
     assert sandbox.faults.struck == {"empty_401": 2}

@@ -31,7 +31,6 @@ from postiz_async._campaign.read.values import find_zone, no_such_zone
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.channel_names import folded
-from postiz_async._resources.figures import missing_figures
 from postiz_async.errors import BatchError, ConfigurationError, by_reader
 from postiz_async.stores._files import replace_file
 
@@ -261,7 +260,7 @@ def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
     if orphans:
         notes.append(f"Posts without a channel: {orphans}.")
     if figures is not None:
-        notes += missing_figures(figures)
+        notes += figures.notes
     return tuple(notes)
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from postiz_async._campaign.after.report.charts import cut
 from postiz_async._campaign.after.report.tables import CardColumn, cards
-from postiz_async._resources.figures import missing_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,7 @@ def figures_section(facts: Facts, figures: Figures) -> str:
     names = figures.names[:_COLUMNS]
     rows = [row for row in facts.rows if row.post_id in figures.by_post]
     rows.sort(key=lambda row: [-figures.of(row.post_id).get(name, -1) for name in names])
-    notes = missing_figures(figures)
+    notes = figures.notes
     if len(rows) > MOST_POSTS:
         notes.append(f"The {MOST_POSTS} posts with the highest; the result CSV has all.")
     if len(figures.names) > _COLUMNS:
