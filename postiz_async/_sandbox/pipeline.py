@@ -30,6 +30,7 @@ from postiz_async._sandbox.router import OpenRoute, Route, find_route
 from postiz_async._sandbox.rules.fields import is_list
 from postiz_async._sandbox.state import ReceivedCall
 from postiz_async._sandbox.text.json import MalformedJSONError, read_json
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._sandbox.views import CreateRecord
 
 if TYPE_CHECKING:
@@ -122,9 +123,10 @@ def _counter(route: str, organization: Organization) -> str:
 class Pipeline:
     """Answers requests, one after another or many at a time."""
 
-    def __init__(self, state: SandboxState, throttle: Throttle, faults: Faults) -> None:
+    def __init__(self, state: SandboxState, faults: Faults) -> None:
         self._state = state
-        self._throttle = throttle
+        counter = RedisThrottle if state.settings.in_redis else MemoryThrottle
+        self._throttle: Throttle = counter(state.settings.limit, state.settings.window)
         self._faults = faults
         self.tally = Tally()
 

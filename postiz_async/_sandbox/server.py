@@ -28,7 +28,6 @@ from postiz_async._sandbox.router import ROUTE_NAMES
 from postiz_async._sandbox.rows import IdSource, Release
 from postiz_async._sandbox.state import SandboxSettings, SandboxState
 from postiz_async._sandbox.text_rules import TextRule
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._sandbox.views import CreateRecord, StoredPost, stored_posts
 from postiz_async.clock import Clock, SystemClock
 
@@ -71,7 +70,6 @@ class Sandbox(SandboxContents):
 
     Attributes:
         clock: Tells the time and waits.
-        base: What the outside sees.
         faults: What goes wrong; `faults.add(Fault(...))` sets it up.
         organization: The first organisation.
     """
@@ -95,18 +93,22 @@ class Sandbox(SandboxContents):
         organizations: Iterable[str] = (),
     ) -> None:
         self.clock: Clock = clock or SystemClock()
-        self.base = base
         parsed = Release.parse(release)
-        self.faults: Faults = Faults(random.Random(seed), ROUTE_NAMES)
-        self._state = SandboxState(
-            clock=self.clock,
-            ids=IdSource(random.Random(seed)),
-            settings=SandboxSettings(parsed, host, work_per_post, upload_domain, video_types),
+        settings = SandboxSettings(
+            release=parsed,
+            base=base,
+            limit=parsed.default_limit if limit is None else limit,
+            window=window,
+            in_redis=parsed.throttle_in_redis if storage is None else storage == "redis",
+            host=host,
+            work_per_post=work_per_post,
+            upload_domain=upload_domain,
+            video_types=video_types,
         )
-        in_redis = parsed.throttle_in_redis if storage is None else storage == "redis"
-        counter = RedisThrottle if in_redis else MemoryThrottle
-        throttle = counter(parsed.default_limit if limit is None else limit, window)
-        self._pipeline = Pipeline(self._state, throttle, self.faults)
+        self.faults: Faults = Faults(random.Random(seed), ROUTE_NAMES)
+        ids = IdSource(random.Random(seed))
+        self._state = SandboxState(clock=self.clock, ids=ids, settings=settings)
+        self._pipeline = Pipeline(self._state, self.faults)
         self._tasks: set[asyncio.Task[Response]] = set()
         self._failures: list[BaseException] = []
         names = list(organizations)
@@ -170,6 +172,11 @@ class Sandbox(SandboxContents):
         failure = task.exception()
         if failure is not None and not isinstance(failure, ConnectionLost):
             self._failures.append(failure)
+
+    @property
+    def base(self) -> Literal["backend", "container"]:
+        """What the outside sees."""
+        return self._state.settings.base
 
     @property
     def requests(self) -> int:

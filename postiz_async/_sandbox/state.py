@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -302,6 +302,12 @@ class SandboxSettings:
     """What the operator of the server set."""
 
     release: Release
+    base: Literal["backend", "container"]
+    """What the outside sees."""
+    limit: float
+    window: float
+    in_redis: bool
+    """Whether the counter of requests is in Redis."""
     host: str
     """Begins the paths of uploaded files."""
     work_per_post: float
