@@ -22,7 +22,7 @@ from cyclopts import Parameter
 from tzlocal import reload_localzone
 
 from postiz_async import Postiz, Secret
-from postiz_async._campaign.read.values import find_zone, no_such_zone
+from postiz_async._campaign.read.dates import find_zone, no_such_zone
 from postiz_async._cli.profiles import Profile, at_home, find_profile, xdg_folder
 from postiz_async._cli.server_access import ServerAccess, find_headers, find_settings
 from postiz_async._transport import make_transport

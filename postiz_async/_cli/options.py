@@ -14,15 +14,15 @@ import msgspec
 from cyclopts import Parameter
 
 from postiz_async import ReadOptions
-from postiz_async._campaign.read.file_options import kept_options, merged_reading
-from postiz_async._campaign.read.values import (
-    DateProblem,
+from postiz_async._campaign.read.dates import (
     describe_absence,
     find_zone,
     read_day,
     read_wall,
     to_moment,
 )
+from postiz_async._campaign.read.file_options import kept_options, merged_reading
+from postiz_async._campaign.read.texts import CellProblem
 from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.output import Output, moment
 from postiz_async._client import Postiz
@@ -248,7 +248,7 @@ def aware(said: Said, option: str, zone: ZoneInfo, *, end_of_day: bool = False) 
         return datetime.combine(said, time.max if end_of_day else time.min, zone)
     its = said.tzinfo if isinstance(said.tzinfo, ZoneInfo) else None
     found = to_moment(said.replace(tzinfo=None) if its else said, its or zone)
-    if isinstance(found, DateProblem):
+    if isinstance(found, CellProblem):
         what = f"{said:%Y-%m-%d %H:%M} {found.message}"
         raise InvalidPostError([Problem(option, what, hint=found.hint)])
     return found.astimezone(zone)

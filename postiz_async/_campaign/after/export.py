@@ -25,9 +25,10 @@ import anyio.to_thread
 import msgspec
 
 from postiz_async._campaign.read.columns import FIGURE
+from postiz_async._campaign.read.dates import find_zone, no_such_zone
 from postiz_async._campaign.read.file_formats import COMMENT, csv_line, is_json, with_escape
-from postiz_async._campaign.read.spreadsheets import cell_text, is_spreadsheet, workbook
-from postiz_async._campaign.read.values import find_zone, no_such_zone
+from postiz_async._campaign.read.spreadsheets import is_spreadsheet, workbook
+from postiz_async._campaign.read.texts import cell_text
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.channel_names import folded

@@ -24,9 +24,9 @@ from postiz_async._campaign.plan.advice import advice
 from postiz_async._campaign.plan.doubles import repeated_rows
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import limits_for
+from postiz_async._campaign.read.dates import find_zone
 from postiz_async._campaign.read.media_files import MediaFolders, other_spelling, spellings
 from postiz_async._campaign.read.source import labelled
-from postiz_async._campaign.read.values import find_zone
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.channel_names import Resolver

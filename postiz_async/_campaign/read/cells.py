@@ -15,21 +15,26 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 import msgspec
 
 from postiz_async._campaign.read.columns import COLUMNS, thread_column, unknown_columns
-from postiz_async._campaign.read.excel import Merged
-from postiz_async._campaign.read.rows import MAX_ALIGN, Row, TextFormat
-from postiz_async._campaign.read.spreadsheets import cell_text
-from postiz_async._campaign.read.values import (
-    NO_JSON,
-    DateProblem,
-    Template,
+from postiz_async._campaign.read.dates import (
     describe_absence,
     find_zone,
     read_day,
-    read_json,
-    read_shared_json,
     read_time,
     read_wall,
     to_moment,
+)
+from postiz_async._campaign.read.rows import MAX_ALIGN, Row, TextFormat
+from postiz_async._campaign.read.texts import (
+    NO_JSON,
+    CellProblem,
+    Merged,
+    Template,
+    cell_text,
+    foreign_byte,
+    is_storable,
+    read_json,
+    read_shared_json,
+    shown,
 )
 from postiz_async.errors import Problem, describe_json_error
 from postiz_async.models._durations import read_duration
@@ -50,7 +55,7 @@ TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")
 MAX_REPEAT = 36_500
 """Days after which a post may be repeated at most."""
 
-NO_TIME = DateProblem(
+NO_TIME = CellProblem(
     "has no time", "write it after the day, add a column of times, or say --default time=09:00"
 )
 """What is wrong with a day."""
@@ -58,36 +63,7 @@ NO_CLOCK = ("is empty", "fill it in, or say --default time=09:00")
 """What is wrong with a day beside a column of times: message and hint."""
 
 _EXAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
-_HALF = re.compile(r"[\ud800-\udfff]")
 _LINK = re.compile(r"https?://[^\s<>\"]+\.[^\s<>\"]+", re.IGNORECASE)
-_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
-"""What no database stores: NUL and half characters."""
-_BYTE = re.compile(r"[\udc80-\udcff]")
-"""What the decoder makes of a byte that is not UTF-8."""
-
-
-def foreign_byte(text: str) -> DateProblem | None:
-    """The first byte of a text that is not UTF-8, as the decoder left it there."""
-    found = None if text.isascii() else _BYTE.search(text)
-    if found is None:
-        return None
-    byte = ord(found[0]) - 0xDC00
-    meant = bytes([byte]).decode("cp1252", "ignore")
-    guess = f" ({meant!r} in Windows-1252)" if meant.isprintable() and meant else ""
-    return DateProblem(
-        f"is not UTF-8: byte 0x{byte:02x}{guess} at character {found.start() + 1}",
-        "save the file as UTF-8 (in Excel: CSV UTF-8)",
-    )
-
-
-def _is_storable(text: str) -> bool:
-    """Whether a database stores a text; in ASCII, only NUL can prevent it."""
-    return "\0" not in text if text.isascii() else _NO_TEXT.search(text) is None
-
-
-def has_halves(text: str) -> bool:
-    """Whether a text has half a character (a surrogate), which nothing can store."""
-    return not text.isascii() and _HALF.search(text) is not None
 
 
 class RowReader:
@@ -160,7 +136,7 @@ class RowReader:
         if value is not None and not isinstance(value, str):
             self._wrong(name, f"must be text, not {shown(value)}")
             return ""
-        if value and ("\0" in value or not (value.isascii() or _is_storable(value))):
+        if value and ("\0" in value or not (value.isascii() or is_storable(value))):
             self._refuse_characters(name, value)
             return ""
         text = value.strip() if value else ""
@@ -201,7 +177,7 @@ class RowReader:
         else:
             text = self._text("alt")
             texts = [" ".join(text.split())] if files == 1 else text.splitlines()
-        for text in itertools.filterfalse(_is_storable, texts):
+        for text in itertools.filterfalse(is_storable, texts):
             self._refuse_characters("alt", text)
         if any(texts) and not files:
             self._wrong("alt", "has a text, and the row has no media", "empty it, or name the file")
@@ -216,7 +192,7 @@ class RowReader:
         for fault in template.faults:
             self._wrong(name, *fault)
         template.faults.clear()
-        if isinstance(filled, str) and filled != value and not _is_storable(filled):
+        if isinstance(filled, str) and filled != value and not is_storable(filled):
             self._refuse_characters(name, filled)
         return filled
 
@@ -249,7 +225,7 @@ class RowReader:
             self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
             return None
         moment = to_moment(wall.replace(microsecond=0) if wall.microsecond else wall, zone)
-        if isinstance(moment, DateProblem):
+        if isinstance(moment, CellProblem):
             has_no_zone = zone is None and wall.tzinfo is None  # that of no row is said once
             raw = "" if has_no_zone else f"{cell_text(wall)} "
             self._wrong("date", f"{raw}{moment.message}", moment.hint)
@@ -337,7 +313,7 @@ class RowReader:
             names = [str(item) for item in items if isinstance(item, str | PurePath)]
             if len(names) != len(items):
                 self._wrong(name, "must be a list of texts")
-            for item in itertools.filterfalse(_is_storable, names):
+            for item in itertools.filterfalse(is_storable, names):
                 self._refuse_characters(name, item)
         else:
             names = self._text(name).split(";")
@@ -355,7 +331,7 @@ class RowReader:
             return value
         if not value.strip():
             return None
-        if not _is_storable(value):
+        if not is_storable(value):
             self._refuse_characters(name, value)
             return None
         try:
@@ -394,13 +370,13 @@ class RowReader:
             parts = tuple(filled)
         if not all(part.strip() for part in parts):
             self._wrong(name, "has an empty part")
-        for part in itertools.filterfalse(_is_storable, parts):
+        for part in itertools.filterfalse(is_storable, parts):
             self._refuse_characters(name, part)
         return parts
 
     def _thread_list(self, name: str) -> tuple[str, ...]:
         given = self.record.get(name)
-        text = given.strip() if isinstance(given, str) and _is_storable(given) else ""
+        text = given.strip() if isinstance(given, str) and is_storable(given) else ""
         if text and not text.startswith(("[", "{")):
             example = msgspec.json.encode([shown(text)]).decode()
             hint = f"write {example}, or use a column thread 2"
@@ -464,9 +440,3 @@ class RowReader:
 
 def _is_filled(value: object) -> bool:
     return bool(value.strip()) if isinstance(value, str) else value not in (None, [], {})
-
-
-def shown(value: object) -> str:
-    """A value for a message, cut to 40 characters."""
-    text = str(value)
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -10,8 +10,7 @@ from datetime import date, time
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async._campaign.read.date_formats import looks_like_date
-from postiz_async._campaign.read.values import read_time
+from postiz_async._campaign.read.dates import looks_like_date, read_time
 from postiz_async._resources.channel_names import folded
 from postiz_async._uploads import POSTABLE
 from postiz_async.errors import Problem

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from postiz_async._campaign.read.cell_errors import UNCALCULATED, Odd
 from postiz_async._campaign.read.packages import SheetPart, XmlPart, count_of
+from postiz_async._campaign.read.texts import UNCALCULATED, Merged, Odd
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -39,12 +39,6 @@ _FORMATS = (
 """Formats of numbers that have no text in the file, in short."""
 _PLAIN = frozenset(("", "general", "0", "@"))
 """Formats by which a number is shown as it is stored."""
-
-
-class Merged(str):
-    """An empty cell that is merged with the one above it."""
-
-    __slots__ = ()
 
 
 def xlsx_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]]:

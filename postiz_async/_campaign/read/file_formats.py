@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 import msgspec
 
 from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE, MAX_ROW_TEXT, campaign_file
-from postiz_async._campaign.read.cells import foreign_byte, shown
 from postiz_async._campaign.read.columns import LONGEST_NAME, column_named
 from postiz_async._campaign.read.packages import DAMAGE, Package
-from postiz_async._campaign.read.values import NO_JSON, read_json
+from postiz_async._campaign.read.texts import NO_JSON, foreign_byte, read_json, shown
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, Problem, describe_json_error
 

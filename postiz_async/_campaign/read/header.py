@@ -10,8 +10,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from postiz_async._campaign.read.campaign_file import MAX_COLUMNS
-from postiz_async._campaign.read.cell_errors import Odd
-from postiz_async._campaign.read.cells import foreign_byte, has_halves, shown
 from postiz_async._campaign.read.columns import (
     COLUMNS,
     LONGEST_NAME,
@@ -21,7 +19,14 @@ from postiz_async._campaign.read.columns import (
     meant_columns,
 )
 from postiz_async._campaign.read.file_formats import Line, NotReadable
-from postiz_async._campaign.read.spreadsheets import cell_text, nearest_second
+from postiz_async._campaign.read.texts import (
+    Odd,
+    cell_text,
+    foreign_byte,
+    has_halves,
+    nearest_second,
+    shown,
+)
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError
 

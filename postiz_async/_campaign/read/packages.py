@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 
 from postiz_async._campaign.read.campaign_file import MAX_COLUMNS, MAX_ROW_TEXT, MAX_TEXT
-from postiz_async._campaign.read.cell_errors import Odd
+from postiz_async._campaign.read.texts import Odd
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import structs
 
 from postiz_async._campaign.read.columns import COLUMNS, is_column, thread_column
-from postiz_async._campaign.read.values import check_date_format, find_zone, no_such_zone, says_hour
+from postiz_async._campaign.read.dates import check_date_format, find_zone, no_such_zone, says_hour
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, ConfigurationError
 

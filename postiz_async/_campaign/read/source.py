@@ -11,10 +11,9 @@ import anyio.lowlevel
 import anyio.to_thread
 from msgspec import structs
 
-from postiz_async._campaign.read.cell_errors import BEGINNINGS, Odd, is_cell_error
-from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader, shown
+from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader
 from postiz_async._campaign.read.columns import COLUMNS, EXPORT_ONLY, is_column, unknown_columns
-from postiz_async._campaign.read.date_formats import explain_dates
+from postiz_async._campaign.read.dates import describe_drift, explain_dates
 from postiz_async._campaign.read.file_formats import (
     Line,
     NotReadable,
@@ -27,8 +26,15 @@ from postiz_async._campaign.read.file_formats import (
 from postiz_async._campaign.read.header import AbsentColumn, MissingColumns, read_header
 from postiz_async._campaign.read.read_options import ReadOptions, off_switch, rules_of
 from postiz_async._campaign.read.rows import CampaignRow, Row, with_refs
-from postiz_async._campaign.read.spreadsheets import cell_text, is_spreadsheet, sheet_rows
-from postiz_async._campaign.read.values import describe_drift, describe_lost_letters
+from postiz_async._campaign.read.spreadsheets import is_spreadsheet, sheet_rows
+from postiz_async._campaign.read.texts import (
+    BEGINNINGS,
+    Odd,
+    cell_text,
+    describe_lost_letters,
+    is_cell_error,
+    shown,
+)
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, Problem
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import io
 import shlex
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE, campaign_file
@@ -118,27 +118,6 @@ def _some(names: Sequence[str], between: str) -> str:
     """Names for a message, of a file that may have any number of any length."""
     listed = between.join(name[:200] for name in names[:_LISTED])
     return listed if len(names) <= _LISTED else f"{listed}{between}..."
-
-
-def cell_text(cell: object) -> str:
-    """The text of a cell as people see it."""
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, datetime):
-        whole = nearest_second(cell)
-        return f"{whole:%Y-%m-%d %H:%M:%S}" if whole.second else f"{whole:%Y-%m-%d %H:%M}"
-    if isinstance(cell, time):
-        return f"{cell:%H:%M:%S}" if cell.second else f"{cell:%H:%M}"
-    return str(cell)
-
-
-def nearest_second(moment: datetime) -> datetime:
-    """A date without the error of a spreadsheet, which counts in days."""
-    return (moment + timedelta(milliseconds=500)).replace(microsecond=0)
 
 
 # ------------------------------------------------------------------ writing

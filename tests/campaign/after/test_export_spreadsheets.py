@@ -17,7 +17,8 @@ from postiz_async._campaign.after.export import FOR_PEOPLE, form_of
 from postiz_async._campaign.read.file_formats import csv_line, with_escape
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async._campaign.read.spreadsheets import MAX_CELL, cell_text, workbook
+from postiz_async._campaign.read.spreadsheets import MAX_CELL, workbook
+from postiz_async._campaign.read.texts import cell_text
 from postiz_async.errors import BatchError, ConfigurationError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from batch_lab import START, Lab
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postiz_async._campaign.read.dates import describe_drift
 from postiz_async._campaign.read.read_options import Advice, ReadOptions
-from postiz_async._campaign.read.values import describe_drift
 from postiz_async._sandbox import Fault
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from spreadsheet_files import Error, NumberError, write_ods, write_xlsx
 
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import Campaign, read_campaign
-from postiz_async._campaign.read.spreadsheets import cell_text, sheet_rows
+from postiz_async._campaign.read.spreadsheets import sheet_rows
+from postiz_async._campaign.read.texts import cell_text
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

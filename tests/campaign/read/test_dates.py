@@ -10,10 +10,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from spread import spread
 
-from postiz_async._campaign.read.date_formats import explain_dates, find_formats, looks_like_date
+from postiz_async._campaign.read.dates import (
+    describe_absence,
+    explain_dates,
+    find_formats,
+    looks_like_date,
+    read_time,
+    read_wall,
+)
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import Campaign, read_campaign
-from postiz_async._campaign.read.values import describe_absence, read_time, read_wall
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

@@ -1,24 +1,18 @@
-"""What a campaign says of a date, as a moment; JSON; texts with `{name}` fields. PURE."""
+"""Dates as a campaign writes them: as moments, and which format reads those of a column. PURE."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
-
-from postiz_async._campaign.read.cell_errors import Odd
-from postiz_async._resources.channel_names import folded
+from postiz_async._campaign.read.texts import CellProblem
 from postiz_async._wire import POST_YEARS
-from postiz_async.errors import BatchError
+from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
 
@@ -28,43 +22,6 @@ _DATE = re.compile(
     re.ASCII,
 )
 _DAY = re.compile(r"(?:(\d{4}-\d{2}-\d{2})|(\d{1,2}\.\d{1,2}\.\d{4}))", re.ASCII)
-
-MAX_DEPTH = 60
-"""Levels of lists and objects in a cell."""
-
-NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
-"""What reading a JSON text may raise."""
-
-
-class DateProblem(NamedTuple):
-    """What is wrong with a cell, and what to do."""
-
-    message: str
-    hint: str
-
-
-def read_json(text: str) -> object:
-    """A JSON text as a value. Raises one of `NO_JSON`."""
-    value: object = msgspec.json.decode(text)
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value, MAX_DEPTH):
-        raise ValueError("it is nested too deeply")
-    return value
-
-
-@lru_cache(maxsize=1000)
-def read_shared_json(text: str) -> object:
-    """As `read_json`, but equal texts are one value: of many rows it is large. Only to be read."""
-    return read_json(text)
-
-
-def _is_deep(value: object, levels: int) -> bool:
-    """Whether lists and objects lie in each other more than `levels` deep."""
-    inner: Iterable[object] = ()
-    if isinstance(value, dict):
-        inner = cast("dict[str, object]", value).values()
-    elif isinstance(value, list):
-        inner = cast("list[object]", value)
-    return levels < 0 or any(_is_deep(item, levels - 1) for item in inner)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
@@ -206,10 +163,10 @@ def _read_date(raw: str, form: str | None) -> datetime | None:
     return datetime.combine(day, time()) if day is not None else read_wall(raw, form)
 
 
-def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:
+def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | CellProblem:
     """A wall-clock time in a zone; a time that the clocks skip or repeat is refused."""
     if wall.tzinfo is None and zone is None:
-        return DateProblem("has no time zone", "add an offset, a timezone column, or --timezone")
+        return CellProblem("has no time zone", "add an offset, a timezone column, or --timezone")
     if wall.year not in POST_YEARS:
         return _TOO_FAR
     if wall.tzinfo is not None:
@@ -219,7 +176,7 @@ def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:
         return first.astimezone(UTC)
     back = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
     what = "exists twice" if back == wall else "does not exist"
-    return DateProblem(
+    return CellProblem(
         f"{what} in {zone}, because the clocks change",
         "choose another time, or write it in UTC, with UTC in a timezone column",
     )
@@ -242,92 +199,138 @@ def describe_drift(moment: datetime, zone: tzinfo) -> str:
     )
 
 
-_TOO_FAR = DateProblem("is too far away", "")
+_TOO_FAR = CellProblem("is too far away", "")
 
 
-def describe_lost_letters(text: str) -> str:
-    """What shows that some letters of a text were lost on its way; empty if nothing does."""
-    if not text.isascii():
-        if "\ufffd" in text:
-            return "has \ufffd where a letter was"
-        for found in _MOJIBAKE.finditer(text):
-            with suppress(UnicodeError):
-                return f"has {found[0]!r} where {_bytes(found[0]).decode()!r} was meant"
-    return "has ?? where an emoji may have been" if "??" in text and _NO_EMOJI.search(text) else ""
+# ------------------------------------------------------------------ formats
 
 
-_CONT = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xC0))
-_MOJIBAKE = re.compile(
-    f"[\u00c2\u00c3][{re.escape(_CONT)}]"
-    # quotation marks and dashes may stand behind these
-    f"|[\u00c4\u00c5\u00ce-\u00d1](?![\u2013-\u2026\u00a0\u00ab\u00bb])[{re.escape(_CONT)}]"
-    f"|[\u00e2\u00ef][{re.escape(_CONT)}]{{2}}|\u00f0[{re.escape(_CONT)}]{{3}}"
-)
-"""Letters of UTF-8 (Latin, Greek, Cyrillic, signs, emoji) that were read as Windows-1252."""
-_NO_EMOJI = re.compile(r"(?<!\S)\?\?(?:\?\?)*(?=\s|$)")
-"""An emoji that was saved as Windows-1252: nobody asks so after a space."""
+class FoundFormat(NamedTuple):
+    """A format, and how many of the dates it reads; `first` is the first of these."""
+
+    form: str
+    read: int
+    first: datetime
 
 
-def _bytes(text: str) -> bytes:
-    return b"".join(
-        letter.encode("latin-1") if letter in _C1 else letter.encode("cp1252") for letter in text
+_TOKEN = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)
+_OFFSET = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
+_MONTHS = "january february march april may june july august september october november december"
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_NAMES = {
+    **dict.fromkeys(_MONTHS.split(), "%B"),
+    **{name[:3]: "%b" for name in _MONTHS.split() if name != "may"},
+    **dict.fromkeys(_DAYS.split(), "%A"),
+    **{name[:3]: "%a" for name in _DAYS.split()},
+    **dict.fromkeys(("am", "pm"), "%p"),
+}
+_ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"), ("%Y", "%m", "%d"))
+_NAMED_ORDERS = (("%d", "%Y"), ("%Y", "%d"))
+
+
+def find_formats(dates: Sequence[str]) -> list[FoundFormat]:
+    """The formats that read the most of some dates; several if their order can be meant so or so.
+
+    They come from how a few of the dates are written. An order of day and month is kept beside
+    another one only where both read as many.
+    """
+    samples = _samples(dates)
+    forms = dict.fromkeys(form for text in samples for form in _forms(text))
+    forms = forms or dict.fromkeys(form for text in samples for form in _forms(text, is_day=True))
+    found: list[FoundFormat] = []
+    for form in forms:
+        moments = [moment for text in dates if (moment := read_wall(text, form)) is not None]
+        if moments:
+            found.append(FoundFormat(form, len(moments), moments[0]))
+    most = max((each.read for each in found), default=0)
+    best = [each for each in found if each.read == most]
+    return [each for place, each in enumerate(best) if _is_new(each, best[:place], dates)]
+
+
+def explain_dates(undated: Sequence[tuple[int, str]]) -> tuple[Problem, set[int]] | None:
+    """What reads the dates of a column of which none was read, if anything reads most of them.
+
+    Args:
+        undated: the rows with their dates.
+
+    Returns:
+        One problem, and the rows that it is about.
+    """
+    formats = find_formats([text for _, text in undated])
+    if not formats or formats[0].read * 2 < len(undated):
+        return None
+    rows = {row for row, text in undated if read_wall(text, formats[0].form) is not None}
+    number, text = next((row, text) for row, text in undated if row in rows)
+    formats = [each for each in formats if read_wall(text, each.form) is not None]
+    options = [f"--date-format {each.form!r}" for each in formats]
+    hint = f"say {options[0]}"
+    if not says_hour(formats[0].form):
+        hint += ", and the time by a column, --column NAME=time, or --default time=09:00"
+    if len(formats) > 1:
+        readings = [
+            f"{option} for {each.first.day} {each.first:%B}"
+            for option, each in zip(options, formats, strict=True)
+        ]
+        hint = f"say which is meant: {' or '.join(readings)}"
+    if len(rows) < len(undated):
+        hint += f"; that reads {len(rows):,} of them"
+    one = f"{text!r} is not a date this program reads"
+    many = f"none of the {len(undated):,} dates can be read as they are written, like {text!r}"
+    return Problem("date", one if len(undated) == 1 else many, number, hint), rows
+
+
+def looks_like_date(text: str) -> bool:
+    """Whether a text is a date in some way, with its time or without."""
+    return len(text) <= _LONGEST and any(
+        read_wall(text, form) is not None for form in _forms(text, is_day=True)
     )
 
 
-_C1 = "\x81\x8d\x8f\x90\x9d"
-"""What Windows-1252 has no letter for."""
+def _samples(dates: Sequence[str]) -> list[str]:
+    """Some of the dates that are written in different ways."""
+    ways: dict[str, str] = {}
+    for text in dates:
+        if len(text) <= _LONGEST:
+            ways.setdefault(re.sub(r"\d+", "0", text), text)
+        if len(ways) == 3:
+            break
+    return list(ways.values())
 
 
-_SIGN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|\{")
+def _is_new(each: FoundFormat, before: Sequence[FoundFormat], dates: Sequence[str]) -> bool:
+    """Whether a format reads some date differently than those before it."""
+    return all(
+        any(read_wall(text, each.form) != read_wall(text, other.form) for text in dates)
+        for other in before
+    )
 
 
-class Template:
-    """Fills the fields of one row into its texts; collects faults instead of stopping.
-
-    `{{` and `}}` are braces. What is filled in is not looked at again.
-
-    Args:
-        fields: value by name of column, in small letters.
-    """
-
-    def __init__(self, fields: Mapping[str, object]) -> None:
-        self.fields = fields
-        self.faults: list[DateProblem] = []
-
-    def fill(self, text: str) -> str:
-        """The text with its fields filled in."""
-        return _SIGN.sub(self._value, text) if "{" in text or "}" in text else text
-
-    def fill_all(self, value: object) -> object:
-        """A JSON value with all its texts filled in; names of settings stay as they are."""
-        if isinstance(value, str):
-            return self.fill(value)
-        if isinstance(value, dict):
-            mapping = cast("dict[str, object]", value)
-            return {name: self.fill_all(each) for name, each in mapping.items()}
-        if isinstance(value, list | tuple):
-            return [self.fill_all(each) for each in cast("list[object]", value)]
-        return value
-
-    def _value(self, found: re.Match[str]) -> str:
-        if found[0] in {"{{", "}}"}:
-            return found[0][0]
-        if found[1] is None:
-            return self._wrong("has a { that begins no field", "write {{ for a brace")
-        name = folded(found[1])
-        if name not in self.fields:
-            return self._wrong(f"has the field {found[0]}, which no column has", self._hint(name))
-        value = self.fields[name]
-        if isinstance(value, Odd):
-            return self._wrong(f"has the field {found[0]}, which {value.why}", value.hint)
-        if isinstance(value, dict | list | tuple):
-            return self._wrong(f"has the field {found[0]}, which is not text", "")
-        return "" if value is None else str(value)
-
-    def _hint(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self.fields, 1)
-        return f"did you mean {{{close[0]}}}?" if close else f"columns: {', '.join(self.fields)}"
-
-    def _wrong(self, message: str, hint: str) -> str:
-        self.faults.append(DateProblem(message, hint))
-        return ""
+def _forms(text: str, *, is_day: bool = False) -> Iterator[str]:
+    """The formats that a date may have by how it is written."""
+    offset = _OFFSET.search(text)
+    tokens = _TOKEN.findall(text[: offset.start()] if offset else text)
+    numbers = [place for place, token in enumerate(tokens) if token.isdecimal()]
+    names = {place: _NAMES.get(token.casefold()) for place, token in enumerate(tokens)}
+    has_month = any(name in {"%B", "%b"} for name in names.values())
+    for order in _NAMED_ORDERS if has_month else _ORDERS:
+        has_noon = "%p" in names.values()
+        clock = ("%I" if has_noon else "%H", "%M", "%S")
+        rest = numbers[len(order) :]
+        if len(numbers) < len(order) or len(rest) > 3 or not (rest or is_day):
+            continue
+        signs = dict(zip(numbers, (*order, *clock), strict=False))
+        if any(len(tokens[place]) > (4 if sign == "%Y" else 2) for place, sign in signs.items()):
+            continue
+        year = next(place for place, sign in signs.items() if sign == "%Y")
+        if len(tokens[year]) <= 2:
+            signs[year] = "%y"
+            if order[0] == "%Y":
+                continue
+        form = "".join(
+            signs.get(place) or names[place] or token.replace("%", "%%")
+            for place, token in enumerate(tokens)
+        ) + ("%z" if offset else "")
+        if is_day or says_hour(form):
+            yield form
+            if "may" in map(str.casefold, tokens):  # which is as long when it is shortened
+                yield form.replace("%B", "%b")

@@ -1,0 +1,256 @@
+"""The texts of cells: as people see them, as JSON, with fields filled in; what is wrong. PURE."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from contextlib import suppress
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import msgspec
+
+from postiz_async._resources.channel_names import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_ERRORS = frozenset(
+    str.split(
+        "#NAME? #REF! #VALUE! #DIV/0! #N/A #NUM! #NULL! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! "
+        "#BUSY! #UNKNOWN! #EXTERNAL! #GETTING_DATA #ERROR! "
+        "#BEZUG! #WERT! #NV #ZAHL! #ÜBERLAUF! #FEHLER! "  # German
+        "#NOM? #VALEUR! #NOMBRE! #NUL! #PROPAGATION! #ERREUR! "  # French
+        "#¿NOMBRE? #¡REF! #¡VALOR! #¡DIV/0! #N/D #¡NUM! #¡NULO! #¡DESBORDAMIENTO! "  # Spanish
+        "#NOME? #RIF! #VALORE! #NULLO! #ESPANSIONE! #VALOR! #NÚM! #NULO! "  # Italian, Portuguese
+        "#NAAM? #VERW! #WAARDE! #DEEL/0! #N/B #GETAL! #LEEG! "  # Dutch
+        "#ADR! #ARG! #LICZBA! #NAZWA? #DZIEL/0! #ZERO! #BRAK!"  # Polish
+    )
+)
+_CODE = re.compile(r"Err:\d{3}|#{3,}", re.IGNORECASE)
+"""What LibreOffice says of an error, and Excel of a cell that is too narrow."""
+
+BEGINNINGS = ("#", "E", "e", " ", "\t", "\n", "\r", "\xa0")
+"""What begins otherwise is no error, which is quickly seen of many cells."""
+
+
+def is_cell_error(cell: str) -> bool:
+    """Whether a spreadsheet put an error where a text was to be."""
+    text = cell.strip()
+    return text in _ERRORS or _CODE.fullmatch(text) is not None
+
+
+_AS_TEXT = "format the cells as text, and write what is to be read"
+UNCALCULATED = (
+    "is a formula without a value",
+    "open the file in the spreadsheet program and save it, or copy the values",
+)
+
+
+class Odd(str):
+    """What a file stores of a cell that says something else to people."""
+
+    __slots__ = ("hint", "why")
+    hint: str
+    why: str
+
+    @classmethod
+    def of(cls, stored: str, why: str, hint: str = _AS_TEXT) -> Odd:
+        """The text of what is stored, why it is not what people see, and what to do."""
+        cell = cls(stored)
+        cell.why, cell.hint = why, hint
+        return cell
+
+
+class Merged(str):
+    """An empty cell that is merged with the one above it."""
+
+    __slots__ = ()
+
+
+class CellProblem(NamedTuple):
+    """What is wrong with a cell, and what to do."""
+
+    message: str
+    hint: str
+
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+"""What no database stores: NUL and half characters."""
+_BYTE = re.compile(r"[\udc80-\udcff]")
+"""What the decoder makes of a byte that is not UTF-8."""
+
+
+def foreign_byte(text: str) -> CellProblem | None:
+    """The first byte of a text that is not UTF-8, as the decoder left it there."""
+    found = None if text.isascii() else _BYTE.search(text)
+    if found is None:
+        return None
+    byte = ord(found[0]) - 0xDC00
+    meant = bytes([byte]).decode("cp1252", "ignore")
+    guess = f" ({meant!r} in Windows-1252)" if meant.isprintable() and meant else ""
+    return CellProblem(
+        f"is not UTF-8: byte 0x{byte:02x}{guess} at character {found.start() + 1}",
+        "save the file as UTF-8 (in Excel: CSV UTF-8)",
+    )
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database stores a text; in ASCII, only NUL can prevent it."""
+    return "\0" not in text if text.isascii() else _NO_TEXT.search(text) is None
+
+
+def has_halves(text: str) -> bool:
+    """Whether a text has half a character (a surrogate), which nothing can store."""
+    return not text.isascii() and _HALF.search(text) is not None
+
+
+def shown(value: object) -> str:
+    """A value for a message, cut to 40 characters."""
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def cell_text(cell: object) -> str:
+    """The text of a cell as people see it."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, datetime):
+        whole = nearest_second(cell)
+        return f"{whole:%Y-%m-%d %H:%M:%S}" if whole.second else f"{whole:%Y-%m-%d %H:%M}"
+    if isinstance(cell, time):
+        return f"{cell:%H:%M:%S}" if cell.second else f"{cell:%H:%M}"
+    return str(cell)
+
+
+def nearest_second(moment: datetime) -> datetime:
+    """A date without the error of a spreadsheet, which counts in days."""
+    return (moment + timedelta(milliseconds=500)).replace(microsecond=0)
+
+
+# ------------------------------------------------------------------ JSON, lost letters, fields
+
+
+MAX_DEPTH = 60
+"""Levels of lists and objects in a cell."""
+
+NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
+"""What reading a JSON text may raise."""
+
+
+def read_json(text: str) -> object:
+    """A JSON text as a value. Raises one of `NO_JSON`."""
+    value: object = msgspec.json.decode(text)
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value, MAX_DEPTH):
+        raise ValueError("it is nested too deeply")
+    return value
+
+
+@lru_cache(maxsize=1000)
+def read_shared_json(text: str) -> object:
+    """As `read_json`, but equal texts are one value: of many rows it is large. Only to be read."""
+    return read_json(text)
+
+
+def _is_deep(value: object, levels: int) -> bool:
+    """Whether lists and objects lie in each other more than `levels` deep."""
+    inner: Iterable[object] = ()
+    if isinstance(value, dict):
+        inner = cast("dict[str, object]", value).values()
+    elif isinstance(value, list):
+        inner = cast("list[object]", value)
+    return levels < 0 or any(_is_deep(item, levels - 1) for item in inner)
+
+
+def describe_lost_letters(text: str) -> str:
+    """What shows that some letters of a text were lost on its way; empty if nothing does."""
+    if not text.isascii():
+        if "\ufffd" in text:
+            return "has \ufffd where a letter was"
+        for found in _MOJIBAKE.finditer(text):
+            with suppress(UnicodeError):
+                return f"has {found[0]!r} where {_bytes(found[0]).decode()!r} was meant"
+    return "has ?? where an emoji may have been" if "??" in text and _NO_EMOJI.search(text) else ""
+
+
+_CONT = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xC0))
+_MOJIBAKE = re.compile(
+    f"[\u00c2\u00c3][{re.escape(_CONT)}]"
+    # quotation marks and dashes may stand behind these
+    f"|[\u00c4\u00c5\u00ce-\u00d1](?![\u2013-\u2026\u00a0\u00ab\u00bb])[{re.escape(_CONT)}]"
+    f"|[\u00e2\u00ef][{re.escape(_CONT)}]{{2}}|\u00f0[{re.escape(_CONT)}]{{3}}"
+)
+"""Letters of UTF-8 (Latin, Greek, Cyrillic, signs, emoji) that were read as Windows-1252."""
+_NO_EMOJI = re.compile(r"(?<!\S)\?\?(?:\?\?)*(?=\s|$)")
+"""An emoji that was saved as Windows-1252: nobody asks so after a space."""
+
+
+def _bytes(text: str) -> bytes:
+    return b"".join(
+        letter.encode("latin-1") if letter in _C1 else letter.encode("cp1252") for letter in text
+    )
+
+
+_C1 = "\x81\x8d\x8f\x90\x9d"
+"""What Windows-1252 has no letter for."""
+
+
+_SIGN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|\{")
+
+
+class Template:
+    """Fills the fields of one row into its texts; collects faults instead of stopping.
+
+    `{{` and `}}` are braces. What is filled in is not looked at again.
+
+    Args:
+        fields: value by name of column, in small letters.
+    """
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        self.fields = fields
+        self.faults: list[CellProblem] = []
+
+    def fill(self, text: str) -> str:
+        """The text with its fields filled in."""
+        return _SIGN.sub(self._value, text) if "{" in text or "}" in text else text
+
+    def fill_all(self, value: object) -> object:
+        """A JSON value with all its texts filled in; names of settings stay as they are."""
+        if isinstance(value, str):
+            return self.fill(value)
+        if isinstance(value, dict):
+            mapping = cast("dict[str, object]", value)
+            return {name: self.fill_all(each) for name, each in mapping.items()}
+        if isinstance(value, list | tuple):
+            return [self.fill_all(each) for each in cast("list[object]", value)]
+        return value
+
+    def _value(self, found: re.Match[str]) -> str:
+        if found[0] in {"{{", "}}"}:
+            return found[0][0]
+        if found[1] is None:
+            return self._wrong("has a { that begins no field", "write {{ for a brace")
+        name = folded(found[1])
+        if name not in self.fields:
+            return self._wrong(f"has the field {found[0]}, which no column has", self._hint(name))
+        value = self.fields[name]
+        if isinstance(value, Odd):
+            return self._wrong(f"has the field {found[0]}, which {value.why}", value.hint)
+        if isinstance(value, dict | list | tuple):
+            return self._wrong(f"has the field {found[0]}, which is not text", "")
+        return "" if value is None else str(value)
+
+    def _hint(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self.fields, 1)
+        return f"did you mean {{{close[0]}}}?" if close else f"columns: {', '.join(self.fields)}"
+
+    def _wrong(self, message: str, hint: str) -> str:
+        self.faults.append(CellProblem(message, hint))
+        return ""
