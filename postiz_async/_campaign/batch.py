@@ -36,7 +36,7 @@ from postiz_async._campaign.plan.row_state import (
 from postiz_async._campaign.read.file_options import kept_options, save_options
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.edits import find_edits
-from postiz_async._campaign.run.job import Job, Outcome, first_error, ignore, outcome_of
+from postiz_async._campaign.run.job import Job, Outcome, ignore, outcome_of, task_group
 from postiz_async._campaign.run.other_runs import OtherRuns
 from postiz_async._campaign.run.resume import RecordsOnDemand, past_of, write_rows
 from postiz_async._campaign.run.run import Runner
@@ -398,12 +398,10 @@ class Batch(OfOneProcess):
         fence = None if self._update is None else self._update.work.fence
         self._runner = Runner(job, send.send, fence)
         try:
-            async with anyio.create_task_group() as group, receive:
+            async with task_group() as group, receive:
                 group.start_soon(self._work, job.journal, self._runner, send)
                 yield receive
                 group.cancel_scope.cancel()
-        except BaseExceptionGroup as errors:
-            raise first_error(errors) from errors
         finally:
             send.close()
             known = RecordsOnDemand(self.journal_path)

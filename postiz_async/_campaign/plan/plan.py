@@ -256,37 +256,6 @@ def limits_for(limits: Limits, row: Row) -> Limits:
     return replace(limits, body=limits.body - tags)
 
 
-def forecast(
-    requests: Sequence[PlannedRequest], ledger: Ledger, now: float, wall: float
-) -> Forecast:
-    """When a plan will be done and what will be late.
-
-    Args:
-        requests: in the order in which they will be sent.
-        ledger: the quota as it is known.
-        now: monotonic seconds.
-        wall: the same moment in seconds since the epoch.
-    """
-    leaves = quota.forecasts(ledger, now, range(len(requests)))
-    late = tuple(
-        row
-        for request, moment in zip(requests, leaves, strict=True)
-        if moment - now + wall > request.deadline and request.rows[0].type != "now"
-        for row in request.rows
-    )
-    finish = leaves[-1] - now + wall if leaves else wall
-    return Forecast(
-        requests=len(requests),
-        posts=sum(len(request.rows) for request in requests),
-        limit=ledger.window.limit,
-        limit_known=ledger.window.limit_read,
-        windows=len({round(moment) for moment in leaves}),
-        finish=datetime.fromtimestamp(finish, UTC),
-        late=late,
-        moved=sum(row.moved_from is not None for request in requests for row in request.rows),
-    )
-
-
 AHEAD = timedelta(minutes=10)
 """No post moves to a date that is nearer than this."""
 
@@ -312,10 +281,32 @@ class Moment:
     wall: float
 
     def forecast(self, requests: Sequence[PlannedRequest], limit: int | None = None) -> Forecast:
-        """What the requests cost, under the limit of the key or under an unused one."""
+        """When a plan will be done, and what will be late.
+
+        Args:
+            requests: in the order in which they will be sent.
+            limit: of an unused window; None for the quota as it is known.
+        """
         own = limit is None or limit == self.ledger.window.limit
         ledger = self.ledger if own or limit is None else Ledger(window=Window(limit=limit))
-        return forecast(requests, ledger, self.now, self.wall)
+        leaves = quota.forecasts(ledger, self.now, range(len(requests)))
+        times = [moment - self.now + self.wall for moment in leaves]
+        late = tuple(
+            row
+            for request, time in zip(requests, times, strict=True)
+            if time > request.deadline and request.rows[0].type != "now"
+            for row in request.rows
+        )
+        return Forecast(
+            requests=len(requests),
+            posts=sum(len(request.rows) for request in requests),
+            limit=ledger.window.limit,
+            limit_known=ledger.window.limit_read,
+            windows=len({round(moment) for moment in leaves}),
+            finish=datetime.fromtimestamp(times[-1] if times else self.wall, UTC),
+            late=late,
+            moved=sum(row.moved_from is not None for request in requests for row in request.rows),
+        )
 
 
 @dataclass(frozen=True, slots=True)

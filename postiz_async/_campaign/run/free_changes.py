@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Post
 
 
+@dataclass(frozen=True, slots=True)
 class FreeChanges:
     """Makes the changes of an update that cost nothing.
 
@@ -44,37 +46,30 @@ class FreeChanges:
         stored: knows how posts were sent.
         client_refs: of the campaign.
         on_outcome: called with what became of each row.
+        now: tells the time of the server.
     """
 
-    def __init__(
-        self,
-        postiz: BatchClient,
-        outage: Outage,
-        journal: ChangeJournal,
-        stored: StoredPosts,
-        client_refs: ClientRefs,
-        on_outcome: Callable[[Outcome], Awaitable[None]],
-    ) -> None:
-        self._postiz = postiz
-        self._outage = outage
-        self._journal = journal
-        self._stored = stored
-        self._client_refs = client_refs
-        self._on_outcome = on_outcome
+    postiz: BatchClient
+    outage: Outage
+    journal: ChangeJournal
+    stored: StoredPosts
+    client_refs: ClientRefs
+    on_outcome: Callable[[Outcome], Awaitable[None]]
+    now: Callable[[], datetime]
 
-    async def make(self, plan: UpdatePlan, now: Callable[[], datetime]) -> None:
+    async def make(self, plan: UpdatePlan) -> None:
         """Make those of a plan. What an old server has no route for is to be replaced then."""
         for row, standing in plan.status:
-            meant = wanted(plan.checked, row, {"type"}, standing, self._stored)
-            call = partial(self._set_status, row, standing, now)
-            await self._make(plan, row, standing, meant, call, now)
+            meant = wanted(plan.checked, row, {"type"}, standing, self.stored)
+            call = partial(self._set_status, row, standing)
+            await self._make(plan, row, standing, meant, call)
         for row, standing in plan.settings:
-            meant = wanted(plan.checked, row, {"settings"}, standing, self._stored)
+            meant = wanted(plan.checked, row, {"settings"}, standing, self.stored)
             if meant is not None:
-                mark = {CLIENT_REF: self._client_refs(row)}
+                mark = {CLIENT_REF: self.client_refs(row)}
                 meant = with_settings(meant, {**meant.intent.item.settings, **mark})
             call = partial(self._set_settings, standing, meant)
-            await self._make(plan, row, standing, meant, call, now)
+            await self._make(plan, row, standing, meant, call)
 
     async def _make(
         self,
@@ -83,44 +78,41 @@ class FreeChanges:
         standing: Standing,
         meant: SentPost | None,
         call: Callable[[], Awaitable[datetime | None]],
-        now: Callable[[], datetime],
     ) -> None:
         post = standing.post
         if post is None or meant is None:
             plan.leave(standing.condition.value, row.number)
             return
         body = _body(meant, post)
-        number = await self._journal.intend_freely(row.ref, body, now().timestamp())
+        number = await self.journal.intend_freely(row.ref, body, self.now().timestamp())
         try:
-            is_made_already = is_made(post, meant, now())
-            date = stored_at(post) if is_made_already else await self._outage.read(call)
+            is_made_already = is_made(post, meant, self.now())
+            date = stored_at(post) if is_made_already else await self.outage.read(call)
         except NotFoundError:  # an old server
-            await self._journal.not_changed(number)
+            await self.journal.not_changed(number)
             plan.replace(row, standing)
             return
         except BadRequestError as error:
-            await self._journal.not_changed(number)
-            await self._journal.mark([row.ref], RowState.REFUSED, error.text)
+            await self.journal.not_changed(number)
+            await self.journal.mark([row.ref], RowState.REFUSED, error.text)
             plan.leave("refused", row.number)
-            await self._on_outcome(Outcome(row.number, row.ref, RowState.REFUSED, None, error.text))
+            await self.on_outcome(Outcome(row.number, row.ref, RowState.REFUSED, None, error.text))
             return
         if date is None:
-            await self._journal.not_changed(number)
+            await self.journal.not_changed(number)
             plan.leave("due", row.number)
             return
         body = structs.replace(body, date=format_date(date))
-        await self._journal.changed_freely(number, row.ref, body, standing.record.date)
-        await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
+        await self.journal.changed_freely(number, row.ref, body, standing.record.date)
+        await self.on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
 
-    async def _set_status(
-        self, row: Row, standing: Standing, now: Callable[[], datetime]
-    ) -> datetime | None:
+    async def _set_status(self, row: Row, standing: Standing) -> datetime | None:
         """None where there was no time: what is due would be published at once, or once more."""
         post = standing.post
-        if post is None or (row.type != "draft" and stored_at(post) <= now() + NEAR):
+        if post is None or (row.type != "draft" and stored_at(post) <= self.now() + NEAR):
             return None
         status: Literal["draft", "schedule"] = "draft" if row.type == "draft" else "schedule"
-        await self._postiz.posts.set_status(post.id, status)
+        await self.postiz.posts.set_status(post.id, status)
         return stored_at(post)
 
     async def _set_settings(self, standing: Standing, meant: SentPost | None) -> datetime | None:
@@ -129,7 +121,7 @@ class FreeChanges:
             return None
         settings = meant.intent.item.settings.items()
         sent = {key: value for key, value in settings if key != "__type"}
-        return await self._postiz.posts.update_settings(standing.post.id, sent)
+        return await self.postiz.posts.update_settings(standing.post.id, sent)
 
 
 def _body(meant: SentPost, post: Post) -> CreatePost:

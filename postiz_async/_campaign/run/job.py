@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
+
+import anyio
 
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.lookup import Doubts
@@ -11,7 +14,9 @@ from postiz_async.errors import PostizError
 from postiz_async.models._base import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+
+    from anyio.abc import TaskGroup
 
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.plan.check import Checked
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.already_stored import ClientRefs
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.pauses import Outage
     from postiz_async.models.integrations import Integration
@@ -104,14 +109,25 @@ def outcome_of(record: RowRecord) -> Outcome:
     return Outcome(record.number, record.ref, record.state, record.post_id, record.note)
 
 
+def by_ref(sent: SentRequest, found: Mapping[int, str]) -> dict[str, str]:
+    """What is known of posts of a request by their places, by the refs of their rows."""
+    return {sent.refs[place]: text for place, text in found.items()}
+
+
 async def ignore(_: object) -> None:
     """Nobody has to be told."""
 
 
-def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that stopped the job, out of the group that its tasks raised."""
-    causes = list(_leaves(errors))
-    return next((error for error in causes if isinstance(error, PostizError)), causes[0])
+@asynccontextmanager
+async def task_group() -> AsyncGenerator[TaskGroup]:
+    """A task group that raises the error that stopped the job, and no group of errors."""
+    try:
+        async with anyio.create_task_group() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        causes = list(_leaves(errors))
+        first = next((error for error in causes if isinstance(error, PostizError)), causes[0])
+        raise first from errors
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

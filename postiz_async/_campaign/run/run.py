@@ -16,7 +16,7 @@ from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import PlannedRequest, plan
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.run.isolate import Bisection, Refusals
-from postiz_async._campaign.run.job import Outcome, first_error, outcome_of
+from postiz_async._campaign.run.job import Outcome, by_ref, outcome_of, task_group
 from postiz_async._campaign.run.media import MediaUploads
 from postiz_async._campaign.run.send import RequestSender, may_return
 from postiz_async._delivery.journal_file import RowState
@@ -106,16 +106,13 @@ class Runner:
             expect(len(requests))
             self._fence.coming += len(requests)
             self._counted(len(requests))
-            try:
-                async with anyio.create_task_group() as group:
-                    group.start_soon(self._media.run)
-                    for sent in lost:
-                        group.start_soon(self._look_up_and_go_on, sent, rows)
-                    while requests:
-                        await self._senders.acquire()
-                        group.start_soon(self._deliver, requests.popleft(), expect)
-            except BaseExceptionGroup as errors:
-                raise first_error(errors) from errors
+            async with task_group() as group:
+                group.start_soon(self._media.run)
+                for sent in lost:
+                    group.start_soon(self._look_up_and_go_on, sent, rows)
+                while requests:
+                    await self._senders.acquire()
+                    group.start_soon(self._deliver, requests.popleft(), expect)
         self._look_up.taken.clear()  # of many rows it is large, and nothing is looked up any more
 
     @property
@@ -340,8 +337,7 @@ class Runner:
             if self._look_up.is_in_doubt(sent):
                 await self._settle(sent, dict.fromkeys(sent.refs, (RowState.UNDECIDED, _UNSEEN)))
             raise
-        stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
-        notes = {sent.refs[place]: note for place, note in found.notes.items()}
+        stored, notes = by_ref(sent, found.stored), by_ref(sent, found.notes)
         is_in_doubt = self._look_up.is_in_doubt(sent)
         rest = (RowState.UNDECIDED, _UNDECIDED) if is_in_doubt else (RowState.PLANNED, "")
         others = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,23 +21,21 @@ if TYPE_CHECKING:
     from postiz_async._delivery.pauses import Outage
 
 
+@dataclass(frozen=True, slots=True)
 class StoredPosts:
     """Looks for the posts of rows.
 
     Args:
         postiz: an open client.
         outage: of the job.
-        sent: the ways in which the post of each row was put, by ref.
+        by_ref: the ways in which the post of each row was put, by ref.
         near: how long before its date a post is left alone.
     """
 
-    def __init__(
-        self, postiz: BatchClient, outage: Outage, sent: dict[str, list[SentPost]], near: timedelta
-    ) -> None:
-        self._postiz = postiz
-        self._outage = outage
-        self._sent = sent
-        self._near = near
+    postiz: BatchClient
+    outage: Outage
+    by_ref: dict[str, list[SentPost]]
+    near: timedelta
 
     @classmethod
     async def of(
@@ -48,11 +47,11 @@ class StoredPosts:
     def learn(self, request: SentRequest) -> None:
         """Note that a post may be put otherwise now."""
         for ref, posts in sent_posts([request]).items():
-            self._sent.setdefault(ref, []).extend(posts)
+            self.by_ref.setdefault(ref, []).extend(posts)
 
     def sent(self, ref: str) -> SentPost | None:
         """How the post of a row was put at last; None where nobody knows."""
-        return next(reversed(self._sent.get(ref, ())), None)
+        return next(reversed(self.by_ref.get(ref, ())), None)
 
     async def look(
         self,
@@ -73,10 +72,10 @@ class StoredPosts:
         """
         if not records:
             return []
-        posts, integrations = self._postiz.posts.list, self._postiz.integrations.list
-        listed = await (self._outage.read(integrations) if is_patient else integrations())
+        posts, integrations = self.postiz.posts.list, self.postiz.integrations.list
+        listed = await (self.outage.read(integrations) if is_patient else integrations())
         channels = {channel.id for channel in listed}
-        calendar = Calendar(self._outage.wrap(posts) if is_patient else posts)
+        calendar = Calendar(self.outage.wrap(posts) if is_patient else posts)
         moments = [*also, *(at for record in records for at in self._moments(record))]
         await calendar.look(moments)
         ids = {
@@ -87,7 +86,7 @@ class StoredPosts:
         if is_patient:
             await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
         groups = Counter(post.group for post in calendar.posts.values())
-        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        now = datetime.fromtimestamp(self.postiz.scheduler.server_time(), UTC)
         found: list[Standing] = []
         for record in records:
             post = calendar.posts.get(record.post_id or "")
@@ -96,14 +95,14 @@ class StoredPosts:
                 continue
             condition = condition_of(
                 post,
-                self._sent.get(record.ref, ()),
+                self.by_ref.get(record.ref, ()),
                 now=now,
-                near=self._near,
+                near=self.near,
                 is_shared=post is not None and post.group is not None and groups[post.group] > 1,
             )
             found.append(Standing(record, condition, post))
         return found
 
     def _moments(self, record: RowRecord) -> list[datetime]:
-        put = [each.intent.moment for each in self._sent.get(record.ref, ())]
+        put = [each.intent.moment for each in self.by_ref.get(record.ref, ())]
         return [datetime.fromtimestamp(record.date, UTC), *put]

@@ -23,13 +23,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import anyio
-
 from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.free_changes import FreeChanges
-from postiz_async._campaign.run.job import BesidesRun, Job, first_error, ignore
+from postiz_async._campaign.run.job import BesidesRun, Job, ignore, task_group
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.stored_posts import StoredPosts
@@ -167,14 +165,11 @@ class Update:
         Raises:
             PostizError: the job has to stop; call it again to go on.
         """
-        try:
-            async with anyio.create_task_group() as group:
-                if in_doubt:
-                    group.start_soon(self._look_up, in_doubt)
-                await self._carry_out(plan, planner, coming, group)
-                yield
-        except BaseExceptionGroup as errors:
-            raise first_error(errors) from errors
+        async with task_group() as group:
+            if in_doubt:
+                group.start_soon(self._look_up, in_doubt)
+            await self._carry_out(plan, planner, coming, group)
+            yield
 
     async def _carry_out(
         self,
@@ -187,8 +182,10 @@ class Update:
         records = list(new_records(_rows(plan), plan.checked.channels))
         view = ChangeJournal(self._journal, {r.ref: r for r in records}, stored.learn)
         client_refs = await self._client_refs(plan)
-        free = FreeChanges(self._postiz, self._outage, view, stored, client_refs, self._on_outcome)
-        await free.make(plan, self._now)
+        free = FreeChanges(
+            self._postiz, self._outage, view, stored, client_refs, self._on_outcome, self._now
+        )
+        await free.make(plan)
         await self._replace(plan, view, stored, client_refs, planner, group)
         plan.keep_late(coming())
         await self._delete(plan)

@@ -15,14 +15,14 @@ after a crash finds rows that are withdrawing, and goes on with the first look.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async._campaign.run.job import first_error, outcome_of
+from postiz_async._campaign.run.job import by_ref, outcome_of, task_group
 from postiz_async._delivery.conditions import PostCondition, may_change
 from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
@@ -60,6 +60,7 @@ def withdrawn(record: RowRecord) -> RowRecord:
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Withdrawal:
     """Deletes posts of one journal.
 
@@ -73,24 +74,14 @@ class Withdrawal:
         ended: what the journal says of a row whose post is deleted.
     """
 
-    def __init__(
-        self,
-        postiz: BatchClient,
-        journal: Journal,
-        outage: Outage,
-        stored: StoredPosts,
-        *,
-        edited: bool,
-        on_outcome: Callable[[Outcome], Awaitable[None]],
-        ended: Callable[[RowRecord], RowRecord] = withdrawn,
-    ) -> None:
-        self._postiz = postiz
-        self._journal = journal
-        self._outage = outage
-        self._stored = stored
-        self._edited = edited
-        self._on_outcome = on_outcome
-        self._ended = ended
+    postiz: BatchClient
+    journal: Journal
+    outage: Outage
+    stored: StoredPosts
+    _: KW_ONLY
+    edited: bool
+    on_outcome: Callable[[Outcome], Awaitable[None]]
+    ended: Callable[[RowRecord], RowRecord] = withdrawn
 
     async def delete(self, records: Sequence[RowRecord]) -> list[Standing]:
         """Delete the posts of rows.
@@ -111,50 +102,47 @@ class Withdrawal:
                 if not rows:
                     break
             else:
-                left += await self._stored.look(rows)
+                left += await self.stored.look(rows)
         return left
 
     async def _delete_some(
         self, records: Sequence[RowRecord]
     ) -> tuple[list[RowRecord], list[Standing]]:
         """Delete what may be; returns what has to be looked at again, and what is left for good."""
-        looked = await self._stored.look(records)
+        looked = await self.stored.look(records)
         await self._end([each.record for each in looked if each.condition is PostCondition.GONE])
-        doomed = [each for each in looked if may_change(each.condition, edited=self._edited)]
+        doomed = [each for each in looked if may_change(each.condition, edited=self.edited)]
         left = [
             each
             for each in looked
             if each.condition is not PostCondition.GONE
-            and not may_change(each.condition, edited=self._edited)
+            and not may_change(each.condition, edited=self.edited)
         ]
-        await self._journal.found(
+        await self.journal.found(
             replace(each.record, state=RowState.STORED)
             for each in left
             if each.record.state is RowState.WITHDRAWING
         )
         if not doomed:
             return [], left
-        await self._journal.found(_withdrawing(each.record) for each in doomed)
+        await self.journal.found(_withdrawing(each.record) for each in doomed)
         limiter = anyio.CapacityLimiter(_DELETERS)
-        try:
-            async with anyio.create_task_group() as group:
-                for each in doomed:
-                    group.start_soon(self._delete_one, each, limiter)
-        except BaseExceptionGroup as errors:
-            raise first_error(errors) from errors
+        async with task_group() as group:
+            for each in doomed:
+                group.start_soon(self._delete_one, each, limiter)
         return [_withdrawing(each.record) for each in doomed], left
 
     async def _delete_one(self, doomed: Standing, limiter: anyio.CapacityLimiter) -> None:
         post = doomed.post
         assert post is not None  # noqa: S101  (only a listed one is doomed)
         async with limiter:
-            await self._outage.read(partial(delete_whole, self._postiz.posts, post))
+            await self.outage.read(partial(delete_whole, self.postiz.posts, post))
 
     async def _end(self, gone: Sequence[RowRecord]) -> None:
-        records = [self._ended(record) for record in gone]
-        await self._journal.found(records)
+        records = [self.ended(record) for record in gone]
+        await self.journal.found(records)
         for record in records:
-            await self._on_outcome(outcome_of(record))
+            await self.on_outcome(outcome_of(record))
 
 
 def _withdrawing(record: RowRecord) -> RowRecord:
@@ -177,19 +165,15 @@ async def look_up_lost(
     lost = [sent for sent in await journal.open_requests() if not set(refs).isdisjoint(sent.refs)]
     fence = fence or Fence(postiz, outage)
     look_up = LookUp(postiz, journal, fence, outage, on_doubt="skip", doubts=doubts)
-    try:
-        async with anyio.create_task_group() as group:
-            for sent in lost:
-                group.start_soon(partial(_look_up, journal, look_up, sent))
-    except BaseExceptionGroup as errors:
-        raise first_error(errors) from errors
+    async with task_group() as group:
+        for sent in lost:
+            group.start_soon(_look_up, journal, look_up, sent)
     return bool(lost)
 
 
 async def _look_up(journal: Journal, look_up: LookUp, sent: SentRequest) -> None:
     found = await look_up.find(sent, age=await journal.age(sent.id))
-    stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
-    notes = {sent.refs[place]: note for place, note in found.notes.items()}
+    stored, notes = by_ref(sent, found.stored), by_ref(sent, found.notes)
     rest = (RowState.UNDECIDED, IN_DOUBT) if look_up.is_in_doubt(sent) else (RowState.PLANNED, "")
     others = {ref: rest for ref in sent.refs if ref not in stored}
     others |= {sent.refs[place]: (RowState.UNDECIDED, HIDDEN) for place in found.gone}

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from postiz_async import _quota as quota
 from postiz_async._campaign.plan.packing import Limits
-from postiz_async._campaign.plan.plan import PlannedRequest, forecast, lower_bound, plan
+from postiz_async._campaign.plan.plan import Moment, PlannedRequest, lower_bound, plan
 from postiz_async._campaign.read.rows import Row
 from postiz_async._quota import Ledger, RateHeaders
 
 if TYPE_CHECKING:
+    from postiz_async._campaign.plan.plan import Forecast
     from postiz_async.models.posts import PostType
 
 START = datetime(2027, 1, 15, 9, tzinfo=UTC)
@@ -127,6 +128,12 @@ def test_a_mix_of_long_and_short_posts_takes_the_fewest_requests() -> None:
 # ------------------------------------------------------------------ forecast
 
 
+def forecast(
+    requests: list[PlannedRequest], ledger: Ledger | None = None, later: float = 0.0
+) -> Forecast:
+    return Moment(ledger or Ledger(), 0.0, START.timestamp() + later).forecast(requests)
+
+
 def requests_of(
     count: int, *, hours: float = 1.0, kind: PostType = "schedule"
 ) -> list[PlannedRequest]:
@@ -141,14 +148,14 @@ def ledger_with(remaining: int, limit: int = 30, reset: float = 600.0) -> Ledger
 
 
 def test_nothing_to_send_is_done_at_once() -> None:
-    seen = forecast([], Ledger(), 0.0, START.timestamp())
+    seen = forecast([])
     assert (seen.requests, seen.posts, seen.windows, seen.late) == (0, 0, 0, ())
     assert seen.finish == START
 
 
 @pytest.mark.parametrize(("count", "windows"), [(1, 1), (30, 1), (31, 2), (60, 2), (61, 3)])
 def test_windows_and_finish_of_an_unused_quota(count: int, windows: int) -> None:
-    seen = forecast(requests_of(count, hours=99), Ledger(), 0.0, START.timestamp())
+    seen = forecast(requests_of(count, hours=99))
     assert (seen.requests, seen.windows, seen.limit_known) == (count, windows, False)
     hours = (seen.finish - START).total_seconds() / 3600
     assert windows - 1 <= hours < windows - 1 + 0.01
@@ -156,24 +163,24 @@ def test_windows_and_finish_of_an_unused_quota(count: int, windows: int) -> None
 
 def test_what_is_used_already_counts() -> None:
     ledger = ledger_with(remaining=4)
-    seen = forecast(requests_of(5, hours=99), ledger, 0.0, START.timestamp())
+    seen = forecast(requests_of(5, hours=99), ledger)
     assert (seen.windows, seen.limit, seen.limit_known) == (2, 30, True)
     assert 600 <= (seen.finish - START).total_seconds() < 610
 
 
 def test_what_cannot_leave_before_its_date_is_late() -> None:
     requests = requests_of(40, hours=0.5)
-    seen = forecast(requests, Ledger(), 0.0, START.timestamp())
+    seen = forecast(requests)
     assert [row.number for row in seen.late] == list(range(30, 40))
 
 
 def test_drafts_and_posts_for_now_are_never_late() -> None:
     for kind in ("draft", "now"):
         requests = requests_of(40, hours=-1, kind=kind)  # type: ignore[arg-type]
-        assert forecast(requests, Ledger(), 0.0, START.timestamp()).late == ()
+        assert forecast(requests).late == ()
 
 
 def test_what_leaves_at_its_very_date_is_not_late() -> None:
-    assert forecast(requests_of(1, hours=0), Ledger(), 0.0, START.timestamp()).late == ()
-    (late,) = forecast(requests_of(1, hours=0), Ledger(), 0.0, START.timestamp() + 0.001).late
+    assert forecast(requests_of(1, hours=0)).late == ()
+    (late,) = forecast(requests_of(1, hours=0), later=0.001).late
     assert late.number == 0
