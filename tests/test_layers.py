@@ -32,6 +32,8 @@ LAYERS = (
     ("_cli",),
     ("__main__",),
 )
+PARTS_OF_CAMPAIGNS = ("read", "options", "plan", "run", "after")
+"""Each imports only from those before it."""
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
 PURE = {
@@ -155,6 +157,17 @@ def is_upward(each: Import) -> bool:
 
 def test_a_module_imports_only_from_below() -> None:
     assert [each for each in all_imports() if is_upward(each)] == []
+
+
+def test_a_part_of_a_campaign_imports_only_from_those_before_it() -> None:
+    order = {name: place for place, name in enumerate(PARTS_OF_CAMPAIGNS)}
+    for each in all_imports():
+        source, part, *_ = *each.module.split("."), ""
+        below, _, target = each.target.removeprefix("postiz_async.").partition(".")
+        if source == below == "_campaign" and part in order:
+            name = target.partition(".")[0]
+            assert name in order, each
+            assert order[name] <= order[part], each
 
 
 def test_the_sandbox_is_an_island_that_knows_the_time() -> None:

@@ -42,15 +42,6 @@ def test_a_report_of_stored_rows_is_complete() -> None:
     assert make_report([*report.rows, gone], requests=1).complete
 
 
-def test_the_csv_can_be_read_back_whatever_the_server_said() -> None:
-    note = 'it said "no",\nand then; more'
-    rows = [record(2, RowState.REFUSED, note=note), record(3, RowState.STORED, post_id="cm1")]
-    lines = list(csv.DictReader(io.StringIO(make_report(rows, requests=1).to_csv())))
-    assert lines[0]["note"] == note
-    assert (lines[1]["state"], lines[1]["post_id"]) == ("stored", "cm1")
-    assert lines[1]["date"] == "2027-01-15T08:00:00+00:00"
-
-
 def test_rows_that_were_left_out_have_their_problems_in_the_csv() -> None:
     wrong = [Problem("date", "is missing", 4, "write one"), Problem("content", "is long", 4)]
     report = make_report([record(2, RowState.STORED)], 1, [*wrong, Problem("media", "=gone", 9)])

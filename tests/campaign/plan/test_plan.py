@@ -83,17 +83,6 @@ def test_without_pressure_of_size_the_plan_is_the_lower_bound(
     assert len(requests) == lower_bound(rows, lambda row: sizes[row.ref], LIMITS)
 
 
-@given(st.lists(st.integers(1, 900), min_size=1, max_size=30))
-def test_what_is_too_large_for_any_request_goes_alone(sizes: list[int]) -> None:
-    rows = [Row(number=n, ref=str(n), integration="x", date=START) for n in range(len(sizes))]
-    limits = Limits(body=500, posts=5)
-    requests = plan(rows, lambda row: sizes[row.number], limits)
-    for request in requests:
-        if any(sizes[row.number] > limits.body for row in request.rows):
-            assert len(request.rows) == 1
-    assert len(requests) >= lower_bound(rows, lambda row: sizes[row.number], limits)
-
-
 @given(campaigns())
 def test_the_most_urgent_request_comes_first_and_drafts_last(
     campaign: tuple[list[Row], dict[str, int]],

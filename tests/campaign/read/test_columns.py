@@ -82,20 +82,11 @@ async def test_names_of_channels_are_recognised(tmp_path: Path) -> None:
     assert str(caught.value).endswith(f"Say what they are: {said}")
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("Text", "say --column Text=content"),
-        ("Notiz", "map it, or leave it out with --column NAME=; known columns: integration"),
-        ("contnet", "did you mean 'content'?"),
-    ],
-)
-def test_an_unknown_column_says_what_to_do_with_it(tmp_path: Path, name: str, hint: str) -> None:
+def test_a_column_with_a_usual_name_says_what_to_do_with_it(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    path.write_text(f"integration,date,media,{name}\nx,{WHEN},a.png,b\n", encoding="utf-8")
+    path.write_text(f"integration,date,media,Text\nx,{WHEN},a.png,b\n", encoding="utf-8")
     (problem,) = read_campaign(path).problems
-    assert problem.where == name
-    assert problem.hint.startswith(hint)
+    assert (problem.where, problem.hint) == ("Text", "say --column Text=content")
 
 
 def test_nothing_is_proposed_where_nothing_is_recognised(tmp_path: Path) -> None:
