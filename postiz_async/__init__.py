@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.wait_published import Waited
     from postiz_async._campaign.batch import Batch
     from postiz_async._campaign.plan.plan import Forecast
+    from postiz_async._campaign.read.file_options import FileOptions
     from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import CampaignRow
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.undo import Undone
     from postiz_async._campaign.run.update_plan import Updated
+    from postiz_async._campaign.sent import SentCampaign
+    from postiz_async._campaign.status import CampaignStatus
     from postiz_async._client import Postiz
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._outbox.tickets import OutboxOptions, Ticket
@@ -88,11 +91,13 @@ __all__ = [
     "CallEnded",
     "CallStarted",
     "CampaignRow",
+    "CampaignStatus",
     "ConfigurationError",
     "CreatePost",
     "Created",
     "DeliveryUnknownError",
     "Exported",
+    "FileOptions",
     "Forecast",
     "Html",
     "IdempotencyError",
@@ -129,6 +134,7 @@ __all__ = [
     "ReadOptions",
     "Report",
     "Secret",
+    "SentCampaign",
     "ServerError",
     "StoreError",
     "Text",
@@ -146,6 +152,9 @@ __all__ = [
 ]
 
 _MODULES_OF = {
+    "_campaign.read.file_options": ("FileOptions",),
+    "_campaign.sent": ("SentCampaign",),
+    "_campaign.status": ("CampaignStatus",),
     "_outbox.outbox": ("Outbox",),
     "_campaign.run.undo": ("Undone",),
     "_campaign.run.update_plan": ("Updated",),

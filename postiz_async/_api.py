@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
@@ -19,7 +20,6 @@ from postiz_async.models._durations import check_seconds
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
     from datetime import timedelta
-    from pathlib import Path
 
     from postiz_async._campaign.after.export import Exported, Naming
     from postiz_async._campaign.batch import Batch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.media_files import MediaRoot
     from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.source import CampaignSource
+    from postiz_async._campaign.sent import SentCampaign
     from postiz_async._delivery.options import Late, OnDoubt
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._quota.view import Quota
@@ -309,9 +310,39 @@ class Api(OfOneProcess, Resources):
         )
         return Batch(self._for_jobs("A campaign"), source, options)
 
-    async def export(
+    def sent_campaign(
         self,
         path: Path | str,
+        *,
+        journal: Path | str | None = None,
+        reading: ReadOptions | None = None,
+    ) -> SentCampaign:
+        """A campaign that was run, to look after its posts: its file may be gone or wrong.
+
+        Args:
+            path: the campaign, or its journal (`.journal`).
+            journal: the journal; None: next to the campaign.
+            reading: how to read the file, besides what is saved next to it; only `undo` of numbered
+                rows reads it.
+
+        Raises:
+            BatchError: there is no journal, another process works with it, or it belongs to another
+                server; when it is entered.
+        """
+        # not every client needs them
+        from postiz_async._campaign.options import BatchOptions  # noqa: PLC0415
+        from postiz_async._campaign.origin import journal_of  # noqa: PLC0415
+        from postiz_async._campaign.read.read_options import ReadOptions  # noqa: PLC0415
+        from postiz_async._campaign.sent import SentCampaign  # noqa: PLC0415
+
+        file = Path(path)
+        options = BatchOptions(reading=reading or ReadOptions())
+        client = self._for_jobs("A campaign")
+        return SentCampaign(client, file, journal_of(file, journal), options)
+
+    async def export(
+        self,
+        path: Path | str | None = None,
         *,
         start: datetime,
         end: datetime,
@@ -323,6 +354,7 @@ class Api(OfOneProcess, Resources):
         excel: bool = False,
         timezone: str | None = None,
         overwrite: bool = False,
+        form: Literal["csv", "jsonl"] | None = None,
     ) -> Exported:
         """Write posts that are in Postiz to a campaign file, which you can complete and run.
 
@@ -331,7 +363,8 @@ class Api(OfOneProcess, Resources):
         v2.19.0.
 
         Args:
-            path: JSON lines or `.xlsx` depending on its name, else CSV.
+            path: JSON lines or `.xlsx` depending on its name, else CSV; None: no file is written,
+                and `content` of the result has it.
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
@@ -343,9 +376,11 @@ class Api(OfOneProcess, Resources):
                 files always have it.
             timezone: the zone of dates for spreadsheets; None: UTC.
             overwrite: whether to replace an existing file.
+            form: that of the content where there is no file; None: CSV.
 
         Raises:
             BatchError: the file exists already, or cannot be written.
+            InvalidPostError: `form` is not what the name of the file says, or not for `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
         from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
@@ -353,7 +388,10 @@ class Api(OfOneProcess, Resources):
         client = self._for_jobs("An export")
         which = Which(start=start, end=end, state=state, integration=integration, tag=tag)
         which["naming"], which["timezone"], which["analytics"] = naming, timezone, analytics
-        return await export_posts(client, path, overwrite=overwrite, excel=excel, **which)
+        file = None if path is None else Path(path)
+        return await export_posts(
+            client, file, overwrite=overwrite, excel=excel, wanted=form, **which
+        )
 
     # -------------------------------------------------------------- the outbox
 

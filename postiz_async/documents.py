@@ -29,12 +29,15 @@ from postiz_async.models.posts import Post
 from postiz_async.providers import Limit
 
 if TYPE_CHECKING:
+    from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.batch import Batch
     from postiz_async._campaign.plan.plan import Forecast
     from postiz_async._campaign.run.edits import Edits
+    from postiz_async._campaign.run.resume import FileNow
     from postiz_async._campaign.run.undo import Undone
     from postiz_async._campaign.run.update_plan import Updated
+    from postiz_async._campaign.status import CampaignStatus
     from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.insights import Figures
 
@@ -87,8 +90,10 @@ __all__ = [
     "plan_document",
     "post_of_row",
     "problem_objects",
+    "reconcile_document",
     "refused_document",
     "report_document",
+    "status_document",
     "undo_document",
     "update_document",
 ]
@@ -750,6 +755,49 @@ def update_document(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocu
         "lower_bound": updated.lower_bound,
         "finish": None if forecast is None else forecast.finish,
         "edits": edits_object(batch.edits),
+    }
+
+
+def status_document(status: CampaignStatus, now: FileNow | None) -> StatusDocument:
+    """How far a campaign is.
+
+    Args:
+        status: of the campaign.
+        now: what its file says now; None if it cannot be compared.
+    """
+    doubts, quota = status.doubts, status.quota
+    in_doubt: DoubtObject | None = None
+    if doubts.requests:
+        certain_at = _utc(doubts.certain_at)
+        in_doubt = {"requests": doubts.requests, "posts": doubts.posts, "certain_at": certain_at}
+    seen: QuotaSeen | None = None
+    if quota is not None:
+        as_of = _utc(quota.as_of)
+        seen = {"limit": quota.limit, "remaining": quota.remaining, "as_of": as_of}
+    return {
+        **report_document(status.report),
+        "server": status.base_url,
+        "campaign": status.campaign,
+        "in_doubt": in_doubt,
+        "quota": seen,
+        "edits": None if now is None else edits_object(now.edits),
+        "problems": [] if now is None else problem_objects(now.problems),
+    }
+
+
+def reconcile_document(report: Report, found: Reconciled) -> ReconcileDocument:
+    """What a campaign stored, held against Postiz.
+
+    Args:
+        report: after it was held against it.
+        found: what `reconcile` returned.
+    """
+    return {
+        **report_document(report),
+        "found": found.counts,
+        "hidden_channels": list(found.hidden),
+        "lacking_tags": found.lacking_tags,
+        "doubles_left": found.doubles,
     }
 
 

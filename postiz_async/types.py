@@ -9,6 +9,8 @@ from postiz_async._campaign.read.read_options import Advice
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.read.source import CampaignSource
 from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
+from postiz_async._campaign.run.resume import FileNow
+from postiz_async._campaign.status import RecordedQuota
 from postiz_async._content import Preview
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async._delivery.lookup import Doubts
@@ -33,6 +35,7 @@ __all__ = [
     "Estimate",
     "Existing",
     "FieldChange",
+    "FileNow",
     "Finding",
     "Late",
     "MediaRoot",
@@ -45,6 +48,7 @@ __all__ = [
     "Queued",
     "RateHeaders",
     "Reconciled",
+    "RecordedQuota",
     "Row",
     "RowRecord",
     "RowState",

@@ -20,7 +20,6 @@ from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.html import html_report
-from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
 from postiz_async._campaign.origin import Origin, check_campaign
 from postiz_async._campaign.plan.check import check_rows
 from postiz_async._campaign.plan.doubles import repeated_posts
@@ -33,27 +32,25 @@ from postiz_async._campaign.plan.row_state import (
     is_unstored,
     with_changes,
 )
-from postiz_async._campaign.read.file_options import kept_options, save_options
+from postiz_async._campaign.read.file_options import FileOptions, save_options
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.edits import find_edits
 from postiz_async._campaign.run.job import Job, Outcome, ignore, outcome_of, task_group
 from postiz_async._campaign.run.other_runs import OtherRuns
 from postiz_async._campaign.run.resume import RecordsOnDemand, past_of, write_rows
 from postiz_async._campaign.run.run import Runner
-from postiz_async._campaign.run.undo import Selection, undo_journal
 from postiz_async._campaign.run.update import Update
 from postiz_async._campaign.run.update_plan import joined
+from postiz_async._campaign.sent import SentCampaign
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import Journal
 from postiz_async._delivery.journal_file import RowState, query_journal, read_summary
 from postiz_async._delivery.listing import Calendar
-from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._resources.channel_names import Resolver
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import BatchError, InvalidPostError, PostizError, Problem, by_reader
-from postiz_async.models._durations import check_seconds, write_duration
+from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,14 +64,11 @@ if TYPE_CHECKING:
         Sequence,
     )
     from datetime import tzinfo
-    from types import TracebackType
     from typing import Self
 
     from anyio.streams.memory import MemoryObjectSendStream
 
-    from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.after.wait_published import Waited
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Arrangement, Forecast, PlannedRequest
@@ -82,7 +76,6 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.source import CampaignSource
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.resume import ReadJournal
-    from postiz_async._campaign.run.undo import Undone
     from postiz_async._campaign.run.update_plan import Updated, UpdatePlan
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal_file import RowRecord
@@ -127,7 +120,7 @@ class UpdateBeside:
     changing: frozenset[str]
 
 
-class Batch(OfOneProcess):
+class Batch(SentCampaign):
     """A campaign and what became of it.
 
         async with postiz.batch("campaign.csv") as batch:
@@ -145,21 +138,16 @@ class Batch(OfOneProcess):
     """
 
     def __init__(self, postiz: BatchClient, source: CampaignSource, options: BatchOptions) -> None:
-        self._postiz = postiz
-        self._options = options
         self._origin = Origin.of(source, options)
-        self.path: Path = self._origin.path
-        self.journal_path: Path = self._origin.journal
+        super().__init__(postiz, self._origin.path, self._origin.journal, options)
         self.remarks: list[str] = [_EXACT] if options.exact_seconds else []
         """Notes on the run as a whole."""
-        self._journal: Journal | None = None
         self._known: Checked | None = None
         self._edits: Edits | None = None
         self._arranged: Arrangement | None = None
         self._arranged_at = -math.inf
         self._runner: Runner | None = None
         self._outage: Outage | None = None
-        self._doubts = Doubts()
         self._update: UpdateBeside | None = None
         self._adopted: list[RowRecord] = []
         self._adopting: frozenset[str] = frozenset()
@@ -170,21 +158,11 @@ class Batch(OfOneProcess):
         """What the last plan saw in Postiz."""
 
     async def __aenter__(self) -> Self:
-        kept = await in_thread(partial(kept_options, self._origin.source))
+        kept = await in_thread(partial(FileOptions.saved, self._origin.source))
         self._options = self._options.with_kept(kept)
         self._origin = Origin.of(self._origin.source, self._options)
         self._know(await check_campaign(self._postiz, self._origin, self._options))
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        journal, self._journal = self._journal, None
-        if journal is not None:
-            await journal.aclose()
 
     async def save_options(self) -> Path:
         """Save what describes the file next to it, as `campaign.toml`, which every command reads.
@@ -299,11 +277,6 @@ class Batch(OfOneProcess):
     def trouble(self) -> str:
         """Why a run pauses until Postiz is back, in one line; empty while it does not."""
         return self._outage.trouble if self._outage is not None else ""
-
-    @property
-    def doubts(self) -> Doubts:
-        """The requests that are looked up now, because their answers were lost."""
-        return self._doubts
 
     @property
     def changed(self) -> list[Row]:
@@ -520,98 +493,10 @@ class Batch(OfOneProcess):
         )
         return await in_thread(lambda: html_report(reading()))
 
-    async def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
-        """Hold what is stored against the server: what people moved, deleted or doubled.
-
-        Sends no post; `report` says what was found. Every run ends with it where reads are free.
-
-        Args:
-            delete_doubles: whether a post that was stored twice by us loses the one too many, if
-                nobody edited that one and it is not due within ten minutes.
-
-        Raises:
-            BatchError: the campaign was never run, or another process works on it.
-            PostizError: the server could not be asked.
-        """
-        async with self._ran_journal() as journal:
-            return await sweep_journal(self._postiz, journal, delete_doubles=delete_doubles)
-
-    async def undo(
-        self,
-        *,
-        after: datetime | None = None,
-        channel: str | None = None,
-        rows: Collection[int] | None = None,
-        edited: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-    ) -> Undone:
-        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
-
-        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
-        run does not send these rows, unless the batch is made with `existing="again"`. It may be
-        cancelled and called again.
-
-        Args:
-            after: only posts of this moment and later.
-            channel: only those of this channel: its id, its name, or its provider if it has one.
-            rows: only these rows, as the file counts them.
-            edited: delete what people edited in Postiz, too.
-            dry_run: delete nothing, and say what would be deleted.
-            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
-
-        Raises:
-            BatchError: the campaign was never run, or another process works on it.
-            ConfigurationError: there is no such channel, or its name is not that of one.
-            PostizError: the server could not be asked; call it again to go on.
-        """
-        async with self._ran_journal() as journal:
-            return await undo_journal(
-                self._postiz,
-                journal,
-                Selection(after, channel, rows, {row.ref: row.number for row in self.rows}),
-                edited=edited,
-                dry_run=dry_run,
-                on_outcome=on_outcome,
-            )
-
-    async def wait_published(
-        self,
-        *,
-        patience: timedelta = PATIENCE,
-        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-        on_look: Callable[[Waited], Awaitable[None]] | None = None,
-    ) -> Waited:
-        """Wait until what is stored is published or failed; to be called after a run.
-
-        Ends when each post is out, refused by its network, deleted, or `patience` over its date.
-        What was seen is in the journal, so it may be cancelled and called again; `report` tells.
-
-        Args:
-            patience: how long after its date a post is waited for.
-            on_outcome: called with the `Outcome` of each post that is published or failed;
-                None: no calls.
-            on_look: called after each look at the server; None: no calls.
-
-        Raises:
-            BatchError: the campaign was never run, or another process works on it.
-            ConfigurationError: `patience` is negative.
-            PostizError: the server could not be asked for half an hour.
-        """
-        check_seconds("patience", patience.total_seconds(), zero=True)
-        async with self._ran_journal() as journal:
-            return await wait_published(
-                self._postiz, journal, patience=patience, on_outcome=on_outcome, on_look=on_look
-            )
-
-    @asynccontextmanager
-    async def _ran_journal(self) -> AsyncGenerator[Journal]:
-        """The journal of a run, opened for the block where it is not open."""
-        if self._journal is not None:
-            yield self._journal
-        else:
-            async with await open_existing(self._postiz, self.journal_path) as journal:
-                yield journal
+    async def _numbers(
+        self, _journal: Journal, _asked: Collection[int] | None
+    ) -> Mapping[str, int]:
+        return {row.ref: row.number for row in self.rows}
 
     # -------------------------------------------------------------- the plan
 

@@ -63,22 +63,6 @@ class BatchOptions:
         )
 
 
-def read_late(text: str) -> Late:
-    """`skip`, `send`, or `shift=15m` with s, m, h or d.
-
-    Raises:
-        ConfigurationError: it is something else.
-    """
-    if text == "skip":
-        return "skip"
-    if text == "send":
-        return "send"
-    shift = read_duration(text.removeprefix("shift=")) if text.startswith("shift=") else None
-    if shift is None:
-        raise ConfigurationError(f"--late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
-    return checked_late(shift)
-
-
 def read_align(text: str) -> timedelta:
     """How far dates may move: `15m`, `1h`, `0`.
 

@@ -12,7 +12,7 @@ from postiz_async._campaign.plan.check import Checked, check_rows, in_order
 from postiz_async._campaign.plan.row_state import is_done
 from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE
 from postiz_async._campaign.read.file_formats import readable
-from postiz_async._campaign.read.file_options import kept_options, options_path
+from postiz_async._campaign.read.file_options import FileOptions, options_path
 from postiz_async._campaign.read.header import AbsentColumn, MissingColumns
 from postiz_async._campaign.read.source import labelled, read_source
 from postiz_async._campaign.run.edits import recognise
@@ -80,6 +80,13 @@ def journal_path(campaign: Path) -> Path:
     return campaign.with_suffix(".journal")
 
 
+def journal_of(path: Path, journal: Path | str | None) -> Path:
+    """The journal of a campaign that was run, which may be named in place of the campaign."""
+    if journal is not None:
+        return Path(journal)
+    return path if path.suffix == ".journal" else journal_path(path)
+
+
 def _named(journal: Path | str) -> Path:
     place = Path(journal)
     if not place.name:
@@ -98,7 +105,7 @@ async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOpti
     try:
         campaign = await read_source(origin.source, origin.path, options.reading)
     except AbsentColumn as absent:
-        kept = await in_thread(partial(kept_options, origin.source))
+        kept = await in_thread(partial(FileOptions.saved, origin.source))
         is_kept = absent.column in map(folded, kept.columns)
         by = f" {options_path(origin.path)} maps it." if is_kept else ""
         raise BatchError(f"{absent}{by}") from None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,30 +12,21 @@ import anyio.to_thread
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async._campaign.after.report import LEFT_OUT, make_report
-from postiz_async._campaign.after.report.data import read_facts
-from postiz_async._campaign.after.report.figures import number
-from postiz_async._campaign.after.report.html import html_report
-from postiz_async._campaign.after.report.labels import KINDS
-from postiz_async._campaign.origin import journal_path
-from postiz_async._campaign.plan.grouping import these_rows
-from postiz_async._campaign.read.source import read_campaign
+from postiz_async import CampaignStatus
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
-from postiz_async._delivery.journal_file import read_summary
 from postiz_async.documents import report_document
-from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
+from postiz_async.errors import BatchError, ConfigurationError, describe_rows, describe_seconds
 from postiz_async.stores._files import replace_file
 from postiz_async.types import Finding, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postiz_async import ReadOptions, Report
-    from postiz_async.errors import Problem
+    from postiz_async import Report
     from postiz_async.models.insights import Figures
-    from postiz_async.types import Row, RowRecord
+    from postiz_async.types import RowRecord
 
 
 MAX_TROUBLES = 30
@@ -66,8 +57,8 @@ def show_report(
         print_hanging(output.notes, _trouble(rows, why, zone))
     if more := sum(len(rows) for _, rows in troubles[MAX_TROUBLES:]):
         output.result(f"... and {count(more, 'row')} more (--json has all)")
-    states = dict.fromkeys(rows[0].state.value for _, rows in troubles)
-    for advice in filter(None, (KINDS[state].advice for state in states)):
+    states = dict.fromkeys(rows[0].state for _, rows in troubles)
+    for advice in filter(None, (report.advice(state) for state in states)):
         output.say(advice, "yellow")
     moved = report.moved()
     if moved:
@@ -92,7 +83,7 @@ def _troubles(report: Report) -> list[tuple[str, list[RowRecord]]]:
     told: dict[tuple[str, ...], list[RowRecord]] = {}
     for (state, finding, why), rows in by_reason.items():
         is_general = finding and reasons[state, finding] > _SINGLY
-        general = f"{KINDS[finding].advice} (--json has each)" if is_general else why
+        general = f"{report.advice(Finding(finding))} (--json has each)" if is_general else why
         told.setdefault((state, finding, general), []).extend(rows)
     return [(why, rows) for (_, _, why), rows in told.items()]
 
@@ -111,7 +102,7 @@ def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo) -> Text:
     else:
         earliest = min(row.date for row in rows)
         when = date_range(_utc(earliest), _utc(last.date), zone)
-    line.append(f"{these_rows(row.number for row in rows)}, {where}, {when}")
+    line.append(f"{describe_rows(row.number for row in rows)}, {where}, {when}")
     line.append(f": {why}" if why else "")
     return line
 
@@ -131,7 +122,7 @@ def standing(report: Report) -> str:
     found.pop(Finding.NOTHING.value, None)
     findings = "".join(f"; {number:,} {finding}" for finding, number in sorted(found.items()))
     wrong = len({problem.row for problem in report.left_out})
-    left_out = f", and {count(wrong, 'row')} {LEFT_OUT}" if wrong else ""
+    left_out = f", and {count(wrong, 'row')} left out" if wrong else ""
     return f"{counts} of {count(len(report.rows), 'row')}{left_out}{findings}"
 
 
@@ -176,6 +167,12 @@ def say_written(output: Output, path: Path, fault: str) -> None:
         output.say(f"What became of each row: {path}")
 
 
+async def read_status(file: Path, journal: Path | None) -> CampaignStatus:
+    """How far a campaign is, as its journal knows it."""
+    reading = partial(CampaignStatus.read, file, journal=journal)
+    return await anyio.to_thread.run_sync(reading)
+
+
 HtmlOption = Annotated[Path | None, Parameter(help="Write a report as an HTML page.")]
 
 
@@ -206,18 +203,17 @@ async def report(
 ) -> int:
     """Write a report of a campaign as an HTML page, even while it runs."""
     output = Output(as_json=json)
-    path = journal or (file if file.suffix == ".journal" else journal_path(file))
-    summary = await anyio.to_thread.run_sync(read_summary, path)
-    found = make_report(summary.rows, summary.requests, summary.left_out)
+    status = await read_status(file, journal)
+    found = status.report
     reading = await find_reading(file, read_as, connection)
     zone = zone_of(connection, reading.timezone)
-    rows, problems = await anyio.to_thread.run_sync(_said, file, reading)
-    figures = await _ask_figures(connection, summary.base_url, found) if analytics else None
-    to = html or file.with_suffix(".report.html")
+    figures = await _ask_figures(connection, status.base_url, found) if analytics else None
     fault = write_result(csv, found, figures) if csv is not None else ""
     if csv is not None:
         say_written(output, csv, fault)
-    await write_html(output, path, rows, problems, to, zone, figures=figures)
+    page = partial(status.html_report, reading=reading, zone=zone, figures=figures)
+    to = html or file.with_suffix(".report.html")
+    await write_file(output, to, await anyio.to_thread.run_sync(page), PAGE)
     if json:
         output.json(report_document(found, figures))
     else:
@@ -266,61 +262,25 @@ def _show_figures(output: Output, report: Report, figures: Figures) -> None:
 
 def _cells(figures: Figures, row: RowRecord, names: Sequence[str]) -> list[str]:
     found = figures.of(row.post_id)
-    return [number(found[name]) if name in found else "-" for name in names]
+    return [_number(found[name]) if name in found else "-" for name in names]
 
 
-async def write_html(
-    output: Output,
-    journal: Path,
-    rows: Sequence[Row],
-    problems: Sequence[Problem],
-    to: Path,
-    zone: tzinfo,
-    *,
-    made_at: float | None = None,
-    remarks: Sequence[str] = (),
-    figures: Figures | None = None,
-) -> None:
-    """Write the page of a campaign.
+def _number(value: float) -> str:
+    """A figure for people: `1,250`, `3.5`."""
+    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
-    Args:
-        output: where it is said.
-        journal: of the campaign.
-        rows: of the campaign, for names and texts.
-        problems: of the campaign, for rows that cannot be read.
-        to: where the page goes.
-        zone: of the dates.
-        made_at: now, in seconds since the epoch, if it is not what the machine says.
-        remarks: of the run as a whole.
-        figures: of its posts, if they were asked for.
+
+PAGE = "The report for the browser"
+
+
+async def write_file(output: Output, to: Path, content: str, what: str) -> None:
+    """Write a file that was asked for, and say where it is.
 
     Raises:
-        BatchError: the journal cannot be read, or the page cannot be written.
+        BatchError: it cannot be written.
     """
-
-    def work() -> None:
-        facts = read_facts(
-            journal,
-            made_at=made_at or time.time(),
-            rows=rows,
-            problems=problems,
-            zone=zone,
-            remarks=remarks,
-            figures=figures,
-        )
-        try:
-            replace_file(to, html_report(facts))
-        except OSError as error:
-            raise BatchError(f"{to} cannot be written: {error.strerror}.") from error
-
-    await anyio.to_thread.run_sync(work)
-    output.say(f"The report for the browser: {to}")
-
-
-def _said(file: Path, reading: ReadOptions) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
-    """Rows and problems of the campaign; none if the file is gone or is the journal."""
     try:
-        campaign = read_campaign(file, reading=reading)
-    except BatchError:
-        return (), ()
-    return campaign.rows, campaign.problems
+        await anyio.to_thread.run_sync(replace_file, to, content)
+    except OSError as error:
+        raise BatchError(f"{to} cannot be written: {error.strerror}.") from error
+    output.say(f"{what}: {to}")

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async._campaign.after.report import make_report
-from postiz_async._campaign.options import read_late
-from postiz_async._campaign.origin import journal_path
+from postiz_async import Report
 from postiz_async._cli.after_run import (
+    PAGE,
     HtmlOption,
     say_written,
     show_report,
-    write_html,
+    write_file,
     write_result,
 )
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
@@ -41,18 +40,16 @@ from postiz_async.documents import (
     report_document,
 )
 from postiz_async.errors import (
-    BatchError,
     ConfigurationError,
     InvalidPostError,
 )
-from postiz_async.stores._files import replace_file
+from postiz_async.models._durations import read_duration
 from postiz_async.types import Existing, Late, OnDoubt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from postiz_async import Batch
-    from postiz_async._client import Postiz
+    from postiz_async import Batch, Postiz
 
 
 CampaignFile = Annotated[
@@ -128,6 +125,22 @@ class PlanOptions(BatchFlags):
         return "again" if self.again else "refuse"
 
 
+def read_late(text: str) -> Late:
+    """`skip`, `send`, or `shift=15m` with s, m, h or d.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if text == "skip":
+        return "skip"
+    if text == "send":
+        return "send"
+    shift = read_duration(text.removeprefix("shift=")) if text.startswith("shift=") else None
+    if shift is None:
+        raise ConfigurationError(f"--late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
+    return shift
+
+
 class _SendingFlags(TypedDict, total=False):
     late: Late
     on_doubt: OnDoubt
@@ -192,19 +205,9 @@ async def plan(
             if batch.is_resumed:
                 say_withdrawn(output, batch, await batch.report())
         if ics is not None:
-            await _write_calendar(output, batch, ics)
+            calendar = await anyio.to_thread.run_sync(batch.icalendar)
+            await write_file(output, ics, calendar, "The calendar")
         return 1 if forecast.late or batch.problems else 0
-
-
-async def _write_calendar(output: Output, batch: Batch, to: Path) -> None:
-    def work() -> None:
-        try:
-            replace_file(to, batch.icalendar())
-        except OSError as error:
-            raise BatchError(f"{to} cannot be written: {error.strerror}.") from error
-
-    await anyio.to_thread.run_sync(work)
-    output.say(f"The calendar: {to}")
 
 
 async def save_options(output: Output, batch: Batch) -> None:
@@ -306,7 +309,7 @@ async def run(
         lines = PublishLines(output, postiz, batch, zone) if watch else None
         code = await _send(output, postiz, batch, zone, late, waits=wait_published, lines=lines)
         ended = code is None or batch.journal_path.exists()
-        report = await batch.report() if ended else make_report([], 0)
+        report = await batch.report() if ended else Report((), {}, 0)
     fault = "" if json or code else write_result(result_path(batch), report)
     if json:
         said: RunDocument = {
@@ -322,16 +325,7 @@ async def run(
             _say_remarks(output, batch, told)
         say_result(output, batch, fault)
     if html is not None and report.rows:
-        await write_html(
-            output,
-            batch.journal_path,
-            batch.rows,
-            batch.problems,
-            html,
-            zone,
-            made_at=postiz.clock.time(),
-            remarks=batch.remarks,
-        )
+        await write_file(output, html, await batch.html_report(zone=zone), PAGE)
     if code:
         return code
     is_fine = report.complete and not report.doubled and not batch.problems
@@ -349,7 +343,7 @@ def say_result(output: Output, batch: Batch, fault: str) -> None:
     say_written(output, to, fault)
     if not fault:
         return
-    is_beside = batch.journal_path == journal_path(batch.path)
+    is_beside = batch.journal_path == batch.path.with_suffix(".journal")
     where = "" if is_beside else f" --journal {batch.journal_path}"
     output.result(
         "What was sent is in Postiz, and the journal knows it. Run the same command again to have "

@@ -25,10 +25,8 @@ from postiz_async import Postiz, Secret
 from postiz_async._campaign.read.dates import find_zone, no_such_zone
 from postiz_async._cli.profiles import Profile, at_home, find_profile, xdg_folder
 from postiz_async._cli.server_access import ServerAccess, find_headers, find_settings
-from postiz_async._transport import make_transport
-from postiz_async._transport.settings import ConnectionSettings
-from postiz_async._wire import CLOUD_URL, api_root, clean_key
-from postiz_async._wire.headers import Headers
+from postiz_async._transport import ConnectionSettings, make_transport
+from postiz_async._wire import CLOUD_URL, Headers, api_root, clean_key
 from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
 from postiz_async.errors import ConfigurationError
 from postiz_async.stores._files import tighten

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from postiz_async._campaign.plan.grouping import these_rows
-from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._cli.output import Output, bare_moment, command_on
-from postiz_async.errors import describe_seconds
+from postiz_async.errors import describe_rows, describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import tzinfo
     from pathlib import Path
 
-    from postiz_async.types import Changed, Edits, FieldChange, RowRecord
+    from postiz_async.types import Changed, Edits, FieldChange
 
 
 _SHOWN = 8
@@ -37,7 +35,7 @@ def say_edits(
 ) -> None:
     """Name what is new, changed and gone, and the command that carries it out."""
     if edits.unread:
-        rows = these_rows(edits.unread)
+        rows = describe_rows(edits.unread)
         output.say(f"{rows}: cannot be read, so nothing counts as gone.", "yellow")
     if not edits.is_open:
         return
@@ -48,7 +46,7 @@ def say_edits(
     )
     named = ", ".join(f"{number:,} {what}" for number, what in parts if number)
     output.say(f"The file differs from what was sent: {named}", "bold yellow")
-    lines = [*_changed(edits.changed, zone), *_gone(edits.gone, zone)]
+    lines = [*_changed(edits.changed, zone), *_gone(edits, zone)]
     for line in lines[:_SHOWN]:
         output.say(f"  {line}")
     if len(lines) > _SHOWN:
@@ -68,7 +66,7 @@ def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:
         for change in each.fields:
             groups[_kind(change)].append((each, change))
     for (name, *_), group in groups.items():
-        rows = these_rows(each.row.number for each, _ in group)
+        rows = describe_rows(each.row.number for each, _ in group)
         sure = "" if all(each.sure for each, _ in group) else " (?)"
         alike = {_pair(change, zone) for _, change in group}
         first = group[0][1]
@@ -109,10 +107,9 @@ def _by(change: FieldChange) -> str:
     return f"{describe_seconds(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
 
 
-def _gone(gone: Sequence[RowRecord], zone: tzinfo) -> Iterable[str]:
-    for record in gone:
-        said = SaidRow.read(record.said)
-        text = _shortened(said.content if said is not None else "")
+def _gone(edits: Edits, zone: tzinfo) -> Iterable[str]:
+    for record in edits.gone:
+        text = _shortened(edits.content_of(record))
         yield f"gone (was row {record.number}): {bare_moment(record.date, zone)} {text}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._campaign.plan.grouping import group_problems, row_ranges, these_rows
 from postiz_async._cli.edits import say_edits
 from postiz_async._cli.output import (
     MAX_SHOWN,
@@ -17,15 +16,14 @@ from postiz_async._cli.output import (
     near_moment,
     short_moment,
 )
-from postiz_async.errors import describe_seconds
+from postiz_async.errors import describe_rows, describe_seconds, group_problems, row_ranges
 from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
-    from postiz_async import Batch, Forecast
-    from postiz_async._client import Postiz
+    from postiz_async import Batch, Forecast, Postiz
     from postiz_async.errors import Problem
     from postiz_async.types import Estimate, Late
 
@@ -82,7 +80,7 @@ def _show_channels(output: Output, batch: Batch, zone: tzinfo) -> None:
 def say_adopted(output: Output, batch: Batch) -> None:
     """Which rows are in Postiz already, so that they are not sent."""
     if adopted := batch.adopted:
-        rows = these_rows(row.number for row in adopted)
+        rows = describe_rows(row.number for row in adopted)
         are = "is" if len(adopted) == 1 else "are"
         output.say(f"{rows} {are} in Postiz already and {are} adopted, not sent.")
 

@@ -21,13 +21,13 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.text import Text
 
+from postiz_async import Postiz
 from postiz_async._cli.after_run import show_report
 from postiz_async._cli.connection import without_warnings_of_haste
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.sending import run_batch
-from postiz_async._client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.documents import (
     VERSION,

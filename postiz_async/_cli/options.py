@@ -13,7 +13,7 @@ import anyio.to_thread
 import msgspec
 from cyclopts import Parameter
 
-from postiz_async import ReadOptions
+from postiz_async import FileOptions, Postiz, ReadOptions
 from postiz_async._campaign.read.dates import (
     describe_absence,
     find_zone,
@@ -21,11 +21,8 @@ from postiz_async._campaign.read.dates import (
     read_wall,
     to_moment,
 )
-from postiz_async._campaign.read.file_options import kept_options, merged_reading
-from postiz_async._campaign.read.texts import CellProblem
 from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.output import Output, moment
-from postiz_async._client import Postiz
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.types import Advice
 
@@ -103,23 +100,18 @@ Save = Annotated[
 
 
 async def find_reading(file: Path, said: ReadAs, connection: Connection) -> ReadOptions:
-    """How a campaign is read: as was said, else as is kept beside it.
+    """How a campaign is read, and in which time zone: as was said, or as is kept beside it.
 
     Raises:
         ConfigurationError: something has no `=`, or is said twice.
         BatchError: what is kept beside it cannot be read.
     """
-    kept = await anyio.to_thread.run_sync(kept_options, file)
-    zone = zone_of(connection, kept.timezone)
-    return merged_reading(_as_said(said, zone.key), kept)
-
-
-def _as_said(said: ReadAs, zone: str) -> ReadOptions:
+    kept = await anyio.to_thread.run_sync(FileOptions.saved, file)
     return ReadOptions(
         columns=_pairs("--column", said.column, "Text=content", str.rpartition),
         defaults=_pairs("--default", said.default, "tags=news", str.partition),
         date_format=said.date_format,
-        timezone=zone,
+        timezone=zone_of(connection, kept.timezone).key,
         timezones=_pairs("--zone", said.zone, "mastodon=Asia/Tokyo", str.rpartition),
         encoding=said.encoding,
         sheet=said.sheet,
@@ -204,7 +196,7 @@ StateOption = Annotated[
 _OPTIONS = {
     "integration": "--channel",
     "idempotency_key": "--idempotency-key",
-    "format": "--format",
+    "form": "--format",
     "excel": "--excel",
 }
 
@@ -248,7 +240,7 @@ def aware(said: Said, option: str, zone: ZoneInfo, *, end_of_day: bool = False) 
         return datetime.combine(said, time.max if end_of_day else time.min, zone)
     its = said.tzinfo if isinstance(said.tzinfo, ZoneInfo) else None
     found = to_moment(said.replace(tzinfo=None) if its else said, its or zone)
-    if isinstance(found, CellProblem):
+    if not isinstance(found, datetime):
         what = f"{said:%Y-%m-%d %H:%M} {found.message}"
         raise InvalidPostError([Problem(option, what, hint=found.hint)])
     return found.astimezone(zone)

@@ -19,7 +19,6 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async._campaign.plan.grouping import group_problems
 from postiz_async._campaign.read.file_formats import readable
 from postiz_async._cli.table_layout import GAP, column_widths
 from postiz_async.documents import VERSION, error_object
@@ -30,6 +29,7 @@ from postiz_async.errors import (
     InvalidPostError,
     QuotaError,
     ServerError,
+    group_problems,
 )
 
 if TYPE_CHECKING:

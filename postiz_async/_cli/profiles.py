@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from postiz_async import Secret
 from postiz_async._campaign.read.dates import find_zone
 from postiz_async._cli.server_access import ServerAccess
-from postiz_async._wire.headers import HiddenText, checked_headers
+from postiz_async._wire import HiddenText, checked_headers
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:

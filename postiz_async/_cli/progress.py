@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async._campaign.batch import OUTAGE_LOG
 from postiz_async._cli.display_guard import DisplayGuard
-from postiz_async._cli.output import Output, count, near_moment
+from postiz_async._cli.output import Output, count, exit_code_of, near_moment
 from postiz_async._cli.quota_words import held_for, quota_text, seen_quota
+from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.waiting import doubt_text
 from postiz_async.clock import SystemClock
-from postiz_async.errors import (
-    describe_seconds,
-)
+from postiz_async.errors import PostizError, describe_seconds
 from postiz_async.types import Doubts, RowState
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from datetime import tzinfo
     from logging import LogRecord
     from types import TracebackType
     from typing import Self
 
-    from postiz_async import Batch, Outcome, Quota
-    from postiz_async._client import Postiz
+    from postiz_async import Batch, Outcome, Postiz, Quota
     from postiz_async.clock import Clock
 
 
+T = TypeVar("T")
+
+_OUTAGES = logging.getLogger("postiz_async.batch.outage")
 _REFRESH, _LOOK = 0.1, 0.25
 LINE_EVERY = 10.0
 """Real seconds between two lines where no terminal shows bars, while something happens."""
@@ -86,7 +88,7 @@ class RunDisplay:
         self._guarded = DisplayGuard()
 
     async def __aenter__(self) -> Self:
-        OUTAGE_LOG.addFilter(self._on_outage)
+        _OUTAGES.addFilter(self._on_outage)
         if self._output.shows_progress:
             console = self._output.notes
             self._live = Live(await self._picture(), console=console, auto_refresh=False)
@@ -103,7 +105,7 @@ class RunDisplay:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
-        OUTAGE_LOG.removeFilter(self._on_outage)
+        _OUTAGES.removeFilter(self._on_outage)
         with self._guarded():
             self._watch_outage()
             if self._live is not None:
@@ -313,6 +315,34 @@ class CountDisplay:
         if self._live is not None:
             with self._guarded():
                 self._live.stop()
+
+    async def run(
+        self, work: Coroutine[object, object, T], fatal: tuple[type[PostizError], ...]
+    ) -> T | int:
+        """Do the work while it is displayed, until a signal stops it.
+
+        Args:
+            work: what calls `saw`.
+            fatal: errors that are raised where nothing was done yet; others are said.
+
+        Returns:
+            What the work returned, or the exit code with which it stopped.
+        """
+        results: list[T] = []
+
+        async def noted() -> None:
+            results.append(await work)
+
+        try:
+            async with self:
+                signal = await run_until_stopped(noted(), self.stopping)
+        except PostizError as error:
+            if isinstance(error, fatal) and not self.outcomes:
+                raise
+            code = exit_code_of(error)
+            self._output.error(error, code)
+            return code
+        return results[0] if signal is None else SIGNAL_EXIT + signal
 
     @property
     def done(self) -> int:

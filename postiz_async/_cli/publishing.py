@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import tzinfo
 
-    from postiz_async import Batch, Outcome, Waited
+    from postiz_async import Batch, Outcome, Postiz, Waited
     from postiz_async._cli.output import Output
-    from postiz_async._client import Postiz
     from postiz_async.models.posts import PublishEvent
 
 

@@ -8,8 +8,7 @@ from postiz_async._cli.output import clock_time
 from postiz_async.errors import StoreError, describe_seconds
 
 if TYPE_CHECKING:
-    from postiz_async import Quota
-    from postiz_async._client import Postiz
+    from postiz_async import Postiz, Quota
 
 
 async def seen_quota(postiz: Postiz) -> Quota:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async._campaign.after.export import Form, Which, export_posts, gathered
-from postiz_async._campaign.after.reconcile import reconcile as reconcile_journal
-from postiz_async._campaign.after.report import make_report
-from postiz_async._campaign.origin import journal_path
-from postiz_async._campaign.read.file_formats import is_json
-from postiz_async._cli.after_run import show_report
+from postiz_async._cli.after_run import read_status, show_report
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import (
     EndOption,
@@ -27,10 +21,7 @@ from postiz_async._cli.options import (
     said_as_options,
 )
 from postiz_async._cli.output import Output, ask, count
-from postiz_async._delivery.journal_file import read_summary
-from postiz_async._resources.api import opened
-from postiz_async.documents import ReconcileDocument, report_document
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.documents import reconcile_document
 from postiz_async.types import Naming
 
 if TYPE_CHECKING:
@@ -54,15 +45,17 @@ async def reconcile(
     that people made or edited are left alone.
     """
     output = Output(as_json=json)
-    path = journal or (file if file.suffix == ".journal" else journal_path(file))
     reading = await find_reading(file, ReadAs(), connection)
     zone = zone_of(connection, reading.timezone)
-    async with open_client(find_target(connection)) as postiz:
-        found = await reconcile_journal(opened(postiz), path, delete_doubles=yes)
+    async with (
+        open_client(find_target(connection)) as postiz,
+        postiz.sent_campaign(file, journal=journal) as sent,
+    ):
+        found = await sent.reconcile(delete_doubles=yes)
         if found.doubles and not yes:
             agreed = ask(f"{_doubles(found)}. Delete what is one too many?")
             if agreed:  # looks anew: the answer may have taken a while
-                found = await reconcile_journal(opened(postiz), path, delete_doubles=True)
+                found = await sent.reconcile()
             else:
                 why = (
                     ""
@@ -70,17 +63,9 @@ async def reconcile(
                     else ": there is no terminal to ask on; --yes does not ask"
                 )
                 output.result(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
-    summary = await anyio.to_thread.run_sync(read_summary, path)
-    report = make_report(summary.rows, summary.requests, summary.left_out)
+    report = (await read_status(file, journal)).report
     if json:
-        said: ReconcileDocument = {
-            **report_document(report),
-            "found": found.counts,
-            "hidden_channels": list(found.hidden),
-            "lacking_tags": found.lacking_tags,
-            "doubles_left": found.doubles,
-        }
-        output.json(said)
+        output.json(reconcile_document(report, found))
     else:
         show_report(output, report, zone)
         if found.is_fine and not found.doubles and not found.hidden:
@@ -134,14 +119,11 @@ async def export(
 ) -> int:
     """Write posts to a campaign file; Postiz returns no media and threads."""
     output = Output(as_json=True)
-    if to is not None and format is not None and is_json(to) != (format == "jsonl"):
-        raise InvalidPostError([Problem("--format", f"{to.name} would not be read as {format}")])
-    if excel and format == "jsonl":
-        raise InvalidPostError([Problem("--excel", "is not for JSON lines")])
     async with open_client(find_target(connection)) as postiz, said_as_options():
         zone = zone_of(connection)
         first, last = day_range(postiz, start, end, zone)
-        which = Which(
+        done = await postiz.export(
+            to,
             start=first,
             end=last,
             state=state,
@@ -149,15 +131,13 @@ async def export(
             tag=tag,
             naming=channels,
             analytics=analytics,
+            excel=excel,
             timezone=zone.key,
+            overwrite=force,
+            form=format,
         )
-        if to is not None:
-            done = await export_posts(opened(postiz), to, overwrite=force, excel=excel, **which)
-        else:
-            form: Form = "excel" if excel else format or "csv"
-            posts = await gathered(opened(postiz), form, **which)
-            output.file(str(posts.content()))
-            done = posts.exported
+    if to is None:
+        output.file(done.content)
     output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d} ({zone})")
     for note in done.notes if done.posts else ():
         output.say(note, "yellow")

@@ -16,9 +16,8 @@ from postiz_async.types import RowState
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from postiz_async import Batch, Outcome, Report
+    from postiz_async import Batch, Outcome, Postiz, Report
     from postiz_async._cli.publishing import PublishLines
-    from postiz_async._client import Postiz
     from postiz_async.types import Late
 
 

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postiz_async import Secret
-from postiz_async._transport.settings import (
+from postiz_async._transport import (
     ConnectionSettings,
     headers_of_environment,
     tls_context,
 )
-from postiz_async._wire.headers import checked_headers, headers_in, merged_headers
+from postiz_async._wire import checked_headers, headers_in, merged_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from postiz_async._transport.settings import Trust
-    from postiz_async._wire.headers import Headers
+    from postiz_async._transport import Trust
+    from postiz_async._wire import Headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

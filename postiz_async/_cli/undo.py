@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import anyio
-import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async._campaign.after.reconcile import open_existing
-from postiz_async._campaign.origin import journal_path
-from postiz_async._campaign.plan.grouping import these_rows
-from postiz_async._campaign.read.source import MAX_ROWS
-from postiz_async._campaign.run.resume import file_now
-from postiz_async._campaign.run.undo import Selection, undo_journal
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import Json, ReadAs, Said, aware, find_reading, moment_option
-from postiz_async._cli.output import Output, ask, bare_moment, count, exit_code_of
+from postiz_async._cli.output import Output, ask, bare_moment, count
 from postiz_async._cli.progress import CountDisplay
-from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._resources.api import opened
 from postiz_async.documents import post_of_row, undo_document
-from postiz_async.errors import BatchError, ConfigurationError, PostizError
-from postiz_async.types import Doubts
+from postiz_async.errors import BatchError, ConfigurationError, describe_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import tzinfo
 
-    from postiz_async import ReadOptions, Undone
-    from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal
+    from postiz_async import Undone
     from postiz_async.types import RowRecord
 
 
@@ -89,23 +74,15 @@ async def undo(
     Ctrl-C and run it again at any time.
     """
     output = Output(as_json=json)
-    path = journal or (file if file.suffix == ".journal" else journal_path(file))
-    numbers = None if rows is None else read_rows(rows)
     reading = await find_reading(file, read_as, connection)
     zone = zone_of(connection, reading.timezone)
     start = None if after is None else aware(after, "--after", zone)
-    is_counted = file != path and await anyio.Path(file).exists()
     async with (
         open_client(find_target(connection)) as postiz,
-        await open_existing(opened(postiz), path) as opened_journal,
+        postiz.sent_campaign(file, journal=journal, reading=reading) as sent,
     ):
-        client = opened(postiz)
-        where = None
-        if is_counted and numbers is not None:
-            where = await _numbers_now(client, opened_journal, file, reading, numbers)
-        selection = Selection(start, channel, numbers, where)
-        asking = partial(undo_journal, client, opened_journal, selection, edited=edited)
-        would = await asking(dry_run=True)
+        undoing = partial(sent.undo, after=start, channel=channel, rows=rows, edited=edited)
+        would = await undoing(dry_run=True)
         if not json:
             _show(output, would, zone)
         if not would.rows and not would.unsent:
@@ -115,66 +92,13 @@ async def undo(
             if not json:
                 output.say("Nothing was deleted. --yes deletes these posts.", "yellow")
             return _done(output, would, is_done=False)
-        return await _delete(
-            output, client, opened_journal, selection, would, edited=edited, zone=zone
-        )
-
-
-async def _numbers_now(
-    postiz: BatchClient,
-    journal: Journal,
-    file: Path,
-    reading: ReadOptions,
-    asked: Collection[int],
-) -> dict[str, int]:
-    """Where the rows of a journal stand in their file now, by ref."""
-    records = list((await journal.rows()).values())
-    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
-    looking = partial(file_now, file, records, reading=reading, now=now)
-    found = await anyio.to_thread.run_sync(looking)
-    unread = [number for number in found.edits.unread if number in asked]
-    if unread:
-        raise BatchError(
-            f"--rows: {these_rows(unread)} of {file} cannot be read, so it is not certain which "
-            "posts are meant. Say --timezone, --column and the like as for the run; plan says what "
-            "is wrong."
-        )
-    return {row.ref: row.number for row in found.rows}
-
-
-async def _delete(
-    output: Output,
-    postiz: BatchClient,
-    journal: Journal,
-    selection: Selection,
-    would: Undone,
-    *,
-    edited: bool,
-    zone: tzinfo,
-) -> int:
-    doubts = Doubts()
-    display = CountDisplay(output, "deleted", len(would.rows), zone, doubts, postiz.clock)
-    results: list[Undone] = []
-
-    async def work() -> None:
-        undone = await undo_journal(
-            postiz, journal, selection, edited=edited, on_outcome=display.saw, doubts=doubts
-        )
-        results.append(undone)
-
-    stopped: int | None = None
-    try:
-        async with display:
-            signal = await run_until_stopped(work(), display.stopping)
-        stopped = None if signal is None else SIGNAL_EXIT + signal
-    except PostizError as error:
-        if isinstance(error, BatchError | ConfigurationError) and not display.outcomes:
-            raise
-        stopped = exit_code_of(error)
-        output.error(error, stopped)
-    if stopped is None:
-        return _done(output, results[0], is_done=True)
-    if not output.as_json:
+        total = len(would.rows)
+        display = CountDisplay(output, "deleted", total, zone, sent.doubts, postiz.clock)
+        work = undoing(on_outcome=display.saw)
+        undone = await display.run(work, fatal=(BatchError, ConfigurationError))
+    if not isinstance(undone, int):
+        return _done(output, undone, is_done=True)
+    if not json:
         output.say(f"Stopped: {display.done:,} deleted. The same command goes on.", "yellow")
     else:
         deleted = {each.ref for each in display.outcomes}
@@ -182,7 +106,7 @@ async def _delete(
         said["deleted"] = [post_of_row(row) for row in would.rows if row.ref in deleted]
         said["would_delete"] = [post_of_row(row) for row in would.rows if row.ref not in deleted]
         output.json(said)
-    return stopped
+    return undone
 
 
 def _done(output: Output, undone: Undone, *, is_done: bool) -> int:
@@ -222,14 +146,14 @@ def _show(output: Output, would: Undone, zone: tzinfo) -> None:
         )
     say_left(output, _numbers(would.left), "--edited")
     if would.unknown:
-        output.say(f"not in this campaign: {these_rows(would.unknown)}", "yellow")
+        output.say(f"not in this campaign: {describe_rows(would.unknown)}", "yellow")
 
 
 def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:
     """Which posts stay as they are, and why; `force` is the option for what people edited."""
     for why, rows in left.items():
         hint = f" ({force} does it anyway)" if why in _FORCED[force] else ""
-        output.say(f"left: {these_rows(rows)}: {WHY[why]}{hint}", "yellow")
+        output.say(f"left: {describe_rows(rows)}: {WHY[why]}{hint}", "yellow")
 
 
 _FORCED = {"--edited": {"edited"}, "--force": {"edited", "gone"}}
@@ -237,22 +161,3 @@ _FORCED = {"--edited": {"edited"}, "--force": {"edited", "gone"}}
 
 def _numbers(left: Mapping[str, Sequence[RowRecord]]) -> dict[str, list[int]]:
     return {why: [row.number for row in rows] for why, rows in left.items()}
-
-
-_ROWS = re.compile(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?")
-
-
-def read_rows(text: str) -> frozenset[int]:
-    """The rows that `3-9` or `2,5,12-14` means.
-
-    Raises:
-        ConfigurationError: it is something else.
-    """
-    numbers: set[int] = set()
-    for part in text.split(","):
-        match = _ROWS.fullmatch(part)
-        first, last = (0, -1) if match is None else (int(match[1]), int(match[2] or match[1]))
-        if last < first:
-            raise ConfigurationError(f"--rows is {text!r}; say rows like 3-9 or 2,5,12-14.")
-        numbers.update(range(first, min(last, MAX_ROWS + 1) + 1))
-    return frozenset(numbers)

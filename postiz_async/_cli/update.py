@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from postiz_async._campaign.plan.grouping import these_rows
 from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import (
     BatchFlags,
@@ -19,18 +18,16 @@ from postiz_async._cli.campaigns import (
 from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.edits import say_edits
 from postiz_async._cli.options import Json, ReadAs
-from postiz_async._cli.output import Output, ask, command_on, count, exit_code_of, near_moment
+from postiz_async._cli.output import Output, ask, command_on, count, near_moment
 from postiz_async._cli.progress import CountDisplay
-from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.undo import say_left
 from postiz_async.documents import update_document
-from postiz_async.errors import BatchError, InvalidPostError, PostizError
+from postiz_async.errors import BatchError, InvalidPostError, describe_rows
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from postiz_async import Batch, Updated
-    from postiz_async._client import Postiz
+    from postiz_async import Batch, Postiz, Updated
 
 
 async def update(
@@ -112,30 +109,16 @@ async def _do(
     parts = (would.changed, would.moved, would.pruned, would.new, would.unclear)
     total = sum(map(len, parts))
     display = CountDisplay(output, "done", total, zone, batch.doubts, postiz.clock)
-    results: list[Updated] = []
-
-    async def work() -> None:
-        results.append(await batch.update(prune=prune, force=force, on_outcome=display.saw))
-
-    stopped: int | None = None
-    try:
-        async with display:
-            signal = await run_until_stopped(work(), display.stopping)
-        stopped = None if signal is None else SIGNAL_EXIT + signal
-    except PostizError as error:
-        if isinstance(error, BatchError | InvalidPostError) and not display.outcomes:
-            raise
-        stopped = exit_code_of(error)
-        output.error(error, stopped)
-    if stopped is not None:
+    work = batch.update(prune=prune, force=force, on_outcome=display.saw)
+    done = await display.run(work, fatal=(BatchError, InvalidPostError))
+    if isinstance(done, int):
         if output.as_json:
             finished = sorted({outcome.row for outcome in display.outcomes})
             output.json({**update_document(batch, would, done=False), "finished": finished})
         else:
             told = f"Stopped: {display.done:,} of {total:,} done. The same command goes on."
             output.say(told, "bold yellow")
-        return stopped
-    (done,) = results
+        return done
     report = await batch.report()
     if output.as_json:
         output.json(update_document(batch, done, done=True))
@@ -185,7 +168,7 @@ def _show(
         rows = count(len(batch.edits.gone), "post")
         output.say(f"{rows} whose row is gone {stay}; --prune deletes {them}.", "yellow")
     if would.forecast is not None and would.forecast.late:
-        late = these_rows(row.number for row in would.forecast.late)
+        late = describe_rows(row.number for row in would.forecast.late)
         what = "no slot before their date; they are neither changed nor sent."
         output.say(f"{late}: {what}", "bold yellow")
     say_left(output, would.left, "--force")

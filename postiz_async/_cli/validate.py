@@ -12,13 +12,12 @@ import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async._campaign.plan.grouping import group_problems
 from postiz_async._cli.campaigns import CampaignFile, MediaRoots, save_options
 from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.options import Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output, count, print_hanging
 from postiz_async.documents import ValidateDocument, refused_document
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidPostError, group_problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

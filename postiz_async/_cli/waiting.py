@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from postiz_async import Attempt, Quota
-    from postiz_async._client import Postiz
+    from postiz_async import Attempt, Postiz, Quota
     from postiz_async.types import Doubts
 
 

@@ -9,7 +9,7 @@ import os
 import ssl as tls
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from postiz_async._wire.headers import headers_in, hidden_values
 from postiz_async._wire.proxies import Proxies
@@ -18,15 +18,15 @@ from postiz_async.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TypeAlias
 
     from aiohttp import BaseConnector
 
     from postiz_async._wire.proxies import Proxy
 
-    Trust: TypeAlias = "tls.SSLContext | Path | str"
     Connector: TypeAlias = BaseConnector
 
+
+Trust: TypeAlias = "tls.SSLContext | Path | str"
 
 USUAL_CONNECTIONS = 100
 """Connections kept at most."""

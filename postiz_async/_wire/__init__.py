@@ -15,6 +15,21 @@ from postiz_async._wire.address import (
 from postiz_async._wire.address import (
     origin_of as origin_of,
 )
+from postiz_async._wire.headers import (
+    Headers as Headers,
+)
+from postiz_async._wire.headers import (
+    HiddenText as HiddenText,
+)
+from postiz_async._wire.headers import (
+    checked_headers as checked_headers,
+)
+from postiz_async._wire.headers import (
+    headers_in as headers_in,
+)
+from postiz_async._wire.headers import (
+    merged_headers as merged_headers,
+)
 from postiz_async._wire.proof import (
     is_refusal as is_refusal,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from msgspec import UNSET
 
@@ -11,6 +11,7 @@ from postiz_async.blocking._base import BlockingIterator, WithRaw, iterate, rows
 from postiz_async.blocking._batch import Batch
 from postiz_async.blocking._outbox import Outbox
 from postiz_async.blocking._resources import Resources
+from postiz_async.blocking._sent_campaign import SentCampaign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -235,9 +236,33 @@ class Api(WithRaw, Resources):
         )
         return Batch(self._portal, twin)
 
-    def export(
+    def sent_campaign(
         self,
         path: Path | str,
+        *,
+        journal: Path | str | None = None,
+        reading: ReadOptions | None = None,
+    ) -> SentCampaign:
+        """A campaign that was run, to look after its posts: its file may be gone or wrong.
+
+        Args:
+            path: the campaign, or its journal (`.journal`).
+            journal: the journal; None: next to the campaign.
+            reading: how to read the file, besides what is saved next to it; only `undo` of numbered
+                rows reads it.
+
+        Raises:
+            BatchError: there is no journal, another process works with it, or it belongs to another
+                server; when it is entered.
+        """
+        twin = self._portal.call_sync(
+            self._async.sent_campaign, path, journal=journal, reading=reading
+        )
+        return SentCampaign(self._portal, twin)
+
+    def export(
+        self,
+        path: Path | str | None = None,
         *,
         start: datetime,
         end: datetime,
@@ -249,6 +274,7 @@ class Api(WithRaw, Resources):
         excel: bool = False,
         timezone: str | None = None,
         overwrite: bool = False,
+        form: Literal["csv", "jsonl"] | None = None,
     ) -> Exported:
         """Write posts that are in Postiz to a campaign file, which you can complete and run.
 
@@ -257,7 +283,8 @@ class Api(WithRaw, Resources):
         v2.19.0.
 
         Args:
-            path: JSON lines or `.xlsx` depending on its name, else CSV.
+            path: JSON lines or `.xlsx` depending on its name, else CSV; None: no file is written,
+                and `content` of the result has it.
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
@@ -269,9 +296,11 @@ class Api(WithRaw, Resources):
                 files always have it.
             timezone: the zone of dates for spreadsheets; None: UTC.
             overwrite: whether to replace an existing file.
+            form: that of the content where there is no file; None: CSV.
 
         Raises:
             BatchError: the file exists already, or cannot be written.
+            InvalidPostError: `form` is not what the name of the file says, or not for `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
         return self._portal.call(
@@ -287,6 +316,7 @@ class Api(WithRaw, Resources):
             excel=excel,
             timezone=timezone,
             overwrite=overwrite,
+            form=form,
         )
 
     @property

@@ -5,31 +5,27 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from postiz_async._campaign.after.wait_published import PATIENCE
 from postiz_async.blocking._base import BlockingIterator, EnteredTwin, outcomes
+from postiz_async.blocking._sent_campaign import SentCampaign
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
-    from datetime import datetime, timedelta, tzinfo
+    from datetime import tzinfo
     from pathlib import Path
 
-    from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.after.wait_published import Waited
     from postiz_async._campaign.batch import Batch as AsyncBatch
     from postiz_async._campaign.plan.plan import ChannelPlan, Forecast, PlannedRequest
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.job import Outcome
-    from postiz_async._campaign.run.undo import Undone
     from postiz_async._campaign.run.update_plan import Updated
-    from postiz_async._delivery.lookup import Doubts
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
 
 
-class Batch(EnteredTwin):
+class Batch(SentCampaign, EnteredTwin):
     """A campaign and what became of it.
 
         with postiz.batch("campaign.csv") as batch:
@@ -49,16 +45,6 @@ class Batch(EnteredTwin):
     @property
     def _async(self) -> AsyncBatch:
         return cast("AsyncBatch", self._twin)
-
-    @property
-    def path(self) -> Path:
-        """The campaign's file, or its name."""
-        return self._async.path
-
-    @property
-    def journal_path(self) -> Path:
-        """Its journal."""
-        return self._async.journal_path
 
     @property
     def remarks(self) -> list[str]:
@@ -162,12 +148,6 @@ class Batch(EnteredTwin):
         """Why a run pauses until Postiz is back, in one line; empty while it does not."""
         original = self._async
         return self._portal.call_sync(lambda: original.trouble)
-
-    @property
-    def doubts(self) -> Doubts:
-        """The requests that are looked up now, because their answers were lost."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.doubts)
 
     @property
     def changed(self) -> list[Row]:
@@ -281,91 +261,3 @@ class Batch(EnteredTwin):
             BatchError: the campaign was never run.
         """
         return self._portal.call(self._async.html_report, zone=zone)
-
-    def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
-        """Hold what is stored against the server: what people moved, deleted or doubled.
-
-        Sends no post; `report` says what was found. Every run ends with it where reads are free.
-
-        Args:
-            delete_doubles: whether a post that was stored twice by us loses the one too many, if
-                nobody edited that one and it is not due within ten minutes.
-
-        Raises:
-            BatchError: the campaign was never run, or another process works on it.
-            PostizError: the server could not be asked.
-        """
-        return self._portal.call(self._async.reconcile, delete_doubles=delete_doubles)
-
-    def undo(
-        self,
-        *,
-        after: datetime | None = None,
-        channel: str | None = None,
-        rows: Collection[int] | None = None,
-        edited: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], object] | None = None,
-    ) -> Undone:
-        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
-
-        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
-        run does not send these rows, unless the batch is made with `existing="again"`. It may be
-        interrupted and called again.
-
-        Args:
-            after: only posts of this moment and later.
-            channel: only those of this channel: its id, its name, or its provider if it has one.
-            rows: only these rows, as the file counts them.
-            edited: delete what people edited in Postiz, too.
-            dry_run: delete nothing, and say what would be deleted.
-            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
-
-        Raises:
-            BatchError: the campaign was never run, or another process works on it.
-            ConfigurationError: there is no such channel, or its name is not that of one.
-            PostizError: the server could not be asked; call it again to go on.
-        """
-        call = self._portal.new_call()
-        work = partial(
-            self._async.undo,
-            after=after,
-            channel=channel,
-            rows=rows,
-            edited=edited,
-            dry_run=dry_run,
-            on_outcome=call.awaited(on_outcome),
-        )
-        return call.run(work)
-
-    def wait_published(
-        self,
-        *,
-        patience: timedelta = PATIENCE,
-        on_outcome: Callable[[Outcome], object] | None = None,
-        on_look: Callable[[Waited], object] | None = None,
-    ) -> Waited:
-        """Wait until what is stored is published or failed; to be called after a run.
-
-        Ends when each post is out, refused by its network, deleted, or `patience` over its date.
-        What was seen is in the journal, so it may be interrupted and called again; `report` tells.
-
-        Args:
-            patience: how long after its date a post is waited for.
-            on_outcome: called with the `Outcome` of each post that is published or failed;
-                None: no calls.
-            on_look: called after each look at the server; None: no calls.
-
-        Raises:
-            BatchError: the campaign was never run, or another process works on it.
-            ConfigurationError: `patience` is negative.
-            PostizError: the server could not be asked for half an hour.
-        """
-        call = self._portal.new_call()
-        work = partial(
-            self._async.wait_published,
-            patience=patience,
-            on_outcome=call.awaited(on_outcome),
-            on_look=call.awaited(on_look),
-        )
-        return call.run(work)

@@ -9,7 +9,7 @@ import anyio.to_thread
 import pytest
 from cli_lab import Revoking, write_campaign
 
-from postiz_async._cli.undo import read_rows
+from postiz_async._campaign.run.undo import read_rows
 from postiz_async._sandbox.http import serve
 from postiz_async.errors import ConfigurationError
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
-from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Literal,
@@ -32,11 +31,12 @@ from postiz_async._campaign.read.texts import cell_text
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError, ConfigurationError, by_reader
+from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError, Problem, by_reader
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from postiz_async._delivery.client import BatchClient
@@ -82,28 +82,41 @@ class Exported:
 
     posts: int
     notes: tuple[str, ...]
+    content: str = field(default="", repr=False)
+    """The text of the file, where none was written."""
 
 
 async def export_posts(
     postiz: BatchClient,
-    path: Path | str,
+    path: Path | None,
     *,
     overwrite: bool = False,
     excel: bool = False,
+    wanted: Literal["csv", "jsonl"] | None = None,
     **which: Unpack[Which],
 ) -> Exported:
     """Write the posts of a range into a campaign file: JSON or a workbook by its name, else CSV.
+
+    Without a path they are only made into the content of one.
 
     Costs no quota since v2.19.0.
 
     Raises:
         BatchError: the file exists already, or cannot be written.
+        InvalidPostError: the format that is wanted is another one.
         ConfigurationError: there is no such zone, or an extra is not installed.
         PostizError: the server could not be asked.
     """
-    file_path = Path(path)
-    form = form_of(file_path, excel=excel)
-    if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, file_path):
+    if path is not None and wanted is not None and is_json(path) != (wanted == "jsonl"):
+        problem = Problem("form", f"{path.name} would not be read as {wanted}")
+        raise InvalidPostError([problem])
+    if excel and wanted == "jsonl":
+        raise InvalidPostError([Problem("excel", "is not for JSON lines")])
+    if path is None:
+        posts = await gathered(postiz, "excel" if excel else wanted or "csv", **which)
+        return await in_thread(lambda: replace(posts.exported, content=str(posts.content())))
+    form = form_of(path, excel=excel)
+    if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, path):
         force = by_reader("--force", "overwrite=True")
         raise BatchError(
             f"{path} is there already; somebody may have filled it in. {force} writes over it."
@@ -111,9 +124,9 @@ async def export_posts(
     posts = await gathered(postiz, form, **which)
 
     def write() -> Exported:
-        content = posts.content(is_workbook=file_path.suffix.lower() == ".xlsx")
+        content = posts.content(is_workbook=path.suffix.lower() == ".xlsx")
         try:
-            replace_file(file_path, content)
+            replace_file(path, content)
         except OSError as error:
             raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
         return posts.exported

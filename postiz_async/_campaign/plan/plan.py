@@ -23,10 +23,10 @@ import msgspec
 
 from postiz_async import _quota as quota
 from postiz_async._campaign.plan.align import Span, arrange, bound, date_all, tightened
-from postiz_async._campaign.plan.grouping import row_ranges
 from postiz_async._campaign.plan.packing import Limits, fewest, pack
 from postiz_async._campaign.read.rows import Row
 from postiz_async._quota import Ledger, Window
+from postiz_async.errors import row_ranges
 from postiz_async.models._base import DateTime, Value
 from postiz_async.models._html_table import date_cell, html_table
 from postiz_async.models.integrations import Integration

@@ -46,58 +46,63 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
     align: str | None = None
     media_root: tuple[str, ...] = ()
 
+    @classmethod
+    def saved(cls, source: CampaignSource) -> FileOptions:
+        """What `Batch.save_options` saved next to a campaign file; nothing if that is not there.
+
+        Files of one name share it: a CSV leaves out the sheet, a spreadsheet the encoding.
+
+        Args:
+            source: the campaign.
+
+        Raises:
+            BatchError: it cannot be read, or has something that is not an option.
+        """
+        if not isinstance(source, str | Path) or not Path(source).name:
+            return FileOptions()
+        path = options_path(Path(source))
+        try:
+            if not path.exists():
+                return FileOptions()
+            if not path.is_file() or path.stat().st_size > _MOST:
+                raise ValueError("it is not a file of text")
+            found = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise BatchError(
+                f"{path}, which says how {source} is read, is unreadable: {error}."
+            ) from error
+        known = FileOptions.__struct_fields__
+        for name in found:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, 1)
+                hint = (
+                    f"Did you mean {close[0]!r}?" if close else f"It may have: {', '.join(known)}."
+                )
+                raise BatchError(
+                    f"{path} says how {source} is read, and has the unknown key {name!r}. {hint}"
+                )
+        try:
+            kept = msgspec.convert(found, FileOptions)
+        except msgspec.ValidationError as error:
+            raise BatchError(f"{path} says how {source} is read, and is wrong: {error}.") from error
+        folder = Path(source).parent
+        is_sheet = is_spreadsheet(Path(source))
+        kept = structs.replace(
+            kept,
+            media_root=tuple(str(folder / root) for root in kept.media_root),
+            sheet=kept.sheet if is_sheet else None,
+            encoding=None if is_sheet else kept.encoding,
+        )
+        try:
+            rules_of(structs.replace(kept, date_format=None))  # whose times may be said elsewhere
+        except BatchError as error:
+            raise BatchError(f"{path} says how {source} is read, and is wrong: {error}") from error
+        return kept
+
 
 def options_path(campaign: Path) -> Path:
     """Where the options of a campaign are kept."""
     return campaign.with_suffix(".toml")
-
-
-def kept_options(source: CampaignSource) -> FileOptions:
-    """What is kept beside a campaign file; nothing if there is no such file.
-
-    Files of one name share it: a CSV leaves out the sheet, a spreadsheet the encoding.
-
-    Raises:
-        BatchError: it cannot be read, or has something that is not an option.
-    """
-    if not isinstance(source, str | Path) or not Path(source).name:
-        return FileOptions()
-    path = options_path(Path(source))
-    try:
-        if not path.exists():
-            return FileOptions()
-        if not path.is_file() or path.stat().st_size > _MOST:
-            raise ValueError("it is not a file of text")
-        found = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BatchError(
-            f"{path}, which says how {source} is read, is unreadable: {error}."
-        ) from error
-    known = FileOptions.__struct_fields__
-    for name in found:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"It may have: {', '.join(known)}."
-            raise BatchError(
-                f"{path} says how {source} is read, and has the unknown key {name!r}. {hint}"
-            )
-    try:
-        kept = msgspec.convert(found, FileOptions)
-    except msgspec.ValidationError as error:
-        raise BatchError(f"{path} says how {source} is read, and is wrong: {error}.") from error
-    folder = Path(source).parent
-    is_sheet = is_spreadsheet(Path(source))
-    kept = structs.replace(
-        kept,
-        media_root=tuple(str(folder / root) for root in kept.media_root),
-        sheet=kept.sheet if is_sheet else None,
-        encoding=None if is_sheet else kept.encoding,
-    )
-    try:
-        rules_of(structs.replace(kept, date_format=None))  # whose times may be said elsewhere
-    except BatchError as error:
-        raise BatchError(f"{path} says how {source} is read, and is wrong: {error}") from error
-    return kept
 
 
 def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:

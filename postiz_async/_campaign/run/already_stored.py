@@ -15,12 +15,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from postiz_async._campaign.plan.grouping import row_ranges
 from postiz_async._delivery.journal_file import ADOPTED, ADOPTED_UNSURE, Copy, RowRecord, RowState
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref, row_ref
 from postiz_async._resources.matching import same_text, stored_at
 from postiz_async._wire import format_date
-from postiz_async.errors import by_reader
+from postiz_async.errors import by_reader, row_ranges
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.texts import render
 

@@ -110,6 +110,15 @@ class Edits:
         """Whether there is something that `run` does not do."""
         return bool(self.changed or self.gone)
 
+    def content_of(self, gone: RowRecord) -> str:
+        """The text of a post whose row is gone; empty if the journal does not have it.
+
+        Args:
+            gone: one of `gone`.
+        """
+        said = SaidRow.read(gone.said)
+        return "" if said is None else said.content
+
 
 @dataclass(frozen=True, slots=True)
 class Recognised:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from postiz_async._campaign.plan.grouping import these_rows
+from postiz_async._campaign.read.source import MAX_ROWS
 from postiz_async._campaign.run.job import ignore
 from postiz_async._campaign.run.stored_posts import StoredPosts
 from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, look_up_lost
@@ -14,7 +15,7 @@ from postiz_async._delivery.conditions import PostCondition, may_change
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.channel_names import Resolver, folded
-from postiz_async.errors import ConfigurationError, Problem
+from postiz_async.errors import ConfigurationError, Problem, describe_rows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -70,10 +71,10 @@ class Selection:
         )
         missing = sorted(set(self.rows or ()) - there)
         if self.rows and len(missing) == len(set(self.rows)):
-            known = f"it has {these_rows(there)}" if there else "it has none"
+            known = f"it has {describe_rows(there)}" if there else "it has none"
             verb = "is" if len(missing) == 1 else "are"
             raise ConfigurationError(
-                f"--rows: {these_rows(missing)} {verb} not in this campaign: {known}."
+                f"--rows: {describe_rows(missing)} {verb} not in this campaign: {known}."
             )
         return tuple(missing)
 
@@ -186,8 +187,9 @@ def _refuse_same_numbers(chosen: Sequence[RowRecord]) -> None:
     same = sorted(number for number, count in numbers.items() if count > 1)
     if same:
         raise ConfigurationError(
-            f"--rows: {these_rows(same)}: several posts have that number in the journal, because "
-            "the file changed after they were sent. Name the campaign file, not its journal."
+            f"--rows: {describe_rows(same)}: several posts have that number in the journal, "
+            "because the file changed after they were sent. Name the campaign file, not its "
+            "journal."
         )
 
 
@@ -210,3 +212,22 @@ async def _channel(postiz: BatchClient, journal: Journal, named: str | None) -> 
             f"Say the id of the one that is meant: {', '.join(sorted(ids))}."
         )
     return ids.pop()
+
+
+_ROWS = re.compile(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?")
+
+
+def read_rows(text: str) -> frozenset[int]:
+    """The rows that `3-9` or `2,5,12-14` means.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    numbers: set[int] = set()
+    for part in text.split(","):
+        match = _ROWS.fullmatch(part)
+        first, last = (0, -1) if match is None else (int(match[1]), int(match[2] or match[1]))
+        if last < first:
+            raise ConfigurationError(f"--rows is {text!r}; say rows like 3-9 or 2,5,12-14.")
+        numbers.update(range(first, min(last, MAX_ROWS + 1) + 1))
+    return frozenset(numbers)

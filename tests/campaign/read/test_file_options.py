@@ -17,7 +17,6 @@ from samples import PNG
 from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.file_options import (
     FileOptions,
-    kept_options,
     merged_reading,
     save_options,
 )
@@ -79,7 +78,7 @@ async def test_what_is_said_comes_before_what_is_kept(lab: Lab) -> None:
         async with postiz.batch(lab.path, timezone="Asia/Tokyo") as batch:
             assert batch.rows[0].date == datetime(2031, 2, 5, 0, tzinfo=UTC)
             await batch.save_options()
-        assert kept_options(lab.path).timezone == "Asia/Tokyo"
+        assert FileOptions.saved(lab.path).timezone == "Asia/Tokyo"
 
 
 async def test_dates_move_by_what_is_kept_unless_something_is_said(lab: Lab) -> None:
@@ -138,7 +137,7 @@ async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
 def test_a_file_that_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "c.toml").write_text(text, encoding="utf-8" if "\xff" not in text else "latin-1")
     with pytest.raises(BatchError) as caught:
-        kept_options(tmp_path / "c.csv")
+        FileOptions.saved(tmp_path / "c.csv")
     assert str(tmp_path / "c.toml") in str(caught.value)
     assert words in str(caught.value) or "is unreadable" in str(caught.value)
 
@@ -199,15 +198,15 @@ def test_whatever_is_saved_is_read_back_or_told_with_its_file(
     except BatchError as error:
         told = f"{path.with_suffix('.toml')} says how {path} is read, and is wrong: {error}"
         with pytest.raises(BatchError, match=f"^{re.escape(told)}$"):
-            kept_options(path)
+            FileOptions.saved(path)
         return
-    kept = kept_options(path)
+    kept = FileOptions.saved(path)
     assert merged_reading(ReadOptions(), kept) == meant
     assert kept.campaign == name
 
 
 def test_a_csv_and_a_workbook_of_one_name_share_what_is_kept(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text('sheet = "Plan"\nencoding = "cp1252"\ntimezone = "UTC"\n')
-    text, workbook = (kept_options(tmp_path / name) for name in ("c.csv", "c.xlsx"))
+    text, workbook = (FileOptions.saved(tmp_path / name) for name in ("c.csv", "c.xlsx"))
     assert (text.sheet, text.encoding, text.timezone) == (None, "cp1252", "UTC")
     assert (workbook.sheet, workbook.encoding, workbook.timezone) == ("Plan", None, "UTC")

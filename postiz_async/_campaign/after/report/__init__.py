@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from postiz_async._campaign.after.report.labels import KINDS
 from postiz_async._campaign.read.file_formats import csv_line
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async.models._html_table import date_cell, html_table
@@ -53,6 +54,14 @@ class Report:
             self.counts.get(state.value, 0)
             for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
         )
+
+    def advice(self, fate: RowState | Finding) -> str:
+        """What to do about rows of a state or with a finding; empty if nothing is to be done.
+
+        Args:
+            fate: the state or the finding.
+        """
+        return KINDS[fate].advice
 
     def troubles(self) -> list[RowRecord]:
         """The rows that somebody has to look at.

@@ -30,9 +30,8 @@ from postiz_async._campaign.after.report.data import windows
 from postiz_async._campaign.after.report.figures import figures_section
 from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
 from postiz_async._campaign.after.report.tables import CardColumn, cards
-from postiz_async._campaign.plan.grouping import these_rows
 from postiz_async._delivery.journal_file import Finding, RowState
-from postiz_async.errors import describe_seconds
+from postiz_async.errors import describe_rows, describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -259,7 +258,7 @@ def _trouble(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
 
 def _shared(facts: Facts, kind: RowLabel, why: str, rows: Sequence[RowRecord], room: int) -> str:
     """A reason that several rows have."""
-    which = these_rows(row.number for row in rows)
+    which = describe_rows(row.number for row in rows)
     said = f"{which}: {cut(why, _WHY)}" if why else f"{which}."
     return f'<p class="why">{said}</p>{_folded(facts, kind, rows, room)}'
 

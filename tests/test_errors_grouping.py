@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async._campaign.plan.grouping import group_problems, row_ranges, these_rows
-from postiz_async.errors import Problem
+from postiz_async.errors import Problem, describe_rows, group_problems, row_ranges
 
 NUMBERS = st.lists(st.integers(1, 300), min_size=1)
 
@@ -50,8 +49,8 @@ def test_what_is_not_named_is_counted(numbers: list[int], most: int) -> None:
 
 
 def test_one_row_has_no_brackets() -> None:
-    assert these_rows([7, 7]) == "row 7"
-    assert these_rows([3, 4, *range(7, 17)]) == "12 rows (3, 4, 7-16)"
+    assert describe_rows([7, 7]) == "row 7"
+    assert describe_rows([3, 4, *range(7, 17)]) == "12 rows (3, 4, 7-16)"
 
 
 def test_equal_problems_of_rows_are_one() -> None:

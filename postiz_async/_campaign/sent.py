@@ -1,0 +1,197 @@
+"""What is done with a campaign after it was sent: by its journal, with or without its file."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
+from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
+from postiz_async._campaign.read.file_options import FileOptions
+from postiz_async._campaign.run.resume import file_now
+from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
+from postiz_async._concurrency import in_thread
+from postiz_async._delivery.lookup import Doubts
+from postiz_async._wire.secrets import OfOneProcess
+from postiz_async.errors import BatchError, describe_rows
+from postiz_async.models._durations import check_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+    from datetime import timedelta
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from postiz_async._campaign.after.reconcile import Reconciled
+    from postiz_async._campaign.after.wait_published import Waited
+    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.run.job import Outcome
+    from postiz_async._campaign.run.undo import Undone
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.journal import Journal
+
+
+class SentCampaign(OfOneProcess):
+    """A campaign that was run, by its journal: its file need not be valid any more, nor be there.
+
+        async with postiz.sent_campaign("campaign.csv") as sent:
+            print(await sent.undo(channel="x", dry_run=True))
+
+    Entering opens the journal, with which no other process can work meanwhile.
+
+    `Postiz.sent_campaign` makes one. `CampaignStatus` tells how far it is.
+    """
+
+    def __init__(
+        self, postiz: BatchClient, path: Path, journal: Path, options: BatchOptions
+    ) -> None:
+        self.path: Path = path
+        self.journal_path: Path = journal
+        self._postiz = postiz
+        self._options = options
+        self._journal: Journal | None = None
+        self._doubts = Doubts()
+
+    async def __aenter__(self) -> Self:
+        kept = await in_thread(partial(FileOptions.saved, self.path))
+        self._options = self._options.with_kept(kept)
+        self._journal = await open_existing(self._postiz, self.journal_path)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            await journal.aclose()
+
+    @property
+    def doubts(self) -> Doubts:
+        """The requests that are looked up now, because their answers were lost."""
+        return self._doubts
+
+    async def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
+        """Hold what is stored against the server: what people moved, deleted or doubled.
+
+        Sends no post; `report` says what was found. Every run ends with it where reads are free.
+
+        Args:
+            delete_doubles: whether a post that was stored twice by us loses the one too many, if
+                nobody edited that one and it is not due within ten minutes.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            PostizError: the server could not be asked.
+        """
+        async with self._ran_journal() as journal:
+            return await sweep_journal(self._postiz, journal, delete_doubles=delete_doubles)
+
+    async def undo(
+        self,
+        *,
+        after: datetime | None = None,
+        channel: str | None = None,
+        rows: Collection[int] | str | None = None,
+        edited: bool = False,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+    ) -> Undone:
+        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
+
+        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
+        run does not send these rows, unless the batch is made with `existing="again"`. It may be
+        cancelled and called again.
+
+        Args:
+            after: only posts of this moment and later.
+            channel: only those of this channel: its id, its name, or its provider if it has one.
+            rows: only these rows, as the file counts them, or as a text like `"2,5,12-14"`.
+            edited: delete what people edited in Postiz, too.
+            dry_run: delete nothing, and say what would be deleted.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: there is no such channel, its name is not that of one, or `rows` is
+                not written like that.
+            PostizError: the server could not be asked; call it again to go on.
+        """
+        asked = read_rows(rows) if isinstance(rows, str) else rows
+        async with self._ran_journal() as journal:
+            return await undo_journal(
+                self._postiz,
+                journal,
+                Selection(after, channel, asked, await self._numbers(journal, asked)),
+                edited=edited,
+                dry_run=dry_run,
+                on_outcome=on_outcome,
+                doubts=self._doubts,
+            )
+
+    async def wait_published(
+        self,
+        *,
+        patience: timedelta = PATIENCE,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+        on_look: Callable[[Waited], Awaitable[None]] | None = None,
+    ) -> Waited:
+        """Wait until what is stored is published or failed; to be called after a run.
+
+        Ends when each post is out, refused by its network, deleted, or `patience` over its date.
+        What was seen is in the journal, so it may be cancelled and called again; `report` tells.
+
+        Args:
+            patience: how long after its date a post is waited for.
+            on_outcome: called with the `Outcome` of each post that is published or failed;
+                None: no calls.
+            on_look: called after each look at the server; None: no calls.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: `patience` is negative.
+            PostizError: the server could not be asked for half an hour.
+        """
+        check_seconds("patience", patience.total_seconds(), zero=True)
+        async with self._ran_journal() as journal:
+            return await wait_published(
+                self._postiz, journal, patience=patience, on_outcome=on_outcome, on_look=on_look
+            )
+
+    @asynccontextmanager
+    async def _ran_journal(self) -> AsyncGenerator[Journal]:
+        """The journal of a run, opened for the block where it is not open."""
+        if self._journal is not None:
+            yield self._journal
+        else:
+            async with await open_existing(self._postiz, self.journal_path) as journal:
+                yield journal
+
+    async def _numbers(
+        self, journal: Journal, asked: Collection[int] | None
+    ) -> Mapping[str, int] | None:
+        """Where rows stand in the file now, by ref; None: where the journal has them.
+
+        Raises:
+            BatchError: it is not certain which rows are meant.
+        """
+        is_file = self.path != self.journal_path and await in_thread(self.path.exists)
+        if asked is None or not is_file:
+            return None
+        records = list((await journal.rows()).values())
+        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        reading = self._options.reading
+        found = await in_thread(partial(file_now, self.path, records, reading=reading, now=now))
+        unread = [number for number in found.edits.unread if number in asked]
+        if unread:
+            raise BatchError(
+                f"--rows: {describe_rows(unread)} of {self.path} cannot be read, so it is not "
+                "certain which posts are meant. Say --timezone, --column and the like as for the "
+                "run; plan says what is wrong."
+            )
+        return {row.ref: row.number for row in found.rows}

@@ -1,0 +1,143 @@
+"""How far a campaign is, as its journal tells without asking a server."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.after.report.data import read_facts
+from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.origin import journal_of
+from postiz_async._campaign.read.file_options import FileOptions, merged_reading
+from postiz_async._campaign.read.read_options import ReadOptions
+from postiz_async._campaign.read.source import read_campaign
+from postiz_async._campaign.run.resume import file_now
+from postiz_async._delivery.journal_file import read_summary
+from postiz_async._delivery.journal_requests import read_unanswered
+from postiz_async._delivery.lookup import Doubts
+from postiz_async._quota import SILENT
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.resume import FileNow
+    from postiz_async.errors import Problem
+    from postiz_async.models.insights import Figures
+
+
+class RecordedQuota(NamedTuple):
+    """The quota when a run last saw it; `as_of` in seconds since the epoch."""
+
+    limit: int
+    remaining: int
+    as_of: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStatus:
+    """How far a campaign is, as its journal knows it, even while a run works on it.
+
+        status = CampaignStatus.read("campaign.csv")
+        print(status.report.counts)
+
+    It needs no client, and no server is asked. Its methods read files.
+    """
+
+    path: Path
+    journal_path: Path
+    campaign: str
+    """Its name, with which its posts are marked."""
+    base_url: str
+    """The root of the API to which it was sent."""
+    report: Report
+    doubts: Doubts
+    """The requests whose answers are missing; a run or an update looks them up."""
+    quota: RecordedQuota | None
+
+    @classmethod
+    def read(cls, path: Path | str, *, journal: Path | str | None = None) -> CampaignStatus:
+        """Read the journal of a campaign.
+
+        Args:
+            path: the campaign, or its journal (`.journal`).
+            journal: the journal; None: next to the campaign.
+
+        Raises:
+            BatchError: there is no journal, or it cannot be read.
+        """
+        file = Path(path)
+        place = journal_of(file, journal)
+        summary = read_summary(place)
+        doubts = Doubts()
+        for posts, sent_at in read_unanswered(place):
+            doubts.add(posts, sent_at + SILENT)
+        kept, quota = summary.kept, None
+        if kept is not None and kept.limit_read:
+            quota = RecordedQuota(kept.limit, kept.remaining, kept.as_of)
+        return cls(
+            path=file,
+            journal_path=place,
+            campaign=summary.campaign,
+            base_url=summary.base_url,
+            report=make_report(summary.rows, summary.requests, summary.left_out),
+            doubts=doubts,
+            quota=quota,
+        )
+
+    def compare(self, *, reading: ReadOptions | None = None) -> FileNow:
+        """What the file says now, and differently than what was sent of it.
+
+        Args:
+            reading: how to read the file, besides what is saved next to it.
+
+        Raises:
+            BatchError: the file cannot be read.
+        """
+        now = datetime.now(UTC)
+        return file_now(self.path, self.report.rows, reading=self._reading(reading), now=now)
+
+    def html_report(
+        self,
+        *,
+        reading: ReadOptions | None = None,
+        zone: tzinfo | None = None,
+        figures: Figures | None = None,
+    ) -> str:
+        """What became of the campaign as a page without external resources.
+
+        Names and texts are those of the file, as far as it can be read.
+
+        Args:
+            reading: how to read the file, besides what is saved next to it.
+            zone: of its dates; None for the machine's.
+            figures: of the posts, as from `analytics.posts`.
+
+        Raises:
+            BatchError: the journal cannot be read.
+        """
+        rows: tuple[Row, ...] = ()
+        problems: tuple[Problem, ...] = ()
+        try:
+            said = read_campaign(self.path, reading=self._reading(reading))
+            rows, problems = said.rows, said.problems
+        except BatchError:
+            """The file is gone, or it is the journal."""
+        facts = read_facts(
+            self.journal_path,
+            made_at=time.time(),
+            rows=rows,
+            problems=problems,
+            zone=zone,
+            figures=figures,
+        )
+        return html_report(facts)
+
+    def _reading(self, said: ReadOptions | None) -> ReadOptions:
+        return merged_reading(said or ReadOptions(), FileOptions.saved(self.path))
