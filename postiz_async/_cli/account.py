@@ -28,19 +28,17 @@ if TYPE_CHECKING:
 
 async def quota(
     *,
-    spend_one: Annotated[
-        bool,
-        Parameter(
-            help=("Send an empty create to read the headers; it is refused and costs one request."),
-        ),
-    ] = False,
-    explain: Annotated[
-        bool, Parameter(help="Explain why bulk work waits, and which slots are kept for whom.")
-    ] = False,
+    spend_one: bool = False,
+    explain: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show the quota as last seen. It can only be refreshed by a create request."""
+    """Show the quota as last seen. It can only be refreshed by a create request.
+
+    Args:
+        spend_one: Send an empty create to read the headers; it is refused and costs one request.
+        explain: Explain why bulk work waits, and which slots are kept for whom.
+    """
     output = Output(as_json=json, says_results=True)
     target = find_target(connection)
     async with open_client(target) as postiz:
@@ -141,9 +139,13 @@ def url(
     client_id: ClientId,
     /,
     *,
-    front: Annotated[str, Parameter(help="The web page of Postiz.")] = FRONT_URL,
+    front: str = FRONT_URL,
 ) -> int:
-    """Print the URL where a user agrees, and the state to check afterwards."""
+    """Print the URL where a user agrees, and the state to check afterwards.
+
+    Args:
+        front: The web page of Postiz.
+    """
     state = new_state()
     Output().show(Text(OAuth(client_id=client_id, front_url=front).authorize_url(state)))
     Output(as_json=True).say(f"state: {state}")
@@ -152,23 +154,25 @@ def url(
 
 @app.command
 async def exchange(
-    callback: Annotated[str, Parameter(help="The address to which the user came back.")],
+    callback: str,
     /,
     *,
     client_id: ClientId,
     client_secret: Annotated[
-        Secret | None,
-        Parameter(
-            help="The client secret (pcs_...), or - for the first line of standard input; else "
-            "POSTIZ_CLIENT_SECRET, else you are asked. On a command line other users see it.",
-            accepts_keys=False,
-            allow_leading_hyphen=True,
-        ),
+        Secret | None, Parameter(accepts_keys=False, allow_leading_hyphen=True)
     ] = None,
-    state: Annotated[str, Parameter(help="The state that was printed.")],
-    url: Annotated[str, Parameter(help="The backend of Postiz.")] = CLOUD_URL,
+    state: str,
+    url: str = CLOUD_URL,
 ) -> int:
-    """Exchange the callback's code for a token, and print it. Works once."""
+    """Exchange the callback's code for a token, and print it. Works once.
+
+    Args:
+        callback: The address to which the user came back.
+        client_secret: The client secret (pcs_...), or - for the first line of standard input; else
+            POSTIZ_CLIENT_SECRET, else you are asked. On a command line other users see it.
+        state: The state that was printed.
+        url: The backend of Postiz.
+    """
     code = check_callback(callback, state)
     secret = _find_client_secret(client_secret)
     oauth = OAuth(client_id=client_id, client_secret=secret, base_url=url)

@@ -177,31 +177,27 @@ HtmlOption = Annotated[Path | None, Parameter(help="Write a report as an HTML pa
 
 
 async def report(
-    file: Annotated[Path, Parameter(help="The campaign that was run, or its journal.")],
+    file: Path,
     /,
     *,
-    html: Annotated[
-        Path | None,
-        Parameter(help="The page; by default campaign.report.html next to the campaign."),
-    ] = None,
-    csv: Annotated[Path | None, Parameter(help="Also write the result CSV.")] = None,
-    journal: Annotated[
-        Path | None, Parameter(help="The journal; by default next to the campaign.")
-    ] = None,
-    analytics: Annotated[
-        bool,
-        Parameter(
-            help=(
-                "Fetch figures of published posts, such as views and likes; otherwise no "
-                "server is contacted."
-            )
-        ),
-    ] = False,
+    html: Path | None = None,
+    csv: Path | None = None,
+    journal: Path | None = None,
+    analytics: bool = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Write a report of a campaign as an HTML page, even while it runs."""
+    """Write a report of a campaign as an HTML page, even while it runs.
+
+    Args:
+        file: The campaign that was run, or its journal.
+        html: The page; by default campaign.report.html next to the campaign.
+        csv: Also write the result CSV.
+        journal: The journal; by default next to the campaign.
+        analytics: Fetch figures of published posts, such as views and likes; otherwise no server is
+            contacted.
+    """
     output = Output(as_json=json)
     status = await read_status(file, journal)
     found = status.report

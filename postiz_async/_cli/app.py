@@ -109,19 +109,15 @@ for flag in ("--help", "--version"):
 
 @app.command(group=_local)
 def schema(
-    *command: Annotated[
-        str,
-        Parameter(
-            help=(
-                "A command, such as posts list; errors is the schema of errors on standard error."
-            )
-        ),
-    ],
+    *command: str,
 ) -> int:
     """Print the JSON schema of a command's --json output, or list the commands.
 
     Keys may be added to an object at any time; if one is renamed, removed or changes its meaning,
     the version in the schema and the objects changes.
+
+    Args:
+        command: A command, such as posts list; errors is the schema of errors on standard error.
     """
     output = Output()
     if not command:
@@ -138,10 +134,12 @@ def schema(
 
 
 @app.command(group=_local)
-def completion(
-    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell.")], /
-) -> int:
-    """Print the shell script that completes commands and options."""
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
+    """Print the shell script that completes commands and options.
+
+    Args:
+        shell: The shell.
+    """
     print(app.generate_completion(shell=shell))
     return 0
 

@@ -101,15 +101,15 @@ class BatchFlags:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions(BatchFlags):
-    """What is to be done with rows that are in Postiz already."""
+    """What is to be done with rows that are in Postiz already.
 
-    adopt: Annotated[
-        bool,
-        Parameter(help="Adopt posts that are in Postiz already but not in the journal."),
-    ] = False
-    again: Annotated[
-        bool, Parameter(help="Send such rows once more, and also rows that undo has withdrawn.")
-    ] = False
+    Args:
+        adopt: Adopt posts that are in Postiz already but not in the journal.
+        again: Send such rows once more, and also rows that undo has withdrawn.
+    """
+
+    adopt: bool = False
+    again: bool = False
 
     @property
     def existing(self) -> Existing:
@@ -180,16 +180,17 @@ async def plan(
     /,
     *,
     flags: PlanOptions = PlanOptions(),
-    ics: Annotated[
-        Path | None,
-        Parameter(help="Write planned and stored posts to a calendar file (iCalendar)."),
-    ] = None,
+    ics: Path | None = None,
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Check a campaign and show its cost and when it will be done. Sends nothing."""
+    """Check a campaign and show its cost and when it will be done. Sends nothing.
+
+    Args:
+        ics: Write planned and stored posts to a calendar file (iCalendar).
+    """
     output = Output(as_json=json, says_results=True)
     existing = flags.existing
     async with open_batch(file, flags, read_as, connection, existing=existing) as (postiz, batch):
@@ -232,35 +233,20 @@ def refuse(output: Output, batch: Batch) -> int:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class CampaignOptions(PlanOptions):
-    """What is to be done with rows that are not plain."""
+    """What is to be done with rows that are not plain.
 
-    late: Annotated[
-        str,
-        Parameter(
-            help=(
-                "What to do with a post whose date passes before a slot is free: skip it, "
-                "send it at once, or move it with shift=15m."
-            )
-        ),
-    ] = "skip"
-    on_doubt: Annotated[
-        OnDoubt,
-        Parameter(
-            help=(
-                "What to do with a post whose answer was lost and that is due before it is "
-                "certain that it is not stored: skip it, or send it again, perhaps twice."
-            )
-        ),
-    ] = "skip"
-    exact_seconds: Annotated[
-        bool,
-        Parameter(
-            help=(
-                "Send dates without the milliseconds that identify requests. After a lost "
-                "answer, somebody else's equal post may then be taken for yours."
-            )
-        ),
-    ] = False
+    Args:
+        late: What to do with a post whose date passes before a slot is free: skip it, send it at
+            once, or move it with shift=15m.
+        on_doubt: What to do with a post whose answer was lost and that is due before it is certain
+            that it is not stored: skip it, or send it again, perhaps twice.
+        exact_seconds: Send dates without the milliseconds that identify requests. After a lost
+            answer, somebody else's equal post may then be taken for yours.
+    """
+
+    late: str = "skip"
+    on_doubt: OnDoubt = "skip"
+    exact_seconds: bool = False
 
 
 async def run(
@@ -268,28 +254,21 @@ async def run(
     /,
     *,
     choices: CampaignOptions = CampaignOptions(),
-    wait_published: Annotated[
-        bool,
-        Parameter(
-            help=(
-                "Then wait until each post is published, has failed, or is a quarter of an "
-                "hour late."
-            )
-        ),
-    ] = False,
-    watch: Annotated[
-        bool,
-        Parameter(
-            help=("Print a line when a post is published or fails; waits like --wait-published.")
-        ),
-    ] = False,
+    wait_published: bool = False,
+    watch: bool = False,
     html: HtmlOption = None,
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Send a campaign, or continue it. Stop it with Ctrl-C and run it again at any time."""
+    """Send a campaign, or continue it. Stop it with Ctrl-C and run it again at any time.
+
+    Args:
+        wait_published: Then wait until each post is published, has failed, or is a quarter of an
+            hour late.
+        watch: Print a line when a post is published or fails; waits like --wait-published.
+    """
     output = Output(as_json=json)
     late = read_late(choices.late)
     sending: _SendingFlags = {

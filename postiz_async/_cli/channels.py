@@ -25,11 +25,15 @@ Channel = Annotated[
 @app.command(name="list")
 async def list_channels(
     *,
-    group: Annotated[str | None, Parameter(help="Only channels of the group with this id.")] = None,
+    group: str | None = None,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """List the channels. A campaign may name one by id, by name, or by provider."""
+    """List the channels. A campaign may name one by id, by name, or by provider.
+
+    Args:
+        group: Only channels of the group with this id.
+    """
     output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
         listed = await postiz.integrations.list(group=group)
@@ -115,13 +119,18 @@ async def settings(
 @app.command
 async def tool(
     channel: Channel,
-    name: Annotated[str, Parameter(help="The name of a tool, see settings.")],
-    data: Annotated[list[str] | None, Parameter(help="Its arguments, as key=value.")] = None,
+    name: str,
+    data: list[str] | None = None,
     /,
     *,
     connection: Connection = Connection(),
 ) -> int:
-    """Use a tool of a channel, for example to look up its boards. Prints JSON."""
+    """Use a tool of a channel, for example to look up its boards. Prints JSON.
+
+    Args:
+        name: The name of a tool, see settings.
+        data: Its arguments, as key=value.
+    """
     values = dict(_pair(text) for text in data or [])
     async with open_client(find_target(connection)) as postiz:
         answer = await postiz.integrations.trigger(channel, name, values)
@@ -138,15 +147,18 @@ def _pair(text: str) -> tuple[str, str]:
 
 @app.command
 async def connect(
-    provider: Annotated[str, Parameter(help="Identifier such as linkedin.")],
+    provider: str,
     /,
     *,
-    refresh: Annotated[
-        str | None, Parameter(help="The platform's own id of an account to connect again.")
-    ] = None,
+    refresh: str | None = None,
     connection: Connection = Connection(),
 ) -> int:
-    """Print the URL where a person connects an account; valid for an hour."""
+    """Print the URL where a person connects an account; valid for an hour.
+
+    Args:
+        provider: Identifier such as linkedin.
+        refresh: The platform's own id of an account to connect again.
+    """
     async with open_client(find_target(connection)) as postiz:
         url = await postiz.integrations.connect_url(provider, refresh=refresh)
         Output().show(Text(url))
@@ -155,13 +167,18 @@ async def connect(
 
 @app.command
 async def delete(
-    channel: Annotated[str, Parameter(help="The id of a channel; no name is taken.")],
+    channel: str,
     /,
     *,
-    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
+    yes: bool = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Delete a channel, and all its posts with it."""
+    """Delete a channel, and all its posts with it.
+
+    Args:
+        channel: The id of a channel; no name is taken.
+        yes: Do not ask.
+    """
     confirm(f"Delete the channel {channel} and all its posts?", yes=yes)
     async with open_client(find_target(connection)) as postiz:
         deleted = await postiz.integrations.delete(channel)

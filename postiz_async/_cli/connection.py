@@ -44,81 +44,41 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """How to reach Postiz."""
+    """How to reach Postiz.
 
-    profile: Annotated[
-        str | None,
-        Parameter(
-            help=(
-                "The profile with server, key and time zone, see postiz-async profiles; "
-                "else POSTIZ_PROFILE."
-            )
-        ),
-    ] = None
-    api_key: Annotated[
-        Secret | None,
-        Parameter(
-            help="The API key; else POSTIZ_API_KEY or a profile, where other users of this machine "
-            "do not see it, else the official CLI's login.",
-            accepts_keys=False,
-        ),
-    ] = None
+    Args:
+        profile: The profile with server, key and time zone, see postiz-async profiles; else
+            POSTIZ_PROFILE.
+        api_key: The API key; else POSTIZ_API_KEY or a profile, where other users of this machine do
+            not see it, else the official CLI's login.
+        header: A header for each request to the server, like 'CF-Access-Client-Id: 123'; can be
+            repeated. Those of POSTIZ_HEADERS are added; other users of this machine cannot see
+            them.
+        ca_file: A file or folder with the only CAs to trust; else POSTIZ_CA_FILE, else those of the
+            system.
+        client_cert: A client certificate, if the server requires one.
+        client_key: The key of --client-cert, if it is in a separate file.
+        proxy: The proxy for all requests, like http://host:3128; '' for none; else that of
+            POSTIZ_PROXY, which may have a password, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+        timezone: The time zone of dates without one, and of the dates that are shown, like
+            Europe/Berlin; else what is saved with a campaign, the profile's, the machine's.
+        sandbox_clock: Use the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1; with
+            POSTIZ_SANDBOX_CLOCK=timeouts, time-outs use it too).
+    """
+
+    profile: str | None = None
+    api_key: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
     url: Annotated[
         str | None,
         Parameter(help=f"The server; else POSTIZ_API_URL, else {CLOUD_URL}."),
     ] = None
-    header: Annotated[
-        list[Secret] | None,
-        Parameter(
-            help=(
-                "A header for each request to the server, like 'CF-Access-Client-Id: 123'; "
-                "can be repeated. Those of POSTIZ_HEADERS are added; other users of this "
-                "machine cannot see them."
-            ),
-            accepts_keys=False,
-        ),
-    ] = None
-    ca_file: Annotated[
-        Path | None,
-        Parameter(
-            help=(
-                "A file or folder with the only CAs to trust; else POSTIZ_CA_FILE, else "
-                "those of the system."
-            )
-        ),
-    ] = None
-    client_cert: Annotated[
-        Path | None, Parameter(help="A client certificate, if the server requires one.")
-    ] = None
-    client_key: Annotated[
-        Path | None, Parameter(help="The key of --client-cert, if it is in a separate file.")
-    ] = None
-    proxy: Annotated[
-        Secret | None,
-        Parameter(
-            help="The proxy for all requests, like http://host:3128; '' for none; else that of "
-            "POSTIZ_PROXY, which may have a password, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
-            accepts_keys=False,
-        ),
-    ] = None
-    timezone: Annotated[
-        str | None,
-        Parameter(
-            help=(
-                "The time zone of dates without one, and of the dates that are shown, like "
-                "Europe/Berlin; else what is saved with a campaign, the profile's, the machine's."
-            )
-        ),
-    ] = None
-    sandbox_clock: Annotated[
-        bool,
-        Parameter(
-            help=(
-                "Use the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1; with "
-                "POSTIZ_SANDBOX_CLOCK=timeouts, time-outs use it too)."
-            ),
-        ),
-    ] = False
+    header: Annotated[list[Secret] | None, Parameter(accepts_keys=False)] = None
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    proxy: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
+    timezone: str | None = None
+    sandbox_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)

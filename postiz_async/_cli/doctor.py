@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async._cli.connection import Connection, Target, find_target, open_client
@@ -18,18 +15,15 @@ _STYLES = {CheckStatus.FINE: "green", CheckStatus.WARNING: "yellow", CheckStatus
 
 async def doctor(
     *,
-    spend_one: Annotated[
-        bool,
-        Parameter(
-            help=(
-                "Also read the quota with an empty create, which is refused and costs one request."
-            ),
-        ),
-    ] = False,
+    spend_one: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Find out why the connection does not work: address, key, clock, server version."""
+    """Find out why the connection does not work: address, key, clock, server version.
+
+    Args:
+        spend_one: Also read the quota with an empty create, which is refused and costs one request.
+    """
     output = Output(as_json=json)
     target = find_target(connection)
     transport = make_transport(target.connection)

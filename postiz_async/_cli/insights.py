@@ -26,16 +26,18 @@ _WIDTH = 60
 
 @app.command
 async def channel(
-    channel: Annotated[
-        str, Parameter(help="A channel: its id, its name, or its provider if it is the only one.")
-    ],
+    channel: str,
     /,
     *,
     days: Days = 30,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show the figures of a channel."""
+    """Show the figures of a channel.
+
+    Args:
+        channel: A channel: its id, its name, or its provider if it is the only one.
+    """
     async with open_client(find_target(connection)) as postiz:
         metrics = await postiz.analytics.integration(channel, days=days)
     _show(Output(as_json=json), metrics)
@@ -44,14 +46,18 @@ async def channel(
 
 @app.command
 async def post(
-    post_id: Annotated[str, Parameter(help="The id of a published post.")],
+    post_id: str,
     /,
     *,
     days: Days = 30,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show the figures of a post."""
+    """Show the figures of a post.
+
+    Args:
+        post_id: The id of a published post.
+    """
     output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         found = await postiz.analytics.post(post_id, days=days)
@@ -93,13 +99,15 @@ def sparkline(values: list[float], *, ascii_only: bool = False) -> str:
 
 async def notifications(
     *,
-    most: Annotated[
-        int, Parameter(help="The largest number to show.", validator=Number(gte=1))
-    ] = 20,
+    most: Annotated[int, Parameter(validator=Number(gte=1))] = 20,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show Postiz's notifications, newest first."""
+    """Show Postiz's notifications, newest first.
+
+    Args:
+        most: The largest number to show.
+    """
     output = Output(as_json=json)
     found: list[Notification] = []
     async with open_client(find_target(connection)) as postiz:
@@ -122,16 +130,17 @@ async def notifications(
 
 
 async def users(
-    text: Annotated[
-        str | None,
-        Parameter(help="A part of a name, an e-mail address or an id; by default all users."),
-    ] = None,
+    text: str | None = None,
     /,
     *,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show at most ten users of the instance; only for keys of its super-admins."""
+    """Show at most ten users of the instance; only for keys of its super-admins.
+
+    Args:
+        text: A part of a name, an e-mail address or an id; by default all users.
+    """
     output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         found = await postiz.users.search(text)

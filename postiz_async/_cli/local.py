@@ -121,51 +121,36 @@ Speed = Annotated[
 
 async def sandbox(
     *,
-    port: Annotated[
-        int, Parameter(help="The port; 0: any free one.", validator=Number(gte=0, lte=65535))
-    ] = 4007,
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 4007,
     speed: Speed = 1.0,
-    limit: Annotated[int, Parameter(help="Create requests per hour.", validator=Number(gte=1))] = (
-        DEMO_LIMIT
-    ),
-    organization: Annotated[
-        list[str] | None,
-        Parameter(
-            help=(
-                "The name of an organisation with its own channels, quota and key, which is "
-                "printed; can be repeated."
-            )
-        ),
-    ] = None,
-    api_key: Annotated[
-        str | None,
-        Parameter(help="The key that it accepts without --organization; by default `sandbox`."),
-    ] = None,
-    sample: Annotated[
-        Path | None, Parameter(help="Also copy the sample campaign into this folder.")
-    ] = None,
-    start: Annotated[
-        datetime | None,
-        Parameter(help="The time that its clock shows at first, like 2027-01-15T09:00 (UTC)."),
-    ] = None,
-    release: Annotated[
-        str, Parameter(help="The release to imitate: one like v2.23.0, HEAD, or next.")
-    ] = "HEAD",
-    fault: Annotated[
-        list[str] | None,
-        Parameter(
-            help="What goes wrong, as drop_answer:20%:route=create_post; as often as you like. "
-            "Kinds: drop_answer, hang, late_work, late_answer, reset, error_before, error_after, "
-            "stop, empty_401, html, strip_headers. Further: times=, delay= (seconds), status=, "
-            "after_items=, half."
-        ),
-    ] = None,
-    seed: Annotated[int, Parameter(help="The seed of ids and random faults.")] = 0,
+    limit: Annotated[int, Parameter(validator=Number(gte=1))] = (DEMO_LIMIT),
+    organization: list[str] | None = None,
+    api_key: str | None = None,
+    sample: Path | None = None,
+    start: datetime | None = None,
+    release: str = "HEAD",
+    fault: list[str] | None = None,
+    seed: int = 0,
     json: Json = False,
 ) -> int:
     """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it.
 
     With --json, it prints one document with its address when it is ready.
+
+    Args:
+        port: The port; 0: any free one.
+        limit: Create requests per hour.
+        organization: The name of an organisation with its own channels, quota and key, which is
+            printed; can be repeated.
+        api_key: The key that it accepts without --organization; by default `sandbox`.
+        sample: Also copy the sample campaign into this folder.
+        start: The time that its clock shows at first, like 2027-01-15T09:00 (UTC).
+        release: The release to imitate: one like v2.23.0, HEAD, or next.
+        fault: What goes wrong, as drop_answer:20%:route=create_post; as often as you like. Kinds:
+            drop_answer, hang, late_work, late_answer, reset, error_before, error_after, stop,
+            empty_401, html, strip_headers. Further: times=, delay= (seconds), status=,
+            after_items=, half.
+        seed: The seed of ids and random faults.
     """
     output = Output(as_json=json)
     names = organization or []

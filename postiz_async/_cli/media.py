@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -157,23 +157,23 @@ def _show(output: Output, media: list[Media]) -> None:
 
 @app.command
 async def upload(
-    sources: Annotated[
-        list[str], Parameter(help="Pictures (10 MiB), MP4 videos (1 GiB), or URLs of them.")
-    ],
+    sources: list[str],
     /,
     *,
-    concurrency: Annotated[int, Parameter(help="Uploads at a time.")] = 3,
-    cache: Annotated[
-        Path | None,
-        Parameter(help="A file that remembers uploads for a day, for the next run."),
-    ] = None,
-    allow_private: Annotated[
-        bool, Parameter(help="Also fetch URLs on this machine and in private networks.")
-    ] = False,
+    concurrency: int = 3,
+    cache: Path | None = None,
+    allow_private: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Upload files, equal ones once. A failure does not end the others; then the exit code is 1."""
+    """Upload files, equal ones once. A failure does not end the others; then the exit code is 1.
+
+    Args:
+        sources: Pictures (10 MiB), MP4 videos (1 GiB), or URLs of them.
+        concurrency: Uploads at a time.
+        cache: A file that remembers uploads for a day, for the next run.
+        allow_private: Also fetch URLs on this machine and in private networks.
+    """
     output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         with UploadDisplay(output, sources) as display:
@@ -190,13 +190,17 @@ async def upload(
 
 @app.command
 async def upload_url(
-    url: Annotated[str, Parameter(help="A public https address that ends in .png, .jpg ...")],
+    url: str,
     /,
     *,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Let the server fetch a file."""
+    """Let the server fetch a file.
+
+    Args:
+        url: A public https address that ends in .png, .jpg ...
+    """
     async with open_client(find_target(connection)) as postiz:
         media = await postiz.media.upload_from_url(url)
     _show(Output(as_json=json), [media])
@@ -224,14 +228,20 @@ async def voices(
 
 @app.command
 async def function(
-    identifier: Annotated[str, Parameter(help="The generator, such as image-text-slides.")],
-    name: Annotated[str, Parameter(help="What to ask it, such as loadVoices.")],
-    params: Annotated[str | None, Parameter(help="What it takes, as a JSON object.")] = None,
+    identifier: str,
+    name: str,
+    params: str | None = None,
     /,
     *,
     connection: Connection = Connection(),
 ) -> int:
-    """Call a function of a video generator. Prints JSON."""
+    """Call a function of a video generator. Prints JSON.
+
+    Args:
+        identifier: The generator, such as image-text-slides.
+        name: What to ask it, such as loadVoices.
+        params: What it takes, as a JSON object.
+    """
     values = json_object("params", params) if params is not None else {}
     async with open_client(find_target(connection)) as postiz:
         answer = await postiz.media.video_function(identifier, name, values)
@@ -241,18 +251,23 @@ async def function(
 
 @app.command
 async def video(
-    prompt: Annotated[str, Parameter(help="What it shall show.")],
+    prompt: str,
     /,
     *,
-    voice: Annotated[
-        str | None, Parameter(help="Pictures with this voice; a veo3 film if not given.")
-    ] = None,
-    output: Annotated[Literal["vertical", "horizontal"], Parameter(help="Its shape.")] = "vertical",
-    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
+    voice: str | None = None,
+    output: Literal["vertical", "horizontal"] = "vertical",
+    yes: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Generate a video. Costs a credit of the plan, and may take half an hour."""
+    """Generate a video. Costs a credit of the plan, and may take half an hour.
+
+    Args:
+        prompt: What it shall show.
+        voice: Pictures with this voice; a veo3 film if not given.
+        output: Its shape.
+        yes: Do not ask.
+    """
     confirm("This costs a credit of the plan. Generate the video?", yes=yes)
     wanted = (
         SlidesVideo(prompt=prompt, voice=voice, output=output)

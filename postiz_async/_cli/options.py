@@ -50,44 +50,28 @@ def json_object(name: str, text: str) -> dict[str, object]:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ReadAs:
-    """Where a campaign file is not as the columns have it."""
+    """Where a campaign file is not as the columns have it.
 
-    zone: Annotated[
-        list[str] | None,
-        Parameter(help="The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated."),
-    ] = None
-    date_format: Annotated[
-        str | None,
-        Parameter(help="The format of dates, like '%d.%m.%Y %H:%M' (as for strptime)."),
-    ] = None
-    column: Annotated[
-        list[str] | None,
-        Parameter(
-            help=(
-                "The meaning of a column with another name, like Text=content; Notes= "
-                "ignores a column. Can be repeated."
-            )
-        ),
-    ] = None
-    encoding: Annotated[
-        str | None,
-        Parameter(help="The encoding of a text file, like cp1250; by default UTF-8 or detected."),
-    ] = None
-    sheet: Annotated[
-        str | None, Parameter(help="The name of the sheet, if a spreadsheet has several.")
-    ] = None
-    default: Annotated[
-        list[str] | None,
-        Parameter(help="The value of empty cells of a column, like tags=news; can be repeated."),
-    ] = None
-    template: Annotated[
-        bool | None,
-        Parameter(help="Replace {name} in texts and settings with the row's value in that column."),
-    ] = None
-    ignore: Annotated[
-        list[Advice] | None,
-        Parameter(help="A kind of warning to turn off; can be repeated."),
-    ] = None
+    Args:
+        zone: The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated.
+        date_format: The format of dates, like '%d.%m.%Y %H:%M' (as for strptime).
+        column: The meaning of a column with another name, like Text=content; Notes= ignores a
+            column. Can be repeated.
+        encoding: The encoding of a text file, like cp1250; by default UTF-8 or detected.
+        sheet: The name of the sheet, if a spreadsheet has several.
+        default: The value of empty cells of a column, like tags=news; can be repeated.
+        template: Replace {name} in texts and settings with the row's value in that column.
+        ignore: A kind of warning to turn off; can be repeated.
+    """
+
+    zone: list[str] | None = None
+    date_format: str | None = None
+    column: list[str] | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    default: list[str] | None = None
+    template: bool | None = None
+    ignore: list[Advice] | None = None
 
 
 Save = Annotated[

@@ -29,30 +29,29 @@ app = App(name="outbox", help="Make, watch and clear an outbox in PostgreSQL.")
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class OutboxPlace:
-    """Which outbox."""
+    """Which outbox.
 
-    database: Annotated[
-        Secret | None,
-        Parameter(
-            help=(
-                "Its address, postgresql://user:password@host:5432/name; else "
-                "POSTIZ_DATABASE_URL, which other users of this machine cannot read."
-            ),
-            accepts_keys=False,
-        ),
-    ] = None
-    schema: Annotated[str, Parameter(help="The schema of its tables.")] = "postiz_async"
+    Args:
+        database: Its address, postgresql://user:password@host:5432/name; else POSTIZ_DATABASE_URL,
+            which other users of this machine cannot read.
+        schema: The schema of its tables.
+    """
+
+    database: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
+    schema: str = "postiz_async"
 
 
 @app.command
 async def init(
     *,
-    sql: Annotated[
-        bool, Parameter(help="Only print the statements, for example for Alembic.")
-    ] = False,
+    sql: bool = False,
     place: OutboxPlace = OutboxPlace(),
 ) -> int:
-    """Create the tables for outbox, quota and idempotency keys if they are missing."""
+    """Create the tables for outbox, quota and idempotency keys if they are missing.
+
+    Args:
+        sql: Only print the statements, for example for Alembic.
+    """
     from postiz_async.stores.postgres import ddl  # noqa: PLC0415  (an extra)
 
     output = Output()
@@ -107,13 +106,16 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> i
 @app.command
 async def prune(
     *,
-    keep: Annotated[
-        str, Parameter(help="How long finished tickets are kept, like 12h or 30d.")
-    ] = "30d",
-    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
+    keep: str = "30d",
+    yes: bool = False,
     place: OutboxPlace = OutboxPlace(),
 ) -> int:
-    """Remove old finished tickets. Senders do so every hour by themselves."""
+    """Remove old finished tickets. Senders do so every hour by themselves.
+
+    Args:
+        keep: How long finished tickets are kept, like 12h or 30d.
+        yes: Do not ask.
+    """
     from postiz_async._outbox.turns import Turns  # noqa: PLC0415  (an extra)
 
     age = read_duration(keep)

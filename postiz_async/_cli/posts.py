@@ -69,12 +69,17 @@ async def list_posts(
     end: EndOption = None,
     state: StateOption = None,
     integration: OnlyChannel = None,
-    tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
-    collapse_repeats: Annotated[bool, Parameter(help="List a repeating post only once.")] = False,
+    tag: str | None = None,
+    collapse_repeats: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """List posts in order of date."""
+    """List posts in order of date.
+
+    Args:
+        tag: Only with this tag.
+        collapse_repeats: List a repeating post only once.
+    """
     output, zone = Output(as_json=json), zone_of(connection)
     async with open_client(find_target(connection)) as postiz, said_as_options():
         first, last = day_range(postiz, start, end, zone)
@@ -146,42 +151,38 @@ async def get(
 
 @app.command
 async def create(
-    content: Annotated[str, Parameter(help="The text.")],
+    content: str,
     /,
     *,
-    channel: Annotated[
-        list[str],
-        Parameter(
-            help=(
-                "A channel: its id, name, or provider if no other channel has it; can be repeated."
-            )
-        ),
-    ],
+    channel: list[str],
     at: Annotated[
         Said | None,
         _WHEN,
     ] = None,
     thread: Thread = None,
-    now: Annotated[bool, Parameter(help="Publish at once.")] = False,
-    draft: Annotated[bool, Parameter(help="Store as a draft.")] = False,
-    media: Annotated[list[Path] | None, Parameter(help="A file; can be repeated.")] = None,
-    settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
-    tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
+    now: bool = False,
+    draft: bool = False,
+    media: list[Path] | None = None,
+    settings: str | None = None,
+    tag: list[str] | None = None,
     max_wait: MaxWait = None,
-    idempotency_key: Annotated[
-        str | None,
-        Parameter(
-            help=(
-                "A key of your choice, such as an order number: repeating the command with "
-                "it creates no further posts and shows the same ones. With --media: within "
-                "a day."
-            )
-        ),
-    ] = None,
+    idempotency_key: str | None = None,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Create posts on one or more channels. Costs one create request."""
+    """Create posts on one or more channels. Costs one create request.
+
+    Args:
+        content: The text.
+        channel: A channel: its id, name, or provider if no other channel has it; can be repeated.
+        now: Publish at once.
+        draft: Store as a draft.
+        media: A file; can be repeated.
+        settings: The provider's settings as JSON.
+        tag: A tag that exists in Postiz.
+        idempotency_key: A key of your choice, such as an order number: repeating the command with
+            it creates no further posts and shows the same ones. With --media: within a day.
+    """
     output = Output(as_json=json)
     if now == (at is not None):
         raise InvalidPostError([Problem("--at", "give either --at or --now")])
@@ -212,24 +213,32 @@ async def create(
 @app.command
 async def replace(
     post_id: PostId,
-    content: Annotated[str, Parameter(help="The whole new text.")],
+    content: str,
     /,
     *,
-    channel: Annotated[str, Parameter(help="The channel of the post: its id, name, or provider.")],
+    channel: str,
     at: Annotated[
         Said,
         _WHEN,
     ],
     thread: Thread = None,
-    media: Annotated[list[Path] | None, Parameter(help="A file; can be repeated.")] = None,
-    settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
-    tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
+    media: list[Path] | None = None,
+    settings: str | None = None,
+    tag: list[str] | None = None,
     max_wait: MaxWait = None,
     yes: Yes = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Replace the whole content of a post. Costs one create request."""
+    """Replace the whole content of a post. Costs one create request.
+
+    Args:
+        content: The whole new text.
+        channel: The channel of the post: its id, name, or provider.
+        media: A file; can be repeated.
+        settings: The provider's settings as JSON.
+        tag: A tag that exists in Postiz.
+    """
     output = Output(as_json=json)
     check_seconds("--max-wait", max_wait, zero=True, none=True)
     values = json_object("--settings", settings) if settings else None
@@ -262,13 +271,7 @@ def _show_created(
 
 @app.command
 async def delete(
-    post_ids: Annotated[
-        list[str],
-        Parameter(
-            help="Ids of posts; - reads them from standard input, one a line.",
-            allow_leading_hyphen=True,
-        ),
-    ],
+    post_ids: Annotated[list[str], Parameter(allow_leading_hyphen=True)],
     /,
     *,
     yes: Yes = False,
@@ -278,6 +281,9 @@ async def delete(
     """Delete posts with their threads. Published posts stay on the network.
 
     Exits with 1 if there is no such post. Postiz does not tell whether there ever was one.
+
+    Args:
+        post_ids: Ids of posts; - reads them from standard input, one a line.
     """
     output = Output(as_json=json)
     ids = _ids(post_ids)
@@ -326,13 +332,17 @@ def _ids(given: list[str]) -> list[str]:
 
 @app.command
 async def delete_group(
-    group: Annotated[str, Parameter(help="The group of a listed post.")],
+    group: str,
     /,
     *,
     yes: Yes = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Delete a group, which is a post with its thread."""
+    """Delete a group, which is a post with its thread.
+
+    Args:
+        group: The group of a listed post.
+    """
     confirm(f"Delete all posts of the group {group}?", yes=yes)
     async with open_client(find_target(connection)) as postiz:
         await postiz.posts.delete_group(group)
@@ -343,14 +353,18 @@ async def delete_group(
 @app.command
 async def status(
     post_id: PostId,
-    status: Annotated[Literal["draft", "schedule"], Parameter(help="The new status.")],
+    status: Literal["draft", "schedule"],
     /,
     *,
     yes: Yes = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Turn a post into a draft, or schedule it again."""
+    """Turn a post into a draft, or schedule it again.
+
+    Args:
+        status: The new status.
+    """
     output = Output(as_json=json)
     if status == "schedule":
         confirm("A post whose date has passed is published at once. Schedule it?", yes=yes)
@@ -367,12 +381,16 @@ async def status(
 @app.command
 async def settings(
     post_id: PostId,
-    settings: Annotated[str, Parameter(help="Keys to merge, as a JSON object.")],
+    settings: str,
     /,
     *,
     connection: Connection = Connection(),
 ) -> int:
-    """Merge keys into the settings of a post that is not published."""
+    """Merge keys into the settings of a post that is not published.
+
+    Args:
+        settings: Keys to merge, as a JSON object.
+    """
     values = json_object("settings", settings)
     async with open_client(find_target(connection)) as postiz:
         date = await postiz.posts.update_settings(post_id, values)
@@ -402,12 +420,16 @@ async def missing(
 @app.command
 async def release_id(
     post_id: PostId,
-    release_id: Annotated[str, Parameter(help="The id on the network.")],
+    release_id: str,
     /,
     *,
     connection: Connection = Connection(),
 ) -> int:
-    """Tell Postiz which item on the network a post became; see `missing`."""
+    """Tell Postiz which item on the network a post became; see `missing`.
+
+    Args:
+        release_id: The id on the network.
+    """
     async with open_client(find_target(connection)) as postiz:
         await postiz.posts.set_release_id(post_id, release_id)
     Output().say(f"{post_id} is {release_id}")
@@ -422,12 +444,14 @@ async def watch(
         moment_option("Also show posts dated from then on, like '2027-01-15 09:00'."),
     ] = None,
     integration: OnlyChannel = None,
-    json: Annotated[
-        bool, Parameter(name="--json", help="Print JSON for programs, one object per line.")
-    ] = False,
+    json: Annotated[bool, Parameter(name="--json")] = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Print a line when a post is published or fails. Ctrl-C ends it."""
+    """Print a line when a post is published or fails. Ctrl-C ends it.
+
+    Args:
+        json: Print JSON for programs, one object per line.
+    """
     output, zone = Output(as_json=json), zone_of(connection)
     async with open_client(find_target(connection)) as postiz, said_as_options():
         start = None if since is None else aware(since, "--since", zone)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from cyclopts import Parameter
 
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output
@@ -14,12 +11,16 @@ from postiz_async.providers import PROVIDERS, FieldLine, Guide, find_provider, g
 
 
 def providers(
-    name: Annotated[str | None, Parameter(help="A network, such as x; by default all.")] = None,
+    name: str | None = None,
     /,
     *,
     json: Json = False,
 ) -> int:
-    """Show what a network accepts: length, settings, media, threads, pitfalls."""
+    """Show what a network accepts: length, settings, media, threads, pitfalls.
+
+    Args:
+        name: A network, such as x; by default all.
+    """
     output = Output(as_json=json, says_results=True)
     if name is not None:
         found = guide(find_provider(name))

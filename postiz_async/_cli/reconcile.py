@@ -29,13 +29,11 @@ if TYPE_CHECKING:
 
 
 async def reconcile(
-    file: Annotated[Path, Parameter(help="The campaign that was run, or its journal.")],
+    file: Path,
     /,
     *,
-    journal: Annotated[
-        Path | None, Parameter(help="The journal; by default next to the campaign.")
-    ] = None,
-    yes: Annotated[bool, Parameter(help="Delete duplicates without asking.")] = False,
+    journal: Path | None = None,
+    yes: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
@@ -43,6 +41,11 @@ async def reconcile(
 
     If the campaign's own runs stored a post twice, it asks whether to delete the duplicate. Posts
     that people made or edited are left alone.
+
+    Args:
+        file: The campaign that was run, or its journal.
+        journal: The journal; by default next to the campaign.
+        yes: Delete duplicates without asking.
     """
     output = Output(as_json=json)
     reading = await find_reading(file, ReadAs(), connection)
@@ -92,32 +95,27 @@ async def export(
     end: EndOption = None,
     state: StateOption = None,
     integration: OnlyChannel = None,
-    tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
-    channels: Annotated[
-        Naming, Parameter(help="How to name channels; names also work in another organisation.")
-    ] = "id",
-    format: Annotated[  # noqa: A002
-        Literal["csv", "jsonl"] | None,
-        Parameter(help="The format; by default from the name of the file, else CSV."),
-    ] = None,
-    excel: Annotated[
-        bool,
-        Parameter(
-            negative="",
-            help=(
-                "For a spreadsheet: .xlsx depending on the name, else CSV with semicolons; "
-                "local dates, channels by name, no comments."
-            ),
-        ),
-    ] = False,
-    to: Annotated[Path | None, Parameter(help="The file; by default standard output.")] = None,
-    analytics: Annotated[
-        bool, Parameter(help="Include figures of published posts, such as views and likes.")
-    ] = False,
-    force: Annotated[bool, Parameter(help="Overwrite the file.")] = False,
+    tag: str | None = None,
+    channels: Naming = "id",
+    format: Literal["csv", "jsonl"] | None = None,  # noqa: A002
+    excel: Annotated[bool, Parameter(negative="")] = False,
+    to: Path | None = None,
+    analytics: bool = False,
+    force: bool = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Write posts to a campaign file; Postiz returns no media and threads."""
+    """Write posts to a campaign file; Postiz returns no media and threads.
+
+    Args:
+        tag: Only with this tag.
+        channels: How to name channels; names also work in another organisation.
+        format: The format; by default from the name of the file, else CSV.
+        excel: For a spreadsheet: .xlsx depending on the name, else CSV with semicolons; local
+            dates, channels by name, no comments.
+        to: The file; by default standard output.
+        analytics: Include figures of published posts, such as views and likes.
+        force: Overwrite the file.
+    """
     output = Output(as_json=True)
     async with open_client(find_target(connection)) as postiz, said_as_options():
         zone = zone_of(connection)

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import Json, ReadAs, Said, aware, find_reading, moment_option
 from postiz_async._cli.output import Output, ask, bare_moment, count
@@ -42,28 +40,18 @@ WHY = {
 
 
 async def undo(
-    file: Annotated[Path, Parameter(help="The campaign that was run, or its journal.")],
+    file: Path,
     /,
     *,
     after: Annotated[
         Said | None,
         moment_option("Only posts from this time on, like '2027-01-15 09:00'."),
     ] = None,
-    channel: Annotated[
-        str | None,
-        Parameter(help="Only this channel: its id, name, or provider if no other channel has it."),
-    ] = None,
-    rows: Annotated[
-        str | None,
-        Parameter(help="Only these rows of the current file, like 3-9 or 2,5,12-14."),
-    ] = None,
-    edited: Annotated[
-        bool, Parameter(help="Also delete posts that people have edited in Postiz.")
-    ] = False,
-    yes: Annotated[bool, Parameter(help="Delete without asking.")] = False,
-    journal: Annotated[
-        Path | None, Parameter(help="The journal; by default next to the campaign.")
-    ] = None,
+    channel: str | None = None,
+    rows: str | None = None,
+    edited: bool = False,
+    yes: bool = False,
+    journal: Path | None = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
@@ -72,6 +60,14 @@ async def undo(
 
     Published posts are never deleted. A later run sends these rows only with --again. Stop it with
     Ctrl-C and run it again at any time.
+
+    Args:
+        file: The campaign that was run, or its journal.
+        channel: Only this channel: its id, name, or provider if no other channel has it.
+        rows: Only these rows of the current file, like 3-9 or 2,5,12-14.
+        edited: Also delete posts that people have edited in Postiz.
+        yes: Delete without asking.
+        journal: The journal; by default next to the campaign.
     """
     output = Output(as_json=json)
     reading = await find_reading(file, read_as, connection)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import (
@@ -34,19 +32,9 @@ async def update(
     file: CampaignFile,
     /,
     *,
-    prune: Annotated[
-        bool, Parameter(help="Delete posts whose row is no longer in the file.")
-    ] = False,
-    force: Annotated[
-        bool,
-        Parameter(
-            help=(
-                "Overwrite posts that people have edited in Postiz, and send those again "
-                "that they deleted."
-            )
-        ),
-    ] = False,
-    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
+    prune: bool = False,
+    force: bool = False,
+    yes: bool = False,
     flags: BatchFlags = BatchFlags(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
@@ -56,6 +44,12 @@ async def update(
 
     Posts that people have changed in Postiz are reported and left as they are. Stop it with Ctrl-C
     and run it again at any time.
+
+    Args:
+        prune: Delete posts whose row is no longer in the file.
+        force: Overwrite posts that people have edited in Postiz, and send those again that they
+            deleted.
+        yes: Do not ask.
     """
     output = Output(as_json=json)
     async with open_batch(file, flags, read_as, connection) as (postiz, batch):

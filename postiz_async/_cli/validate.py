@@ -36,13 +36,17 @@ async def validate(
     /,
     *,
     media_root: MediaRoots = None,
-    all_problems: Annotated[bool, Parameter(name="--all", help="Show all of them.")] = False,
+    all_problems: Annotated[bool, Parameter(name="--all")] = False,
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
+    """Check a campaign as the server would, row by row. Sends nothing and spends nothing.
+
+    Args:
+        all_problems: Show all of them.
+    """
     output = Output(as_json=json, says_results=True)
     reading = await find_reading(file, read_as, connection)
     async with (
