@@ -82,8 +82,8 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
-T = TypeVar("T")
 
+T = TypeVar("T")
 
 OUTAGE_LOG = logging.getLogger("postiz_async.batch.outage")
 """Is told when a run pauses until Postiz is back, and when it goes on."""
@@ -351,7 +351,7 @@ class Batch(SentCampaign):
             rows = [row for row in rows if row.ref not in self._adopting]
         await self._postiz.scheduler.refresh()
         planner, align = self._planner, self._options.span
-        arranged = self._plan_is(await anyio.to_thread.run_sync(planner.arrange, rows, align))
+        arranged = await self._arrange(planner, rows)
         return await anyio.to_thread.run_sync(planner.forecast, rows, arranged, align)
 
     @asynccontextmanager
@@ -518,6 +518,11 @@ class Batch(SentCampaign):
             return self._plan_is(self._planner.arrange(self._unsent(), self._options.span))
         return self._arranged
 
+    async def _arrange(self, planner: Planner, rows: list[Row]) -> Arrangement:
+        """A plan of rows, made in a thread."""
+        work = partial(planner.arrange, rows, self._options.span)
+        return self._plan_is(await anyio.to_thread.run_sync(work))
+
     def _plan_is(self, arranged: Arrangement) -> Arrangement:
         self._arranged, self._arranged_at = arranged, self._postiz.clock.monotonic()
         return arranged
@@ -595,10 +600,7 @@ class Batch(SentCampaign):
             for sent in lost:
                 rows |= as_sent(sent, rows, self._checked.records)
             if self._arranged is None:
-                planner, align = self._planner, self._options.span
-                self._plan_is(
-                    await anyio.to_thread.run_sync(planner.arrange, self._unsent(), align)
-                )
+                await self._arrange(self._planner, self._unsent())
             try:
                 await runner.run(self._arrangement.requests, lost, rows)
             finally:

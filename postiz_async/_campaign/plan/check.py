@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -262,7 +262,8 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
         preflight: judges requests.
     """
     found: list[Problem] = []
-    groups: defaultdict[tuple[object, ...], _Group] = defaultdict(_Group)
+    groups: defaultdict[tuple[object, ...], _Group] = defaultdict(list)
+    sizes: Counter[tuple[object, ...]] = Counter()
     for row in rows:
         provider = PROVIDERS.get(checked.channels[row.ref].provider)
         if row.thread and provider is not None and provider.parts == "none":
@@ -289,13 +290,15 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
             found.append(wrong)
             continue
         group = groups[row.shared]
-        if not group.has_room(size):
-            found += await group.judge(checked, preflight)
+        if len(group) == _JUDGED_AT_ONCE or (group and sizes[row.shared] + size > _ROOM):
+            found += await _judged(group, checked, preflight)
             group.clear()
+            sizes[row.shared] = 0
             await anyio.lowlevel.checkpoint()  # others may want to work meanwhile
-        group.add(row, item, size)
+        group.append((row, item))
+        sizes[row.shared] += size
     for group in groups.values():
-        found += await group.judge(checked, preflight)
+        found += await _judged(group, checked, preflight)
     return found
 
 
@@ -306,44 +309,27 @@ def _advised(problem: Problem, where: str, provider: str) -> str:
     return "; ".join(filter(None, (problem.hint, f"see postiz-async providers {provider}")))
 
 
-class _Group:
-    """Rows that share what a request says of all its posts, as many as are judged together."""
+_Group: TypeAlias = "list[tuple[Row, PostItem]]"
+"""Rows that share what a request says of all its posts, as many as are judged together."""
 
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.items: list[PostItem] = []
-        self.size = 0
 
-    def has_room(self, size: int) -> bool:
-        return not self.rows or (len(self.rows) < _JUDGED_AT_ONCE and self.size + size <= _ROOM)
-
-    def add(self, row: Row, item: PostItem, size: int) -> None:
-        self.rows.append(row)
-        self.items.append(item)
-        self.size += size
-
-    def clear(self) -> None:
-        self.rows, self.items, self.size = [], [], 0
-
-    async def judge(self, checked: Checked, preflight: Preflight) -> list[Problem]:
-        first = self.rows[0]
-        kind: PostType = "draft" if first.type == "draft" else "schedule"
-        tags, short = first.tags, first.short_link
-        body = build_body(kind, first.date, self.items, tags=tags, short_link=short)
-        media = [
-            stand_in(name, checked.facts[name])
-            for name in dict.fromkeys(name for row in self.rows for name in row.media)
-        ]
-        facts = {m.path: MediaFacts(width=m.width, height=m.height, size=m.size) for m in media}
-        found: list[Problem] = []
-        for problem in await preflight.problems(body, media=facts):
-            post = _POST.match(problem.where)
-            whose = [self.rows[int(post[1])]] if post else self.rows
-            where = column_of(problem.where)
-            for row in whose:
-                hint = _advised(problem, where, checked.channels[row.ref].provider)
-                found.append(replace(problem, where=where, row=row.number, hint=hint))
-        return found
+async def _judged(group: _Group, checked: Checked, preflight: Preflight) -> list[Problem]:
+    """What the server would say of rows as the posts of one request."""
+    rows = [row for row, _ in group]
+    first, items = rows[0], [item for _, item in group]
+    kind: PostType = "draft" if first.type == "draft" else "schedule"
+    body = build_body(kind, first.date, items, tags=first.tags, short_link=first.short_link)
+    names = dict.fromkeys(name for row in rows for name in row.media)
+    media = [stand_in(name, checked.facts[name]) for name in names]
+    facts = {m.path: MediaFacts(width=m.width, height=m.height, size=m.size) for m in media}
+    found: list[Problem] = []
+    for problem in await preflight.problems(body, media=facts):
+        post = _POST.match(problem.where)
+        where = column_of(problem.where)
+        for row in [rows[int(post[1])]] if post else rows:
+            hint = _advised(problem, where, checked.channels[row.ref].provider)
+            found.append(replace(problem, where=where, row=row.number, hint=hint))
+    return found
 
 
 def column_of(path: str) -> str:

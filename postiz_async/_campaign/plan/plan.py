@@ -243,7 +243,7 @@ def _spans(rows: Iterable[Row], size_of: Callable[[Row], int], leeway: Leeway) -
 
 
 def _moved(rows: Iterable[Row], date: int) -> tuple[Row, ...]:
-    """Rows at one date, those as they are whose own it is."""
+    """Move rows to one date."""
     moment = datetime.fromtimestamp(date, UTC)
     return tuple(row if date == int(row.date.timestamp()) else row.at(moment) for row in rows)
 

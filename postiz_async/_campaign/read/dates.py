@@ -229,7 +229,7 @@ _NAMED_ORDERS = (("%d", "%Y"), ("%Y", "%d"))
 
 
 def find_formats(dates: Sequence[str]) -> list[FoundFormat]:
-    """The formats that read the most of some dates; several if their order can be meant so or so.
+    """The formats that read most of some dates; several if day and month are ambiguous.
 
     They come from how a few of the dates are written. An order of day and month is kept beside
     another one only where both read as many.

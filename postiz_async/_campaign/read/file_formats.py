@@ -343,7 +343,7 @@ def _is_array(file: TextIO) -> bool:
 
 
 def _begins_array(line: str) -> bool:
-    """Whether a line is not JSON lines' first one, but the beginning of an array of objects."""
+    """Whether a line starts an array of objects."""
     try:
         value = read_json(line)
     except NO_JSON:

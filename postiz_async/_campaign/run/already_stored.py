@@ -251,7 +251,7 @@ def _place(placed: tuple[datetime, Post]) -> tuple[datetime, str]:
     return placed[0], placed[1].id
 
 
-def how_to_go_on(
+def explain_existing_posts(
     there: Collection[str],
     rows: Iterable[Row],
     journal: Path,

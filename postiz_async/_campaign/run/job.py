@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Post
 
 
-class BesidesRun:
+class ConcurrentChanges:
     """What others do in Postiz to the rows of a job while it runs: nothing, unless overridden."""
 
     def __init__(self, client_refs: ClientRefs) -> None:
@@ -74,7 +74,7 @@ class Job:
     calendar: Calendar
     outage: Outage
     options: BatchOptions
-    others: BesidesRun
+    others: ConcurrentChanges
     doubts: Doubts = field(default_factory=Doubts)
     """What it looks up."""
     targets: Mapping[str, Post] | None = None

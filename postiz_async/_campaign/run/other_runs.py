@@ -29,11 +29,11 @@ from postiz_async._campaign.run.already_stored import (
     adopted_body,
     adopted_record,
     decide,
+    explain_existing_posts,
     find_rows,
-    how_to_go_on,
     may_move,
 )
-from postiz_async._campaign.run.job import BesidesRun
+from postiz_async._campaign.run.job import ConcurrentChanges
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._delivery.sweep import are_whole
 from postiz_async._wire.endpoints import LIST_POSTS
@@ -77,7 +77,7 @@ _NOW_IS = timedelta(minutes=30)
 _SECOND = timedelta(seconds=1)
 
 
-class OtherRuns(BesidesRun):
+class OtherRuns(ConcurrentChanges):
     """Finds rows that other runs store, and takes them over.
 
     Args:
@@ -206,7 +206,7 @@ class OtherRuns(BesidesRun):
         if decision.ask:
             is_new = self._journal is None and not known
             raise BatchError(
-                how_to_go_on(decision.ask, rows, self._path, known=known, is_new=is_new)
+                explain_existing_posts(decision.ask, rows, self._path, known=known, is_new=is_new)
             )
         whole = are_whole(posts, past.post_ids)
         by_ref = {row.ref: row for row in rows}

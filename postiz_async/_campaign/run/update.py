@@ -27,7 +27,7 @@ from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.free_changes import FreeChanges
-from postiz_async._campaign.run.job import BesidesRun, Job, ignore, task_group
+from postiz_async._campaign.run.job import ConcurrentChanges, Job, ignore, task_group
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.stored_posts import StoredPosts
@@ -215,7 +215,7 @@ class Update:
             calendar=Calendar(self._outage.wrap(self._postiz.posts.list)),
             outage=self._outage,
             options=self._options,
-            others=_People(self._postiz, self._outage, plan, stored, client_refs, self._force),
+            others=_EditGuard(self._postiz, self._outage, plan, stored, client_refs, self._force),
             doubts=self._doubts,
             targets=plan.targets,
         )
@@ -311,7 +311,7 @@ def _unheard(_: object) -> None:
     """Nobody has to know."""
 
 
-class _People(BesidesRun):
+class _EditGuard(ConcurrentChanges):
     """What people do to posts while they are changed."""
 
     def __init__(

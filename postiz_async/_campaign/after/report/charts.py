@@ -92,7 +92,7 @@ def chart(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) ->
 
 
 def _every(texts: Sequence[str], room: int) -> int:
-    """Every which text is shown, so that none touches the next one."""
+    """Label every n-th bar, so that no label touches the next one."""
     widest = max(map(len, texts)) * _LETTER + _SPACE
     return -(-len(texts) // max(1, int(room // widest)))
 
