@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.batch import Batch
     from postiz_async._campaign.plan.plan import Forecast
     from postiz_async._campaign.run.edits import Edits
-    from postiz_async._campaign.run.resume import FileNow
+    from postiz_async._campaign.run.resume import FileComparison
     from postiz_async._campaign.run.undo import Undone
     from postiz_async._campaign.run.update_plan import Updated
     from postiz_async._campaign.status import CampaignStatus
@@ -758,7 +758,7 @@ def update_document(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocu
     }
 
 
-def status_document(status: CampaignStatus, now: FileNow | None) -> StatusDocument:
+def status_document(status: CampaignStatus, now: FileComparison | None) -> StatusDocument:
     """How far a campaign is.
 
     Args:

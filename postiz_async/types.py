@@ -9,7 +9,7 @@ from postiz_async._campaign.read.read_options import Advice
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.read.source import CampaignSource
 from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
-from postiz_async._campaign.run.resume import FileNow
+from postiz_async._campaign.run.resume import FileComparison
 from postiz_async._campaign.status import RecordedQuota
 from postiz_async._content import Preview
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
@@ -35,7 +35,7 @@ __all__ = [
     "Estimate",
     "Existing",
     "FieldChange",
-    "FileNow",
+    "FileComparison",
     "Finding",
     "Late",
     "MediaRoot",

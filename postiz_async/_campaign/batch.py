@@ -493,10 +493,9 @@ class Batch(SentCampaign):
         )
         return await in_thread(lambda: html_report(reading()))
 
-    async def _numbers(
-        self, _journal: Journal, _asked: Collection[int] | None
-    ) -> Mapping[str, int]:
-        return {row.ref: row.number for row in self.rows}
+    @property
+    def _rows_read(self) -> Sequence[Row]:
+        return self.rows
 
     # -------------------------------------------------------------- the plan
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
 from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
 from postiz_async._campaign.read.file_options import FileOptions
-from postiz_async._campaign.run.resume import file_now
+from postiz_async._campaign.run.resume import compare_file
 from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.lookup import Doubts
@@ -19,7 +19,7 @@ from postiz_async.errors import BatchError, describe_rows
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
     from types import TracebackType
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.wait_published import Waited
     from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.undo import Undone
     from postiz_async._delivery.client import BatchClient
@@ -172,6 +173,11 @@ class SentCampaign(OfOneProcess):
             async with await open_existing(self._postiz, self.journal_path) as journal:
                 yield journal
 
+    @property
+    def _rows_read(self) -> Sequence[Row] | None:
+        """The rows of the file, where it was read."""
+        return None
+
     async def _numbers(
         self, journal: Journal, asked: Collection[int] | None
     ) -> Mapping[str, int] | None:
@@ -180,13 +186,15 @@ class SentCampaign(OfOneProcess):
         Raises:
             BatchError: it is not certain which rows are meant.
         """
+        if self._rows_read is not None:
+            return {row.ref: row.number for row in self._rows_read}
         is_file = self.path != self.journal_path and await in_thread(self.path.exists)
         if asked is None or not is_file:
             return None
         records = list((await journal.rows()).values())
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
         reading = self._options.reading
-        found = await in_thread(partial(file_now, self.path, records, reading=reading, now=now))
+        found = await in_thread(partial(compare_file, self.path, records, reading=reading, now=now))
         unread = [number for number in found.edits.unread if number in asked]
         if unread:
             raise BatchError(

@@ -15,7 +15,7 @@ from postiz_async._campaign.origin import journal_of
 from postiz_async._campaign.read.file_options import FileOptions, merged_reading
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async._campaign.run.resume import file_now
+from postiz_async._campaign.run.resume import compare_file
 from postiz_async._delivery.journal_file import read_summary
 from postiz_async._delivery.journal_requests import read_unanswered
 from postiz_async._delivery.lookup import Doubts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.resume import FileNow
+    from postiz_async._campaign.run.resume import FileComparison
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
 
@@ -91,7 +91,7 @@ class CampaignStatus:
             quota=quota,
         )
 
-    def compare(self, *, reading: ReadOptions | None = None) -> FileNow:
+    def compare(self, *, reading: ReadOptions | None = None) -> FileComparison:
         """What the file says now, and differently than what was sent of it.
 
         Args:
@@ -101,7 +101,7 @@ class CampaignStatus:
             BatchError: the file cannot be read.
         """
         now = datetime.now(UTC)
-        return file_now(self.path, self.report.rows, reading=self._reading(reading), now=now)
+        return compare_file(self.path, self.report.rows, reading=self._reading(reading), now=now)
 
     def html_report(
         self,

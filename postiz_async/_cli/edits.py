@@ -47,10 +47,7 @@ def say_edits(
     named = ", ".join(f"{number:,} {what}" for number, what in parts if number)
     output.say(f"The file differs from what was sent: {named}", "bold yellow")
     lines = [*_changed(edits.changed, zone), *_gone(edits, zone)]
-    for line in lines[:_SHOWN]:
-        output.say(f"  {line}")
-    if len(lines) > _SHOWN:
-        output.say(f"  ... and {len(lines) - _SHOWN:,} more (--json has all)")
+    output.say_some(lines, _SHOWN)
     if any(not each.sure for each in edits.changed):
         output.say("  (?) is probably an edit: with --as-new it is sent as a post of its own")
     if not is_update:

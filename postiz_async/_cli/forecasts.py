@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from postiz_async._cli.edits import say_edits
 from postiz_async._cli.output import (
-    MAX_SHOWN,
     Output,
     command_on,
     count,
@@ -118,11 +117,7 @@ def say_left_out(output: Output, batch: Batch) -> None:
     if batch.problems:
         rows = len({problem.row for problem in batch.problems})
         output.say(f"{count(rows, 'row')} left out:", "bold yellow")
-        lines = group_problems(batch.problems)
-        for line in lines[:MAX_SHOWN]:
-            output.say(f"  {line}")
-        if len(lines) > MAX_SHOWN:
-            output.say(f"  ... and {len(lines) - MAX_SHOWN:,} more (--json has all)")
+        output.say_some(list(map(str, group_problems(batch.problems))))
 
 
 def say_warnings(output: Output, batch: Batch, told: Sequence[Problem] = ()) -> None:

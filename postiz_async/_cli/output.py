@@ -102,6 +102,13 @@ class Output:
         if not self._quiet or (self._says_results and not self.as_json):
             self.result(text, style)
 
+    def say_some(self, lines: Sequence[str], most: int = MAX_SHOWN, style: str = "") -> None:
+        """Indented remarks, of which `--json` has those beyond the first ones too."""
+        for line in lines[:most]:
+            self.say(f"  {line}", style)
+        if len(lines) > most:
+            self.say(f"  ... and {len(lines) - most:,} more (--json has all)")
+
     def result(self, text: str, style: str = "") -> None:
         """What came of the command, in words; beside a document `--quiet` drops them."""
         if self.as_json and self._quiet:

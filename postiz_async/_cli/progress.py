@@ -15,9 +15,8 @@ from rich.text import Text
 
 from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import Output, count, exit_code_of, near_moment
-from postiz_async._cli.quota_words import held_for, quota_text, seen_quota
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._cli.waiting import doubt_text
+from postiz_async._cli.waiting import doubt_text, held_for, quota_text, seen_quota
 from postiz_async.clock import SystemClock
 from postiz_async.errors import PostizError, describe_seconds
 from postiz_async.types import Doubts, RowState

@@ -19,7 +19,7 @@ from postiz_async.errors import BatchError, group_problems
 
 if TYPE_CHECKING:
     from postiz_async import CampaignStatus, ReadOptions
-    from postiz_async.types import FileNow
+    from postiz_async.types import FileComparison
 
 
 _NAMED = 5
@@ -63,12 +63,8 @@ async def status(
         output.say(now, "yellow")
     else:
         say_edits(output, now.edits, file, zone)
-        lines = group_problems(now.problems)
-        for line in lines[:_NAMED]:
-            output.say(f"  {line}", "yellow")
-        if len(lines) > _NAMED:
-            output.say(f"  ... and {len(lines) - _NAMED:,} more (--json has all)")
-        if lines:
+        output.say_some(list(map(str, group_problems(now.problems))), _NAMED, "yellow")
+        if now.problems:
             output.say(_SAVED)
     if doubt := doubt_text(status.doubts, datetime.now(UTC).timestamp(), zone):
         output.say(f"In doubt until a run or an update has looked: {doubt}", "yellow")
@@ -80,7 +76,7 @@ async def status(
     return code
 
 
-def _file_now(status: CampaignStatus, reading: ReadOptions) -> FileNow | str:
+def _file_now(status: CampaignStatus, reading: ReadOptions) -> FileComparison | str:
     """What the file says differently than the journal, or why that cannot be told."""
     if status.path.suffix == ".journal":
         return f"{status.path} is the journal, so it is not known what the file says now."

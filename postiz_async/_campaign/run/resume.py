@@ -181,7 +181,7 @@ async def past_of(
 
 
 @dataclass(frozen=True, slots=True)
-class FileNow:
+class FileComparison:
     """What a file says now: its rows, by the refs by which its journal knows them."""
 
     rows: tuple[Row, ...]
@@ -190,9 +190,9 @@ class FileNow:
     """Why rows cannot be read."""
 
 
-def file_now(
+def compare_file(
     file: Path, records: Sequence[RowRecord], *, reading: ReadOptions, now: datetime
-) -> FileNow:
+) -> FileComparison:
     """What a file says differently than its journal, without asking the server for channels.
 
     Raises:
@@ -214,7 +214,7 @@ def file_now(
         unsure=found.unsure,
         unread=campaign.unread,
     )
-    return FileNow(found.rows, edits, tuple(labelled(campaign.problems, campaign.labels)))
+    return FileComparison(found.rows, edits, tuple(labelled(campaign.problems, campaign.labels)))
 
 
 _GONE = "not in the campaign file any more"
