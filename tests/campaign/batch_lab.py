@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
+    from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.batch import Batch
     from postiz_async._wire import WireRequest
@@ -198,6 +199,12 @@ class Lab:
     def assert_each_once(self, contents: Iterable[str]) -> None:
         assert self.contents() == Counter(contents)
         assert self.sandbox.refusals == 0
+
+
+async def reconciled(postiz: Postiz, lab: Lab) -> Reconciled:
+    """What is found when the journal is held against the server."""
+    async with postiz.sent_campaign(lab.journal) as sent:
+        return await sent.reconcile()
 
 
 def at(hours: float) -> str:

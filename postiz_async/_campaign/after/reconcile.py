@@ -83,27 +83,6 @@ class Reconciled:
         return set(self.counts) <= {SweepState.FINE.value, SweepState.ADOPTED.value}
 
 
-async def reconcile(
-    postiz: BatchClient, journal_path: Path, *, delete_doubles: bool = True
-) -> Reconciled:
-    """Hold a journal against the server and write down what is found. Sends no post.
-
-    Costs no quota since v2.19.0; where the server counts reads, they wait for their slots.
-
-    Args:
-        postiz: an open client.
-        journal_path: of the campaign.
-        delete_doubles: whether a post that was stored twice by us loses the one too many, if
-            nobody edited that one and it is not due within ten minutes.
-
-    Raises:
-        BatchError: there is no journal, another run holds it, or it belongs to another server.
-        PostizError: the server could not be asked.
-    """
-    async with await open_existing(postiz, journal_path) as journal:
-        return await sweep_journal(postiz, journal, delete_doubles=delete_doubles)
-
-
 async def open_existing(postiz: BatchClient, path: Path) -> Journal:
     """Open the journal of a campaign that was run.
 
@@ -119,14 +98,20 @@ async def open_existing(postiz: BatchClient, path: Path) -> Journal:
 async def sweep_journal(
     postiz: BatchClient, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
 ) -> Reconciled:
-    """The same for a journal that is open.
+    """Hold a journal against the server and write down what is found. Sends no post.
+
+    Costs no quota since v2.19.0; where the server counts reads, they wait for their slots.
 
     Args:
         postiz: the client.
-        journal: of the job.
+        journal: of the job, open.
         with_open: False leaves rows of requests alone that are to be looked up anyway. Those that
             may be half made are left to the look-up in any case, as far as only it can repair them.
-        delete_doubles: see `reconcile`.
+        delete_doubles: whether a post that was stored twice by us loses the one too many, if
+            nobody edited that one and it is not due within ten minutes.
+
+    Raises:
+        PostizError: the server could not be asked.
     """
     look = await _look(postiz, journal, with_open=with_open)
     deletable = look.deletable

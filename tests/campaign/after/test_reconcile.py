@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import START, Lab, at, rows
+from batch_lab import START, Lab, at, reconciled, rows
 from msgspec import structs
 
 from postiz_async import NewPost
-from postiz_async._campaign.after.reconcile import Reconciled, reconcile
+from postiz_async._campaign.after.reconcile import Reconciled
 from postiz_async._delivery.journal import Journal
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState, read_summary
-from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError
 
@@ -40,7 +39,7 @@ async def look(lab: Lab) -> tuple[Reconciled, dict[str, RowRecord]]:
     """A sweep on demand, and the rows by content."""
     creates = len(lab.sandbox.creates)
     async with lab.client() as postiz:
-        found = await reconcile(opened(postiz), lab.journal)
+        found = await reconciled(postiz, lab)
     assert len(lab.sandbox.creates) == creates
     records = read_summary(lab.journal).rows
     return found, {f"post {record.number - 1}": record for record in records}
@@ -308,11 +307,11 @@ async def test_it_needs_a_journal_that_nobody_works_on(lab: Lab, channels: list[
     lab.write(rows(channels, 3))
     async with lab.client() as postiz:
         with pytest.raises(BatchError, match="has not been run"):
-            await reconcile(opened(postiz), lab.journal)
+            await reconciled(postiz, lab)
     async with lab.client() as postiz, lab.batch(postiz) as batch:
         await batch.run_all()
         with pytest.raises(BatchError, match="Another process"):
-            await reconcile(opened(postiz), lab.journal)
+            await reconciled(postiz, lab)
         assert (await batch.reconcile()).is_fine
 
 

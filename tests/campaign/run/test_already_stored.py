@@ -6,11 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import WITH_DOUBLES, Lab, at, rows
+from batch_lab import WITH_DOUBLES, Lab, at, reconciled, rows
 
-from postiz_async._campaign.after.reconcile import reconcile
 from postiz_async._delivery.journal_file import RowState
-from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -76,7 +74,7 @@ async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, rel
         assert {row.post_id for row in taken} == before
         assert len(lab.sandbox.posts) == 24
         async with lab.client() as postiz:
-            found = await reconcile(opened(postiz), lab.journal)
+            found = await reconciled(postiz, lab)
         assert found.counts == {"fine": 24}
         assert (await lab.run()).complete
         assert len(lab.sandbox.posts) == 24
@@ -177,7 +175,7 @@ async def test_a_stored_row_that_got_a_name_of_its_own_is_not_sent_again(lab: La
     assert len(report.rows) == 4
     assert len(lab.sandbox.posts) == 4
     async with lab.client() as postiz:
-        assert (await reconcile(opened(postiz), lab.journal)).counts == {"fine": 4}
+        assert (await reconciled(postiz, lab)).counts == {"fine": 4}
     assert (await lab.run()).complete
     assert len(lab.sandbox.posts) == 4
 
