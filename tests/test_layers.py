@@ -53,7 +53,6 @@ PURE_MODULES = {
     "_campaign.after.report.charts",
     "_campaign.after.report.labels",
     "_campaign.plan.doubles",
-    "_campaign.plan.grouping",
     "_campaign.plan.packing",
     "_campaign.plan.plan",
     "_campaign.plan.row_state",

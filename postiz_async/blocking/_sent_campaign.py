@@ -55,7 +55,8 @@ class SentCampaign(EnteredTwin):
     def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
         """Hold what is stored against the server: what people moved, deleted or doubled.
 
-        Sends no post; `report` says what was found. Every run ends with it where reads are free.
+        Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
+        where reads are free.
 
         Args:
             delete_doubles: whether a post that was stored twice by us loses the one too many, if
