@@ -15,6 +15,7 @@ from postiz_async import (
     CampaignRow,
     ConfigurationError,
     DeliveryUnknownError,
+    InvalidPostError,
     NewPost,
     OutboxOptions,
     Postiz,
@@ -292,3 +293,49 @@ async def test_the_outbox_takes_no_options(tmp_path: Path) -> None:
                 _ = view.outbox
     with pytest.raises(UsageError, match="not open"):
         postiz.with_options(timeout=5)
+
+
+# ------------------------------------------------------------------ channels, the quota, an export
+
+
+async def test_channels_are_found_by_what_a_campaign_calls_them(
+    postiz_sandbox: LocalPostiz,
+) -> None:
+    news = postiz_sandbox.add_channel("mastodon", name="News")
+    blog = postiz_sandbox.add_channel("wordpress")
+    async with postiz_sandbox.client() as postiz:
+        assert [each.id for each in await postiz.integrations.find("wordpress", "news")] == [
+            blog.id,
+            news.id,
+        ]
+        with pytest.raises(InvalidPostError) as refused:
+            await postiz.integrations.find("News", news.id, "nobody")
+    said = [problem.message for problem in refused.value.problems]
+    assert said == [f"{news.id!r} is named twice: 'News'", "there is no channel 'nobody'"]
+
+
+async def test_the_quota_is_explained(postiz_sandbox: LocalPostiz) -> None:
+    channel = postiz_sandbox.add_channel("mastodon")
+    async with postiz_sandbox.client() as postiz:
+        await postiz.posts.schedule(NewPost(channel, "Hello"), at=postiz_sandbox.in_an_hour())
+        lines = await postiz.explain_quota()
+        assert any("of this client in this window" in line for line in lines)
+        assert (await postiz.quota(refresh=False)).remaining == (await postiz.quota()).remaining
+
+
+async def test_an_export_without_a_file_is_a_text(
+    postiz_sandbox: LocalPostiz, tmp_path: Path
+) -> None:
+    channel, at = postiz_sandbox.add_channel("mastodon"), postiz_sandbox.in_an_hour()
+    days = {"start": at - timedelta(days=1), "end": at + timedelta(days=1)}
+    async with postiz_sandbox.client() as postiz:
+        await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
+        exported = await postiz.export(**days, form="jsonl")
+        assert "Hello" in exported.content
+        written = await postiz.export(tmp_path / "posts.jsonl", **days)
+        assert (tmp_path / "posts.jsonl").read_text(encoding="utf-8") == exported.content
+        assert (written.posts, written.content) == (1, "")
+        with pytest.raises(InvalidPostError, match="would not be read as jsonl"):
+            await postiz.export(tmp_path / "posts.csv", **days, form="jsonl")
+        with pytest.raises(InvalidPostError, match="is not for JSON lines"):
+            await postiz.export(**days, form="jsonl", excel=True)

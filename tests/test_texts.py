@@ -6,7 +6,7 @@ import pytest
 
 from postiz_async.errors import InvalidPostError
 from postiz_async.models.posts import Html, Markdown, Text
-from postiz_async.texts import preview, render, split
+from postiz_async.texts import plain_text, preview, render, split
 
 
 def test_a_preview_knows_the_network() -> None:
@@ -50,3 +50,8 @@ def test_what_cannot_be_done_is_a_problem() -> None:
         split("a", "x", limit=0)
     with pytest.raises(InvalidPostError, match="cannot be split"):
         split(Html("<p>a</p>"), "x")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def test_a_listed_text_is_read_as_people_see_it() -> None:
+    html = "<p>Fish &amp; <strong>chips</strong></p><p>today</p>"
+    assert plain_text(html) == "Fish & chips\ntoday"

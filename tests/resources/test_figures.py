@@ -48,6 +48,15 @@ async def test_figures_are_numbers_by_post(local: LocalPostiz) -> None:
     assert figures.missing == {}
 
 
+async def test_the_ids_of_posts_and_channels_are_enough(local: LocalPostiz) -> None:
+    x = local.add_channel("x")
+    async with local.client() as postiz:
+        posts = await published(postiz, local, x)
+        figures = await postiz.analytics.posts([(posts[0].id, x.id)])
+        assert figures == await postiz.analytics.posts(posts)
+        assert figures.notes == []
+
+
 async def test_posts_are_taken_as_they_are_asked(local: LocalPostiz) -> None:
     x = local.add_channel("x")
     most = 0
