@@ -63,37 +63,17 @@ class BatchOptions:
         )
 
 
-def read_align(text: str) -> timedelta:
-    """How far dates may move: `15m`, `1h`, `0`.
+def read_span(said: timedelta | str | None) -> timedelta:
+    """How far dates may move: `15m`, `1h`, `0`; not at all if None.
 
     Raises:
-        ConfigurationError: it is not written like that, or longer than a week.
+        ConfigurationError: it is not written like that, not whole seconds, or longer than a week.
     """
-    align = read_duration(text)
+    align = read_duration(said) if isinstance(said, str) else said or timedelta(0)
     if align is None:
         raise ConfigurationError(
-            f"--align (align=) is {text!r}; say how far, like 15m (s, m, h or d) or 0."
+            f"--align (align=) is {said!r}; say how far, like 15m (s, m, h or d) or 0."
         )
-    return checked_align(align)
-
-
-def read_span(align: timedelta | str | None) -> timedelta:
-    """How far dates may move, as a program says it; not at all if None.
-
-    Raises:
-        ConfigurationError: it is not a time, or longer than a week.
-    """
-    if align is None:
-        return timedelta(0)
-    return read_align(align) if isinstance(align, str) else checked_align(align)
-
-
-def checked_align(align: timedelta) -> timedelta:
-    """The time, if dates can move by it.
-
-    Raises:
-        ConfigurationError: it is negative, no whole seconds, or longer than a week.
-    """
     if not timedelta(0) <= align <= MAX_ALIGN or align.microseconds:
         raise ConfigurationError(
             f"Dates cannot move by {align} (--align, align=); say whole seconds from 0 to "

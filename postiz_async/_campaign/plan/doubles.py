@@ -124,8 +124,8 @@ def _sent_rows(
         if row.ref in refs and record.state not in _IN_FLIGHT:
             continue
         yield row
-        said = SaidRow.read(record.said) if (record.channel, record.date) in moments else None
-        if said is not None:  # edited in the file, or moved in Postiz
+        if (record.channel, record.date) in moments:  # edited in the file, or moved in Postiz
+            said = SaidRow.read(record.said)
             yield structs.replace(
                 row,
                 integration=record.channel,

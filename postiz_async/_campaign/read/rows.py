@@ -172,9 +172,9 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
         return msgspec.json.encode(self, order="deterministic", enc_hook=in_json).decode()
 
     @classmethod
-    def read(cls, text: str) -> SaidRow | None:
-        """What a journal has; None if it has nothing."""
-        return msgspec.json.decode(text, type=cls) if text else None
+    def read(cls, text: str) -> SaidRow:
+        """What a journal has."""
+        return msgspec.json.decode(text, type=cls)
 
 
 def has_own_ref(ref: str) -> bool:

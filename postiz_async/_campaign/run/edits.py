@@ -56,7 +56,7 @@ _WINDOW = 32
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One thing that a row says differently; before is None where no journal tells it.
+    """One thing that a row says differently.
 
     `part` is the place in the thread where the field is `thread`: 2 is the first part of it.
     """
@@ -111,13 +111,12 @@ class Edits:
         return bool(self.changed or self.gone)
 
     def content_of(self, gone: RowRecord) -> str:
-        """The text of a post whose row is gone; empty if the journal does not have it.
+        """The text of a post whose row is gone.
 
         Args:
             gone: one of `gone`.
         """
-        said = SaidRow.read(gone.said)
-        return "" if said is None else said.content
+        return SaidRow.read(gone.said).content
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +141,7 @@ _STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED, RowState.WITHDR
 
 def is_to_come(record: RowRecord, now: datetime) -> bool:
     """Whether the post of a row is not out yet, as far as its date tells."""
-    if record.date > now.timestamp():
-        return True
-    said = SaidRow.read(record.said)
-    return said is not None and said.type == "draft"
+    return record.date > now.timestamp() or SaidRow.read(record.said).type == "draft"
 
 
 # ------------------------------------------------------------------ which row is which
@@ -235,7 +231,7 @@ class _Pairing:
         gone = (
             _Side(r.ref, r.fingerprint, r.channel, said.date.timestamp(), said)
             for r in self._records.values()
-            if (said := SaidRow.read(r.said)) is not None
+            for said in (SaidRow.read(r.said),)
         )
         came = (
             _Side(r.ref, r.fingerprint, channel_of(r.integration), r.asked_for.timestamp(), r.said)
@@ -387,8 +383,6 @@ def changes(
 ) -> tuple[FieldChange, ...]:
     """What a row says differently than when it was sent."""
     before, after = SaidRow.read(record.said), row.said
-    if before is None:
-        return FieldChange("text", None, after.content), *_thread((), after.thread)
     found: list[FieldChange] = []
     for name in SaidRow.__struct_fields__:
         old, new = getattr(before, name), getattr(after, name)

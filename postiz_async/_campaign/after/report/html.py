@@ -12,8 +12,9 @@ from collections import Counter
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
+from itertools import compress
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from postiz_async._campaign.after.report import make_report
@@ -27,18 +28,17 @@ from postiz_async._campaign.after.report.charts import (
     safe,
 )
 from postiz_async._campaign.after.report.data import windows
-from postiz_async._campaign.after.report.figures import figures_section
 from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
-from postiz_async._campaign.after.report.tables import CardColumn, cards
 from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async.errors import describe_rows, describe_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from postiz_async._campaign.after.report.data import Facts, WindowUse
     from postiz_async._campaign.after.report.labels import RowLabel
     from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.models.insights import Figures
 
 
 TROUBLES = 50
@@ -52,6 +52,12 @@ _FEW, _REASONS = 12, 8
 
 _TEXT, _WHY = 90, 400
 """Characters that are shown of a text of a post, and of a reason."""
+
+MOST_POSTS = 200
+"""Posts that are listed, those with the highest figures first."""
+
+_FIGURES = 4
+"""Figures that are shown, those that the most posts have; the result CSV has all."""
 
 _DONE = (RowState.STORED, RowState.PUBLISHED)
 _OPEN = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
@@ -123,6 +129,51 @@ def _range(facts: Facts, first: float, last: float) -> str:
 def _zone_name(facts: Facts) -> str:
     at = facts.at(facts.made_at)
     return at.tzinfo.key if isinstance(at.tzinfo, ZoneInfo) else f"{at:%Z}"
+
+
+# ------------------------------------------------------------------ tables
+
+
+class CardColumn(NamedTuple):
+    """Its name, and its class in the style sheet, which says how wide it is."""
+
+    name: str
+    kind: str
+
+
+def cards(
+    title: str, columns: Sequence[CardColumn], lines: Iterable[tuple[str, Sequence[str]]]
+) -> str:
+    """The table as HTML, without columns in which nothing stands.
+
+    The roles keep it a table for screen readers, as which some browsers do not tell it otherwise
+    once its cells are blocks.
+
+    Args:
+        title: what is in it, for those who do not see where it stands.
+        columns: from left to right.
+        lines: attributes of each row, and the HTML of its cells.
+    """
+    lines = list(lines)
+    used = [any(cells[n] for _, cells in lines) for n in range(len(columns))]
+    columns = list(compress(columns, used))
+    heads = "".join(
+        f'<th scope="col" role="columnheader" class="{kind}">{safe(name)}</th>'
+        for name, kind in columns
+    )
+    starts = [
+        f'<td role="cell" data-label="{safe(name)}" class="{kind}">' for name, kind in columns
+    ]
+    body = "".join(
+        f'<tr role="row"{attributes}>'
+        + "".join(map("{}{}</td>".format, starts, compress(cells, used)))
+        + "</tr>"
+        for attributes, cells in lines
+    )
+    return (
+        f'<table class="cards" role="table" aria-label="{safe(title)}"><thead role="rowgroup">'
+        f'<tr role="row">{heads}</tr></thead><tbody role="rowgroup">{body}</tbody></table>'
+    )
 
 
 # ------------------------------------------------------------------ at a glance
@@ -386,3 +437,56 @@ def _state(row: RowRecord) -> str:
             f' <a href="{safe(link)}" rel="noopener noreferrer">open<i> row {row.number}</i></a>'
         )
     return state
+
+
+# ------------------------------------------------------------------ figures
+
+
+def figures_section(facts: Facts, figures: Figures) -> str:
+    """The posts with the highest figures first, and why others have none."""
+    names = figures.names[:_FIGURES]
+    rows = [row for row in facts.rows if row.post_id in figures.by_post]
+    rows.sort(key=lambda row: [-figures.of(row.post_id).get(name, -1) for name in names])
+    notes = figures.notes
+    if len(rows) > MOST_POSTS:
+        notes.append(f"The {MOST_POSTS} posts with the highest; the result CSV has all.")
+    if len(figures.names) > _FIGURES:
+        others = ", ".join(figures.names[_FIGURES:])
+        notes.append(f"The result CSV has others too: {others}.")
+    said = "".join(f'<p class="note">{cut(note, 400)}</p>' for note in notes)
+    table = _figures(facts, figures, rows, names) if rows else ""
+    if not table and not said:
+        said = '<p class="note">No post is due yet, so there are no figures.</p>'
+    return f"<section><h2>Figures</h2>{table}{said}</section>"
+
+
+def number(value: float) -> str:
+    """A figure for people: `1,250`, `3.5`."""
+    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+
+
+def _total(figures: Figures, rows: Sequence[RowRecord], name: str) -> str:
+    """The sum of a figure, where it counts something: the sum of rates says nothing."""
+    values = [figures.of(row.post_id)[name] for row in rows if name in figures.of(row.post_id)]
+    return number(sum(values)) if all(value % 1 == 0 for value in values) else ""
+
+
+def _figures(
+    facts: Facts, figures: Figures, rows: Sequence[RowRecord], names: Sequence[str]
+) -> str:
+    columns = [CardColumn("row", "n"), CardColumn("channel", "c"), CardColumn("text", "t")]
+    columns += [CardColumn(name, "n f") for name in names]
+    lines: list[tuple[str, list[str]]] = []
+    for row in rows[:MOST_POSTS]:
+        found = figures.of(row.post_id)
+        cells = [
+            str(row.number),
+            cut(facts.channel(row), _TEXT),
+            cut(facts.texts.get(row.ref, ""), _TEXT),
+            *(number(found[name]) if name in found else "" for name in names),
+        ]
+        lines.append(("", cells))
+    if len(rows) > 1:
+        totals = [_total(figures, rows, name) for name in names]
+        lines.append((' class="total"', ["", f"All {len(rows):,} posts", "", *totals]))
+    return cards("Figures", columns, lines)
