@@ -10,18 +10,18 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, Watched, rows
+from batch_lab import Lab, Watched, reconciled, rows
 
-from postiz_async._campaign.after.reconcile import Reconciled, reconcile
 from postiz_async._delivery.journal import Journal
 from postiz_async._delivery.journal_file import FOUND_UNSURE, RowState, read_summary
 from postiz_async._delivery.repair import UNSEEN_END
-from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from postiz_async._campaign.after.reconcile import Reconciled
 
 COUNT = 6
 TEXTS = [f"post {n}" for n in range(COUNT)]
@@ -84,7 +84,7 @@ async def test_a_thread_is_replaced_when_the_server_has_surely_ended(lab: Lab) -
 async def swept(lab: Lab) -> Reconciled:
     """A sweep on demand."""
     async with lab.client() as postiz:
-        return await reconcile(opened(postiz), lab.journal)
+        return await reconciled(postiz, lab)
 
 
 async def test_a_sweep_gives_a_post_its_job(lab: Lab) -> None:
