@@ -4,7 +4,8 @@ Claim: each ticket that was committed is stored exactly once, and none that was 
 senders on one database send for four organisations; in each round one of them is killed with
 SIGKILL at a random moment and started anew. A fifth of all answers to creates is lost after the
 work, pages take the place of a twentieth, a twentieth is carried out minutes late, a twentieth by
-half; PostgreSQL is started again ten times; senders are stopped beyond their leases and continued,
+half; PostgreSQL is started again ten times; connections break before the answer to a COMMIT or a
+swap; senders are stopped beyond their leases and continued,
 the last one for longer than it takes until absence is believed. The
 senders' wall clocks jump by hours. See `tests/outbox/postgres_kill_lab.py`. Run, with a PostgreSQL:
 python benchmarks/outbox_kills.py                     (300 rounds; less than ten minutes)
@@ -21,11 +22,12 @@ from pathlib import Path
 
 from figures import Figure, note, skip
 
-from postiz_async._outbox.turns import LEASE
+from postiz_async._outbox.sending import LEASE
 from postiz_async._quota import SILENT
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/outbox"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/stores"))
 from postgres_kill_lab import SPEED, SenderKills
 from postgres_server import why_no_postgres
 

@@ -9,7 +9,6 @@ import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from postiz_async import _wire as wire
@@ -140,7 +139,7 @@ class Postiz(Api):
             `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
         outbox: the file of `postiz.outbox`, the address of a PostgreSQL (`postgresql://...`) for
             many hosts, or `OutboxOptions`; None: no outbox. Without `quota`, the quota is also
-            shared and remembered there: in a file named `*.quota` next to it, or in that database.
+            shared and remembered there.
         on_attempt: called with an `Attempt` after each request.
         on_call: called with a `CallStarted` when a call starts, with a `CallEnded` when it ends.
         drain: seconds that closing waits for calls in progress, including those that wait for a
@@ -208,7 +207,7 @@ class Postiz(Api):
             from postiz_async._outbox import places  # noqa: PLC0415  (not every client)
 
             self._outbox_options = places.options_of(outbox)
-            self._own_store = places.store_beside(self._outbox_options, quota)
+            self._own_store = places.store_beside(self._outbox_options, quota, settings.clock)
             if self._own_store is not None:
                 settings = replace(settings, quota=self._own_store)
         self._set(settings, identity, connection, transport=transport, window=window)
@@ -303,14 +302,12 @@ class Postiz(Api):
             self._open = client = self._assembled(self._transport)
             super().__init__(client, BoundScheduler(client.scheduler, self._settings.options), self)
             if self._outbox_options is not None:
-                from postiz_async._outbox.outbox import (  # noqa: PLC0415  (not every client)
-                    Outbox,
-                    backend_of,
-                )
+                from postiz_async._outbox import outbox, places  # noqa: PLC0415  (not every client)
 
-                outbox = Outbox(client, partial(backend_of, client, self._outbox_options))
-                await outbox.open()
-                self._outbox = outbox
+                deliveries = places.deliveries_of(self._outbox_options, self.clock)
+                made = outbox.Outbox(client, deliveries, self._outbox_options)
+                await made.open()
+                self._outbox = made
         except BaseException:
             await self.aclose()
             raise

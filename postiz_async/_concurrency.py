@@ -36,7 +36,7 @@ async def run_to_completion(work: Coroutine[object, object, T]) -> T:
         asyncio.CancelledError: the caller was cancelled meanwhile, and `work` succeeded.
     """
     task = asyncio.get_running_loop().create_task(work)
-    cancelled = await _ended(task)
+    cancelled = await ended(task)
     if cancelled is not None and task.exception() is None:
         raise cancelled
     return task.result()
@@ -53,7 +53,7 @@ async def in_thread(work: Callable[[], T], *, undo: Callable[[T], None] | None =
         asyncio.CancelledError: the caller was cancelled meanwhile, whatever became of `work`.
     """
     task = asyncio.ensure_future(anyio.to_thread.run_sync(work))
-    cancelled = await _ended(task)
+    cancelled = await ended(task)
     if cancelled is None:
         return task.result()
     if task.exception() is None and undo is not None:
@@ -100,7 +100,7 @@ async def in_own_task(work: Coroutine[object, object, T], clock: Clock, seconds:
     return task.result()
 
 
-async def _ended(task: asyncio.Future[T]) -> asyncio.CancelledError | None:
+async def ended(task: asyncio.Future[T]) -> asyncio.CancelledError | None:
     """Wait for `task`; the cancellation that came meanwhile, if one did."""
     cancelled: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):

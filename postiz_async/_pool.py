@@ -195,7 +195,7 @@ class PostizPool(OfOneProcess):
             from postiz_async._outbox import places  # noqa: PLC0415  (not every pool)
 
             outbox_options = self._outbox_options = places.options_of_many(outbox, credentials)
-            self._own_store = places.store_beside(outbox_options, quota)
+            self._own_store = places.store_beside(outbox_options, quota, settings.clock)
             if self._own_store is not None:
                 settings = dataclasses.replace(settings, quota=self._own_store)
         self._settings = settings

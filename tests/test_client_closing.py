@@ -20,9 +20,9 @@ from postiz_async import (
     StoreError,
     UsageError,
 )
-from postiz_async._outbox.file import OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION
 from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
+from postiz_async.stores import sqlite
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
@@ -158,9 +158,13 @@ async def test_a_pool_whose_closing_is_cancelled_closes_at_once(sandbox: Sandbox
 # ------------------------------------------------------------------ with an outbox
 
 
-def locks(folder: Path) -> list[str]:
-    """Workers that seem to be alive: each has a file while it is."""
-    return [path.name for path in folder.glob("*.lock")]
+def senders(outbox: Path) -> list[str]:
+    """Senders that seem to be alive: each has an organisation while it is."""
+    if not outbox.exists():
+        return []
+    with closing(sqlite3.connect(outbox)) as connection:
+        held = "SELECT holder FROM scopes WHERE holder IS NOT NULL"
+        return [holder for (holder,) in connection.execute(held)]
 
 
 async def stopped_at(turns: int, work: Callable[[], Awaitable[object]]) -> bool:
@@ -178,26 +182,30 @@ async def test_an_opening_that_is_cancelled_leaves_no_worker(
     sandbox: Sandbox, tmp_path: Path, turns: int
 ) -> None:
     async with sandbox:
-        postiz = client_of(sandbox, outbox=tmp_path / "outbox.sqlite")
+        path = tmp_path / "outbox.sqlite"
+        postiz = client_of(sandbox, outbox=path)
         if not await stopped_at(turns, postiz.open):
             await postiz.aclose()
         assert not postiz.is_open
-        assert not locks(tmp_path)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert not senders(path)
 
 
 async def test_a_closing_that_is_cancelled_stops_the_outbox(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with sandbox:
-        postiz = await client_of(sandbox, outbox=tmp_path / "outbox.sqlite").open()
+        path = tmp_path / "outbox.sqlite"
+        postiz = await client_of(sandbox, outbox=path).open()
         channel = sandbox.add_integration("mastodon").id
         at = LocalPostiz().in_an_hour() + timedelta(days=2)
         for number in range(3):
             await postiz.outbox.put(NewPost(channel, f"post {number}"), at=at)
-        await sandbox.clock.sleep(10)
+        while not senders(path):
+            await sandbox.clock.sleep(1)
         assert await stopped_at(6, lambda: postiz.aclose(drain=math.inf))
         assert not postiz.is_open
-        assert not locks(tmp_path)
+        assert not senders(path)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -206,13 +214,13 @@ async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
 ) -> None:
     path = tmp_path / "outbox.sqlite"
     with closing(sqlite3.connect(path)) as connection:  # not as we make it
-        connection.execute(f"PRAGMA application_id = {OUTBOX_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {OUTBOX_SCHEMA_VERSION}")
-        connection.execute("CREATE TABLE entries (ended_at REAL)")
+        connection.execute(f"PRAGMA application_id = {sqlite._APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {sqlite._SCHEMA_VERSION}")
+        connection.execute("CREATE TABLE deliveries (ended_at REAL)")
     async with sandbox:
         with pytest.raises(StoreError, match="cannot be used: no such "):
             await client_of(sandbox, outbox=path).open()
-        assert not locks(tmp_path)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 # ------------------------------------------------------------------ what a closed client has

@@ -189,9 +189,9 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
         "taskiq": {"contrib.taskiq"},
         "opentelemetry": {"contrib.opentelemetry"},
         "redis": {"stores.redis"},
-        "psycopg": {"stores._postgres", "stores._postgres_pool", "_outbox.connections"},
+        "psycopg": {"stores._postgres", "stores._postgres_pool", "stores._postgres_connections"},
         "asyncpg": set(),
-        "sqlalchemy": {"_outbox.connections"},
+        "sqlalchemy": {"stores._postgres_connections"},
     }
     for name, home in homes.items():
         assert {

@@ -136,7 +136,6 @@ async def use_cache(folder: Path) -> set[str]:
         (use_store, {"quota.sqlite", "quota.sqlite-wal", "quota.sqlite-shm"}),
         (use_journal, {"c.journal", "c.journal-wal", "c.journal-shm", "c.journal.lock"}),
         (use_outbox, {"out.sqlite", "out.sqlite-wal", "out.sqlite-shm"}),
-        (use_outbox, {"out.sqlite.quota", "out.sqlite.quota-wal"}),
         (use_cache, {"uploads.sqlite"}),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async.stores._postgres import Database
+    from postiz_async.stores._postgres_deliveries import PostgresDeliveries
 
 
 app = App(name="outbox", help="Make, watch and clear an outbox in PostgreSQL.")
@@ -68,36 +70,35 @@ async def init(
 @app.command
 async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> int:
     """Show the tickets by state, and the organisations that cannot send, with the reason."""
-    from postiz_async._outbox.turns import overview  # noqa: PLC0415  (an extra)
-
     output = Output(as_json=json, says_results=True)
     async with _opened(place) as database:
-        found = await overview(database)
+        found = await _deliveries(database).overview()
+    oldest = None if found.oldest is None else datetime.fromtimestamp(found.oldest, UTC)
     if json:
         said: OutboxDocument = {
             "version": VERSION,
             "outbox": {
-                "tickets": found.tickets,
+                "tickets": dict(found.states),
                 "organizations": found.organizations,
-                "in_turn": found.in_turn,
+                "in_turn": found.held,
                 "waiting": found.waiting,
-                "oldest": found.oldest,
-                "troubles": found.troubles,
+                "oldest": oldest,
+                "troubles": dict(found.troubles),
             },
         }
         output.json(said)
         return 0
-    rows = [(state, f"{number:,}") for state, number in sorted(found.tickets.items())]
+    rows = [(state, f"{number:,}") for state, number in sorted(found.states.items())]
     if not rows:
         output.say("No tickets.")
         return 0
     output.table(["state", "tickets"], rows, numbers={"tickets"})
     output.say(
-        f"{count(found.organizations, 'organisation')}: {found.in_turn:,} being sent for, "
+        f"{count(found.organizations, 'organisation')}: {found.held:,} being sent for, "
         f"{found.waiting:,} waiting for their turn"
     )
-    if found.oldest is not None:
-        output.say(f"the first waiting ticket is for {moment(found.oldest, zone_of(Connection()))}")
+    if oldest is not None:
+        output.say(f"the first waiting ticket is for {moment(oldest, zone_of(Connection()))}")
     for organization, trouble in found.troubles.items():
         output.say(f"{organization or '(no name)'}: {trouble}", "yellow")
     return 0
@@ -116,8 +117,6 @@ async def prune(
         keep: How long finished tickets are kept, like 12h or 30d.
         yes: Do not ask.
     """
-    from postiz_async._outbox.turns import Turns  # noqa: PLC0415  (an extra)
-
     age = read_duration(keep)
     if age is None:
         raise ConfigurationError(f"--keep is {keep!r}; write it like 12h or 30d.")
@@ -127,9 +126,17 @@ async def prune(
         confirm(
             f"Remove tickets in {database.where} that were finished more than {keep} ago?", yes=yes
         )
-        removed = await Turns(database, "prune").prune(age)
+        removed = await _deliveries(database).prune(age)
     output.say(f"Removed {count(removed, 'ticket')}.")
     return 0
+
+
+def _deliveries(database: Database) -> PostgresDeliveries:
+    from postiz_async.stores._postgres_deliveries import (  # noqa: PLC0415  (an extra)
+        PostgresDeliveries,
+    )
+
+    return PostgresDeliveries(database)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from postiz_async.errors import APIStatusError, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from postiz_async._delivery.journal_file import Account
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.limits import ConcurrencyLimit
     from postiz_async.clock import Clock
     from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
     from postiz_async.stores._persistence import SnapshotStore
 
 
@@ -138,8 +139,12 @@ class Client(Protocol):
 class Accounts(Protocol):
     """Whatever remembers what a job sent: a journal, or the file of an outbox."""
 
-    async def account(self) -> Account:
-        """What is accounted for by now."""
+    async def account(self, posts: Iterable[Post]) -> Account:
+        """What is accounted for by now.
+
+        Args:
+            posts: that are listed; of others, and of other moments, it need not tell.
+        """
         ...
 
     async def has_stored(self, post_id: str) -> bool:

@@ -27,33 +27,34 @@ next call finds the posts by their mark.
 from __future__ import annotations
 
 import logging
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import anyio
 
 from postiz_async._delivery.client import ask
-from postiz_async._delivery.handle import Handle
-from postiz_async._delivery.key_call import LEAST_WAIT, KeyedCall, known_in
-from postiz_async._delivery.key_lookup import adopt_forgotten, look_up_key
-from postiz_async._delivery.key_sending import FIRST_RECORD_LOOK, LAST_RECORD_LOOK, KeyedSending
+from postiz_async._delivery.handle import KeyHandle
+from postiz_async._delivery.key_call import LEAST_WAIT, KeyedCall
+from postiz_async._delivery.key_delivery import (
+    FIRST_RECORD_LOOK,
+    LAST_RECORD_LOOK,
+    KeyedSending,
+    KeyLookUp,
+    adopt_forgotten,
+)
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.pauses import Outage
 from postiz_async.errors import (
     ConfigurationError,
     InvalidPostError,
     PostizError,
-    QuotaWaitError,
     StoreError,
     UsageError,
-    describe_seconds,
 )
 from postiz_async.stores._local_ledger import records_of_process
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from datetime import timedelta
 
     from postiz_async._delivery.client import KeyClient
@@ -73,7 +74,7 @@ def keyed_creator(
     Args:
         client: the open client.
         store: that of its quota; None: it has none, and the records are this process's.
-        keep: how long a record is kept.
+        keep: how long a record is kept, from its last change on.
         transport: the way to the server that the client was given; see `ledgers_of_process`.
     """
     kept = records_of_process(client.clock, transport) if store is None else store
@@ -84,100 +85,96 @@ def keyed_creator(
             "does not know them. Give the client a store that lasts: quota=SqliteStore(...) or "
             "RedisStore(...)"
         )
-    return KeyedCreator(client, kept, keep=keep)
-
-
-@dataclass(slots=True)
-class _KeyTurn:
-    """Whose turn it is of the calls with one key, and how many there are."""
-
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
-    users: int = 0
+    return KeyedCreator(client, kept, keep.total_seconds())
 
 
 class KeyedCreator:
-    """Sees to the idempotency keys of one open client.
+    """Sees to the idempotency keys of one open client; see `keyed_creator`."""
 
-    Args:
-        client: the client.
-        store: has the records.
-        keep: how long it has them, from their last change on.
-    """
-
-    def __init__(self, client: KeyClient, store: Records, *, keep: timedelta) -> None:
+    def __init__(self, client: KeyClient, store: Records, keep: float) -> None:
         self._client = client
-        self._clock = client.clock
         self._store = store
-        self._keep = keep.total_seconds()
-        self._fence = Fence(client, Outage.of(client, log=log, waits_for=lambda _: False))
-        self._turns: dict[str, _KeyTurn] = {}
+        self._keep = keep
+        self._outage = Outage.of(client, log=log, waits_for=None)
+        self._fence = Fence(client, self._outage)
+        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        """By keys: the calls with one take turns."""
 
     async def create(self, keyed: KeyedCreate) -> list[Created]:
         """See `resources.keyed.KeyedCreates`."""
-        handle = Handle(self._store, self._client.quota_name, keyed.key, self._keep, self._clock)
-        client = self._client.viewed(keyed.call.bound.options)
-        call = KeyedCall(client=client, fence=self._fence, keyed=keyed, handle=handle)
-        if not self._client.is_open:
+        client = self._client
+        handle = KeyHandle(self._store, client.quota_name, keyed.key, self._keep, client.clock)
+        viewed = client.viewed(keyed.call.bound.options)
+        call = KeyedCall(viewed, self._fence, self._outage, keyed, handle)
+        if not client.is_open:
             raise UsageError("This client is closed or closing; nothing was sent.")
-        self._client.scheduler.call_began()
+        client.scheduler.call_began()
         try:
-            return await self._answer(call)
+            answer = await call.look()
+            return await self._in_turn(call) if answer is None else answer
         except (StoreError, ConfigurationError) as error:
             if call.lost is None:
                 raise
             raise call.lost_for_now(error) from error
         finally:
-            self._client.scheduler.call_ended()
+            client.scheduler.call_ended()
 
-    async def _answer(self, call: KeyedCall) -> list[Created]:
-        answer = await call.look()
-        if answer is not None:
-            return answer
-        async with self._turn(call) as turn:
-            if turn != "at once":  # it has changed meanwhile
+    async def _in_turn(self, call: KeyedCall) -> list[Created]:
+        """Do what is to be done, while no other call of this client with the key does."""
+        turn = self._turns.setdefault(call.handle.key, anyio.Lock())
+        answer: list[Created] | None = None
+        has_turn = not turn.locked()
+        try:
+            if has_turn:
+                turn.acquire_nowait()
+            else:
+                with call.wait.counted(), call.client.clock.move_on_after(call.wait.left):
+                    await turn.acquire()
+                    has_turn = True
                 answer = await call.look()
-            if turn == "never" and answer is None:
-                raise self._busy(call)
+                if answer is None and not has_turn:
+                    raise call.busy()
             while answer is None:
-                answer = await self._step(call)
-                if answer is None:
-                    answer = await call.look()
+                answer = await self._step(call) or await call.look()
+        finally:
+            if has_turn:
+                turn.release()
         return answer
 
     async def _step(self, call: KeyedCall) -> list[Created] | None:
         """Do what is to be done next; None: it is to be looked at again."""
         kept, now = call.handle.record, call.handle.now()
         if kept.state == "planned":
-            lost, call.lost = call.lost, None
-            if lost is not None and isinstance(lost.__cause__, PostizError):
-                refusal = lost.__cause__
-                if refusal.may_be_stored:  # a firewall would refuse it again
-                    refusal.may_be_stored = bool(kept.stored)
-                    raise refusal
             return await self._send(call)
         is_leaving = kept.is_leaving_at(now) and kept.attempt != call.name
         if is_leaving or (kept.is_held_at(now) and kept.holder != call.name):
-            return await self._wait(call)
-        return await look_up_key(call)
+            await self._wait(call)
+            return None
+        return await KeyLookUp(call).run()
 
     async def _send(self, call: KeyedCall) -> list[Created] | None:
         kept = call.handle.record
+        refusal = call.lost and call.lost.__cause__
+        call.lost = None
+        if isinstance(refusal, PostizError) and refusal.may_be_stored:
+            refusal.may_be_stored = bool(kept.stored)
+            raise refusal  # of a firewall, which would refuse it again
         try:
-            body = await call.keyed.build()
+            call.body = await call.keyed.build()
         except InvalidPostError as error:
             if not kept.stored:
                 raise
             ids = ", ".join(kept.stored.values())
             why = f"a part of it is stored ({ids}), and the rest can no longer be sent: {error}"
             raise call.unknown(why, retry_after=None) from error
-        if not call.handle.version and await adopt_forgotten(call, body):
+        if not call.handle.version and await adopt_forgotten(call):
             return None
         if not self._client.scheduler.knows_server_time():
             await ask(self._client, retry=True)
-        return await KeyedSending(call, body).run()
+        return await KeyedSending(call).run()
 
-    async def _wait(self, call: KeyedCall) -> list[Created] | None:
-        """Wait for what another call does with the key; None: it did it, or its time is over."""
+    async def _wait(self, call: KeyedCall) -> None:
+        """Wait until another call has changed the delivery, or its time is over."""
         handle, version, pause = call.handle, call.handle.version, FIRST_RECORD_LOOK
         while handle.version == version:
             if not self._client.is_open:
@@ -188,58 +185,9 @@ class KeyedCreator:
             kept, now = handle.record, handle.now()
             ends = (kept.gone_at if kept.is_leaving_at(now) else kept.until) - now
             if ends <= 0:
-                break
+                return
             if not call.wait.left:
-                raise self._busy(call)
+                raise call.busy()
             await call.wait.sleep(min(pause, max(ends, LEAST_WAIT), call.wait.left))
             pause = min(2 * pause, LAST_RECORD_LOOK)
             await handle.read()
-        return None
-
-    # -------------------------------------------------------------- turns
-
-    @asynccontextmanager
-    async def _turn(self, call: KeyedCall) -> AsyncGenerator[Literal["at once", "later", "never"]]:
-        """Let the calls of this client with one key work one by one.
-
-        Yields when its turn came; `never`: that would be later than it may wait.
-        """
-        key = call.handle.key
-        turn = self._turns.setdefault(key, _KeyTurn())
-        turn.users += 1
-        came: Literal["at once", "later", "never"] = "never"
-        try:
-            try:
-                turn.lock.acquire_nowait()
-                came = "at once"
-            except anyio.WouldBlock:
-                with call.wait.counted(), self._clock.move_on_after(call.wait.left):
-                    await turn.lock.acquire()
-                    came = "later"
-            yield came
-        finally:
-            if came != "never":
-                turn.lock.release()
-            turn.users -= 1
-            if not turn.users:
-                del self._turns[key]
-
-    # -------------------------------------------------------------- what is raised
-
-    def _busy(self, call: KeyedCall) -> PostizError:
-        """Another call has the key for longer than this one may wait."""
-        kept, now = call.handle.record, call.handle.now()
-        if kept.state not in {"leaving", "lost"}:
-            wait = max(1.0, self._client.scheduler.leaves_in(1))
-            return QuotaWaitError(
-                f"another call with the idempotency key {call.handle.key!r} waits for the quota, "
-                f"and this one has waited as long as it may; nothing was sent.\n"
-                f"  Make it again in {describe_seconds(wait)} for the answer of the other.",
-                retry_after=wait,
-            )
-        age = max(0.0, now - kept.left_at)
-        if kept.is_leaving_at(now):  # mostly it is answered soon
-            why, wait = "another call is sending it", min(age, kept.gone_at - now)
-        else:
-            why, wait = "another call is looking it up", known_in(age)
-        return call.unknown(why, retry_after=wait)

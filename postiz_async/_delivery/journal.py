@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from postiz_async._quota.snapshot import Snapshot
     from postiz_async.clock import Clock
     from postiz_async.errors import Problem
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import CreatePost, Post
 
 
 T = TypeVar("T")
@@ -293,8 +293,9 @@ class Journal:
         """
         return await self._do(partial(read_requests, only_open=False, adopted=adopted))
 
-    async def account(self) -> Account:
-        """The posts and moments that this job accounts for; see `lookup.Accounts`."""
+    async def account(self, posts: Iterable[Post]) -> Account:
+        """The posts and moments that this job accounts for; see `client.Accounts`."""
+        del posts
 
         def work(c: sqlite3.Connection) -> Account:
             ids = c.execute("SELECT post_id FROM rows WHERE post_id IS NOT NULL")

@@ -8,9 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from postiz_async._delivery import transitions
 from postiz_async._delivery.lookup import SHORTEST_LOOK_PAUSE
 from postiz_async._delivery.pauses import trouble_of
-from postiz_async._delivery.record import DeliveryPost, KeyMarks, differing, fingerprint_of
+from postiz_async._delivery.record import (
+    DeliveryPost,
+    KeyMarks,
+    differing,
+    fingerprint_of,
+    marked,
+)
 from postiz_async._quota import SILENT
 from postiz_async._resources.create_body import encode_create, marks_of
 from postiz_async._wire import parse_date
@@ -18,32 +25,27 @@ from postiz_async.errors import (
     DeliveryUnknownError,
     IdempotencyError,
     Marks,
+    PostizError,
+    QuotaWaitError,
     by_reader,
     describe_seconds,
 )
 from postiz_async.models.posts import Created
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
     from postiz_async._delivery.client import KeyClient
-    from postiz_async._delivery.handle import Handle
+    from postiz_async._delivery.handle import KeyHandle
     from postiz_async._delivery.lookup import Fence
+    from postiz_async._delivery.pauses import Outage
+    from postiz_async._delivery.record import DeliveryRecord
     from postiz_async._resources.keyed import KeyedCreate
-    from postiz_async.errors import PostizError
     from postiz_async.models.posts import CreatePost
 
 
 LEAST_WAIT = 0.001
 """Seconds below which nobody waits: what rounding leaves of a wait moves no clock on."""
-
-
-class WaitOverError(Exception):
-    """A caller may not wait this many seconds more. Never leaves `delivery`."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.seconds = seconds
 
 
 class AllowedWait:
@@ -53,13 +55,12 @@ class AllowedWait:
     """
 
     def __init__(self, keyed: KeyedCreate) -> None:
-        call = keyed.call
+        call, options = keyed.call, keyed.call.bound.options
         self._time = call.bound.time
         self._clock = call.bound.scheduler.clock
-        most = call.bound.options.max_wait if call.max_wait is None else call.max_wait
+        most = options.max_wait if call.max_wait is None else call.max_wait
         self._most = math.inf if most is None else most
-        deadline = call.bound.options.deadline
-        self._deadline = math.inf if deadline is None else deadline
+        self._deadline = math.inf if options.deadline is None else options.deadline
 
     @property
     def left(self) -> float:
@@ -69,13 +70,7 @@ class AllowedWait:
         return left if left >= LEAST_WAIT else 0.0
 
     async def sleep(self, seconds: float) -> None:
-        """Wait.
-
-        Raises:
-            WaitOverError: that is longer than the call may wait.
-        """
-        if seconds > self.left:
-            raise WaitOverError(seconds)
+        """Wait, not longer than is left."""
         with self.counted():
             await self._clock.sleep(seconds)
 
@@ -91,7 +86,7 @@ class AllowedWait:
             self._time.until += waited
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class KeyedCall:
     """A call on its way.
 
@@ -100,13 +95,16 @@ class KeyedCall:
 
     client: KeyClient
     fence: Fence
+    outage: Outage
     keyed: KeyedCreate
-    handle: Handle
+    handle: KeyHandle
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     lost: DeliveryUnknownError | None = None
     marks: KeyMarks = field(init=False)
-    fingerprint: Mapping[str, str] = field(init=False)
+    fingerprint: dict[str, str] = field(init=False)
     wait: AllowedWait = field(init=False)
+    body: CreatePost = field(init=False)
+    """The request with all its posts, once it was built."""
 
     def __post_init__(self) -> None:
         self.marks = KeyMarks(self.handle.scope, self.handle.key)
@@ -129,6 +127,12 @@ class KeyedCall:
             raise IdempotencyError(self.handle.key, differs)
         if kept.refusal is not None:
             raise kept.refusal.error()
+        return self.answer
+
+    @property
+    def answer(self) -> list[Created] | None:
+        """What is returned once it is stored."""
+        kept = self.handle.record
         if kept.state != "stored":
             return None
         return [Created(post_id=post.id, integration=post.channel) for post in kept.posts]
@@ -136,21 +140,63 @@ class KeyedCall:
     @property
     def posts(self) -> tuple[DeliveryPost, ...]:
         """Its posts, with the ids of those that are known to be stored."""
-        known = self.handle.record.stored
-        channels = enumerate(self.keyed.channels)
-        return tuple(DeliveryPost(channel, known.get(place, "")) for place, channel in channels)
+        kept = self.handle.record  # which may be of other arguments, where it is bare
+        return tuple(map(DeliveryPost, self.keyed.channels)) if kept.is_bare else kept.posts
 
     @property
     def missing(self) -> list[int]:
         """The places of its posts that are not known to be stored."""
         return [place for place, post in enumerate(self.posts) if not post.id]
 
-    def unknown(
+    @property
+    def age(self) -> float:
+        """Seconds since its request was sent."""
+        return max(0.0, self.handle.now() - self.handle.record.left_at)
+
+    def request(self, date: str) -> CreatePost:
+        """What is sent of it, or was, with a marked date."""
+        return marked(self.body, self.marks, date, self.missing)
+
+    def left(
         self,
-        why: str,
-        *,
-        retry_after: float | None,
-        sent: CreatePost | None = None,
+        was: DeliveryRecord,
+        posts: tuple[DeliveryPost, ...],
+        date: str,
+        served_at: float,
+        seconds: float,
+    ) -> DeliveryRecord:
+        """Its delivery as it leaves; see `transitions.left`."""
+        return transitions.left(
+            was,
+            self.name,
+            posts=posts,
+            fingerprint=self.fingerprint,
+            date=date,
+            now=self.handle.now(),
+            served_at=served_at,
+            seconds=seconds,
+        )
+
+    # -------------------------------------------------------------- what is raised
+
+    def busy(self) -> PostizError:
+        """Another call has the key for longer than this one may wait."""
+        kept, now = self.handle.record, self.handle.now()
+        if kept.state not in {"leaving", "lost"}:
+            wait = max(1.0, self.client.scheduler.leaves_in(1))
+            return QuotaWaitError(
+                f"another call with the idempotency key {self.handle.key!r} waits for the quota, "
+                f"and this one has waited as long as it may; nothing was sent.\n"
+                f"  Make it again in {describe_seconds(wait)} for the answer of the other.",
+                retry_after=wait,
+            )
+        if kept.is_leaving_at(now):  # mostly it is answered soon
+            wait = min(self.age, kept.gone_at - now)
+            return self.unknown("another call is sending it", retry_after=wait)
+        return self.unknown("another call is looking it up", retry_after=known_in(self.age))
+
+    def unknown(
+        self, why: str, *, retry_after: float | None, sent: CreatePost | None = None
     ) -> DeliveryUnknownError:
         """What is raised while it is not known whether the posts are stored.
 

@@ -43,7 +43,7 @@ from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import QuotaError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from postiz_async._delivery.client import Accounts, Client
@@ -287,9 +287,8 @@ class LookUp:
                     sent, last, posts[last], age=age, has_ended=has_ended
                 )
         finally:
-            if end == "lost":  # it is looked for again
-                self.taken -= found
-                self._moved -= found
+            if end == "lost":
+                self.forget(found)
         if end == "lost":
             age = self._clock.monotonic() - sent_at
             sent = replace(sent, mended_at=sent.sent_at + age)
@@ -299,6 +298,11 @@ class LookUp:
         if end == "unsure":
             notes[last] = MAY_LACK if has_failed else UNSEEN_END
         return LookUpResult(stored, notes, gone)
+
+    def forget(self, post_ids: Iterable[str]) -> None:
+        """These posts were found, and are looked for again."""
+        self.taken.difference_update(post_ids)
+        self._moved.difference_update(post_ids)
 
     async def _until_repaired(
         self,
@@ -336,7 +340,7 @@ class LookUp:
             moment = parse_date(sent.body.date)
             calendar = Calendar(self._list)
             await calendar.span(moment - MOVED_WITHIN, moment + MOVED_WITHIN)
-            account = await self._accounts.account()
+            account = await self._accounts.account(calendar.posts.values())
             found = match_moved(
                 sent,
                 sorted(places),

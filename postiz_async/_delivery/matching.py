@@ -73,6 +73,12 @@ def listed_settings(settings: str | None) -> Mapping[str, object]:
         return {}
 
 
+def with_marks(listed: Iterable[Post], marks: Mapping[int, str]) -> dict[int, Post]:
+    """The listed posts that bear a mark, by its place."""
+    by_ref = {listed_ref(post.settings): post for post in listed}
+    return {place: by_ref[mark] for place, mark in marks.items() if mark in by_ref}
+
+
 class MillisecondMarks:
     """Hands out dates with milliseconds from 1 to 999 that nobody uses in their second.
 

@@ -62,6 +62,10 @@ def is_away(error: PostizError) -> bool:
     return isinstance(error, APIConnectionError | ServerError)
 
 
+def _never(_: PostizError) -> bool:
+    return False
+
+
 def has_crashed(error: DeliveryUnknownError) -> bool:
     """Whether Postiz itself said that it failed at a create, so that it works on it no more."""
     cause = error.__cause__
@@ -139,8 +143,9 @@ class Outage:
         clock: of the client.
         ask: a free question to Postiz; an error other than those of `waits_for` is an answer too.
         log: gets one line when the job pauses and one when it goes on.
-        waits_for: the errors that are waited out; others are raised.
+        waits_for: the errors that are waited out; others are raised. None: it never pauses.
         gives_up: whether to raise the error when the longest pause did not help.
+        on_change: called when it begins to pause, or goes on.
     """
 
     def __init__(
@@ -149,8 +154,9 @@ class Outage:
         ask: Callable[[], Awaitable[object]],
         *,
         log: logging.Logger,
-        waits_for: Callable[[PostizError], bool] = is_away,
+        waits_for: Callable[[PostizError], bool] | None = is_away,
         gives_up: bool = True,
+        on_change: Callable[[], object] = lambda: None,
     ) -> None:
         self.turn = 0
         """Counts the changes of state."""
@@ -159,8 +165,10 @@ class Outage:
         self._clock = clock
         self._ask = ask
         self._log = log
-        self._waits_for = waits_for
+        self._pauses = waits_for is not None
+        self._waits_for: Callable[[PostizError], bool] = waits_for or _never
         self._gives_up = gives_up
+        self._on_change = on_change
         self._state = _PauseState.UP
         self._failures = 0
         self._creates_fail = False
@@ -176,8 +184,9 @@ class Outage:
         postiz: Client,
         *,
         log: logging.Logger | None = None,
-        waits_for: Callable[[PostizError], bool] = is_away,
+        waits_for: Callable[[PostizError], bool] | None = is_away,
         gives_up: bool = True,
+        on_change: Callable[[], object] = lambda: None,
     ) -> Outage:
         """The pause of a client: it asks Postiz by the cheapest route that looks up the key."""
         return cls(
@@ -186,6 +195,7 @@ class Outage:
             log=log or logging.getLogger("postiz_async.batch"),
             waits_for=waits_for,
             gives_up=gives_up,
+            on_change=on_change,
         )
 
     @property
@@ -278,7 +288,8 @@ class Outage:
         except DeliveryUnknownError as error:
             cause = error.__cause__
             if isinstance(cause, PostizError) and (
-                self._waits_for(cause) or isinstance(cause, UnexpectedAnswerError)
+                self._waits_for(cause)
+                or (self._pauses and isinstance(cause, UnexpectedAnswerError))
             ):
                 self._failed(cause, it.turn, is_create=True)
             raise
@@ -373,3 +384,4 @@ class Outage:
         self.turn += 1
         self._changed.set()
         self._changed = anyio.Event()
+        self._on_change()

@@ -1,14 +1,14 @@
 """A delivery: one request on its way into Postiz, and what is known of it. PURE.
 
-A delivery keeps no content. Its arguments are there as short hashes, one for each part, so that it
-can be said what differs; what was sent is built again from the arguments of the next call and the
-marks (`KeyMarks`).
+A record keeps no content. What was asked for is there as short hashes, one for each part, so that
+it can be said what differs. What was sent is built again with its marks, of the body that an outbox
+keeps beside it, or of the arguments of the next call with its key.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -19,7 +19,6 @@ from postiz_async.errors import (
     BadRequestError,
     InvalidPostError,
     Problem,
-    StoreError,
     describe_json_error,
 )
 
@@ -73,6 +72,12 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+State: TypeAlias = Literal[
+    "planned", "leaving", "lost", "stored", "refused", "late", "withdrawn", "undecided"
+]
+"""Of these the last five do not change any more."""
+
+
 class DeliveryPost(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True, gc=False):
     """One post of a delivery; `id` is empty while it is not known to be stored."""
 
@@ -84,18 +89,23 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """What became of a request so far; `transitions` has the law of its changes.
 
     Moments are in seconds of its store's clock, or else of the monotonic clock of its host in that
-    `run`; only `served_at` is by the server's.
+    `run`; only `served_at` and `due` are by the server's.
 
-    `posts` are in the order of the call. `date` is that which was sent, with its mark. `attempt`
-    names the sending: whoever has it may say how it ended. It left at `left_at` (`served_at`), and
-    from `gone_at` on nobody is sending it any more. `holder` looks it up until `until`; `seen` and
-    `seen_at` are what was seen so far, see `lookup.Looks`. At `mended_at` the repair of a post of
-    it was about to leave.
+    `posts` are in the order of the call. `due` is the date of an outbox's posts, or without one
+    (`is_dated` is False) when they were handed over. `date` is that which was sent, with its mark.
+    `attempt` names the sending: whoever has it may say how it ended. It left at `left_at`
+    (`served_at`), and from `gone_at` on nobody is sending it any more. Until `until` it is its
+    sender's while it leaves, and its `holder`'s while it is looked up; what is planned rests until
+    then, because it was `forbidden` so many times. `seen` and `seen_at` are what was seen so far,
+    see `lookup.Looks`. At `mended_at` the repair of a post of it was about to leave. `note` says
+    why it is in its state.
     """
 
-    state: Literal["planned", "leaving", "lost", "stored", "refused"]
+    state: State
     posts: tuple[DeliveryPost, ...] = ()
     fingerprint: dict[str, str] = {}
+    due: float = 0.0
+    is_dated: bool = False
     date: str = ""
     run: str = ""
     attempt: str = ""
@@ -108,6 +118,8 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     seen: dict[int, str] | None = None
     seen_at: float = 0.0
     mended_at: float = 0.0
+    forbidden: int = 0
+    note: str = ""
     refusal: Refusal | None = None
 
     @property
@@ -116,13 +128,28 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         return {place: post.id for place, post in enumerate(self.posts) if post.id}
 
     @property
+    def missing(self) -> list[int]:
+        """The places of its posts that are not known to be stored."""
+        return [place for place, post in enumerate(self.posts) if not post.id]
+
+    def placed(self, ids: Mapping[int, str]) -> dict[int, str]:
+        """Ids by the places of its posts; they are given by those of its request."""
+        missing = self.missing
+        return {missing[place]: post_id for place, post_id in ids.items()}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self.state not in {"planned", "leaving", "lost"}
+
+    @property
     def is_bare(self) -> bool:
         """Whether it says nothing: any call may begin."""
         return self.state == "planned" and not self.stored
 
     def is_leaving_at(self, now: float) -> bool:
         """Whether it may be on its way by its sender's own doing."""
-        return self.state == "leaving" and now < self.gone_at
+        return self.state == "leaving" and now < self.until
 
     def is_held_at(self, now: float) -> bool:
         """Whether somebody looks it up."""
@@ -137,12 +164,13 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     def begun_anew(self, run: str, now: float, held_for: float) -> DeliveryRecord:
         """The same, as if it had been sent now: how long ago that was is not known."""
+        gone_at = now + max(0.0, self.gone_at - self.left_at)
         return replace(
             self,
             run=run,
             left_at=now,
-            gone_at=now + max(0.0, self.gone_at - self.left_at),
-            until=now + held_for,
+            gone_at=gone_at,
+            until=gone_at if self.state == "leaving" else now + held_for,
             seen=None,
             mended_at=now if self.mended_at else 0.0,
         )
@@ -157,6 +185,8 @@ _decoder = msgspec.json.Decoder(DeliveryRecord)
 
 def write_record(delivery: DeliveryRecord) -> bytes:
     """A delivery as a store keeps it."""
+    if delivery.note:  # of a server's words some are no text
+        delivery = replace(delivery, note=_writable(delivery.note).replace("\0", ""))
     return _encoder.encode(delivery)
 
 
@@ -164,17 +194,10 @@ def read_record(value: bytes | None) -> DeliveryRecord:
     """A delivery as a store kept it; None: there is none.
 
     Raises:
-        StoreError: it is damaged, or of another version of the library.
+        msgspec.DecodeError: it is damaged, or of another version of the library.
+        UnicodeDecodeError: it is damaged.
     """
-    if value is None:
-        return BARE
-    try:
-        return _decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"The record of an idempotency key in the store cannot be read: {error}. Was it "
-            "written by another version of postiz_async? Nothing was sent."
-        ) from error
+    return BARE if value is None else _decoder.decode(value)
 
 
 # ------------------------------------------------------------------ what was asked for

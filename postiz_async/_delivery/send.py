@@ -37,6 +37,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from msgspec.structs import replace
+
 from postiz_async._delivery.pauses import PausedError, has_crashed
 from postiz_async._scheduler.calls import Priority
 from postiz_async._wire import parse_date
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.lookup import Fence
     from postiz_async._delivery.options import Late
     from postiz_async._delivery.pauses import Departure, Outage
+    from postiz_async._resources.create_call import CreateCall
     from postiz_async.models.posts import Created, CreatePost
 
 
@@ -178,6 +181,7 @@ class Sender:
         late: what is done with a request whose date has passed.
         keeps_intents: False takes intents back while the job waits for Postiz or for another
             slot, so that what waits can be withdrawn; with True the same body leaves then.
+        call: by which each attempt is sent; None: `posts.create`, once, as bulk work.
     """
 
     def __init__(
@@ -188,12 +192,14 @@ class Sender:
         *,
         late: Late,
         keeps_intents: bool = True,
+        call: CreateCall | None = None,
     ) -> None:
         self._client = client
         self._outage = outage
         self._fence = fence
         self._late = late
         self._keeps_intents = keeps_intents
+        self._call = call
 
     async def send(self, record: Record) -> SendResult:
         """See a request through to what is known of it.
@@ -226,15 +232,20 @@ class Sender:
         return result
 
     async def _attempt(self, sending: _Sending, departure: Departure) -> list[Created]:
+        prepare = partial(self._prepare, sending, departure)
+        set_aside = None if self._keeps_intents else partial(self._set_aside, sending)
         try:
+            if self._call is not None:
+                call = replace(self._call, prepare=prepare, set_aside=set_aside)
+                return await call.send(sending.record.draft())
             return await self._client.posts.create(
                 sending.record.draft(),
                 priority=Priority.BULK,
                 validate=False,
                 due=sending.record.due,
                 finish=True,
-                prepare=partial(self._prepare, sending, departure),
-                set_aside=None if self._keeps_intents else partial(self._set_aside, sending),
+                prepare=prepare,
+                set_aside=set_aside,
                 retry=False,
             )
         except DeliveryUnknownError as error:

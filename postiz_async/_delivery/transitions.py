@@ -1,15 +1,21 @@
 """How a delivery goes from state to state. PURE: a delivery, and what happened, give the next one.
 
-| from                     | event                                             | to              |
-|--------------------------|---------------------------------------------------|-----------------|
-| planned                  | `left`, of the posts that are missing             | leaving         |
-| leaving                  | `left` again (own attempt)                        | leaving         |
-| leaving, lost            | `set_aside` (own attempt, proved not carried out) | planned         |
-| leaving, lost            | `answered`, `refused` (own attempt)               | stored, refused |
-| leaving, lost            | `lost` (own attempt)                              | lost            |
-| leaving once gone, lost  | `claimed` (nobody's, or own)                      | lost, held      |
-| lost                     | `held`, `mended`, `released` (holder)             | lost            |
-| lost                     | `found` (holder): all, else a part or nothing     | stored, planned |
+| from                    | event                                               | to               |
+|-------------------------|-----------------------------------------------------|------------------|
+| planned                 | `left`, of the posts that are missing               | leaving          |
+| planned                 | `withdrawn`, `late`                                 | withdrawn, late  |
+| planned                 | `rests`; `adopted`: all, else a part                | planned, stored  |
+| planned, leaving        | `shifted` (own attempt)                             | planned          |
+| leaving                 | `left` again (own attempt)                          | leaving          |
+| leaving, lost           | `set_aside` (own attempt, proved not carried out)   | planned          |
+| leaving, lost           | `answered`, `refused` (own attempt)                 | stored, refused  |
+| leaving, lost           | `lost` (own attempt)                                | lost             |
+| leaving after its       | `claimed` (nobody's, or own)                        | lost, held       |
+| `until`, lost           |                                                     |                  |
+| lost                    | `held`, `mended`, `released` (holder)               | lost             |
+| lost                    | `found` (holder): all; in doubt; a part or nothing  | stored;          |
+|                         |                                                     | undecided;       |
+|                         |                                                     | planned          |
 
 An event that does not fit raises `OvertakenError`: somebody else was quicker.
 """
@@ -20,12 +26,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async._delivery.record import BARE, DeliveryRecord
+from postiz_async._delivery.record import DeliveryRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async._delivery.record import DeliveryPost, Refusal
+    from postiz_async._delivery.record import DeliveryPost, Refusal, State
 
 
 class OvertakenError(Exception):
@@ -42,14 +48,18 @@ def left(
     now: float,
     served_at: float,
     seconds: float,
+    hold: float | None = None,
 ) -> DeliveryRecord:
-    """It leaves now, as the posts that are missing; in `seconds` nobody sends it any more."""
+    """It leaves now, as the posts that are missing; in `seconds` nobody sends it any more.
+
+    Until then, or for the seconds of `hold`, nobody looks it up.
+    """
     stored = {place: post.id for place, post in enumerate(posts) if post.id}
     is_planned = was.state == "planned" and was.stored == stored
     if not (is_planned or (was.state == "leaving" and was.attempt == attempt)):
         raise OvertakenError
-    return DeliveryRecord(
-        state="leaving",
+    return replace(
+        _at_rest(was, "leaving"),
         posts=posts,
         fingerprint=dict(fingerprint),
         date=date,
@@ -57,7 +67,35 @@ def left(
         left_at=now,
         served_at=served_at,
         gone_at=now + seconds,
+        until=now + (seconds if hold is None else hold),
     )
+
+
+def withdrawn(was: DeliveryRecord) -> DeliveryRecord:
+    """Whoever put it does not want it any more."""
+    return replace(_at_rest(_waiting(was), "withdrawn"), note="withdrawn")
+
+
+def late(was: DeliveryRecord, note: str) -> DeliveryRecord:
+    """Its date passed before it could leave."""
+    return replace(_at_rest(_waiting(was), "late"), note=note)
+
+
+def rests(was: DeliveryRecord, until: float, note: str) -> DeliveryRecord:
+    """It is not sent before, because it was forbidden; that is counted."""
+    forbidden = _waiting(was).forbidden + 1
+    return replace(was, until=until, note=note, forbidden=forbidden)
+
+
+def adopted(was: DeliveryRecord, ids: Mapping[int, str], note: str) -> DeliveryRecord:
+    """Posts of it are stored, by place, though its store does not know that it left."""
+    return _known(replace(_waiting(was), date=""), was.stored | dict(ids), note)
+
+
+def shifted(was: DeliveryRecord, attempt: str, due: float) -> DeliveryRecord:
+    """It has a later date, and what was to leave does not."""
+    planned = _planned(_own(was, attempt), was.stored) if was.state == "leaving" else _waiting(was)
+    return replace(planned, due=due)
 
 
 def set_aside(was: DeliveryRecord, attempt: str) -> DeliveryRecord:
@@ -70,21 +108,26 @@ def answered(was: DeliveryRecord, attempt: str, ids: Mapping[int, str]) -> Deliv
     return _stored(_own(was, attempt), ids)
 
 
-def refused(was: DeliveryRecord, attempt: str, refusal: Refusal) -> DeliveryRecord:
+def refused(
+    was: DeliveryRecord, attempt: str, refusal: Refusal | None, note: str = ""
+) -> DeliveryRecord:
     """The server refused it, and would again."""
-    fingerprint = _own(was, attempt).fingerprint
-    return DeliveryRecord(state="refused", fingerprint=fingerprint, refusal=refusal)
+    return replace(_at_rest(_own(was, attempt), "refused"), refusal=refusal, note=note)
 
 
-def lost(was: DeliveryRecord, attempt: str, *, now: float, is_broken: bool) -> DeliveryRecord:
+def lost(
+    was: DeliveryRecord, attempt: str, *, now: float, is_broken: bool, note: str = ""
+) -> DeliveryRecord:
     """Its answer was lost; with `is_broken` the server said that it failed."""
     gone_at = min(now, _own(was, attempt).gone_at)
-    return replace(was, state="lost", gone_at=gone_at, is_broken=was.is_broken or is_broken)
+    is_broken = was.is_broken or is_broken
+    until = was.until if was.holder else 0.0
+    return replace(was, state="lost", gone_at=gone_at, is_broken=is_broken, until=until, note=note)
 
 
 def claimed(was: DeliveryRecord, holder: str, *, now: float, seconds: float) -> DeliveryRecord:
     """Somebody looks it up, and is the only one."""
-    is_gone = was.state == "lost" or (was.state == "leaving" and now >= was.gone_at)
+    is_gone = was.state == "lost" or (was.state == "leaving" and now >= was.until)
     if not is_gone or (was.holder not in {"", holder} and now < was.until):
         raise OvertakenError
     return replace(was, state="lost", holder=holder, until=now + seconds)
@@ -114,10 +157,28 @@ def released(was: DeliveryRecord, holder: str) -> DeliveryRecord:
     return replace(_held(was, holder), holder="", until=0.0)
 
 
-def found(was: DeliveryRecord, holder: str, ids: Mapping[int, str]) -> DeliveryRecord:
-    """It is certain that these of its posts are stored, by place, and no others."""
-    stored = _held(was, holder).stored | dict(ids)
-    return _stored(was, stored) if len(stored) == len(was.posts) else _planned(was, stored)
+def found(
+    was: DeliveryRecord,
+    holder: str,
+    ids: Mapping[int, str],
+    note: str = "",
+    *,
+    doubt: str = "",
+) -> DeliveryRecord:
+    """It is certain that these of its posts are stored, by place, and no others.
+
+    With `doubt`, which says why, that is not certain of the others, and will not be.
+    """
+    known = _known(_held(was, holder), was.stored | dict(ids), note)
+    if known.is_over or not doubt:
+        return known
+    return replace(_at_rest(was, "undecided"), posts=known.posts, note=doubt)
+
+
+def _waiting(was: DeliveryRecord) -> DeliveryRecord:
+    if was.state != "planned":
+        raise OvertakenError
+    return was
 
 
 def _own(was: DeliveryRecord, attempt: str) -> DeliveryRecord:
@@ -132,13 +193,27 @@ def _held(was: DeliveryRecord, holder: str) -> DeliveryRecord:
     return was
 
 
-def _stored(was: DeliveryRecord, ids: Mapping[int, str]) -> DeliveryRecord:
-    return DeliveryRecord(state="stored", posts=was.with_stored(ids), fingerprint=was.fingerprint)
+def _known(was: DeliveryRecord, stored: Mapping[int, str], note: str) -> DeliveryRecord:
+    is_whole = len(stored) == len(was.posts)
+    return _stored(was, stored, note) if is_whole else _planned(was, stored)
+
+
+def _stored(was: DeliveryRecord, ids: Mapping[int, str], note: str = "") -> DeliveryRecord:
+    return replace(_at_rest(was, "stored"), posts=was.with_stored(ids), note=note)
 
 
 def _planned(was: DeliveryRecord, ids: Mapping[int, str]) -> DeliveryRecord:
-    if not ids:
-        return BARE
+    return replace(_at_rest(was, "planned"), posts=was.with_stored(ids))
+
+
+def _at_rest(was: DeliveryRecord, state: State) -> DeliveryRecord:
+    """With what it is, and without what was known of the sending that is over."""
     return DeliveryRecord(
-        state="planned", posts=was.with_stored(ids), fingerprint=was.fingerprint, date=was.date
+        state=state,
+        posts=was.posts,
+        fingerprint=was.fingerprint,
+        due=was.due,
+        is_dated=was.is_dated,
+        date=was.date,
+        forbidden=was.forbidden,
     )

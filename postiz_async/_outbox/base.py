@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._concurrency import StrayCancellationError, run_to_completion
-from postiz_async._outbox.tickets import OVER, Ticket
+from postiz_async._delivery import transitions
+from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.transitions import OvertakenError
+from postiz_async._outbox.hand_over import HandOver
+from postiz_async._outbox.tickets import Ticket
 from postiz_async._wire import check_id
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import NotFoundError, StoreError, UsageError
@@ -21,16 +25,18 @@ from postiz_async.models._durations import check_seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async._delivery.journal_file import RowState
-    from postiz_async._outbox.store import Asked, Backend
-    from postiz_async._outbox.tickets import OutboxEntry
+    from postiz_async._outbox.courier import Courier
     from postiz_async.clock import Clock
+    from postiz_async.stores._deliveries import Deliveries
 
 
 log = logging.getLogger("postiz_async.outbox")
 
 FIRST_TICKET_LOOK, LAST_TICKET_LOOK = 0.25, 8.0
 """Seconds between two looks at a ticket that another process works on; doubled each time."""
+
+OWN_TICKET_LOOK = 60.0
+"""The same where this process sends, and tells of what changes; others may do so besides."""
 
 _BROKE_OFF = "sending broke off, and the log says why; what waits is sent after the next start"
 
@@ -39,22 +45,24 @@ class OutboxBase(OfOneProcess, ABC):
     """An outbox: its opening and closing, and its tickets.
 
     Args:
+        deliveries: has the hand-overs; it is closed with the outbox.
         clock: of its clients.
-        waiters: the events of those who wait, by ticket, where several outboxes share them.
+        sends: whether this process sends, or only hands over.
     """
 
-    _asked: Asked
-    """Its tickets."""
-    _backend: Backend
-    """What keeps and sends them."""
+    _courier: Courier
+    """Sends."""
 
-    def __init__(
-        self, clock: Clock, waiters: defaultdict[str, set[anyio.Event]] | None = None
-    ) -> None:
+    def __init__(self, deliveries: Deliveries, clock: Clock, *, sends: bool) -> None:
+        self._deliveries = deliveries
         self._clock = clock
-        self._waiters = defaultdict[str, set[anyio.Event]](set) if waiters is None else waiters
-        self._scope = anyio.CancelScope()
+        self._sends = sends
+        self._scope: str | None = None
+        """The quota whose hand-overs these are; None: all."""
+        self._waiters = defaultdict[str, set[anyio.Event]](set)
+        self._cancel_scope = anyio.CancelScope()
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closing = False
 
     async def open(self) -> None:
@@ -63,14 +71,27 @@ class OutboxBase(OfOneProcess, ABC):
         Raises:
             StoreError: it cannot be used.
         """
-        await self._backend.open()
-        if self._backend.sends:
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._deliveries.open()
+            abandoned = 0 if self._scope is None else await self._deliveries.abandoned(self._scope)
+        except BaseException:
+            await self._deliveries.aclose()
+            raise
+        if abandoned:
+            log.warning(
+                "%d hand-overs in %s are of other keys or servers, and nobody sends them: start a "
+                "client for each. If a key was renewed, say organization= as before",
+                abandoned,
+                self._deliveries.where,
+            )
+        if self._sends:
             self._task = asyncio.create_task(self._run(), name="postiz_async.outbox")
 
     async def _run(self) -> None:
-        with self._scope:
+        with self._cancel_scope:
             try:
-                await self._backend.run()
+                await self._courier.run()
             except Exception as error:
                 log.exception("the outbox stopped; what it holds is sent after the next start")
                 for ticket_id in [*self._waiters]:
@@ -79,7 +100,7 @@ class OutboxBase(OfOneProcess, ABC):
                     raise
 
     async def aclose(self, *, drain: float = 0.0) -> None:
-        """Stop sending. What was not sent stays in the file, for others or for the next start.
+        """Stop sending. What was not sent stays in the outbox, for others or for the next start.
 
         Args:
             drain: seconds to wait for what this process has to send. Requests whose first byte
@@ -89,21 +110,29 @@ class OutboxBase(OfOneProcess, ABC):
         try:
             if self._task is not None and drain > 0 and not self._task.done():
                 with self._clock.move_on_after(drain):
-                    await self._backend.until_idle()
+                    await self._courier.until_idle()
         finally:
-            self._scope.cancel()
+            self._cancel_scope.cancel()
             try:
                 await run_to_completion(self._ended())
             finally:
-                await self._backend.aclose()
+                await self._deliveries.aclose()
 
     def stop_taking(self) -> None:
         """Nothing more is handed over."""
         self._is_closing = True
 
     def _refuse_closed(self) -> None:
+        self._refuse_other_loop()
         if self._is_closing:
             raise UsageError("The outbox is closed or closing; nothing was stored.")
+
+    def _refuse_other_loop(self) -> None:
+        if self._loop not in {None, asyncio.get_running_loop()}:
+            raise UsageError(
+                "This outbox was opened in another event loop, which sends what is in it. Use it "
+                "there, or open a client here: they may share the outbox. Nothing was stored."
+            )
 
     async def _ended(self) -> None:
         if self._task is not None:
@@ -120,7 +149,7 @@ class OutboxBase(OfOneProcess, ABC):
         Raises:
             NotFoundError: there is no such ticket, or it was over too long ago.
         """
-        return await self._told(await self._entry(ticket_id))
+        return await self._told(await self._found(ticket_id))
 
     async def wait(self, ticket_id: Ticket | str, *, timeout: float | None = None) -> Ticket:
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
@@ -143,14 +172,15 @@ class OutboxBase(OfOneProcess, ABC):
             changed = anyio.Event()
             self._waiters[ticket_id].add(changed)
             try:
-                entry = await self._entry(ticket_id)
+                found = await self._found(ticket_id)
                 left = give_up - self._clock.monotonic()
-                if entry.state in OVER or left <= 0:
-                    return await self._told(entry)
-                is_mine = entry.owner == self._asked.worker
-                if is_mine and self._broke_off:
-                    raise StoreError(f"ticket {ticket_id} is {entry.state}: {_BROKE_OFF}")
-                with self._clock.move_on_after(left if is_mine else min(left, look)):
+                if found.record.is_over or left <= 0:
+                    return await self._told(found)
+                is_mine = self._courier.turn_of(found.scope) is not None
+                if self._broke_off and self._scope is not None:
+                    state = found.ticket().state
+                    raise StoreError(f"ticket {ticket_id} is {state}: {_BROKE_OFF}")
+                with self._clock.move_on_after(min(left, OWN_TICKET_LOOK if is_mine else look)):
                     await changed.wait()
                 look = min(2 * look, LAST_TICKET_LOOK)
             finally:
@@ -165,35 +195,53 @@ class OutboxBase(OfOneProcess, ABC):
         Raises:
             NotFoundError: there is no such ticket.
         """
-        ticket_id = (await self._entry(ticket_id)).id
-        done = await self._asked.withdraw(ticket_id)
-        self.notify(ticket_id)
-        return done
+        found = await self._found(ticket_id)
+        try:
+            await found.move(transitions.withdrawn)
+        except OvertakenError:
+            return False
+        await self._deliveries.rouse(found.scope)
+        self.notify(found.id)
+        self._courier.forget(found)
+        return True
 
     async def counts(self) -> Mapping[RowState, int]:
-        """How many tickets are in which state, of all processes that share file and quota."""
-        return await self._asked.counts()
+        """How many tickets are in which state, of all processes that share store and quota.
+
+        Raises:
+            StoreError: the outbox cannot be used, or has tickets of another version.
+        """
+        self._refuse_other_loop()
+        counts = await self._deliveries.counts(self._scope)
+        try:
+            return {RowState(state): count for state, count in counts.items()}
+        except ValueError as error:
+            raise StoreError(
+                f"The tickets in {self._deliveries.where} cannot be counted: {error}. Were some "
+                "written by another version of this library?"
+            ) from None
 
     @property
     def trouble(self) -> str:
         """What holds this process's sending up: the server, the key, the disk; empty: nothing."""
-        return _BROKE_OFF if self._broke_off else self._backend.trouble
+        return _BROKE_OFF if self._broke_off else self._courier.trouble_of(self._scope)
 
     @property
     def _broke_off(self) -> bool:
         return self._task is not None and self._task.done() and not self._is_closing
 
     @abstractmethod
-    async def _told(self, entry: OutboxEntry) -> Ticket:
+    async def _told(self, found: HandOver) -> Ticket:
         """A hand-over as its user sees it."""
         ...
 
-    async def _entry(self, ticket_id: Ticket | str) -> OutboxEntry:
+    async def _found(self, ticket_id: Ticket | str) -> HandOver:
+        self._refuse_other_loop()
         ticket_id = _id_of(ticket_id)
-        entry = await self._asked.get(ticket_id)
-        if entry is None:
+        kept = await self._deliveries.get(ticket_id, self._scope)
+        if kept is None:
             raise NotFoundError(f"there is no ticket {ticket_id!r} in this outbox", status_code=404)
-        return entry
+        return HandOver(self._deliveries, kept, self._clock)
 
     # -------------------------------------------------------------- waiting
 

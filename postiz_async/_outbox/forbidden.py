@@ -10,13 +10,15 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from postiz_async._delivery import transitions
 from postiz_async._delivery.pauses import pause_after, trouble_of
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from postiz_async._outbox.tickets import OutboxEntry
+    from postiz_async._delivery.record import DeliveryRecord
+    from postiz_async._outbox.hand_over import HandOver
     from postiz_async.clock import Clock
     from postiz_async.errors import PermissionDeniedError
 
@@ -26,18 +28,21 @@ log = logging.getLogger("postiz_async.outbox")
 MOST_ALONE = 2
 """Hand-overs in a row that may be forbidden, each for its own words, before all wait."""
 
+WITHDRAWN_AFTER = 3_600.0
+"""Seconds after its pause at which a hand-over that does not come back was withdrawn elsewhere."""
+
 
 @dataclass(slots=True)
 class _Pause:
-    ticket: str
     error: PermissionDeniedError
-    failures: int
     until: float
-    """When it is tried again, by the monotonic clock."""
+    """When it is tried again, by the clock of the store."""
+    over_at: float
+    """The same by the monotonic clock."""
 
 
 class ForbiddenHandOvers:
-    """Those of one quota that wait alone.
+    """Those of one quota that wait alone, as far as this process met them.
 
     Args:
         clock: of the client.
@@ -45,65 +50,71 @@ class ForbiddenHandOvers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._pauses: dict[int, _Pause] = {}
-        self._in_a_row: set[int] = set()
+        self._pauses: dict[str, _Pause] = {}
+        """By tickets."""
+        self._in_a_row: set[str] = set()
         """Those that were forbidden since Postiz last answered a create."""
 
     def __len__(self) -> int:
         return len(self._pauses)
 
-    def waits_alone(self, entry: OutboxEntry, error: PermissionDeniedError, now: float) -> bool:
+    def waits_alone(self, hand_over: HandOver, error: PermissionDeniedError, now: float) -> bool:
         """Note that one was forbidden. Returns whether it alone waits.
 
         Args:
-            entry: the hand-over.
+            hand_over: the hand-over.
             error: what was answered in the place of Postiz.
             now: on the server's clock. It does not wait beyond its date, to be told late in time.
         """
-        self._in_a_row.add(entry.number)
+        self._in_a_row.add(hand_over.id)
         if len(self._in_a_row) > MOST_ALONE:
             return False
-        before = self._pauses.get(entry.number)
-        failures = 1 if before is None else before.failures + 1
-        pause = pause_after(error, failures)
-        if entry.is_dated and entry.due > now:
-            pause = min(pause, entry.due - now)
-        until = self._clock.monotonic() + pause
-        self._pauses[entry.number] = _Pause(entry.id, error, failures, until)
+        kept = hand_over.record
+        pause = pause_after(error, kept.forbidden + 1)
+        if kept.is_dated and kept.due > now:
+            pause = min(pause, kept.due - now)
+        over_at = self._clock.monotonic() + pause
+        self._pauses[hand_over.id] = _Pause(error, hand_over.now() + pause, over_at)
         log.warning(
             "hand-over %s waits while others are sent: %s Next try in %s.",
-            entry.id,
+            hand_over.id,
             trouble_of(error),
             describe_seconds(pause),
         )
         return True
 
+    def rested(self, ticket: str, planned: DeliveryRecord) -> DeliveryRecord:
+        """A hand-over that is planned again: where it is forbidden, it rests."""
+        pause = self._pauses.get(ticket)
+        if pause is None:
+            return planned
+        return transitions.rests(planned, pause.until, trouble_of(pause.error))
+
     def answered(self) -> None:
         """Postiz answered a create: creates are let through."""
         self._in_a_row.clear()
 
-    def is_waiting(self, number: int) -> bool:
-        """Whether a hand-over is not to be tried yet."""
-        pause = self._pauses.get(number)
-        return pause is not None and pause.until > self._clock.monotonic()
+    def keep(self, at_work: Collection[str]) -> None:
+        """Forget what others have withdrawn: its pause is long over, and it is not at work."""
+        now = self._clock.monotonic() - WITHDRAWN_AFTER
+        self._pauses = {
+            ticket: pause
+            for ticket, pause in self._pauses.items()
+            if pause.over_at > now or ticket in at_work
+        }
 
-    @property
-    def waiting(self) -> list[int]:
-        """Those that are not to be tried yet."""
-        return [number for number in self._pauses if self.is_waiting(number)]
-
-    def keep(self, numbers: Collection[int]) -> None:
-        """Forget all but these: the others are over."""
-        self._pauses = {n: pause for n, pause in self._pauses.items() if n in numbers}
+    def forget(self, ticket: str) -> None:
+        """One is over."""
+        self._pauses.pop(ticket, None)
 
     @property
     def trouble(self) -> str:
         """What is forbidden and what to do, in one line; empty: nothing."""
         if not self._pauses:
             return ""
-        first, *others = self._pauses.values()
+        (ticket, pause), *others = self._pauses.items()
         more = f" and {len(others)} more" if others else ""
         return (
-            f"{trouble_of(first.error)} Others are sent meanwhile; withdraw what should not wait "
-            f"for that: ticket {first.ticket}{more}."
+            f"{trouble_of(pause.error)} Others are sent meanwhile; withdraw what should not wait "
+            f"for that: ticket {ticket}{more}."
         )

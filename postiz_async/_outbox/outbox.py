@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 from msgspec.structs import replace
 
-from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import CLIENT_REF, client_ref
+from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
 from postiz_async._outbox.base import OutboxBase
-from postiz_async._outbox.file_backend import FileBackend
+from postiz_async._outbox.courier import Courier
+from postiz_async._outbox.hand_over import HandOver, columns_of
 from postiz_async._outbox.keys import KeyedHandOver
-from postiz_async._outbox.tickets import ticket_of
 from postiz_async._resources.builder import NewCreate
 from postiz_async._resources.create_body import encode_create, refuse_wrong_types
 from postiz_async._resources.keyed import check_key
@@ -25,19 +26,21 @@ from postiz_async._validation import validate
 from postiz_async.errors import (
     APIConnectionError,
     InvalidPostError,
+    NotFoundError,
     ServerError,
     StoreError,
 )
 from postiz_async.models.integrations import Integration
+from postiz_async.stores._deliveries import NewDelivery
 
 if TYPE_CHECKING:
     from collections import defaultdict
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from postiz_async._delivery.client import OutboxClient
-    from postiz_async._outbox.store import Ahead, Backend, HandOvers
-    from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions, Ticket
+    from postiz_async._outbox.tickets import OutboxOptions, Ticket
     from postiz_async.models.posts import CreatePost, NewPost, PostType
+    from postiz_async.stores._deliveries import Ahead, Deliveries, KeptDelivery, Scope
 
 
 log = logging.getLogger("postiz_async.outbox")
@@ -50,21 +53,33 @@ class Outbox(OutboxBase):
 
     Args:
         postiz: the client.
-        made: what keeps and what sends; given what is to be called with each ticket whose state
-            changed.
+        deliveries: has the hand-overs; it is closed with the outbox.
+        options: what is done in doubt, and whether this process sends.
+        courier: that of a pool, which sends; None: this one's own.
         waiters: the events of those who wait, by ticket, where several outboxes share them.
     """
 
     def __init__(
         self,
         postiz: OutboxClient,
-        made: Callable[[Callable[[str], None]], tuple[HandOvers, Backend]],
+        deliveries: Deliveries,
+        options: OutboxOptions,
+        courier: Courier | None = None,
         waiters: defaultdict[str, set[anyio.Event]] | None = None,
     ) -> None:
-        super().__init__(postiz.clock, waiters)
+        super().__init__(deliveries, postiz.clock, sends=options.sends and courier is None)
         self._postiz = postiz
-        self._hand_overs, self._backend = made(self.notify)
-        self._asked = self._hand_overs
+        self._scope = postiz.quota_name
+        if waiters is not None:
+            self._waiters = waiters
+
+        @asynccontextmanager
+        async def client_of(_: Scope) -> AsyncGenerator[OutboxClient]:
+            yield postiz
+
+        self._courier = courier or Courier(
+            deliveries, client_of, options, postiz.clock, self.notify, only=self._scope
+        )
 
     # -------------------------------------------------------------- handing over
 
@@ -112,10 +127,11 @@ class Outbox(OutboxBase):
         keyed = None
         if idempotency_key is not None:
             keyed = await self._keyed(idempotency_key, posts, at, tags, short_link=short_link)
-            known = await self._hand_overs.get(keyed.ticket)
+            known = await self._deliveries.get(keyed.ticket, self._postiz.quota_name)
             if known is not None:
-                keyed.check(known)
-                return await self._told(known)
+                found = HandOver(self._deliveries, known, self._clock)
+                keyed.check(found.record)
+                return await self._told(found)
         body = await self._built(posts, at, tags, short_link=short_link)
         if keyed is None:
             ticket = uuid.uuid4().hex
@@ -124,26 +140,50 @@ class Outbox(OutboxBase):
             ticket, refs = keyed.ticket, keyed.refs()
         body = _marked(body, refs)
         encode_create(body)  # raises when it is too large
-        due = self._postiz.scheduler.server_time() if at is None else at.timestamp()
-        dated, owned = at is not None, self._backend.sends
+        record = DeliveryRecord(
+            state="planned",
+            posts=tuple(DeliveryPost(item.integration.id) for item in body.posts),
+            fingerprint={} if keyed is None else keyed.fingerprint,
+            due=self._postiz.scheduler.server_time() if at is None else at.timestamp(),
+            is_dated=at is not None,
+        )
+        kept, ahead = await self._written(ticket, body, record, connection)
+        found = HandOver(self._deliveries, kept, self._clock)
+        if keyed is not None:
+            keyed.check(found.record)  # a call at the same moment may have been first
+        if connection is None:
+            self._courier.wake(found.scope)
+        return self._ticket(found, ahead)
+
+    async def _written(
+        self, ticket: str, body: CreatePost, record: DeliveryRecord, connection: object
+    ) -> tuple[KeptDelivery, Ahead]:
+        new = NewDelivery(
+            ticket, msgspec.json.encode(body), write_record(record), columns_of(record)
+        )
+        postiz, deliveries = self._postiz, self._deliveries
         try:
-            entry, ahead = await self._hand_overs.put(
-                ticket, body, due, dated=dated, owned=owned, connection=connection
-            )
+            await deliveries.register(postiz.quota_name, postiz.organization, postiz.base_url)
+            return await deliveries.put(postiz.quota_name, new, connection=connection)
         except asyncio.CancelledError:  # nobody gets the ticket
-            if connection is None and keyed is None:
+            if connection is None and not record.fingerprint:
                 with anyio.CancelScope(shield=True):
                     await self._take_back(ticket)
             raise
-        if keyed is not None:
-            keyed.check(entry)  # a call at the same moment may have been first
-        if connection is None:
-            self._backend.wake()
-        return self._ticket(entry, ahead)
+        except StoreError as error:
+            if not error.may_be_done:
+                raise
+            raise StoreError(
+                f"{str(error).partition(chr(10))[0]}\n  This hand-over may have been taken "
+                f"nevertheless, as ticket {ticket}: ask for it when the database is back, "
+                "before you hand it over again."
+            ) from None
 
     async def _take_back(self, ticket: str) -> None:
         try:
-            await self._hand_overs.withdraw(ticket)
+            await self.withdraw(ticket)
+        except NotFoundError:
+            log.debug("hand-over %s was cancelled before it was written down", ticket)
         except StoreError as error:
             log.warning("hand-over %s was cancelled, but may be sent: %s", ticket, error)
 
@@ -218,38 +258,27 @@ class Outbox(OutboxBase):
         )
         raise type(away)(away.message, delivery=away.delivery, hint=hint) from away
 
-    async def _told(self, entry: OutboxEntry) -> Ticket:
-        if entry.state is not RowState.PLANNED:
-            return ticket_of(entry, 0.0, "")
+    async def _told(self, found: HandOver) -> Ticket:
+        if found.record.state != "planned":
+            return found.ticket()
         with suppress(StoreError):  # then by what this process saw last
             await self._postiz.scheduler.refresh()
-        return self._ticket(entry, await self._hand_overs.ahead(entry))
+        return self._ticket(
+            found, await self._deliveries.ahead(found.scope, found.number, found.record.due)
+        )
 
-    def _ticket(self, entry: OutboxEntry, ahead: Ahead) -> Ticket:
+    def _ticket(self, found: HandOver, ahead: Ahead) -> Ticket:
         """By the quota's forecast, behind interactive calls and hand-overs that are due before.
 
         What has time until the next window waits for what is held back for others, too.
         """
-        scheduler = self._postiz.scheduler
+        scheduler, kept = self._postiz.scheduler, found.record
         place = ahead.before + scheduler.view().queued.interactive + 1
-        slot = scheduler.bulk_in(entry.due - scheduler.server_time(), ahead.planned)
-        waits = (scheduler.leaves_in(place), slot, self._backend.pauses_for, ahead.rests)
-        return ticket_of(entry, max(waits), self.trouble or ahead.trouble)
-
-
-def backend_of(
-    postiz: OutboxClient, options: OutboxOptions, on_step: Callable[[str], None]
-) -> tuple[HandOvers, Backend]:
-    """What keeps and what sends the hand-overs of an outbox with these options."""
-    if options.database is None:
-        backend = FileBackend(postiz, options, on_step)
-        return backend.hand_overs, backend
-    from postiz_async._outbox.postgres_backend import (  # noqa: PLC0415  (an extra)
-        backend_for,
-        open_database,
-    )
-
-    return backend_for(postiz, options, open_database(options.database, options), on_step)
+        slot = scheduler.bulk_in(kept.due - scheduler.server_time(), ahead.planned)
+        rests = max(kept.until - found.now(), ahead.rests)
+        pauses = self._courier.pauses_for(found.scope)
+        leaves_in = max(scheduler.leaves_in(place), slot, pauses, rests)
+        return found.ticket(leaves_in, self.trouble or ahead.trouble or kept.note)
 
 
 def _marked(body: CreatePost, refs: Sequence[str]) -> CreatePost:

@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakSet
 
 from postiz_async._concurrency import StrayCancellationError, in_own_task
-from postiz_async._delivery.journal_file import RowState
 from postiz_async._outbox.base import OutboxBase
+from postiz_async._outbox.courier import Courier
 from postiz_async._outbox.outbox import Outbox
-from postiz_async._outbox.postgres_backend import PostgresBackend, open_database
-from postiz_async._outbox.postgres_sender import PostgresSender
-from postiz_async._outbox.postgres_tickets import AllTickets, HandOverTable
-from postiz_async._outbox.tickets import ticket_of
+from postiz_async._outbox.places import deliveries_of, speed_of
 from postiz_async._resources.api import opened
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError, UsageError
@@ -27,12 +24,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async._delivery.client import OutboxClient
-    from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions, Ticket
-    from postiz_async._outbox.turns import Turn
+    from postiz_async._outbox.hand_over import HandOver
+    from postiz_async._outbox.tickets import OutboxOptions, Ticket
     from postiz_async._resources.api import OpenClient, Resources
     from postiz_async.clock import Clock
     from postiz_async.models.posts import NewPost
-    from postiz_async.stores._postgres import Database
+    from postiz_async.stores._deliveries import Deliveries, Scope
 
 
 log = logging.getLogger("postiz_async.outbox")
@@ -72,7 +69,7 @@ class PoolOutbox(OutboxBase):
         pool: has the clients.
         clock: of the pool.
         options: what is done in doubt.
-        database: has the tickets; it is closed with the outbox.
+        deliveries: has the hand-overs; it is closed with the outbox.
         credentials: from an organisation's name to its key or token.
     """
 
@@ -81,17 +78,15 @@ class PoolOutbox(OutboxBase):
         pool: ClientPool,
         clock: Clock,
         options: OutboxOptions,
-        database: Database,
+        deliveries: Deliveries,
         credentials: CredentialsOf,
     ) -> None:
+        super().__init__(deliveries, clock, sends=options.sends)
         self._pool = pool
-        self._database = database
+        self._options = options
         self._credentials = credentials
         self._outboxes: WeakSet[Outbox] = WeakSet()
-        super().__init__(clock)
-        self._sender = PostgresSender(database, self._client_of, options, clock, self.notify)
-        self._asked = self._all = AllTickets(database)
-        self._backend = PostgresBackend(database, self._sender, sends=options.sends)
+        self._courier = Courier(deliveries, self._client_of, options, clock, self.notify)
 
     # -------------------------------------------------------------- clients
 
@@ -105,7 +100,7 @@ class PoolOutbox(OutboxBase):
         async def asked() -> object:
             return await self._credentials(organization)
 
-        seconds = CALLBACK_SECONDS * self._sender.turns.speed
+        seconds = CALLBACK_SECONDS * speed_of(self._clock)
         try:
             key = await in_own_task(asked(), self._clock, seconds)
         except TimeoutError:
@@ -151,10 +146,10 @@ class PoolOutbox(OutboxBase):
             client.needed_by -= 1
 
     async def _see_that_the_key_is_its_own(self, client: OpenClient) -> None:
-        name, quota, turns = client.organization, client.quota_name, self._sender.turns
-        await turns.register(quota, name, client.base_url)
+        name, quota = client.organization, client.quota_name
+        await self._deliveries.register(quota, name, client.base_url)
         key_name = ledger_name(client.base_url, client.scheduler.identity.key.reveal())
-        other = await turns.key_owner(quota, key_name)
+        other = await self._deliveries.key_owner(quota, key_name)
         if other is not None:
             raise ConfigurationError(
                 f"credentials({name!r}) returned the key of {other!r}, so nothing is sent for "
@@ -163,8 +158,8 @@ class PoolOutbox(OutboxBase):
             )
 
     @asynccontextmanager
-    async def _client_of(self, turn: Turn) -> AsyncGenerator[OutboxClient]:
-        async with self._client(turn.organization, turn.base_url) as client:
+    async def _client_of(self, scope: Scope) -> AsyncGenerator[OutboxClient]:
+        async with self._client(scope.organization, scope.base_url) as client:
             yield client
 
     def of(self, client: OpenClient) -> Outbox:
@@ -183,22 +178,11 @@ class PoolOutbox(OutboxBase):
                 "its key later: pool.client(key, organization='...')."
             )
         self._refuse_closed()
-        outbox = Outbox(client, lambda _: self._made(client), self._waiters)
+        outbox = Outbox(
+            client, self._deliveries, self._options, courier=self._courier, waiters=self._waiters
+        )
         self._outboxes.add(outbox)
         return outbox
-
-    def _made(self, client: OpenClient) -> tuple[HandOverTable, PostgresBackend]:
-        table = HandOverTable(
-            self._database,
-            self._sender.turns,
-            quota=client.quota_name,
-            organization=client.organization,
-            base_url=client.base_url,
-        )
-        backend = PostgresBackend(
-            self._database, self._sender, sends=False, quota=client.quota_name
-        )
-        return table, backend
 
     def stop_taking(self) -> None:
         super().stop_taking()
@@ -245,18 +229,19 @@ class PoolOutbox(OutboxBase):
 
     async def troubles(self) -> Mapping[str, str]:
         """What holds organisations up, by their names: key, server, credentials."""
-        return await self._all.troubles()
+        return (await self._deliveries.overview()).troubles
 
-    async def _told(self, entry: OutboxEntry) -> Ticket:
+    async def _told(self, found: HandOver) -> Ticket:
         """As its organisation's client forecasts, else by when that has its next turn."""
-        if entry.state is not RowState.PLANNED:
-            return ticket_of(entry, 0.0, "")
-        whose, speed = await self._all.whose(entry), self._sender.turns.speed
-        if whose.organization and not whose.trouble:
-            with suppress(ConfigurationError), self._clock.move_on_after(ASKER_SECONDS * speed):
-                async with self._client(whose.organization, whose.base_url) as client:
-                    return await self.of(client).get(entry.id)
-        return ticket_of(entry, whose.turn_in * speed, whose.trouble)
+        if found.record.state != "planned":
+            return found.ticket()
+        ahead = await self._deliveries.ahead(found.scope, found.number, found.record.due)
+        if ahead.organization and not ahead.trouble:
+            seconds = ASKER_SECONDS * speed_of(self._clock)
+            with suppress(ConfigurationError), self._clock.move_on_after(seconds):
+                async with self._client(ahead.organization, ahead.base_url) as client:
+                    return await self.of(client).get(found.id)
+        return found.ticket(ahead.rests, ahead.trouble)
 
 
 def _check_name(organization: object) -> None:
@@ -283,11 +268,6 @@ async def open_outbox(
         StoreError: its database cannot be used.
         ConfigurationError: its address cannot be used, or the extra is not installed.
     """
-    assert options.database is not None  # noqa: S101  (the pool saw to it)
-    outbox = PoolOutbox(pool, clock, options, open_database(options.database, options), credentials)
-    try:
-        await outbox.open()
-    except BaseException:
-        await outbox.aclose()
-        raise
+    outbox = PoolOutbox(pool, clock, options, deliveries_of(options, clock), credentials)
+    await outbox.open()
     return outbox

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
-
-import msgspec
-from msgspec.structs import replace
+from typing import TYPE_CHECKING
 
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.options import checked_late
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
 from postiz_async.models._base import DateTime, Value
-from postiz_async.models.posts import CreatePost
 
 if TYPE_CHECKING:
     from postiz_async._delivery.options import Late, OnDoubt
@@ -96,126 +92,3 @@ class Ticket(Value, frozen=True):
     def is_over(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in OVER
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxEntry:
-    """A hand-over as the file has it.
-
-    `due` is in seconds since the epoch: its date, or without one (`is_dated` is False) the moment
-    of the hand-over. `sent` is the request whose outcome is open, `sent_at` the wall time of it,
-    and `mended_at` that of the last repair of a post of it; an older one is of an older request.
-    """
-
-    number: int
-    id: str
-    owner: str
-    state: RowState
-    due: float
-    is_dated: bool
-    body: CreatePost
-    post_ids: tuple[str | None, ...]
-    sent: CreatePost | None
-    sent_at: float | None
-    note: str
-    mended_at: float | None = None
-
-    @property
-    def places(self) -> list[int]:
-        """Those of its posts that are not known to be stored."""
-        return [place for place, post_id in enumerate(self.post_ids) if post_id is None]
-
-    def request(self, date: str) -> CreatePost:
-        """What is to be sent of it, with a marked date."""
-        posts = [self.body.posts[place] for place in self.places]
-        return replace(self.body, date=date, posts=posts)
-
-    def with_stored(self, ids: dict[int, str]) -> tuple[str | None, ...]:
-        """Its post ids with those of a request; `ids` is by place in that request."""
-        known = list(self.post_ids)
-        places = self.places
-        for place, post_id in ids.items():
-            known[places[place]] = post_id
-        return tuple(known)
-
-
-def ticket_of(entry: OutboxEntry, leaves_in: float, held_up_by: str) -> Ticket:
-    """A hand-over as its user sees it.
-
-    Args:
-        entry: the hand-over.
-        leaves_in: seconds after which it will probably leave, if it waits.
-        held_up_by: what holds those up that wait; empty: nothing.
-    """
-    waits = entry.state is RowState.PLANNED
-    return Ticket(
-        id=entry.id,
-        state=entry.state,
-        at=datetime.fromtimestamp(entry.due, UTC) if entry.is_dated else None,
-        leaves_in=leaves_in if waits else 0.0,
-        post_ids=tuple(post_id for post_id in entry.post_ids if post_id is not None),
-        reason=held_up_by if waits else entry.note,
-    )
-
-
-EntryRow: TypeAlias = tuple[
-    int,
-    str,
-    str,
-    str,
-    float,
-    bool | int,
-    bytes | str,
-    bytes | str,
-    bytes | str | None,
-    float | None,
-    str,
-    float | None,
-]
-"""A hand-over as a table has it: the fields of `OutboxEntry` in order, structs as JSON."""
-
-
-def read_entry(row: EntryRow) -> OutboxEntry:
-    """The hand-over in a row of a table.
-
-    Raises:
-        msgspec.MsgspecError: its JSON is not what was written.
-        ValueError: its state is none.
-        OverflowError: its date is none.
-    """
-    number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note, mended_at = row
-    datetime.fromtimestamp(due, UTC)  # for the error that it may raise
-    return OutboxEntry(
-        number,
-        ticket,
-        owner,
-        RowState(state),
-        due,
-        bool(dated),
-        msgspec.json.decode(body, type=CreatePost),
-        read_post_ids(ids),
-        msgspec.json.decode(sent, type=CreatePost) if sent is not None else None,
-        sent_at,
-        note,
-        mended_at,
-    )
-
-
-def read_post_ids(column: bytes | str) -> tuple[str | None, ...]:
-    """The ids of a hand-over's posts, None for what is not known to be stored.
-
-    Raises:
-        msgspec.MsgspecError: it is not what was written.
-    """
-    return msgspec.json.decode(column, type=tuple[str | None, ...])
-
-
-def to_column(moment: datetime) -> int:
-    """A moment as a column has it: whole milliseconds since the epoch."""
-    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
-
-
-def from_column(milliseconds: int) -> datetime:
-    """A moment from its column."""
-    second, rest = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)

@@ -59,7 +59,11 @@ class OutboxBase(Twin):
         return self._portal.call(self._async.withdraw, ticket_id)
 
     def counts(self) -> Mapping[RowState, int]:
-        """How many tickets are in which state, of all processes that share file and quota."""
+        """How many tickets are in which state, of all processes that share store and quota.
+
+        Raises:
+            StoreError: the outbox cannot be used, or has tickets of another version.
+        """
         return self._portal.call(self._async.counts)
 
     @property

@@ -77,7 +77,7 @@ class Postiz(Owner, Api):
             `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
         outbox: the file of `postiz.outbox`, the address of a PostgreSQL (`postgresql://...`) for
             many hosts, or `OutboxOptions`; None: no outbox. Without `quota`, the quota is also
-            shared and remembered there: in a file named `*.quota` next to it, or in that database.
+            shared and remembered there.
         on_attempt: called with an `Attempt` after each request; in the client's own
             thread, where the client cannot be called.
         on_call: called with a `CallStarted` when a call starts, with a

@@ -19,6 +19,7 @@ from postiz_async._wire.secrets import Secret
 from postiz_async.clock import unseen_work
 from postiz_async.errors import StoreError
 from postiz_async.stores._connection_slots import WAIT
+from postiz_async.stores._deliveries import TakenError
 from postiz_async.stores._postgres_pool import Login, Pool, close
 from postiz_async.stores._postgres_schema import (
     TABLES_VERSION,
@@ -103,6 +104,9 @@ _BY_TEXT = {
 _CONFLICTS = {"40001", "40P01"}
 """Codes of statements that ran into others, and would succeed by themselves."""
 
+_TAKEN = "23505"
+"""Code of a statement that a unique index refused."""
+
 _READ_ONLY = "25006"
 """Code of a server that was the primary once: its address may lead to another one now."""
 
@@ -118,6 +122,8 @@ class _Failure(NamedTuple):
     """Another attempt may succeed."""
     is_lost: bool = False
     """The statement may have been carried out."""
+    is_taken: bool = False
+    """A unique index has what was to be written."""
 
 
 class Database:
@@ -190,6 +196,7 @@ class Database:
         Raises:
             StoreError: the database cannot be used; what was to be written is not, unless it says
                 `may_be_done`.
+            TakenError: a unique index has it already.
         """
         await self.check()
         return await self._fetch(query, params, again=again)
@@ -303,6 +310,8 @@ class Database:
                 raise StoreError(str(error), may_be_done=is_lost) from None
             if not isinstance(answer, _Failure):
                 return answer
+            if answer.is_taken:
+                raise TakenError
             is_lost = is_lost or answer.is_lost
             if not answer.passes or not attempts:
                 trouble = self.trouble(answer.reason)
@@ -410,6 +419,7 @@ class Database:
             self._login.shown(error),
             passes=connection.closed or code in _CONFLICTS,
             is_lost=connection.closed or isinstance(error, TimeoutError),
+            is_taken=code == _TAKEN,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postiz_async.errors import ConfigurationError
 
-TABLES_VERSION = 3
+TABLES_VERSION = 4
 
 _LONGEST = 63
 """Bytes of a name; PostgreSQL cuts what is longer."""
@@ -27,50 +27,64 @@ CREATE TABLE {schema}.records (
 
 CREATE INDEX records_expires ON {schema}.records (expires) WHERE expires < 'infinity';
 
-CREATE TABLE {schema}.organizations (
-    quota text PRIMARY KEY,
+CREATE TABLE {schema}.scopes (
+    name text COLLATE "C" PRIMARY KEY,
     organization text NOT NULL,
     base_url text NOT NULL,
     key_name text,
-    ready_at timestamptz NOT NULL DEFAULT 'infinity',
+    served_at double precision NOT NULL DEFAULT 0,
+    ready_at double precision NOT NULL DEFAULT 0,
     holder text,
-    fence bigint NOT NULL DEFAULT 0,
-    wakes bigint NOT NULL DEFAULT 0,
+    seen pg_snapshot,
     failures integer NOT NULL DEFAULT 0,
     trouble text NOT NULL DEFAULT ''
 ) WITH (fillfactor = 50);
 
-CREATE INDEX organizations_ready ON {schema}.organizations (ready_at) WHERE ready_at < 'infinity';
+CREATE INDEX scopes_served ON {schema}.scopes (served_at, name);
 
-CREATE INDEX organizations_key ON {schema}.organizations (key_name);
+CREATE INDEX scopes_key ON {schema}.scopes (key_name);
 
-CREATE TABLE {schema}.tickets (
+CREATE INDEX scopes_nameless ON {schema}.scopes (name) WHERE organization = '';
+
+CREATE INDEX scopes_trouble ON {schema}.scopes (organization) WHERE trouble <> '';
+
+CREATE TABLE {schema}.deliveries (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id text NOT NULL UNIQUE,
-    quota text NOT NULL,
-    state text NOT NULL DEFAULT 'planned',
+    scope text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    state text NOT NULL,
     due double precision NOT NULL,
-    dated boolean NOT NULL,
-    body text NOT NULL,
-    post_ids text NOT NULL,
-    sent text,
-    moment bigint,
-    sent_at double precision,
-    note text NOT NULL DEFAULT '',
-    seen boolean NOT NULL DEFAULT FALSE,
-    ended_at timestamptz,
-    mended_at double precision
+    is_dated boolean NOT NULL,
+    until double precision NOT NULL,
+    mark bigint,
+    ended_at double precision,
+    put_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    value bytea NOT NULL,
+    body bytea NOT NULL
 );
 
-CREATE INDEX tickets_state ON {schema}.tickets (quota, state, due, number);
+CREATE INDEX deliveries_state ON {schema}.deliveries (scope, state, due, number);
 
-CREATE INDEX tickets_new ON {schema}.tickets (number) WHERE NOT seen;
+CREATE INDEX deliveries_open ON {schema}.deliveries (scope, until) WHERE ended_at IS NULL;
 
-CREATE INDEX tickets_moment ON {schema}.tickets (quota, moment) WHERE moment IS NOT NULL;
+CREATE INDEX deliveries_in_doubt ON {schema}.deliveries (scope, until)
+    WHERE ended_at IS NULL AND state <> 'planned';
 
-CREATE INDEX tickets_ended ON {schema}.tickets (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX deliveries_new ON {schema}.deliveries (scope, put_in) WHERE state = 'planned';
 
-CREATE INDEX organizations_trouble ON {schema}.organizations (organization) WHERE trouble <> '';
+CREATE INDEX deliveries_ended ON {schema}.deliveries (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE UNIQUE INDEX deliveries_mark ON {schema}.deliveries (scope, mark) WHERE mark IS NOT NULL;
+
+CREATE TABLE {schema}.delivered (
+    scope text COLLATE "C" NOT NULL,
+    post_id text COLLATE "C" NOT NULL,
+    number bigint NOT NULL,
+    PRIMARY KEY (scope, post_id)
+);
+
+CREATE INDEX delivered_number ON {schema}.delivered (number);
 """
 """No `%` and no `:` are in it: SQLAlchemy and drivers would take them for parameters."""
 

@@ -107,25 +107,38 @@ def age_of(connection: sqlite3.Connection, clock: Clock, number: int) -> float:
     return read_clock(connection, clock) - left[0] if left else 0.0
 
 
-def set_clock(connection: sqlite3.Connection, clock: Clock) -> float:
+def set_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) -> float:
     """The time of a file, which is written down; call it in the transaction that needs it."""
-    time = read_clock(connection, clock)
+    time = read_clock(connection, clock, least)
     values = run_of(clock), clock.monotonic(), time
     connection.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)", values)
     return time
 
 
-def read_clock(connection: sqlite3.Connection, clock: Clock) -> float:
+def resume_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) -> float:
+    """The time of a file, which goes on from here if it was written down in another run."""
+    kept = connection.execute("SELECT run FROM clock").fetchone()
+    is_of_this_run = kept is not None and kept[0] == run_of(clock)
+    return (read_clock if is_of_this_run else set_clock)(connection, clock, least)
+
+
+def read_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) -> float:
     """Seconds on the clock of a file: what is written in it is as old as that says, or older.
 
     It goes on with the monotonic clock of its host and stands still from one run of the host to
     the next, or from one process to the next where nothing tells the runs apart.
+
+    Args:
+        connection: to the file.
+        clock: of this process.
+        least: the time at least, as this process has seen it go on.
     """
     kept = connection.execute("SELECT run, monotonic, time FROM clock").fetchone()
     if kept is None:
-        return clock.time()
+        return max(least, clock.time())
     run, monotonic, time = kept
-    return float(time + max(0.0, clock.monotonic() - monotonic) * (run == run_of(clock)))
+    passed = max(0.0, clock.monotonic() - monotonic) if run == run_of(clock) else 0.0
+    return max(least, float(time + passed))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

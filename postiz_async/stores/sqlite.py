@@ -21,15 +21,19 @@ from postiz_async.stores._sqlite_files import CLOCK, explain, open_shared, read_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from postiz_async.clock import Clock
+
+    _Message: TypeAlias = Callable[[Path, Exception], str]
+    """What is said of a file that cannot be used."""
 
 __all__ = ["SqliteStore"]
 
 _T = TypeVar("_T")
 
 _APPLICATION_ID = 0x506F7A71
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _SCHEMA = f"""
 {CLOCK};
 CREATE TABLE records (
@@ -37,11 +41,51 @@ CREATE TABLE records (
     version INTEGER NOT NULL, value BLOB NOT NULL, expires REAL,
     PRIMARY KEY (scope, key)
 ) STRICT;
-CREATE INDEX records_expire ON records (expires) WHERE expires IS NOT NULL
+CREATE INDEX records_expire ON records (expires) WHERE expires IS NOT NULL;
+CREATE TABLE scopes (
+    name TEXT PRIMARY KEY,
+    organization TEXT NOT NULL, base_url TEXT NOT NULL, key_name TEXT,
+    served_at REAL NOT NULL DEFAULT 0, ready_at REAL NOT NULL DEFAULT 0,
+    holder TEXT, seen_number INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0, trouble TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX scopes_served ON scopes (served_at, name);
+CREATE INDEX scopes_key ON scopes (key_name) WHERE key_name IS NOT NULL;
+CREATE INDEX scopes_nameless ON scopes (name) WHERE organization = '';
+CREATE TABLE deliveries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    scope TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    due REAL NOT NULL, is_dated INTEGER NOT NULL,
+    until REAL NOT NULL,
+    mark INTEGER, ended_at REAL,
+    value BLOB NOT NULL, body BLOB NOT NULL
+) STRICT;
+CREATE INDEX deliveries_state ON deliveries (scope, state, due, number);
+CREATE INDEX deliveries_open ON deliveries (scope, until) WHERE ended_at IS NULL;
+CREATE INDEX deliveries_in_doubt ON deliveries (scope, until)
+    WHERE ended_at IS NULL AND state <> 'planned';
+CREATE INDEX deliveries_new ON deliveries (scope, number) WHERE state = 'planned';
+CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
+CREATE UNIQUE INDEX deliveries_mark ON deliveries (scope, mark) WHERE mark IS NOT NULL;
+CREATE TABLE delivered (
+    scope TEXT NOT NULL, post_id TEXT NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (scope, post_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivered_number ON delivered (number)
 """
 
 _REMOVED = 8
 """Records whose time is over, removed with each that is written."""
+
+
+def _message(path: Path, error: Exception) -> str:
+    return (
+        f"The quota's file {path} cannot be used: {explain(error)}\n"
+        "  Nothing is sent: without the file, what other processes spent and sent is not known."
+    )
 
 
 class SqliteStore(OfOneProcess):
@@ -81,8 +125,10 @@ class SqliteStore(OfOneProcess):
     async def aclose(self) -> None:
         await self._in_turn(self._close)
 
-    async def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        return await self._in_turn(partial(self._work, work))
+    async def _do(
+        self, work: Callable[[sqlite3.Connection], _T], message: _Message = _message
+    ) -> _T:
+        return await self._in_turn(partial(self._work, work, message))
 
     async def _in_turn(self, work: Callable[[], _T]) -> _T:
         """One thread at a time uses the connection, also when callers are cancelled."""
@@ -97,12 +143,12 @@ class SqliteStore(OfOneProcess):
                 return await in_thread(alone)
         raise AssertionError("a shielded block is never left by cancellation")
 
-    def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def _work(self, work: Callable[[sqlite3.Connection], _T], message: _Message) -> _T:
         try:
             return work(self._connected())
         except (sqlite3.Error, OSError) as error:
             self._close()
-            raise StoreError(_message(self.path, error)) from None
+            raise StoreError(message(self.path, error)) from None
 
     def _connected(self) -> sqlite3.Connection:
         """A connection to the file that is at the path now: one that was deleted is nobody's."""
@@ -124,13 +170,6 @@ def _inode(path: Path) -> int:
         return path.stat().st_ino
     except FileNotFoundError:
         return 0
-
-
-def _message(path: Path, error: Exception) -> str:
-    return (
-        f"The quota's file {path} cannot be used: {explain(error)}\n"
-        "  Nothing is sent: without the file, what other processes spent and sent is not known."
-    )
 
 
 def _get(connection: sqlite3.Connection, clock: Clock, scope: str, key: str) -> Kept:

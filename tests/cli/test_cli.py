@@ -12,13 +12,13 @@ ROOT = Path(_cli.__file__).parents[1]
 PRIVATE = {
     "_campaign.read.file_formats": "text with half characters, in which names of files may be",
     "_campaign.read.dates": "dates and time zones as campaigns write them",
-    "_outbox.turns": "the tables of an outbox in PostgreSQL",
     "_sandbox.http": "a sandbox in this event loop, at a port",
     "_transport": "proxies and certificates, with the option or variable that named them",
     "_uploads.urls": "URLs without what may be secret in them",
     "_wire": "addresses and headers before there is a client",
     "models._durations": "times like 15m",
     "stores._files": "files that are replaced as a whole",
+    "stores._postgres_deliveries": "how an outbox stands, and what is removed from it",
     "stores._postgres": "a database without a store",
 }
 """What it imports that is not for users, at most ten modules, and what for."""

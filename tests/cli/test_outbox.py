@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
 TICKETS = """
-INSERT INTO postiz_async.organizations (quota, organization, base_url, trouble, ready_at, holder)
-VALUES ('1', 'acme', 'https://a', '', now() + interval '1 hour', 'x'),
-    ('2', 'globex', 'https://a', '401: no', now(), NULL),
-    ('3', '', 'https://a', '', 'infinity', NULL);
-INSERT INTO postiz_async.tickets (id, quota, state, due, dated, body, post_ids, ended_at)
-VALUES ('a', '1', 'planned', 1800000000, TRUE, '{}', '[]', NULL),
-    ('b', '1', 'stored', 1800000000, TRUE, '{}', '[]', now() - interval '2 hours'),
-    ('c', '2', 'stored', 1800000000, TRUE, '{}', '[]', now() - interval '40 days')
+INSERT INTO postiz_async.scopes (name, organization, base_url, trouble, ready_at, holder)
+VALUES ('1', 'acme', 'https://a', '', 9e9, 'x'),
+    ('2', 'globex', 'https://a', '401: no', 9e9, NULL),
+    ('3', '', 'https://a', '', 0, NULL);
+INSERT INTO postiz_async.deliveries
+    (id, scope, version, state, due, is_dated, until, value, body, ended_at)
+SELECT id, scope, 1, state, 1800000000, TRUE, 0, '{}', '{}',
+    extract(epoch FROM now() - ended::interval)
+FROM (VALUES ('a', '1', 'planned', NULL), ('b', '1', 'stored', '2 hours'),
+    ('c', '2', 'stored', '40 days'), ('d', '2', 'planned', NULL)) AS t (id, scope, state, ended)
 """
 
 
@@ -61,7 +63,7 @@ def test_it_says_how_it_stands(cli: Cli, database: str) -> None:
     cli("outbox", "init")
     shared_server().run(TICKETS, database=name_of(database))
     lines = [line.split() for line in cli("outbox", "status").out.splitlines()]
-    assert lines[:3] == [["state", "tickets"], ["planned", "1"], ["stored", "2"]]
+    assert lines[:3] == [["state", "tickets"], ["planned", "2"], ["stored", "2"]]
     rest = [" ".join(line) for line in lines[3:]]
     assert rest == [
         "3 organisations: 1 being sent for, 1 waiting for their turn",
@@ -73,7 +75,7 @@ def test_it_says_how_it_stands(cli: Cli, database: str) -> None:
     assert told == {
         "version": 1,
         "outbox": {
-            "tickets": {"planned": 1, "stored": 2},
+            "tickets": {"planned": 2, "stored": 2},
             "organizations": 3,
             "in_turn": 1,
             "waiting": 1,
@@ -91,7 +93,7 @@ def test_what_was_over_for_long_is_removed(cli: Cli, database: str) -> None:
     assert "finished more than 30d ago? There is no terminal to ask on; say --yes" in asked.err
     assert cli("outbox", "prune", "--yes").out == "Removed 1 ticket.\n"
     assert cli("outbox", "prune", "--yes", "--keep", "1h").out == "Removed 1 ticket.\n"
-    assert cli("outbox", "status", "--json").document["outbox"]["tickets"] == {"planned": 1}
+    assert cli("outbox", "status", "--json").document["outbox"]["tickets"] == {"planned": 2}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async._delivery import transitions
-from postiz_async._delivery.handle import HOLD, Handle
+from postiz_async._delivery.handle import HOLD, KeyHandle
 from postiz_async._delivery.record import BARE, DeliveryPost, DeliveryRecord, write_record
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.clock import JumpingClock
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 POSTS = (DeliveryPost("c1"),)
 
 
-def handle_of(store: MemoryStore, clock: Clock) -> Handle:
-    return Handle(store, "quota", "key", 3_600.0, clock)
+def handle_of(store: MemoryStore, clock: Clock) -> KeyHandle:
+    return KeyHandle(store, "quota", "key", 3_600.0, clock)
 
 
-def leaves(handle: Handle, attempt: str, was: DeliveryRecord) -> DeliveryRecord:
+def leaves(handle: KeyHandle, attempt: str, was: DeliveryRecord) -> DeliveryRecord:
     return transitions.left(
         was,
         attempt,

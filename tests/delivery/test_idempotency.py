@@ -156,7 +156,7 @@ async def test_a_file_remembers_keys_for_the_next_process(
     async with lab.sandbox:
         first = await call(outbox=tmp_path / "outbox.sqlite")
         for _ in range(2):
-            store = SqliteStore(tmp_path / "outbox.sqlite.quota")
+            store = SqliteStore(tmp_path / "outbox.sqlite")
             assert await call(quota=store) == first
             await store.aclose()
     assert lab.statuses.count(201) == 1

@@ -66,7 +66,7 @@ async def test_a_key_that_could_not_be_given_back_goes_on_by_itself(
     async with lab.sandbox, lab.process() as one, lab.process() as two:
         async with lab.process(store=MemoryStore()) as stranger:
             await lab.schedule(stranger, key="stranger")
-        one.store_fails = fails_once(lambda operation: operation == "read" and 429 in lab.statuses)
+        one.store_fails = fails_once(lambda operation: operation == "swap" and 429 in lab.statuses)
         answer = await lab.schedule(one)
         assert "the idempotency key 'order-123' stays taken for a while" in caplog.text
         assert answer == await lab.schedule(two)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from postgres_lab import GoneSender
 from world import HostClock
 
 from postiz_async import NewPost, OutboxOptions, Postiz
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.testing import SandboxTransport
@@ -103,7 +106,7 @@ class OutboxLab:
         if self.database is None:
             shutil.copy(self.path, self.path.with_suffix(".kept"))
         else:
-            self.database.run("CREATE TABLE kept AS TABLE tickets")
+            self.database.run("CREATE TABLE kept AS TABLE deliveries")
 
     def restore(self) -> None:
         """Put the copy back, as a fail-over to a replica does that lacks the last commits."""
@@ -111,12 +114,31 @@ class OutboxLab:
             shutil.copy(self.path.with_suffix(".kept"), self.path)
         else:
             self.database.run(
-                "WITH gone AS (DELETE FROM tickets WHERE id IN (SELECT id FROM kept) RETURNING 1) "
-                "UPDATE kept SET seen = FALSE WHERE (SELECT count(*) FROM gone) >= 0"
+                "DELETE FROM delivered WHERE number IN (SELECT number FROM kept) RETURNING 1"
             )
             self.database.run(
-                "INSERT INTO tickets OVERRIDING SYSTEM VALUE SELECT * FROM kept RETURNING 1"
+                "DELETE FROM deliveries WHERE id IN (SELECT id FROM kept) RETURNING 1"
             )
+            self.database.run(
+                "INSERT INTO deliveries OVERRIDING SYSTEM VALUE SELECT * FROM kept RETURNING 1"
+            )
+
+    def run(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement about `scopes` or `deliveries`."""
+        if self.database is not None:
+            return self.database.run(statement)
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+    @asynccontextmanager
+    async def gone_sender(self) -> AsyncGenerator[GoneSender]:
+        """One that is killed at the end of the block, if not before."""
+        async with self.client(sends=False) as postiz:
+            gone = GoneSender(self, opened(postiz).quota_name)
+        try:
+            yield gone
+        finally:
+            await gone.die()
 
     def lose(self, kind: str = "drop_answer", **options: Any) -> None:
         self.sandbox.faults.add(Fault(kind, route="create_post", **options))  # type: ignore[arg-type]

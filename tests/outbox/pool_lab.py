@@ -134,17 +134,43 @@ class PoolLab:
         ]
 
     def hurry(self, where: str = "TRUE") -> None:
-        """Let pauses between turns end, by the database's clock."""
-        self.place.run(
-            "UPDATE organizations SET ready_at = clock_timestamp() "
-            f"WHERE holder IS NULL AND ready_at < 'infinity' AND {where}"
-        )
+        """Let pauses between turns end, and leases of what was left, by the database's clock."""
+        resting = f"SELECT name FROM scopes WHERE holder IS NULL AND {where}"
+        self.place.let_pass(f"state <> 'planned' AND scope IN ({resting})")
+        self.place.run(f"UPDATE scopes SET ready_at = 0 WHERE name IN ({resting})")
 
     def organization(self, name: str, column: str) -> Any:
         """A column of an organisation's row."""
-        return self.place.run(f"SELECT {column} FROM organizations WHERE organization = '{name}'")[
-            0
-        ][0]
+        query = f"SELECT {column} FROM scopes WHERE organization = '{name}'"
+        return self.place.run(query)[0][0]
+
+    def pause(self, name: str) -> float:
+        """Seconds for which an organisation rests, by the database's clock."""
+        left = "ready_at - extract(epoch FROM clock_timestamp())::float8"
+        return float(self.organization(name, left))
+
+    def has_work(self, name: str) -> bool:
+        """Whether somebody sends for it, or something of it is not over."""
+        is_open = "SELECT FROM deliveries WHERE scope = scopes.name AND ended_at IS NULL"
+        return bool(self.organization(name, f"holder IS NOT NULL OR EXISTS ({is_open})"))
+
+    def fill(self, name: str, count: int, scope: str = "") -> None:
+        """Make copies of the one ticket that an organisation has, in its scope or in another one.
+
+        They are due one second after the other, or else they seem to be stored already.
+        """
+        self.place.run(
+            "INSERT INTO deliveries "
+            "(id, scope, version, state, due, is_dated, until, value, body) "
+            f"SELECT d.id || '{scope}' || n, coalesce(nullif('{scope}', ''), d.scope), d.version, "
+            "d.state, d.due + n, d.is_dated, d.until, "
+            "convert_to(jsonb_set(convert_from(d.value, 'UTF8')::jsonb, '{due}', "
+            "to_jsonb(d.due + n))::text, 'UTF8'), "
+            "convert_to(replace(convert_from(d.body, 'UTF8'), "
+            f"""'{name} 0"', '{name} ' || n || '"'), 'UTF8') """
+            f"FROM deliveries d, generate_series(1, {count}) n "
+            f"WHERE d.scope = (SELECT name FROM scopes WHERE organization = '{name}')"
+        )
 
     def assert_each_once(self, counts: Mapping[str, int]) -> None:
         """That so many posts are stored for each organisation, all of them its own."""

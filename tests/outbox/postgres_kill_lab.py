@@ -3,20 +3,20 @@
 One database, four senders that send for four organisations, and a server that loses a fifth of all
 answers to creates, carries some out late and some by half. Orders come all the time, each with a
 hand-over in one transaction, and some are rolled back. Server, senders and database are processes.
-All clocks run `SPEED` times as fast as the machine's, those of leases and of the quota too: what
-takes 60 seconds then is longer than a busy machine halts.
+Connections to the database break before the answer to a COMMIT, or to a sender's swap. All clocks
+run `SPEED` times as fast as the machine's, those of leases and of the quota too: what takes 60
+seconds then is longer than a busy machine halts.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
 import threading
 import time
 from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,12 +28,14 @@ from gateways import PAGE_STATUSES
 from outbox_worker import clock_of
 from pool_sandbox import PROVIDERS, channel_of, key_of
 from pool_worker import LISTED
+from postgres_proxy import Proxy, proxy
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch, reading
 from wall_jumps import with_jumps
 
 from postiz_async import Integration, NewPost, OutboxOptions, PostizPool, StoreError
 from postiz_async._delivery.journal_file import FOUND_UNSURE
+from postiz_async._delivery.record import read_record
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 from postiz_async.stores.postgres import ddl
 
@@ -47,6 +49,9 @@ SPEED = 60.0
 SENDERS = 4
 ORGANIZATIONS = ("acme", "globex", "initech", "umbrella")
 ROLLED_BACK = 0.2
+CUT_AT_COMMIT, CUT_AT_SWAP = 0.1, 0.2
+"""Shares of the transactions and of the orders at which a connection breaks."""
+
 OPEN_AT_MOST = 40
 """Tickets that wait before a further order: what a turn begins at once has to fit its lease."""
 
@@ -86,6 +91,8 @@ class KillTally:
     kills: int = 0
     restarts: int = 0
     stops: int = 0
+    cuts: int = 0
+    """Connections that broke before the answer to a COMMIT or a swap."""
     takeovers: int = 0
     lost_turns: int = 0
     look_ups: int = 0
@@ -110,7 +117,7 @@ class KillTally:
         struck = self.struck
         return (
             f"{self.kills} kills, {self.restarts} restarts of PostgreSQL, {self.stops} senders "
-            f"stopped and continued, in {self.seconds:.0f} s\n"
+            f"stopped and continued, {self.cuts} connections cut, in {self.seconds:.0f} s\n"
             f"{self.tickets} tickets committed, with {self.posts} posts; {self.rolled_back} "
             "rolled back\n"
             f"{self.requests} requests, {self.creates} creates among them; 429s {self.refusals}\n"
@@ -169,21 +176,38 @@ class Orders:
         """Those whose COMMIT was answered; that of others may have been carried out."""
         self.rolled_back: set[int] = set()
         self.end = threading.Event()
+        self.cuts = 0
+        self.all_sent = threading.Event()
+        self.way = Future[str]()
+        """The address of the database, over connections that break."""
         self._place = place
         self._database = database
         self._server = server
         self._dice = random.Random(seed)  # noqa: S311
 
     async def run(self) -> None:
-        while not self.end.is_set():
-            with suppress(StoreError, psycopg.Error):  # the database is started again
-                async with (
-                    await psycopg.AsyncConnection.connect(self._database) as connection,
-                    self._pool() as pool,
-                ):
-                    while not self.end.is_set():
-                        await self._take(pool, connection)
-            await asyncio.sleep(0.02)
+        """Take orders until the end, and be the way to the database until all are sent."""
+        port = f":{self._place.port}/"
+        async with proxy(self._place.port) as orders, proxy(self._place.port) as senders:
+            self.way.set_result(self._database.replace(port, f":{senders.port}/"))
+            way = self._database.replace(port, f":{orders.port}/")
+            while not self.end.is_set():
+                with suppress(StoreError, psycopg.Error):  # the database is started again
+                    async with (
+                        await psycopg.AsyncConnection.connect(way) as connection,
+                        self._pool() as pool,
+                    ):
+                        while not self.end.is_set():
+                            if self._dice.random() < CUT_AT_SWAP:
+                                self._cut(senders, b"WITH changed")
+                            await self._take(pool, connection, orders)
+                await asyncio.sleep(0.02)
+            senders.break_after = b""
+            await asyncio.to_thread(self.all_sent.wait)
+
+    def _cut(self, way: Proxy, after: bytes) -> None:
+        self.cuts += not way.break_after
+        way.break_after = after
 
     def _pool(self) -> PostizPool:
         async def credentials(organization: str) -> str:
@@ -197,7 +221,10 @@ class Orders:
         )
 
     async def _take(
-        self, pool: PostizPool, connection: psycopg.AsyncConnection[tuple[Any, ...]]
+        self,
+        pool: PostizPool,
+        connection: psycopg.AsyncConnection[tuple[Any, ...]],
+        way: Proxy,
     ) -> None:
         dice = self._dice
         if await self._waiting(connection) > OPEN_AT_MOST:
@@ -221,13 +248,15 @@ class Orders:
             await connection.rollback()
             self.rolled_back.add(order.number)
         else:
+            if dice.random() < CUT_AT_COMMIT:
+                self._cut(way, b"COMMIT")
             await connection.commit()
             self.committed.add(order.number)
         await asyncio.sleep(dice.uniform(0.0, 0.2))
 
     async def _waiting(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> int:
         found = await connection.execute(
-            "SELECT count(*) FROM postiz_async.tickets WHERE ended_at IS NULL"
+            "SELECT count(*) FROM postiz_async.deliveries WHERE ended_at IS NULL"
         )
         row = await found.fetchone()
         await connection.rollback()
@@ -277,25 +306,27 @@ class SenderKills:
 
     def _work(self, stack: ExitStack) -> None:
         orders = Orders(self.place, self.database, self.server, self.seed)
-        senders = [self._started(stack, place) for place in range(SENDERS)]
         with ThreadPoolExecutor(1) as threads:
             taking = threads.submit(asyncio.run, orders.run())
             try:
+                self.way = orders.way.result(PATIENCE)
+                senders = [self._started(stack, place) for place in range(SENDERS)]
                 self._break_things(stack, senders)
+                orders.end.set()
+                self._drain()
+                for sender in senders:
+                    self._end(sender)
             finally:
                 orders.end.set()
+                orders.all_sent.set()
             taking.result(PATIENCE)
-        self._drain()
-        for sender in senders:
-            self._end(sender)
+        self.tally.cuts = orders.cuts
         self._judge(orders)
 
     def _started(self, stack: ExitStack, place: int) -> Process:
         program, log = str(HERE / "pool_worker.py"), str(self._log(place))
         process = launch(
-            with_jumps(
-                [*PYTHON, program, self.database, log], self.dice.getrandbits(32), self.speed
-            ),
+            with_jumps([*PYTHON, program, self.way, log], self.dice.getrandbits(32), self.speed),
             child_environment(self.home, {"POSTIZ_API_URL": self.server.url}),
         )
         return stack.enter_context(ended(process))
@@ -340,14 +371,14 @@ class SenderKills:
 
     def _drain(self) -> None:
         """Wait until everything is sent; as long as something ends now and then."""
-        left = "SELECT count(*) FROM postiz_async.tickets WHERE ended_at IS NULL"
+        left = "SELECT count(*) FROM postiz_async.deliveries WHERE ended_at IS NULL"
         count, since = -1, time.monotonic()
         while count != 0:
             [(now_left,)] = self._asked(left)
             if now_left != count:
                 count, since = now_left, time.monotonic()
             if time.monotonic() > since + PATIENCE:
-                rows = self._asked("SELECT quota, state, note FROM postiz_async.tickets "
+                rows = self._asked("SELECT scope, state, value FROM postiz_async.deliveries "
                                    "WHERE ended_at IS NULL LIMIT 5")  # fmt: skip
                 self.tally.wrong.append(f"{count} tickets do not come to their end: {rows}")
                 return
@@ -368,11 +399,13 @@ class SenderKills:
         tally = self.tally
         self._count()
         rows = dict(self._asked("SELECT number, ticket FROM orders"))
+        kept = {
+            ticket: read_record(value)
+            for ticket, value in self._asked("SELECT id, value FROM postiz_async.deliveries")
+        }
         tickets = {
-            ticket: (state, note, json.loads(ids))
-            for ticket, state, note, ids in self._asked(
-                "SELECT id, state, note, post_ids FROM postiz_async.tickets"
-            )
+            ticket: (str(each.state), each.note, [post.id for post in each.posts])
+            for ticket, each in kept.items()
         }
         if set(rows.values()) != tickets.keys():
             tally.wrong.append("orders and tickets were not committed together")
@@ -394,7 +427,7 @@ class SenderKills:
     def _judge_order(
         self,
         order: Order,
-        ticket: tuple[str, str, list[str | None]],
+        ticket: tuple[str, str, list[str]],
         posts: dict[str, list[dict[str, Any]]],
     ) -> None:
         tally, (state, note, ids) = self.tally, ticket
@@ -429,7 +462,7 @@ class SenderKills:
         for place in range(SENDERS):
             text = self._log(place).read_text(encoding="utf-8")
             tally.takeovers += text.count("over from a sender that is gone")
-            tally.lost_turns += text.count("went to another sender, because")
+            tally.lost_turns += text.count("another sender took")
             tally.lists += text.count(LISTED)
             tally.look_ups += sum(
                 "request" in line and line.endswith("stored") for line in text.splitlines()

@@ -5,17 +5,22 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from postgres_server import shared_server
 
 from postiz_async import PostizError
-from postiz_async._outbox.postgres_tickets import HandOverTable
-from postiz_async._outbox.turn_tickets import TurnTickets
-from postiz_async._outbox.turns import Turns
+from postiz_async._delivery import transitions
+from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
+from postiz_async._outbox.hand_over import HandOver, columns_of
+from postiz_async._outbox.places import deliveries_of
+from postiz_async._scheduler.calls import PREPARED_SECONDS
+from postiz_async._wire import format_date
 from postiz_async.clock import JumpingClock
 from postiz_async.models.posts import CreatePost, PostItem
+from postiz_async.stores._deliveries import NewDelivery
 from postiz_async.stores._postgres import Database
 from postiz_async.stores.postgres import ddl
 
@@ -54,8 +59,16 @@ class Place:
         return Database(self.url, schema=self.schema, **options)
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
-        """The rows of a statement about `organizations` or `tickets`, as the superuser."""
+        """The rows of a statement about `scopes` or `deliveries`, as the superuser."""
         return self.server.run(f'SET search_path TO "{self.schema}"', statement)
+
+    def let_pass(self, where: str = "TRUE") -> None:
+        """Let that pass for which hand-overs rest, or are somebody's; no database's clock jumps."""
+        over = "jsonb_set(convert_from(value, 'UTF8')::jsonb, '{until}', '0')"
+        self.run(
+            f"UPDATE deliveries SET until = 0, value = convert_to({over}::text, 'UTF8') "
+            f"WHERE ended_at IS NULL AND {where}"
+        )
 
 
 class OtherClock(JumpingClock):
@@ -82,25 +95,17 @@ class OtherClock(JumpingClock):
 
 
 class GoneSender:
-    """A sender that was killed in its turn; what it had written is in the database.
+    """A sender that was killed in its turn; what it had written is in the store.
 
     Args:
-        lab: has the sandbox and the database.
+        lab: has the sandbox and the outbox.
         quota: of the client.
     """
 
     def __init__(self, lab: OutboxLab, quota: str) -> None:
-        assert lab.database is not None
         self.lab = lab
-        self.database = lab.database.database()
-        self.turns = Turns(self.database, "gone", only=quota)
-        self.table = HandOverTable(
-            self.database,
-            self.turns,
-            quota=quota,
-            organization="",
-            base_url="http://sandbox.invalid/public/v1",
-        )
+        self.quota = quota
+        self.deliveries = deliveries_of(lab.options(), lab.clock)
 
     async def take_in(self, text: str, *, hours: float = 24.0) -> str:
         """Hand a post over."""
@@ -111,36 +116,57 @@ class GoneSender:
         )
         body = CreatePost(type="schedule", date="2027-01-02T08:00:00.000Z", posts=[item])
         ticket = f"ticket of {text}"
-        at = self.lab.at(hours).timestamp()
-        await self.table.put(ticket, body, at, dated=True, owned=True)
+        record = DeliveryRecord(
+            state="planned",
+            posts=(DeliveryPost(self.lab.channel),),
+            due=self.lab.at(hours).timestamp(),
+            is_dated=True,
+        )
+        new = NewDelivery(
+            ticket, msgspec.json.encode(body), write_record(record), columns_of(record)
+        )
+        await self.deliveries.register(self.quota, "", "http://sandbox.invalid/public/v1")
+        await self.deliveries.put(self.quota, new)
         return ticket
 
-    async def send(self, *tickets: str, arrives: bool, wall: float | None = None) -> None:
-        """Begin its turn, and to send; `wall` is what its clock shows."""
-        await self.turns.count_new()
-        [turn] = await self.turns.claim(1)
-        mine = TurnTickets(self.database, turn, self.turns, self.lab.clock, lambda: None)
-        _, entries = await mine.take_stock((), 100)
-        for entry in entries:
-            if entry.id not in tickets:
+    async def send(
+        self, *tickets: str, arrives: bool, wall: float | None = None, hold: float = 3_600.0
+    ) -> None:
+        """Begin its turn of so many seconds, and to send; `wall` is what its clock shows."""
+        [scope] = await self.deliveries.line("gone", hold, 1, self.quota)
+        taken = await self.deliveries.take(scope.name, "gone", hold, 100)
+        assert taken is not None
+        for kept in taken.deliveries:
+            if kept.id not in tickets:
                 continue
-            at = datetime.fromtimestamp(entry.due, UTC)
+            hand_over = HandOver(self.deliveries, kept, self.lab.clock)
+            at = hand_over.at.replace(microsecond=1000 * hand_over.number)
             now = self.lab.clock.time() if wall is None else wall
-            marked = await mine.intend(entry, at, [], now)
-            assert marked is not None
+            await hand_over.move(partial(self._left, hand_over, format_date(at), now))
             if arrives:
                 async with self.lab.client(sends=False) as postiz:
                     with suppress(PostizError):
-                        await postiz.posts.create(marked, validate=False)
-        self._lease("clock_timestamp() + interval '1 hour'")  # however slow the machine is
+                        body = hand_over.request(hand_over.record.date)
+                        await postiz.posts.create(body, validate=False)
+
+    def _left(
+        self, hand_over: HandOver, date: str, now: float, was: DeliveryRecord
+    ) -> DeliveryRecord:
+        return transitions.left(
+            was,
+            "gone",
+            posts=was.posts,
+            fingerprint={},
+            date=date,
+            now=hand_over.now(),
+            served_at=now,
+            seconds=PREPARED_SECONDS,
+            hold=0.0,
+        )
 
     async def die(self) -> None:
-        await self.database.aclose()
+        await self.deliveries.aclose()
 
-    def expire(self) -> None:
-        """Let the lease of its turn end."""
-        self._lease("clock_timestamp()")
-
-    def _lease(self, until: str) -> None:
-        assert self.lab.database is not None
-        self.lab.database.run(f"UPDATE organizations SET ready_at = {until} WHERE holder = 'gone'")
+    async def expire(self) -> None:
+        """Let its hold end."""
+        await self.deliveries.hold([self.quota], "gone", 0.0)

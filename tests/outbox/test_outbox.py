@@ -33,7 +33,7 @@ from postiz_async import (
     UsageError,
 )
 from postiz_async._delivery.journal_file import RowState
-from postiz_async._outbox.file_backend import FileBackend
+from postiz_async._outbox.courier import Courier
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse
 from postiz_async.stores.memory import MemoryStore
@@ -234,7 +234,7 @@ async def test_another_call_with_the_key_is_refused_and_says_what_differs(lab: O
         rich = NewPost(other, "post 1", settings={"client_ref": "mine"}, thread=["more"])
         with pytest.raises(IdempotencyError) as caught:
             await put(rich, lab.post(2), at=lab.at(24))
-        assert caught.value.differs == ("posts.0.channel", "posts.0.thread")
+        assert caught.value.differs == ("posts.0.channel", "posts.0.settings", "posts.0.thread")
         with pytest.raises(InvalidPostError, match="1 to 255"):
             await postiz.outbox.put(lab.post(1), idempotency_key="")
         now = await postiz.outbox.put(lab.post(3), idempotency_key="now")
@@ -602,24 +602,20 @@ async def test_a_date_around_which_nothing_could_be_looked_for_is_refused(lab: O
         assert sum((await postiz.outbox.counts()).values()) == 0
 
 
-async def test_an_outbox_whose_sending_broke_off_says_so(
+async def test_an_outbox_whose_sending_broke_off_says_so_and_tries_again(
     file_lab: OutboxLab, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with file_lab.client(sends=False) as postiz:
         await file_lab.put(postiz, 1)
+    lost = '{"state":"lost","posts":[["a"],["b"]],"date":"2027-01-02T08:00:00.001Z"}'  # one has it
     with closing(sqlite3.connect(file_lab.path)) as file, file:
-        file.execute("UPDATE entries SET state = 'unknown'")  # and not what was sent
-    troubles: list[str] = []
-
-    async def look() -> None:
-        async with file_lab.client() as postiz:
-            await file_lab.clock.sleep(60)
-            troubles.append(postiz.outbox.trouble)
-
-    with pytest.raises(ExceptionGroup):
-        await look()
-    assert [trouble.partition(",")[0] for trouble in troubles] == ["sending broke off"]
-    assert "the outbox stopped" in caplog.text
+        file.execute("UPDATE deliveries SET state = 'lost', value = CAST(? AS BLOB)", (lost,))
+    async with file_lab.client() as postiz:
+        await file_lab.clock.sleep(1)
+        assert postiz.outbox.trouble.startswith("sending broke off with ")
+        assert caplog.text.count("broke off") == 1
+        await file_lab.clock.sleep(3_600)
+    assert 1 < caplog.text.count("broke off") < 10
 
 
 async def test_nobody_waits_for_a_ticket_when_its_sending_broke_off(
@@ -627,11 +623,11 @@ async def test_nobody_waits_for_a_ticket_when_its_sending_broke_off(
 ) -> None:
     breaks = asyncio.Event()
 
-    async def run(_: FileBackend) -> None:
+    async def run(_: Courier) -> None:
         await breaks.wait()
         raise RuntimeError("this is a bug")
 
-    monkeypatch.setattr(FileBackend, "run", run)
+    monkeypatch.setattr(Courier, "run", run)
 
     async def wait() -> None:
         async with file_lab.client() as postiz:

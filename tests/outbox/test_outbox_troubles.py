@@ -48,7 +48,7 @@ async def test_after_a_statement_that_failed_others_are_carried_out(file_lab: Ou
         await postiz.outbox.counts()
         with closing(sqlite3.connect(file_lab.path)) as other:
             other.execute(
-                "CREATE TRIGGER full BEFORE INSERT ON entries "
+                "CREATE TRIGGER full BEFORE INSERT ON deliveries "
                 "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
             )
             with pytest.raises(StoreError, match="the disk is full"):
@@ -57,24 +57,6 @@ async def test_after_a_statement_that_failed_others_are_carried_out(file_lab: Ou
         ticket = await postiz.outbox.put(file_lab.post(1), at=file_lab.at(24))
         assert (await postiz.outbox.wait(ticket)).state == "stored"
     file_lab.assert_each_once([1])
-
-
-async def test_a_link_in_the_place_of_a_lock_is_told(file_lab: OutboxLab, tmp_path: Path) -> None:
-    async with file_lab.client(sends=False) as postiz:
-        await file_lab.put(postiz, 1)
-    with closing(sqlite3.connect(file_lab.path)) as other, other:
-        other.execute("UPDATE entries SET owner = 'gone'")
-    file_lab.path.with_name("outbox.sqlite.gone.lock").symlink_to(tmp_path / "elsewhere")
-    async with file_lab.client() as postiz:
-        while not postiz.outbox.trouble:
-            await file_lab.clock.sleep(1)
-        assert "symbolic link" in postiz.outbox.trouble
-        file_lab.path.with_name("outbox.sqlite.gone.lock").unlink()
-        while postiz.outbox.trouble:
-            await file_lab.clock.sleep(60)
-        while set(await postiz.outbox.counts()) != {"stored"}:
-            await file_lab.clock.sleep(60)
-    file_lab.assert_each_once([0])
 
 
 class Watched(SandboxTransport):
@@ -113,7 +95,7 @@ async def test_a_ticket_of_another_version_holds_up_no_other(place: Place) -> No
     async with PoolLab(place, "acme", "globex").running() as lab:
         async with lab.pool(sends=False) as web:
             slow, odd = await lab.put(web, "acme", 2)
-            place.run(f"UPDATE tickets SET body = '[]' WHERE id = '{odd.id}'")
+            place.run(f"UPDATE deliveries SET body = '[]' WHERE id = '{odd.id}'")
         lab.boxes["acme"].faults.add(Fault("hang", route="create_post", delay=20.0))
         async with lab.pool(quota=MemoryStore()) as pool:
             while (await pool.outbox.get(slow)).state != "sending":
@@ -125,8 +107,8 @@ async def test_a_ticket_of_another_version_holds_up_no_other(place: Place) -> No
             while "acme" not in await pool.outbox.troubles():
                 await lab.clock.sleep(1)
             assert "another version" in (await pool.outbox.troubles())["acme"]
-        assert place.run(f"SELECT state, body FROM tickets WHERE id = '{odd.id}'") == [
-            ("planned", "[]")
+        assert place.run(f"SELECT state, body FROM deliveries WHERE id = '{odd.id}'") == [
+            ("planned", b"[]")
         ]
 
 
@@ -141,7 +123,7 @@ async def test_organisations_in_doubt_leave_room_for_others(place: Place) -> Non
         async with lab.pool(quota=MemoryStore()) as pool:
             while await pool.outbox.counts() != {"unknown": len(names)}:
                 await lab.clock.sleep(1)
-            while place.run("SELECT count(holder) FROM organizations") != [(len(names),)]:
+            while place.run("SELECT count(holder) FROM scopes") != [(len(names),)]:
                 lab.hurry()  # the pauses in which Postiz seems to be away
                 await lab.clock.sleep(1)
             [ticket] = await lab.put(pool, "acme")
@@ -166,7 +148,7 @@ async def test_what_waits_for_credentials_is_not_taken_by_a_pool_that_closes(pla
             with pytest.raises(ConfigurationError, match="closed or closing"):
                 await put
             await closing_it
-        assert place.run("SELECT * FROM tickets") == []
+        assert place.run("SELECT * FROM deliveries") == []
 
 
 async def test_a_wait_is_told_in_seconds_of_the_clients_clock(place: Place) -> None:

@@ -11,6 +11,7 @@ import pytest
 from pool_lab import PoolLab
 from postgres_server import why_no_postgres
 
+from postiz_async._delivery.journal_file import RowState
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ async def test_five_hundred_tickets_of_many_organisations_leave_as_soon_as_they_
             if not number % 20:
                 await lab.clock.sleep(1)
         await lab.clock.sleep(60)
+        while (await pool.outbox.counts()).get(RowState.SENDING):  # the database takes its time
+            await lab.clock.sleep(1)
         waiting = [
             (tickets[ticket], await pool.outbox.get(ticket))
             for ticket in tickets
@@ -228,5 +231,4 @@ async def test_a_ticket_is_late_while_its_organisation_is_not_in_turn(lab: PoolL
         await ask(lab, pool, 30)
         await put(lab, pool, "soon", 200)
         await lab.clock.sleep(20)
-        rest = float(lab.organization("acme", "extract(epoch FROM ready_at - clock_timestamp())"))
-        assert rest < 201
+        assert lab.pause("acme") < 201

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from deliveries_lab import DeliveriesLab, postgres_deliveries, sqlite_deliveries
 from postgres_server import PostgresServer, shared_server, why_no_postgres
 from redis_server import RedisServer, redis_server, why_no_redis
 from stores_lab import KINDS, new_postgres_store
@@ -67,3 +68,15 @@ async def new_store(
 @pytest.fixture
 async def store(new_store: Callable[[], Awaitable[Records]]) -> Records:
     return await new_store()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DeliveriesLab]:
+    """A store of deliveries, empty."""
+    if request.param == "sqlite":
+        made = DeliveriesLab(sqlite_deliveries(tmp_path / "outbox.sqlite"))
+    else:
+        made = DeliveriesLab(postgres_deliveries(request.getfixturevalue("postgres")))
+    await made.store.open()
+    yield made
+    await made.store.aclose()

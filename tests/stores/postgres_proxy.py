@@ -33,7 +33,11 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        there, back = await asyncio.open_connection("127.0.0.1", self._server)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._server)
+        except OSError:  # it is down
+            writer.close()
+            return
         doomed, over = asyncio.Event(), asyncio.Event()
         self._ends.add(over)
         self._served.add(asyncio.current_task())

@@ -222,7 +222,7 @@ def test_two_that_make_a_file_at_once_wait_for_each_other(
 @contextmanager
 def tiny_disk(place: Path) -> Iterator[Path]:
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=320k", "tmpfs", str(place)]
     try:
         made = subprocess.run(command, capture_output=True, check=False)
     except FileNotFoundError:

@@ -59,7 +59,7 @@ class CallersLab(OutboxLab):
         assert ticket.state == "planned"
         return ticket.id
 
-    def rows(self, table: str = "tickets") -> int:
+    def rows(self, table: str = "deliveries") -> int:
         return int(self.database.run(f"SELECT count(*) FROM {table}")[0][0])
 
     @property
@@ -336,9 +336,9 @@ async def test_a_cancelled_hand_over_in_a_transaction_goes_with_it(lab: CallersL
     async with lab.client(sends=False) as postiz, lab.caller("psycopg, usual") as caller:
         await postiz.integrations.list()
         async with lab.caller("psycopg, usual") as busy:
-            await busy.execute(f'LOCK TABLE "{lab.database.schema}".tickets')
+            await busy.execute(f'LOCK TABLE "{lab.database.schema}".deliveries')
             handing = asyncio.create_task(lab.hand_over(postiz, caller))
-            waits = "SELECT 1 FROM pg_locks WHERE relation = 'tickets'::regclass AND NOT granted"
+            waits = "SELECT 1 FROM pg_locks WHERE relation = 'deliveries'::regclass AND NOT granted"
             await until(lambda: lab.database.run(waits))  # told before, it would not hear it
             handing.cancel()
             with pytest.raises(asyncio.CancelledError):

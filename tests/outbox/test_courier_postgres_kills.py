@@ -8,7 +8,7 @@ import pytest
 from postgres_kill_lab import SenderKills
 from postgres_server import why_no_postgres
 
-from postiz_async._outbox.turns import LEASE
+from postiz_async._outbox.sending import LEASE
 
 if TYPE_CHECKING:
     from pathlib import Path

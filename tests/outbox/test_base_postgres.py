@@ -52,10 +52,7 @@ async def start(server: PostgresServer) -> None:
     """Start it; the leases of turns that were let go of meanwhile are over by then."""
     await anyio.to_thread.run_sync(server.start)
     for (schema,) in server.run("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'test%'"):
-        server.run(
-            f"UPDATE {schema}.organizations SET ready_at = clock_timestamp() "
-            "WHERE holder IS NOT NULL"
-        )
+        server.run(f"UPDATE {schema}.scopes SET ready_at = 0 WHERE holder IS NOT NULL")
 
 
 # ------------------------------------------------------------------ away
@@ -250,7 +247,7 @@ async def test_a_role_that_may_not_write_is_told(tmp_path: Path, place: Place) -
                 await lab.put(postiz, 1)
             await lab.clock.sleep(60)
             assert "its role may not do this" in postiz.outbox.trouble
-    assert place.run("SELECT * FROM tickets") == []
+    assert place.run("SELECT * FROM deliveries") == []
 
 
 async def test_a_role_that_may_not_look_is_told(tmp_path: Path, place: Place) -> None:
@@ -287,4 +284,4 @@ async def test_a_database_that_is_read_only_is_told(tmp_path: Path, place: Place
                 await lab.put(postiz, 1)
             await lab.clock.sleep(60)
             assert "it is read-only" in postiz.outbox.trouble
-    assert place.run("SELECT * FROM tickets") == []
+    assert place.run("SELECT * FROM deliveries") == []

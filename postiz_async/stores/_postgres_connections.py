@@ -1,4 +1,4 @@
-"""Writing in a transaction that the caller began, with whichever driver it uses."""
+"""Write in a transaction that the caller began, with whichever driver it uses."""
 
 from __future__ import annotations
 

@@ -1,0 +1,212 @@
+"""How a delivery is sent and looked up, each step written to its store by a transition.
+
+This is what outbox and idempotency keys have in common; each adds what leaves, for how long it may
+be on its way, and what becomes of a step that the store does not take.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._delivery import transitions
+from postiz_async._delivery.journal_file import SentRequest
+from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Looks
+from postiz_async._delivery.pauses import has_crashed, why_lost
+from postiz_async._delivery.send import Stored
+from postiz_async._delivery.transitions import OvertakenError
+from postiz_async.errors import StoreError
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from postiz_async._delivery.handle import Handle
+    from postiz_async._delivery.lookup import LookUp
+    from postiz_async._delivery.record import DeliveryRecord, State
+    from postiz_async._delivery.send import SendResult
+    from postiz_async.errors import DeliveryUnknownError
+    from postiz_async.models.posts import CreatePost
+
+
+class DeliverySending(ABC):
+    """A delivery from the wait for its slot to what is known of it; see `send.Record`.
+
+    Args:
+        handle: the delivery.
+        attempt: names the sending.
+        request: what leaves of it, with a marked date.
+        what: what it is called in the log.
+        log: is told of what goes wrong.
+    """
+
+    def __init__(
+        self,
+        handle: Handle,
+        attempt: str,
+        request: Callable[[str], CreatePost],
+        *,
+        what: str,
+        log: logging.Logger,
+    ) -> None:
+        self.is_sending = False
+        """It is written down that it leaves."""
+        self.handle = handle
+        self.attempt = attempt
+        self.request = request
+        self.what = what
+        self._log = log
+        self._places: list[int] = []
+        """Those of the posts that left."""
+
+    @abstractmethod
+    def left(self, was: DeliveryRecord, date: str, now: float) -> DeliveryRecord:
+        """The delivery as it leaves."""
+
+    @abstractmethod
+    def unwritten(self, error: StoreError, state: State) -> None:
+        """The store did not take how it ended: raise that, or go on without."""
+
+    async def move(self, event: Callable[[DeliveryRecord], DeliveryRecord]) -> None:
+        """Write a step down."""
+        await self.handle.move(event)
+
+    async def leave(self, date: str, now: float) -> None:
+        """Write down that it leaves.
+
+        Raises:
+            OvertakenError: somebody else sends it, or it is over.
+        """
+        await self.move(lambda was: self.left(was, date, now))
+        self.is_sending, self._places = True, self.handle.record.missing
+
+    async def repeat(self, now: float) -> None:
+        await self.leave(self.handle.record.date, now)
+
+    async def set_aside(self) -> None:
+        if self.is_sending:
+            await self.end("planned", lambda was: transitions.set_aside(was, self.attempt))
+
+    async def lost(self, error: DeliveryUnknownError) -> SentRequest:
+        self._log.info("%s: %s", self.what, error)
+        await self.end(
+            "lost",
+            lambda was: transitions.lost(
+                was,
+                self.attempt,
+                now=self.handle.now(),
+                is_broken=has_crashed(error),
+                note=why_lost(error),
+            ),
+        )
+        kept = self.handle.record
+        return sent_request(kept, self.request(kept.date))
+
+    async def settle(self, result: SendResult) -> None:
+        if isinstance(result, Stored):
+            ids = dict(zip(self._places, result.ids, strict=True))
+            await self.end("stored", lambda was: transitions.answered(was, self.attempt, ids))
+
+    async def end(self, state: State, event: Callable[[DeliveryRecord], DeliveryRecord]) -> None:
+        """Write down how it ended, unless somebody else found that out; also while it closes."""
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.move(event)
+        except OvertakenError:
+            if self.handle.record.state != state:
+                self._log.warning("%s was taken over while it was sent", self.what)
+        except StoreError as error:
+            self.unwritten(error, state)
+            return
+        self.is_sending = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPosts:
+    """What is stored of a delivery, by place; `doubt` says why it is not certain of the others."""
+
+    ids: Mapping[int, str]
+    note: str
+    doubt: str
+
+
+class DeliveryLookUp:
+    """The look-up of a delivery whose answer was lost, by its only holder.
+
+    Args:
+        handle: the delivery; nobody is sending it any more.
+        holder: names the look-up.
+        seconds: for which nobody else looks it up, from each step on.
+    """
+
+    def __init__(self, handle: Handle, holder: str, seconds: float) -> None:
+        self.handle = handle
+        self.holder = holder
+        self._seconds = seconds
+        self._looks = Looks()
+
+    async def claim(self) -> None:
+        """Become its only holder.
+
+        Raises:
+            OvertakenError: somebody else is, or it is not lost.
+        """
+        await self.handle.move(
+            lambda was: transitions.claimed(
+                was, self.holder, now=self.handle.now(), seconds=self._seconds
+            )
+        )
+
+    def held(self, was: DeliveryRecord, seconds: float = 0.0) -> DeliveryRecord:
+        """Held for some seconds more, with what was seen so far."""
+        now, looks = self.handle.now(), self._looks
+        return transitions.held(
+            was,
+            self.holder,
+            looks.seen,
+            seen_at=now - (self.handle.clock.monotonic() - looks.seen_at),
+            until=now + seconds + self._seconds,
+        )
+
+    async def find(
+        self,
+        look_up: LookUp,
+        sent: SentRequest,
+        *,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+    ) -> FoundPosts:
+        """Look until it is certain what is stored of it; see `LookUp.find`."""
+        kept, now = self.handle.record, self.handle.now()
+        seen_at = self.handle.clock.monotonic() - (now - kept.seen_at)
+        self._looks = Looks(now - kept.gone_at, kept.seen, seen_at)
+        look_up.taken.update(kept.stored.values())
+        found = await look_up.find(
+            sent,
+            age=now - kept.left_at,
+            is_broken=kept.is_broken,
+            looks=self._looks,
+            sleep=sleep,
+        )
+        doubt = IN_DOUBT if look_up.is_in_doubt(sent) else ""
+        note = "; ".join(found.notes.values())
+        return FoundPosts(kept.placed(found.stored), note, HIDDEN if found.gone else doubt)
+
+    async def mended(self) -> None:
+        """Write down that a post is about to be repaired: what was seen before does not count."""
+        self._looks.seen = None
+
+        def event(was: DeliveryRecord) -> DeliveryRecord:
+            now = self.handle.now()
+            return transitions.mended(was, self.holder, now=now, until=now + self._seconds)
+
+        await self.handle.move(event)
+
+
+def sent_request(kept: DeliveryRecord, body: CreatePost, number: int = 0) -> SentRequest:
+    """A request as it was sent, and whose outcome is open."""
+    mended_at = kept.served_at + kept.mended_at - kept.left_at if kept.mended_at else 0.0
+    refs = tuple(map(str, kept.missing))
+    return SentRequest(number, body, refs, kept.served_at, mended_at)

@@ -1,0 +1,384 @@
+"""Sends what an outbox holds, organisation by organisation: for one client, or for all of a pool.
+
+A turn sends what can leave at once, and ends when nothing is left, when the window of the quota is
+used up, when Postiz is away or refuses the key, or when it has had its share. What is looked up is
+seen through to its end. The next turn of the organisation begins when there is something to do
+again, in this process or in another one. That an organisation is one sender's at a time saves
+requests and slots; no promise depends on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, cast
+
+import anyio
+
+from postiz_async._concurrency import StrayCancellationError
+from postiz_async._delivery.client import ask
+from postiz_async._outbox.forbidden import ForbiddenHandOvers
+from postiz_async._outbox.sending import LEASE
+from postiz_async._outbox.turn import LONGEST_LOOK, Turn, TurnContext, TurnEnd
+from postiz_async.errors import PostizError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from anyio.abc import TaskGroup
+
+    from postiz_async._delivery.client import OutboxClient
+    from postiz_async._outbox.hand_over import HandOver
+    from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async.clock import Clock
+    from postiz_async.stores._deliveries import Deliveries, Scope
+
+
+log = logging.getLogger("postiz_async.outbox")
+
+SHARE = 100
+"""Hand-overs of one organisation in one turn while others may be waiting."""
+
+SHARE_OF_MANY = 1
+"""The same while there are more organisations than turns: each has its first one sent soon."""
+
+TURNS_AT_ONCE = 100
+"""Turns at the same time, beside those that only wait."""
+
+MOST_TURNS = 2_000
+"""Turns at the same time, with those that wait for a look-up."""
+
+SLOW_CLIENT = 1.0
+"""Seconds after which a turn that waits for its client leaves its place to another one."""
+
+SHORTEST_LOOK = 0.05
+"""Seconds between two looks for organisations."""
+
+PRUNING = 3_600.0
+"""Seconds between two removals of old hand-overs."""
+
+
+class ClientOf(Protocol):
+    """Finds the open client of an organisation."""
+
+    def __call__(self, scope: Scope, /) -> AbstractAsyncContextManager[OutboxClient]:
+        """The client for the length of the block.
+
+        Raises:
+            PostizError: there is none; the organisation is left alone for a while.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class _Running:
+    """A turn as it goes on in this process."""
+
+    scope: Scope
+    began: float
+    share: int
+    cancel_scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    turn: Turn | None = None
+    """None: it waits for its client."""
+    is_lost: bool = False
+
+    def lose(self) -> None:
+        """Somebody else has the organisation; what is on its way comes to its end."""
+        self.is_lost = True
+        self.cancel_scope.cancel()
+
+    def only_waits(self, now: float) -> bool:
+        """Whether it leaves its place to others."""
+        return now - self.began >= SLOW_CLIENT if self.turn is None else self.turn.only_waits
+
+
+class Courier:
+    """Sends for one process.
+
+    Args:
+        deliveries: has the hand-overs.
+        client_of: finds the client of an organisation.
+        options: what is done in doubt.
+        clock: of the clients.
+        on_step: called with each ticket whose state changed.
+        only: the one quota that it sends for, whose turn lasts as long as its client; None: all
+            whose organisations have a name.
+    """
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        client_of: ClientOf,
+        options: OutboxOptions,
+        clock: Clock,
+        on_step: Callable[[str], None],
+        *,
+        only: str | None = None,
+    ) -> None:
+        self._trouble = ""
+        """Why nothing is sent for anybody; empty while something could be."""
+        self._deliveries = deliveries
+        self._client_of = client_of
+        self._options = options
+        self._clock = clock
+        self._only = only
+        self._running: dict[str, _Running] = {}
+        self._forbidden = defaultdict[str, ForbiddenHandOvers](lambda: ForbiddenHandOvers(clock))
+        """Of each quota; they wait through its turns."""
+        self._troubles: dict[str, str] = {}
+        """What ended the last turns of quotas."""
+        self._context = TurnContext(
+            deliveries=deliveries,
+            holder=uuid.uuid4().hex,
+            options=options,
+            unreadable={},
+            on_step=on_step,
+            on_idle=self._look_again,
+        )
+        self._work = anyio.Event()
+        self._drains = False
+        self._is_idle = anyio.Event()
+
+    def wake(self, quota: str | None = None) -> None:
+        """There may be something new to do.
+
+        Args:
+            quota: the name of the quota that has a new hand-over, if that is known.
+        """
+        self._work.set()
+        for running in tuple(self._running.values()):
+            if running.turn is not None and quota in {None, running.scope.name}:
+                running.turn.look()
+
+    def forget(self, hand_over: HandOver) -> None:
+        """A hand-over was withdrawn."""
+        if hand_over.scope in self._forbidden:
+            self._forbidden[hand_over.scope].forget(hand_over.id)
+        self.wake(hand_over.scope)
+
+    def _look_again(self) -> None:
+        self._work.set()
+
+    async def until_idle(self) -> None:
+        """Wait until only what others have, or what cannot be sent now, is left."""
+        self._is_idle = anyio.Event()
+        self._drains = True
+        self.wake()
+        await self._is_idle.wait()
+
+    def turn_of(self, quota: str) -> Turn | None:
+        """The turn of the organisation of a quota; None: it is not its turn, or not here."""
+        running = self._running.get(quota)
+        return None if running is None else running.turn
+
+    def trouble_of(self, quota: str | None) -> str:
+        """What holds the organisation of a quota up, or all of them; empty: nothing."""
+        if self._trouble or quota is None:
+            return self._trouble
+        turn = self.turn_of(quota)
+        forbidden = self._forbidden[quota].trouble if quota in self._forbidden else ""
+        met = turn.outage.trouble if turn else self._troubles.get(quota, "")
+        return met or forbidden
+
+    def pauses_for(self, quota: str) -> float:
+        """Seconds in which nothing is sent for certain."""
+        turn = self.turn_of(quota)
+        return 0.0 if turn is None else turn.outage.pauses_for
+
+    async def run(self) -> None:
+        """Send until cancelled; requests whose first byte is out are waited for."""
+        holding = anyio.CancelScope(shield=True)  # as long as there is a turn
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._hold, holding)
+            try:
+                await self._take_all_turns()
+            finally:
+                holding.cancel()
+        raise StrayCancellationError  # of what it runs beside the turns
+
+    async def _take_all_turns(self) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._listen)
+            group.start_soon(self._prune)
+            while True:
+                self._work = anyio.Event()
+                wait = 0.0
+                with anyio.CancelScope(shield=True):  # what is taken is begun, and so ended
+                    wait = await self._take_turns(group)
+                with self._clock.move_on_after(wait):
+                    await self._work.wait()
+
+    async def _take_turns(self, group: TaskGroup) -> float:
+        """Begin turns as far as there are any. Returns for how long there is nothing to do."""
+        now = self._clock.monotonic()
+        active = sum(not each.only_waits(now) for each in self._running.values())
+        free = min(TURNS_AT_ONCE - active, MOST_TURNS - len(self._running))
+        if free <= 0:
+            return SLOW_CLIENT
+        try:
+            taken = await self._deliveries.line(self._context.holder, LEASE, free, self._only)
+            next_in = math.inf
+            if not taken:
+                next_in = await self._deliveries.next_in(self._only)
+                await self._look_if_idle()
+        except StoreError as error:
+            self._is_away(error)
+            return LONGEST_LOOK / 4
+        self._is_back()
+        share = SHARE if len(taken) < free else SHARE_OF_MANY
+        new = [scope for scope in taken if scope.name not in self._running]
+        for scope in new:
+            if scope.was_left:
+                log.info("took %r over from a sender that is gone", scope.organization)
+            self._troubles.pop(scope.name, None)
+            running = _Running(scope, now, share)
+            self._running[scope.name] = running
+            group.start_soon(self._serve, running)
+        if taken:
+            return 0.0 if new else LEASE / 3  # the hold of a turn was over; it goes on
+        return min(max(next_in, SHORTEST_LOOK), LONGEST_LOOK)
+
+    async def _look_if_idle(self) -> None:
+        """Tell `until_idle` when nothing is left for which it waits."""
+        turns = [each.turn for each in self._running.values()]
+        if not self._drains or not all(turn is not None and turn.is_idle for turn in turns):
+            return
+        if not await self._deliveries.has_work(
+            self._context.holder, self._only, self._context.unreadable
+        ):
+            self._is_idle.set()
+
+    def _is_away(self, error: StoreError) -> None:
+        first = str(error).partition("\n")[0]
+        if not self._trouble:
+            log.warning("nothing is sent until the outbox can be used again: %s", first)
+        self._trouble = first
+
+    def _is_back(self) -> None:
+        if self._trouble:
+            log.warning("the outbox can be used again")
+        self._trouble = ""
+
+    # -------------------------------------------------------------- beside the turns
+
+    async def _listen(self) -> None:
+        """Look for work when somebody tells of it; otherwise the looks suffice."""
+        while True:
+            try:
+                await self._hear()
+            except StoreError as error:
+                log.debug("nobody tells of new hand-overs: %s", error)
+            await self._clock.sleep(LONGEST_LOOK)
+
+    async def _hear(self) -> None:
+        """Look for what is told, until the connection ends."""
+        async with self._deliveries.changes() as changes:
+            self.wake()  # what was told before was not heard
+            async for quotas in changes:
+                if not quotas:
+                    self.wake()
+                for quota in quotas:
+                    if self._only in {None, quota}:
+                        self.wake(quota)
+
+    async def _hold(self, scope: anyio.CancelScope) -> None:
+        """Keep the organisations for as long as their turns last."""
+        with scope:
+            while True:
+                await self._clock.sleep(LEASE / 3)
+                running = dict(self._running)
+                if not running:
+                    continue
+                try:
+                    held = await self._deliveries.hold(running, self._context.holder, LEASE)
+                except StoreError as error:
+                    self._is_away(error)
+                else:
+                    for name in running.keys() - held:
+                        running[name].lose()
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                removed = await self._deliveries.prune(self._options.keep)
+            except StoreError as error:
+                log.debug("old hand-overs could not be removed: %s", error)
+            else:
+                if removed:
+                    log.info("removed %d hand-overs that were over", removed)
+            await self._clock.sleep(PRUNING)
+
+    # -------------------------------------------------------------- a turn
+
+    async def _serve(self, running: _Running) -> None:
+        """One turn, from its beginning to its end."""
+        scope = running.scope
+        end = TurnEnd(failures=scope.failures, trouble=scope.trouble)
+        try:
+            with running.cancel_scope:
+                end = await self._sent(running)
+        except PostizError as error:
+            end = TurnEnd.in_trouble(error, scope.failures)
+            log.warning("%r: %s", scope.organization, end.trouble)
+        except (Exception, asyncio.CancelledError) as error:  # it must not end others' turns
+            is_asked_for = anyio.current_effective_deadline() == -math.inf
+            if is_asked_for and isinstance(error, asyncio.CancelledError):
+                raise
+            log.exception("sending for %r broke off", scope.organization)
+            end = TurnEnd.in_trouble(_broken_off(error), scope.failures)
+        finally:
+            del self._running[scope.name]
+            if end.trouble:
+                self._troubles[scope.name] = end.trouble
+            if not self._forbidden[scope.name]:
+                del self._forbidden[scope.name]
+            with anyio.CancelScope(shield=True):
+                await self._end(running, end)
+            self._work.set()
+
+    async def _sent(self, running: _Running) -> TurnEnd:
+        scope = running.scope
+        async with self._client_of(scope) as client:
+            if scope.failures and self._only is None:
+                await ask(client)
+            running.turn = Turn(
+                scope,
+                client,
+                self._context,
+                self._forbidden[scope.name],
+                on_lost=running.lose,
+                share=running.share if self._only is None else None,
+            )
+            return await running.turn.run()
+
+    async def _end(self, running: _Running, end: TurnEnd) -> None:
+        if running.is_lost:
+            log.warning(
+                "another sender took %r over, because this one stood still or could not reach the "
+                "outbox for longer than %g s",
+                running.scope.organization,
+                LEASE,
+            )
+            return
+        try:
+            await self._deliveries.rest(
+                running.scope.name,
+                self._context.holder,
+                end.rest,
+                failures=end.failures,
+                trouble=end.trouble,
+            )
+        except StoreError as error:  # it is held for a while, and then free
+            self._is_away(error)
+
+
+def _broken_off(error: BaseException) -> PostizError:
+    """What is said of a turn that ended with an error that is none of this library's."""
+    while isinstance(error, ExceptionGroup):
+        error = cast("tuple[Exception, ...]", error.exceptions)[0]
+    return PostizError(f"sending broke off with {type(error).__name__}; the log has all of it")

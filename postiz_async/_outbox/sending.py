@@ -1,0 +1,186 @@
+"""The sending of a hand-over, written down step by step; see `delivery.send.Record`."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._delivery import transitions
+from postiz_async._delivery.delivery import DeliverySending
+from postiz_async._delivery.send import Refused, TooLate
+from postiz_async._delivery.transitions import OvertakenError
+from postiz_async._outbox.hand_over import from_milliseconds
+from postiz_async._scheduler.calls import PREPARED_SECONDS
+from postiz_async._wire import format_date
+from postiz_async.stores._deliveries import TakenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from postiz_async._delivery.client import OutboxClient
+    from postiz_async._delivery.matching import MillisecondMarks
+    from postiz_async._delivery.record import DeliveryRecord, State
+    from postiz_async._delivery.send import SendResult
+    from postiz_async._outbox.forbidden import ForbiddenHandOvers
+    from postiz_async._outbox.hand_over import HandOver
+    from postiz_async.clock import Timer
+    from postiz_async.errors import PermissionDeniedError, StoreError
+    from postiz_async.models.posts import CreatePost
+    from postiz_async.stores._deliveries import Deliveries
+
+
+log = logging.getLogger("postiz_async.outbox")
+
+LEASE = 20.0
+"""Seconds for which a sender has an organisation, and what is on its way; then others take over."""
+
+_LATE = "its date passed before a slot was free"
+
+
+class HandOverSending(DeliverySending):
+    """One hand-over from the wait for its slot to what is known of it.
+
+    Args:
+        hand_over: what is sent.
+        deliveries: where it is.
+        postiz: the client.
+        marks: of the organisation, as far as this process knows them.
+        forbidden: those that wait alone.
+        on_step: called when something was written down.
+    """
+
+    def __init__(
+        self,
+        hand_over: HandOver,
+        deliveries: Deliveries,
+        postiz: OutboxClient,
+        marks: MillisecondMarks,
+        forbidden: ForbiddenHandOvers,
+        on_step: Callable[[], None],
+    ) -> None:
+        what = f"hand-over {hand_over.id}"
+        super().__init__(hand_over, uuid.uuid4().hex, hand_over.request, what=what, log=log)
+        self.hand_over = hand_over
+        self._deliveries = deliveries
+        self._postiz = postiz
+        self._marks = marks
+        self._forbidden = forbidden
+        self._on_step = on_step
+        self._waits = True
+        """Nothing is written down of it, and no slot is held."""
+        self._wait = anyio.CancelScope()
+
+    @contextmanager
+    def waiting(self, *, until_late: bool) -> Generator[anyio.CancelScope]:
+        """Leave the block when its date passes while it waits; before, the time must be known."""
+        clock, scheduler = self._postiz.clock, self._postiz.scheduler
+        timer: Timer | None = None
+
+        def look() -> None:
+            nonlocal timer
+            left = self.hand_over.record.due - scheduler.server_time()
+            if left <= 0 and self._waits and scheduler.knows_server_time():
+                self._wait.cancel()
+            timer = clock.call_at(clock.monotonic() + max(left, 1.0), look)
+
+        with self._wait:
+            if until_late and self.hand_over.record.is_dated:
+                look()
+            try:
+                yield self._wait
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    @property
+    def due(self) -> datetime:
+        return self.hand_over.at
+
+    def is_over(self, now: float) -> bool:
+        return self.hand_over.record.is_dated and self.hand_over.record.due <= now
+
+    def draft(self) -> CreatePost:
+        return self.request(self.hand_over.body.date)
+
+    async def may_leave(self) -> bool:
+        """A hand-over that was withdrawn is noticed when its intent is written down."""
+        self._waits = False
+        return not self._wait.cancel_called
+
+    async def shift(self, date: int) -> bool:
+        try:
+            await self.move(lambda was: transitions.shifted(was, self.attempt, date))
+        except OvertakenError:
+            return False
+        self.is_sending = False
+        return True
+
+    async def intend(self, now: float) -> CreatePost | None:
+        """None: the hand-over was withdrawn, or somebody else sends it."""
+        kept = self.hand_over.record
+        at = datetime.fromtimestamp(kept.due if kept.is_dated else now, UTC)
+        while True:
+            marked = self._marks.mark(at)
+            try:
+                await self.leave(format_date(marked), now)
+            except OvertakenError:
+                return None
+            except TakenError:
+                await self._take_used(marked)
+            else:
+                return self.request(self.hand_over.record.date)
+
+    def left(self, was: DeliveryRecord, date: str, now: float) -> DeliveryRecord:
+        return transitions.left(
+            was,
+            self.attempt,
+            posts=was.posts,
+            fingerprint=was.fingerprint,
+            date=date,
+            now=self.hand_over.now(),
+            served_at=now,
+            seconds=PREPARED_SECONDS,
+            hold=LEASE,
+        )
+
+    async def _take_used(self, moment: datetime) -> None:
+        """Note what others used in a second: this process did not know of it."""
+        second = 1000 * int(moment.timestamp())
+        _, used = await self._deliveries.known(
+            self.hand_over.scope, (), range(second + 1, second + 1000)
+        )
+        for mark in used:
+            self._marks.take(from_milliseconds(mark))
+
+    async def set_aside(self) -> None:
+        await super().set_aside()
+        self._waits = True
+
+    def waits_alone(self, error: PermissionDeniedError) -> bool:
+        now = self._postiz.scheduler.server_time()
+        return self._forbidden.waits_alone(self.hand_over, error, now)
+
+    async def settle(self, result: SendResult) -> None:
+        """What is not sent was withdrawn, which is written down already."""
+        await super().settle(result)
+        if isinstance(result, Refused):
+            note = result.text
+            await self.end(
+                "refused", lambda was: transitions.refused(was, self.attempt, None, note)
+            )
+        elif isinstance(result, TooLate):
+            await self.end("late", lambda was: transitions.late(was, _LATE))
+
+    async def move(self, event: Callable[[DeliveryRecord], DeliveryRecord]) -> None:
+        await super().move(event)
+        self._on_step()
+
+    def unwritten(self, error: StoreError, state: State) -> None:
+        """It is found again, and looked up where it may have left."""
+        del state
+        raise error

@@ -1,0 +1,463 @@
+"""One organisation's turn: its hand-overs are sent, and looked up where their answers were lost.
+
+What keeps the hand-overs is the memory: a task takes one of them one step further, writes the
+outcome down and ends. What a step leaves open is found there again, by this process or by another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._concurrency import StrayCancellationError
+from postiz_async._delivery import transitions
+from postiz_async._delivery.client import ask
+from postiz_async._delivery.delivery import DeliveryLookUp, sent_request
+from postiz_async._delivery.journal_file import FOUND, Account
+from postiz_async._delivery.lookup import IN_DOUBT, Fence, LookUp
+from postiz_async._delivery.matching import MillisecondMarks, with_marks
+from postiz_async._delivery.pauses import Outage, pause_after, trouble_of
+from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
+from postiz_async._delivery.transitions import OvertakenError
+from postiz_async._outbox.hand_over import HandOver, from_milliseconds, in_milliseconds
+from postiz_async._outbox.sending import LEASE, HandOverSending
+from postiz_async._resources.matching import stored_at
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import (
+    BadRequestError,
+    ConfigurationError,
+    DeliveryUnknownError,
+    InvalidPostError,
+    PayloadTooLargeError,
+    PostizError,
+    QuotaError,
+    StoreError,
+)
+from postiz_async.stores._deliveries import TakenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from anyio.abc import TaskGroup
+
+    from postiz_async._delivery.client import OutboxClient
+    from postiz_async._delivery.record import DeliveryRecord
+    from postiz_async._delivery.send import SendResult
+    from postiz_async._outbox.forbidden import ForbiddenHandOvers
+    from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async.models.posts import Post
+    from postiz_async.stores._deliveries import Deliveries, KeptDelivery, Scope
+
+
+log = logging.getLogger("postiz_async.outbox")
+
+MAX_WAITING = 100
+"""Hand-overs that wait for the quota at once; others that are due earlier join them."""
+
+JOINING = 10
+"""So many of these are looked at in one go."""
+
+LONGEST_LOOK = 20.0
+"""Seconds between two looks for new hand-overs where nobody tells of them."""
+
+LONGEST_SLOT_WAIT = 15.0
+"""Seconds that a turn waits for a slot of the quota; what takes longer is for another turn."""
+
+LONGEST_REST = 300.0
+"""Seconds after which an organisation without slots is looked at, whatever its quota said."""
+
+UNREADABLE_PAUSE = 60.0
+"""Seconds until the next turn of an organisation that has a hand-over of another version."""
+
+_OF_THE_POST = (InvalidPostError, BadRequestError, PayloadTooLargeError, DeliveryUnknownError)
+"""Errors about one hand-over; any other would meet all of them, and is waited out."""
+
+_UNDECIDED = f"{IN_DOUBT}; look for it in Postiz, and hand it over again only if it is not there"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """How a turn ends: see `Deliveries.rest`."""
+
+    rest: float = 0.0
+    failures: int = 0
+    trouble: str = ""
+
+    @classmethod
+    def in_trouble(cls, error: PostizError, failures: int) -> TurnEnd:
+        """It met an error, as the `failures` turns before it did."""
+        return cls(pause_after(error, failures + 1), failures + 1, trouble_of(error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnContext:
+    """What all turns of a courier work with."""
+
+    deliveries: Deliveries
+    """Has the hand-overs."""
+    holder: str
+    """Who has the organisations."""
+    options: OutboxOptions
+    unreadable: dict[int, str]
+    """Hand-overs of another version, by their numbers, and what it is about them."""
+    on_step: Callable[[str], None]
+    """Called with each ticket whose state changed."""
+    on_idle: Callable[[], None]
+    """Called when a turn has nothing left to do."""
+
+
+class Turn:
+    """A turn, from the moment in which the organisation was taken.
+
+    Args:
+        scope: the organisation.
+        client: of the organisation.
+        context: of the courier.
+        forbidden: those that wait alone, of turns before this one too.
+        on_lost: called when somebody else has the organisation; it has to end the turn.
+        share: hand-overs that it takes up while other organisations may be waiting; None: it lasts
+            as long as the client.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        client: OutboxClient,
+        context: TurnContext,
+        forbidden: ForbiddenHandOvers,
+        *,
+        on_lost: Callable[[], None],
+        share: int | None,
+    ) -> None:
+        self.is_idle = False
+        self._scope = scope
+        self._client = client
+        self._clock = client.clock
+        self._deliveries = context.deliveries
+        self._context = context
+        self._holder = context.holder
+        self._options = options = context.options
+        self._unreadable = context.unreadable
+        self._forbidden = forbidden
+        self._on_lost = on_lost
+        self._share = share
+        self._work = anyio.Event()
+        self.outage = Outage.of(
+            client,
+            log=log,
+            waits_for=self._waits_for,
+            gives_up=False,
+            on_change=self._go_on,
+        )
+        self._fence = Fence(client, self.outage)
+        self._sender = Sender(
+            client, self.outage, self._fence, late=options.late, keeps_intents=False
+        )
+        self._look_up = LookUp(client, self, self._fence, self.outage, on_doubt=options.on_doubt)
+        self._marks = MillisecondMarks()
+        self._looks_at = -math.inf
+        """When it looks for hand-overs again, by the monotonic clock."""
+        self._is_full = False
+        """There were more at the last look."""
+        self._active: dict[int, HandOver] = {}
+        self._sendings: dict[int, HandOverSending] = {}
+        self._lookups: dict[int, DeliveryLookUp] = {}
+        self._taken = 0
+        self._planned = 0
+        """How many were planned at the last look, less those that have left since."""
+        self._has_ended = False
+        """A hand-over came to its end in this turn."""
+        self._waits_for_slot = False
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether it waits for a slot, or to know what became of what it sent."""
+        return (bool(self._lookups) or self._waits_for_slot) and not self._is_sending
+
+    @property
+    def _is_sending(self) -> bool:
+        return any(each.is_sending for each in self._sendings.values())
+
+    def look(self) -> None:
+        """There may be something new to do."""
+        self._looks_at = -math.inf
+        self._work.set()
+
+    def _go_on(self) -> None:
+        self._work.set()
+
+    async def run(self) -> TurnEnd:
+        """Send until the turn is over; requests whose first byte is out are waited for."""
+        try:
+            async with anyio.create_task_group() as group:
+                while True:
+                    self._work = anyio.Event()
+                    end = await self._began_more(group)
+                    if end is not None:
+                        group.cancel_scope.cancel()
+                        return end
+                    with self._clock.move_on_after(self._looks_at - self._clock.monotonic()):
+                        await self._work.wait()
+        finally:
+            self._client.scheduler.plan(0)
+        raise StrayCancellationError  # of a step
+
+    def _waits_for(self, error: PostizError) -> bool:
+        """Whether a call that fails so is made again later: the fault is not in one hand-over."""
+        if isinstance(error, BadRequestError) and error.may_be_stored:  # of a firewall
+            return True
+        return not (self._is_closed(error) or isinstance(error, (*_OF_THE_POST, QuotaError)))
+
+    def _is_closed(self, error: PostizError) -> bool:
+        return isinstance(error, ConfigurationError) and not self._client.is_open
+
+    # -------------------------------------------------------------- what is begun
+
+    async def _began_more(self, group: TaskGroup) -> TurnEnd | None:
+        """Begin what can be begun; how the turn ends, None: it goes on."""
+        found: list[HandOver] = []
+        if self._share is None:
+            if self._is_due():
+                found = await self.outage.read(self._take)
+        else:
+            try:
+                found = await self._take() if self._is_due() else []
+            except PostizError as error:
+                return TurnEnd.in_trouble(error, self._failures)
+            end = await self._end(found)
+            if end is not None:
+                return end
+        self._client.scheduler.plan(self._planned)
+        for hand_over in found:
+            self._active[hand_over.number] = hand_over
+            group.start_soon(self._step, hand_over)
+        self.is_idle = not self._active
+        if self.is_idle:
+            self._context.on_idle()
+        return None
+
+    def _is_due(self) -> bool:
+        has_room = self._is_full and len(self._active) <= MAX_WAITING // 2
+        return has_room or self._clock.monotonic() >= self._looks_at
+
+    async def _take(self) -> list[HandOver]:
+        """What is to be begun now: all that is in doubt, and of the rest what is due first."""
+        self._looks_at = self._clock.monotonic() + LONGEST_LOOK
+        self._forbidden.keep({each.id for each in self._active.values()})
+        waiting = [each for each in self._active.values() if each.record.state == "planned"]
+        limit = max(MAX_WAITING - len(waiting), JOINING)
+        if self._share is not None:
+            limit = min(limit, self._share - self._taken)
+        taken = await self._deliveries.take(
+            self._scope.name,
+            self._holder,
+            LEASE,
+            limit,
+            [*self._active, *self._unreadable],
+        )
+        if taken is None:
+            self._on_lost()
+            return []
+        self._planned = taken.planned
+        read = list(filter(None, map(self._read, taken.deliveries)))
+        planned = [each for each in read if each.record.state == "planned"]
+        first = sorted(waiting + planned, key=lambda each: (each.record.due, each.number))[
+            : max(MAX_WAITING, limit)
+        ]
+        joining = [each for each in planned if each in first]
+        self._is_full = len(planned) == limit > 0 or len(joining) < len(planned)
+        self._taken += len(joining)
+        return [each for each in read if each.record.state != "planned"] + joining
+
+    def _read(self, kept: KeptDelivery) -> HandOver | None:
+        try:
+            return HandOver(self._deliveries, kept, self._clock)
+        except StoreError as error:
+            self._unreadable[kept.number] = str(error)
+            log.warning("%s", error)
+            return None
+
+    # -------------------------------------------------------------- how a turn ends
+
+    @property
+    def _failures(self) -> int:
+        return 0 if self._has_ended else self._scope.failures
+
+    async def _end(self, found: Sequence[HandOver]) -> TurnEnd | None:
+        """How a turn of a share ends, with what could be begun now; None: it goes on."""
+        if not self._client.is_open:
+            return TurnEnd(failures=self._failures)
+        work = [*self._active.values(), *found]
+        if not work:
+            if self._unreadable:
+                trouble = next(iter(self._unreadable.values()))
+                return TurnEnd(UNREADABLE_PAUSE, trouble=trouble)
+            return TurnEnd(trouble=self._forbidden.trouble)
+        if self._is_sending:
+            return None
+        if self.outage.error is not None:
+            return TurnEnd.in_trouble(self.outage.error, self._failures)
+        self._waits_for_slot = False
+        if any(each.record.state != "planned" for each in work):
+            return None
+        return await self._end_without_slots(work)
+
+    async def _end_without_slots(self, planned: Sequence[HandOver]) -> TurnEnd | None:
+        """By the quota as it is now, and by what waits for it."""
+        scheduler = self._client.scheduler
+        now = scheduler.server_time()
+        count = max(self._planned, len(planned))
+        due_in = min(each.record.due for each in planned) - now
+        slot_in = scheduler.bulk_in(due_in, count)
+        if slot_in > LONGEST_SLOT_WAIT:
+            with suppress(StoreError):  # then by what this process saw last
+                await scheduler.refresh()
+            slot_in = scheduler.bulk_in(due_in, count)
+        dated = (each.record.due for each in planned if each.record.is_dated)
+        late_in = min(dated, default=math.inf) - now if self._options.late == "skip" else math.inf
+        self._waits_for_slot = slot_in > 0
+        rest = min(slot_in, late_in, LONGEST_REST)
+        return None if rest <= LONGEST_SLOT_WAIT else TurnEnd(rest, self._failures)
+
+    # -------------------------------------------------------------- one step
+
+    async def _step(self, hand_over: HandOver) -> None:
+        """Take one a step further; after an error it is found again."""
+        try:
+            if hand_over.record.state == "planned":
+                await self._send(hand_over)
+            else:
+                await self._find_out(hand_over)
+        except OvertakenError:
+            log.debug("hand-over %s is at work elsewhere", hand_over.id)
+        except PostizError as error:  # of a look: what a create meets is an outcome
+            if not self._is_closed(error):
+                self.outage.failed(error)
+        except asyncio.CancelledError:
+            if anyio.current_effective_deadline() > -math.inf:  # nobody here asked for that
+                raise StrayCancellationError from None
+            raise
+        finally:
+            del self._active[hand_over.number]
+            if hand_over.record.is_over:
+                self._has_ended = True
+                self._forbidden.forget(hand_over.id)
+            if not self._active or not hand_over.record.is_over:
+                self._looks_at = -math.inf
+            self._context.on_step(hand_over.id)
+            self._work.set()
+
+    async def _send(self, hand_over: HandOver) -> None:
+        """Send it when it is its turn, and look for it if its answer is lost."""
+        sending = HandOverSending(
+            hand_over,
+            self._deliveries,
+            self._client,
+            self._marks,
+            self._forbidden,
+            partial(self._changed, hand_over),
+        )
+        self._sendings[hand_over.number] = sending
+        result: SendResult = TooLate()
+        self._fence.coming += 1
+        try:
+            around = await self.outage.read(partial(self._posts_around, hand_over))
+            marks = {place: hand_over.ref(place) for place in hand_over.record.missing}
+            if stored := {place: post.id for place, post in with_marks(around, marks).items()}:
+                log.warning("hand-over %s waits, but Postiz has posts of it", hand_over.id)
+                await hand_over.move(lambda was: transitions.adopted(was, stored, FOUND))
+                return
+            for post in around:
+                self._marks.take(stored_at(post))
+            with sending.waiting(until_late=self._options.late == "skip") as wait:
+                result = await self._sender.send(sending)
+        finally:
+            self._fence.coming -= 1
+            del self._sendings[hand_over.number]
+        if wait.cancel_called:
+            await sending.settle(TooLate())
+            return
+        if isinstance(result, Stored) or (isinstance(result, Refused) and not result.is_size):
+            self._forbidden.answered()
+        if isinstance(result, Lost):
+            await self._find_out(hand_over)
+
+    def _changed(self, hand_over: HandOver) -> None:
+        if hand_over.record.state == "leaving":
+            self._planned = max(0, self._planned - 1)
+        self._context.on_step(hand_over.id)
+        self._work.set()
+
+    async def _posts_around(self, hand_over: HandOver) -> list[Post]:
+        """What is stored in the second of its date; looked up while that is free.
+
+        What leaves then has the server's time, and not that of a host whose clock is wrong.
+        """
+        scheduler = self._client.scheduler
+        if not hand_over.record.is_dated or scheduler.is_counted(LIST_POSTS.name):
+            if not scheduler.knows_server_time():
+                await ask(self._client)
+            return []
+        second = hand_over.at.replace(microsecond=0)
+        last = second + timedelta(milliseconds=999)
+        return await self._client.posts.list(start=second, end=last)
+
+    # -------------------------------------------------------------- lost answers
+
+    async def _find_out(self, hand_over: HandOver) -> None:
+        """Find out what became of a request; adopt what is stored, plan the rest again."""
+        held = DeliveryLookUp(hand_over, uuid.uuid4().hex, LEASE)
+        await held.claim()
+        self._lookups[hand_over.number] = held
+        try:
+            while not await self._found(hand_over, held):
+                log.debug("another hand-over has a post that looks like one of %s", hand_over.id)
+        finally:
+            del self._lookups[hand_over.number]
+
+    async def _found(self, hand_over: HandOver, held: DeliveryLookUp) -> bool:
+        """Look once; False: what was found is another's, and it is to be looked again."""
+        kept = hand_over.record
+        sent = sent_request(kept, hand_over.request(kept.date), hand_over.number)
+        found = await held.find(self._look_up, sent)
+        doubt = _UNDECIDED if found.doubt == IN_DOUBT else found.doubt
+
+        def event(was: DeliveryRecord) -> DeliveryRecord:
+            known = transitions.found(was, held.holder, found.ids, found.note, doubt=doubt)
+            return known if known.is_over else self._forbidden.rested(hand_over.id, known)
+
+        try:
+            await hand_over.move(event)
+        except TakenError:
+            others, _ = await self._deliveries.known(self._scope.name, found.ids.values(), ())
+            self._look_up.forget(found.ids.values())
+            self._look_up.taken |= others
+            return False
+        return True
+
+    # ---------- what the hand-overs account for; see `delivery.client.Accounts`
+
+    async def account(self, posts: Iterable[Post]) -> Account:
+        listed = [(post.id, in_milliseconds(stored_at(post))) for post in posts]
+        ids, marks = await self._deliveries.known(
+            self._scope.name, {post_id for post_id, _ in listed}, {mark for _, mark in listed}
+        )
+        return Account(frozenset(ids), frozenset(map(from_milliseconds, marks)))
+
+    async def has_stored(self, post_id: str) -> bool:
+        known, _ = await self._deliveries.known(self._scope.name, {post_id}, ())
+        return post_id in known
+
+    async def mends(self, request: int, wall: float) -> None:
+        """By the clock of the store."""
+        del wall
+        await self._lookups[request].mended()

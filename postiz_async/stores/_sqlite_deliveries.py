@@ -1,0 +1,429 @@
+"""Deliveries in the file of a `SqliteStore`, beside its ledgers; see `_deliveries`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import sqlite3
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from postiz_async.errors import StoreError, UsageError
+from postiz_async.stores import new_version
+from postiz_async.stores._deliveries import (
+    MOST_COUNTED,
+    Ahead,
+    KeptDelivery,
+    Overview,
+    Scope,
+    ScopeWork,
+    TakenError,
+    clean,
+)
+from postiz_async.stores._sqlite_files import explain, read_clock, resume_clock, set_clock
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Collection,
+        Generator,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
+    from datetime import timedelta
+    from pathlib import Path
+
+    from postiz_async.stores._deliveries import DeliveryColumns, NewDelivery
+    from postiz_async.stores.sqlite import SqliteStore
+
+    _Rows: TypeAlias = list[tuple[Any, ...]]
+
+_T = TypeVar("_T")
+
+_LOOK = 1.0
+"""Seconds between two looks for changes of other processes, of which SQLite tells nobody."""
+
+_PRUNED = 1_000
+"""Deliveries that are removed in one transaction."""
+
+_KEPT = "SELECT value, version, :now, number, scope, id, body FROM deliveries "
+
+_PLANNED = (
+    "(SELECT count(*) FROM (SELECT 1 FROM deliveries "
+    f"WHERE scope = :scope AND state = 'planned' {{}} LIMIT {MOST_COUNTED}))"
+)
+
+_AHEAD = f"""
+SELECT {_PLANNED.format("AND (due, number) < (:due, :number)")}, {_PLANNED.format("")},
+    CASE WHEN holder IS NULL AND failures > 0 THEN max(0.0, ready_at - :now) ELSE 0.0 END,
+    ifnull(trouble, ''), ifnull(organization, ''), ifnull(base_url, '')
+FROM (SELECT 1) LEFT JOIN scopes ON name = :scope
+"""
+
+_SCOPES = """
+SELECT name, organization, base_url, failures, trouble, holder, served_at, ready_at, max(
+    CASE WHEN holder IS NULL AND failures = 0 AND EXISTS (
+        SELECT 1 FROM deliveries
+        WHERE scope = name AND state = 'planned' AND number > seen_number
+    ) THEN 0 ELSE ready_at END,
+    ifnull((
+        SELECT until FROM deliveries WHERE scope = name AND ended_at IS NULL
+        ORDER BY until LIMIT 1
+    ), 9e999)
+) AS work_at FROM scopes
+"""
+"""Scopes, and from when on each is ready and has work."""
+
+_TAKE = """
+UPDATE scopes SET holder = :holder, ready_at = :now + :seconds,
+    served_at = ifnull(:served_at, served_at),
+    seen_number = (SELECT ifnull(max(number), 0) FROM deliveries)
+WHERE name = :name
+"""
+"""`seen_number`: what is put from now on makes the scope ready again when it rests."""
+
+
+class SqliteDeliveries:
+    """Has the deliveries of an outbox; as `Deliveries`.
+
+    Args:
+        store: has the file.
+    """
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._clock = store._clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._do_in_store = store._do  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._ahead = -math.inf
+        """Seconds by which the file's clock was ahead of the monotonic one at the last look."""
+
+    @property
+    def where(self) -> str:
+        return str(self._store.path)
+
+    async def open(self) -> None:
+        await self._do(lambda _: None)
+
+    async def aclose(self) -> None:
+        """Also write the time down: until the next start of the machine it would stand still."""
+        try:
+            await self._write(lambda _, now: now)
+        finally:
+            await self._store.aclose()
+
+    async def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        try:
+            return await self._do_in_store(work, _message)
+        except (ValueError, OverflowError) as error:  # of what SQLite cannot keep
+            raise StoreError(_message(self._store.path, error)) from None
+
+    def _time(self, c: sqlite3.Connection, tell: Callable[..., float]) -> float:
+        """The time of the file, which goes on while this process lives, whatever others write."""
+        monotonic = self._clock.monotonic()
+        time = tell(c, self._clock, monotonic + self._ahead)
+        self._ahead = time - monotonic
+        return time
+
+    async def _write(self, work: Callable[[sqlite3.Connection, float], _T]) -> _T:
+        """Do `work` in a transaction, at the time of the file, which is written down."""
+
+        def transact(c: sqlite3.Connection) -> _T:
+            with _transaction(c):
+                return work(c, self._time(c, set_clock))
+
+        return await self._do(transact)
+
+    async def _change(self, query: str, values: Mapping[str, object]) -> _Rows:
+        """The rows that one statement returns, which may use `:now`."""
+        return await self._write(lambda c, now: c.execute(query, {**values, "now": now}).fetchall())
+
+    async def _read(self, query: str, values: Mapping[str, object]) -> _Rows:
+        """The same of a statement that changes nothing."""
+
+        def read(c: sqlite3.Connection) -> _Rows:
+            return c.execute(query, {**values, "now": self._time(c, read_clock)}).fetchall()
+
+        return await self._do(read)
+
+    # ------------------------------------------------------------ one delivery
+
+    async def put(
+        self, scope: str, new: NewDelivery, *, connection: object = None
+    ) -> tuple[KeptDelivery, Ahead]:
+        if connection is not None:
+            raise UsageError(
+                "An outbox in a file has no part in a transaction of your database; nothing was "
+                "stored. Leave connection= out, or give the outbox that PostgreSQL."
+            )
+        state, _, due, is_dated, until, *_ = new.columns
+        values = new.id, scope, new_version(), state, due, is_dated, until, new.value, new.body
+
+        def put(c: sqlite3.Connection, now: float) -> tuple[KeptDelivery, Ahead]:
+            c.execute(
+                "INSERT INTO deliveries "
+                "(id, scope, version, state, due, is_dated, until, value, body) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                values,
+            )
+            [row] = c.execute(_KEPT + "WHERE id = :id", {"now": now, "id": new.id})
+            kept = KeptDelivery(*row)
+            [(due,)] = c.execute("SELECT due FROM deliveries WHERE number = ?", (kept.number,))
+            of = {"now": now, "scope": kept.scope, "number": kept.number, "due": due}
+            return kept, _ahead(c.execute(_AHEAD, of).fetchall())
+
+        return await self._write(put)
+
+    async def get(self, delivery: str, scope: str | None = None) -> KeptDelivery | None:
+        if not delivery.isprintable():  # it could not even be asked for
+            return None
+        where = "WHERE id = :id AND scope = ifnull(:scope, scope)"
+        found = await self._read(_KEPT + where, {"id": delivery, "scope": scope})
+        return KeptDelivery(*found[0]) if found else None
+
+    async def swap(
+        self, number: int, version: int, value: bytes, columns: DeliveryColumns
+    ) -> tuple[bool, KeptDelivery | None]:
+        state, is_over, due, is_dated, until, mark, post_ids = columns
+
+        def swap(c: sqlite3.Connection, now: float) -> tuple[bool, KeptDelivery | None]:
+            swapped = c.execute(
+                "UPDATE deliveries SET version = ?, value = ?, state = ?, due = ?, is_dated = ?, "
+                "until = ?, mark = ?, ended_at = CASE WHEN ? THEN ifnull(ended_at, ?) END "
+                "WHERE number = ? AND version = ? RETURNING scope",
+                (
+                    *(new_version(), value, state, due, is_dated, until, mark),
+                    *(is_over, now, number, version),
+                ),
+            ).fetchall()
+            for (scope,) in swapped:
+                own = c.execute("SELECT post_id FROM delivered WHERE number = ?", (number,))
+                added = {*post_ids}.difference(post_id for (post_id,) in own)
+                rows = ((scope, post_id, number) for post_id in added)
+                c.executemany("INSERT INTO delivered VALUES (?, ?, ?)", rows)
+            found = c.execute(_KEPT + "WHERE number = :number", {"now": now, "number": number})
+            kept = found.fetchone()
+            return bool(swapped), None if kept is None else KeptDelivery(*kept)
+
+        def swap_or_raise(c: sqlite3.Connection, now: float) -> tuple[bool, KeptDelivery | None]:
+            try:
+                return swap(c, now)
+            except sqlite3.IntegrityError:
+                raise TakenError from None
+
+        return await self._write(swap_or_raise)
+
+    async def ahead(self, scope: str, number: int, due: float) -> Ahead:
+        return _ahead(await self._read(_AHEAD, {"scope": scope, "number": number, "due": due}))
+
+    async def known(
+        self, scope: str, post_ids: Collection[str], marks: Collection[int]
+    ) -> tuple[set[str], set[int]]:
+        found = await self._read(
+            "SELECT post_id, NULL FROM delivered WHERE scope = :scope "
+            "AND post_id IN (SELECT value FROM json_each(:post_ids)) UNION ALL "
+            "SELECT NULL, mark FROM deliveries WHERE scope = :scope "
+            "AND mark IN (SELECT value FROM json_each(:marks))",
+            {"scope": scope, "post_ids": _array(post_ids), "marks": _array(marks)},
+        )
+        posts = {post_id for post_id, _ in found if post_id is not None}
+        return posts, {mark for _, mark in found if mark is not None}
+
+    # ------------------------------------------------------------ the work of scopes
+
+    async def register(self, scope: str, organization: str, base_url: str) -> None:
+        query = "INSERT INTO scopes (name, organization, base_url) VALUES (?, ?, ?) "
+        values = scope, clean(organization), base_url
+        await self._do(lambda c: c.execute(query + "ON CONFLICT (name) DO NOTHING", values))
+
+    async def key_owner(self, scope: str, key_name: str) -> str | None:
+        def owner(c: sqlite3.Connection) -> str | None:
+            with _transaction(c):
+                other = "SELECT organization FROM scopes WHERE key_name = ? AND name <> ?"
+                found = c.execute(other, (key_name, scope)).fetchone()
+                if found is not None:
+                    return str(found[0])
+                noting = "UPDATE scopes SET key_name = ?1 WHERE name = ?2 AND key_name IS NOT ?1"
+                c.execute(noting, (key_name, scope))
+                return None
+
+        return await self._do(owner)
+
+    async def line(
+        self, holder: str, seconds: float, limit: int, only: str | None = None
+    ) -> list[Scope]:
+        query = (
+            "SELECT name, organization, base_url, failures, trouble, holder IS NOT NULL "
+            f"FROM ({_SCOPES} WHERE {_whose(only)}) WHERE work_at <= :now "
+            "ORDER BY served_at, name LIMIT :limit"
+        )
+
+        def line(c: sqlite3.Connection) -> list[Scope]:
+            with _transaction(c):
+                now = self._time(c, resume_clock)  # else idle senders would never see it go on
+                rows = c.execute(query, {"only": only, "now": now, "limit": limit}).fetchall()
+                if rows:
+                    self._time(c, set_clock)
+                taken = {"holder": holder, "now": now, "seconds": seconds, "served_at": now}
+                c.executemany(_TAKE, [{"name": name, **taken} for name, *_ in rows])
+                return [Scope._make((*row[:-1], bool(row[-1]))) for row in rows]
+
+        return await self._do(line)
+
+    async def next_in(self, only: str | None = None) -> float:
+        query = f"SELECT min(work_at) - :now FROM ({_SCOPES} WHERE {_whose(only)})"
+        [(work_in,)] = await self._read(query, {"only": only})
+        return math.inf if work_in is None else max(0.0, work_in)
+
+    async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
+        held = await self._change(
+            "UPDATE scopes SET ready_at = :now + :seconds WHERE holder = :holder "
+            "AND name IN (SELECT value FROM json_each(:names)) RETURNING name",
+            {"names": _array(scopes), "holder": holder, "seconds": seconds},
+        )
+        return {name for (name,) in held}
+
+    async def take(
+        self, scope: str, holder: str, seconds: float, limit: int, besides: Collection[int] = ()
+    ) -> ScopeWork | None:
+        due = (
+            "WHERE scope = :name AND until <= :now "
+            "AND number NOT IN (SELECT value FROM json_each(:besides)) AND "
+        )
+        in_doubt = _KEPT + due + "ended_at IS NULL AND state <> 'planned'"
+        planned = _KEPT + due + "state = 'planned' ORDER BY due, number LIMIT :limit"
+        values = {"name": scope, "scope": scope, "holder": holder, "seconds": seconds}
+        values |= {"served_at": None, "limit": limit, "besides": _array(besides)}
+
+        def take(c: sqlite3.Connection, now: float) -> ScopeWork | None:
+            given = {**values, "now": now}
+            if not c.execute(_TAKE + "AND holder = :holder RETURNING 1", given).fetchall():
+                return None
+            found = [*c.execute(in_doubt, given), *c.execute(planned, given)]
+            [(count,)] = c.execute(f"SELECT {_PLANNED.format('')}", given)
+            return ScopeWork([KeptDelivery(*row) for row in found], count)
+
+        return await self._write(take)
+
+    async def rest(
+        self, scope: str, holder: str, seconds: float, *, failures: int = 0, trouble: str = ""
+    ) -> None:
+        values = {"failures": failures, "trouble": clean(trouble)}
+        await self._change(
+            "UPDATE scopes SET holder = NULL, ready_at = :now + :seconds, failures = :failures, "
+            "trouble = :trouble WHERE name = :name AND holder = :holder",
+            {"name": scope, "holder": holder, "seconds": seconds, **values},
+        )
+
+    async def rouse(self, scope: str) -> None:
+        await self._change(
+            "UPDATE scopes SET ready_at = :now "
+            "WHERE name = :name AND holder IS NULL AND failures = 0 AND ready_at > :now",
+            {"name": scope},
+        )
+
+    async def has_work(
+        self, holder: str, only: str | None = None, besides: Collection[int] = ()
+    ) -> bool:
+        left = (
+            "EXISTS (SELECT 1 FROM deliveries WHERE scope = name AND ended_at IS NULL "
+            "AND number NOT IN (SELECT value FROM json_each(:besides)) AND "
+        )
+        found = await self._read(
+            "SELECT 1 FROM scopes WHERE (holder IS NULL OR holder = :holder OR ready_at <= :now) "
+            f"AND {_whose(only)} AND ({left} until <= :now) OR {left} state <> 'planned')) LIMIT 1",
+            {"holder": holder, "only": only, "besides": _array(besides)},
+        )
+        return bool(found)
+
+    # ------------------------------------------------------------ all of it
+
+    async def counts(self, scope: str | None = None) -> Mapping[str, int]:
+        where = "" if scope is None else "WHERE scope = :scope"
+        query = f"SELECT state, count(*) FROM deliveries {where} GROUP BY state"
+        return dict(await self._read(query, {"scope": scope}))
+
+    async def overview(self) -> Overview:
+        [(states, troubles, *others)] = await self._read(
+            "SELECT (SELECT json_group_object(state, count) FROM "
+            "(SELECT state, count(*) AS count FROM deliveries GROUP BY state)), "
+            "(SELECT json_group_object(organization, trouble) FROM "
+            "(SELECT organization, trouble FROM scopes WHERE trouble <> '' "
+            "ORDER BY organization LIMIT 1000)), "
+            "count(*), ifnull(sum(is_held), 0), ifnull(sum(NOT is_held AND work_at < 9e999), 0), "
+            "(SELECT min(due) FROM deliveries WHERE state = 'planned') "
+            f"FROM (SELECT *, holder IS NOT NULL AND ready_at > :now AS is_held FROM ({_SCOPES}))",
+            {},
+        )
+        return Overview._make((json.loads(states), *others, json.loads(troubles)))
+
+    async def abandoned(self, only: str) -> int:
+        [(count,)] = await self._read(
+            "SELECT count(*) FROM scopes JOIN deliveries ON scope = name AND ended_at IS NULL "
+            "WHERE organization = '' AND name <> :only AND (holder IS NULL OR ready_at <= :now)",
+            {"only": only},
+        )
+        return int(count)
+
+    async def prune(self, keep: timedelta) -> int:
+        def prune(c: sqlite3.Connection, now: float) -> int:
+            ended = c.execute(
+                "DELETE FROM deliveries WHERE number IN (SELECT number FROM deliveries "
+                "WHERE ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING number",
+                (now - keep.total_seconds(), _PRUNED),
+            ).fetchall()
+            c.executemany("DELETE FROM delivered WHERE number = ?", ended)
+            return len(ended)
+
+        removed = 0
+        while True:
+            ended = await self._write(prune)
+            removed += ended
+            if ended < _PRUNED:
+                return removed
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncGenerator[AsyncIterator[Sequence[str]]]:
+        async with aclosing(self._changes(await self._do(_seen))) as changes:
+            yield changes
+
+    async def _changes(self, seen: object) -> AsyncGenerator[Sequence[str]]:
+        while True:
+            await asyncio.sleep(_LOOK)
+            before, seen = seen, await self._do(_seen)
+            if seen != before:
+                yield ()
+
+
+def _message(path: Path, error: Exception) -> str:
+    return (
+        f"The outbox {path} cannot be used: {explain(error)}\n"
+        "  What was handed over before is safe in it; nothing more is taken or sent."
+    )
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Generator[None]:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def _seen(connection: sqlite3.Connection) -> object:
+    """What is another one after a change by other connections."""
+    return connection, connection.execute("PRAGMA data_version").fetchone()
+
+
+def _ahead(rows: _Rows) -> Ahead:
+    return Ahead._make(rows[0])
+
+
+def _whose(only: str | None) -> str:
+    return "organization <> ''" if only is None else "name = :only"
+
+
+def _array(values: Iterable[object]) -> str:
+    return json.dumps(list(values))
