@@ -226,7 +226,7 @@ async def round_trips(url: str) -> None:
             base_url=BASE,
             transport=MemoryTransport(limit=1_000),
             validate=False,
-            quota=store,
+            store=store,
         ) as postiz,
     ):
         at = datetime.now(UTC) + timedelta(days=7)

@@ -96,7 +96,7 @@ async def _created(api_url: str, redis: str, channels: list[str], pipe: Connecti
     store = RedisStore(redis)
     at = datetime.now(UTC) + timedelta(days=1)
     seconds, failed = list[float](), Counter[str]()
-    async with PostizPool(base_url=api_url, quota=store, politeness=None) as pool:
+    async with PostizPool(base_url=api_url, store=store, politeness=None) as pool:
 
         async def create(number: int) -> None:
             begun = time.perf_counter()

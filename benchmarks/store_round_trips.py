@@ -124,7 +124,7 @@ async def work(job: Job) -> Told:
     told = Told([], [])
     at = LocalPostiz().in_an_hour()
     _trips.set([0])
-    async with Postiz(api_key="sandbox", base_url=job.url, quota=store) as postiz:
+    async with Postiz(api_key="sandbox", base_url=job.url, store=store) as postiz:
         await postiz.quota()
         await postiz.integrations.list()
         await asyncio.sleep(job.begin - time.time())

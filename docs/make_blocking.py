@@ -55,12 +55,12 @@ HOW = {
     Without `with`, its first call opens it, and `close` closes it. The connections live in a thread
     of its own.
 """,
-    "It stays open when the client closes. None: all clients\n": """It is closed with the client, in
-            whose thread its connections live: give each client its own store. None: all clients
-""",
-    "`PostgresStore`. It stays open when the pool closes.\n": (
-        "`PostgresStore`. It is closed with the pool, in\n"
-        "            whose thread its connections live.\n"
+    "It stays open when the client closes. None: all clients": (
+        "It is closed with the client, in whose thread its connections live: give each\n"
+        "            client its own store. None: all clients"
+    ),
+    "or a store, as for `Postiz`. With\n": (
+        "or a store, as for `Postiz`,\n            which is closed with the pool. With\n"
     ),
     "`Attempt` after each request.\n": """`Attempt` after each request; in the client's own
             thread, where the client cannot be called.
@@ -450,7 +450,8 @@ def constructor(module: Module) -> Iterator[str]:
         given[given.index("credentials=credentials")] = "credentials=in_worker(credentials)"
         module.helper("in_worker")
     yield from fitted(f"        client = Async{name}(", given, ")")
-    yield "        super().__init__(Portal(client, quota), client)"
+    module.values.add(("postiz_async.blocking._portal", "given_store"))
+    yield "        super().__init__(Portal(client, given_store(store)), client)"
 
 
 def parameters(module: Module, node: Function) -> list[str]:

@@ -9,6 +9,7 @@ import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from postiz_async import _wire as wire
@@ -33,7 +34,6 @@ from postiz_async.stores import check_store, ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from ssl import SSLContext
     from types import TracebackType
     from typing import Self
@@ -69,7 +69,7 @@ class ClientSettings:
         UsageError: one makes no sense.
     """
 
-    quota: Records | None
+    store: Records | None
     pacing: Literal["burst", "smooth"]
     reserve: int | None
     idempotency_keep: timedelta
@@ -90,7 +90,6 @@ class ClientSettings:
                 f"politeness must be more than 0 calls a second, or None, not {self.politeness!r}."
             )
         check_seconds("drain", self.drain, zero=True, endless=True)
-        check_store(self.quota)
         check_hook("on_attempt", self.on_attempt)
         check_hook("on_call", self.on_call)
         check_keep(self.idempotency_keep)
@@ -109,16 +108,20 @@ class Postiz(Api):
         organization: your name for the organisation. Keys and tokens of one organisation count
             against one quota; give them the same name, and they share it. None: the key is the
             name.
-        quota: a store that shares the quota with other processes and remembers it: `SqliteStore`,
-            `RedisStore` or `PostgresStore`. It stays open when the client closes. None: all clients
+        store: where quota, idempotency keys and the outbox are kept, so that other processes share
+            them and the next one knows them: the path of a file for one host, or the address of a
+            PostgreSQL (`postgresql://...`) or a Redis (`redis://...`, without outbox) for many; or
+            a store of quota and keys alone, such as `SqliteStore`.
+            It stays open when the client closes. None: all clients
             of this process without a store share the quota, in all threads and event loops, even
             one after the other; a `MemoryStore()` separates the clients that use it. If a store is
-            unavailable, no create is sent (`StoreError`); an `outbox` keeps posts meanwhile.
+            unavailable, no create is sent (`StoreError`); an outbox elsewhere keeps posts
+            meanwhile.
         pacing: `burst` sends as many creates as the window allows at once, urgent ones first;
             `smooth` spreads them over the window.
         reserve: slots that bulk work leaves for interactive calls until shortly before a window
             closes; 0: none; None: a tenth of the limit, and more if interactive calls were seen.
-        idempotency_keep: how long `quota` remembers an `idempotency_key`.
+        idempotency_keep: how long `store` remembers an `idempotency_key`.
         politeness: calls per second of routes without quota; None: no limit.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
@@ -137,15 +140,16 @@ class Postiz(Api):
             `HTTP_PROXY` and `NO_PROXY`.
         connector: an `aiohttp` connector of your own, which stays open. Give it a
             `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
-        outbox: the file of `postiz.outbox`, the address of a PostgreSQL (`postgresql://...`) for
-            many hosts, or `OutboxOptions`; None: no outbox. Without `quota`, the quota is also
+        outbox: where `postiz.outbox` is if not in `store`: a file, the address of a PostgreSQL,
+            or `OutboxOptions`, which also say how it works. None: it is in `store`, if that is
+            the path of a file or the address of a PostgreSQL. Without `store`, the quota is also
             shared and remembered there.
         on_attempt: called with an `Attempt` after each request.
         on_call: called with a `CallStarted` when a call starts, with a `CallEnded` when it ends.
         drain: seconds that closing waits for calls in progress, including those that wait for a
             slot; 0: waiting calls fail, and calls in flight are broken off.
         window: seconds of the server's quota window.
-        clock: another clock, for tests and demos. Without `quota`, clients with the same clock
+        clock: another clock, for tests and demos. Without `store`, clients with the same clock
             share the quota only with each other.
         transport: another transport, for tests; clients with the same one share the quota likewise.
 
@@ -159,7 +163,7 @@ class Postiz(Api):
         api_key: str | Secret | None = None,
         base_url: str | None = None,
         organization: str | None = None,
-        quota: Records | None = None,
+        store: Records | Path | Secret | str | None = None,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
@@ -180,11 +184,18 @@ class Postiz(Api):
         transport: Transport | None = None,
     ) -> None:
         api_key = Secret.of(os.environ.get("POSTIZ_API_KEY", "") if api_key is None else api_key)
-        outbox, proxy = hidden(outbox), hidden(proxy)
+        outbox, proxy, store = hidden(outbox), hidden(proxy), hidden(store)
         headers = headers_of_environment(headers)
         check_seconds("window", window)
+        clock = clock or SystemClock()
+        if outbox is not None or isinstance(store, Path | Secret):
+            from postiz_async._outbox.places import places_of  # noqa: PLC0415  (not every client)
+
+            places = places_of(store, outbox, clock)
+            store, self._own_store, self._outbox_options = places.store, places.own, places.outbox
+        check_store(store)
         settings = ClientSettings(
-            quota=quota,
+            store=store,
             pacing=pacing,
             reserve=reserve,
             idempotency_keep=idempotency_keep,
@@ -194,7 +205,7 @@ class Postiz(Api):
             on_attempt=on_attempt,
             on_call=on_call,
             drain=drain,
-            clock=clock or SystemClock(),
+            clock=clock,
             transport=transport,
         )
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
@@ -203,13 +214,6 @@ class Postiz(Api):
             ssl=ssl, proxy=proxy, connector=connector, has_transport=transport is not None
         )
         identity = Identity(root, key, "", organization or "")
-        if outbox is not None:
-            from postiz_async._outbox import places  # noqa: PLC0415  (not every client)
-
-            self._outbox_options = places.options_of(outbox)
-            self._own_store = places.store_beside(self._outbox_options, quota, settings.clock)
-            if self._own_store is not None:
-                settings = replace(settings, quota=self._own_store)
         self._set(settings, identity, connection, transport=transport, window=window)
 
     def _set(
@@ -243,7 +247,7 @@ class Postiz(Api):
             name=self._quota_name,
             fresh=Ledger(window=fresh, reserve=settings.reserve),
             clock=settings.clock,
-            store=settings.quota,
+            store=settings.store,
             transport=settings.transport,
             smooth=settings.pacing == "smooth",
             pool=pool,
@@ -340,7 +344,7 @@ class Postiz(Api):
 
         settings = self._settings
         keep, transport = settings.idempotency_keep, settings.transport
-        return keyed_creator(client, settings.quota, keep=keep, transport=transport)
+        return keyed_creator(client, settings.store, keep=keep, transport=transport)
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all connections.
@@ -410,7 +414,8 @@ class Postiz(Api):
         """Hand posts over: they are stored durably and sent in the background."""
         if self._outbox is None:
             raise absent(
-                "This client has no open outbox. Give it a file: `Postiz(outbox='outbox.sqlite')`."
+                "This client has no open outbox. Give it the path of a file or the address of a "
+                "PostgreSQL, `Postiz(store='postiz.sqlite')`, or with another store `outbox=`."
             )
         return self._outbox
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import math
 import os
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -32,12 +32,11 @@ from postiz_async._wire.secrets import OfOneProcess, Secret, hidden
 from postiz_async.clock import SystemClock
 from postiz_async.errors import UsageError
 from postiz_async.models._durations import check_seconds
-from postiz_async.stores import ledger_name
+from postiz_async.stores import check_store, ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
-    from pathlib import Path
     from ssl import SSLContext
     from types import TracebackType
     from typing import Self
@@ -103,11 +102,12 @@ class PostizPool(OfOneProcess):
     Args:
         base_url: the server, unless `client` names another, with or without `/public/v1`; else
             `POSTIZ_API_URL`, else the cloud.
-        quota: a store that shares all quotas with other processes and remembers them:
-            `SqliteStore`, `RedisStore` or `PostgresStore`. It stays open when the pool closes.
-            None: they are this process's, or with an outbox in its database.
-        outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions` with one, for
-            `pool.outbox` and the `outbox` of each client; None: there is none.
+        store: where all quotas and idempotency keys are kept, so that other processes share them
+            and the next one knows them: a path, an address or a store, as for `Postiz`. With
+            `credentials`, the address of a PostgreSQL has `pool.outbox` and the `outbox` of each
+            client, too. None: they are this process's, or with an outbox in its database.
+        outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions`, if the outbox
+            is not in `store` or is to work in another way.
         credentials: an asynchronous function from the name of an organisation to its key or token,
             with which the outbox sends; it is asked each time and has 30 s. Keys are in no table.
         connections: the largest number of connections, for all organisations together; None: 100.
@@ -118,7 +118,7 @@ class PostizPool(OfOneProcess):
         reserve: slots of each window that bulk work leaves for interactive calls until shortly
             before the window closes; 0: none; None: a tenth of the limit, and more if interactive
             calls were seen.
-        idempotency_keep: how long `quota` remembers an `idempotency_key`.
+        idempotency_keep: how long `store` remembers an `idempotency_key`.
         politeness: calls per second of routes without quota, for each organisation; None: no limit.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
@@ -149,7 +149,7 @@ class PostizPool(OfOneProcess):
         self,
         *,
         base_url: str | None = None,
-        quota: Records | None = None,
+        store: Records | Path | Secret | str | None = None,
         outbox: OutboxOptions | Secret | str | None = None,
         credentials: CredentialsOf | None = None,
         connections: int | None = None,
@@ -171,12 +171,21 @@ class PostizPool(OfOneProcess):
         clock: Clock | None = None,
         transport: Transport | None = None,
     ) -> None:
-        outbox, proxy = hidden(outbox), hidden(proxy)
+        outbox, proxy, store = hidden(outbox), hidden(proxy), hidden(store)
         if keep < 1 or (connections is not None and connections < 1):
             raise UsageError("A pool needs at least 1 connection and keeps 1 client.")
         headers = headers_of_environment(headers)
+        clock = clock or SystemClock()
+        self._credentials = credentials
+        self._outbox_options, self._own_store = None, None
+        if outbox is not None or credentials is not None or isinstance(store, Path | Secret):
+            from postiz_async._outbox.places import places_of_many  # noqa: PLC0415  (not every pool)
+
+            places = places_of_many(store, outbox, credentials, clock)
+            store, self._own_store, self._outbox_options = places.store, places.own, places.outbox
+        check_store(store)
         settings = ClientSettings(
-            quota=quota,
+            store=store,
             pacing=pacing,
             reserve=reserve,
             idempotency_keep=idempotency_keep,
@@ -186,18 +195,9 @@ class PostizPool(OfOneProcess):
             on_attempt=on_attempt,
             on_call=on_call,
             drain=drain,
-            clock=clock or SystemClock(),
+            clock=clock,
             transport=transport,
         )
-        self._credentials = credentials
-        self._outbox_options, self._own_store = None, None
-        if outbox is not None or credentials is not None:
-            from postiz_async._outbox import places  # noqa: PLC0415  (not every pool)
-
-            outbox_options = self._outbox_options = places.options_of_many(outbox, credentials)
-            self._own_store = places.store_beside(outbox_options, quota, settings.clock)
-            if self._own_store is not None:
-                settings = dataclasses.replace(settings, quota=self._own_store)
         self._settings = settings
         self._outbox: PoolOutbox | None = None
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
@@ -284,7 +284,7 @@ class PostizPool(OfOneProcess):
         """
         if not self.is_open:
             raise UsageError(_CLOSED)
-        found = await look(self._settings.quota, self._outbox)
+        found = await look(self._settings.store, self._outbox)
         return self._known(most, found)
 
     def _known(self, most: int, found: Found = NOT_LOOKED) -> PoolHealth:
@@ -357,7 +357,7 @@ class PostizPool(OfOneProcess):
         if self._outbox is None:
             raise absent(
                 "This pool has no open outbox. Give it a database and a function that finds keys: "
-                "`PostizPool(outbox='postgresql://...', credentials=key_of)`."
+                "`PostizPool(store='postgresql://...', credentials=key_of)`."
             )
         return self._outbox
 

@@ -124,7 +124,7 @@ async def main(file: Path, store: str, way: str, calls: list[tuple[int, str]]) -
         postiz = Postiz(
             api_key=target.key,
             base_url=target.root,
-            quota=shared,
+            store=shared,
             clock=target.clock,
             transport=transport,
             on_attempt=notes.on_attempt,

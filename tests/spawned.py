@@ -19,7 +19,7 @@ def schedule(post: NewPost, key: str, url: str, quota: Path) -> list[Created]:
     """Schedule a post in an event loop of the process's own."""
 
     async def main() -> list[Created]:
-        async with Postiz(api_key=key, base_url=url, quota=SqliteStore(quota)) as postiz:
+        async with Postiz(api_key=key, base_url=url, store=SqliteStore(quota)) as postiz:
             return await postiz.posts.schedule(post, at=_tomorrow(), max_wait=0)
 
     return asyncio.run(main())
@@ -27,7 +27,7 @@ def schedule(post: NewPost, key: str, url: str, quota: Path) -> list[Created]:
 
 def schedule_blocking(post: NewPost, key: str, url: str, quota: Path) -> list[Created]:
     """The same without an event loop."""
-    with blocking.Postiz(api_key=key, base_url=url, quota=SqliteStore(quota)) as postiz:
+    with blocking.Postiz(api_key=key, base_url=url, store=SqliteStore(quota)) as postiz:
         return postiz.posts.schedule(post, at=_tomorrow(), max_wait=0)
 
 

@@ -70,12 +70,6 @@ def test_an_unknown_rhythm_is_refused() -> None:
         Postiz(api_key=KEY, pacing="steady")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("make", [partial(Postiz, api_key=KEY), PostizPool])
-def test_a_path_is_no_store_of_quotas(make: Callable[..., object]) -> None:
-    with pytest.raises(UsageError, match=r"a store, not str\. .* `SqliteStore\('quota.sqlite'\)`"):
-        make(quota="quota.sqlite")
-
-
 # ------------------------------------------------------------------ opening and closing
 
 
@@ -362,7 +356,7 @@ async def test_no_error_shows_the_key(
 async def test_no_object_shows_the_key(tmp_path: Path) -> None:
     async with Sandbox(api_key=KEY, clock=JumpingClock()) as sandbox:
         store = SqliteStore(tmp_path / "quota.sqlite")
-        async with sandbox_client(sandbox, quota=store) as postiz:
+        async with sandbox_client(sandbox, store=store) as postiz:
             channel = sandbox.add_integration("mastodon").id
             await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
             seen = [

@@ -136,7 +136,7 @@ async def test_an_opening_that_fails_closes_what_it_opened(
 ) -> None:
     made = Counting()
     monkeypatch.setattr("postiz_async._client.make_transport", lambda *_: made)
-    postiz = Postiz(api_key="k", base_url=URL, quota=MemoryStore(), outbox=tmp_path)
+    postiz = Postiz(api_key="k", base_url=URL, store=MemoryStore(), outbox=tmp_path)
     with pytest.raises(StoreError, match="outbox"):
         await postiz.open()
     assert made.closed == 1

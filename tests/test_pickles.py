@@ -54,7 +54,7 @@ def assert_refused(value: object) -> None:
         lambda path: Postiz(
             api_key=KEY, base_url="http://127.0.0.1:1", outbox=path / "outbox.sqlite"
         ),
-        lambda _: PostizPool(quota=MemoryStore()),
+        lambda _: PostizPool(store=MemoryStore()),
         lambda _: blocking.Postiz(api_key=KEY, base_url="http://127.0.0.1:1"),
         lambda _: MemoryStore(),
         lambda path: SqliteStore(path / "quota.sqlite"),

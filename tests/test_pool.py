@@ -66,7 +66,7 @@ async def pool_of(
     *,
     connections: int = 100,
     keep: int = 100,
-    quota: Records | None = None,
+    store: Records | None = None,
     **hooks: Any,
 ) -> AsyncGenerator[PostizPool]:
     async with PostizPool(
@@ -75,7 +75,7 @@ async def pool_of(
         transport=servers,
         connections=connections,
         keep=keep,
-        quota=quota,
+        store=store,
         **hooks,
     ) as pool:
         for box in servers.sandboxes.values():
@@ -180,10 +180,10 @@ async def test_the_longest_unused_clients_are_closed_and_their_ledgers_live_on()
 async def test_a_pool_on_a_store_shares_with_other_processes() -> None:
     servers, store = Servers("a"), MemoryStore()
     channel = channel_of(servers.sandboxes["a"])
-    async with pool_of(servers, quota=store) as pool:
+    async with pool_of(servers, store=store) as pool:
         await post(await pool.client("a"), channel, "x")
         async with Postiz(
-            api_key="a", base_url=URL, clock=servers.clock, transport=servers, quota=store
+            api_key="a", base_url=URL, clock=servers.clock, transport=servers, store=store
         ) as other:
             assert (await other.quota()).remaining == 2
 

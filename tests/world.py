@@ -380,7 +380,7 @@ class World:
             base_url="http://sandbox.invalid",
             clock=clock or self.clock,
             transport=transport or self.network(),
-            quota=store,
+            store=store,
             reserve=reserve,
         )
 
@@ -611,7 +611,7 @@ async def lab(
             clock=clock,
             transport=way,
             reserve=reserve,
-            quota=store,
+            store=store,
             pacing=pacing,
             validate=False,
         )

@@ -4,7 +4,7 @@
     POSTIZ_API_KEY=... POSTIZ_API_URL=... uvicorn app:app --workers 2
 
 All workers share the quota and the outbox: through two SQLite files in the folder `DATA`, or, when
-`POSTIZ_DATABASE_URL` is set, through that PostgreSQL, on any number of hosts
+`POSTIZ_STORE` is set, through that PostgreSQL, on any number of hosts
 (with the extras `cli` and `postgres`; once: `postiz-async outbox init`).
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 DATA = Path(os.environ.get("DATA", "."))
-DATABASE = Secret(os.environ.get("POSTIZ_DATABASE_URL", ""))
+DATABASE = Secret(os.environ.get("POSTIZ_STORE", ""))
 WEBHOOK = os.environ.get("WEBHOOK_PATH", "/hooks/choose-a-path-that-nobody-guesses")
 Seconds = Annotated[float, Query(allow_inf_nan=False)]
 
@@ -42,7 +42,7 @@ PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    async with postiz_lifespan(app, outbox=DATABASE or DATA / "outbox.sqlite"):
+    async with postiz_lifespan(app, store=DATABASE or DATA / "outbox.sqlite"):
         yield
 
 

@@ -1,7 +1,7 @@
 """A web application for several organisations, each with its own Postiz key, quota and outbox.
 
     python -m pip install '../..[cli,fastapi,postgres]' uvicorn    # in this folder
-    export POSTIZ_DATABASE_URL=postgresql://... POSTIZ_API_URL=... TENANTS=tenants.json
+    export POSTIZ_STORE=postgresql://... POSTIZ_API_URL=... TENANTS=tenants.json
     postiz-async outbox init
     uvicorn app:app --workers 2
 
@@ -40,7 +40,7 @@ from postiz_async.contrib.fastapi import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-DATABASE = Secret(os.environ["POSTIZ_DATABASE_URL"])
+DATABASE = Secret(os.environ["POSTIZ_STORE"])
 
 
 class Tenant(BaseModel):
@@ -73,7 +73,7 @@ TenantPostiz = Annotated[RequestClient, Depends(postiz_for(whose))]
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    pool = PostizPool(outbox=DATABASE, credentials=key_of)
+    pool = PostizPool(store=DATABASE, credentials=key_of)
     async with postiz_lifespan(app, pool, drain=5.0):
         yield
 

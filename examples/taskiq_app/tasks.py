@@ -42,7 +42,7 @@ async def key_of(organization: str) -> str:
     return KEYS[organization]
 
 
-install(broker, source, quota=REDIS, credentials=key_of)
+install(broker, source, store=REDIS, credentials=key_of)
 
 
 @broker.task

@@ -223,7 +223,7 @@ async def open_client(
             async with Postiz(
                 api_key=target.key,
                 base_url=target.root,
-                quota=store,
+                store=store,
                 clock=target.clock,
                 transport=transport,
                 headers=dict(target.headers),

@@ -1,31 +1,26 @@
-"""`outbox`: the tables of an outbox in PostgreSQL, and how it stands."""
+"""`outbox`: the tables of an outbox in PostgreSQL, and how an outbox stands."""
 
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from postiz_async import Secret
+from postiz_async import OutboxOptions, Secret
 from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, confirm, count, moment
+from postiz_async.clock import SystemClock
 from postiz_async.documents import VERSION, OutboxDocument
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from postiz_async.stores._postgres import Database
-    from postiz_async.stores._postgres_deliveries import PostgresDeliveries
-
-
-app = App(name="outbox", help="Make, watch and clear an outbox in PostgreSQL.")
+app = App(name="outbox", help="Make, watch and clear an outbox.")
 
 
 @Parameter(name="*")
@@ -34,13 +29,30 @@ class OutboxPlace:
     """Which outbox.
 
     Args:
-        database: Its address, postgresql://user:password@host:5432/name; else POSTIZ_DATABASE_URL,
-            which other users of this machine cannot read.
-        schema: The schema of its tables.
+        store: Its address, postgresql://user:password@host:5432/name, or its file; else
+            POSTIZ_STORE, which other users of this machine cannot read.
+        schema: The schema of its tables in PostgreSQL.
     """
 
-    database: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
+    store: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
     schema: str = "postiz_async"
+
+    def options(self) -> OutboxOptions:
+        """Where it is.
+
+        Raises:
+            ConfigurationError: nobody said that, or there is none.
+        """
+        address = self.store or Secret(os.environ.get("POSTIZ_STORE", ""))
+        if not address:
+            raise ConfigurationError(
+                "Say which outbox: export POSTIZ_STORE=postgresql://user:password@host/name, or "
+                "the path of its file (or --store)."
+            )
+        options = OutboxOptions(address, schema=self.schema)
+        if isinstance(options.path, Path) and not options.path.exists():
+            raise ConfigurationError(f"There is no outbox {options.path}.")
+        return options
 
 
 @app.command
@@ -49,18 +61,26 @@ async def init(
     sql: bool = False,
     place: OutboxPlace = OutboxPlace(),
 ) -> int:
-    """Create the tables for outbox, quota and idempotency keys if they are missing.
+    """Create the tables in PostgreSQL for outbox, quota and keys if they are missing.
 
     Args:
         sql: Only print the statements, for example for Alembic.
     """
+    from postiz_async.stores._postgres import Database  # noqa: PLC0415  (an extra)
     from postiz_async.stores.postgres import ddl  # noqa: PLC0415  (an extra)
 
     output = Output()
     if sql:
         print(ddl(place.schema), end="")
         return 0
-    async with _opened(place) as database:
+    options = place.options()
+    if options.database is None:
+        output.say(f"{options.path} is a file, which has its tables.")
+        return 0
+    database = Database(
+        options.database, schema=place.schema, connections=1, without="Nothing was changed."
+    )
+    async with aclosing(database):
         is_new = await database.init()
         done = "was made" if is_new else "is there already, in this version"
         output.say(f'The schema "{database.schema}" in {database.where} {done}.')
@@ -70,9 +90,12 @@ async def init(
 @app.command
 async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> int:
     """Show the tickets by state, and the organisations that cannot send, with the reason."""
+    from postiz_async._outbox.places import deliveries_of  # noqa: PLC0415  (an extra)
+
     output = Output(as_json=json, says_results=True)
-    async with _opened(place) as database:
-        found = await _deliveries(database).overview()
+    async with aclosing(deliveries_of(place.options(), SystemClock())) as deliveries:
+        await deliveries.open()
+        found = await deliveries.overview()
     oldest = None if found.oldest is None else datetime.fromtimestamp(found.oldest, UTC)
     if json:
         said: OutboxDocument = {
@@ -117,40 +140,18 @@ async def prune(
         keep: How long finished tickets are kept, like 12h or 30d.
         yes: Do not ask.
     """
+    from postiz_async._outbox.places import deliveries_of  # noqa: PLC0415  (an extra)
+
     age = read_duration(keep)
     if age is None:
         raise ConfigurationError(f"--keep is {keep!r}; write it like 12h or 30d.")
     output = Output()
-    async with _opened(place) as database:
-        await database.check()
+    async with aclosing(deliveries_of(place.options(), SystemClock())) as deliveries:
+        await deliveries.open()
         confirm(
-            f"Remove tickets in {database.where} that were finished more than {keep} ago?", yes=yes
+            f"Remove tickets in {deliveries.where} that were finished more than {keep} ago?",
+            yes=yes,
         )
-        removed = await _deliveries(database).prune(age)
+        removed = await deliveries.prune(age)
     output.say(f"Removed {count(removed, 'ticket')}.")
     return 0
-
-
-def _deliveries(database: Database) -> PostgresDeliveries:
-    from postiz_async.stores._postgres_deliveries import (  # noqa: PLC0415  (an extra)
-        PostgresDeliveries,
-    )
-
-    return PostgresDeliveries(database)
-
-
-@asynccontextmanager
-async def _opened(place: OutboxPlace) -> AsyncGenerator[Database]:
-    from postiz_async.stores._postgres import Database  # noqa: PLC0415  (an extra)
-
-    address = place.database or Secret(os.environ.get("POSTIZ_DATABASE_URL", ""))
-    if not address:
-        raise ConfigurationError(
-            "Say which database: export POSTIZ_DATABASE_URL=postgresql://user:password@host/name "
-            "(or --database)."
-        )
-    database = Database(address, schema=place.schema, connections=1, without="Nothing was changed.")
-    try:
-        yield database
-    finally:
-        await database.aclose()

@@ -82,7 +82,7 @@ def keyed_creator(
         kept.are_keys_told_of = True
         log.warning(
             "idempotency keys are kept in the memory of this process: another one, or the next, "
-            "does not know them. Give the client a store that lasts: quota=SqliteStore(...) or "
+            "does not know them. Give the client a store that lasts: store='postiz.sqlite' or "
             "RedisStore(...)"
         )
     return KeyedCreator(client, kept, keep.total_seconds())

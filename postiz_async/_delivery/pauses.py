@@ -158,7 +158,7 @@ class Outage:
         gives_up: bool = True,
         on_change: Callable[[], object] = lambda: None,
     ) -> None:
-        self.turn = 0
+        self.turn: int = 0
         """Counts the changes of state."""
         self.error: PostizError | None = None
         """Why it pauses; None while it does not."""

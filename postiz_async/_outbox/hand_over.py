@@ -55,13 +55,13 @@ class HandOver(Handle):
 
     def __init__(self, deliveries: Deliveries, kept: KeptDelivery, clock: Clock) -> None:
         super().__init__(clock, what=f"Ticket {kept.id}")
-        self.number = kept.number
-        self.scope = kept.scope
-        self.id = kept.id
+        self.number: int = kept.number
+        self.scope: str = kept.scope
+        self.id: str = kept.id
         self._deliveries = deliveries
         self.saw(_kept(kept))
         try:
-            self.body = msgspec.json.decode(kept.body, type=CreatePost)
+            self.body: CreatePost = msgspec.json.decode(kept.body, type=CreatePost)
             datetime.fromtimestamp(self.record.due, UTC)  # for the error that it may raise
         except (msgspec.MsgspecError, ValueError, OverflowError) as error:
             raise self.unreadable(error) from error

@@ -1,64 +1,98 @@
-"""What `outbox=` of a client or a pool may be, and where its quota is kept beside it."""
+"""What `store=` and `outbox=` of a client or a pool mean: where quota, keys and posts are kept."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from postiz_async._outbox.tickets import OutboxOptions
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
+from postiz_async.stores import check_store
+from postiz_async.stores._addresses import is_redis, open_store, place_of
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
     from postiz_async.stores._deliveries import Deliveries
-    from postiz_async.stores.sqlite import SqliteStore
 
 
-def options_of(outbox: OutboxOptions | Path | Secret | str) -> OutboxOptions:
-    """How an outbox works of which nothing more may be said than where it is."""
-    return OutboxOptions(outbox) if isinstance(outbox, str | Path | Secret) else outbox
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a client or a pool keeps what lasts."""
+
+    store: Records | None
+    """Of quotas and idempotency keys; None: they are this process's."""
+    own: Records | None
+    """The same, if it was made of an address, and so is to be closed."""
+    outbox: OutboxOptions | None
+    """None: there is none."""
 
 
-def options_of_many(
-    outbox: OutboxOptions | Secret | str | None, credentials: object
-) -> OutboxOptions:
-    """How the outbox of a pool works.
+Address: TypeAlias = Path | Secret | str
+
+
+def places_of(
+    store: Records | Address | None, outbox: OutboxOptions | Address | None, clock: Clock
+) -> Places:
+    """What the options of a client mean: an outbox is in the store, unless it says where it is.
+
+    Without a store the quota is remembered beside the outbox: a restart must not probe a window
+    that is used up.
 
     Raises:
-        UsageError: one of the two is missing, or it is a file.
+        UsageError: the outbox can be in neither of them, or `store` is no store.
+        ConfigurationError: an address cannot be used, or its extra is not installed.
     """
-    if outbox is None or credentials is None:
-        raise UsageError(
-            "The outbox of a pool needs both: outbox='postgresql://...' and credentials=..., an "
-            "asynchronous function from an organisation's name to its key."
-        )
-    options = options_of(outbox)
-    if options.database is None:
-        raise UsageError(
-            "The outbox of a pool is in PostgreSQL (outbox='postgresql://...'); a file holds the "
-            "posts of the organisation of one client, Postiz(outbox=...)."
-        )
-    return options
+    address = place_of(store) if isinstance(store, str | Path | Secret) else None
+    lasts = None if address is None or is_redis(address) else address
+    options = OutboxOptions(outbox) if isinstance(outbox, str | Path | Secret) else outbox
+    if options is None and lasts is not None:
+        options = OutboxOptions(lasts)
+    if options is not None and options.path is None:
+        if lasts is None:
+            raise UsageError(
+                "This outbox has no place: say OutboxOptions('outbox.sqlite') or "
+                "OutboxOptions('postgresql://...'), or give one of them as store=."
+            )
+        options = replace(options, path=lasts)
+    if address is None and store is not None:
+        check_store(store)
+        return Places(cast("Records", store), None, options)
+    place = options.path if address is None and options is not None else address
+    if place is None:
+        return Places(None, None, None)
+    own = open_store(place, clock=clock, schema=options.schema if options else "postiz_async")
+    return Places(own, own, options)
 
 
-def store_beside(outbox: OutboxOptions, quota: Records | None, clock: Clock) -> Records | None:
-    """Where an outbox remembers the quota: a restart must not probe a window that is used up.
+def places_of_many(
+    store: Records | Address | None,
+    outbox: OutboxOptions | Address | None,
+    credentials: object,
+    clock: Clock,
+) -> Places:
+    """The same of a pool, whose outbox asks for keys and is in PostgreSQL.
 
-    Args:
-        outbox: the outbox.
-        quota: the store that the user gave; then there is none beside it.
-        clock: of the clients.
+    Raises:
+        UsageError: one of what it takes is missing, or it is a file.
     """
-    if quota is not None:
-        return None
-    if outbox.database is not None:
-        from postiz_async.stores.postgres import PostgresStore  # noqa: PLC0415  (an extra)
-
-        return PostgresStore(outbox.database, schema=outbox.schema)
-    return _file(outbox, clock)
+    places = places_of(store, outbox, clock)
+    if credentials is None and outbox is None:
+        return replace(places, outbox=None)
+    if credentials is None or places.outbox is None:
+        raise UsageError(
+            "The outbox of a pool needs both: store='postgresql://...' (or outbox=...) and "
+            "credentials=..., an asynchronous function from an organisation's name to its key."
+        )
+    if places.outbox.database is None:
+        raise UsageError(
+            "The outbox of a pool is in PostgreSQL (store='postgresql://...'); a file holds the "
+            "posts of the organisation of one client, Postiz(store=...)."
+        )
+    return places
 
 
 def deliveries_of(outbox: OutboxOptions, clock: Clock) -> Deliveries:
@@ -71,8 +105,9 @@ def deliveries_of(outbox: OutboxOptions, clock: Clock) -> Deliveries:
         from postiz_async.stores._sqlite_deliveries import (  # noqa: PLC0415  (not every client)
             SqliteDeliveries,
         )
+        from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (as above)
 
-        return SqliteDeliveries(_file(outbox, clock))
+        return SqliteDeliveries(SqliteStore(cast("Path", outbox.path), clock=clock))
     from postiz_async.stores._postgres import Database  # noqa: PLC0415  (an extra)
     from postiz_async.stores._postgres_deliveries import (  # noqa: PLC0415  (as above)
         PostgresDeliveries,
@@ -84,12 +119,6 @@ def deliveries_of(outbox: OutboxOptions, clock: Clock) -> Deliveries:
         without="What was handed over before is safe in it; nothing more is taken or sent.",
     )
     return PostgresDeliveries(database, speed_of(clock))
-
-
-def _file(outbox: OutboxOptions, clock: Clock) -> SqliteStore:
-    from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
-
-    return SqliteStore(str(outbox.path), clock=clock)
 
 
 def speed_of(clock: Clock) -> float:

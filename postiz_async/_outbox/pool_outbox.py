@@ -60,7 +60,7 @@ class ClientPool(Protocol):
 class PoolOutbox(OutboxBase):
     """Posts of many organisations that were handed over durably, and the task that sends them.
 
-        async with PostizPool(outbox="postgresql://...", credentials=key_of) as pool:
+        async with PostizPool(store="postgresql://...", credentials=key_of) as pool:
             ticket = await pool.outbox.put(NewPost(channel, "Hello"), organization="acme", at=at)
 
     The pool makes, opens and closes it. Keys are in no table: whoever sends asks `credentials`.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postiz_async._delivery.journal_file import RowState
@@ -12,8 +11,11 @@ from postiz_async._delivery.options import checked_late
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
 from postiz_async.models._base import DateTime, Value
+from postiz_async.stores._addresses import is_redis, place_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from postiz_async._delivery.options import Late, OnDoubt
 
 
@@ -29,7 +31,8 @@ class OutboxOptions:
 
     Args:
         path: its SQLite file, on a local disk, which the processes of one host may share; or the
-            address of a PostgreSQL, `postgresql://...`, for any number of hosts.
+            address of a PostgreSQL, `postgresql://...`, for any number of hosts. None: it is in
+            the `store` of the client.
         late: what is done with posts whose date passes before they can leave: `skip` them,
             `send` them (they are published at once), or move them to that long after a slot is
             free.
@@ -43,7 +46,7 @@ class OutboxOptions:
         UsageError: an option has a value that makes no sense.
     """
 
-    path: Path | Secret | str
+    path: Path | Secret | str | None = None
     late: Late = "skip"
     on_doubt: OnDoubt = "skip"
     keep: timedelta = timedelta(days=30)
@@ -51,10 +54,14 @@ class OutboxOptions:
     schema: str = "postiz_async"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.path, Path):  # an address may have a password
-            place = Secret.of(self.path)
-            where = place if is_postgres(place) else Path(place.reveal())
-            object.__setattr__(self, "path", where)
+        if self.path is not None:  # an address may have a password
+            place = place_of(self.path)
+            if is_redis(place):
+                raise UsageError(
+                    "An outbox is in a file or in PostgreSQL (postgresql://...): Redis may forget "
+                    "what was handed over."
+                )
+            object.__setattr__(self, "path", place)
         checked_late(self.late)
         if self.keep < timedelta(0):
             raise UsageError(f"An outbox cannot keep tickets for {self.keep}.")
@@ -63,11 +70,6 @@ class OutboxOptions:
     def database(self) -> Secret | None:
         """The address of a PostgreSQL; None: it is a file."""
         return self.path if isinstance(self.path, Secret) else None
-
-
-def is_postgres(where: Secret) -> bool:
-    """Whether a place is the address of a PostgreSQL, and no path."""
-    return where.reveal().startswith(("postgresql://", "postgres://"))
 
 
 class Ticket(Value, frozen=True):

@@ -138,7 +138,7 @@ class Turn:
         on_lost: Callable[[], None],
         share: int | None,
     ) -> None:
-        self.is_idle = False
+        self.is_idle: bool = False
         self._scope = scope
         self._client = client
         self._clock = client.clock
@@ -151,7 +151,7 @@ class Turn:
         self._on_lost = on_lost
         self._share = share
         self._work = anyio.Event()
-        self.outage = Outage.of(
+        self.outage: Outage = Outage.of(
             client,
             log=log,
             waits_for=self._waits_for,

@@ -461,7 +461,7 @@ def _warn_of_others(ledger: Ledger) -> None:
     """Others spend this quota; sharing a store with them would help."""
     log.warning(
         "others spend the create requests of this organisation: %d in this window beside our "
-        "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
+        "%d. Processes of yours should share one store (store='postiz.sqlite', or "
         "RedisStore(...)), or they run into lock-outs.",
         ledger.neighbours.foreign,
         ledger.neighbours.own,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class PoolOutbox(OutboxBase):
     """Posts of many organisations that were handed over durably, and the task that sends them.
 
-        with PostizPool(outbox="postgresql://...", credentials=key_of) as pool:
+        with PostizPool(store="postgresql://...", credentials=key_of) as pool:
             ticket = pool.outbox.put(NewPost(channel, "Hello"), organization="acme", at=at)
 
     The pool makes, opens and closes it. Keys are in no table: whoever sends asks `credentials`.

@@ -15,10 +15,12 @@ import warnings
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
 from postiz_async._resources.api import absent
+from postiz_async._wire.secrets import Secret
 from postiz_async.blocking._calls import ThreadCall
 from postiz_async.errors import ConfigurationError, UsageError
 from postiz_async.models._durations import check_seconds
@@ -69,6 +71,11 @@ class _Thread(NamedTuple):
     stop: asyncio.Event
     under_way: set[ThreadCall]
     process: int
+
+
+def given_store(store: Records | Path | Secret | str | None) -> Records | None:
+    """The store of a user's own, which a client does not close by itself; None: there is none."""
+    return None if isinstance(store, str | Path | Secret) else store
 
 
 class Portal:

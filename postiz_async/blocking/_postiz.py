@@ -13,7 +13,7 @@ from postiz_async._wire.secrets import hidden
 from postiz_async.blocking._api import Api
 from postiz_async.blocking._base import Owner
 from postiz_async.blocking._outbox import Outbox
-from postiz_async.blocking._portal import Portal
+from postiz_async.blocking._portal import Portal, given_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,17 +46,21 @@ class Postiz(Owner, Api):
         organization: your name for the organisation. Keys and tokens of one organisation count
             against one quota; give them the same name, and they share it. None: the key is the
             name.
-        quota: a store that shares the quota with other processes and remembers it: `SqliteStore`,
-            `RedisStore` or `PostgresStore`. It is closed with the client, in
-            whose thread its connections live: give each client its own store. None: all clients
+        store: where quota, idempotency keys and the outbox are kept, so that other processes share
+            them and the next one knows them: the path of a file for one host, or the address of a
+            PostgreSQL (`postgresql://...`) or a Redis (`redis://...`, without outbox) for many; or
+            a store of quota and keys alone, such as `SqliteStore`.
+            It is closed with the client, in whose thread its connections live: give each
+            client its own store. None: all clients
             of this process without a store share the quota, in all threads and event loops, even
             one after the other; a `MemoryStore()` separates the clients that use it. If a store is
-            unavailable, no create is sent (`StoreError`); an `outbox` keeps posts meanwhile.
+            unavailable, no create is sent (`StoreError`); an outbox elsewhere keeps posts
+            meanwhile.
         pacing: `burst` sends as many creates as the window allows at once, urgent ones first;
             `smooth` spreads them over the window.
         reserve: slots that bulk work leaves for interactive calls until shortly before a window
             closes; 0: none; None: a tenth of the limit, and more if interactive calls were seen.
-        idempotency_keep: how long `quota` remembers an `idempotency_key`.
+        idempotency_keep: how long `store` remembers an `idempotency_key`.
         politeness: calls per second of routes without quota; None: no limit.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
@@ -75,8 +79,9 @@ class Postiz(Owner, Api):
             `HTTP_PROXY` and `NO_PROXY`.
         connector: an `aiohttp` connector of your own, which stays open. Give it a
             `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
-        outbox: the file of `postiz.outbox`, the address of a PostgreSQL (`postgresql://...`) for
-            many hosts, or `OutboxOptions`; None: no outbox. Without `quota`, the quota is also
+        outbox: where `postiz.outbox` is if not in `store`: a file, the address of a PostgreSQL,
+            or `OutboxOptions`, which also say how it works. None: it is in `store`, if that is
+            the path of a file or the address of a PostgreSQL. Without `store`, the quota is also
             shared and remembered there.
         on_attempt: called with an `Attempt` after each request; in the client's own
             thread, where the client cannot be called.
@@ -85,7 +90,7 @@ class Postiz(Owner, Api):
         drain: seconds that closing waits for calls in progress, including those that wait for a
             slot; 0: waiting calls fail, and calls in flight are broken off.
         window: seconds of the server's quota window.
-        clock: another clock, for tests and demos. Without `quota`, clients with the same clock
+        clock: another clock, for tests and demos. Without `store`, clients with the same clock
             share the quota only with each other.
         transport: another transport, for tests; clients with the same one share the quota likewise.
 
@@ -99,7 +104,7 @@ class Postiz(Owner, Api):
         api_key: str | Secret | None = None,
         base_url: str | None = None,
         organization: str | None = None,
-        quota: Records | None = None,
+        store: Records | Path | Secret | str | None = None,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
@@ -120,6 +125,7 @@ class Postiz(Owner, Api):
         transport: Transport | None = None,
     ) -> None:
         api_key = hidden(api_key)
+        store = hidden(store)
         headers = hidden_values(headers)
         proxy = hidden(proxy)
         outbox = hidden(outbox)
@@ -127,7 +133,7 @@ class Postiz(Owner, Api):
             api_key=api_key,
             base_url=base_url,
             organization=organization,
-            quota=quota,
+            store=store,
             pacing=pacing,
             reserve=reserve,
             idempotency_keep=idempotency_keep,
@@ -147,7 +153,7 @@ class Postiz(Owner, Api):
             clock=clock,
             transport=transport,
         )
-        super().__init__(Portal(client, quota), client)
+        super().__init__(Portal(client, given_store(store)), client)
 
     @property
     def _async(self) -> AsyncPostiz:

@@ -11,7 +11,7 @@ from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import hidden
 from postiz_async.blocking._base import Owner, in_worker
 from postiz_async.blocking._pool_outbox import PoolOutbox
-from postiz_async.blocking._portal import Portal
+from postiz_async.blocking._portal import Portal, given_store
 from postiz_async.blocking._postiz import Postiz
 
 if TYPE_CHECKING:
@@ -44,12 +44,13 @@ class PostizPool(Owner):
     Args:
         base_url: the server, unless `client` names another, with or without `/public/v1`; else
             `POSTIZ_API_URL`, else the cloud.
-        quota: a store that shares all quotas with other processes and remembers them:
-            `SqliteStore`, `RedisStore` or `PostgresStore`. It is closed with the pool, in
-            whose thread its connections live.
-            None: they are this process's, or with an outbox in its database.
-        outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions` with one, for
-            `pool.outbox` and the `outbox` of each client; None: there is none.
+        store: where all quotas and idempotency keys are kept, so that other processes share them
+            and the next one knows them: a path, an address or a store, as for `Postiz`,
+            which is closed with the pool. With
+            `credentials`, the address of a PostgreSQL has `pool.outbox` and the `outbox` of each
+            client, too. None: they are this process's, or with an outbox in its database.
+        outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions`, if the outbox
+            is not in `store` or is to work in another way.
         credentials: a function from the name of an organisation to its key or token, with which
             the outbox sends; it is asked each time, in a worker thread, and has 30 s.
             Keys are in no table.
@@ -61,7 +62,7 @@ class PostizPool(Owner):
         reserve: slots of each window that bulk work leaves for interactive calls until shortly
             before the window closes; 0: none; None: a tenth of the limit, and more if interactive
             calls were seen.
-        idempotency_keep: how long `quota` remembers an `idempotency_key`.
+        idempotency_keep: how long `store` remembers an `idempotency_key`.
         politeness: calls per second of routes without quota, for each organisation; None: no limit.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
@@ -94,7 +95,7 @@ class PostizPool(Owner):
         self,
         *,
         base_url: str | None = None,
-        quota: Records | None = None,
+        store: Records | Path | Secret | str | None = None,
         outbox: OutboxOptions | Secret | str | None = None,
         credentials: Callable[[str], str | Secret] | None = None,
         connections: int | None = None,
@@ -116,12 +117,13 @@ class PostizPool(Owner):
         clock: Clock | None = None,
         transport: Transport | None = None,
     ) -> None:
+        store = hidden(store)
         outbox = hidden(outbox)
         headers = hidden_values(headers)
         proxy = hidden(proxy)
         client = AsyncPostizPool(
             base_url=base_url,
-            quota=quota,
+            store=store,
             outbox=outbox,
             credentials=in_worker(credentials),
             connections=connections,
@@ -143,7 +145,7 @@ class PostizPool(Owner):
             clock=clock,
             transport=transport,
         )
-        super().__init__(Portal(client, quota), client)
+        super().__init__(Portal(client, given_store(store)), client)
 
     @property
     def _async(self) -> AsyncPostizPool:

@@ -2,7 +2,7 @@
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with postiz_lifespan(app, quota="quota.sqlite"):
+        async with postiz_lifespan(app, store="postiz.sqlite"):
             yield
 
     app = FastAPI(lifespan=lifespan)
@@ -23,13 +23,14 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from postiz_async._client import Postiz
 from postiz_async._extras import importing
 from postiz_async._pool import PostizPool
 from postiz_async._resources.api import opened
-from postiz_async._wire.secrets import Secret
+from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.contrib.web import (
     MAX_WAIT,
     CancelWhenGone,
@@ -37,7 +38,6 @@ from postiz_async.contrib.web import (
     RequestClient,
     answer_to,
     health,
-    open_store,
 )
 from postiz_async.errors import (
     ConfigurationError,
@@ -53,8 +53,6 @@ with importing("fastapi", __name__):
     from fastapi.responses import JSONResponse, Response
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async.stores import Records
 
@@ -90,7 +88,7 @@ async def postiz_lifespan(
     app: FastAPI,
     client: Postiz | PostizPool | None = None,
     *,
-    quota: Records | Path | Secret | str | None = None,
+    store: Records | Path | Secret | str | None = None,
     outbox: OutboxOptions | Path | Secret | str | None = None,
     max_wait: float | Callable[[Request], float | None] | None = MAX_WAIT,
     drain: float = 0.0,
@@ -101,32 +99,28 @@ async def postiz_lifespan(
         app: the application.
         client: a client with your own options, or a `PostizPool` for many organisations; None: a
             client for `POSTIZ_API_KEY` and `POSTIZ_API_URL`.
-        quota: where the worker processes share the quota: a store, the path of a SQLite file (one
-            host), `redis://...` or `postgresql://...` (many hosts).
-        outbox: the file of `postiz.outbox`, which the processes of one host may share, or
-            `postgresql://...` (many hosts); without `quota` the quota is shared there too.
+        store: where the worker processes share quota, idempotency keys and outbox: the path of a
+            file (one host), `postgresql://...` or, without outbox, `redis://...` (many hosts); or
+            a store of quota and keys alone, which is closed at the end.
+        outbox: where `postiz.outbox` is if not in `store`, or `OutboxOptions`, as for `Postiz`.
         max_wait: seconds that a handler waits for the quota, or a function of the request.
         drain: seconds to wait for calls and outbox when the application stops.
 
     Raises:
-        UsageError: `quota` or `outbox` is given together with a client, which has its own; or
+        UsageError: `store` or `outbox` is given together with a client, which has its own; or
             `max_wait` or `drain` is not a number of seconds.
     """
     if not callable(max_wait):
         check_seconds("max_wait", max_wait, zero=True, none=True)
     check_seconds("drain", drain, zero=True, endless=True)
-    if client is not None and (quota is not None or outbox is not None):
-        raise UsageError("Give quota and outbox to the client, or let it be made here.")
-    if isinstance(quota, str):
-        quota = Secret(quota)  # for all of the application's life in this frame
-    if isinstance(outbox, str):
-        outbox = Secret(outbox)
+    if client is not None and (store is not None or outbox is not None):
+        raise UsageError("Give store and outbox to the client, or let it be made here.")
+    store, outbox = hidden(store), hidden(outbox)  # for all of the application's life in this frame
     async with AsyncExitStack() as stack:
         if client is None:
-            store = open_store(quota) if quota is not None else None
-            if store is not None:
+            if store is not None and not isinstance(store, Path | Secret):
                 stack.push_async_callback(store.aclose)
-            client = Postiz(quota=store, outbox=outbox, drain=drain)
+            client = Postiz(store=store, outbox=outbox, drain=drain)
         await stack.enter_async_context(client)
         app.state.postiz_async = _AppState(client, max_wait)
         try:

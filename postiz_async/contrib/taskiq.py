@@ -3,7 +3,7 @@
     broker = RedisStreamBroker(REDIS).with_result_backend(RedisAsyncResultBackend(REDIS))
     source = ListRedisScheduleSource(REDIS)
     scheduler = TaskiqScheduler(broker, [source])
-    install(broker, source, quota=REDIS)
+    install(broker, source, store=REDIS)
 
     @broker.task
     async def announce(
@@ -43,7 +43,7 @@ from postiz_async._pool import PostizPool
 from postiz_async._resources.api import opened, options_of
 from postiz_async._resources.posts import Posts
 from postiz_async._scheduler.bound import BoundScheduler
-from postiz_async._wire.secrets import Secret
+from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.contrib.queues import retry_in
 from postiz_async.contrib.web import open_store
 from postiz_async.errors import ConfigurationError, UsageError
@@ -99,7 +99,7 @@ def install(
     client: Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None = None,
     *,
     credentials: CredentialsOf | None = None,
-    quota: Records | Path | Secret | str | None = None,
+    store: Records | Path | Secret | str | None = None,
     max_wait: float = _WORKER_WAIT,
     pause: float = _PAUSE,
 ) -> None:
@@ -117,7 +117,7 @@ def install(
             `POSTIZ_API_KEY` and `POSTIZ_API_URL`, or with `credentials` a pool.
         credentials: for a pool, an asynchronous function from the name of an organisation to its
             key or token, so that no key goes through the queue.
-        quota: where the workers share quota and idempotency keys: a store, the path of a SQLite
+        store: where the workers share quota and idempotency keys: a store, the path of a SQLite
             file (one host), `redis://...` or `postgresql://...` (many hosts).
         max_wait: seconds that a task waits for the quota before it is put back.
         pause: seconds after which a task comes back while Postiz or the store is unavailable.
@@ -127,8 +127,8 @@ def install(
     """
     check_seconds("max_wait", max_wait, zero=True)
     check_seconds("pause", pause)
-    if client is not None and quota is not None:
-        raise UsageError("Give quota to the client, or let it be made here.")
+    if client is not None and store is not None:
+        raise UsageError("Give store to the client, or let it be made here.")
     if isinstance(client, Postiz | PostizPool):
         _check_pair(client, credentials)
     if type(source).add_schedule is ScheduleSource.add_schedule:
@@ -138,12 +138,11 @@ def install(
         )
     if "postiz_async" in broker.state:
         raise UsageError("This broker has a Postiz client already.")
-    if isinstance(quota, str):
-        quota = Secret(quota)  # for all of the worker's life in this state
+    store = hidden(store)  # for all of the worker's life in this state
     broker.state.postiz_async = tasks = _Tasks(
         given=client,
         credentials=credentials,
-        quota=quota,
+        store=store,
         source=source,
         max_wait=max_wait,
         pause=pause,
@@ -171,7 +170,7 @@ class _Tasks:
 
     given: Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None
     credentials: CredentialsOf | None
-    quota: Records | Path | Secret | None
+    store: Records | Path | Secret | None
     source: ScheduleSource
     max_wait: float
     pause: float
@@ -191,10 +190,10 @@ class _Tasks:
     def _made(self, stack: AsyncExitStack) -> Postiz | PostizPool:
         if self.given is not None:
             return self.given() if callable(self.given) else self.given
-        store = None if self.quota is None else open_store(self.quota)
+        store = None if self.store is None else open_store(self.store)
         if store is not None:
             stack.push_async_callback(store.aclose)
-        return Postiz(quota=store) if self.credentials is None else PostizPool(quota=store)
+        return Postiz(store=store) if self.credentials is None else PostizPool(store=store)
 
     async def close(self, _: TaskiqState) -> None:
         """When a worker ends."""

@@ -11,7 +11,6 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
@@ -37,13 +36,12 @@ from postiz_async.errors import (
     UploadError,
     UsageError,
 )
-from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.stores._addresses import open_store
 
 if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._resources.api import OpenClient
-    from postiz_async.stores import Records
 
 __all__ = [
     "MAX_WAIT",
@@ -104,32 +102,6 @@ class RequestClient(Api):
 
     def _for_jobs(self, what: str) -> OpenClient:
         return self.client._for_jobs(what)  # noqa: SLF001
-
-
-def open_store(where: Records | Path | Secret | str) -> Records:
-    """A quota store for an address: Redis or PostgreSQL for many hosts, else the path of a file.
-
-    Args:
-        where: an address, `redis://...`, `rediss://...`, `unix://...` or `postgresql://...`; the
-            path of an SQLite file; or a store, which is returned.
-
-    Raises:
-        ConfigurationError: the address cannot be used, or its extra is not installed.
-    """
-    if isinstance(where, Path):
-        return SqliteStore(where)
-    if not isinstance(where, str | Secret):
-        return where
-    where = Secret.of(where)  # an address may have a password
-    if where.reveal().startswith(("postgresql://", "postgres://")):
-        from postiz_async.stores.postgres import PostgresStore  # noqa: PLC0415  (an extra)
-
-        return PostgresStore(where)
-    if not where.reveal().startswith(("redis://", "rediss://", "unix://")):
-        return SqliteStore(where.reveal())
-    from postiz_async.stores.redis import RedisStore  # noqa: PLC0415  (needs the extra)
-
-    return RedisStore(where)
 
 
 # ------------------------------------------------------------------ errors

@@ -100,15 +100,14 @@ def ledger_name(root: str, key: str) -> str:
     return hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
 
 
-def check_store(quota: object) -> None:
-    """Refuse what keeps no records, such as the path of a file.
+def check_store(store: object) -> None:
+    """Refuse what keeps no records.
 
     Raises:
         UsageError: it is neither a store nor None.
     """
-    if quota is not None and not hasattr(quota, "swap"):
+    if store is not None and not hasattr(store, "swap"):
         raise UsageError(
-            f"quota must be a store, not {type(quota).__name__}. For a file, give it "
-            "`SqliteStore('quota.sqlite')` of `postiz_async.stores.sqlite`; `open_store(...)` of "
-            "`postiz_async.contrib.web` makes a store of any path or address."
+            "store must be the path of a file, the address of a database or a store, not "
+            f"{type(store).__name__}."
         )

@@ -69,7 +69,7 @@ _BY_CODE = {
     "25006": "it is read-only, such as a replica. Use the address of the primary, and see "
     "default_transaction_read_only.",
     "42P01 3F000": 'the schema "{schema}" is not there, or not whole. `postiz-async outbox init '
-    "--database ...` makes it, and so does `await PostgresStore(...).init()`.",
+    "--store ...` makes it, and so does `await PostgresStore(...).init()`.",
     "42703 42P07 42804 42809 42883": "another program has tables of these names in the schema "
     '"{schema}". Use another schema.',
     "53300": _FULL,

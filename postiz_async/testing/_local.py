@@ -85,32 +85,32 @@ class LocalPostiz(SandboxControls):
         organization: Organization | str | None = None,
         *,
         latency: float = 0.0,
-        quota: Records | None = None,
+        store: Records | Path | str | None = None,
         outbox: OutboxOptions | Path | str | None = None,
     ) -> AsyncGenerator[Postiz]:
         """An open client. `latency` is in seconds of the clock, each way.
 
         Clients of one latency share the quota, as the clients of a process do; with
-        `quota=MemoryStore()` a client is as in a process of its own.
+        `store=MemoryStore()` a client is as in a process of its own.
 
         Args:
             organization: whose client, itself or its name; None: the first one's.
             latency: seconds on the clock between a request and its answer.
-            quota: a store that several clients share; None: they share the quota of the process
-                on this clock.
-            outbox: the file of `postiz.outbox`; None: there is no outbox.
+            store: a store that several clients share, or the path of a file, which has an outbox
+                too; None: they share the quota of the process on this clock.
+            outbox: the file of `postiz.outbox`; None: it is in the file of `store`, if any.
         """
         owner = self.sandbox.find_organization(organization)
         async with AsyncExitStack() as stack:
             way = await self._way(stack, latency)
             client = sandbox_client(
-                self.sandbox, transport=way, quota=quota, outbox=outbox, organization=owner
+                self.sandbox, transport=way, store=store, outbox=outbox, organization=owner
             )
             yield await stack.enter_async_context(client)
 
     @asynccontextmanager
     async def pool(
-        self, *, latency: float = 0.0, quota: Records | None = None
+        self, *, latency: float = 0.0, store: Records | None = None
     ) -> AsyncGenerator[PostizPool]:
         """An open pool; the keys for its clients are those of `sandbox.organizations`.
 
@@ -118,11 +118,11 @@ class LocalPostiz(SandboxControls):
 
         Args:
             latency: seconds on the clock between a request and its answer.
-            quota: a store that several pools share; None: the quotas are this pool's.
+            store: a store that several pools share; None: the quotas are this pool's.
         """
         async with AsyncExitStack() as stack:
             way = await self._way(stack, latency)
-            pool = PostizPool(base_url=SANDBOX_URL, clock=self.clock, transport=way, quota=quota)
+            pool = PostizPool(base_url=SANDBOX_URL, clock=self.clock, transport=way, store=store)
             yield await stack.enter_async_context(pool)
 
     async def _way(self, stack: AsyncExitStack, latency: float) -> SandboxTransport:

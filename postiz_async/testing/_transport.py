@@ -126,7 +126,7 @@ def sandbox_client(
     *,
     latency: float | Callable[[], float] = 0.0,
     transport: SandboxTransport | None = None,
-    quota: Records | None = None,
+    store: Records | Path | str | None = None,
     pacing: Literal["burst", "smooth"] = "burst",
     reserve: int | None = None,
     validate: bool = True,
@@ -142,11 +142,11 @@ def sandbox_client(
         sandbox: the server.
         latency: seconds of the clock from sending to arrival, and back again.
         transport: the way to the sandbox that several clients share.
-        quota: a store that several clients share.
+        store: a store that several clients share, or the path of a file.
         pacing: `burst` sends what the window allows at once, `smooth` spreads it.
         reserve: slots of a window that bulk work leaves to interactive calls.
         validate: whether posts are checked before they are sent.
-        outbox: the file of `postiz.outbox`; None: there is no outbox.
+        outbox: the file of `postiz.outbox`; None: it is in the file of `store`, if any.
         organization: whose key it has; None: the first one's.
     """
     return Postiz(
@@ -154,7 +154,7 @@ def sandbox_client(
         base_url=SANDBOX_URL,
         clock=sandbox.clock,
         transport=transport or SandboxTransport(sandbox, latency=latency),
-        quota=quota,
+        store=store,
         pacing=pacing,
         reserve=reserve,
         validate=validate,

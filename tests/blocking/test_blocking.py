@@ -316,7 +316,7 @@ def test_a_campaign_that_is_not_entered_says_how(postiz: Postiz, tmp_path: Path)
 
 
 def test_a_client_without_an_outbox_says_how_to_make_one_without_await(postiz: Postiz) -> None:
-    with pytest.raises(UsageError, match=r"Give it a file: `Postiz\(outbox='outbox.sqlite'\)`"):
+    with pytest.raises(UsageError, match=r"`Postiz\(store='postiz\.sqlite'\)`"):
         postiz.outbox.tickets()
 
 
@@ -354,7 +354,7 @@ def test_a_store_is_closed_with_its_client(
 ) -> None:
     store = SqliteStore(tmp_path / "quota.sqlite")
     arguments: dict[str, Any] = {"api_key": postiz_server.api_key, "base_url": postiz_server.url}
-    postiz = Postiz(quota=store, **arguments)
+    postiz = Postiz(store=store, **arguments)
     with postiz:
         postiz.posts.draft(NewPost(channel, "hello"), at=at)
         assert postiz.quota().remaining == 29

@@ -18,7 +18,7 @@ PRIVATE = {
     "_wire": "addresses and headers before there is a client",
     "models._durations": "times like 15m",
     "stores._files": "files that are replaced as a whole",
-    "stores._postgres_deliveries": "how an outbox stands, and what is removed from it",
+    "_outbox.places": "how an outbox stands, and what is removed from it",
     "stores._postgres": "a database without a store",
 }
 """What it imports that is not for users, at most ten modules, and what for."""

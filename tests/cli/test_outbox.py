@@ -32,7 +32,7 @@ FROM (VALUES ('a', '1', 'planned', NULL), ('b', '1', 'stored', '2 hours'),
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> str:
     address = shared_server().new_database()
-    monkeypatch.setenv("POSTIZ_DATABASE_URL", address)
+    monkeypatch.setenv("POSTIZ_STORE", address)
     return address
 
 
@@ -103,8 +103,8 @@ def test_what_was_over_for_long_is_removed(cli: Cli, database: str) -> None:
         (["prune", "--yes"], 'the schema "postiz_async" is not there'),
         (["prune", "--keep", "soon"], "--keep is 'soon'; write it like 12h or 30d."),
         (["init", "--schema", "pg_mine"], "A schema cannot be called 'pg_mine'"),
-        (["status", "--database", "https://host/x"], "The address of PostgreSQL cannot be used."),
-        (["init", "--database", "postgresql://me:hidden@127.0.0.1:1/x"], "Is it running"),
+        (["status", "--store", "https://host/x"], "A store cannot be at https://"),
+        (["init", "--store", "postgresql://me:hidden@127.0.0.1:1/x"], "Is it running"),
     ],
 )
 def test_what_is_wrong_is_said(cli: Cli, database: str, arguments: list[str], told: str) -> None:
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_said(cli: Cli, database: str, arguments: list[str], to
 
 
 def test_a_database_is_asked_for(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("POSTIZ_DATABASE_URL", raising=False)
+    monkeypatch.delenv("POSTIZ_STORE", raising=False)
     result = cli("outbox", "status")
     assert result.code == 2
-    assert "export POSTIZ_DATABASE_URL=postgresql://" in result.err
+    assert "export POSTIZ_STORE=postgresql://" in result.err

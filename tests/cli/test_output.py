@@ -359,7 +359,7 @@ async def test_progress_is_shown_while_the_store_of_the_quota_is_away(
     file = write_campaign(tmp_path / "c.csv", ("mastodon", LATER, "Hello"))
     local, store = LocalPostiz(), Away()
     local.add_channel("mastodon")
-    async with local.client(quota=store) as postiz, postiz.batch(file) as batch:
+    async with local.client(store=store) as postiz, postiz.batch(file) as batch:
         display = RunDisplay(Output(), postiz, batch, open_rows=1, zone=UTC, line_every=0.01)
         async with display:
             store.is_away = True

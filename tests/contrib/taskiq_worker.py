@@ -103,7 +103,7 @@ scheduler = TaskiqScheduler(broker, [source])
 
 def client() -> Postiz:
     return Postiz(
-        quota=SqliteStore(FOLDER / "quota.sqlite"),
+        store=SqliteStore(FOLDER / "quota.sqlite"),
         clock=clock,
         transport=DyingTransport(make_transport(ConnectionSettings(speed=clock.speed))),
     )

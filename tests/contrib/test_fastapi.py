@@ -445,11 +445,11 @@ async def test_one_line_for_many_workers(
     monkeypatch.setenv("POSTIZ_API_KEY", SECRET)
     monkeypatch.setenv("POSTIZ_API_URL", "http://127.0.0.1:9")
     quota, outbox = tmp_path / "quota.sqlite", tmp_path / "outbox.sqlite"
-    client = await run_lifespan(quota=str(quota), outbox=outbox)
+    client = await run_lifespan(store=str(quota), outbox=outbox)
     assert not client.is_open
     assert outbox.exists()
-    with pytest.raises(ConfigurationError, match="Give quota and outbox to the client"):
-        await run_lifespan(client=Postiz(), quota=quota)
+    with pytest.raises(ConfigurationError, match="Give store and outbox to the client"):
+        await run_lifespan(client=Postiz(), store=quota)
 
 
 async def test_what_a_worker_spends_is_written_where_others_see_it(
@@ -459,11 +459,11 @@ async def test_what_a_worker_spends_is_written_where_others_see_it(
     monkeypatch.setenv("POSTIZ_API_URL", postiz_server.url)
     channel = postiz_server.add_channel("mastodon").id
     quota = tmp_path / "quota.sqlite"
-    async with postiz_lifespan(FastAPI(), quota=quota) as postiz:
+    async with postiz_lifespan(FastAPI(), store=quota) as postiz:
         assert isinstance(postiz, Postiz)
         await postiz.posts.schedule(NewPost(channel, "hello"), at=in_an_hour())
     store = SqliteStore(quota)
-    async with Postiz(quota=store) as other:
+    async with Postiz(store=store) as other:
         assert (await other.quota()).remaining == 29
     await store.aclose()
 

@@ -95,7 +95,7 @@ class Lab:
         return Postiz(
             api_key=SECRET,
             base_url=URL,
-            quota=self.store,
+            store=self.store,
             reserve=reserve,
             clock=self.clock,
             transport=transport,
@@ -103,7 +103,7 @@ class Lab:
 
     def pool(self) -> PostizPool:
         transport = SandboxTransport(self.sandbox)
-        return PostizPool(base_url=URL, quota=self.store, clock=self.clock, transport=transport)
+        return PostizPool(base_url=URL, store=self.store, clock=self.clock, transport=transport)
 
     @asynccontextmanager
     async def worker(self, client: Any = None, **options: Any) -> AsyncGenerator[None]:
@@ -251,7 +251,7 @@ async def test_tasks_have_the_options_of_their_client() -> None:
         return Postiz(
             api_key=SECRET,
             base_url=URL,
-            quota=lab.store,
+            store=lab.store,
             clock=lab.clock,
             transport=way,
             timeout=9,
@@ -662,7 +662,7 @@ async def test_a_client_is_made_for_the_environment(monkeypatch: pytest.MonkeyPa
     async def look_in_pool(pool: TaskPostizPool = TaskiqDepends()) -> None:
         seen.append((await pool.client("any")).task_id)
 
-    install(broker, Schedules(), quota=MemoryStore())
+    install(broker, Schedules(), store=MemoryStore())
     await broker.startup()
     await look.kiq()
     await look_in_pool.kicker().with_task_id("task-1").kiq()
@@ -684,7 +684,7 @@ async def test_a_worker_that_cannot_start_leaves_nothing_open(
             closed.append(True)
 
     broker, source = InMemoryBroker(), Schedules()
-    install(broker, source, quota=Store())
+    install(broker, source, store=Store())
     with pytest.raises(ConfigurationError, match="POSTIZ_API_KEY"):
         await broker.startup()
     assert (closed, source.events) == ([True], [])
@@ -713,7 +713,7 @@ def _key_of(_: str) -> Any:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"client": Postiz(api_key="k"), "quota": "q.sqlite"}, "Give quota to the client"),
+        ({"client": Postiz(api_key="k"), "store": "q.sqlite"}, "Give store to the client"),
         ({"client": Postiz(api_key="k"), "credentials": _key_of}, "is for a PostizPool"),
         ({"client": PostizPool()}, "A pool needs credentials="),
         ({"max_wait": -1.0}, "max_wait"),
@@ -742,7 +742,7 @@ def test_a_broker_has_one_client() -> None:
 
 def test_the_password_of_a_store_is_in_no_text() -> None:
     broker = InMemoryBroker()
-    install(broker, Schedules(), quota="redis://user:hunter2@localhost")
+    install(broker, Schedules(), store="redis://user:hunter2@localhost")
     assert "hunter2" not in f"{broker.state} {broker.state!r}"
 
 

@@ -127,7 +127,7 @@ async def test_while_the_store_is_away_nothing_can_be_taken_on(
             api_key=KEY,
             base_url="http://sandbox.invalid",
             transport=SandboxTransport(sandbox),
-            quota=Away(),
+            store=Away(),
         ) as postiz,
     ):
         assert await health(postiz) == {"status": "trouble", "ready": False}

@@ -226,7 +226,7 @@ class KeyLab:
             base_url=URL,
             clock=clock,
             transport=ProcessTransport(self.sandbox, process, latency, clock),
-            quota=ProcessStore(store or self.store, process, self.clock),
+            store=ProcessStore(store or self.store, process, self.clock),
             **options,
         ) as postiz:
             process.postiz = postiz

@@ -157,7 +157,7 @@ async def test_a_file_remembers_keys_for_the_next_process(
         first = await call(outbox=tmp_path / "outbox.sqlite")
         for _ in range(2):
             store = SqliteStore(tmp_path / "outbox.sqlite")
-            assert await call(quota=store) == first
+            assert await call(store=store) == first
             await store.aclose()
     assert lab.statuses.count(201) == 1
     assert len(lab.of_key()) == 1
@@ -612,7 +612,7 @@ async def test_clients_of_a_pool_share_the_keys_of_an_organisation() -> None:
             base_url=URL,
             clock=lab.clock,
             transport=SandboxTransport(lab.sandbox, latency=0.1),
-            quota=store,
+            store=store,
             idempotency_keep=timedelta(days=1),
         ) as pool,
     ):
@@ -626,7 +626,7 @@ async def test_clients_of_a_pool_share_the_keys_of_an_organisation() -> None:
             base_url=URL,
             clock=lab.clock,
             transport=SandboxTransport(lab.sandbox),
-            quota=store,
+            store=store,
         ) as next_process:
             again = await next_process.client(lab.sandbox.organization.api_key, organization="acme")
             assert made == await again.posts.schedule(mine, at=AT, idempotency_key=KEY)
@@ -642,7 +642,7 @@ async def test_a_create_does_not_wait_for_a_connection_longer_than_its_record_sa
     async with (
         lab.sandbox,
         PostizPool(
-            base_url=URL, clock=lab.clock, transport=way, connections=1, quota=lab.store
+            base_url=URL, clock=lab.clock, transport=way, connections=1, store=lab.store
         ) as pool,
     ):
         busy = await pool.client("other")

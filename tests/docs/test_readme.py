@@ -103,10 +103,10 @@ def test_python_block_runs(
     sample = ROOT / "postiz_async" / "_sandbox" / "sample"
     shutil.copy(next(sample.glob("*.jpg")), tmp_path / "sunrise.jpg")
     monkeypatch.chdir(tmp_path)
-    if "POSTIZ_DATABASE_URL" in text:
+    if "POSTIZ_STORE" in text:
         if why_no_postgres():
             pytest.skip(why_no_postgres())
-        monkeypatch.setenv("POSTIZ_DATABASE_URL", fresh_database())
+        monkeypatch.setenv("POSTIZ_STORE", fresh_database())
     with postiz() as (sandbox, url):
         monkeypatch.setenv("POSTIZ_API_KEY", "readme")
         monkeypatch.setenv("POSTIZ_API_URL", url)

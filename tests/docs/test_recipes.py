@@ -69,7 +69,7 @@ def channel(sandbox: Sandbox) -> str:
 async def client(tmp_path: Path) -> AsyncGenerator[Postiz]:
     store = SqliteStore(tmp_path / "quota.sqlite")
     try:
-        async with Postiz(quota=store) as postiz:
+        async with Postiz(store=store) as postiz:
             yield postiz
     finally:
         await store.aclose()

@@ -75,7 +75,7 @@ async def test_a_request_has_its_organisation(
 async def test_a_pool_sends_for_each_organisation(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("POSTIZ_DATABASE_URL", fresh_database())
+    monkeypatch.setenv("POSTIZ_STORE", fresh_database())
     other = sandbox.add_organization(api_key="token-of-globex")
     channels = {
         "acme": sandbox.add_integration("mastodon").id,

@@ -36,7 +36,7 @@ async def test_two_workers_share_one_quota_and_one_outbox(tmp_path: Path) -> Non
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 @pytest.mark.exhaustive
 async def test_they_share_both_in_postgresql(tmp_path: Path) -> None:
-    await _two_workers(tmp_path, {"POSTIZ_DATABASE_URL": fresh_database()})
+    await _two_workers(tmp_path, {"POSTIZ_STORE": fresh_database()})
     assert not [path for path in tmp_path.iterdir() if "sqlite" in path.name]  # noqa: ASYNC240
 
 
@@ -106,11 +106,9 @@ def test_the_containers_fit_the_application() -> None:
     services = yaml.safe_load((EXAMPLE / "compose.yaml").read_text(encoding="utf-8"))["services"]
     app, database = services["app"], services["database"]
     read = re.findall(r'environ\.get\("([A-Z_]+)"', (EXAMPLE / "app.py").read_text("utf-8"))
-    assert {"POSTIZ_DATABASE_URL", *read} - set(app["environment"]) == {
-        "DATA"
-    }  # files are its else
+    assert {"POSTIZ_STORE", *read} - set(app["environment"]) == {"DATA"}  # files are its else
     login = database["environment"]
-    assert app["environment"]["POSTIZ_DATABASE_URL"] == (
+    assert app["environment"]["POSTIZ_STORE"] == (
         f"postgresql://{login['POSTGRES_USER']}:{login['POSTGRES_PASSWORD']}@database:5432"
         f"/{login['POSTGRES_DB']}"
     )

@@ -75,7 +75,7 @@ async def test_two_organisations_share_nothing_but_the_processes(tmp_path: Path)
         }
         environment = {
             "POSTIZ_API_URL": served.api_url,
-            "POSTIZ_DATABASE_URL": fresh_database(),
+            "POSTIZ_STORE": fresh_database(),
             "TENANTS": str(file),
         }
         async with workers(EXAMPLE, 2, tmp_path, environment) as session:

@@ -39,3 +39,11 @@ async def file_lab(tmp_path: Path) -> AsyncIterator[OutboxLab]:
     made = OutboxLab(tmp_path)
     async with made.sandbox:
         yield made
+
+
+@pytest.fixture
+async def lab_in_postgres(place: Place, tmp_path: Path) -> AsyncIterator[OutboxLab]:
+    """An outbox in PostgreSQL."""
+    made = OutboxLab(tmp_path, database=place)
+    async with made.sandbox:
+        yield made

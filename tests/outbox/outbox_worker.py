@@ -32,7 +32,7 @@ async def main(folder: Path, numbers: list[int]) -> None:
     store = SqliteStore(folder / "quota.sqlite")
     async with (
         aclosing(store),
-        Postiz(quota=store, outbox=folder / "outbox.sqlite", clock=clock) as postiz,
+        Postiz(store=store, outbox=folder / "outbox.sqlite", clock=clock) as postiz,
     ):
         channels = await postiz.integrations.list()
         channel = next(each for each in channels if each.provider == "mastodon")

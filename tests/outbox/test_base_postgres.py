@@ -156,12 +156,12 @@ async def test_closing_does_not_wait_for_a_database_that_is_away(
     lab: OutboxLab, server: PostgresServer
 ) -> None:
     quota = MemoryStore()  # what a store that is away notes is over by its clock, in minutes
-    async with lab.client(quota=quota) as postiz:
+    async with lab.client(store=quota) as postiz:
         tickets = await lab.put(postiz, 35)
         await postiz.outbox.wait(tickets[20].id)
         await stop(server)
     await start(server)
-    async with lab.client(quota=quota) as postiz:
+    async with lab.client(store=quota) as postiz:
         for ticket in tickets:
             assert (await postiz.outbox.wait(ticket.id)).state == "stored"
     lab.assert_each_once(range(35))

@@ -103,9 +103,9 @@ async def test_many_may_come_to_take_over(lab: OutboxLab) -> None:
         tickets = [await gone.take_in(str(number)) for number in range(10)]
         await gone.send(*tickets[::2], arrives=False)
         async with (
-            lab.client(quota=quota) as one,
-            lab.client(quota=quota),
-            lab.client(quota=quota) as other,
+            lab.client(store=quota) as one,
+            lab.client(store=quota),
+            lab.client(store=quota) as other,
         ):
             await gone.expire()
             for number, ticket in enumerate(tickets):
@@ -148,12 +148,12 @@ async def test_absence_is_believed_behind_what_was_sent_when_a_stopped_sender_co
 
 async def test_closing_gives_the_organisation_back_at_once(lab: OutboxLab) -> None:
     quota = MemoryStore()  # a database's clock does not jump
-    async with lab.client(quota=quota) as postiz:
+    async with lab.client(store=quota) as postiz:
         tickets = await lab.put(postiz, 35)
         await postiz.outbox.wait(tickets[25].id)
         assert holder(lab) is not None
     assert holder(lab) is None
-    async with lab.client(quota=quota) as postiz:
+    async with lab.client(store=quota) as postiz:
         assert (await postiz.outbox.wait(tickets[34].id)).state == "stored"
     lab.assert_each_once(range(35))
 
@@ -178,7 +178,7 @@ async def test_an_organisation_that_was_lost_is_sent_for_no_more(
     lab: OutboxLab, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A sender that stood still sees that another one has it."""
-    async with lab.client(quota=MemoryStore()) as slow:
+    async with lab.client(store=MemoryStore()) as slow:
         tickets = await lab.put(slow, 40)  # for ten there is no slot in this window
         await slow.outbox.wait(tickets[25].id)
         sent = len(lab.statuses)
@@ -194,11 +194,11 @@ async def test_an_organisation_that_was_lost_is_sent_for_no_more(
 
 async def test_the_answer_to_what_another_one_looks_up_is_believed(lab: OutboxLab) -> None:
     gate, quota = Gate(lab), MemoryStore()
-    async with lab.client(transport=gate, quota=quota) as slow:
+    async with lab.client(transport=gate, store=quota) as slow:
         ticket = (await lab.put(slow, 1))[0]
         await until(lambda: gate.waiting)
         before = holder(lab)
-        async with lab.client(quota=quota) as quick:
+        async with lab.client(store=quota) as quick:
             while holder(lab) == before:
                 hurry(lab)
                 await lab.clock.sleep(1)
@@ -228,7 +228,7 @@ class Odd:
     @asynccontextmanager
     async def outbox(self, quota: MemoryStore, **options: Any) -> AsyncGenerator[Outbox]:
         """That of a process which trusts it."""
-        async with self.lab.client(quota=quota, sends=False, **options) as postiz:
+        async with self.lab.client(store=quota, sends=False, **options) as postiz:
             made = Outbox(opened(postiz), self, self.lab.options())
             await made.open()
             try:
@@ -267,7 +267,7 @@ async def test_who_stood_still_before_its_first_byte_sends_nothing_when_it_goes_
     async with odd.outbox(quota) as slow:
         ticket = await slow.put(lab.post(0), at=lab.at(24))
         await until(lambda: odd.has_halted)
-        async with lab.client(quota=quota) as quick:
+        async with lab.client(store=quota) as quick:
             while (await quick.outbox.get(ticket.id)).state != "stored":
                 hurry(lab)
                 await lab.clock.sleep(5)

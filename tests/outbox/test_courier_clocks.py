@@ -64,7 +64,7 @@ async def test_no_ticket_that_waits_is_late_because_the_wall_clock_was_set(
 async def test_a_late_ticket_is_late_on_a_host_whose_wall_clock_was_set_back(
     lab: OutboxLab,
 ) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         await lab.put(postiz, 30, hours=5)
         late = await postiz.outbox.put(lab.post("late"), at=lab.at(0.5))
         lab.host.ahead = -DAY

@@ -98,7 +98,7 @@ async def test_without_notifications_a_turn_learns_of_tickets_that_others_took(
 ) -> None:
     """It waits for slots, and one that is due earlier has to leave before the others."""
     monkeypatch.setattr("postiz_async.stores._postgres.Database.listening", deaf)
-    async with lab.client(sends=False) as web, lab.client(quota=MemoryStore()) as worker:
+    async with lab.client(sends=False) as web, lab.client(store=MemoryStore()) as worker:
         tickets = await lab.put(worker, 35)
         await worker.outbox.wait(tickets[25].id)
         urgent = await web.outbox.put(lab.post("urgent"), at=lab.at(1.5))

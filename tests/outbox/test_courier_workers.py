@@ -50,8 +50,8 @@ async def test_a_worker_that_has_sent_nothing_knows_how_long_a_ticket_waits(
     async with (
         aclosing(SqliteStore(quota)) as one_store,
         aclosing(SqliteStore(quota)) as other_store,
-        postiz_sandbox.client(outbox=place, quota=one_store) as one,
-        postiz_sandbox.client(outbox=place, quota=other_store) as other,
+        postiz_sandbox.client(outbox=place, store=one_store) as one,
+        postiz_sandbox.client(outbox=place, store=other_store) as other,
     ):
         remaining = 1
         while remaining:
@@ -87,7 +87,7 @@ async def test_closing_waits_for_what_is_under_way_and_no_longer(lab: OutboxLab)
 
 @FILE_FIRST
 async def test_a_drain_sends_everything_first(lab: OutboxLab) -> None:
-    async with lab.client(drain=math.inf, quota=MemoryStore()) as postiz:
+    async with lab.client(drain=math.inf, store=MemoryStore()) as postiz:
         await lab.put(postiz, 40)
     lab.assert_each_once(range(40))
 
@@ -104,7 +104,7 @@ async def test_a_drain_that_is_over_keeps_the_rest(lab: OutboxLab) -> None:
 
 async def test_one_hands_over_and_another_sends(lab: OutboxLab) -> None:
     store = MemoryStore()
-    async with lab.client(sends=False, quota=store) as web, lab.client(quota=store):
+    async with lab.client(sends=False, store=store) as web, lab.client(store=store):
         tickets = await lab.put(web, 5)
         for ticket in tickets:
             assert (await web.outbox.wait(ticket.id)).state == "stored"
@@ -113,7 +113,7 @@ async def test_one_hands_over_and_another_sends(lab: OutboxLab) -> None:
 
 async def test_workers_send_what_they_took_in_under_one_quota(lab: OutboxLab) -> None:
     store = MemoryStore()
-    async with lab.client(quota=store) as one, lab.client(quota=store) as two:
+    async with lab.client(store=store) as one, lab.client(store=store) as two:
         for number in range(40):
             await (one, two)[number % 2].outbox.put(lab.post(number), at=lab.at(24))
         last = await two.outbox.put(lab.post(40), at=lab.at(25))
@@ -185,7 +185,7 @@ async def test_cancelled_while_its_file_is_opened_it_is_closed(
         return open_shared(*arguments, **options)
 
     async def start() -> None:
-        async with file_lab.client(quota=MemoryStore()):
+        async with file_lab.client(store=MemoryStore()):
             raise AssertionError("it was cancelled before")
 
     monkeypatch.setattr(sqlite, "open_shared", slowly)

@@ -164,7 +164,7 @@ async def test_three_hosts_do_not_storm_a_server_that_forbids_everything(
         tickets = await lab.put(web, 10, hours=48)
     async with AsyncExitStack() as stack:
         hosts = [
-            await stack.enter_async_context(lab.client(transport=guard, quota=quota))
+            await stack.enter_async_context(lab.client(transport=guard, store=quota))
             for guard in guards
         ]
         await lab.clock.sleep(6 * 3_600)
@@ -191,7 +191,7 @@ async def test_three_hosts_try_what_is_forbidden_as_often_as_one(file_lab: Outbo
     async with AsyncExitStack() as stack:
         hosts = [
             await stack.enter_async_context(
-                lab.client(transport=Words(lab, 403, creates), quota=quota)
+                lab.client(transport=Words(lab, 403, creates), store=quota)
             )
             for _ in range(3)
         ]

@@ -87,7 +87,7 @@ async def test_without_a_date_it_is_published_as_soon_as_it_is_sent(lab: OutboxL
 
 @FILE_FIRST
 async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: OutboxLab) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:  # a database's clock does not jump
+    async with lab.client(store=MemoryStore()) as postiz:  # a database's clock does not jump
         first = await postiz.outbox.put(lab.post("first"), at=lab.at(24))
         await postiz.outbox.wait(first.id)
         tickets = await lab.put(postiz, 35)
@@ -104,7 +104,7 @@ async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: Outbox
 async def test_what_has_time_tells_that_slots_are_held_for_interactive_calls(
     lab: OutboxLab,
 ) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         for number in range(8):
             await postiz.posts.schedule(lab.post(number), at=lab.at(24))
         later = await postiz.outbox.put(lab.post("later"), at=lab.at(24))
@@ -121,7 +121,7 @@ async def test_what_has_time_tells_that_slots_are_held_for_interactive_calls(
 
 @FILE_FIRST
 async def test_who_waits_in_a_handler_goes_first(lab: OutboxLab) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 40)
         await postiz.outbox.wait(tickets[29 - 3].id)
         await postiz.posts.schedule(lab.post("urgent"), at=lab.at(24))
@@ -156,7 +156,7 @@ async def test_a_refusal_ends_the_ticket_with_the_words_of_the_server(lab: Outbo
 
 @FILE_FIRST
 async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 35)
         await postiz.outbox.wait(tickets[25].id)
         assert await postiz.outbox.withdraw(tickets[34].id)
@@ -170,10 +170,10 @@ async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
 @FILE_FIRST
 async def test_it_can_be_withdrawn_while_another_program_has_the_slots(lab: OutboxLab) -> None:
     """A request that was answered with 429 was not carried out, and waits like the others."""
-    async with lab.client(quota=MemoryStore()) as other:
+    async with lab.client(store=MemoryStore()) as other:
         for number in range(30):
             await other.posts.schedule(lab.post(f"other {number}"), at=lab.at(24))
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 2)
         assert (await postiz.outbox.wait(tickets[1].id, timeout=600)).state == "planned"
         assert lab.sandbox.refusals == 1
@@ -374,20 +374,20 @@ async def late(lab: OutboxLab, postiz: Postiz) -> Ticket:
 
 @FILE_FIRST
 async def test_what_is_late_is_kept_and_said(lab: OutboxLab) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         ended = await late(lab, postiz)
     assert (ended.state, ended.reason) == ("late", "its date passed before a slot was free")
 
 
 @FILE_FIRST
 async def test_what_is_late_is_sent_when_the_user_wants_that(lab: OutboxLab) -> None:
-    async with lab.client(late="send", quota=MemoryStore()) as postiz:
+    async with lab.client(late="send", store=MemoryStore()) as postiz:
         assert (await late(lab, postiz)).state == "stored"
 
 
 @FILE_FIRST
 async def test_what_is_late_is_shifted_when_the_user_wants_that(lab: OutboxLab) -> None:
-    async with lab.client(late=timedelta(minutes=10), quota=MemoryStore()) as postiz:
+    async with lab.client(late=timedelta(minutes=10), store=MemoryStore()) as postiz:
         ended = await late(lab, postiz)
     assert ended.state == "stored"
     assert ended.at is not None
@@ -452,7 +452,7 @@ async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
     lab: OutboxLab, caplog: pytest.LogCaptureFixture
 ) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
-    async with lab.client(transport=firewall, quota=MemoryStore()) as postiz:
+    async with lab.client(transport=firewall, store=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 8)
         assert (await postiz.outbox.wait(tickets[0].id, timeout=200)).state == "unknown"
         said = postiz.outbox.trouble
@@ -477,7 +477,7 @@ async def test_words_that_a_firewall_forbids_hold_up_no_other_hand_over(
 ) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
     firewall.words = b"forbidden"
-    async with lab.client(transport=firewall, quota=MemoryStore()) as postiz:
+    async with lab.client(transport=firewall, store=MemoryStore()) as postiz:
         held = [
             await postiz.outbox.put(lab.post(f"forbidden {n}"), at=lab.at(20)) for n in range(count)
         ]
@@ -522,7 +522,7 @@ async def test_a_drain_does_not_wait_for_what_a_firewall_forbids(lab: OutboxLab)
 async def test_a_forbidden_hand_over_can_be_withdrawn_or_ends_late(lab: OutboxLab) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
     firewall.words = b"forbidden"
-    async with lab.client(transport=firewall, quota=MemoryStore()) as postiz:
+    async with lab.client(transport=firewall, store=MemoryStore()) as postiz:
         withdrawn = await postiz.outbox.put(lab.post("forbidden 1"), at=lab.at(24))
         late = await postiz.outbox.put(lab.post("forbidden 2"), at=lab.at(1.1))
         await lab.clock.sleep(60)

@@ -39,7 +39,7 @@ def sent_at(post_id: str) -> datetime:
 
 @pytest.mark.parametrize("loses", [False, True])
 async def test_they_bear_the_moment_of_sending_and_a_mark(lab: OutboxLab, *, loses: bool) -> None:
-    async with lab.client(late="send", quota=MemoryStore()) as postiz:
+    async with lab.client(late="send", store=MemoryStore()) as postiz:
         tickets = await put(lab, postiz)
         for ticket in tickets[:LIMIT]:
             await postiz.outbox.wait(ticket.id)
@@ -56,7 +56,7 @@ async def test_they_bear_the_moment_of_sending_and_a_mark(lab: OutboxLab, *, los
 
 
 async def test_what_is_skipped_and_shifted_stays_so(lab: OutboxLab) -> None:
-    async with lab.client(late=timedelta(hours=1), quota=MemoryStore()) as postiz:
+    async with lab.client(late=timedelta(hours=1), store=MemoryStore()) as postiz:
         tickets = await put(lab, postiz)
         ended = [await postiz.outbox.wait(ticket.id) for ticket in tickets]
     assert [each.state for each in ended] == ["stored"] * len(tickets)
@@ -65,7 +65,7 @@ async def test_what_is_skipped_and_shifted_stays_so(lab: OutboxLab) -> None:
 
 async def test_a_key_has_its_ticket_though_it_left_late(lab: OutboxLab) -> None:
     at = lab.at(0.1)
-    async with lab.client(late="send", quota=MemoryStore()) as postiz:
+    async with lab.client(late="send", store=MemoryStore()) as postiz:
         for ticket in await lab.put(postiz, LIMIT):
             await postiz.outbox.wait(ticket.id)
         first = await postiz.outbox.put(lab.post("k"), at=at, idempotency_key="k")

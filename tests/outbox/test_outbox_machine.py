@@ -150,7 +150,7 @@ class Worker:
         self._stack = AsyncExitStack()
 
     async def open(self) -> Worker:
-        client = self._lab.client(quota=self._quota, transport=self._line, sends=False)
+        client = self._lab.client(store=self._quota, transport=self._line, sends=False)
         self.postiz = await self._stack.enter_async_context(client)
         self.outbox = Outbox(opened(self.postiz), self.store, self._lab.options())
         await self.outbox.open()

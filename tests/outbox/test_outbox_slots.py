@@ -26,7 +26,7 @@ async def use_up(lab: OutboxLab, postiz: Postiz) -> None:
 
 
 async def test_a_hand_over_that_joins_those_that_wait_keeps_none_of_them(lab: OutboxLab) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 25)
         for number in range(25, 28):
             await lab.clock.sleep(3)
@@ -37,7 +37,7 @@ async def test_a_hand_over_that_joins_those_that_wait_keeps_none_of_them(lab: Ou
 
 
 async def test_what_has_no_slot_until_its_date_is_late_at_its_date(lab: OutboxLab) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         await use_up(lab, postiz)
         soon = await postiz.outbox.put(lab.post("soon"), at=at(lab, 600))
         later = await postiz.outbox.put(lab.post("later"), at=at(lab, 7_200))
@@ -50,7 +50,7 @@ async def test_what_has_no_slot_until_its_date_is_late_at_its_date(lab: OutboxLa
 
 
 async def test_what_may_leave_late_waits_beyond_its_date(lab: OutboxLab) -> None:
-    async with lab.client(quota=MemoryStore(), late="send") as postiz:
+    async with lab.client(store=MemoryStore(), late="send") as postiz:
         await use_up(lab, postiz)
         soon = await postiz.outbox.put(lab.post("soon"), at=at(lab, 600))
         assert (await postiz.outbox.wait(soon.id, timeout=1_200)).state == "planned"
@@ -60,7 +60,7 @@ async def test_what_may_leave_late_waits_beyond_its_date(lab: OutboxLab) -> None
 
 async def test_what_is_on_its_way_at_its_date_is_not_late(lab: OutboxLab) -> None:
     lab.lose("hang", delay=20.0)
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         ticket = await postiz.outbox.put(lab.post(0), at=at(lab, 10))
         assert (await postiz.outbox.wait(ticket.id)).state == "stored"
     lab.assert_each_once([0])
@@ -69,7 +69,7 @@ async def test_what_is_on_its_way_at_its_date_is_not_late(lab: OutboxLab) -> Non
 async def test_what_waits_for_a_slot_is_late_at_its_date_while_postiz_is_away(
     lab: OutboxLab,
 ) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         await use_up(lab, postiz)
         ticket = await postiz.outbox.put(lab.post(30), at=at(lab, 600))
         await lab.clock.sleep(60)
@@ -83,7 +83,7 @@ async def test_nothing_is_late_before_the_server_has_said_what_time_it_is(lab: O
     async with lab.client(sends=False) as web:
         channel = (await web.integrations.list())[0]
     lab.sandbox.faults.add(Fault("reset", times=None))
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         ticket = await postiz.outbox.put(NewPost(channel, "post 0"), at=at(lab, 60))
         assert (await postiz.outbox.wait(ticket.id, timeout=1_200)).state == "planned"
         lab.sandbox.faults.clear()

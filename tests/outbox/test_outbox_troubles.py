@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @FILE_FIRST
 async def test_postiz_may_be_away_for_a_day(lab: OutboxLab) -> None:
-    async with lab.client(quota=MemoryStore()) as postiz:
+    async with lab.client(store=MemoryStore()) as postiz:
         first = await postiz.outbox.put(lab.post(0), at=lab.at(48))
         assert (await postiz.outbox.wait(first)).state == "stored"
         lab.sandbox.faults.add(Fault("reset", times=None))
@@ -97,7 +97,7 @@ async def test_a_ticket_of_another_version_holds_up_no_other(place: Place) -> No
             slow, odd = await lab.put(web, "acme", 2)
             place.run(f"UPDATE deliveries SET body = '[]' WHERE id = '{odd.id}'")
         lab.boxes["acme"].faults.add(Fault("hang", route="create_post", delay=20.0))
-        async with lab.pool(quota=MemoryStore()) as pool:
+        async with lab.pool(store=MemoryStore()) as pool:
             while (await pool.outbox.get(slow)).state != "sending":
                 await lab.clock.sleep(0.1)
             for name in ("acme", "globex"):  # also in a turn in which it was met
@@ -120,7 +120,7 @@ async def test_organisations_in_doubt_leave_room_for_others(place: Place) -> Non
             for name in names:
                 lab.boxes[name].faults.add(Fault("reset", route="create_post"))
                 await lab.put(web, name)
-        async with lab.pool(quota=MemoryStore()) as pool:
+        async with lab.pool(store=MemoryStore()) as pool:
             while await pool.outbox.counts() != {"unknown": len(names)}:
                 await lab.clock.sleep(1)
             while place.run("SELECT count(holder) FROM scopes") != [(len(names),)]:

@@ -810,7 +810,7 @@ async def test_closing_gives_all_turns_back(lab: PoolLab) -> None:
 async def test_a_drain_waits_until_everything_is_sent(lab: PoolLab) -> None:
     counts = {"acme": 33, "globex": 3, "initech": 3}  # for three there is no slot in the window
     quota = MemoryStore()  # a database's clock does not jump
-    async with pauses_end(lab), lab.pool(drain=math.inf, quota=quota) as pool:
+    async with pauses_end(lab), lab.pool(drain=math.inf, store=quota) as pool:
         for name, count in counts.items():
             await lab.put(pool, name, count)
     lab.assert_each_once(counts)

@@ -34,9 +34,9 @@ async def lab(place: Place) -> AsyncIterator[PoolLab]:
 
 
 @asynccontextmanager
-async def pool_of(lab: PoolLab, quota: MemoryStore | None = None) -> AsyncGenerator[PostizPool]:
+async def pool_of(lab: PoolLab, store: MemoryStore | None = None) -> AsyncGenerator[PostizPool]:
     """A pool whose quota goes by the clock of the test, as a database's does not."""
-    async with lab.pool(quota=quota or MemoryStore()) as pool:
+    async with lab.pool(store=store or MemoryStore()) as pool:
         yield pool
 
 
@@ -100,7 +100,7 @@ async def test_a_withdrawal_lets_the_rest_leave_if_that_fits(lab: PoolLab) -> No
 
 async def test_a_ticket_that_another_process_takes_wakes_the_sender(lab: PoolLab) -> None:
     quota = MemoryStore()
-    async with pool_of(lab, quota) as pool, lab.pool(sends=False, quota=quota) as web:
+    async with pool_of(lab, quota) as pool, lab.pool(sends=False, store=quota) as web:
         await lab.put(pool, "acme", 40)
         await lab.clock.sleep(60)
         ticket = await put(lab, web, "now", None)
@@ -165,7 +165,7 @@ async def test_a_ticket_that_waits_for_the_window_says_for_how_long(lab: PoolLab
         await lab.clock.sleep(300)
         last = await put(lab, pool, "last", 48 * HOUR)
         told = [last.leaves_in, (await pool.outbox.get(last.id)).leaves_in]
-        async with lab.pool(sends=False, quota=quota) as web:  # it has no client yet
+        async with lab.pool(sends=False, store=quota) as web:  # it has no client yet
             told.append((await web.outbox.get(last.id)).leaves_in)
         acme = await pool.client(lab.keys["acme"], organization="acme")
         told.append((await acme.outbox.get(last.id)).leaves_in)

@@ -65,7 +65,7 @@ async def test_those_in_trouble_come_first_and_the_rest_is_counted() -> None:
             base_url=URL,
             clock=servers.clock,
             transport=servers,
-            quota=MemoryStore(),
+            store=MemoryStore(),
         )
         async with other:  # a program that shares nothing with the pool
             await post(other, channels[KEYS[2]], "theirs")
@@ -144,7 +144,7 @@ async def test_clients_that_were_let_go_vanish() -> None:
 
 
 async def test_a_store_that_is_away_makes_the_pool_not_ready() -> None:
-    async with pool_of(Servers("a"), quota=AwayStore(gone)) as pool:
+    async with pool_of(Servers("a"), store=AwayStore(gone)) as pool:
         health = await pool.health()
     assert (health.is_ready, health.total) == (False, 0)
     assert health.trouble.startswith("The quota in Redis at 10.0.0.5:6379")
@@ -152,7 +152,7 @@ async def test_a_store_that_is_away_makes_the_pool_not_ready() -> None:
 
 async def test_a_store_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_health, "LOOK", 0.05)
-    async with pool_of(Servers("a"), quota=AwayStore(anyio.sleep_forever)) as pool:
+    async with pool_of(Servers("a"), store=AwayStore(anyio.sleep_forever)) as pool:
         health = await pool.health()
     assert health.trouble == "the store did not answer within 0.05 s"
 
@@ -162,7 +162,7 @@ async def test_the_route_says_503_and_leaves_the_reason_to_the_log(
 ) -> None:
     async with Sandbox() as sandbox:
         store = AwayStore(gone)
-        pool = PostizPool(base_url=URL, quota=store, transport=SandboxTransport(sandbox))
+        pool = PostizPool(base_url=URL, store=store, transport=SandboxTransport(sandbox))
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

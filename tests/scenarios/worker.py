@@ -56,7 +56,7 @@ async def run(job: Job) -> None:
     clock = job.clock()
     store = open_store(job, clock)
     client = Postiz(
-        api_key="sandbox", base_url=job.url, quota=store, window=job.window, clock=clock
+        api_key="sandbox", base_url=job.url, store=store, window=job.window, clock=clock
     )
     async with client as postiz:
         first, last = date_of(min(job.numbers)), date_of(max(job.numbers))

@@ -176,8 +176,8 @@ async def test_counted_reads_of_two_clients_share_a_store() -> None:
     store = MemoryStore()
     async with Sandbox(clock=JumpingClock(), limit=6, release="v2.18.0") as sandbox:
         async with (
-            sandbox_client(sandbox, quota=store) as one,
-            sandbox_client(sandbox, quota=store) as two,
+            sandbox_client(sandbox, store=store) as one,
+            sandbox_client(sandbox, store=store) as two,
         ):
             await look(one)
             await look(two)  # finds the counter for itself

@@ -129,7 +129,7 @@ async def test_a_key_at_one_server_is_one_quota_and_a_store_of_its_own_is_anothe
             client(api_key=key, base_url="http://elsewhere.invalid") as elsewhere,
             client(api_key=key, base_url=URL, organization="acme") as named,
             client(api_key="another", base_url=URL, organization="acme") as namesake,
-            client(api_key=key, base_url=URL, quota=MemoryStore()) as apart,
+            client(api_key=key, base_url=URL, store=MemoryStore()) as apart,
             sandbox_client(sandbox) as another_way,
             PostizPool(base_url=URL, clock=clock, transport=way) as pool,
         ):

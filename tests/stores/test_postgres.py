@@ -342,7 +342,7 @@ async def test_an_uncontended_create_costs_two_statements(server: PostgresServer
     async with Sandbox(clock=JumpingClock(), limit=30) as sandbox:
         channel = sandbox.add_integration("mastodon").id
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
-        async with sandbox_client(sandbox, quota=store) as postiz:
+        async with sandbox_client(sandbox, store=store) as postiz:
             await postiz.posts.schedule(NewPost(channel, "first"), at=at)
             sent.clear()
             for number in range(5):

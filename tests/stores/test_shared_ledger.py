@@ -52,7 +52,7 @@ async def organisation(limit: int = 30) -> AsyncGenerator[tuple[Sandbox, str]]:
 async def send(sandbox: Sandbox, channel: str, store: Records, posts: int) -> None:
     at = datetime.fromtimestamp(sandbox.clock.time() + 30 * 86_400, UTC)
     async with (
-        sandbox_client(sandbox, latency=0.2, quota=store) as postiz,
+        sandbox_client(sandbox, latency=0.2, store=store) as postiz,
         asyncio.TaskGroup() as g,
     ):
         for number in range(posts):
@@ -102,7 +102,7 @@ async def test_a_successor_knows_a_window_that_is_used_up(store: Records) -> Non
     async with organisation(limit=5) as (sandbox, channel):
         await send(sandbox, channel, store, 5)
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
-        async with sandbox_client(sandbox, quota=store) as postiz:
+        async with sandbox_client(sandbox, store=store) as postiz:
             assert (await postiz.quota()).remaining == 0
             with pytest.raises(QuotaWaitError):
                 await postiz.posts.schedule(NewPost(channel, "x"), at=at, max_wait=5)
@@ -220,7 +220,7 @@ async def test_the_clock_of_the_store_is_set(step: float, used: int) -> None:
         await clock.sleep(600)
         for number in range(100, 140):
             await it.create(number)
-        async with sandbox_client(it.sandbox, quota=store, validate=False) as newcomer:
+        async with sandbox_client(it.sandbox, store=store, validate=False) as newcomer:
             await newcomer.posts.create(it.body(200), max_wait=4000)
         assert it.sandbox.refusals == 0
         assert clock.monotonic() < 2 * 3602 + 60
@@ -323,7 +323,7 @@ async def test_without_its_store_a_client_spends_nothing() -> None:
     store = FailingStore()
     async with organisation() as (sandbox, channel):
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
-        async with sandbox_client(sandbox, quota=store) as postiz:
+        async with sandbox_client(sandbox, store=store) as postiz:
             await postiz.posts.schedule(NewPost(channel, "one"), at=at)
             store.fails = True
             with pytest.raises(StoreError, match="the store is gone"):
@@ -466,7 +466,7 @@ async def test_an_uncontended_create_costs_two_round_trips(redis: RedisServer) -
     await store._redis.flushdb()
     async with organisation() as (sandbox, channel):
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
-        async with sandbox_client(sandbox, quota=store) as postiz:
+        async with sandbox_client(sandbox, store=store) as postiz:
             await postiz.posts.schedule(NewPost(channel, "first"), at=at)
             before = store.trips
             for number in range(5):
@@ -501,7 +501,7 @@ async def test_a_redis_that_goes_away_stops_the_spending() -> None:
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
         with redis_server() as server:
             store = RedisStore(server.url)
-            client = sandbox_client(sandbox, quota=store)
+            client = sandbox_client(sandbox, store=store)
             postiz = await client.open()
             await postiz.posts.schedule(NewPost(channel, "one"), at=at)
         with pytest.raises(StoreError, match="Nothing is sent"):

@@ -31,7 +31,7 @@ async def test_many_at_once_from_several_clients_make_one_create_of_each_key(
                     api_key="sandbox",
                     base_url="http://sandbox.invalid",
                     transport=SandboxTransport(sandbox),
-                    quota=store,
+                    store=store,
                 )
             )
             for _ in range(3)
@@ -67,7 +67,7 @@ async def test_a_lost_answer_is_found_also_where_clocks_run_faster(store: Record
             base_url="http://sandbox.invalid",
             clock=clock,
             transport=SandboxTransport(sandbox),
-            quota=store,
+            store=store,
         ) as postiz:
             at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=30)
             made = await postiz.posts.schedule(

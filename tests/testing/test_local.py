@@ -242,7 +242,7 @@ def test_a_fault_that_could_never_strike_is_refused(options: dict[str, Any], tol
 
 async def test_a_client_as_in_another_process() -> None:
     sandbox = LocalPostiz(channels=["mastodon"], limit=1)
-    async with sandbox.client() as here, sandbox.client(quota=MemoryStore()) as there:
+    async with sandbox.client() as here, sandbox.client(store=MemoryStore()) as there:
         await schedule(here, sandbox)
         with pytest.raises(QuotaWaitError):
             await schedule(there.with_options(max_wait=5), sandbox)

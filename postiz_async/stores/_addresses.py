@@ -1,0 +1,82 @@
+"""Addresses of stores, and what is at them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import ConfigurationError
+from postiz_async.stores import check_store
+
+if TYPE_CHECKING:
+    from postiz_async.clock import Clock
+    from postiz_async.stores import Records
+
+
+_POSTGRES = ("postgresql://", "postgres://")
+_REDIS = ("redis://", "rediss://", "unix://")
+
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def open_store(
+    where: Records | Path | Secret | str,
+    *,
+    clock: Clock | None = None,
+    schema: str = "postiz_async",
+) -> Records:
+    """A store at an address: Redis or PostgreSQL for many hosts, else a file for one.
+
+    Args:
+        where: an address, `redis://...`, `rediss://...`, `unix://...` or `postgresql://...`; the
+            path of an SQLite file, with or without `sqlite:` before it; or a store, which is
+            returned.
+        clock: of the clients that use a file; None: the machine's.
+        schema: of the tables in PostgreSQL.
+
+    Raises:
+        ConfigurationError: the address cannot be used, or its extra is not installed.
+        UsageError: it is neither an address nor a store.
+    """
+    if not isinstance(where, str | Path | Secret):
+        check_store(where)
+        return where
+    where = place_of(where)
+    if isinstance(where, Path):
+        from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
+
+        return SqliteStore(where, clock=clock)
+    if is_redis(where):
+        from postiz_async.stores.redis import RedisStore  # noqa: PLC0415  (an extra)
+
+        return RedisStore(where)
+    from postiz_async.stores.postgres import PostgresStore  # noqa: PLC0415  (an extra)
+
+    return PostgresStore(where, schema=schema)
+
+
+def place_of(where: Path | Secret | str) -> Path | Secret:
+    """The path of a place that is a file, else its address, which may have a password.
+
+    Raises:
+        ConfigurationError: it is an address of something else.
+    """
+    if isinstance(where, Path):
+        return where
+    where = Secret.of(where)  # an address may have a password
+    if where.reveal().startswith((*_POSTGRES, *_REDIS)):
+        return where
+    scheme = next(iter(_SCHEME.findall(where.reveal())), "")
+    if scheme:
+        raise ConfigurationError(
+            f"A store cannot be at {scheme}...: it is the path of a file, or an address that "
+            "begins with postgresql:// or redis://."
+        )
+    return Path(where.reveal().removeprefix("sqlite:"))
+
+
+def is_redis(place: Path | Secret) -> bool:
+    """Whether a place is the address of a Redis."""
+    return isinstance(place, Secret) and place.reveal().startswith(_REDIS)

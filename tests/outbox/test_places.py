@@ -1,0 +1,130 @@
+"""One address for quota, idempotency keys and outbox, and what it means where it cannot be all."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import NewPost, OutboxOptions, Postiz, PostizPool, Secret, UsageError
+from postiz_async.contrib.web import open_store
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from outbox_lab import OutboxLab
+    from postgres_lab import Place
+
+URL = "http://sandbox.invalid"
+
+
+def client(lab: OutboxLab, **options: object) -> Postiz:
+    return Postiz(
+        api_key=lab.sandbox.organization.api_key,
+        base_url=URL,
+        clock=lab.host,
+        transport=SandboxTransport(lab.sandbox),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("given", ["{}", "sqlite:{}", "path"])
+async def test_quota_keys_and_outbox_are_in_one_file(file_lab: OutboxLab, given: str) -> None:
+    lab = file_lab
+    store = lab.path if given == "path" else given.format(lab.path)
+    at = lab.at(24)
+    async with client(lab, store=store, drain=math.inf) as postiz:
+        keyed = await postiz.posts.schedule(lab.post(0), at=at, idempotency_key="k")
+        for number in range(1, 30):
+            await postiz.outbox.put(lab.post(number), at=lab.at(24))
+    async with client(lab, store=store) as postiz:
+        assert (await postiz.quota()).remaining == 0
+        again = await postiz.posts.schedule(lab.post(0), at=at, idempotency_key="k")
+        assert again == keyed
+        assert await postiz.outbox.counts() == {"stored": 29}
+    lab.assert_each_once(range(30))
+    assert [path.name for path in lab.path.parent.iterdir()] == [lab.path.name]
+
+
+async def test_a_database_has_all_of_it_too(lab_in_postgres: OutboxLab, place: Place) -> None:
+    lab = lab_in_postgres
+    options = OutboxOptions(schema=place.schema, keep=lab.options().keep)
+    for address in (place.url, Secret(place.url)):
+        async with client(lab, store=address, outbox=options, drain=math.inf) as postiz:
+            await postiz.outbox.put(lab.post(str(address)), at=lab.at(24))
+            assert await postiz.outbox.counts()
+    assert len(lab.sandbox.posts) == 2
+    assert place.run("SELECT count(*) FROM records WHERE key = ''") == [(1,)]
+
+
+async def test_a_store_of_ones_own_has_no_outbox(file_lab: OutboxLab) -> None:
+    lab = file_lab
+    for store in (MemoryStore(), SqliteStore(lab.path)):
+        async with client(lab, store=store) as postiz:
+            with pytest.raises(UsageError, match=r"store='postiz\.sqlite'"):
+                await postiz.outbox.put(lab.post(1))
+    async with client(lab, store=MemoryStore(), outbox=lab.path) as postiz:
+        ticket = await postiz.outbox.put(lab.post(1), at=lab.at(24))
+        assert (await postiz.outbox.wait(ticket)).state == "stored"
+
+
+async def test_redis_has_no_outbox_and_says_what_to_give(file_lab: OutboxLab) -> None:
+    pytest.importorskip("redis")
+    lab = file_lab
+    async with client(lab, store="redis://127.0.0.1:1/0") as postiz:
+        with pytest.raises(UsageError, match="with another store `outbox=`"):
+            await postiz.outbox.put(lab.post(1))
+    async with client(lab, store="redis://127.0.0.1:1/0", outbox=lab.path, validate=False) as there:
+        ticket = await there.outbox.put(lab.post(1), at=lab.at(24))
+        assert ticket.state == "planned"
+    with closing(sqlite3.connect(lab.path)) as file:
+        assert file.execute("SELECT count(*) FROM deliveries").fetchall() == [(1,)]
+
+
+def test_an_outbox_is_never_in_redis() -> None:
+    with pytest.raises(UsageError, match="Redis may forget"):
+        OutboxOptions("redis://127.0.0.1/0")
+
+
+@pytest.mark.parametrize("store", [None, MemoryStore(), "redis://127.0.0.1/0"])
+def test_an_outbox_without_a_place_is_refused(store: object) -> None:
+    with pytest.raises(UsageError, match="has no place"):
+        Postiz(api_key="k", store=store, outbox=OutboxOptions(late="send"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("store", [7, b"quota.sqlite", object()])
+def test_what_is_no_store_is_refused(store: object) -> None:
+    for make in (
+        lambda: Postiz(api_key="k", store=store),  # type: ignore[arg-type]
+        lambda: PostizPool(store=store),  # type: ignore[arg-type]
+        lambda: open_store(store),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(UsageError, match="store must be the path of a file, the address of a"):
+            make()
+
+
+async def test_a_pool_needs_credentials_for_the_outbox_in_its_store(tmp_path: Path) -> None:
+    async with PostizPool(store=tmp_path / "quota.sqlite", transport=None) as pool:
+        with pytest.raises(UsageError, match="credentials=key_of"):
+            await pool.outbox.put(NewPost("c", "text"), organization="acme")
+
+    async def key_of(organization: str) -> str:
+        return organization
+
+    with pytest.raises(UsageError, match="is in PostgreSQL"):
+        PostizPool(store=tmp_path / "quota.sqlite", credentials=key_of)
+    with pytest.raises(UsageError, match="needs both"):
+        PostizPool(credentials=key_of)
+
+
+def test_a_place_tells_files_from_addresses(tmp_path: Path) -> None:
+    assert repr(open_store(tmp_path / "a")) == f"SqliteStore({str(tmp_path / 'a')!r})"
+    assert repr(open_store(f"sqlite:{tmp_path / 'a'}")) == f"SqliteStore({str(tmp_path / 'a')!r})"
+    own = MemoryStore()
+    assert open_store(own) is own
