@@ -579,7 +579,7 @@ async def test_looks_that_are_refused_are_made_again_after_pauses(
 
 async def test_a_client_without_an_outbox_says_how_to_get_one() -> None:
     async with Postiz(api_key="key") as postiz:
-        with pytest.raises(ConfigurationError, match="Give it a file"):
+        with pytest.raises(ConfigurationError, match="Give it the path of a file"):
             _ = postiz.outbox
 
 

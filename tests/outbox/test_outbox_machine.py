@@ -11,6 +11,7 @@ import inspect
 import tempfile
 from collections import Counter
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,13 +45,13 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.stores._deliveries import Deliveries, Scope
 
-PROCESSES = 2
+PROCESSES = 3
 HOURS = 24.0 * 60
 """Until posts are due: none is late."""
 
 Lie = Literal["none", "ended", "everlasting"]
 
-LIES = st.sampled_from(["none", "ended", "everlasting"])
+LIES = st.sampled_from(["ended", "everlasting", "none"])
 FAULTS = st.sampled_from(
     [
         ("drop_answer", {}),
@@ -67,7 +68,7 @@ FAULTS = st.sampled_from(
         ("drop_answer", {"route": "delete_post_group"}),
     ]
 )
-SECONDS = st.sampled_from([0.05, 1.0, 12.0, 60.0, 400.0, 750.0, 4_000.0])
+SECONDS = st.sampled_from([0.05, 1.0, 12.0, 60.0, 400.0, SHORT, 4_000.0])
 
 
 class Trusted:
@@ -187,8 +188,14 @@ class Outboxes(RuleBasedStateMachine):
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
 
-    @initialize(release=st.sampled_from(["HEAD", "v2.23.0"]), limit=st.sampled_from([3, 30]))
-    def begin(self, release: str, limit: int) -> None:
+    @initialize(
+        release=st.sampled_from(["HEAD", "v2.23.0"]),
+        limit=st.sampled_from([3, 1, 30]),
+        lies=st.lists(LIES, min_size=PROCESSES, max_size=PROCESSES),
+        count=st.sampled_from([7, 0, 2]),
+    )
+    def begin(self, release: str, limit: int, lies: list[Lie], count: int) -> None:
+        """With hand-overs that all processes may have, and begin at one time: Postiz was away."""
         self.lab = OutboxLab(
             Path(self.folder.name),
             database=Place.made() if self.is_in_postgres else None,
@@ -200,6 +207,12 @@ class Outboxes(RuleBasedStateMachine):
         self.quota = MemoryStore()
         self.do(self.lab.sandbox.__aenter__())
         self.open_all()
+        for worker, lie in zip(self.workers, lies, strict=True):
+            worker.store.lie = lie
+        self.lab.sandbox.faults.add(Fault("reset", route="create_post", times=None))
+        self.posts_are_handed_over(0, count)
+        self.time_passes(60.0)
+        self.lab.sandbox.faults.clear()
 
     def open_all(self) -> None:
         for _ in range(PROCESSES):
@@ -256,11 +269,22 @@ class Outboxes(RuleBasedStateMachine):
         self.do(self.workers[number].die())
         self.workers[number] = self.do(Worker(self.lab, self.quota).open())
 
-    @rule(
-        number=st.integers(0, PROCESSES - 1), lie=st.sampled_from(["none", "ended", "everlasting"])
-    )
+    @rule(number=st.integers(0, PROCESSES - 1), lie=LIES)
     def a_store_says_of_leases(self, number: int, lie: Lie) -> None:
         self.workers[number].store.lie = lie
+
+    @rule(number=st.integers(0, PROCESSES - 1))
+    def what_is_over_is_removed(self, number: int) -> None:
+        """As after a long time; whoever asks for it later finds nothing."""
+        worker = self.workers[number]
+        over = [ticket for ticket in self.tickets if self.do(worker.outbox.get(ticket)).is_over]
+        stored = {ticket for ticket in over if self.do(worker.outbox.get(ticket)).state == "stored"}
+        if {*over} == stored | self.withdrawn:
+            self.do(worker.store.prune(timedelta(seconds=-1)))
+            for ticket in over:
+                text = f"post {self.tickets.pop(ticket)}"
+                assert self.stored[text] == (ticket in stored)
+                self.withdrawn.discard(ticket)
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
@@ -317,11 +341,11 @@ class Outboxes(RuleBasedStateMachine):
     def finish(self) -> None:
         """Everything comes to its end, and nothing goes wrong any more."""
         self.lab.sandbox.faults.clear()
+        self.time_passes(2 * SHORT)
         for worker in self.workers:
             worker.store.lie = "none"
         for call in self.calls:
             self.do(ended(call))
-        self.do(self.lab.clock.sleep(1_000))
         for key in sorted(self.keys):
             self.do(self.is_answered(key))
         for ticket, text in self.tickets.items():
