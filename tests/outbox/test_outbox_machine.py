@@ -40,6 +40,7 @@ from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine
+    from datetime import datetime
 
     from postiz_async import Postiz
     from postiz_async._wire import WireRequest, WireResponse
@@ -180,7 +181,8 @@ class Outboxes(RuleBasedStateMachine):
         """The text of each."""
         self.withdrawn: set[str] = set()
         self.calls: list[asyncio.Task[None]] = []
-        self.keys: set[str] = set()
+        self.keys: dict[str, datetime] = {}
+        """For when each call is."""
         self.count = 0
         self.has_copy = False
         self.copies = 0
@@ -239,13 +241,13 @@ class Outboxes(RuleBasedStateMachine):
         """As that of a hand-over, which is another one."""
         self.count += 1
         key = str(self.count)
-        self.keys.add(key)
+        self.keys[key] = self.lab.at(HOURS)
         self.calls.append(self.loop.create_task(self.called(self.workers[number], key)))
 
     async def called(self, worker: Worker, key: str) -> None:
         with suppress(PostizError, asyncio.CancelledError):
             await worker.postiz.posts.schedule(
-                self.lab.post(f"of a call {key}"), at=self.lab.at(HOURS), idempotency_key=key
+                self.lab.post(f"of a call {key}"), at=self.keys[key], idempotency_key=key
             )
 
     @precondition(lambda self: self.tickets)
