@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
 
 import anyio
 
@@ -97,7 +96,7 @@ class KeyedCreator:
         self._keep = keep
         self._outage = Outage.of(client, log=log, waits_for=None)
         self._fence = Fence(client, self._outage)
-        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        self._turns: dict[str, anyio.Lock] = {}
         """By keys: the calls with one take turns."""
 
     async def create(self, keyed: KeyedCreate) -> list[Created]:
@@ -139,6 +138,8 @@ class KeyedCreator:
         finally:
             if has_turn:
                 turn.release()
+            if not turn.locked():  # nobody waits
+                self._turns.pop(call.handle.key, None)
         return answer
 
     async def _step(self, call: KeyedCall) -> list[Created] | None:

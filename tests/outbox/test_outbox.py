@@ -447,10 +447,10 @@ class Firewall(SandboxTransport):
         return await super().send(request)
 
 
-@FILE_FIRST
 async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
-    lab: OutboxLab, caplog: pytest.LogCaptureFixture
+    file_lab: OutboxLab, caplog: pytest.LogCaptureFixture
 ) -> None:
+    lab = file_lab
     firewall = Firewall(lab.sandbox, latency=0.1)
     async with lab.client(transport=firewall, store=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 8)
@@ -470,11 +470,11 @@ async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
     lab.assert_each_once(range(8))
 
 
-@FILE_FIRST
 @pytest.mark.parametrize("count", [1, 2])
 async def test_words_that_a_firewall_forbids_hold_up_no_other_hand_over(
-    lab: OutboxLab, caplog: pytest.LogCaptureFixture, count: int
+    file_lab: OutboxLab, caplog: pytest.LogCaptureFixture, count: int
 ) -> None:
+    lab = file_lab
     firewall = Firewall(lab.sandbox, latency=0.1)
     firewall.words = b"forbidden"
     async with lab.client(transport=firewall, store=MemoryStore()) as postiz:
@@ -518,8 +518,8 @@ async def test_a_drain_does_not_wait_for_what_a_firewall_forbids(lab: OutboxLab)
         assert (await postiz.outbox.get(held.id)).state == "planned"
 
 
-@FILE_FIRST
-async def test_a_forbidden_hand_over_can_be_withdrawn_or_ends_late(lab: OutboxLab) -> None:
+async def test_a_forbidden_hand_over_can_be_withdrawn_or_ends_late(file_lab: OutboxLab) -> None:
+    lab = file_lab
     firewall = Firewall(lab.sandbox, latency=0.1)
     firewall.words = b"forbidden"
     async with lab.client(transport=firewall, store=MemoryStore()) as postiz:
