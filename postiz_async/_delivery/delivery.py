@@ -117,7 +117,7 @@ class DeliverySending(ABC):
                 await self.move(event)
         except OvertakenError:
             if self.handle.record.state != state:
-                self._log.warning("%s was taken over while it was sent", self.what)
+                self._log.warning("%s was withdrawn or taken over meanwhile", self.what)
         except StoreError as error:
             self.unwritten(error, state)
             return

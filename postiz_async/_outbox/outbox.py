@@ -162,8 +162,8 @@ class Outbox(OutboxBase):
             ticket, msgspec.json.encode(body), write_record(record), columns_of(record)
         )
         postiz, deliveries = self._postiz, self._deliveries
+        await deliveries.register(postiz.quota_name, postiz.organization, postiz.base_url)
         try:
-            await deliveries.register(postiz.quota_name, postiz.organization, postiz.base_url)
             return await deliveries.put(postiz.quota_name, new, connection=connection)
         except asyncio.CancelledError:  # nobody gets the ticket
             if connection is None and not record.fingerprint:
