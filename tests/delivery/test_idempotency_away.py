@@ -113,6 +113,6 @@ async def test_a_refusal_that_is_noted_too_late_is_raised_and_changes_nothing(
         assert lab.clock.monotonic() < 2_000
         with pytest.raises(BadRequestError):
             await sending
-        assert "the idempotency key 'order-123' was withdrawn or taken over meanwhile" in caplog.text
+        assert "key 'order-123' was withdrawn or taken over meanwhile" in caplog.text
         assert await lab.schedule(slow) == answer
     assert ids(answer) == [post.id for post in lab.sandbox.posts]
