@@ -32,10 +32,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from figures import Figure, note
 
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.read.rows import CampaignRow
 from postiz_async._campaign.run.send import build_body
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import RowRecord
 from postiz_async._delivery.matching import client_ref
 from postiz_async._sandbox import Sandbox
 from postiz_async._wire import WireResponse

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.plan.plan import Forecast
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.resume import FileComparison
     from postiz_async._campaign.run.undo import Undone
     from postiz_async._campaign.run.update_plan import Updated
     from postiz_async._campaign.status import CampaignStatus
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.insights import Figures
 
 __all__ = [

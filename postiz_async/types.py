@@ -2,6 +2,7 @@
 
 from postiz_async._campaign.after.export import Naming
 from postiz_async._campaign.after.reconcile import Reconciled
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.options import Existing
 from postiz_async._campaign.plan.plan import ChannelPlan, Estimate, PlannedRequest
 from postiz_async._campaign.read.media_files import MediaRoot
@@ -12,9 +13,9 @@ from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
 from postiz_async._campaign.run.resume import FileComparison
 from postiz_async._campaign.status import RecordedQuota
 from postiz_async._content import Preview
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.options import Late, OnDoubt
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox.pool_outbox import CredentialsOf, PoolOutbox
 from postiz_async._quota import RateHeaders
 from postiz_async._quota.view import Queued

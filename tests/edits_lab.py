@@ -28,7 +28,7 @@ from processes import (
 )
 from wall_jumps import with_jumps
 
-from postiz_async._delivery.journal_file import FOUND_UNSURE, RowState
+from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 
 if TYPE_CHECKING:

@@ -29,8 +29,10 @@ from samples import PNG
 from wall_jumps import HOURS
 
 from postiz_async import NewPost
-from postiz_async._delivery.journal_file import Finding, RowState, read_summary
+from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.tables import read_summary
 from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError, PostizError
 

@@ -33,8 +33,10 @@ from processes import (
 from samples import PNG
 from wall_jumps import with_jumps
 
-from postiz_async._delivery.journal_file import ADOPTED_UNSURE, FOUND_UNSURE, RowState, read_summary
+from postiz_async._campaign.journal.rows import ADOPTED_UNSURE
+from postiz_async._campaign.journal.tables import read_summary
 from postiz_async._delivery.matching import CLIENT_REF, row_ref
+from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
     from processes import Process, Server
 
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async._campaign.journal.rows import RowRecord
 
 SPEED = 400.0
 LIMIT = 300

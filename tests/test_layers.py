@@ -32,7 +32,7 @@ LAYERS = (
     ("_cli",),
     ("__main__",),
 )
-PARTS_OF_CAMPAIGNS = ("read", "options", "plan", "run", "after")
+PARTS_OF_CAMPAIGNS = ("read", "journal", "options", "plan", "run", "after")
 """Each imports only from those before it."""
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
@@ -65,7 +65,10 @@ PURE_MODULES = {
     "_campaign.run.isolate",
     "_delivery.record",
     "_delivery.transitions",
-    "_delivery.conditions",
+    "_campaign.run.conditions",
+    "_campaign.run.intents",
+    "_campaign.journal.rows",
+    "_delivery.outcomes",
     "_delivery.matching",
     "_resources.channel_names",
     "_resources.chunks",

@@ -18,8 +18,8 @@ from urllib.parse import unquote
 import pytest
 
 from postiz_async import NewPost
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.lock import FileLock
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.lock import FileLock
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._uploads import cache

@@ -20,6 +20,8 @@ from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.tables import query_journal, read_summary
 from postiz_async._campaign.origin import Origin, check_campaign
 from postiz_async._campaign.plan.check import check_rows
 from postiz_async._campaign.plan.doubles import repeated_posts
@@ -43,9 +45,8 @@ from postiz_async._campaign.run.update import Update
 from postiz_async._campaign.run.update_plan import joined
 from postiz_async._campaign.sent import SentCampaign
 from postiz_async._concurrency import in_thread
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import RowState, query_journal, read_summary
 from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._resources.channel_names import Resolver
 from postiz_async._wire.endpoints import LIST_POSTS
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
 
     from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Arrangement, Forecast, PlannedRequest
@@ -78,7 +80,6 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.resume import ReadJournal
     from postiz_async._campaign.run.update_plan import Updated, UpdatePlan
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 

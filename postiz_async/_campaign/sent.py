@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.wait_published import Waited
+    from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.undo import Undone
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal
 
 
 class SentCampaign(OfOneProcess):

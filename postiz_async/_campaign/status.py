@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.journal.requests import read_unanswered
+from postiz_async._campaign.journal.tables import read_summary
 from postiz_async._campaign.origin import journal_of
 from postiz_async._campaign.read.file_options import FileOptions, merged_reading
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._campaign.run.resume import compare_file
-from postiz_async._delivery.journal_file import read_summary
-from postiz_async._delivery.journal_requests import read_unanswered
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._quota import SILENT
 from postiz_async.errors import BatchError

@@ -2,7 +2,7 @@
 
 The server has no idempotency key, so a request that may have been carried out is never just sent
 again. `send` has the law of sending, `lookup` finds out what became of a request whose answer was
-lost, `sweep` holds what is stored against what the server lists. Words that are used throughout:
+lost. Words that are used throughout:
 
 * **intent**: the request as it leaves, written down before its first byte is sent.
 * **record**: where a job writes its requests down: the journal of a campaign, the outbox's file.
@@ -10,7 +10,6 @@ lost, `sweep` holds what is stored against what the server lists. Words that are
   and the `client_ref` in its settings.
 * **fence**: a create that was answered. What was sent before it does not begin after it.
 * **look-up**: looking for the posts of a request until it is certain which are stored.
-* **sweep**: comparing a whole journal with the list: what people moved, deleted or doubled.
 * **key**: an idempotency key of a caller, with a record in the store of the quota (`idempotency`).
 * **outage**: the time in which Postiz does not answer; a whole job waits for its end together.
 """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from postiz_async._delivery.journal_file import Account
+    from postiz_async._delivery.outcomes import Account
     from postiz_async._quota import Ledger
     from postiz_async._quota.view import Quota
     from postiz_async._resources.channel_list import Channels

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._delivery import transitions
-from postiz_async._delivery.journal_file import SentRequest
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Looks
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.pauses import has_crashed, why_lost
 from postiz_async._delivery.send import Stored
 from postiz_async._delivery.transitions import OvertakenError

@@ -19,10 +19,10 @@ from postiz_async._concurrency import ended, run_to_completion
 from postiz_async._delivery import transitions
 from postiz_async._delivery.delivery import DeliveryLookUp, DeliverySending, sent_request
 from postiz_async._delivery.handle import HOLD
-from postiz_async._delivery.journal_file import Account
 from postiz_async._delivery.key_call import known_in
 from postiz_async._delivery.lookup import IN_DOUBT, LookUp
 from postiz_async._delivery.matching import says, with_marks
+from postiz_async._delivery.outcomes import Account
 from postiz_async._delivery.pauses import trouble_of, why_lost
 from postiz_async._delivery.record import Refusal
 from postiz_async._delivery.send import Refused, Sender, Stored
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from postiz_async._delivery.delivery import FoundPosts
-    from postiz_async._delivery.journal_file import SentRequest
     from postiz_async._delivery.key_call import KeyedCall
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.record import DeliveryRecord, State
     from postiz_async._delivery.send import SendResult
     from postiz_async.errors import DeliveryUnknownError, PermissionDeniedError

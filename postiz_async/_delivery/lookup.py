@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._delivery.client import ask
-from postiz_async._delivery.journal_file import FOUND_UNSURE
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import (
     changed_ids,
@@ -36,6 +35,7 @@ from postiz_async._delivery.matching import (
     match_moved,
     match_request,
 )
+from postiz_async._delivery.outcomes import FOUND_UNSURE
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair
 from postiz_async._quota import SILENT
 from postiz_async._wire import parse_date
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from postiz_async._delivery.client import Accounts, Client
-    from postiz_async._delivery.journal_file import SentRequest
     from postiz_async._delivery.options import OnDoubt
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Departure, Outage
     from postiz_async._delivery.repair import RepairResult
     from postiz_async.models.posts import Post

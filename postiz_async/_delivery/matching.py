@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from postiz_async._delivery.journal_file import SentRequest
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async.models.posts import CreatePost, Post, PostItem
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from postiz_async._delivery.client import Accounts, Client
-    from postiz_async._delivery.journal_file import SentRequest
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Outage
     from postiz_async._resources.posts import Posts
     from postiz_async.models.posts import Post

@@ -55,9 +55,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async._delivery.client import Client
-    from postiz_async._delivery.journal_file import SentRequest
     from postiz_async._delivery.lookup import Fence
     from postiz_async._delivery.options import Late
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Departure, Outage
     from postiz_async._resources.create_call import CreateCall
     from postiz_async.models.posts import Created, CreatePost

@@ -13,7 +13,7 @@ import anyio
 
 from postiz_async._concurrency import StrayCancellationError, run_to_completion
 from postiz_async._delivery import transitions
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._outbox.hand_over import HandOver
 from postiz_async._outbox.tickets import Ticket

@@ -9,8 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from postiz_async._delivery.handle import Handle
-from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._outbox.tickets import Ticket
 from postiz_async._wire import parse_date

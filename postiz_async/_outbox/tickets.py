@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.options import checked_late
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
 from postiz_async.models._base import DateTime, Value

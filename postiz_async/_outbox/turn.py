@@ -22,9 +22,9 @@ from postiz_async._concurrency import StrayCancellationError
 from postiz_async._delivery import transitions
 from postiz_async._delivery.client import ask
 from postiz_async._delivery.delivery import DeliveryLookUp, sent_request
-from postiz_async._delivery.journal_file import FOUND, Account
 from postiz_async._delivery.lookup import IN_DOUBT, Fence, LookUp
 from postiz_async._delivery.matching import MillisecondMarks, with_marks
+from postiz_async._delivery.outcomes import FOUND, Account
 from postiz_async._delivery.pauses import Outage, pause_after, trouble_of
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async._delivery.transitions import OvertakenError

@@ -9,7 +9,7 @@ from postiz_async.blocking._base import Twin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async._delivery.journal_file import RowState
+    from postiz_async._delivery.outcomes import RowState
     from postiz_async._outbox.base import OutboxBase as AsyncOutboxBase
     from postiz_async._outbox.tickets import Ticket
 

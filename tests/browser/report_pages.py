@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from postiz_async._campaign.after.report.data import Facts, Sent
 from postiz_async._campaign.after.report.html import html_report
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.models.insights import Figures
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from report_pages import ARABIC, FIRST, HOSTILE, LONG_LINK, LONG_NAME, record
 
 from postiz_async import Forecast, Quota
 from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.read.rows import Row
-from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async._delivery.outcomes import RowState
 
 pytest.importorskip("playwright", reason="the extra browser has it")
 

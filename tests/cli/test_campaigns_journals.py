@@ -11,7 +11,7 @@ from cli_lab import write_campaign
 from network_lab import needs_own_name
 from processes import Server
 
-from postiz_async._delivery.lock import FileLock
+from postiz_async._campaign.journal.lock import FileLock
 
 if TYPE_CHECKING:
     from pathlib import Path

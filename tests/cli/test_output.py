@@ -22,7 +22,7 @@ from postiz_async._cli import progress
 from postiz_async._cli.app import app
 from postiz_async._cli.output import Output, clock_time, count, date_range, moment
 from postiz_async._cli.progress import RunDisplay
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz

@@ -23,7 +23,7 @@ from postiz_async._campaign.run.job import Outcome
 from postiz_async._cli.output import Output
 from postiz_async._cli.progress import CountDisplay, RunDisplay
 from postiz_async._cli.waiting import held_for, quota_text
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._quota.view import Queued, Quota
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.testing import (

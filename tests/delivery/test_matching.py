@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from postiz_async._delivery.journal_file import SentRequest
 from postiz_async._delivery.matching import (
     CLIENT_REF,
     MillisecondMarks,
@@ -20,6 +19,7 @@ from postiz_async._delivery.matching import (
     match_request,
     row_ref,
 )
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._wire import format_date
 from postiz_async.models.posts import (
     ContentItem,

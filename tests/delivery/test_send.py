@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async import Postiz
-from postiz_async._delivery.journal_file import SentRequest
 from postiz_async._delivery.lookup import Fence
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.pauses import Outage
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent
 from postiz_async._quota import SILENT

@@ -37,7 +37,7 @@ from postiz_async import (
     UsageError,
     providers,
 )
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.models._base import Names, Value
 from postiz_async.models.posts import PostIntegration, PostItem, PublishEvent
 

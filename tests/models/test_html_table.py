@@ -10,8 +10,9 @@ import pytest
 
 from postiz_async import Forecast, Quota
 from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.rows import Row
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.models._html_table import date_cell, html_table, span_cell
 
 EVIL = '<script>alert("x")</script> & \' more'

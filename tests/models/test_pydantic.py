@@ -27,7 +27,7 @@ from postiz_async import (
     Quota,
     Ticket,
 )
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.models.posts import PostIntegration, PostTag, PublishEvent, Tag
 
 if TYPE_CHECKING:

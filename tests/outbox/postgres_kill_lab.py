@@ -34,7 +34,7 @@ from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch
 from wall_jumps import with_jumps
 
 from postiz_async import Integration, NewPost, OutboxOptions, PostizPool, StoreError
-from postiz_async._delivery.journal_file import FOUND_UNSURE
+from postiz_async._delivery.outcomes import FOUND_UNSURE
 from postiz_async._delivery.record import read_record
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 from postiz_async.stores.postgres import ddl

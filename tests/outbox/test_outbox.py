@@ -32,7 +32,7 @@ from postiz_async import (
     Ticket,
     UsageError,
 )
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox.courier import Courier
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse

@@ -19,7 +19,7 @@ from processes import until
 from spread import spread
 
 from postiz_async import ConfigurationError, NotFoundError, OutboxOptions, Postiz, PostizPool
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox import courier
 from postiz_async._outbox.courier import SHARE
 from postiz_async._outbox.turn import LONGEST_LOOK

@@ -11,7 +11,7 @@ import pytest
 from pool_lab import PoolLab
 from postgres_server import why_no_postgres
 
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from world import (
 )
 
 from postiz_async import Priority
-from postiz_async._delivery.journal import Journal
+from postiz_async._campaign.journal.journal import Journal
 from postiz_async._resources.api import opened
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore

@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from postiz_async._concurrency import in_thread
-from postiz_async._delivery.findings import with_findings
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import RowState, read_rows, read_summary
-from postiz_async._delivery.journal_requests import (
+from postiz_async._campaign.after.findings import with_findings
+from postiz_async._campaign.after.sift import Outline, Sift, brought_in, day_of
+from postiz_async._campaign.after.sweep import SweepState, lacking_tags, suspects, sweep
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.requests import (
     dates_of_rows,
     each_request,
     near_posts,
@@ -26,11 +26,13 @@ from postiz_async._delivery.journal_requests import (
     rows_sent_in,
     sent_between,
 )
+from postiz_async._campaign.journal.tables import read_rows, read_summary
+from postiz_async._campaign.run.intents import intents
+from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import listed_ref
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import PAUSES, Outage
 from postiz_async._delivery.repair import Repair, delete_whole
-from postiz_async._delivery.sift import Outline, Sift, brought_in, day_of
-from postiz_async._delivery.sweep import SweepState, intents, lacking_tags, suspects, sweep
 from postiz_async._resources.chunks import TICK, Chunks
 from postiz_async._resources.listing import SEARCHED
 from postiz_async._resources.matching import stored_at
@@ -42,9 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from postiz_async._campaign.after.sweep import Suspect, SweepResult
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal_file import RowRecord, SentRequest
-    from postiz_async._delivery.sweep import Suspect, SweepResult
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async.models.posts import Post
 
 

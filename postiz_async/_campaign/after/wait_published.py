@@ -19,10 +19,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.after.reconcile import sweep_journal
+from postiz_async._campaign.journal.requests import each_request
+from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.run.job import Outcome
-from postiz_async._delivery.journal_file import Finding, RowState
-from postiz_async._delivery.journal_requests import each_request
 from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.listing import FIRST_POLL, LOOK_SHARE, next_pause
 from postiz_async._resources.watch import publish_events
@@ -32,9 +33,9 @@ from postiz_async.errors import describe_seconds
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.posts import Post
 
 

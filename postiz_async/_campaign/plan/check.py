@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.read.source import Campaign
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._resources.preflight import Preflight
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import PostItem, PostType

@@ -17,8 +17,8 @@ from msgspec import structs
 from postiz_async._campaign.plan.row_state import is_there
 from postiz_async._campaign.read.read_options import off_switch
 from postiz_async._campaign.read.rows import Row, SaidRow
-from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import listed_settings
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import seen_text, sent_text, stored_at
 from postiz_async.errors import Problem, describe_seconds
 from postiz_async.texts import render
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from datetime import date
 
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 

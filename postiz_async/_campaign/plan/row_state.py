@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.journal_file import UNSTORED, Finding, RowRecord, RowState
+from postiz_async._campaign.journal.rows import UNSTORED, Finding, RowRecord
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._wire import parse_date
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.journal_file import SentRequest
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async.models.integrations import Integration
 
 

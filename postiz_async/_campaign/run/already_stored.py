@@ -15,8 +15,9 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.journal_file import ADOPTED, ADOPTED_UNSURE, Copy, RowRecord, RowState
+from postiz_async._campaign.journal.rows import ADOPTED, ADOPTED_UNSURE, Copy, RowRecord
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref, row_ref
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import same_text, stored_at
 from postiz_async._wire import format_date
 from postiz_async.errors import by_reader, row_ranges
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.sweep import Intent
+    from postiz_async._campaign.run.intents import Intent
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 

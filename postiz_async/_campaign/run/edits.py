@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from msgspec import structs
 
+from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.read.rows import EditedField, SaidRow, has_own_ref, keep_refs
-from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async._delivery.outcomes import RowState
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     )
     from datetime import datetime
 
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.journal_file import RowRecord
 
 
 SURE, LIKELY = 0.5, 0.25

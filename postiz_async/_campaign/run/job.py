@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 
-from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.lookup import Doubts
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import PostizError
 from postiz_async.models._base import Value
 
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import PlannedRequest
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.already_stored import ClientRefs
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async._delivery.listing import Calendar
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Outage
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post

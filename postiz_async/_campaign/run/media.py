@@ -18,9 +18,9 @@ from postiz_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.read.rows import Row
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal
     from postiz_async._delivery.pauses import Outage
     from postiz_async._uploads import FileFacts
     from postiz_async.models.media import Media

@@ -33,9 +33,9 @@ from postiz_async._campaign.run.already_stored import (
     find_rows,
     may_move,
 )
+from postiz_async._campaign.run.intents import are_whole
 from postiz_async._campaign.run.job import ConcurrentChanges
 from postiz_async._campaign.run.resume import past_of
-from postiz_async._delivery.sweep import are_whole
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import APIConnectionError, BatchError, ServerError
 
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.rows import Copy, RowRecord
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.already_stored import ClientRefs, Past, StoredRows
     from postiz_async._campaign.run.resume import ReadJournal
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import Copy, RowRecord
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.pauses import Outage
     from postiz_async.models.posts import Post

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio.to_thread
 
+from postiz_async._campaign.journal.requests import owners_of, sent_between
+from postiz_async._campaign.journal.tables import read_copies, read_meta, read_summary
 from postiz_async._campaign.plan.row_state import new_records, with_changes
 from postiz_async._campaign.read.source import labelled, read_campaign
 from postiz_async._campaign.run.already_stored import Past
 from postiz_async._campaign.run.edits import find_edits, recognise
+from postiz_async._campaign.run.intents import intents
 from postiz_async._concurrency import in_thread
-from postiz_async._delivery.journal_file import RowState, read_copies, read_meta, read_summary
-from postiz_async._delivery.journal_requests import owners_of, sent_between
-from postiz_async._delivery.sweep import intents
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import stored_at
 from postiz_async.errors import BatchError, by_reader
 
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.read.source import Campaign
     from postiz_async._campaign.run.edits import Edits
-    from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post

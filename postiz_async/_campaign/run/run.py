@@ -19,8 +19,8 @@ from postiz_async._campaign.run.isolate import Bisection, Refusals
 from postiz_async._campaign.run.job import Outcome, by_ref, outcome_of, task_group
 from postiz_async._campaign.run.media import MediaUploads
 from postiz_async._campaign.run.send import RequestSender, may_return
-from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.send import Lost, Refused, Stored, TooLate
 from postiz_async._resources.matching import stored_at
 from postiz_async._scheduler.limits import MAX_CREATES
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.job import Job
     from postiz_async._campaign.run.send import SentRows
-    from postiz_async._delivery.journal_file import RowRecord, SentRequest
+    from postiz_async._delivery.outcomes import SentRequest
 
 
 _FRUITLESS = 2

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from postiz_async._campaign.journal.rows import day_and_time
 from postiz_async._campaign.plan.plan import PlannedRequest
-from postiz_async._delivery.findings import day_and_time
-from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import CLIENT_REF, MillisecondMarks
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import why_lost
 from postiz_async._delivery.send import Refused, Sender, Stored, Unsent
 from postiz_async._resources.create_body import build_item
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.job import Job
-    from postiz_async._delivery.journal_file import SentRequest
     from postiz_async._delivery.lookup import Fence
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.send import SendResult, TooLate
     from postiz_async.errors import (
         BadRequestError,

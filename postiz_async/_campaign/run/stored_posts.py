@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.conditions import PostCondition, Standing, condition_of, sent_posts
+from postiz_async._campaign.run.conditions import PostCondition, Standing, condition_of
+from postiz_async._campaign.run.intents import sent_posts
 from postiz_async._delivery.listing import Calendar
 from postiz_async._resources.listing import SEARCHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.run.intents import SentPost
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.conditions import SentPost
-    from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord, SentRequest
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Outage
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.read.source import MAX_ROWS
+from postiz_async._campaign.run.conditions import PostCondition, may_change
 from postiz_async._campaign.run.job import ignore
 from postiz_async._campaign.run.stored_posts import StoredPosts
 from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, look_up_lost
-from postiz_async._delivery.conditions import PostCondition, may_change
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async.errors import ConfigurationError, Problem, describe_rows
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.run.conditions import Standing
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.conditions import Standing
-    from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.lookup import Doubts
 
 

@@ -26,21 +26,22 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import UNSET, structs
 
+from postiz_async._campaign.journal.changes import ChangeJournal
+from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.run.already_stored import ClientRefs
+from postiz_async._campaign.run.conditions import PostCondition, Standing, may_change
 from postiz_async._campaign.run.job import ConcurrentChanges, Job, Outcome, ignore, task_group
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.stored_posts import StoredPosts
 from postiz_async._campaign.run.update_plan import NEAR, UpdatePlan, is_made, wanted, with_settings
 from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, look_up_lost, withdrawn
-from postiz_async._delivery.conditions import PostCondition, Standing, may_change
-from postiz_async._delivery.journal_changes import ChangeJournal
-from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import format_date
@@ -60,15 +61,15 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Forecast, Planner
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.edits import Edits
+    from postiz_async._campaign.run.intents import SentPost
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.conditions import SentPost
-    from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.lookup import Doubts
     from postiz_async.models.posts import Post
 

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async._delivery.conditions import PostCondition, condition_of, has_settings, may_change
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._campaign.run.conditions import (
+    PostCondition,
+    condition_of,
+    has_settings,
+    may_change,
+)
 from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._quota import SILENT
 from postiz_async._resources.create_body import build_item
 from postiz_async.models.posts import NewPost
@@ -20,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
     from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.conditions import Standing
     from postiz_async._campaign.run.edits import Changed
+    from postiz_async._campaign.run.intents import SentPost
     from postiz_async._campaign.run.stored_posts import StoredPosts
-    from postiz_async._delivery.conditions import SentPost, Standing
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.models.posts import Post
 
 

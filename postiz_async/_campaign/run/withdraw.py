@@ -22,22 +22,24 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.run.conditions import PostCondition, may_change
 from postiz_async._campaign.run.job import by_ref, outcome_of, task_group
-from postiz_async._delivery.conditions import PostCondition, may_change
-from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.repair import delete_whole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
 
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.run.conditions import Standing
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.stored_posts import StoredPosts
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.conditions import Standing
-    from postiz_async._delivery.journal import Journal
-    from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async._delivery.lookup import Doubts
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Outage
 
 

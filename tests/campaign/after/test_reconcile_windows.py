@@ -15,20 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from postiz_async._campaign.after.findings import with_findings
 from postiz_async._campaign.after.reconcile import _look, _suspects
-from postiz_async._delivery.findings import with_findings
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import (
-    ADOPTED_UNSURE,
-    FOUND_UNSURE,
-    Finding,
-    RowRecord,
-    RowState,
-    SentRequest,
-)
+from postiz_async._campaign.after.sweep import SweepState, lacking_tags, suspects, sweep
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import ADOPTED_UNSURE, Finding, RowRecord
+from postiz_async._campaign.run.intents import intents
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import CLIENT_REF
-from postiz_async._delivery.sweep import SweepState, intents, lacking_tags, suspects, sweep
+from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState, SentRequest
 from postiz_async._resources.listing import SEARCHED
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import format_date
@@ -48,7 +43,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Mapping, Sequence
 
-    from postiz_async._delivery.sweep import Suspect
+    from postiz_async._campaign.after.sweep import Suspect
 
 FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC)
 NOW = FIRST - timedelta(days=1)

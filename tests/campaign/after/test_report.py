@@ -9,7 +9,8 @@ from datetime import UTC
 import msgspec
 
 from postiz_async._campaign.after.report import make_report
-from postiz_async._delivery.journal_file import RowRecord, RowState
+from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._wire import parse_date
 from postiz_async.errors import Problem
 from postiz_async.models.insights import Figures

@@ -7,7 +7,8 @@ import pytest
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.after.report.data import Facts
 from postiz_async._campaign.after.report.html import MOST_POSTS, figures_section, number
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.models.insights import Figures
 
 

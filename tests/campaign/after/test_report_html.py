@@ -32,7 +32,8 @@ from postiz_async._campaign.after.report.data import (
 )
 from postiz_async._campaign.after.report.html import TROUBLES, html_report
 from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

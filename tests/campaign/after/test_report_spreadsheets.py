@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async._delivery.journal_file import RowRecord, RowState
+from postiz_async._delivery.outcomes import RowState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

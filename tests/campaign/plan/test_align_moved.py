@@ -9,14 +9,16 @@ import pytest
 from batch_lab import START, Lab, Watched, at
 
 from postiz_async import BatchError, ConfigurationError, NewPost
-from postiz_async._delivery.journal_file import Finding, RowState, read_summary
+from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
 
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async._campaign.journal.rows import RowRecord
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import WITH_DOUBLES, Lab, at, reconciled, rows
 
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

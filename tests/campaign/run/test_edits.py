@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.rows import Row, with_refs
 from postiz_async._campaign.run import edits as module
 from postiz_async._campaign.run.edits import Edits, find_edits, likeness, recognise
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._delivery.outcomes import RowState
 
 if TYPE_CHECKING:
     import random

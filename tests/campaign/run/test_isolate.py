@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spread import spread
 
+from postiz_async._campaign.journal.tables import read_summary
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.isolate import IN_A_ROW, Bisection, Refusals
-from postiz_async._delivery.journal_file import RowState, read_summary
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 

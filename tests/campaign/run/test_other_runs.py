@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import START, Lab, Watched, at, rows
 
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.tables import read_summary
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import (
@@ -22,10 +25,9 @@ from postiz_async._campaign.run.already_stored import (
     decide,
     find_rows,
 )
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import Finding, RowState, read_summary
+from postiz_async._campaign.run.intents import Intent
 from postiz_async._delivery.matching import CLIENT_REF
-from postiz_async._delivery.sweep import Intent
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError, ConfigurationError
 from postiz_async.models.integrations import Integration

@@ -12,10 +12,11 @@ from batch_lab import START, WITH_DOUBLES, Lab, at, rows
 from samples import MP4, PNG
 
 from postiz_async import BatchError, InvalidPostError
+from postiz_async._campaign.journal.tables import read_summary
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import lower_bound
 from postiz_async._campaign.run import resume
-from postiz_async._delivery.journal_file import RowState, read_summary
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, PlanLimitError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._campaign.after.report import Report
-    from postiz_async._delivery.journal_file import Summary
+    from postiz_async._campaign.journal.tables import Summary
 
 
 @pytest.fixture

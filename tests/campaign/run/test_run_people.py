@@ -12,7 +12,9 @@ from batch_lab import START, Lab, Watched, at, rows
 from spread import spread
 
 from postiz_async import NewPost
-from postiz_async._delivery.journal_file import Finding, RowState, read_summary
+from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import START, Lab, Watched, at, rows
 
+from postiz_async._campaign.journal.rows import Finding
 from postiz_async._cli.campaigns import read_late
-from postiz_async._delivery.journal_file import Finding
 from postiz_async._sandbox import Fault
 from postiz_async.errors import APIConnectionError, ConfigurationError
 

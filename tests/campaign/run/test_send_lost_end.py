@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import Lab, Watched, reconciled, rows
 
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import FOUND_UNSURE, RowState, read_summary
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState
 from postiz_async._delivery.repair import UNSEEN_END
 from postiz_async._sandbox import Fault
 

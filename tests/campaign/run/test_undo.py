@@ -9,8 +9,10 @@ import pytest
 from batch_lab import START, Lab, at, rows
 
 from postiz_async._campaign.after.reconcile import open_existing
+from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.tables import read_summary
 from postiz_async._campaign.run.undo import Selection, undo_journal
-from postiz_async._delivery.journal_file import Finding, RowState, read_summary
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.api import opened
 from postiz_async._sandbox.faults import Fault
 from postiz_async._wire import WireResponse

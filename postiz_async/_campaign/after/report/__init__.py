@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.after.report.labels import KINDS
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.file_formats import csv_line
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.models._html_table import date_cell, html_table
 
 if TYPE_CHECKING:

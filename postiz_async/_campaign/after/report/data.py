@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
+from postiz_async._campaign.journal.tables import open_reader, read_summary
 from postiz_async._campaign.read.rows import keep_refs
 from postiz_async._content import plain_text
-from postiz_async._delivery.journal_file import open_reader, read_summary
 from postiz_async._quota import WINDOW
 from postiz_async.errors import BatchError
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.journal_file import RowRecord
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
 

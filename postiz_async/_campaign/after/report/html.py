@@ -29,7 +29,8 @@ from postiz_async._campaign.after.report.charts import (
 )
 from postiz_async._campaign.after.report.data import windows
 from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
-from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async._campaign.journal.rows import Finding
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import describe_rows, describe_seconds
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.after.report.data import Facts, WindowUse
     from postiz_async._campaign.after.report.labels import RowLabel
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async.models.insights import Figures
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async._campaign.journal.rows import Finding
+from postiz_async._delivery.outcomes import RowState
 
 if TYPE_CHECKING:
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async._campaign.journal.rows import RowRecord
 
 
 class RowLabel(NamedTuple):

@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from postiz_async._delivery.findings import with_findings
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState, SentRequest
+from postiz_async._campaign.after.findings import with_findings
+from postiz_async._campaign.after.sweep import SweepState, sweep
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._campaign.run.intents import are_whole, intents
 from postiz_async._delivery.matching import CLIENT_REF
-from postiz_async._delivery.sweep import SweepState, are_whole, intents, sweep
+from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._wire import format_date, parse_date
 from postiz_async.models.posts import (
     ContentItem,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from postiz_async._delivery.sweep import SweepResult
+    from postiz_async._campaign.after.sweep import SweepResult
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC)

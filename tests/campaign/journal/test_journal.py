@@ -19,15 +19,12 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async._campaign.after.report.data import read_history
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.requests import owners_of, rows_of, rows_sent_in, sent_between
+from postiz_async._campaign.journal.rows import Copy, RowRecord
+from postiz_async._campaign.journal.tables import read_summary
 from postiz_async._campaign.run.resume import past_of
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import Copy, RowRecord, RowState, read_summary
-from postiz_async._delivery.journal_requests import (
-    owners_of,
-    rows_of,
-    rows_sent_in,
-    sent_between,
-)
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async._wire import parse_date
 from postiz_async.errors import BatchError
@@ -292,7 +289,7 @@ async def test_another_process_is_shut_out_too(path: Path) -> None:
     async with await open_journal(path):
         code = (
             "import asyncio, sys; from pathlib import Path\n"
-            "from postiz_async._delivery.journal import Journal\n"
+            "from postiz_async._campaign.journal.journal import Journal\n"
             f"opening = Journal.open(Path(sys.argv[1]), campaign='c', base_url={SERVER!r})\n"
             "asyncio.run(opening)"
         )
@@ -450,7 +447,7 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
 CHILD = f"""
 import asyncio, sys
 from pathlib import Path
-from postiz_async._delivery.journal import Journal, RowRecord
+from postiz_async._campaign.journal.journal import Journal, RowRecord
 
 async def main():
     journal = await Journal.open(Path(sys.argv[1]), campaign="c", base_url={SERVER!r})

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState, SentRequest
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async.errors import BatchError
 from postiz_async.stores._sqlite_files import departs
 

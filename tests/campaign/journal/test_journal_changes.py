@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_changes import ChangeJournal
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._campaign.journal.changes import ChangeJournal
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import BatchError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from postiz_async._delivery.journal_file import SentRequest
+    from postiz_async._delivery.outcomes import SentRequest
 
 SERVER = "http://localhost/public/v1"
 REFS = ("a", "b", "c")

@@ -32,16 +32,18 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async._delivery.journal_file import UNSURE
-from postiz_async._delivery.matching import CLIENT_REF, is_post, listed_ref, says
+from postiz_async._campaign.journal.rows import UNSURE
+from postiz_async._campaign.run.intents import Intent, are_whole
+from postiz_async._delivery.matching import CLIENT_REF, is_post, listed_ref
 from postiz_async._resources.matching import is_on, stored_at
 from postiz_async._wire import format_date, parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from postiz_async._delivery.journal_file import RowRecord, SentRequest
-    from postiz_async.models.posts import Post, PostItem
+    from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._delivery.outcomes import SentRequest
+    from postiz_async.models.posts import Post
 
 
 DUE_SOON = timedelta(minutes=10)
@@ -60,26 +62,6 @@ class SweepState(StrEnum):
     DOUBLED = "doubled"
     EQUAL = "equal"
     HIDDEN = "hidden"
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One post of a request of this job, as it was sent."""
-
-    ref: str
-    request: int
-    moment: datetime
-    item: PostItem
-    short_link: bool
-    tags: tuple[str, ...] = ()
-
-    def says(self, post: Post) -> bool:
-        """Whether a listed text is what the server makes of its own."""
-        return says(self.item, post, short=self.short_link)
-
-    def equals(self, post: Post) -> bool:
-        """Whether a listed post says that on the same channel."""
-        return is_on(self.item.integration.id, post) and self.says(post)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +90,6 @@ class Suspect:
     sent: SentRequest
     place: int
     post: Post
-
-
-def intents(requests: Iterable[SentRequest]) -> list[Intent]:
-    """All posts that were ever sent, oldest first."""
-    return [
-        Intent(ref, sent.id, moment, item, sent.body.short_link, tags)
-        for sent in requests
-        for moment in [parse_date(sent.body.date)]
-        for tags in [tuple(tag.label for tag in sent.body.tags)]
-        for ref, item in zip(sent.refs, sent.body.posts, strict=True)
-    ]
 
 
 def sweep(
@@ -214,23 +185,6 @@ def suspects(
 
 
 _HELD = {SweepState.FINE, SweepState.ADOPTED}
-
-
-def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> frozenset[str]:
-    """Ids of posts of other runs that are certainly whole, with their thread and publishing job.
-
-    The server makes the posts of a request one after another, and those of a request share an
-    instant; so all are whole but the last.
-
-    Args:
-        listed: posts.
-        own: ids of those that this run stored; they say nothing of the requests of others.
-    """
-    by_instant: defaultdict[datetime, list[str]] = defaultdict(list)
-    for post in listed:
-        if post.id not in own:
-            by_instant[stored_at(post)].append(post.id)
-    return frozenset(each for ids in by_instant.values() for each in sorted(ids)[:-1])
 
 
 def lacking_tags(results: Iterable[SweepResult], sent: Iterable[Intent]) -> Counter[str]:

@@ -10,24 +10,23 @@ import sqlite3
 import struct
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from postiz_async._delivery.left_out import read_left_out
+from postiz_async._campaign.journal.left_out import read_left_out
+from postiz_async._campaign.journal.rows import Copy, Finding, RowRecord
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async.errors import BatchError, by_reader
 from postiz_async.stores import _files, _sqlite_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
     from pathlib import Path
     from typing import Any
 
     from postiz_async.errors import Problem
-    from postiz_async.models.posts import CreatePost
 
 T = TypeVar("T")
 
@@ -78,130 +77,6 @@ CREATE TABLE changes (
 """
 """`copies` are posts that equal a row's and stay beside it, because it was to be sent once more;
 `changes` is what the rows of a request become that changes their posts (`journal_changes`)."""
-
-
-class RowState(StrEnum):
-    """What became of a row."""
-
-    PLANNED = "planned"
-    """Not sent yet."""
-    SENDING = "sending"
-    """In a request that is about to be sent, or was sent and not answered yet."""
-    STORED = "stored"
-    """Stored by Postiz, exactly once."""
-    REFUSED = "refused"
-    """Refused by the server; the note has its words."""
-    LATE = "late"
-    """Not sent, because its date had passed."""
-    SKIPPED = "skipped"
-    """Not sent, because it is not in the campaign file any more."""
-    UNKNOWN = "unknown"
-    """The answer was lost; it is being looked up."""
-    UNDECIDED = "undecided"
-    """Whether it is stored could not be found out; not sent again."""
-    PUBLISHED = "published"
-    """Stored, and out on its network."""
-    FAILED = "failed"
-    """Stored, and refused by its network when it was due; the note has the reason."""
-    WITHDRAWING = "withdrawing"
-    """About to be deleted, or deleted and not looked at yet; never sent."""
-    WITHDRAWN = "withdrawn"
-    """Stored, and deleted again because somebody asked for it; not sent unless asked for again."""
-
-
-UNSTORED = frozenset(
-    {RowState.PLANNED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
-)
-"""States of rows that are not stored and in no request without an outcome, as far as is known."""
-
-
-class Finding(StrEnum):
-    """What is to be said of a row besides its state; changed by people, or by the clock."""
-
-    NOTHING = ""
-    SHIFTED = "shifted"
-    """It was late and got a later date."""
-    CHANGED = "changed"
-    """The campaign file says something else than what is stored."""
-    MOVED = "moved"
-    """Somebody moved or edited the post in Postiz."""
-    DELETED = "deleted"
-    """Somebody deleted the post in Postiz."""
-    DOUBLED = "doubled"
-    """It is stored more than once."""
-    DEDUPLICATED = "deduplicated"
-    """It was stored more than once; the others were deleted."""
-    EQUAL = "equal"
-    """Another post at the same moment says the same, and does not bear its mark."""
-    HIDDEN = "hidden"
-    """Its channel is gone, and Postiz does not list posts of such channels."""
-    STUCK = "stuck"
-    """Its date is over and Postiz has not published it."""
-
-
-_LACKS = "it may lack its thread or not be published"
-FOUND = "found in Postiz afterwards"
-FOUND_UNSURE = f"{FOUND}; {_LACKS}"
-ADOPTED = "was in Postiz already"
-ADOPTED_UNSURE = f"{ADOPTED}; {_LACKS}"
-
-UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
-"""Notes of rows whose post may be half made, and what they become when it is whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowRecord:
-    """A row as the journal knows it. `date` is in seconds since the epoch.
-
-    `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
-    address of the published post. `name` is what the campaign calls the channel. `moved_from` is
-    the date that the campaign asks for, if the row goes or went with another. `said` is what the
-    row said when the fingerprint was made, as `_campaign.read.rows.SaidRow` in JSON.
-    """
-
-    ref: str
-    number: int
-    fingerprint: str
-    channel: str
-    date: float
-    state: RowState = RowState.PLANNED
-    request: int | None = None
-    post_id: str | None = None
-    note: str = ""
-    finding: Finding = Finding.NOTHING
-    remark: str = ""
-    link: str = ""
-    name: str = ""
-    moved_from: float | None = None
-    said: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What a job accounts for: ids of its stored posts, and the moments of its requests."""
-
-    post_ids: frozenset[str]
-    moments: frozenset[datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A post that equals a row's and is meant to stay beside it; `mark` is its `client_ref`."""
-
-    post_id: str
-    ref: str
-    mark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SentRequest:
-    """A request whose intent was written, and by the same clock, when a repair of it was."""
-
-    id: int
-    body: CreatePost
-    refs: tuple[str, ...]
-    sent_at: float
-    mended_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

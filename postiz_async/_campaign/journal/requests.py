@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async._delivery.journal_file import SENT_DATE, SentRequest, open_reader, read_rows
+from postiz_async._campaign.journal.tables import SENT_DATE, open_reader, read_rows
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._wire import format_date
 from postiz_async.models.posts import CreatePost
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async._campaign.journal.rows import RowRecord
 
 
 def read_requests(

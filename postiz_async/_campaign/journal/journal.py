@@ -22,24 +22,19 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from postiz_async._concurrency import in_thread, run_to_completion
-from postiz_async._delivery.journal_file import (
-    UNSTORED,
-    Account,
-    Copy,
-    Finding,
-    RowRecord,
-    RowState,
-    SentRequest,
+from postiz_async._campaign.journal.left_out import write_left_out
+from postiz_async._campaign.journal.lock import FileLock
+from postiz_async._campaign.journal.requests import each_request, read_requests
+from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
+from postiz_async._campaign.journal.tables import (
     connect,
     read_copies,
     read_kept,
     read_meta,
     read_rows,
 )
-from postiz_async._delivery.journal_requests import each_request, read_requests
-from postiz_async._delivery.left_out import write_left_out
-from postiz_async._delivery.lock import FileLock
+from postiz_async._concurrency import in_thread, run_to_completion
+from postiz_async._delivery.outcomes import Account, RowState, SentRequest
 from postiz_async._wire import parse_date
 from postiz_async.clock import SystemClock
 from postiz_async.errors import BatchError

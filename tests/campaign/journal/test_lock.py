@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import PYTHON, child_environment, ended, launch, read_line
 
-from postiz_async._delivery.lock import FileLock
+from postiz_async._campaign.journal.lock import FileLock
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from postiz_async._delivery.lock import FileLock
+from postiz_async._campaign.journal.lock import FileLock
 lock = FileLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)

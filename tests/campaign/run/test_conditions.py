@@ -10,14 +10,14 @@ import pytest
 from msgspec import convert
 from msgspec.structs import replace
 
-from postiz_async._delivery.conditions import (
+from postiz_async._campaign.run.conditions import (
     PostCondition,
     condition_of,
     has_settings,
     may_change,
-    sent_posts,
 )
-from postiz_async._delivery.journal_file import SentRequest
+from postiz_async._campaign.run.intents import sent_posts
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async.models.posts import (
     ContentItem,
     CreatePost,

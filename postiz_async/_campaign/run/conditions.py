@@ -22,15 +22,14 @@ import msgspec
 from msgspec import UNSET
 
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref
-from postiz_async._delivery.sweep import intents
 from postiz_async._resources.matching import stored_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from postiz_async._delivery.journal_file import RowRecord, SentRequest
-    from postiz_async._delivery.sweep import Intent
+    from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.run.intents import SentPost
     from postiz_async.models.posts import Post
 
 
@@ -54,24 +53,6 @@ class Standing:
     record: RowRecord
     condition: PostCondition
     post: Post | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SentPost:
-    """How a post was put where it should be."""
-
-    intent: Intent
-    is_draft: bool
-
-
-def sent_posts(requests: Iterable[SentRequest]) -> dict[str, list[SentPost]]:
-    """All the ways in which the post of each row was put, by ref, oldest first."""
-    found: dict[str, list[SentPost]] = {}
-    for sent in requests:
-        for intent in intents([sent]):
-            post = SentPost(intent, sent.body.type == "draft")
-            found.setdefault(intent.ref, []).append(post)
-    return found
 
 
 def may_change(condition: PostCondition, *, edited: bool) -> bool:

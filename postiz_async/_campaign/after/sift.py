@@ -23,8 +23,8 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.findings import SWEPT
-from postiz_async._delivery.journal_file import UNSURE
+from postiz_async._campaign.after.findings import SWEPT
+from postiz_async._campaign.journal.rows import UNSURE
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref
 from postiz_async._resources.matching import is_on, stored_at
 from postiz_async._wire import parse_date
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from postiz_async._delivery.journal_file import RowRecord, SentRequest
+    from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async.models.posts import Post, PostItem
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.journal_file import FOUND, FOUND_UNSURE, UNSURE, Finding, RowState
-from postiz_async._delivery.sweep import SweepState
+from postiz_async._campaign.after.sweep import SweepState
+from postiz_async._campaign.journal.rows import UNSURE, Finding, day_and_time
+from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, RowState
 from postiz_async._resources.matching import stored_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
-    from postiz_async._delivery.journal_file import RowRecord
-    from postiz_async._delivery.sweep import SweepResult
+    from postiz_async._campaign.after.sweep import SweepResult
+    from postiz_async._campaign.journal.rows import RowRecord
 
 
 _FINDINGS = {
@@ -114,9 +115,3 @@ def _moved(put_at: datetime, now_at: datetime) -> str:
     return (
         f"moved in Postiz from {day_and_time(put_at)} to {day_and_time(now_at)}; it is left there"
     )
-
-
-def day_and_time(moment: datetime) -> str:
-    """A date in a remark: `2027-01-15 09:00 UTC`, with seconds where there are any."""
-    at = moment.astimezone(UTC)
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at.second else f"{at:%Y-%m-%d %H:%M} UTC"

@@ -21,8 +21,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from postiz_async._delivery.journal import Journal
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState, SentRequest
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async.errors import BatchError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 

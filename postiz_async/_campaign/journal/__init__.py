@@ -1,0 +1,1 @@
+"""The journal of a campaign: what became of each row, and of each request, through any crash."""

@@ -1,0 +1,92 @@
+"""The rows of a campaign as its journal knows them. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, LACKS, RowState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+UNSTORED = frozenset(
+    {RowState.PLANNED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
+)
+"""States of rows that are not stored and in no request without an outcome, as far as is known."""
+
+
+class Finding(StrEnum):
+    """What is to be said of a row besides its state; changed by people, or by the clock."""
+
+    NOTHING = ""
+    SHIFTED = "shifted"
+    """It was late and got a later date."""
+    CHANGED = "changed"
+    """The campaign file says something else than what is stored."""
+    MOVED = "moved"
+    """Somebody moved or edited the post in Postiz."""
+    DELETED = "deleted"
+    """Somebody deleted the post in Postiz."""
+    DOUBLED = "doubled"
+    """It is stored more than once."""
+    DEDUPLICATED = "deduplicated"
+    """It was stored more than once; the others were deleted."""
+    EQUAL = "equal"
+    """Another post at the same moment says the same, and does not bear its mark."""
+    HIDDEN = "hidden"
+    """Its channel is gone, and Postiz does not list posts of such channels."""
+    STUCK = "stuck"
+    """Its date is over and Postiz has not published it."""
+
+
+ADOPTED = "was in Postiz already"
+ADOPTED_UNSURE = f"{ADOPTED}; {LACKS}"
+
+UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
+"""Notes of rows whose post may be half made, and what they become when it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """A row as the journal knows it. `date` is in seconds since the epoch.
+
+    `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
+    address of the published post. `name` is what the campaign calls the channel. `moved_from` is
+    the date that the campaign asks for, if the row goes or went with another. `said` is what the
+    row said when the fingerprint was made, as `_campaign.read.rows.SaidRow` in JSON.
+    """
+
+    ref: str
+    number: int
+    fingerprint: str
+    channel: str
+    date: float
+    state: RowState = RowState.PLANNED
+    request: int | None = None
+    post_id: str | None = None
+    note: str = ""
+    finding: Finding = Finding.NOTHING
+    remark: str = ""
+    link: str = ""
+    name: str = ""
+    moved_from: float | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A post that equals a row's and is meant to stay beside it; `mark` is its `client_ref`."""
+
+    post_id: str
+    ref: str
+    mark: str = ""
+
+
+def day_and_time(moment: datetime) -> str:
+    """A date in a remark: `2027-01-15 09:00 UTC`, with seconds where there are any."""
+    at = moment.astimezone(UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at.second else f"{at:%Y-%m-%d %H:%M} UTC"

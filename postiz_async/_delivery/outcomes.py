@@ -1,0 +1,65 @@
+"""What becomes of a post on its way into Postiz, in the words that users see. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from postiz_async.models.posts import CreatePost
+
+
+class RowState(StrEnum):
+    """What became of a row."""
+
+    PLANNED = "planned"
+    """Not sent yet."""
+    SENDING = "sending"
+    """In a request that is about to be sent, or was sent and not answered yet."""
+    STORED = "stored"
+    """Stored by Postiz, exactly once."""
+    REFUSED = "refused"
+    """Refused by the server; the note has its words."""
+    LATE = "late"
+    """Not sent, because its date had passed."""
+    SKIPPED = "skipped"
+    """Not sent, because it is not in the campaign file any more."""
+    UNKNOWN = "unknown"
+    """The answer was lost; it is being looked up."""
+    UNDECIDED = "undecided"
+    """Whether it is stored could not be found out; not sent again."""
+    PUBLISHED = "published"
+    """Stored, and out on its network."""
+    FAILED = "failed"
+    """Stored, and refused by its network when it was due; the note has the reason."""
+    WITHDRAWING = "withdrawing"
+    """About to be deleted, or deleted and not looked at yet; never sent."""
+    WITHDRAWN = "withdrawn"
+    """Stored, and deleted again because somebody asked for it; not sent unless asked for again."""
+
+
+LACKS = "it may lack its thread or not be published"
+FOUND = "found in Postiz afterwards"
+FOUND_UNSURE = f"{FOUND}; {LACKS}"
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """A request whose intent was written, and by the same clock, when a repair of it was."""
+
+    id: int
+    body: CreatePost
+    refs: tuple[str, ...]
+    sent_at: float
+    mended_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a job accounts for: ids of its stored posts, and the moments of its requests."""
+
+    post_ids: frozenset[str]
+    moments: frozenset[datetime]
