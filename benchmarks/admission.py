@@ -30,8 +30,7 @@ import msgspec
 from calls_per_second import headers_of
 from figures import Figure, note
 
-from postiz_async import Created, CreatePost, Postiz, Priority
-from postiz_async import _quota as quota
+from postiz_async import Created, CreatePost, Postiz, Priority, _quota as quota
 from postiz_async._quota import Ledger, RateHeaders
 from postiz_async._resources.api import opened
 from postiz_async._resources.create_body import encode_create

@@ -23,11 +23,11 @@ from postiz_async._quota import (
     Neighbours,
     Window,
     decisions,
+    flights as flights_module,
     neighbours,
     transitions,
+    window as window_module,
 )
-from postiz_async._quota import flights as flights_module
-from postiz_async._quota import window as window_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable

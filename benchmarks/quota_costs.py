@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from world import lab, torn_off
 
-from postiz_async import Priority
-from postiz_async import _quota as quota
+from postiz_async import Priority, _quota as quota
 from postiz_async._quota.snapshot import take_snapshot
 from postiz_async._resources.api import opened
 from postiz_async._scheduler.calls import SlotRequest

@@ -31,8 +31,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import count as count_from
-from itertools import groupby
+from itertools import count as count_from, groupby
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from postiz_async import (
     Postiz,
     PostizPool,
     QuotaWaitError,
+    _pool as pool_module,
 )
-from postiz_async import _pool as pool_module
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve

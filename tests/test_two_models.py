@@ -13,11 +13,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from lengths_in_settings import LENGTHS
-from sandbox_settings import MEDIA as FILES
-from sandbox_settings import SETTINGS, media
+from sandbox_settings import MEDIA as FILES, SETTINGS, media
 
 from postiz_async._sandbox import HttpRequest, Sandbox
 from postiz_async._sandbox.rules.networks import NETWORKS

@@ -10,8 +10,7 @@ from postiz_async._resources.chunks import TICK, Chunks
 from postiz_async._resources.matching import stored_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterable, Set as AbstractSet
     from datetime import datetime
 
     from postiz_async._resources.chunks import ListPosts

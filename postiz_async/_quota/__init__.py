@@ -75,44 +75,24 @@ from __future__ import annotations
 
 from postiz_async._quota.decisions import (
     Grant as Grant,
-)
-from postiz_async._quota.decisions import (
     Wait as Wait,
-)
-from postiz_async._quota.decisions import (
     WaitReason as WaitReason,
-)
-from postiz_async._quota.decisions import (
     decide as decide,
 )
 from postiz_async._quota.flights import (
     SETTLE as SETTLE,
-)
-from postiz_async._quota.flights import (
     SILENT as SILENT,
-)
-from postiz_async._quota.flights import (
     Flight as Flight,
-)
-from postiz_async._quota.flights import (
     Flights as Flights,
 )
 from postiz_async._quota.forecasts import (
     Outlook as Outlook,
-)
-from postiz_async._quota.forecasts import (
     forecast as forecast,
-)
-from postiz_async._quota.forecasts import (
     forecasts as forecasts,
-)
-from postiz_async._quota.forecasts import (
     outlook as outlook,
 )
 from postiz_async._quota.log import (
     Log as Log,
-)
-from postiz_async._quota.log import (
     LoggedCall as LoggedCall,
 )
 from postiz_async._quota.neighbours import (
@@ -123,43 +103,19 @@ from postiz_async._quota.state import (
 )
 from postiz_async._quota.transitions import (
     acquired as acquired,
-)
-from postiz_async._quota.transitions import (
     answered as answered,
-)
-from postiz_async._quota.transitions import (
     expire as expire,
-)
-from postiz_async._quota.transitions import (
     lost as lost,
-)
-from postiz_async._quota.transitions import (
     refused as refused,
-)
-from postiz_async._quota.transitions import (
     released as released,
-)
-from postiz_async._quota.transitions import (
     set_back as set_back,
-)
-from postiz_async._quota.transitions import (
     turned_away as turned_away,
-)
-from postiz_async._quota.transitions import (
     unread as unread,
 )
 from postiz_async._quota.window import (
     BELIEVED_LIMIT as BELIEVED_LIMIT,
-)
-from postiz_async._quota.window import (
     MARGIN as MARGIN,
-)
-from postiz_async._quota.window import (
     WINDOW as WINDOW,
-)
-from postiz_async._quota.window import (
     RateHeaders as RateHeaders,
-)
-from postiz_async._quota.window import (
     Window as Window,
 )

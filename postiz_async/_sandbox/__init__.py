@@ -15,41 +15,21 @@ client it imports only the clock, so that the two cannot share a mistake.
 
 from postiz_async._sandbox.faults import (
     Fault as Fault,
-)
-from postiz_async._sandbox.faults import (
     FaultKind as FaultKind,
-)
-from postiz_async._sandbox.faults import (
     Faults as Faults,
 )
 from postiz_async._sandbox.messages import (
     ConnectionLost as ConnectionLost,
-)
-from postiz_async._sandbox.messages import (
     FormError as FormError,
-)
-from postiz_async._sandbox.messages import (
     HttpRequest as HttpRequest,
-)
-from postiz_async._sandbox.messages import (
     Response as Response,
-)
-from postiz_async._sandbox.messages import (
     UploadedFile as UploadedFile,
 )
 from postiz_async._sandbox.rows import (
     CustomerRow as CustomerRow,
-)
-from postiz_async._sandbox.rows import (
     IntegrationRow as IntegrationRow,
-)
-from postiz_async._sandbox.rows import (
     MediaRow as MediaRow,
-)
-from postiz_async._sandbox.rows import (
     NotificationRow as NotificationRow,
-)
-from postiz_async._sandbox.rows import (
     TagRow as TagRow,
 )
 from postiz_async._sandbox.server import (
@@ -57,16 +37,10 @@ from postiz_async._sandbox.server import (
 )
 from postiz_async._sandbox.state import (
     OAuthApp as OAuthApp,
-)
-from postiz_async._sandbox.state import (
     Organization as Organization,
 )
 from postiz_async._sandbox.views import (
     CreateRecord as CreateRecord,
-)
-from postiz_async._sandbox.views import (
     StoredPost as StoredPost,
-)
-from postiz_async._sandbox.views import (
     ThreadRow as ThreadRow,
 )

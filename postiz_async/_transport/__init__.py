@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from postiz_async._transport.settings import ConnectionSettings as ConnectionSettings
-from postiz_async._transport.settings import Trust as Trust
-from postiz_async._transport.settings import headers_of_environment as headers_of_environment
-from postiz_async._transport.settings import tls_context as tls_context
+from postiz_async._transport.settings import (
+    ConnectionSettings as ConnectionSettings,
+    Trust as Trust,
+    headers_of_environment as headers_of_environment,
+    tls_context as tls_context,
+)
 
 if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
-from dataclasses import replace as endpoint_with
+from dataclasses import dataclass, replace as endpoint_with
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias, cast

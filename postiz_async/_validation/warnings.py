@@ -19,8 +19,7 @@ from postiz_async._validation.settings import settings_warnings
 from postiz_async.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
     from datetime import datetime
 
     from postiz_async._validation.media import PostMedia

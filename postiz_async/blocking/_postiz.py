@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
-from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS
-from postiz_async._client import Postiz as AsyncPostiz
+from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, Postiz as AsyncPostiz
 from postiz_async._quota import WINDOW
 from postiz_async._scheduler.calls import USUAL_RETRIES
 from postiz_async._wire.headers import hidden_values

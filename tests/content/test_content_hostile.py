@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from work import calls_of, grows_with_its_input
 
 from postiz_async._content import content_problems, length, preview, published_text, sanitise, split

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from postiz_async._content import preview, render, sanitise
 from postiz_async._content.markdown import parser, to_html

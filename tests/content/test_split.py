@@ -7,8 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from work import calls_of
 
 from postiz_async._content import length, render, split

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import cycle, pairwise
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from postiz_async._delivery.listing import DAY, Calendar
 from postiz_async._resources.chunks import FEW, LONGEST_CHUNK, MANY, SHORTEST_CHUNK, Chunk, Chunks

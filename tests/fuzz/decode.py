@@ -11,8 +11,7 @@ import sys
 import atheris  # type: ignore[import-not-found]
 
 with atheris.instrument_imports(include=["postiz_async"]):
-    from postiz_async import _wire as wire
-    from postiz_async import webhooks
+    from postiz_async import _wire as wire, webhooks
     from postiz_async._wire import WireResponse
     from postiz_async._wire.endpoints import ENDPOINTS
     from postiz_async.errors import PostizError

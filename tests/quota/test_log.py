@@ -7,8 +7,7 @@ import random
 import tracemalloc
 
 import pytest
-from hypothesis import event, given
-from hypothesis import strategies as st
+from hypothesis import event, given, strategies as st
 from ledgers import changed, ledger_of
 
 from postiz_async import _quota as quota

@@ -6,8 +6,7 @@ import math
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from postiz_async._quota.poisson import GREAT_MEAN, Poisson
 

@@ -6,8 +6,7 @@ import math
 
 import msgspec
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from ledgers import changed, ledger_of
 
 from postiz_async import _quota as quota

@@ -16,8 +16,7 @@ from processes import PATIENCE, until
 from sandbox_calls import create, item
 from sandbox_lab import read_pieces
 
-from postiz_async._sandbox import Fault, Sandbox
-from postiz_async._sandbox import http as http_module
+from postiz_async._sandbox import Fault, Sandbox, http as http_module
 from postiz_async._sandbox.http import Served, serve
 from postiz_async._sandbox.messages import UploadedFile
 from postiz_async.clock import AcceleratedClock

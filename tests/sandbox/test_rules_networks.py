@@ -6,8 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sandbox_calls import create, item, png, request
 from sandbox_settings import MEDIA, SETTINGS, SUBREDDIT, media
 from work import counted_calls

@@ -18,8 +18,7 @@ import pytest
 from ledgers import ledger_of
 from world import NotebookKeeper
 
-from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError
-from postiz_async import _quota as quota
+from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, _quota as quota
 from postiz_async._quota import Grant, Ledger, RateHeaders
 from postiz_async._quota.snapshot import take_snapshot
 from postiz_async._resources.api import opened

@@ -17,8 +17,7 @@ from samples import MP4, PNG
 from upload_lab import endless, sha, stream_of, stuck_after
 
 from postiz_async._sandbox import Fault, Sandbox
-from postiz_async._uploads import cache, sources
-from postiz_async._uploads import send as sending
+from postiz_async._uploads import cache, send as sending, sources
 from postiz_async._uploads.inspect import check_path
 from postiz_async.errors import (
     APIConnectionError,

@@ -6,8 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from validation_lab import PICTURE, VIDEO, channel, entry, post, request
 from work import calls_of
 

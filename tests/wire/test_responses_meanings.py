@@ -9,8 +9,7 @@ import pytest
 from aiohttp import web
 
 import postiz_async
-from postiz_async import CreatePost, DeliveryUnknownError, Postiz, ServerError
-from postiz_async import _wire as wire
+from postiz_async import CreatePost, DeliveryUnknownError, Postiz, ServerError, _wire as wire
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse, endpoints
 from postiz_async.clock import JumpingClock

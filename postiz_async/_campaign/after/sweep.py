@@ -24,8 +24,7 @@ can delete each other's. Where the server lists no marks (up to v2.23.0) nothing
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from dataclasses import replace as replaced
+from dataclasses import dataclass, field, replace as replaced
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from batch_lab import START, Lab, at
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from python_calamine import CalamineWorkbook
 
 from postiz_async._campaign.after.export import FOR_PEOPLE, form_of

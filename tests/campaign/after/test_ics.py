@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from postiz_async import CampaignRow, NewPost
 from postiz_async._campaign.after.ics import Event, calendar_file

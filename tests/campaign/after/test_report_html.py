@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from batch_lab import START, Lab, at
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from work import grows_with_its_input
 
 from postiz_async._campaign.after.report.charts import (

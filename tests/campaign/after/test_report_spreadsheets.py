@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from batch_lab import START, Lab, at
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.journal.rows import RowRecord

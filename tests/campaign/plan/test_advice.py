@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from batch_lab import START, Lab
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from postiz_async._campaign.read.dates import describe_drift
 from postiz_async._campaign.read.read_options import Advice, ReadOptions

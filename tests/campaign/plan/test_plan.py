@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from postiz_async import _quota as quota
 from postiz_async._campaign.plan.packing import Limits

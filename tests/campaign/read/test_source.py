@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.read_options import ReadOptions

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import xlsxwriter
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from python_calamine import CalamineWorkbook
 from spreadsheet_files import Error, NumberError, write_ods, write_xlsx
 

@@ -12,8 +12,8 @@ import pytest
 from batch_lab import Lab, rows
 
 import postiz_async
-from postiz_async._campaign.plan.plan import Planner
 from postiz_async._campaign.journal import requests as journal_requests
+from postiz_async._campaign.plan.plan import Planner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
