@@ -19,8 +19,9 @@ from spread import spread
 
 from postiz_async import NewPost, Postiz, PostizError, PostizPool, UploadError
 from postiz_async._transport.http import AiohttpTransport
-from postiz_async._wire import Secret, WireRequest
+from postiz_async._wire import WireRequest
 from postiz_async._wire.endpoints import FilePart
+from postiz_async._wire.secrets import Secret
 from postiz_async.clock import AcceleratedClock
 from postiz_async.doctor import examine
 from postiz_async.errors import APIConnectionError, ConfigurationError, Delivery, StoreError

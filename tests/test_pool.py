@@ -24,7 +24,8 @@ from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._transport import make_transport
-from postiz_async._wire import Secret, WireRequest
+from postiz_async._wire import WireRequest
+from postiz_async._wire.secrets import Secret
 from postiz_async.clock import JumpingClock
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport

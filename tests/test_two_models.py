@@ -19,7 +19,8 @@ from sandbox_settings import MEDIA as FILES, SETTINGS, media
 
 from postiz_async._sandbox import HttpRequest, Sandbox
 from postiz_async._sandbox.rules.networks import NETWORKS
-from postiz_async._validation import server_message, validate
+from postiz_async._validation import validate
+from postiz_async._validation.messages import server_message
 from postiz_async.clock import JumpingClock
 from postiz_async.models.integrations import Integration
 from postiz_async.providers import PROVIDERS

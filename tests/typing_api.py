@@ -64,7 +64,8 @@ if TYPE_CHECKING:
 
     import anyio
 
-    from postiz_async._uploads import AsyncFile, UploadSource
+    from postiz_async._uploads import UploadSource
+    from postiz_async._uploads.sources import AsyncFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -73,49 +73,21 @@ The laws of this package
 
 from __future__ import annotations
 
-from postiz_async._quota.decisions import (
-    Grant as Grant,
-    Wait as Wait,
-    WaitReason as WaitReason,
-    decide as decide,
-)
-from postiz_async._quota.flights import (
-    SETTLE as SETTLE,
-    SILENT as SILENT,
-    Flight as Flight,
-    Flights as Flights,
-)
-from postiz_async._quota.forecasts import (
-    Outlook as Outlook,
-    forecast as forecast,
-    forecasts as forecasts,
-    outlook as outlook,
-)
-from postiz_async._quota.log import (
-    Log as Log,
-    LoggedCall as LoggedCall,
-)
-from postiz_async._quota.neighbours import (
-    Neighbours as Neighbours,
-)
-from postiz_async._quota.state import (
-    Ledger as Ledger,
-)
+from postiz_async._quota.decisions import Grant, Wait, WaitReason, decide
+from postiz_async._quota.flights import SILENT, Flight, Flights
+from postiz_async._quota.forecasts import forecast, forecasts, outlook
+from postiz_async._quota.log import Log, LoggedCall
+from postiz_async._quota.neighbours import Neighbours
+from postiz_async._quota.state import Ledger
 from postiz_async._quota.transitions import (
-    acquired as acquired,
-    answered as answered,
-    expire as expire,
-    lost as lost,
-    refused as refused,
-    released as released,
-    set_back as set_back,
-    turned_away as turned_away,
-    unread as unread,
+    acquired,
+    answered,
+    expire,
+    lost,
+    refused,
+    released,
+    set_back,
+    turned_away,
+    unread,
 )
-from postiz_async._quota.window import (
-    BELIEVED_LIMIT as BELIEVED_LIMIT,
-    MARGIN as MARGIN,
-    WINDOW as WINDOW,
-    RateHeaders as RateHeaders,
-    Window as Window,
-)
+from postiz_async._quota.window import BELIEVED_LIMIT, MARGIN, WINDOW, RateHeaders, Window

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from postiz_async._transport.settings import (
-    ConnectionSettings as ConnectionSettings,
-    Trust as Trust,
-    headers_of_environment as headers_of_environment,
-    tls_context as tls_context,
+    ConnectionSettings,
+    Trust,
+    headers_of_environment,
+    tls_context,
 )
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import sys
 
 from recorded import facts
 
-from postiz_async._content import counted_text, length, published_text, sanitise, utf16_length
-from postiz_async._content.length import weighted_length
+from postiz_async._content import length, sanitise, utf16_length
+from postiz_async._content.length import counted_text, weighted_length
+from postiz_async._content.preview import published_text
 
 
 def report(what: str, found: list[tuple[str, object, object]]) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 from work import calls_of, grows_with_its_input
 
-from postiz_async._content import content_problems, length, preview, published_text, sanitise, split
+from postiz_async._content import content_problems, length, preview, sanitise, split
+from postiz_async._content.preview import published_text
 from postiz_async.errors import InvalidPostError
 from postiz_async.models.posts import Html, Markdown, NewPost, Text
 

@@ -8,17 +8,10 @@ import pytest
 from hypothesis import given, strategies as st
 from weights_of_x import WEIGHTS
 
-from postiz_async._content import (
-    counted_text,
-    length,
-    preview,
-    published_text,
-    render,
-    sanitise,
-    utf16_length,
-)
-from postiz_async._content.length import weighted_length
+from postiz_async._content import length, preview, render, sanitise, utf16_length
+from postiz_async._content.length import counted_text, weighted_length
 from postiz_async._content.links import find_links
+from postiz_async._content.preview import published_text
 from postiz_async._content.split import safe_cuts
 from postiz_async._content.unicode_data import EMOJI, TOP_LEVEL_DOMAINS
 from postiz_async.models.posts import Html, Mention, Text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from postiz_async._uploads import MAX_AGE, STALL_TIMEOUT, URL_SUFFIXES
+from postiz_async._uploads import STALL_TIMEOUT, URL_SUFFIXES
+from postiz_async._uploads.cache import MAX_AGE
 from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO
 from postiz_async._uploads.remote import (
     ANSWERS_WITHIN,

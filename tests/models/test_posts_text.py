@@ -9,7 +9,8 @@ from hypothesis import example, given, strategies as st
 from recorded import facts
 
 from postiz_async import Mention, Post, Text
-from postiz_async._content import published_text, render, sanitise
+from postiz_async._content import render, sanitise
+from postiz_async._content.preview import published_text
 from postiz_async.models._plain_text import plain_text_of
 
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\xa0")

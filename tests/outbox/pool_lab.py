@@ -11,7 +11,7 @@ from outbox_lab import SHORT
 
 from postiz_async import NewPost, OutboxOptions, PostizPool
 from postiz_async._sandbox import Sandbox
-from postiz_async._wire import Secret
+from postiz_async._wire.secrets import Secret
 from postiz_async.clock import JumpingClock
 from postiz_async.testing import SandboxTransport
 

@@ -18,12 +18,12 @@ from postiz_async._quota import (
     Ledger,
     LoggedCall,
     Neighbours,
-    Outlook,
     RateHeaders,
     Wait,
     WaitReason,
     snapshot,
 )
+from postiz_async._quota.forecasts import Outlook
 from postiz_async._quota.shared_state import SharedState, reunited, written_again
 from postiz_async._quota.snapshot import Snapshot
 

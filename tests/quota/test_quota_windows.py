@@ -12,7 +12,8 @@ from ledgers import ledger_of
 from throttles import HOUR, FixedWindow, SlidingLog, Throttle
 
 from postiz_async import _quota as quota
-from postiz_async._quota import SETTLE, Grant, RateHeaders, Wait
+from postiz_async._quota import Grant, RateHeaders, Wait
+from postiz_async._quota.flights import SETTLE
 
 WORKERS = 5
 HOURS = 8

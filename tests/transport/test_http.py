@@ -20,8 +20,9 @@ from postiz_async import Integration, NewPost, Postiz
 from postiz_async._transport import http as transport_module
 from postiz_async._transport.http import KEEP_ALIVE, AiohttpTransport
 from postiz_async._transport.settings import ConnectionSettings
-from postiz_async._wire import Secret, WireRequest
+from postiz_async._wire import WireRequest
 from postiz_async._wire.endpoints import FilePart
+from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,

@@ -11,7 +11,8 @@ import pytest
 from validation_lab import PICTURE, VIDEO, channel, entry, errors, post, request, size
 
 from postiz_async._resources.create_body import build_body, build_item
-from postiz_async._validation import MediaFacts, server_message, validate
+from postiz_async._validation import MediaFacts, validate
+from postiz_async._validation.messages import server_message
 from postiz_async.models.posts import NewPost
 
 REPLIERS = (

@@ -11,7 +11,8 @@ from validation_lab import PICTURE, VIDEO, channel, entry, post, request
 from work import calls_of
 
 from postiz_async._content import length, links, utf16_length
-from postiz_async._validation import server_message, validate
+from postiz_async._validation import validate
+from postiz_async._validation.messages import server_message
 from postiz_async._validation.posts import LINK_WEIGHT
 from postiz_async._validation.schema import POST, ROOT, check, converted, judged
 from postiz_async._validation.settings import shape_of

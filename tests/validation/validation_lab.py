@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from postiz_async._validation import MediaFacts, server_message, validate
+from postiz_async._validation import MediaFacts, validate
+from postiz_async._validation.messages import server_message
 from postiz_async.models.integrations import Integration
 
 PICTURE = {"id": "m1", "path": "https://u.example/a.png"}

@@ -16,10 +16,11 @@ from hypothesis import given, strategies as st
 from msgspec import structs
 
 from postiz_async import _wire as wire
-from postiz_async._wire import QuotaEffect, Secret, WireResponse, endpoints
+from postiz_async._wire import QuotaEffect, WireResponse, endpoints
 from postiz_async._wire.endpoints import ENDPOINTS, Call, Endpoint
 from postiz_async._wire.headers import checked_headers
 from postiz_async._wire.responses import FailureKind
+from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
     APIStatusError,
     AuthenticationError,
