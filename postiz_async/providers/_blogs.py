@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import UNSET, Meta, field
 
 from postiz_async.models._base import Value
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
-from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
+from postiz_async.providers._schema import STRING, Limit, MediaRule, OrUnset, Provider, Server
 
-_WORD = Server(checks=("string",))
 _LINK = Server(checks=("loose_url",), skip_empty=True)
 _CANONICAL = Server(checks=("loose_url",), skip_empty=True, skip_reference=True)
 
@@ -20,15 +19,15 @@ _CANONICAL = Server(checks=("loose_url",), skip_empty=True, skip_reference=True)
 class ArticleTag(Value, frozen=True):
     """A tag of an article on Medium or Hashnode; the value is published."""
 
-    value: Annotated[str, Meta(description="The tag as it is published."), _WORD]
-    label: Annotated[str, Meta(description="The tag as the web page shows it."), _WORD]
+    value: Annotated[str, Meta(description="The tag as it is published."), STRING]
+    label: Annotated[str, Meta(description="The tag as the web page shows it."), STRING]
 
 
 class DevToTag(Value, frozen=True):
     """A tag on Dev.to; the tool `tags` finds it, the label is published."""
 
     value: Annotated[int, Meta(description="Number of the tag."), Server(checks=("number",))]
-    label: Annotated[str, Meta(description="The tag as it is published."), _WORD]
+    label: Annotated[str, Meta(description="The tag as it is published."), STRING]
 
 
 class Medium(ProviderSettings, frozen=True, kw_only=True, tag="medium"):
@@ -36,53 +35,48 @@ class Medium(ProviderSettings, frozen=True, kw_only=True, tag="medium"):
 
     title: Annotated[str, Meta(description="Title of the article.", min_length=2)]
     subtitle: Annotated[str, Meta(description="Required, but not published.", min_length=2)]
-    canonical: (
+    canonical: OrUnset[
         Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
-        | UnsetType
-    ) = UNSET
-    publication: (
+    ] = UNSET
+    publication: OrUnset[
         Annotated[str, Meta(description="Id of a publication, where it becomes a draft.")]
-        | UnsetType
-    ) = UNSET
-    tags: (
-        Annotated[Sequence[ArticleTag], Meta(description="Up to 4 tags.", max_length=4)] | UnsetType
-    ) = UNSET
+    ] = UNSET
+    tags: OrUnset[
+        Annotated[Sequence[ArticleTag], Meta(description="Up to 4 tags.", max_length=4)]
+    ] = UNSET
 
 
 class DevTo(ProviderSettings, frozen=True, kw_only=True, tag="devto"):
     """Dev.to: 100,000 characters of Markdown, no further parts."""
 
     title: Annotated[str, Meta(description="Title of the article.", min_length=2)]
-    main_image: Annotated[Media, Meta(description="Picture above the article.")] | UnsetType = UNSET
-    canonical: (
+    main_image: OrUnset[Annotated[Media, Meta(description="Picture above the article.")]] = UNSET
+    canonical: OrUnset[
         Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
-        | UnsetType
-    ) = UNSET
-    organization: (
-        Annotated[str, Meta(description="Id of an organisation, as a text.")] | UnsetType
-    ) = UNSET
-    tags: (
+    ] = UNSET
+    organization: OrUnset[Annotated[str, Meta(description="Id of an organisation, as a text.")]] = (
+        UNSET
+    )
+    tags: OrUnset[
         Annotated[
             Sequence[DevToTag],
             Meta(description="Up to 4 tags.", max_length=4),
             Server(nullable=False),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 class Hashnode(ProviderSettings, frozen=True, kw_only=True, tag="hashnode"):
     """Hashnode: 10,000 characters of Markdown, no further parts."""
 
     title: Annotated[str, Meta(description="Title of the article.", min_length=6)]
-    subtitle: (
-        Annotated[str, Meta(description="Subtitle of the article.", min_length=2)] | UnsetType
-    ) = UNSET
-    main_image: Annotated[Media, Meta(description="Picture above the article.")] | UnsetType = UNSET
-    canonical: (
+    subtitle: OrUnset[
+        Annotated[str, Meta(description="Subtitle of the article.", min_length=2)]
+    ] = UNSET
+    main_image: OrUnset[Annotated[Media, Meta(description="Picture above the article.")]] = UNSET
+    canonical: OrUnset[
         Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
     publication: Annotated[str, Meta(description="Id of the publication.")]
     tags: Annotated[Sequence[ArticleTag], Meta(description="At least one tag.", min_length=1)]
 
@@ -91,21 +85,20 @@ class WordPress(ProviderSettings, frozen=True, kw_only=True, tag="wordpress"):
     """A site with WordPress: 100,000 characters of HTML, no further parts."""
 
     title: Annotated[str, Meta(description="Title of the post.", min_length=2)]
-    main_image: Annotated[Media, Meta(description="The featured image.")] | UnsetType = UNSET
+    main_image: OrUnset[Annotated[Media, Meta(description="The featured image.")]] = UNSET
     type: Annotated[
         str, Meta(description="`posts`, `pages`, or what the tool `postTypes` finds.")
     ] = "posts"
-    categories: Annotated[Sequence[int], Meta(description="Numbers of categories.")] | UnsetType = (
+    categories: OrUnset[Annotated[Sequence[int], Meta(description="Numbers of categories.")]] = (
         UNSET
     )
-    tags: Annotated[Sequence[int], Meta(description="Numbers of tags.")] | UnsetType = UNSET
-    status: (
+    tags: OrUnset[Annotated[Sequence[int], Meta(description="Numbers of tags.")]] = UNSET
+    status: OrUnset[
         Annotated[
             Literal["publish", "draft", "pending", "private"],
             Meta(description="What becomes of the post on the site."),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 class Listmonk(ProviderSettings, frozen=True, kw_only=True, tag="listmonk"):
@@ -116,38 +109,36 @@ class Listmonk(ProviderSettings, frozen=True, kw_only=True, tag="listmonk"):
         Meta(description="Subject of the mail.", min_length=1),
         Server(checks=("min_length", "string")),
     ]
-    preview: Annotated[
-        str, Meta(description="Text that mail programs show first."), Server(checks=("string",))
-    ] = ""
-    list_id: Annotated[
-        str, Meta(description="Id of the mailing list, as a text."), Server(checks=("string",))
-    ] = field(name="list")
-    template: (
-        Annotated[str, Meta(description="Id of the template; `0` is the default.")] | UnsetType
-    ) = UNSET
+    preview: Annotated[str, Meta(description="Text that mail programs show first."), STRING] = ""
+    list_id: Annotated[str, Meta(description="Id of the mailing list, as a text."), STRING] = field(
+        name="list"
+    )
+    template: OrUnset[
+        Annotated[str, Meta(description="Id of the template; `0` is the default.")]
+    ] = UNSET
 
 
 class Tumblr(ProviderSettings, frozen=True, kw_only=True, tag="tumblr", rename="camel"):
     """Tumblr: 32,768 characters, up to 30 pictures and 1 video, no further parts."""
 
-    title: (
+    title: OrUnset[
         Annotated[str, Meta(description="Title of the post.", min_length=1, max_length=4_096)]
-        | UnsetType
-    ) = UNSET
-    link: Annotated[str, Meta(description="What the post links to."), _LINK] | UnsetType = UNSET
-    source_url: (
-        Annotated[str, Meta(description="Where the content comes from."), _LINK] | UnsetType
-    ) = UNSET
-    tags: (
-        Annotated[str, Meta(description="Tags, separated by commas.", max_length=4_096)] | UnsetType
-    ) = UNSET
+    ] = UNSET
+    link: OrUnset[Annotated[str, Meta(description="What the post links to."), _LINK]] = UNSET
+    source_url: OrUnset[
+        Annotated[str, Meta(description="Where the content comes from."), _LINK]
+    ] = UNSET
+    tags: OrUnset[
+        Annotated[str, Meta(description="Tags, separated by commas.", max_length=4_096)]
+    ] = UNSET
 
 
 _NO_MEDIA = "Media of the post is not sent."
 
+AnyBlog: TypeAlias = Medium | DevTo | Hashnode | WordPress | Listmonk | Tumblr
+
 BLOGS = (
     Provider(
-        identifier="medium",
         name="Medium",
         settings=Medium,
         limits=(Limit(100_000),),
@@ -157,7 +148,6 @@ BLOGS = (
         since="v0.0.1",
     ),
     Provider(
-        identifier="devto",
         name="Dev.to",
         settings=DevTo,
         limits=(Limit(100_000),),
@@ -167,7 +157,6 @@ BLOGS = (
         since="v1.63.0",
     ),
     Provider(
-        identifier="hashnode",
         name="Hashnode",
         settings=Hashnode,
         limits=(Limit(10_000),),
@@ -177,7 +166,6 @@ BLOGS = (
         since="v0.0.1",
     ),
     Provider(
-        identifier="wordpress",
         name="WordPress",
         settings=WordPress,
         limits=(Limit(100_000),),
@@ -187,7 +175,6 @@ BLOGS = (
         since="v1.65.0",
     ),
     Provider(
-        identifier="listmonk",
         name="ListMonk",
         settings=Listmonk,
         limits=(Limit(100_000_000),),
@@ -197,20 +184,19 @@ BLOGS = (
         since="v2.6.0",
     ),
     Provider(
-        identifier="tumblr",
         name="Tumblr",
         settings=Tumblr,
         limits=(Limit(32_768),),
         rules=(
             MediaRule(
-                kind="max_images",
-                message="Tumblr supports up to 30 images in one post.",
+                "max_images",
+                "Tumblr supports up to 30 images in one post.",
                 n=30,
                 is_video="dot_mp4_ci",
             ),
             MediaRule(
-                kind="max_videos",
-                message="Tumblr supports one uploaded video in one post.",
+                "max_videos",
+                "Tumblr supports one uploaded video in one post.",
                 n=1,
                 is_video="dot_mp4_ci",
             ),

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 
 from postiz_async.models._base import Value
 from postiz_async.models.settings import ProviderSettings
-from postiz_async.providers._schema import Check, Condition, Limit, MediaRule, Provider, Server
+from postiz_async.providers._schema import (
+    URL_OR_EMPTY,
+    Condition,
+    Limit,
+    MediaRule,
+    OrUnset,
+    Provider,
+    Server,
+)
 
-_TYPE_FIRST: tuple[Check, ...] = ("defined", "string", "min_length")
+_TYPE_FIRST = Server(checks=("defined", "string", "min_length"))
 _WITH_FLAIR = Condition("is_flair_required", "truthy")
 
 
@@ -32,7 +40,7 @@ class RedditPost(Value, frozen=True, kw_only=True):
         Meta(description="`self` is text, `link` a URL, `media` the one medium.", min_length=2),
         Server(known=("self", "link", "media"), broken=("image", "video", "videogif")),
     ]
-    url: (
+    url: OrUnset[
         Annotated[
             str,
             Meta(description="The URL of a `link`, with its scheme."),
@@ -43,10 +51,9 @@ class RedditPost(Value, frozen=True, kw_only=True):
                 skip_reference=True,
             ),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
     is_flair_required: Annotated[bool, Meta(description="Whether a flair has to be given.")] = False
-    flair: (
+    flair: OrUnset[
         Annotated[
             RedditFlair,
             Meta(description="The flair."),
@@ -54,8 +61,7 @@ class RedditPost(Value, frozen=True, kw_only=True):
                 checks=("defined", "nested"), required_when=_WITH_FLAIR, checked_when=_WITH_FLAIR
             ),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 class RedditTarget(Value, frozen=True):
@@ -88,14 +94,7 @@ class LemmyPost(Value, frozen=True, kw_only=True):
     subreddit: Annotated[str, Meta(description="Name of the community; shown only.", min_length=2)]
     id: Annotated[str, Meta(description="Id of the community, a text of digits.")]
     title: Annotated[str, Meta(description="Title of the post.", min_length=2)]
-    url: (
-        Annotated[
-            str,
-            Meta(description="What the post links to."),
-            Server(checks=("is_url",), skip_empty=True),
-        ]
-        | UnsetType
-    ) = UNSET
+    url: OrUnset[Annotated[str, Meta(description="What the post links to."), URL_OR_EMPTY]] = UNSET
 
 
 class LemmyTarget(Value, frozen=True):
@@ -128,7 +127,7 @@ class Discord(ProviderSettings, frozen=True, kw_only=True, tag="discord"):
     channel: Annotated[
         str,
         Meta(description="Id of the channel, which the tool `channels` finds.", min_length=1),
-        Server(checks=_TYPE_FIRST),
+        _TYPE_FIRST,
     ]
 
 
@@ -138,7 +137,7 @@ class Slack(ProviderSettings, frozen=True, kw_only=True, tag="slack"):
     channel: Annotated[
         str,
         Meta(description="Id of the channel, which the tool `channels` finds.", min_length=1),
-        Server(checks=_TYPE_FIRST),
+        _TYPE_FIRST,
     ]
 
 
@@ -149,26 +148,22 @@ class Kick(ProviderSettings, frozen=True, kw_only=True, tag="kick"):
 class Twitch(ProviderSettings, frozen=True, kw_only=True, tag="twitch", rename="camel"):
     """The chat of a channel on Twitch: 500 characters, no media."""
 
-    message_type: (
+    message_type: OrUnset[
         Annotated[Literal["message", "announcement"], Meta(description="How it is shown.")]
-        | UnsetType
-    ) = UNSET
-    announcement_color: (
+    ] = UNSET
+    announcement_color: OrUnset[
         Annotated[
             Literal["primary", "blue", "green", "orange", "purple"],
             Meta(description="Colour of an announcement."),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 class Moltbook(ProviderSettings, frozen=True, kw_only=True, tag="moltbook"):
     """Moltbook: 300 characters, of which 100 become the title; no media."""
 
     submolt: Annotated[
-        str,
-        Meta(description="The community to post in.", min_length=1),
-        Server(checks=_TYPE_FIRST),
+        str, Meta(description="The community to post in.", min_length=1), _TYPE_FIRST
     ]
 
 
@@ -178,53 +173,50 @@ class Whop(ProviderSettings, frozen=True, kw_only=True, tag="whop"):
     company: Annotated[
         str,
         Meta(description="Id of the company; see the tool `companies`.", min_length=1),
-        Server(checks=_TYPE_FIRST),
+        _TYPE_FIRST,
     ]
     experience: Annotated[
         str,
         Meta(description="Id of the forum; see the tool `experiences`.", min_length=1),
-        Server(checks=_TYPE_FIRST),
+        _TYPE_FIRST,
     ]
-    title: Annotated[str, Meta(description="Title of the post.")] | UnsetType = UNSET
+    title: OrUnset[Annotated[str, Meta(description="Title of the post.")]] = UNSET
 
 
 class Skool(ProviderSettings, frozen=True, kw_only=True, tag="skool"):
     """A group on Skool: 5,000 characters; further parts become comments."""
 
     group: Annotated[
-        str,
-        Meta(description="Id of the group; see the tool `groups`.", min_length=1),
-        Server(checks=_TYPE_FIRST),
+        str, Meta(description="Id of the group; see the tool `groups`.", min_length=1), _TYPE_FIRST
     ]
     label: Annotated[
         str,
         Meta(description="Id of the label, or `none`; see the tool `label`.", min_length=1),
-        Server(checks=_TYPE_FIRST),
+        _TYPE_FIRST,
     ]
-    title: Annotated[
-        str, Meta(description="Title of the post.", min_length=1), Server(checks=_TYPE_FIRST)
-    ]
+    title: Annotated[str, Meta(description="Title of the post.", min_length=1), _TYPE_FIRST]
 
 
 _NO_MEDIA = "All media is silently dropped, even that of the first part."
 
+AnyCommunity: TypeAlias = Reddit | Lemmy | Discord | Slack | Kick | Twitch | Moltbook | Whop | Skool
+
 COMMUNITIES = (
     Provider(
-        identifier="reddit",
         name="Reddit",
         settings=Reddit,
         limits=(Limit(10_000),),
         parts="comments",
         rules=(
             MediaRule(
-                kind="exact_media",
-                message="When posting a media post, you must attached exactly one media file.",
+                "exact_media",
+                "When posting a media post, you must attached exactly one media file.",
                 n=1,
                 when=(Condition("subreddit.*.value.type", "any_eq", "media"),),
             ),
             MediaRule(
-                kind="required_thumbnail",
-                message="You must attach a thumbnail to your video post.",
+                "required_thumbnail",
+                "You must attach a thumbnail to your video post.",
                 scope="every",
             ),
         ),
@@ -237,15 +229,14 @@ COMMUNITIES = (
         since="v0.0.1",
     ),
     Provider(
-        identifier="lemmy",
         name="Lemmy",
         settings=Lemmy,
         limits=(Limit(10_000),),
         parts="comments",
         rules=(
             MediaRule(
-                kind="first_media_path_contains",
-                message="You can set only one picture for a cover",
+                "first_media_path_contains",
+                "You can set only one picture for a cover",
                 any_of=("png", "jpg", "jpef", "gif"),
             ),
         ),
@@ -257,7 +248,6 @@ COMMUNITIES = (
         since="v1.5.0",
     ),
     Provider(
-        identifier="discord",
         name="Discord",
         settings=Discord,
         limits=(Limit(1_980),),
@@ -270,7 +260,6 @@ COMMUNITIES = (
         since="v1.5.0",
     ),
     Provider(
-        identifier="slack",
         name="Slack",
         settings=Slack,
         limits=(Limit(400_000),),
@@ -281,7 +270,6 @@ COMMUNITIES = (
         since="v1.5.0",
     ),
     Provider(
-        identifier="kick",
         name="Kick",
         settings=Kick,
         limits=(Limit(500),),
@@ -294,7 +282,6 @@ COMMUNITIES = (
         defect="an unknown value was passed to the validate function",
     ),
     Provider(
-        identifier="twitch",
         name="Twitch",
         settings=Twitch,
         limits=(Limit(500),),
@@ -303,7 +290,6 @@ COMMUNITIES = (
         since="v2.13.0",
     ),
     Provider(
-        identifier="moltbook",
         name="Moltbook",
         settings=Moltbook,
         limits=(Limit(300),),
@@ -312,7 +298,6 @@ COMMUNITIES = (
         since="v2.15.0",
     ),
     Provider(
-        identifier="whop",
         name="Whop",
         settings=Whop,
         limits=(Limit(50_000),),
@@ -323,7 +308,6 @@ COMMUNITIES = (
         since="v2.16.0",
     ),
     Provider(
-        identifier="skool",
         name="Skool",
         settings=Skool,
         limits=(Limit(5_000),),

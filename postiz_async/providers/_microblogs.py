@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 
 from postiz_async.models._base import Value
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
-from postiz_async.providers._schema import Condition, Limit, MediaRule, Provider, Server
+from postiz_async.providers._schema import (
+    STRING,
+    Condition,
+    Limit,
+    MediaRule,
+    OrUnset,
+    Provider,
+    Server,
+)
 
 _ARTICLE = Condition("post_type", "eq", "article")
 _POST = Condition("post_type", "ne", "article")
@@ -23,7 +31,7 @@ class X(ProviderSettings, frozen=True, kw_only=True, tag="x"):
     replies, which a draft article cannot have; an article cannot carry a video.
     """
 
-    community: (
+    community: OrUnset[
         Annotated[
             str,
             Meta(
@@ -37,22 +45,20 @@ class X(ProviderSettings, frozen=True, kw_only=True, tag="x"):
                 checks=("pattern",),
             ),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
     who_can_reply_post: Annotated[
         Literal["everyone", "following", "mentionedUsers", "subscribers", "verified"],
         Meta(description="Who may reply; the server wants it for every post."),
         Server(required_when=_POST, checked_when=_POST),
     ] = "everyone"
-    post_type: (
+    post_type: OrUnset[
         Annotated[
             Literal["post", "article"],
             Meta(description="An article has a title and a status."),
             Server(unreleased=True),
         ]
-        | UnsetType
-    ) = UNSET
-    article_title: (
+    ] = UNSET
+    article_title: OrUnset[
         Annotated[
             str,
             Meta(description="Title of the article.", min_length=1),
@@ -64,28 +70,21 @@ class X(ProviderSettings, frozen=True, kw_only=True, tag="x"):
                 unreleased=True,
             ),
         ]
-        | UnsetType
-    ) = UNSET
-    article_status: (
+    ] = UNSET
+    article_status: OrUnset[
         Annotated[
             Literal["draft", "published"],
             Meta(description="Whether X publishes the article or keeps it as a draft."),
             Server(required_when=_ARTICLE, checked_when=_ARTICLE, unreleased=True),
         ]
-        | UnsetType
-    ) = UNSET
-    article_cover: (
-        Annotated[
-            Media,
-            Meta(description="Picture above the article."),
-            Server(unreleased=True),
-        ]
-        | UnsetType
-    ) = UNSET
-    made_with_ai: Annotated[bool, Meta(description="Says so under the post.")] | UnsetType = UNSET
-    paid_partnership: (
-        Annotated[bool, Meta(description="Marks the post as a paid partnership.")] | UnsetType
-    ) = UNSET
+    ] = UNSET
+    article_cover: OrUnset[
+        Annotated[Media, Meta(description="Picture above the article."), Server(unreleased=True)]
+    ] = UNSET
+    made_with_ai: OrUnset[Annotated[bool, Meta(description="Says so under the post.")]] = UNSET
+    paid_partnership: OrUnset[
+        Annotated[bool, Meta(description="Marks the post as a paid partnership.")]
+    ] = UNSET
 
 
 class Threads(ProviderSettings, frozen=True, kw_only=True, tag="threads"):
@@ -103,18 +102,17 @@ class Bluesky(ProviderSettings, frozen=True, kw_only=True, tag="bluesky"):
 class FarcasterChannel(Value, frozen=True):
     """A channel of Farcaster; the tool `subreddits` finds its id."""
 
-    id: Annotated[str, Meta(description="Id of the channel."), Server(checks=("string",))]
+    id: Annotated[str, Meta(description="Id of the channel."), STRING]
 
 
 class FarcasterTarget(Value, frozen=True):
     """Where a cast goes; without a value to the main feed."""
 
-    value: (
+    value: OrUnset[
         Annotated[
             FarcasterChannel, Meta(description="A channel of Farcaster."), Server(nullable=False)
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 class Farcaster(ProviderSettings, frozen=True, kw_only=True, tag="wrapcast"):
@@ -123,14 +121,13 @@ class Farcaster(ProviderSettings, frozen=True, kw_only=True, tag="wrapcast"):
     `Farcaster.to("channel")` posts to channels; without any, to the main feed.
     """
 
-    subreddit: (
+    subreddit: OrUnset[
         Annotated[
             Sequence[FarcasterTarget],
             Meta(description="Channels to post to; none for the main feed."),
             Server(checks=("nested",), nullable=False),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
     @classmethod
     def to(cls, *channels: str) -> Farcaster:
@@ -146,9 +143,10 @@ class Nostr(ProviderSettings, frozen=True, kw_only=True, tag="nostr"):
     """Nostr: 100,000 characters; further parts become replies. No settings."""
 
 
+AnyMicroblog: TypeAlias = X | Threads | Mastodon | Bluesky | Farcaster | Telegram | Nostr
+
 MICROBLOGS = (
     Provider(
-        identifier="x",
         name="X",
         settings=X,
         limits=(Limit(100_000, when=_ARTICLE), Limit(4_000, verified=True), Limit(280)),
@@ -158,16 +156,15 @@ MICROBLOGS = (
         part_media="allowed",
         rules=(
             MediaRule(
-                kind="only_images",
-                message="X articles only support images",
+                "only_images",
+                "X articles only support images",
                 scope="every",
                 when=(_ARTICLE,),
                 is_video="dot_mp4_ci",
             ),
             MediaRule(
-                kind="no_comments",
-                message="A draft article cannot have thread replies, remove them or publish the "
-                "article",
+                "no_comments",
+                "A draft article cannot have thread replies, remove them or publish the article",
                 scope="posts",
                 when=(_ARTICLE, Condition("article_status", "ne", "published")),
             ),
@@ -180,7 +177,6 @@ MICROBLOGS = (
         since="v0.0.1",
     ),
     Provider(
-        identifier="threads",
         name="Threads",
         settings=Threads,
         limits=(Limit(500),),
@@ -190,7 +186,6 @@ MICROBLOGS = (
         since="v1.0.0",
     ),
     Provider(
-        identifier="mastodon",
         name="Mastodon",
         settings=Mastodon,
         limits=(Limit(500),),
@@ -200,23 +195,15 @@ MICROBLOGS = (
         since="v1.5.0",
     ),
     Provider(
-        identifier="bluesky",
         name="Bluesky",
         settings=Bluesky,
         limits=(Limit(300),),
         parts="thread",
         part_media="allowed",
         rules=(
+            MediaRule("video_alone", "You can only upload one video per post.", scope="every"),
             MediaRule(
-                kind="video_alone",
-                message="You can only upload one video per post.",
-                scope="every",
-            ),
-            MediaRule(
-                kind="max_media",
-                message="There can be maximum 4 pictures in a post.",
-                scope="every",
-                n=4,
+                "max_media", "There can be maximum 4 pictures in a post.", scope="every", n=4
             ),
         ),
         pitfalls=("The server counts UTF-16 units, so an emoji takes more than one of the 300.",),
@@ -224,18 +211,16 @@ MICROBLOGS = (
         since="v1.5.0",
     ),
     Provider(
-        identifier="wrapcast",
         name="Farcaster",
         settings=Farcaster,
         limits=(Limit(800),),
         parts="thread",
         part_media="allowed",
-        rules=(MediaRule(kind="only_images", message="Can only accept images", scope="every"),),
+        rules=(MediaRule("only_images", "Can only accept images", scope="every"),),
         tools=("subreddits",),
         since="v1.27.1",
     ),
     Provider(
-        identifier="telegram",
         name="Telegram",
         settings=Telegram,
         limits=(Limit(4_096),),
@@ -249,7 +234,6 @@ MICROBLOGS = (
         since="v1.28.1",
     ),
     Provider(
-        identifier="nostr",
         name="Nostr",
         settings=Nostr,
         limits=(Limit(100_000),),

@@ -12,57 +12,12 @@ import msgspec
 
 from postiz_async.errors import InvalidPostError, Problem, describe_json_error
 from postiz_async.models.settings import ProviderSettings, RawSettings
-from postiz_async.providers._blogs import (
-    BLOGS,
-    DevTo,
-    Hashnode,
-    Listmonk,
-    Medium,
-    Tumblr,
-    WordPress,
-)
-from postiz_async.providers._communities import (
-    COMMUNITIES,
-    Discord,
-    Kick,
-    Lemmy,
-    Moltbook,
-    Reddit,
-    Skool,
-    Slack,
-    Twitch,
-    Whop,
-)
-from postiz_async.providers._microblogs import (
-    MICROBLOGS,
-    Bluesky,
-    Farcaster,
-    Mastodon,
-    Nostr,
-    Telegram,
-    Threads,
-    X,
-)
+from postiz_async.providers._blogs import BLOGS, AnyBlog
+from postiz_async.providers._communities import COMMUNITIES, AnyCommunity
+from postiz_async.providers._microblogs import MICROBLOGS, AnyMicroblog
 from postiz_async.providers._schema import fields_of
-from postiz_async.providers._social import (
-    SOCIAL,
-    VK,
-    Facebook,
-    GoogleBusiness,
-    Instagram,
-    InstagramStandalone,
-    LinkedIn,
-    LinkedInPage,
-    MeWe,
-)
-from postiz_async.providers._visual import (
-    VISUAL,
-    Dribbble,
-    Pinterest,
-    TikTok,
-    TikTokBusiness,
-    YouTube,
-)
+from postiz_async.providers._social import SOCIAL, AnySocial
+from postiz_async.providers._visual import VISUAL, AnyVisual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,43 +25,7 @@ if TYPE_CHECKING:
     from postiz_async.providers._schema import Provider
 
 
-AnySettings: TypeAlias = (
-    X
-    | Threads
-    | Mastodon
-    | Bluesky
-    | Farcaster
-    | Telegram
-    | Nostr
-    | LinkedIn
-    | LinkedInPage
-    | Facebook
-    | Instagram
-    | InstagramStandalone
-    | GoogleBusiness
-    | VK
-    | MeWe
-    | YouTube
-    | TikTok
-    | TikTokBusiness
-    | Pinterest
-    | Dribbble
-    | Reddit
-    | Lemmy
-    | Discord
-    | Slack
-    | Kick
-    | Twitch
-    | Moltbook
-    | Whop
-    | Skool
-    | Medium
-    | DevTo
-    | Hashnode
-    | WordPress
-    | Listmonk
-    | Tumblr
-)
+AnySettings: TypeAlias = AnyMicroblog | AnySocial | AnyVisual | AnyCommunity | AnyBlog
 """The settings of all providers that the library knows."""
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(

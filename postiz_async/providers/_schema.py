@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from types import UnionType
-from typing import Annotated, Literal, TypeAlias, Union, cast, get_args, get_origin
+from typing import Annotated, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, UnsetType
@@ -66,6 +66,11 @@ RuleKind = Literal[
 
 Scalar: TypeAlias = str | bool | int | float | None
 
+T = TypeVar("T")
+
+OrUnset: TypeAlias = T | UnsetType
+"""A field that may be left out: its default is `UNSET`."""
+
 
 class Condition(msgspec.Struct, frozen=True):
     """Something about the settings that holds or not.
@@ -94,7 +99,7 @@ class Limit(msgspec.Struct, frozen=True):
     verified: bool = False
 
 
-class MediaRule(msgspec.Struct, frozen=True, kw_only=True):
+class MediaRule(msgspec.Struct, frozen=True):
     """A test of the media and the parts of a post; the first that fails gives the `message`.
 
     Args:
@@ -126,7 +131,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about a social network.
 
     Args:
-        identifier: as channels name it, such as `linkedin-page`.
         name: as people name it.
         settings: the struct of its settings.
         limits: characters of a part; the first that holds counts.
@@ -142,7 +146,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         defect: the text with which the server refuses all but drafts; empty for none.
     """
 
-    identifier: str
     name: str
     settings: type[ProviderSettings]
     limits: tuple[Limit, ...]
@@ -156,6 +159,11 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     mentions: bool = False
     since: str = ""
     defect: str = ""
+
+    @property
+    def identifier(self) -> str:
+        """As channels name it, such as `linkedin-page`."""
+        return self.settings.provider()
 
 
 class SettingsField(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,6 +247,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None = None
     message_of: tuple[Check, ...] = ()
     unreleased: bool = False
+
+
+STRING = Server(checks=("string",))
+URL_OR_EMPTY = Server(checks=("is_url",), skip_empty=True)
 
 
 @cache

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 
 from postiz_async.models._base import Value
 from postiz_async.models.settings import ProviderSettings
-from postiz_async.providers._schema import Condition, Limit, MediaRule, Provider, Server
+from postiz_async.providers._schema import (
+    URL_OR_EMPTY,
+    Condition,
+    Limit,
+    MediaRule,
+    OrUnset,
+    Provider,
+    Server,
+)
 
 
 class _LinkedIn(ProviderSettings, frozen=True, kw_only=True):
-    post_as_images_carousel: (
+    post_as_images_carousel: OrUnset[
         Annotated[bool, Meta(description="Two or more pictures as a carousel, without video.")]
-        | UnsetType
-    ) = UNSET
-    carousel_name: Annotated[str, Meta(description="Title of the carousel.")] | UnsetType = UNSET
+    ] = UNSET
+    carousel_name: OrUnset[Annotated[str, Meta(description="Title of the carousel.")]] = UNSET
 
 
 class LinkedIn(_LinkedIn, frozen=True, kw_only=True, tag="linkedin"):
@@ -31,24 +38,16 @@ class LinkedInPage(_LinkedIn, frozen=True, kw_only=True, tag="linkedin-page"):
 class Facebook(ProviderSettings, frozen=True, kw_only=True, tag="facebook"):
     """A page on Facebook: 63,206 characters. Further parts become comments with one medium."""
 
-    url: (
-        Annotated[
-            str,
-            Meta(description="Link below the text."),
-            Server(checks=("is_url",), skip_empty=True),
-        ]
-        | UnsetType
-    ) = UNSET
-    post_type: (
-        Annotated[Literal["post", "story"], Meta(description="A story needs media.")] | UnsetType
-    ) = UNSET
-    text_format_preset_id: (
+    url: OrUnset[Annotated[str, Meta(description="Link below the text."), URL_OR_EMPTY]] = UNSET
+    post_type: OrUnset[
+        Annotated[Literal["post", "story"], Meta(description="A story needs media.")]
+    ] = UNSET
+    text_format_preset_id: OrUnset[
         Annotated[
             str,
             Meta(description="Id of a coloured background for a text of at most 130 characters."),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 class Collaborator(Value, frozen=True):
@@ -61,43 +60,40 @@ class InstagramAudio(Value, frozen=True, kw_only=True):
     """Music of a reel; the tool `audioSearch` finds it. Volumes are 0 to 100."""
 
     id: Annotated[str, Meta(description="Id of the sound.")]
-    title: Annotated[str, Meta(description="Title of the sound.")] | UnsetType = UNSET
-    artist: Annotated[str, Meta(description="Who plays it.")] | UnsetType = UNSET
-    image: Annotated[str, Meta(description="Address of its cover.")] | UnsetType = UNSET
-    audio_volume: (
-        Annotated[float, Meta(description="Volume of the sound.", ge=0, le=100)] | UnsetType
-    ) = UNSET
-    video_volume: (
-        Annotated[float, Meta(description="Volume of the video.", ge=0, le=100)] | UnsetType
-    ) = UNSET
+    title: OrUnset[Annotated[str, Meta(description="Title of the sound.")]] = UNSET
+    artist: OrUnset[Annotated[str, Meta(description="Who plays it.")]] = UNSET
+    image: OrUnset[Annotated[str, Meta(description="Address of its cover.")]] = UNSET
+    audio_volume: OrUnset[
+        Annotated[float, Meta(description="Volume of the sound.", ge=0, le=100)]
+    ] = UNSET
+    video_volume: OrUnset[
+        Annotated[float, Meta(description="Volume of the video.", ge=0, le=100)]
+    ] = UNSET
 
 
 class _Instagram(ProviderSettings, frozen=True, kw_only=True):
     post_type: Annotated[
         Literal["post", "story"], Meta(description="A story vanishes after a day.")
     ] = "post"
-    is_trial_reel: (
+    is_trial_reel: OrUnset[
         Annotated[
             bool,
             Meta(description="A single video that is shown to strangers first."),
             Server(checks=()),
         ]
-        | UnsetType
-    ) = UNSET
-    graduation_strategy: (
+    ] = UNSET
+    graduation_strategy: OrUnset[
         Annotated[
             Literal["MANUAL", "SS_PERFORMANCE"],
             Meta(description="When a trial reel is shown to all: by hand, or if it does well."),
         ]
-        | UnsetType
-    ) = UNSET
-    collaborators: (
+    ] = UNSET
+    collaborators: OrUnset[
         Annotated[
             Sequence[Collaborator], Meta(description="Accounts that share the post; not a story.")
         ]
-        | UnsetType
-    ) = UNSET
-    audio: Annotated[InstagramAudio, Meta(description="Music of a reel.")] | UnsetType = UNSET
+    ] = UNSET
+    audio: OrUnset[Annotated[InstagramAudio, Meta(description="Music of a reel.")]] = UNSET
 
 
 class Instagram(_Instagram, frozen=True, kw_only=True, tag="instagram"):
@@ -114,51 +110,41 @@ class InstagramStandalone(_Instagram, frozen=True, kw_only=True, tag="instagram-
 class GoogleBusiness(ProviderSettings, frozen=True, kw_only=True, tag="gmb", rename="camel"):
     """A Google Business Profile: 1,500 characters, one picture, no video, no further parts."""
 
-    topic_type: (
+    topic_type: OrUnset[
         Annotated[
             Literal["STANDARD", "EVENT", "OFFER"],
             Meta(description="What the post is; an event needs a title."),
         ]
-        | UnsetType
-    ) = UNSET
-    call_to_action_type: (
+    ] = UNSET
+    call_to_action_type: OrUnset[
         Annotated[
             Literal["NONE", "BOOK", "ORDER", "SHOP", "LEARN_MORE", "SIGN_UP", "GET_OFFER", "CALL"],
             Meta(description="The button below the post."),
         ]
-        | UnsetType
-    ) = UNSET
-    call_to_action_url: (
+    ] = UNSET
+    call_to_action_url: OrUnset[
         Annotated[
             str,
             Meta(description="Where the button leads; leave it out rather than empty."),
             Server(checks=("is_url",), checked_when=Condition("callToActionType", "truthy")),
         ]
-        | UnsetType
-    ) = UNSET
-    event_title: Annotated[str, Meta(description="Title of the event.")] | UnsetType = UNSET
-    event_start_date: (
-        Annotated[str, Meta(description="First day of the event, YYYY-MM-DD.")] | UnsetType
-    ) = UNSET
-    event_end_date: (
-        Annotated[str, Meta(description="Last day of the event, YYYY-MM-DD.")] | UnsetType
-    ) = UNSET
-    event_start_time: (
-        Annotated[str, Meta(description="When the event starts, HH:MM.")] | UnsetType
-    ) = UNSET
-    event_end_time: Annotated[str, Meta(description="When the event ends, HH:MM.")] | UnsetType = (
+    ] = UNSET
+    event_title: OrUnset[Annotated[str, Meta(description="Title of the event.")]] = UNSET
+    event_start_date: OrUnset[
+        Annotated[str, Meta(description="First day of the event, YYYY-MM-DD.")]
+    ] = UNSET
+    event_end_date: OrUnset[
+        Annotated[str, Meta(description="Last day of the event, YYYY-MM-DD.")]
+    ] = UNSET
+    event_start_time: OrUnset[Annotated[str, Meta(description="When the event starts, HH:MM.")]] = (
         UNSET
     )
-    offer_coupon_code: Annotated[str, Meta(description="Code of the offer.")] | UnsetType = UNSET
-    offer_redeem_url: (
-        Annotated[
-            str,
-            Meta(description="Where the offer is redeemed."),
-            Server(checks=("is_url",), skip_empty=True),
-        ]
-        | UnsetType
-    ) = UNSET
-    offer_terms: Annotated[str, Meta(description="Terms of the offer.")] | UnsetType = UNSET
+    event_end_time: OrUnset[Annotated[str, Meta(description="When the event ends, HH:MM.")]] = UNSET
+    offer_coupon_code: OrUnset[Annotated[str, Meta(description="Code of the offer.")]] = UNSET
+    offer_redeem_url: OrUnset[
+        Annotated[str, Meta(description="Where the offer is redeemed."), URL_OR_EMPTY]
+    ] = UNSET
+    offer_terms: OrUnset[Annotated[str, Meta(description="Terms of the offer.")]] = UNSET
 
 
 class VK(ProviderSettings, frozen=True, kw_only=True, tag="vk"):
@@ -176,38 +162,45 @@ class MeWe(ProviderSettings, frozen=True, kw_only=True, tag="mewe", rename="came
         Meta(description="Where the post goes."),
         Server(checks=("enum",)),
     ] = "timeline"
-    group: (
+    group: OrUnset[
         Annotated[
             str,
             Meta(description="Id of the group, which the tool `groups` finds.", min_length=1),
             Server(checked_when=_IN_A_GROUP, advised_when=_IN_A_GROUP),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 _CAROUSEL = (Condition("post_as_images_carousel", "flag"),)
 _CAROUSEL_TEXT = "Carousel can only be created with 2 or more images and no videos."
 _LINKEDIN_RULES = (
-    MediaRule(kind="min_media", message=_CAROUSEL_TEXT, n=2, when=_CAROUSEL),
-    MediaRule(kind="only_images", message=_CAROUSEL_TEXT, when=_CAROUSEL),
-    MediaRule(kind="video_alone", message="Can have maximum 1 media when selecting a video."),
-    MediaRule(
-        kind="no_media_in_comments", message="Comments can only contain text.", scope="comments"
-    ),
+    MediaRule("min_media", _CAROUSEL_TEXT, n=2, when=_CAROUSEL),
+    MediaRule("only_images", _CAROUSEL_TEXT, when=_CAROUSEL),
+    MediaRule("video_alone", "Can have maximum 1 media when selecting a video."),
+    MediaRule("no_media_in_comments", "Comments can only contain text.", scope="comments"),
 )
 
 _TRIAL = (Condition("is_trial_reel", "flag"),)
 _AUDIO = (Condition("audio.id", "truthy"),)
-_ANY_MEDIA = MediaRule(kind="min_media", message="Should have at least one media", n=1)
+_ANY_MEDIA = MediaRule("min_media", "Should have at least one media", n=1)
 _TRIAL_RULES = (
-    MediaRule(kind="max_media", message="Trial Reels can only have one video", n=1, when=_TRIAL),
-    MediaRule(kind="required_video", message="Trial Reels must be a video", when=_TRIAL),
+    MediaRule("max_media", "Trial Reels can only have one video", n=1, when=_TRIAL),
+    MediaRule("required_video", "Trial Reels must be a video", when=_TRIAL),
+)
+
+AnySocial: TypeAlias = (
+    LinkedIn
+    | LinkedInPage
+    | Facebook
+    | Instagram
+    | InstagramStandalone
+    | GoogleBusiness
+    | VK
+    | MeWe
 )
 
 SOCIAL = (
     Provider(
-        identifier="linkedin",
         name="LinkedIn",
         settings=LinkedIn,
         limits=(Limit(3_000),),
@@ -218,7 +211,6 @@ SOCIAL = (
         since="v0.0.1",
     ),
     Provider(
-        identifier="linkedin-page",
         name="LinkedIn Page",
         settings=LinkedInPage,
         limits=(Limit(3_000),),
@@ -229,7 +221,6 @@ SOCIAL = (
         since="v1.0.0",
     ),
     Provider(
-        identifier="facebook",
         name="Facebook Page",
         settings=Facebook,
         limits=(Limit(63_206),),
@@ -237,8 +228,8 @@ SOCIAL = (
         part_media="first-only",
         rules=(
             MediaRule(
-                kind="min_media",
-                message="Story should have at least one media",
+                "min_media",
+                "Story should have at least one media",
                 n=1,
                 when=(Condition("post_type", "eq", "story"),),
             ),
@@ -251,7 +242,6 @@ SOCIAL = (
         since="v0.0.1",
     ),
     Provider(
-        identifier="instagram",
         name="Instagram (Facebook Business)",
         settings=Instagram,
         limits=(Limit(2_200),),
@@ -259,28 +249,19 @@ SOCIAL = (
         rules=(
             _ANY_MEDIA,
             MediaRule(
-                kind="max_media",
-                message="Instagram carousel only supports up to 10 media attachments",
-                n=10,
+                "max_media", "Instagram carousel only supports up to 10 media attachments", n=10
             ),
             *_TRIAL_RULES,
             MediaRule(
-                kind="requires_setting",
-                message="Audio can only be added to Reels, not to Stories",
+                "requires_setting",
+                "Audio can only be added to Reels, not to Stories",
                 setting=Condition("post_type", "ne", "story"),
                 when=_AUDIO,
             ),
             MediaRule(
-                kind="max_media",
-                message="Audio can only be added to a single video Reel",
-                n=1,
-                when=_AUDIO,
+                "max_media", "Audio can only be added to a single video Reel", n=1, when=_AUDIO
             ),
-            MediaRule(
-                kind="required_video",
-                message="Audio can only be added to a video Reel",
-                when=_AUDIO,
-            ),
+            MediaRule("required_video", "Audio can only be added to a video Reel", when=_AUDIO),
         ),
         pitfalls=(
             "Each item of a story becomes a story of its own.",
@@ -290,7 +271,6 @@ SOCIAL = (
         since="v1.0.0",
     ),
     Provider(
-        identifier="instagram-standalone",
         name="Instagram (Standalone)",
         settings=InstagramStandalone,
         limits=(Limit(2_200),),
@@ -304,21 +284,15 @@ SOCIAL = (
         since="v1.23.1",
     ),
     Provider(
-        identifier="gmb",
         name="Google My Business",
         settings=GoogleBusiness,
         limits=(Limit(1_500),),
         rules=(
+            MediaRule("max_media", "Google My Business posts can only have one image", n=1),
+            MediaRule("only_images", "Google My Business posts do not support video attachments"),
             MediaRule(
-                kind="max_media", message="Google My Business posts can only have one image", n=1
-            ),
-            MediaRule(
-                kind="only_images",
-                message="Google My Business posts do not support video attachments",
-            ),
-            MediaRule(
-                kind="requires_setting",
-                message="Event posts require an event title",
+                "requires_setting",
+                "Event posts require an event title",
                 setting=Condition("eventTitle", "truthy"),
                 when=(Condition("topicType", "eq", "EVENT"),),
             ),
@@ -327,7 +301,6 @@ SOCIAL = (
         since="v2.9.0",
     ),
     Provider(
-        identifier="vk",
         name="VK",
         settings=VK,
         limits=(Limit(2_048),),
@@ -336,7 +309,6 @@ SOCIAL = (
         since="v1.40.0",
     ),
     Provider(
-        identifier="mewe",
         name="MeWe",
         settings=MeWe,
         limits=(Limit(63_206),),

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import UNSET, Meta, field
 
 from postiz_async.models._base import Value
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
-from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
+from postiz_async.providers._schema import (
+    STRING,
+    URL_OR_EMPTY,
+    Limit,
+    MediaRule,
+    OrUnset,
+    Provider,
+    Server,
+)
 
-_WORD = Server(checks=("string",))
+_BOOLEAN = Server(checks=("boolean",))
 
 
 class YouTubeTag(Value, frozen=True):
     """A tag of a video; only the label is published."""
 
-    value: Annotated[str, Meta(description="The tag as the web page keeps it."), _WORD]
-    label: Annotated[str, Meta(description="The tag as it is published."), _WORD]
+    value: Annotated[str, Meta(description="The tag as the web page keeps it."), STRING]
+    label: Annotated[str, Meta(description="The tag as it is published."), STRING]
 
 
 class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename="camel"):
@@ -29,12 +37,11 @@ class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename
     type: Annotated[
         Literal["public", "private", "unlisted"], Meta(description="Who can find the video.")
     ] = "public"
-    self_declared_made_for_kids: (
+    self_declared_made_for_kids: OrUnset[
         Annotated[Literal["yes", "no"], Meta(description="Whether it is made for children.")]
-        | UnsetType
-    ) = UNSET
-    thumbnail: Annotated[Media, Meta(description="Picture of the video.")] | UnsetType = UNSET
-    tags: (
+    ] = UNSET
+    thumbnail: OrUnset[Annotated[Media, Meta(description="Picture of the video.")]] = UNSET
+    tags: OrUnset[
         Annotated[
             Sequence[YouTubeTag],
             Meta(description="Labels of 500 characters in all; one with a space counts 2 more."),
@@ -44,23 +51,22 @@ class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename
                 message_of=("total",),
             ),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 class TikTokMusic(Value, frozen=True, kw_only=True):
     """Music of a post; the tool `musicSearch` finds it. Volumes are 0 to 100."""
 
     id: Annotated[str, Meta(description="Id of the track.")]
-    title: Annotated[str, Meta(description="Title of the track.")] | UnsetType = UNSET
-    artist: Annotated[str, Meta(description="Who plays it.")] | UnsetType = UNSET
-    image: Annotated[str, Meta(description="Address of its cover.")] | UnsetType = UNSET
-    audio_volume: (
-        Annotated[float, Meta(description="Volume of the track.", ge=0, le=100)] | UnsetType
-    ) = UNSET
-    video_volume: (
-        Annotated[float, Meta(description="Volume of the video.", ge=0, le=100)] | UnsetType
-    ) = UNSET
+    title: OrUnset[Annotated[str, Meta(description="Title of the track.")]] = UNSET
+    artist: OrUnset[Annotated[str, Meta(description="Who plays it.")]] = UNSET
+    image: OrUnset[Annotated[str, Meta(description="Address of its cover.")]] = UNSET
+    audio_volume: OrUnset[
+        Annotated[float, Meta(description="Volume of the track.", ge=0, le=100)]
+    ] = UNSET
+    video_volume: OrUnset[
+        Annotated[float, Meta(description="Volume of the video.", ge=0, le=100)]
+    ] = UNSET
 
 
 class TikTokLocation(Value, frozen=True, kw_only=True):
@@ -68,62 +74,53 @@ class TikTokLocation(Value, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(description="Id of the place.")]
     name: Annotated[str, Meta(description="Name of the place.")]
-    address: Annotated[str, Meta(description="Address of the place.")] | UnsetType = UNSET
+    address: OrUnset[Annotated[str, Meta(description="Address of the place.")]] = UNSET
 
 
 class _TikTok(ProviderSettings, frozen=True, kw_only=True):
-    title: (
+    title: OrUnset[
         Annotated[
             str,
             Meta(description="Title of a post of pictures.", max_length=90),
             Server(checks=("max_length",), skip_empty=True),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
     privacy_level: Annotated[
         Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"],
         Meta(description="Who can see the post."),
         Server(checks=("string", "enum")),
     ] = "PUBLIC_TO_EVERYONE"
-    duet: Annotated[
-        bool, Meta(description="Whether others may make a duet."), Server(checks=("boolean",))
-    ] = False
-    stitch: Annotated[
-        bool, Meta(description="Whether others may stitch it."), Server(checks=("boolean",))
-    ] = False
-    comment: Annotated[
-        bool, Meta(description="Whether others may comment."), Server(checks=("boolean",))
-    ] = True
+    duet: Annotated[bool, Meta(description="Whether others may make a duet."), _BOOLEAN] = False
+    stitch: Annotated[bool, Meta(description="Whether others may stitch it."), _BOOLEAN] = False
+    comment: Annotated[bool, Meta(description="Whether others may comment."), _BOOLEAN] = True
     auto_add_music: Annotated[
         Literal["yes", "no"],
         Meta(description="Whether TikTok adds music to pictures."),
         Server(checks=("enum",)),
     ] = field(name="autoAddMusic", default="no")
     brand_content_toggle: Annotated[
-        bool, Meta(description="Advertises somebody else."), Server(checks=("boolean",))
+        bool, Meta(description="Advertises somebody else."), _BOOLEAN
     ] = False
-    video_made_with_ai: (
-        Annotated[bool, Meta(description="Says so under the video.")] | UnsetType
-    ) = UNSET
-    brand_organic_toggle: Annotated[
-        bool, Meta(description="Advertises yourself."), Server(checks=("boolean",))
-    ] = False
-    music: (
+    video_made_with_ai: OrUnset[Annotated[bool, Meta(description="Says so under the video.")]] = (
+        UNSET
+    )
+    brand_organic_toggle: Annotated[bool, Meta(description="Advertises yourself."), _BOOLEAN] = (
+        False
+    )
+    music: OrUnset[
         Annotated[
             TikTokMusic,
             Meta(description="Music; only for TikTok Business."),
             Server(unreleased=True),
         ]
-        | UnsetType
-    ) = UNSET
-    location: (
+    ] = UNSET
+    location: OrUnset[
         Annotated[
             TikTokLocation,
             Meta(description="A place; only for TikTok Business."),
             Server(unreleased=True),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
     content_posting_method: Annotated[
         Literal["DIRECT_POST", "UPLOAD"],
         Meta(description="Publish it, or put it into the inbox of the account's app."),
@@ -148,23 +145,15 @@ class TikTokBusiness(_TikTok, frozen=True, kw_only=True, tag="tiktok-business"):
 class Pinterest(ProviderSettings, frozen=True, kw_only=True, tag="pinterest"):
     """Pinterest: 500 characters; up to 5 pictures of one size, or a video with its cover."""
 
-    title: (
+    title: OrUnset[
         Annotated[
             str, Meta(description="Title of the pin.", max_length=100), Server(skip_empty=True)
         ]
-        | UnsetType
-    ) = UNSET
-    link: (
-        Annotated[
-            str,
-            Meta(description="Where the pin leads."),
-            Server(checks=("is_url",), skip_empty=True),
-        ]
-        | UnsetType
-    ) = UNSET
-    dominant_color: (
-        Annotated[str, Meta(description="Colour of the pin, such as #a1b2c3.")] | UnsetType
-    ) = UNSET
+    ] = UNSET
+    link: OrUnset[Annotated[str, Meta(description="Where the pin leads."), URL_OR_EMPTY]] = UNSET
+    dominant_color: OrUnset[
+        Annotated[str, Meta(description="Colour of the pin, such as #a1b2c3.")]
+    ] = UNSET
     board: Annotated[
         str,
         Meta(description="Id of the board, which the tool `boards` finds.", min_length=1),
@@ -180,38 +169,35 @@ class Dribbble(ProviderSettings, frozen=True, kw_only=True, tag="dribbble"):
         Meta(description="Title of the shot.", min_length=1),
         Server(message="Title is required", message_of=("min_length",)),
     ]
-    team: (
+    team: OrUnset[
         Annotated[
             str,
             Meta(description="A URL; has no effect. Leave it out rather than empty."),
             Server(checks=("is_url",)),
         ]
-        | UnsetType
-    ) = UNSET
+    ] = UNSET
 
 
 _TIKTOK_RULES = (
-    MediaRule(kind="min_media", message="No video / images selected", n=1),
-    MediaRule(
-        kind="video_alone", message="Only pictures are supported when selecting multiple items"
-    ),
+    MediaRule("min_media", "No video / images selected", n=1),
+    MediaRule("video_alone", "Only pictures are supported when selecting multiple items"),
 )
 _INBOX = "UPLOAD publishes nothing: only media and text reach the inbox of the account's app."
 
+AnyVisual: TypeAlias = YouTube | TikTok | TikTokBusiness | Pinterest | Dribbble
+
 VISUAL = (
     Provider(
-        identifier="youtube",
         name="YouTube",
         settings=YouTube,
         limits=(Limit(5_000),),
         rules=(
-            MediaRule(kind="exact_media", message="You need one media", n=1),
-            MediaRule(kind="only_video", message="Item must be a video"),
+            MediaRule("exact_media", "You need one media", n=1),
+            MediaRule("only_video", "Item must be a video"),
         ),
         since="v1.0.0",
     ),
     Provider(
-        identifier="tiktok",
         name="Tiktok",
         settings=TikTok,
         limits=(Limit(2_000),),
@@ -224,13 +210,12 @@ VISUAL = (
         since="v0.0.1",
     ),
     Provider(
-        identifier="tiktok-business",
         name="TikTok",
         settings=TikTokBusiness,
         limits=(Limit(2_200),),
         rules=(
             *_TIKTOK_RULES,
-            MediaRule(kind="max_media", message="You can select up to 35 pictures", n=35),
+            MediaRule("max_media", "You can select up to 35 pictures", n=35),
         ),
         pitfalls=(
             _INBOX,
@@ -239,26 +224,25 @@ VISUAL = (
         tools=("musicSearch", "locationSearch"),
     ),
     Provider(
-        identifier="pinterest",
         name="Pinterest",
         settings=Pinterest,
         limits=(Limit(500),),
         rules=(
-            MediaRule(kind="min_media", message="Requires at least one media", n=1),
-            MediaRule(kind="max_media", message="You can only have up to 5 media items", n=5),
+            MediaRule("min_media", "Requires at least one media", n=1),
+            MediaRule("max_media", "You can only have up to 5 media items", n=5),
             MediaRule(
-                kind="video_needs_cover",
-                message="If posting a video you have to also include a cover image as second media",
+                "video_needs_cover",
+                "If posting a video you have to also include a cover image as second media",
             ),
             MediaRule(
-                kind="max_media",
-                message="If posting a video you can only have two media items",
+                "max_media",
+                "If posting a video you can only have two media items",
                 n=2,
                 media="has_video",
             ),
             MediaRule(
-                kind="same_dimensions",
-                message="Requires all images to have the same width and height",
+                "same_dimensions",
+                "Requires all images to have the same width and height",
                 media="all_images",
             ),
         ),
@@ -266,16 +250,15 @@ VISUAL = (
         since="v1.0.0",
     ),
     Provider(
-        identifier="dribbble",
         name="Dribbble",
         settings=Dribbble,
         limits=(Limit(40_000),),
         rules=(
-            MediaRule(kind="exact_media", message="Requires one item", n=1),
-            MediaRule(kind="only_images", message="Does not support mp4 files"),
+            MediaRule("exact_media", "Requires one item", n=1),
+            MediaRule("only_images", "Does not support mp4 files"),
             MediaRule(
-                kind="image_size",
-                message="Invalid image size. Requires 400x300 or 800x600 px images.",
+                "image_size",
+                "Invalid image size. Requires 400x300 or 800x600 px images.",
                 sizes=((400, 300), (800, 600)),
             ),
         ),
