@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedKeyList
 
 from postiz_async._scheduler.waiting_call import SLICE, key_of
 
@@ -37,9 +38,8 @@ class Deadlines:
         self._clock = clock
         self._spare = spare
         self.waiting = 0
-        self._ends = _Heap()
-        """By the moment at which they give up."""
-        self._notes = _Heap()
+        self._ends = SortedKeyList["WaitingCall", tuple[float, float]](key=_end_of)
+        self._notes = SortedKeyList["WaitingCall", tuple[float, float]](key=_note_of)
         """By the lag with which they may be late."""
         self._doubted: list[WaitingCall] = []
         """Those without a note."""
@@ -55,7 +55,7 @@ class Deadlines:
             self._slot = slot
         self.waiting += 1
         call.is_watched = True
-        self._ends.add(call.give_up_at, call)
+        self._ends.add(call)
         self._note(call, lag, self._spare(call))
         self._set_timer()
 
@@ -63,12 +63,9 @@ class Deadlines:
         """A call waits no more."""
         call.is_watched = False
         self.waiting -= 1
-        if self.waiting:
-            self._ends.tidy()
-            self._notes.tidy()
-        else:
-            self._ends.emptied()
-            self._notes.emptied()
+        self._ends.discard(call)
+        self._notes.discard(call)
+        if not self.waiting:
             self._doubted.clear()
             self._set_timer()
 
@@ -83,7 +80,8 @@ class Deadlines:
         self._lag = lag
         if slot is None or slot != self._slot:
             self._slot = slot
-            self._doubted.extend(self._notes.emptied())
+            self._doubted.extend(self._notes)
+            self._notes.clear()
         if not self._checks:
             self._check()
 
@@ -92,8 +90,8 @@ class Deadlines:
         for _ in range(SLICE):
             if self._doubted:
                 call = self._doubted.pop()
-            elif self._notes.first() < self._lag:
-                call = self._notes.pop()
+            elif self._notes and self._notes[0].noted_lag < self._lag:
+                call = self._notes.pop(0)
             else:
                 self._checks = False
                 break
@@ -109,10 +107,11 @@ class Deadlines:
             call.wake()
 
     def _note(self, call: WaitingCall, lag: float, spare: float) -> None:
-        self._notes.add(lag + max(LEAST, spare), call)
+        call.noted_lag = lag + max(LEAST, spare)
+        self._notes.add(call)
 
     def _set_timer(self) -> None:
-        first = self._ends.first()
+        first = self._ends[0].give_up_at if self._ends else math.inf
         if self._timer is not None and (first < self._rings_at or first == math.inf):
             self._timer.cancel()
             self._timer = None
@@ -123,58 +122,15 @@ class Deadlines:
     def _ring(self) -> None:
         self._timer, now = None, self._clock.monotonic()
         for _ in range(SLICE):
-            if self._ends.first() > now:
+            if not self._ends or self._ends[0].give_up_at > now:
                 break
-            self._ends.pop().wake()
+            self._ends.pop(0).wake()
         self._set_timer()
 
 
-_Entry: TypeAlias = "tuple[float, float, WaitingCall]"
+def _end_of(call: WaitingCall) -> tuple[float, float]:
+    return call.give_up_at, call.key[2]
 
 
-class _Heap:
-    """Calls by a number, the least first.
-
-    Those that are not watched any more are taken out bit by bit: the tail of a heap can go without
-    a look at the others, and what is left of it moves to a second one.
-    """
-
-    __slots__ = ("_heap", "_second")
-
-    def __init__(self) -> None:
-        self._heap: list[_Entry] = []
-        self._second: list[_Entry] = []
-
-    def add(self, number: float, call: WaitingCall) -> None:
-        heappush(self._second, (number, call.key[2], call))
-
-    def first(self) -> float:
-        """The least number; infinity: there is none."""
-        heap = self._with_first()
-        return heap[0][0] if heap else math.inf
-
-    def pop(self) -> WaitingCall:
-        """Take out the first."""
-        return heappop(self._with_first())[2]
-
-    def _with_first(self) -> list[_Entry]:
-        for heap in (self._heap, self._second):
-            while heap and not heap[0][2].is_watched:
-                heappop(heap)
-        is_second = self._second and not (self._heap and self._heap[0] < self._second[0])
-        return self._second if is_second else self._heap
-
-    def tidy(self) -> None:
-        """One call has left: look at two."""
-        for _ in range(2):
-            if not self._heap:
-                self._heap, self._second = self._second, self._heap
-            if self._heap and (entry := self._heap.pop())[2].is_watched:
-                heappush(self._second, entry)
-
-    def emptied(self) -> list[WaitingCall]:
-        """All of them, which it has no more."""
-        calls = [call for _, _, call in (*self._heap, *self._second)]
-        self._heap.clear()
-        self._second.clear()
-        return calls
+def _note_of(call: WaitingCall) -> tuple[float, float]:
+    return call.noted_lag, call.key[2]

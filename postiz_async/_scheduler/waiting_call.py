@@ -37,6 +37,8 @@ class WaitingCall:
     """Wakes it, if it is the head of the queue."""
     is_watched: bool = False
     """Whether it is woken when it gives up."""
+    noted_lag: float = 0.0
+    """With which lag of the slots it may be late; see `Deadlines`."""
 
     def wake(self) -> None:
         """Let it ask again."""

@@ -12,8 +12,7 @@ from postiz_async._validation.javascript import as_list, as_object, is_list, is_
 from postiz_async._validation.media import Entries, media_of
 from postiz_async._validation.messages import shown
 from postiz_async._validation.schema import POST, ROOT, check, converted, is_good, judged
-from postiz_async._validation.settings import shape_of
-from postiz_async._validation.settings_verdict import SettingsVerdict, verdict_of
+from postiz_async._validation.settings import SettingsVerdict, shape_of, verdict_of
 from postiz_async.errors import Problem
 from postiz_async.models.integrations import Integration
 from postiz_async.providers._registry import PROVIDERS
@@ -125,7 +124,7 @@ def _post(
     settings: Mapping[str, object] = as_object(given.get("settings"))
     verdict = None
     if provider is not None:
-        verdict = verdict_of(provider, settings)
+        verdict = verdict_of(channel.provider, settings)
         if not verdict.is_good:
             shape = shape_of(provider.settings)
             settings = converted(shape, settings)

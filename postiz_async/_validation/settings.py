@@ -1,14 +1,16 @@
 """Settings held against the server's tests, or, of an unknown provider, a JSON schema. PURE.
 
-A JSON schema says less than the server tests (which field counts when, which texts fit), so what
-it finds is advice.
+What follows from settings is remembered, for they are often equal. A JSON schema says less than the
+server tests (which field counts when, which texts fit), so what it finds is advice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, partial
-from typing import TYPE_CHECKING, cast
+from functools import cache, lru_cache, partial
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import msgspec
 
 from postiz_async._validation import constraints
 from postiz_async._validation.javascript import (
@@ -20,9 +22,20 @@ from postiz_async._validation.javascript import (
     is_object,
     is_truthy,
 )
+from postiz_async._validation.media import applying
 from postiz_async._validation.messages import closest, read_as_true, shown, warning
-from postiz_async._validation.schema import AS_BOOLEAN, AS_NUMBER, AS_TEXT, MEDIA, Field, Shape
+from postiz_async._validation.schema import (
+    AS_BOOLEAN,
+    AS_NUMBER,
+    AS_TEXT,
+    MEDIA,
+    Field,
+    Shape,
+    check,
+    converted,
+)
 from postiz_async.errors import Problem
+from postiz_async.providers._registry import PROVIDERS
 from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
@@ -30,34 +43,32 @@ if TYPE_CHECKING:
 
     from postiz_async._validation.constraints import Constraint
     from postiz_async.models.settings import ProviderSettings
-    from postiz_async.providers._schema import Check, Provider, SettingsField
+    from postiz_async.providers._schema import Check, Limit, MediaRule, Provider, SettingsField
 
     Skips = Callable[[object, Mapping[str, object]], bool]
 
 
 _TYPES = {"string": AS_TEXT, "enum": AS_TEXT, "number": AS_NUMBER, "boolean": AS_BOOLEAN}
 
-_FIXED: dict[Check, Constraint] = {
-    "defined": constraints.DEFINED,
-    "string": constraints.TEXT,
-    "boolean": constraints.BOOLEAN,
-    "number": constraints.NUMBER,
-    "list": constraints.LIST,
-    "is_url": constraints.URL,
-    "loose_url": constraints.LOOSE_URL,
-}
-
-_BELOW: dict[Check, Callable[[float], Constraint]] = {
-    "max_length": constraints.max_length,
-    "maximum": constraints.maximum,
-    "max_items": constraints.max_items,
-    "total": constraints.max_total,
-}
-
-_ABOVE: dict[Check, Callable[[float], Constraint]] = {
-    "min_length": constraints.min_length,
-    "minimum": constraints.minimum,
-    "min_items": constraints.min_items,
+_CONSTRAINTS: dict[Check, Callable[[SettingsField], Constraint]] = {
+    "defined": lambda _: constraints.DEFINED,
+    "enum": lambda field: constraints.enum(field.enum),
+    "boolean": lambda _: constraints.BOOLEAN,
+    "string": lambda _: constraints.TEXT,
+    "number": lambda _: constraints.NUMBER,
+    "list": lambda _: constraints.LIST,
+    "min_length": lambda field: constraints.min_length(field.minimum or 0),
+    "max_length": lambda field: constraints.max_length(field.maximum or 0),
+    "minimum": lambda field: constraints.minimum(field.minimum or 0),
+    "maximum": lambda field: constraints.maximum(field.maximum or 0),
+    "min_items": lambda field: constraints.min_items(field.minimum or 0),
+    "max_items": lambda field: constraints.max_items(field.maximum or 0),
+    "total": lambda field: constraints.max_total(field.maximum or 0),
+    "pattern": lambda field: constraints.pattern(field.pattern or "", field.name),
+    "is_url": lambda _: constraints.URL,
+    "loose_url": lambda _: constraints.LOOSE_URL,
+    "each_number": lambda field: constraints.each_number(field.name),
+    "nested": lambda field: constraints.nested(field.name, each=field.kind == "list"),
 }
 
 
@@ -85,26 +96,10 @@ def _field(field: SettingsField) -> Field:
 
 def _worded(check: Check, field: SettingsField) -> Constraint:
     """A constraint, with the server's own text for this field if it has one."""
-    constraint = _constraint(check, field)
+    constraint = _CONSTRAINTS[check](field)
     if field.message is None or (field.message_of and check not in field.message_of):
         return constraint
     return constraint._replace(text=field.message)
-
-
-def _constraint(check: Check, field: SettingsField) -> Constraint:
-    if check in _FIXED:
-        return _FIXED[check]
-    if check in _BELOW:
-        return _BELOW[check](field.maximum or 0)
-    if check in _ABOVE:
-        return _ABOVE[check](field.minimum or 0)
-    if check == "enum":
-        return constraints.enum(field.enum)
-    if check == "pattern":
-        return constraints.pattern(field.pattern or "", field.name)
-    if check == "each_number":
-        return constraints.each_number(field.name)
-    return constraints.nested(field.name, each=field.kind == "list")
 
 
 # ------------------------------------------------------------------ what is not looked at
@@ -203,6 +198,61 @@ def _inside(field: SettingsField, value: object, path: str) -> Iterator[Problem]
         yield from _fields(field.fields, as_object(each), f"{path}.{place}.")
 
 
+# ------------------------------------------------------------------ what follows from settings
+
+_REMEMBERED = 128
+"""Settings that are remembered. None are larger than a request may be."""
+
+
+class SettingsVerdict(NamedTuple):
+    """What follows from settings.
+
+    Args:
+        is_good: they need no conversion, and the request classes accept them.
+        is_quiet: nothing is to be said about them.
+        rules: those about media and parts that count.
+        limit: of the characters, the first that counts.
+    """
+
+    is_good: bool
+    is_quiet: bool
+    rules: tuple[MediaRule, ...]
+    limit: Limit | None
+
+
+def verdict_of(provider: str, settings: Mapping[str, object]) -> SettingsVerdict:
+    """The verdict on settings as they came, of a provider by its identifier."""
+    return _verdict(provider, _encoder.encode(settings))
+
+
+_encoder = msgspec.json.Encoder()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _verdict(identifier: str, written: bytes) -> SettingsVerdict:
+    provider = PROVIDERS[identifier]
+    given = as_object(msgspec.json.decode(written))
+    shape = shape_of(provider.settings)
+    settings = converted(shape, given)
+    wrong: list[Problem] = []
+    check(shape, settings, "", wrong)
+    return SettingsVerdict(
+        is_good=settings is given and not wrong,
+        is_quiet=next(settings_warnings(provider, given, ""), None) is None,
+        rules=tuple(applying(provider.rules, settings)),
+        limit=next((each for each in provider.limits if _counts(each, settings)), None),
+    )
+
+
+forget_settings = _verdict.cache_clear
+
+
+def _counts(limit: Limit, settings: Mapping[str, object]) -> bool:
+    return not limit.verified if limit.when is None else holds(limit.when, settings)
+
+
+# ------------------------------------------------------------------ of an unknown provider
+
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
@@ -244,12 +294,9 @@ def _wrong_value(
             yield _advice(path, name, f"is one of {choices}, not {value!r}")
         return
     types = _JSON_TYPES.get(str(field.get("type")))
-    if types is not None and (not isinstance(value, types) or _is_bool_for_number(value, types)):
+    is_odd_bool = types is not None and isinstance(value, bool) and bool not in types
+    if types is not None and (is_odd_bool or not isinstance(value, types)):
         yield _advice(path, name, f"is a {field['type']} in the server's schema")
-
-
-def _is_bool_for_number(value: object, types: tuple[type, ...]) -> bool:
-    return isinstance(value, bool) and bool not in types
 
 
 def _mapping(value: object) -> Mapping[str, object]:
