@@ -34,9 +34,9 @@ from postiz_async import Created, CreatePost, Postiz, Priority, _quota as quota
 from postiz_async._quota import Ledger, RateHeaders
 from postiz_async._resources.api import opened
 from postiz_async._resources.create_body import encode_create
-from postiz_async._scheduler.bound import BoundScheduler
 from postiz_async._scheduler.calls import SlotRequest
 from postiz_async._scheduler.queue import AdmissionQueue
+from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import WireRequest, WireResponse, format_date
 from postiz_async._wire.endpoints import Call, Endpoint, Replay
 from postiz_async.clock import SystemClock

@@ -23,7 +23,7 @@ from postiz_async._quota import (
     Neighbours,
     Window,
     decisions,
-    flights as flights_module,
+    log as log_module,
     neighbours,
     transitions,
     window as window_module,
@@ -138,7 +138,7 @@ END: dict[str, Switch] = {
 }
 FLIGHTS: dict[str, Switch] = {
     "a burst that doubles": _words(Flights, "answered", "min(limit, _MOST, self.cap + 1)", "limit"),
-    "a careful start after a pause": _constant(flights_module, "BURST_PAUSE", math.inf),
+    "a careful start after a pause": _constant(log_module, "BURST_PAUSE", math.inf),
     "patience with calls in flight": _property(Flights, "patience", math.inf),
     "the last slots wait for lost calls": _words(
         decisions, "_by_window", "if settled > now:", "if False:"

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from postiz_async._pool import PostizPool
     from postiz_async._quota.view import Quota
     from postiz_async._resources.pool_health import OrganizationHealth, PoolHealth
-    from postiz_async._scheduler.bound import RawAnswer
-    from postiz_async._scheduler.calls import Priority
+    from postiz_async._scheduler.calls import Priority, RawAnswer
     from postiz_async._scheduler.hooks import Attempt, CallEnded, CallStarted
     from postiz_async._validation import MediaFacts, validate
     from postiz_async._wire.secrets import Secret
@@ -166,7 +165,7 @@ _MODULES_OF = {
     "_campaign.batch": ("Batch",),
     "_campaign.read.read_options": ("ReadOptions",),
     "_campaign.read.rows": ("CampaignRow",),
-    "_scheduler.bound": ("RawAnswer",),
+    "_scheduler.calls": ("Priority", "RawAnswer"),
     "_api": ("Api",),
     "_client": ("Postiz",),
     "errors": (
@@ -216,7 +215,6 @@ _MODULES_OF = {
     "_pool": ("PostizPool",),
     "_resources.pool_health": ("OrganizationHealth", "PoolHealth"),
     "_wire.secrets": ("Secret",),
-    "_scheduler.calls": ("Priority",),
     "_quota.view": ("Quota",),
     "_validation": ("MediaFacts", "validate"),
 }

@@ -10,8 +10,13 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
 from postiz_async._resources.api import Resources, absent
-from postiz_async._scheduler.bound import BoundScheduler, with_raw_answers
-from postiz_async._scheduler.calls import CallOptions, check_priority, check_retries
+from postiz_async._scheduler.calls import (
+    CallOptions,
+    check_priority,
+    check_retries,
+    with_raw_answers,
+)
+from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire.headers import checked_headers, hidden_values, merged_headers
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import ConfigurationError, UsageError
@@ -32,7 +37,7 @@ if TYPE_CHECKING:
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._quota.view import Quota
     from postiz_async._resources.api import OpenClient
-    from postiz_async._scheduler.bound import RawAnswer
+    from postiz_async._scheduler.calls import RawAnswer
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
 

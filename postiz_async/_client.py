@@ -19,11 +19,10 @@ from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
 from postiz_async._resources.api import RESOURCES, OpenClient, absent
 from postiz_async._resources.keyed import check_keep
 from postiz_async._scheduler.attempt import Identity, user_agent
-from postiz_async._scheduler.bound import BoundScheduler
 from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
 from postiz_async._scheduler.hooks import check_hook
 from postiz_async._scheduler.routes import QueueFactory
-from postiz_async._scheduler.scheduler import Scheduler
+from postiz_async._scheduler.scheduler import BoundScheduler, Scheduler
 from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
 from postiz_async._wire.secrets import Secret, hidden

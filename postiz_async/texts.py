@@ -62,19 +62,7 @@ def render(content: Content, provider: str) -> str:
         InvalidPostError: Markdown that is longer than any request may be.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
-    if isinstance(content, str) and not contents.may_change(content):
-        return content
-    known = PROVIDERS.get(provider)
-    if known is None:
-        return contents.render(content)
-    plain = contents.render(content, counts=known.counts, editor=known.editor)
-    if isinstance(content, Markdown | Html):
-        return plain
-    for limit in sorted(limit.characters for limit in known.limits):
-        sent = contents.render(content, limit=limit, counts=known.counts, editor=known.editor)
-        if sent != plain:
-            return sent
-    return plain
+    return contents.render_for(content, provider)
 
 
 @overload

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from postiz_async._content.html import sanitise
-from postiz_async._content.input_types import (
-    content_problems,
-    described,
-    input_type_problems,
-    request_type_problems,
-)
 from postiz_async._content.length import Counts, length, utf16_length
 from postiz_async._content.preview import Preview, plain_text, preview
-from postiz_async._content.render import Editor, may_change, render
+from postiz_async._content.render import Editor, may_change, render, render_for
 from postiz_async._content.split import split

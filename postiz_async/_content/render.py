@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from postiz_async._content.html import MAX_HTML, escape, mention_span
 from postiz_async._content.length import length
 from postiz_async.models.posts import Html, Markdown, Text
+from postiz_async.providers._registry import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,23 @@ def render(
     if isinstance(content, Text):
         return _render_text(content.source, content.mentions, limit, counts)
     return _render_text(content, (), limit, counts)
+
+
+def render_for(content: Content, provider: str) -> str:
+    """The `content` of a create request for a network; see `texts.render`."""
+    if isinstance(content, str) and not may_change(content):
+        return content
+    known = PROVIDERS.get(provider)
+    if known is None:
+        return render(content)
+    plain = render(content, counts=known.counts, editor=known.editor)
+    if isinstance(content, Markdown | Html):
+        return plain
+    for limit in sorted(limit.characters for limit in known.limits):
+        sent = render(content, limit=limit, counts=known.counts, editor=known.editor)
+        if sent != plain:
+            return sent
+    return plain
 
 
 def _render_text(text: str, mentions: Sequence[Mention], limit: int | None, counts: Counts) -> str:

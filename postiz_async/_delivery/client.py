@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Protocol
 from postiz_async.errors import APIStatusError, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from postiz_async._delivery.outcomes import Account
     from postiz_async._quota import Ledger
     from postiz_async._quota.view import Quota
-    from postiz_async._resources.channel_list import Channels
-    from postiz_async._resources.channels import Integrations
+    from postiz_async._resources.channels import Channels, Integrations
     from postiz_async._resources.insights import Analytics, Notifications
     from postiz_async._resources.media import MediaResource
     from postiz_async._resources.posts import Posts
-    from postiz_async._resources.preflight import Preflight
     from postiz_async._scheduler.calls import CallOptions
     from postiz_async._scheduler.limits import ConcurrencyLimit
+    from postiz_async._validation import MediaFacts
     from postiz_async.clock import Clock
+    from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
-    from postiz_async.models.posts import Post
+    from postiz_async.models.posts import CreatePost, Post
     from postiz_async.stores._persistence import SnapshotStore
 
 
@@ -187,9 +187,8 @@ class BatchClient(Client, Protocol):
         """What Postiz told the organisation."""
         ...
 
-    @property
-    def preflight(self) -> Preflight:
-        """What holds requests against the rules of the server before they are sent."""
+    async def problems(self, body: CreatePost, *, media: Mapping[str, MediaFacts]) -> list[Problem]:
+        """What the server would refuse of a request, and what would be regretted; not its date."""
         ...
 
 

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.options import Late
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Departure, Outage
-    from postiz_async._resources.create_call import CreateCall
+    from postiz_async._resources.builder import CreateCall
     from postiz_async.models.posts import Created, CreatePost
 
 

@@ -74,9 +74,8 @@ The laws of this package
 from __future__ import annotations
 
 from postiz_async._quota.decisions import Grant, Wait, WaitReason, decide
-from postiz_async._quota.flights import SILENT, Flight, Flights
 from postiz_async._quota.forecasts import forecast, forecasts, outlook
-from postiz_async._quota.log import Log, LoggedCall
+from postiz_async._quota.log import SILENT, Flight, Flights, Log, LoggedCall
 from postiz_async._quota.neighbours import Neighbours
 from postiz_async._quota.state import Ledger
 from postiz_async._quota.transitions import (

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from postiz_async._quota.flights import SETTLE
+from postiz_async._quota.log import SETTLE
 from postiz_async._quota.poisson import Poisson
 from postiz_async._quota.window import MARGIN
 

@@ -6,8 +6,7 @@ import math
 
 import msgspec
 
-from postiz_async._quota.flights import Flights
-from postiz_async._quota.log import Log
+from postiz_async._quota.log import Flights, Log
 from postiz_async._quota.neighbours import Neighbours
 from postiz_async._quota.window import Window
 

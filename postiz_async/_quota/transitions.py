@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async._quota.flights import BURST_PAUSE, SETTLE, SILENT, Flight
-from postiz_async._quota.log import LoggedCall
+from postiz_async._quota.log import BURST_PAUSE, SETTLE, SILENT, Flight, LoggedCall
 from postiz_async._quota.window import MARGIN, Place, RateHeaders
 
 if TYPE_CHECKING:

@@ -5,27 +5,28 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from postiz_async._resources.channel_list import Channels
-from postiz_async._resources.channels import Integrations
-from postiz_async._resources.insights import Analytics, Notifications
+from postiz_async._resources.builder import request_problems
+from postiz_async._resources.channels import Channels, Integrations
+from postiz_async._resources.insights import Analytics, Notifications, Users
 from postiz_async._resources.listing import WakeSignal
 from postiz_async._resources.media import MediaResource
 from postiz_async._resources.posts import Posts
-from postiz_async._resources.preflight import Preflight
-from postiz_async._resources.users import Users
-from postiz_async._scheduler.bound import BoundScheduler
 from postiz_async._scheduler.calls import CallOptions
+from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._uploads import UploadCache
 from postiz_async.errors import UsageError
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.scheduler import Scheduler
+    from postiz_async._validation import MediaFacts
     from postiz_async.clock import Clock
+    from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import CreatePost
 
 T = TypeVar("T")
 
@@ -144,7 +145,6 @@ class OpenClient(Resources):
 
     def _bind(self, options: CallOptions) -> None:
         bound = BoundScheduler(self.scheduler, job_options(options))
-        self.preflight: Preflight = Preflight(bound, self.channels)
         super().__init__(self, bound)
 
     def viewed(self, options: CallOptions) -> OpenClient:
@@ -172,6 +172,15 @@ class OpenClient(Resources):
             InvalidPostError: at `where`, no channel, or several, have this name or provider.
         """
         return await self.channels.id_of(self._bound, channel, where)
+
+    async def problems(self, body: CreatePost, *, media: Mapping[str, MediaFacts]) -> list[Problem]:
+        """What the server would refuse of a request, and what would be regretted; not its date.
+
+        Args:
+            body: the request.
+            media: what is known of its media, by path.
+        """
+        return await request_problems(self._bound, self.channels, body, media=media)
 
     @property
     def is_open(self) -> bool:

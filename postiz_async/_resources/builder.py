@@ -1,39 +1,63 @@
-"""Create requests of new posts, made with the channels of a client and the server's rules."""
+"""One create request: made with the channels of a client, held against the rules, and sent.
+
+`validate` knows the rules of the newest server. Two things only the running server can tell: how
+long a post of a verified X account may be, and what a provider wants that the library does not
+know. It is asked only when that matters, once for each channel; the answer costs no quota.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from postiz_async._resources.channels import Channels
 from postiz_async._resources.create_body import (
     at_post,
     build_body,
     build_item,
+    encode_create,
+    input_type_problems,
     item_to_find,
+    marks_of,
     media_facts,
+    refuse_other_body,
     refuse_type_problems,
-    type_problem,
     wrong_with,
 )
-from postiz_async._resources.preflight import Preflight
+from postiz_async._scheduler.scheduler import BoundScheduler
+from postiz_async._validation import schema_problems, validate
+from postiz_async._validation.messages import MISSING
+from postiz_async._wire.endpoints import CREATE_POST, Call
 from postiz_async.errors import (
     APIConnectionError,
+    BadRequestError,
+    Delivery,
+    DeliveryUnknownError,
     InvalidPostError,
+    PostizError,
     Problem,
+    RateLimitError,
     ServerError,
+    UnexpectedAnswerError,
     by_reader,
 )
-from postiz_async.models.posts import NewPost, PostType
+from postiz_async.models.posts import CreatePost, NewPost, PostType
+from postiz_async.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from postiz_async._resources.channel_list import Channels
-    from postiz_async._scheduler.bound import BoundScheduler
-    from postiz_async.models.posts import CreatePost, PostItem
+    from msgspec import Raw
+
+    from postiz_async._scheduler.calls import CallOptions, CallTime
+    from postiz_async._scheduler.scheduler import Scheduler
+    from postiz_async._validation import MediaFacts
+    from postiz_async.errors import Marks
+    from postiz_async.models.integrations import ChannelSettings, Integration
+    from postiz_async.models.posts import Created, PostItem
 
 
 log = logging.getLogger("postiz_async")
@@ -97,7 +121,7 @@ class Builder:
         problems = [] if posts else [Problem("posts", "is empty", hint="give at least one NewPost")]
         items: list[PostItem] = []
         for place, post in enumerate(posts):
-            wrong = type_problem(post, place)
+            wrong = next(input_type_problems(post, f"posts.{place}"), None)
             if wrong is not None:
                 problems.append(wrong)
                 continue
@@ -144,8 +168,8 @@ class Builder:
         """
         if not (self._validates if wanted is None else wanted):
             return body
-        preflight = Preflight(bound, self._channels)
-        problems = await preflight.problems(body, media=media_facts(posts), dates=True)
+        media = media_facts(posts)
+        problems = await request_problems(bound, self._channels, body, media=media, dates=True)
         if not problems:
             return body
         errors = [problem for problem in problems if problem.severity == "error"]
@@ -184,3 +208,229 @@ def refuse_past(at: datetime, now: float, advice: str) -> None:
             hint=f"the server would publish at once; {advice}",
         )
         raise InvalidPostError([problem])
+
+
+# ------------------------------------------------------------------ the rules of the server
+
+
+async def request_problems(
+    bound: BoundScheduler,
+    channels: Channels,
+    body: CreatePost,
+    *,
+    media: Mapping[str, MediaFacts] | None = None,
+    dates: bool = False,
+) -> list[Problem]:
+    """What the server would refuse of a request, in its order, and what would be regretted.
+
+    Of a field that is missing the server says several things; here it is said once.
+
+    Args:
+        bound: makes the look-ups.
+        channels: what is known already.
+        body: the request.
+        media: what is known of its media, by path.
+        dates: look at the date; one that has passed on the server's clock publishes at once.
+
+    Raises:
+        InvalidPostError: the body is not a `CreatePost`.
+    """
+    refuse_other_body(body)
+    known = await channels.of(bound, (item.integration.id for item in body.posts))
+    server_time = bound.scheduler.server_time()  # that answer may have been the first
+    now = datetime.fromtimestamp(server_time, UTC) if dates else None
+    found = validate(body, channels=known, media=media, now=now)
+    asked = _worth_asking(body, known, found)
+    if not asked:
+        return _said_once(found)
+    rules = {name: await channels.rules(bound, name) for name in asked}
+    answers = {name: answer for name, answer in rules.items() if answer is not None}
+    lengths = {name: answer.max_length for name, answer in answers.items() if answer.max_length}
+    if lengths:
+        found = validate(body, channels=known, media=media, now=now, max_lengths=lengths)
+    return [*_said_once(found), *_by_schema(body, known, answers)]
+
+
+def _said_once(found: list[Problem]) -> list[Problem]:
+    """Without what the server adds about a field that it has already called missing."""
+    missing: set[str] = set()
+    kept: list[Problem] = []
+    for problem in found:
+        if problem.hint == MISSING:
+            if problem.where in missing:
+                continue
+            missing.add(problem.where)
+        kept.append(problem)
+    return kept
+
+
+def _worth_asking(
+    body: CreatePost, channels: Mapping[str, Integration], found: list[Problem]
+) -> list[str]:
+    """The channels about which the server knows more: unknown providers, an X text too long."""
+    asked: dict[str, None] = {}
+    for place, item in enumerate(body.posts):
+        channel = channels.get(item.integration.id)
+        if channel is None:
+            continue
+        known = PROVIDERS.get(channel.provider)
+        if known is None or (
+            found
+            and any(limit.verified for limit in known.limits)
+            and any(p.where.startswith(f"posts.{place}.value.") for p in found)
+        ):
+            asked[channel.id] = None
+    return list(asked)
+
+
+def _by_schema(
+    body: CreatePost,
+    channels: Mapping[str, Integration],
+    answers: Mapping[str, ChannelSettings],
+) -> list[Problem]:
+    found: list[Problem] = []
+    for place, item in enumerate(body.posts):
+        answer = answers.get(item.integration.id)
+        if answer is None or channels[item.integration.id].provider in PROVIDERS:
+            continue
+        if isinstance(answer.settings, Mapping):
+            path = f"posts.{place}.settings"
+            found += schema_problems(path, item.settings, answer.settings)
+    return found
+
+
+# ------------------------------------------------------------------ sending a request
+
+
+class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A begun call that creates posts, and how it is to be sent.
+
+    What is None is as the options of the client say. `due`, `finish`, `prepare`, `set_aside` and
+    `retry` are those of `posts.create`.
+    """
+
+    bound: BoundScheduler
+    channels: Channels
+    max_wait: float | None = None
+    priority: int | None = None
+    due: datetime | None = None
+    finish: bool = False
+    prepare: Callable[[], Awaitable[CreatePost]] | None = None
+    set_aside: Callable[[], Awaitable[None]] | None = None
+    retry: bool = True
+
+    async def send(self, body: CreatePost) -> list[Created]:
+        """Send a request, or what `prepare` makes of it.
+
+        Raises:
+            InvalidPostError: the server has refused one of its channels, and does not list it.
+            DeliveryUnknownError: the answer was lost.
+            PostizError: nothing is stored. If `may_be_stored` says otherwise, a firewall refused
+                it; what is prepared is lost then, for whoever prepares it looks it up.
+        """
+        channels, scheduler, time = self.channels, self.bound.scheduler, self.bound.time
+        call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
+        if channels.not_found:
+            await self._refuse_gone(body)
+        sent = call if self.prepare is None else _Prepared(call, self.prepare)
+        if self.due is not None:
+            left = self.due.timestamp() - scheduler.server_time()
+            time.due = scheduler.clock.monotonic() + left
+        sending = scheduler.call(call, self._options(sent), time)
+        del self, body  # many may wait, each with the bytes that it sends and little else
+        try:
+            created = await sending
+        except PostizError as error:
+            if isinstance(sent, _Prepared) and sent.is_under_way:
+                raise  # it says nothing of a create
+            if isinstance(error, BadRequestError):
+                _note_gone(channels, sent, error)
+            if _surely_not_stored(error) or (sent is call and error.may_be_stored):
+                raise
+            raise _lost(_text_of_lost(error, sent.posts), sent, scheduler, time) from error
+        if len(created) != sent.posts:
+            text = f"The server says it stored {len(created)} of {sent.posts} posts."
+            raise _lost(text, sent, scheduler, time)
+        return created
+
+    async def _refuse_gone(self, body: CreatePost) -> None:
+        """Refuse channels for which the server refused a create before, and that it lacks."""
+        if self.channels.not_found.isdisjoint(item.integration.id for item in body.posts):
+            return
+        problems = await request_problems(self.bound, self.channels, body)
+        if gone := [problem for problem in problems if problem.stage == "channel"]:
+            raise InvalidPostError(gone)
+
+    def _options(self, sent: _Sent) -> CallOptions:
+        """How it is sent; without options of its own those of the client, which all calls share."""
+        given: dict[str, object] = {
+            "max_wait": self.max_wait,
+            "priority": self.priority,
+            "finish": self.finish or None,
+            "prepare": sent if isinstance(sent, _Prepared) else None,
+            "set_aside": self.set_aside,
+            "retry": None if self.retry else False,
+        }
+        own = {name: value for name, value in given.items() if value is not None}
+        options = self.bound.options
+        return msgspec.structs.replace(options, **own) if own else options
+
+
+class _Prepared:
+    """What `prepare` made last; before that, what it makes it of."""
+
+    def __init__(
+        self, call: Call[list[Created]], prepare: Callable[[], Awaitable[CreatePost]]
+    ) -> None:
+        self.body, self.posts = call.body, call.posts
+        self.is_under_way = False
+        self._prepare = prepare
+
+    async def __call__(self) -> Raw:
+        self.is_under_way = True
+        made = await self._prepare()
+        self.body, self.posts = body, _ = encode_create(made), len(made.posts)
+        self.is_under_way = False
+        return body
+
+
+_Sent: TypeAlias = "Call[list[Created]] | _Prepared"
+
+
+def _note_gone(channels: Channels, sent: _Sent, error: BadRequestError) -> None:
+    for channel in _marks(sent).channels:
+        if f"Integration with id {channel} not found" in error.text:
+            channels.forget(channel)
+            channels.not_found |= {channel}
+
+
+def _lost(text: str, sent: _Sent, scheduler: Scheduler, time: CallTime) -> DeliveryUnknownError:
+    """The last attempt was sent some time ago, and its answer was lost."""
+    age = scheduler.clock.monotonic() - time.sent_at
+    return DeliveryUnknownError(text, marks=_marks(sent, scheduler.server_time() - age))
+
+
+def _marks(sent: _Sent, sent_at: float = 0.0) -> Marks:
+    assert sent.body is not None  # noqa: S101  (creates have one)
+    return marks_of(sent.body, sent_at)
+
+
+def _text_of_lost(error: PostizError, number: int) -> str:
+    why, _, hint = str(error).partition("\n")
+    if isinstance(error, APIConnectionError):
+        why, hint = error.message, f"  {error.hint}"
+    look = by_reader("Look", "Look with posts.find(error.marks)")
+    return (
+        f"The answer to a create of {number} post{'' if number == 1 else 's'} was lost "
+        f"({why.rstrip('.')}). {'It' if number == 1 else 'They'} may be stored. {look} "
+        f"before sending again.\n{hint}"
+    ).rstrip()
+
+
+def _surely_not_stored(error: PostizError) -> bool:
+    """No byte was sent, Postiz refused it, or did not know yet whose request it was (401)."""
+    if isinstance(error, APIConnectionError):
+        return error.delivery is Delivery.NOT_SENT
+    if isinstance(error, ServerError):
+        return error.status_code == 401
+    return not (error.may_be_stored or isinstance(error, RateLimitError | UnexpectedAnswerError))

@@ -10,24 +10,27 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET, Raw
 
-from postiz_async._resources.builder import Builder, NewCreate, refuse_past
+from postiz_async._resources.builder import (
+    Builder,
+    CreateCall,
+    NewCreate,
+    refuse_past,
+    request_problems,
+)
 from postiz_async._resources.create_body import (
     build_body,
     refuse_type_problems,
     refuse_wrong_types,
 )
-from postiz_async._resources.create_call import CreateCall
-from postiz_async._resources.keyed import (
-    KeyedCreate,
-    check_key,
-    keyed_body,
-    said_of,
-)
+from postiz_async._resources.keyed import KeyedCreate, check_key, keyed_body, said_of
 from postiz_async._resources.listing import group_of, list_posts
-from postiz_async._resources.preflight import Preflight
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
-from postiz_async.errors import BadRequestError, InvalidPostError, Problem
+from postiz_async.errors import (
+    BadRequestError,
+    InvalidPostError,
+    Problem,
+)
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -36,9 +39,9 @@ if TYPE_CHECKING:
 
     from msgspec import UnsetType
 
-    from postiz_async._resources.channel_list import Channels
+    from postiz_async._resources.channels import Channels
     from postiz_async._resources.keyed import KeyedCreates
-    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._validation import MediaFacts
     from postiz_async.models.posts import Created, CreatePost, NewPost, Post, PostType
 
@@ -337,7 +340,7 @@ class PostCreation:
         Costs no quota. Raises what `postiz.integrations.list` raises.
         """
         bound = self._bound.begun()
-        return await Preflight(bound, self._channels).problems(body, media=media, dates=True)
+        return await request_problems(bound, self._channels, body, media=media, dates=True)
 
     async def create(
         self,

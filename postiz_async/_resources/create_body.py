@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
 from msgspec import UNSET, Raw
 
-from postiz_async._content import (
-    content_problems,
-    described,
-    input_type_problems,
-    request_type_problems,
-)
+from postiz_async._content.html import MAX_HTML
+from postiz_async._content.render import render_for
 from postiz_async._validation import MediaFacts
 from postiz_async._wire import POST_YEARS, encode_body, format_date, parse_date
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
+from postiz_async.models.integrations import Integration
+from postiz_async.models.media import Media
 from postiz_async.models.posts import (
     MAX_BODY,
     ContentItem,
     CreatePost,
+    Html,
     IntegrationRef,
+    Markdown,
     MediaRef,
+    Mention,
+    NewPost,
     PostItem,
     TagRef,
+    Text,
     ThreadPart,
 )
 from postiz_async.models.settings import ProviderSettings, RawSettings
@@ -37,14 +43,11 @@ from postiz_async.providers._registry import (
     required_defaults,
     write_settings,
 )
-from postiz_async.texts import render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from postiz_async.models.integrations import Integration
-    from postiz_async.models.media import Media
-    from postiz_async.models.posts import Content, NewPost, PostType
+    from postiz_async.models.posts import Content, PostType
 
 
 def build_body(
@@ -69,18 +72,6 @@ def build_body(
     )
 
 
-def refuse_type_problems(at: datetime, tags: Sequence[str]) -> None:
-    """Refuse a moment and tags of other types than they are declared.
-
-    Raises:
-        InvalidPostError: with each that is.
-    """
-    found = request_type_problems(at, tags)
-    problems = [Problem(each.where[1:], each.message, hint=each.hint) for each in found]
-    if problems:
-        raise InvalidPostError(problems)
-
-
 def refuse_other_body(body: object) -> None:
     """Refuse what is not a `CreatePost`.
 
@@ -89,15 +80,7 @@ def refuse_other_body(body: object) -> None:
     """
     if not isinstance(body, CreatePost):
         hint = "a CreatePost is expected; CreatePost.from_dict(body) makes one of a dict"
-        raise InvalidPostError([Problem("body", f"is {described(body)}", hint=hint)])
-
-
-def type_problem(post: NewPost, place: int) -> Problem | None:
-    """The first value of a new post that is not of its declared type, or None."""
-    found = next(input_type_problems(post), None)
-    if found is None:
-        return None
-    return Problem(f"posts.{place}{found.where}", found.message, hint=found.hint)
+        raise InvalidPostError([Problem("body", f"is {_described(body)}", hint=hint)])
 
 
 def refuse_wrong_types(at: datetime, tags: Sequence[str], posts: Sequence[NewPost]) -> None:
@@ -108,8 +91,8 @@ def refuse_wrong_types(at: datetime, tags: Sequence[str], posts: Sequence[NewPos
     """
     refuse_type_problems(at, tags)
     problems = [] if posts else [Problem("posts", "is empty", hint="give at least one NewPost")]
-    found = (type_problem(post, place) for place, post in enumerate(posts))
-    problems += [problem for problem in found if problem is not None]
+    for place, post in enumerate(posts):
+        problems += itertools.islice(input_type_problems(post, f"posts.{place}"), 1)
     if problems:
         raise InvalidPostError(problems)
 
@@ -126,8 +109,7 @@ def wrong_with(post: NewPost, channel: Integration, place: int) -> Problem | Non
     foreign = None if post.settings is None else foreign_settings(post.settings, channel)
     if foreign is not None:
         return replace(foreign, where=f"posts.{place}.{foreign.where}")
-    texts = (Problem(f"posts.{place}{part}", message) for part, message in content_problems(post))
-    return next(texts, None)
+    return next(content_problems(post, f"posts.{place}"), None)
 
 
 def foreign_settings(
@@ -185,7 +167,7 @@ def _part(
     provider: str, content: Content, media: Sequence[Media] = (), delay: int = 0
 ) -> ContentItem:
     return ContentItem(
-        content=render(content, provider),
+        content=render_for(content, provider),
         image=[_media(item) for item in media],
         delay=delay or UNSET,
     )
@@ -277,3 +259,156 @@ def media_facts(posts: Sequence[NewPost]) -> dict[str, MediaFacts]:
         for medium in media
         if medium.size
     }
+
+
+# ------------------------------------------------------------------ types and texts
+#
+# Type checkers find a wrong type before the program runs. Without one there is a problem with a
+# path, not an error from inside, and not a thread of letters for a `str` where a list belongs.
+
+
+_LONGEST = 40
+_CONTENTS = "a str, Text, Markdown or Html is expected"
+_UPLOAD = "upload it first, with postiz.media.upload(...)"
+
+
+def refuse_type_problems(at: object, tags: object) -> None:
+    """Refuse a moment and tags of other types than they are declared.
+
+    Raises:
+        InvalidPostError: with each that is.
+    """
+    problems: list[Problem] = []
+    if not isinstance(at, datetime):
+        problems.append(_type_problem("at", at, "a datetime with a time zone is expected"))
+    if not _is_listed(tags):
+        problems.append(_type_problem("tags", tags, "a list of strings is expected"))
+    else:
+        for place, tag in enumerate(tags):
+            problems += _one(f"tags.{place}", tag, str, "a string is expected")
+    if problems:
+        raise InvalidPostError(problems)
+
+
+def input_type_problems(post: object, where: str) -> Iterator[Problem]:
+    """The values of a new post that are not of their declared types, in the order of its fields.
+
+    Args:
+        post: what was given for one.
+        where: its path in the request.
+    """
+    if not isinstance(post, NewPost):
+        is_list = isinstance(post, list | tuple)
+        yield _type_problem(
+            where, post, f"a NewPost is expected{'; put a * before a list' * is_list}"
+        )
+        return
+    hint = "an Integration or its id is expected"
+    yield from _one(f"{where}.channel", post.channel, (str, Integration), hint)
+    if not isinstance(post.content, str):
+        yield from _content(f"{where}.content", post.content)
+    yield from _media_types(f"{where}.media", post.media)
+    if post.settings is not None:
+        hint = "a struct of providers or a mapping is expected"
+        kinds = (ProviderSettings, RawSettings, Mapping)
+        yield from _one(f"{where}.settings", post.settings, kinds, hint)
+    yield from _thread(f"{where}.thread", post.thread)
+
+
+def _content(where: str, content: object) -> Iterator[Problem]:
+    if isinstance(content, str):
+        return
+    if not isinstance(content, Text | Markdown | Html):
+        yield _type_problem(where, content, _CONTENTS)
+        return
+    yield from _one(where, content.source, str, "a str is expected")
+    if isinstance(content, Text) and _is_listed(content.mentions):
+        for place, mention in enumerate(content.mentions):
+            yield from _mention(f"{where}.mentions.{place}", mention)
+
+
+def _mention(where: str, mention: object) -> Iterator[Problem]:
+    if not isinstance(mention, Mention):
+        yield _type_problem(where, mention, "a Mention is expected")
+        return
+    yield from _one(f"{where}.id", mention.id, str, "a str is expected")
+    yield from _one(f"{where}.name", mention.name, str, "a str is expected")
+
+
+def _media_types(where: str, media: object) -> Iterator[Problem]:
+    if not _is_listed(media):
+        yield _type_problem(where, media, "a list of Media is expected")
+        return
+    for place, medium in enumerate(media):
+        if not isinstance(medium, Media):
+            yield _type_problem(f"{where}.{place}", medium, _UPLOAD)
+
+
+def _thread(path: str, thread: object) -> Iterator[Problem]:
+    if not _is_listed(thread):
+        yield _type_problem(path, thread, "a list of parts is expected")
+        return
+    for place, part in enumerate(thread):
+        where = f"{path}.{place}"
+        if not isinstance(part, ThreadPart):
+            yield from _content(where, part)
+            continue
+        yield from _content(f"{where}.content", part.content)
+        yield from _media_types(f"{where}.media", part.media)
+        yield from _one(
+            f"{where}.delay", part.delay, (int, float), "a number of minutes is expected"
+        )
+
+
+def _one(where: str, value: object, kinds: type | tuple[type, ...], hint: str) -> Iterator[Problem]:
+    if not isinstance(value, kinds):
+        yield _type_problem(where, value, hint)
+
+
+def _is_listed(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _type_problem(where: str, value: object, hint: str) -> Problem:
+    return Problem(where, f"is {_described(value)}", hint=hint)
+
+
+def _described(value: object) -> str:
+    """What a value is, for a message about a wrong type."""
+    if value is None:
+        return "None"
+    if isinstance(value, str):
+        return f"a string ({value[:_LONGEST]!a})"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"a number ({str(value)[:_LONGEST]})"
+    if isinstance(value, type):
+        return f"the class {value.__name__}, not a value of it"
+    return "bytes" if isinstance(value, bytes) else f"a {type(value).__name__}"
+
+
+_TAG = re.compile(r"<[^<>]*>")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def content_problems(post: NewPost, where: str) -> Iterator[Problem]:
+    """What is refused of the texts of a new post at a path of the request, in order."""
+    yield from (Problem(where, message) for message in _wrong(post.content, post.media))
+    for number, part in enumerate(post.thread):
+        said = part if isinstance(part, ThreadPart) else ThreadPart(part)
+        for message in _wrong(said.content, said.media):
+            yield Problem(f"{where}.thread.{number}", message)
+
+
+def _wrong(content: Content, media: Sequence[Media]) -> Iterator[str]:
+    source = content if isinstance(content, str) else content.source
+    is_html = isinstance(content, Html)
+    text = _TAG.sub("", source) if is_html else source
+    if not media and not text.strip():
+        yield "has neither text nor media"
+    if "\0" in source:
+        yield "has a NUL character, which no database stores"
+    half = None if source.isascii() else _SURROGATE.search(source)
+    if half:
+        yield f"has characters that are not text: half a pair ({half[0]!a}) at {half.start()}"
+    if len(source) > MAX_HTML:
+        yield f"has {len(source):,} characters; the server reads {MAX_HTML:,} bytes of a request"

@@ -23,8 +23,7 @@ from postiz_async.providers._registry import write_settings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from postiz_async._resources.builder import NewCreate
-    from postiz_async._resources.create_call import CreateCall
+    from postiz_async._resources.builder import CreateCall, NewCreate
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Content, Created, NewPost, PostType
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 
     from postiz_async._resources.chunks import ListPosts
-    from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async._scheduler.calls import CallTime
+    from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async.clock import Clock
     from postiz_async.models.insights import Notification
     from postiz_async.models.posts import Post

@@ -34,7 +34,7 @@ from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._uploads import FileFacts, UploadCache
     from postiz_async.models.media import Media as StoredMedia
     from postiz_async.models.video import SlidesVideo, Voice

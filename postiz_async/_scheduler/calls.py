@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, TypeVar
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -24,6 +26,8 @@ from postiz_async.errors import (
 from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from postiz_async._wire import WireResponse
     from postiz_async._wire.endpoints import Call
 
@@ -268,3 +272,49 @@ def check_priority(value: object) -> None:
             f"priority is {value!r}. Give a `Priority` or another whole number; the smallest goes "
             "first."
         )
+
+
+# ------------------------------------------------------------------ answers as they came
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer(Generic[T]):
+    """A value with the answer that it was read from; the last one, if there were several."""
+
+    value: T
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def wants_answer() -> bool:
+    """Whether the answers of this call are kept, so that it needs its own."""
+    return answers.get() is not None
+
+
+async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
+    """Await `call` and return its value together with its last answer.
+
+    Raises:
+        UsageError: it was carried out, but there was no answer to keep.
+    """
+    if not isawaitable(call):
+        raise UsageError(
+            "Give `raw` the call of a method, not yet awaited: "
+            "`await postiz.raw(postiz.integrations.list())`."
+        )
+    kept: list[WireResponse] = []
+    token = answers.set(kept)
+    try:
+        value = await call
+    finally:
+        answers.reset(token)
+    if not kept:
+        raise UsageError(
+            "There is no answer to show: what was asked for was known already, or the call is a "
+            "task that was begun before. Give `raw` the call itself."
+        )
+    last = kept[-1]
+    first_last = reversed(list(last.headers.items()))  # the first of a name counts, as everywhere
+    headers = {name.lower(): text for name, text in first_last}
+    return RawAnswer(value, last.status, headers, last.body)

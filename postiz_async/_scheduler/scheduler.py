@@ -8,21 +8,29 @@ import math
 import random
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
-from postiz_async import _wire as wire
+from postiz_async import _quota as quota, _wire as wire
 from postiz_async._concurrency import in_turns, run_to_completion
 from postiz_async._quota import SILENT
 from postiz_async._scheduler.attempt import Attempts
-from postiz_async._scheduler.calls import Priority, SlotRequest, answers, prepared, time_out
+from postiz_async._scheduler.calls import (
+    CallOptions,
+    CallTime,
+    Priority,
+    SlotRequest,
+    answers,
+    prepared,
+    time_out,
+)
 from postiz_async._scheduler.hooks import traced
 from postiz_async._scheduler.limits import politeness_limiter
 from postiz_async._scheduler.queue import QueueReleasedError
 from postiz_async._scheduler.retry import next_wait
 from postiz_async._scheduler.routes import RouteState
-from postiz_async._scheduler.settle import settled, shows_others
+from postiz_async._wire import QuotaEffect
 from postiz_async._wire.responses import FailureKind
 from postiz_async.errors import (
     APIConnectionError,
@@ -40,7 +48,6 @@ if TYPE_CHECKING:
     from postiz_async._quota import Ledger
     from postiz_async._quota.view import Quota
     from postiz_async._scheduler.attempt import Identity
-    from postiz_async._scheduler.calls import CallOptions, CallTime
     from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._scheduler.limits import ConcurrencyLimit
     from postiz_async._scheduler.queue import AdmissionQueue
@@ -466,3 +473,93 @@ def _warn_of_others(ledger: Ledger) -> None:
         ledger.neighbours.foreign,
         ledger.neighbours.own,
     )
+
+
+# ------------------------------------------------------------------ the end of a reservation
+
+
+def settled(
+    ledger: Ledger,
+    now: float,
+    token: int,
+    seen: Observation | None,
+    *,
+    sent: bool,
+    silent: bool = False,
+) -> Ledger:
+    """The ledger after the end of a reservation.
+
+    Args:
+        ledger: the state before.
+        now: the time on the ledger's clock.
+        token: the reservation.
+        seen: what the answer says; None if there was none.
+        sent: whether a byte may have reached the server.
+        silent: whether the server did not answer in time, and may carry the call out yet.
+    """
+    if not sent:
+        return quota.released(ledger, token)
+    if seen is None or seen.cost is QuotaEffect.UNKNOWN:
+        return quota.lost(ledger, token, now, silent=silent)
+    if seen.cost in {QuotaEffect.REFUSED, QuotaEffect.TURNED_AWAY}:
+        if all(flight.token != token for flight in ledger.flights.open):
+            # it was taken for dead meanwhile, and the lock-out that it met holds all the same
+            ledger, token = quota.acquired(ledger, now)
+        ends = quota.refused if seen.cost is QuotaEffect.REFUSED else quota.turned_away
+        return ends(ledger, token, now, seen.retry_after)
+    if seen.cost is QuotaEffect.FREE:
+        return quota.released(ledger, token)
+    if seen.reading is None:
+        return quota.unread(ledger, token, now)
+    return quota.answered(ledger, token, now, seen.reading)
+
+
+def shows_others(before: Ledger, after: Ledger) -> bool:
+    """Whether an answer shows that somebody else spends this quota in the same window."""
+    if after.neighbours.foreign <= before.neighbours.foreign:  # as mostly
+        return False
+    moved = abs(after.window.ends_before - before.window.ends_before)
+    return moved < before.window.length / 2
+
+
+# ------------------------------------------------------------------ with options
+
+
+class BoundScheduler(msgspec.Struct):
+    """A scheduler with the options that a client or a view of it makes its calls with.
+
+    `shared_time` is for all that one call of a user causes; None: each call has the time that the
+    options give.
+    """
+
+    scheduler: Scheduler
+    options: CallOptions = CallOptions()
+    shared_time: CallTime | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "What belongs to a client is neither pickled nor copied, nor is the client. Let the "
+            "other process make one of its own."
+        )
+
+    @property
+    def time(self) -> CallTime:
+        """What a call has that begins now, or all of those that share it."""
+        return self.shared_time or CallTime.from_now(self.scheduler.clock, self.options.timeout)
+
+    def begun(self, *, timeout: float | None = None) -> BoundScheduler:
+        """For one call of the user: all that it causes shares one time, which runs from now.
+
+        Args:
+            timeout: its seconds; None: those of the options, or what others left of them.
+        """
+        if self.shared_time is not None and timeout is None:
+            return self
+        seconds = self.options.timeout if timeout is None else timeout
+        time = CallTime.from_now(self.scheduler.clock, seconds)
+        return BoundScheduler(self.scheduler, self.options, time)
+
+    def call(self, call: Call[T], options: CallOptions | None = None) -> Coroutine[object, None, T]:
+        """Make a call, with other options than the client's if given."""
+        time = self.shared_time or CallTime.from_now(self.scheduler.clock, self.options.timeout)
+        return self.scheduler.call(call, options or self.options, time)

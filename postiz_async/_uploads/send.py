@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._uploads.cache import UploadCache
     from postiz_async._uploads.inspect import FileFacts
     from postiz_async._uploads.sources import Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from postiz_async._validation.formats import characters
+from postiz_async._validation.constraints import characters
 from postiz_async._validation.javascript import ABSENT, NotANumber, is_list, is_object
 from postiz_async.errors import Problem
 

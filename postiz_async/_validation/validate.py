@@ -1,25 +1,38 @@
-"""`validate`: the server's verdict on a request, before a slot is spent on it. PURE."""
+"""`validate`: the server's verdict on a request, before a slot is spent on it. PURE.
+
+The server looks at all posts first: at their channels, and by the request classes. Then it looks
+post by post, unless they are drafts, and stops at the first complaint; here each post gets its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, cast
 
-from postiz_async._validation.parse import failures, read
-from postiz_async._validation.posts import post_problems
-from postiz_async._validation.request import judge
-from postiz_async._validation.warnings import request_warnings
+import msgspec
+
+from postiz_async._content import Counts, length, may_change, utf16_length
+from postiz_async._validation.constraints import NOT_EMPTY, crashes, is_iso_date
+from postiz_async._validation.javascript import as_list, as_object, is_list, is_object, is_truthy
+from postiz_async._validation.media import broken_rule, media_of
+from postiz_async._validation.messages import server_message, shown
+from postiz_async._validation.schema import POST, ROOT, check, converted, is_good, judged
+from postiz_async._validation.settings import shape_of, verdict_of
+from postiz_async._validation.warnings import Body, JudgedPost, request_warnings
+from postiz_async.errors import InvalidPostError, Problem, describe_json_error
+from postiz_async.models.posts import MAX_BODY
+from postiz_async.providers._registry import PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from postiz_async._validation.media import MediaFacts
-    from postiz_async._validation.request import Body
-    from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import CreatePost
+    from postiz_async.providers._schema import MediaRule, Provider
 
 
 def validate(
@@ -78,3 +91,349 @@ def _for_draft(problem: Problem) -> Problem:
     hint = f"{problem.hint}; " if problem.hint else ""
     hint += "stored as a draft, but refused when it is scheduled"
     return replace(problem, severity="warning", stage="", hint=hint)
+
+
+# ------------------------------------------------------------------ all posts at once
+
+
+_NO_OBJECT = "is a list where an object belongs"
+_NO_ID = "All posts must have an integration id"
+
+
+def judge(
+    given: object, channels: Mapping[str, Integration], media: Mapping[str, MediaFacts]
+) -> Body:
+    """A request with all that its channels and the request classes find wrong, in order."""
+    if not is_object(given):
+        problem = Problem("body", _NO_ID, hint=f"{shown(given)} was given", stage="channel")
+        return Body({}, {}, (), [problem])
+    problems: list[Problem] = []
+    found = _found(given.get("posts"), channels, problems)
+    values = judged(ROOT, given, "", problems)
+    if given.get("posts") == []:
+        problems.append(Problem("posts", NOT_EMPTY.text, stage="body"))
+    posts = [_post(place, post, channel, media, problems) for place, post, channel in found]
+    return Body(given, values, posts, problems)
+
+
+def _found(
+    posts: object, channels: Mapping[str, Integration], problems: list[Problem]
+) -> list[tuple[int, Mapping[str, object], Integration]]:
+    """The posts whose channels are known; what is wrong with the others."""
+    if not is_list(posts):
+        no_list = f"{shown(posts)} is not a list"
+        problems.append(
+            Problem("posts", no_list, stage="failure")
+            if is_truthy(posts)
+            else Problem("posts", _NO_ID, hint=no_list, stage="channel")
+        )
+        return []
+    lost: list[Problem] = []
+    found: list[tuple[int, Mapping[str, object], Integration]] = []
+    for place, post in enumerate(posts):
+        given = as_object(post)
+        channel_id = as_object(given.get("integration")).get("id")
+        channel = channels.get(channel_id) if isinstance(channel_id, str) else None
+        if channel is not None:
+            found.append((place, given, channel))
+            continue
+        where = f"posts.{place}.integration.id"
+        if not is_truthy(channel_id):
+            problems.append(Problem(where, _NO_ID, stage="channel"))
+        elif not isinstance(channel_id, str):
+            lost.append(Problem(where, f"{shown(channel_id)} is not text", stage="failure"))
+        else:
+            text = f"Integration with id {channel_id} not found"
+            lost.append(Problem(where, text, hint=_known(channels), stage="channel"))
+    problems += lost
+    return found
+
+
+def _known(channels: Mapping[str, Integration]) -> str:
+    names = [f"{each.id} ({each.provider})" for each in channels.values()]
+    more = ", ..." if len(names) > 5 else ""
+    return f"the channels are {', '.join(names[:5])}{more}" if names else "there is no channel"
+
+
+def _post(
+    place: int,
+    given: Mapping[str, object],
+    channel: Integration,
+    media: Mapping[str, MediaFacts],
+    problems: list[Problem],
+) -> JudgedPost:
+    path = f"posts.{place}."
+    before = len(problems)
+    is_plain = is_good(POST, given)
+    values = given if is_plain else judged(POST, given, path, problems)
+    provider = PROVIDERS.get(channel.provider)
+    settings: Mapping[str, object] = as_object(given.get("settings"))
+    verdict = None
+    if provider is not None:
+        verdict = verdict_of(channel.provider, settings)
+        if not verdict.is_good:
+            shape = shape_of(provider.settings)
+            settings = converted(shape, settings)
+            if given.get("type") != "draft":
+                check(shape, settings, f"{path}settings.", problems)
+    entries: Sequence[Mapping[str, object]] = ()
+    if len(problems) == before:
+        entries = (
+            cast("list[Mapping[str, object]]", values["value"])
+            if is_plain
+            else list(_entries(values, path, problems))
+        )
+    if len(problems) > before:
+        entries = ()
+    of_each = [media_of(entry, media) if entry["image"] else [] for entry in entries]
+    return JudgedPost(path, channel, provider, given, settings, verdict, entries, of_each)
+
+
+def _entries(
+    post: Mapping[str, object], path: str, problems: list[Problem]
+) -> Iterator[Mapping[str, object]]:
+    """The parts of a post that the request classes accept.
+
+    They accept lists among the parts and media, and then the server fails on them.
+    """
+    for place, entry in enumerate(as_list(post["value"])):
+        where = f"{path}value.{place}"
+        if not is_object(entry):
+            problems.append(Problem(where, _NO_OBJECT, stage="failure"))
+            continue
+        for number, medium in enumerate(as_list(entry["image"]) if entry["image"] else ()):
+            if not is_object(medium):
+                problems.append(Problem(f"{where}.image.{number}", _NO_OBJECT, stage="failure"))
+        yield entry
+
+
+def settings_problems(post: JudgedPost) -> list[Problem]:
+    """What is wrong with the settings of a post that skipped them."""
+    problems: list[Problem] = []
+    if post.provider is not None and post.given.get("type") == "draft":
+        check(shape_of(post.provider.settings), post.settings, f"{post.path}settings.", problems)
+    return problems
+
+
+# ------------------------------------------------------------------ post by post
+
+
+_PARAGRAPHS = re.compile(r"(?:<p>[^<]*</p>)+")
+LINK_WEIGHT = 23
+"""Of X, as in `_content.links`, which takes long to import."""
+_TOO_LONG = "post is too long, please fix it"
+
+
+def post_problems(post: JudgedPost, max_lengths: Mapping[str, int]) -> Iterator[Problem]:
+    """What is wrong with a post that the request classes accept."""
+    provider = post.provider
+    if provider is not None and (provider.defect or post.given.get("type") == "draft"):
+        yield from _settings_again(post, provider)
+    if post.verdict is not None and post.verdict.rules:
+        broken = broken_rule(post.verdict.rules, post.media)
+        if broken is not None:
+            yield _broken(post, *broken)
+    yield from _too_long(post, max_lengths)
+
+
+def _settings_again(post: JudgedPost, provider: Provider) -> Iterator[Problem]:
+    if provider.defect:
+        hint = f"{provider.name} takes only drafts"
+        yield Problem(f"{post.path}settings", provider.defect, hint=hint, stage="post")
+        return
+    for problem in settings_problems(post)[:1]:
+        below = f"{post.path}settings."
+        is_deep = "." in problem.where.removeprefix(below)
+        text = "Please fix your settings" if is_deep else server_message(problem)
+        yield replace(problem, message=text.removeprefix(below), stage="post")
+
+
+def _broken(post: JudgedPost, rule: MediaRule, place: int) -> Problem:
+    if rule.kind == "requires_setting" and rule.setting is not None:
+        return Problem(f"{post.path}settings.{rule.setting.field}", rule.message, stage="post")
+    if rule.kind == "no_comments":
+        hint = f"has {len(post.entries)} parts"
+        return Problem(f"{post.path}value", rule.message, hint=hint, stage="post")
+    where = f"{post.path}value.{place}.image"
+    return Problem(where, rule.message, hint=f"has {len(post.media[place])} media", stage="post")
+
+
+# ------------------------------------------------------------------ length
+
+
+def _too_long(post: JudgedPost, max_lengths: Mapping[str, int]) -> Sequence[Problem]:
+    most = _limit(post, max_lengths)
+    if most is None:
+        return ()
+    found: list[Problem] = []
+    counts = post.provider.counts if post.provider else "plain"
+    for place, entry in enumerate(post.entries):
+        content = str(entry["content"])
+        if _is_surely_short(content, most, counts):
+            continue
+        where = f"{post.path}value.{place}.content"
+        try:
+            size = length(content, counts)
+        except InvalidPostError as error:
+            found += [replace(problem, where=where) for problem in error.problems]
+            continue
+        if size > most:
+            hint = _length_hint(post, size, most, max_lengths)
+            found.append(Problem(where, _TOO_LONG, hint=hint, stage="post"))
+    return found
+
+
+def _is_surely_short(content: str, most: int, counts: Counts) -> bool:
+    """Whether a text is counted as at most what it has, and that is not too much."""
+    if counts != "plain":
+        if "&" in content or not content.isascii():
+            return False
+        most -= LINK_WEIGHT * content.count(".")  # which each link has
+    if 2 * len(content) > most and utf16_length(content) > most:
+        return False
+    has_markup = may_change(content) or "\r" in content or "\0" in content
+    return not has_markup or _PARAGRAPHS.fullmatch(content) is not None
+
+
+def _limit(post: JudgedPost, max_lengths: Mapping[str, int]) -> int | None:
+    told = max_lengths.get(post.channel.id)
+    limit = post.verdict.limit if post.verdict else None
+    if limit is None:
+        return told
+    return limit.characters if limit.when is not None else told or limit.characters
+
+
+def _length_hint(post: JudgedPost, size: int, most: int, max_lengths: Mapping[str, int]) -> str:
+    name = post.provider.name if post.provider else post.channel.provider
+    hint = f"{size:,} of {most:,} characters on {name}, as the server counts"
+    limits = post.provider.limits if post.provider else ()
+    more = next((each.characters for each in limits if each.verified), 0)
+    if more >= size and post.channel.id not in max_lengths:
+        return f"{hint}; a verified account may have {more:,}: give its max_lengths"
+    return hint
+
+
+# ------------------------------------------------------------------ a request as it arrives
+
+
+_MOST_VALUES = 100_000
+"""Values that are looked at to find those that cannot be sent."""
+_DEEPEST_VALUE = 100
+"""How deep is looked for them."""
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+
+def read(request: object) -> tuple[object, list[Problem]]:
+    """The request as it arrives, in plain JSON types, or why it cannot arrive."""
+    if isinstance(request, Mapping):  # of which the encoder takes a dict only
+        request = dict(cast("Mapping[object, object]", request))
+    try:
+        raw = _encoder.encode(request)
+        if len(raw) > MAX_BODY:
+            return None, [_too_large(request, len(raw))]
+        return _decoder.decode(raw), []  # fails if a `msgspec.Raw` in it is not JSON
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError) as error:
+        return None, list(_unsendable(request)) or [_not_json(error)]
+
+
+def _not_json(error: Exception) -> Problem:
+    return Problem("body", f"cannot be written as JSON: {describe_json_error(error)}")
+
+
+def _too_large(request: object, size: int) -> Problem:
+    return Problem(
+        "body",
+        "request entity too large",
+        hint=f"has {size:,} bytes, the server reads {MAX_BODY:,}; {_largest(request, size)}",
+        stage="size",
+    )
+
+
+def _largest(request: object, size: int) -> str:
+    """What to shorten: a text that is most of a request, else the longest list."""
+    text, longest, items, most = "", 0, "", 1
+    for path, value in _values(request):
+        if isinstance(value, str) and len(value) > longest:
+            text, longest = path, len(value)
+        elif isinstance(value, list | tuple):
+            count = len(cast("Sequence[object]", value))
+            items, most = (path, count) if count > most else (items, most)
+    if items and longest < size // 2:
+        return f"{items} is a list of {most:,}"
+    return f"{text} has {longest:,} characters"
+
+
+def _unsendable(request: object) -> Iterator[Problem]:
+    for path, value in _values(request):
+        if isinstance(value, str):
+            if not _is_unicode(value):
+                yield Problem(
+                    path,
+                    "is not valid Unicode text",
+                    hint="it has half of a surrogate pair",
+                    stage="failure",
+                )
+        elif not _is_writable(value):
+            yield Problem(path, f"is a {type(value).__name__}, which JSON has no word for")
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or _HALF.search(text) is None
+
+
+def _is_writable(value: object) -> bool:
+    """Whether a value can be written, or is a container whose parts are checked one by one."""
+    if isinstance(value, Mapping | list | tuple | msgspec.Struct):
+        return True
+    try:
+        _encoder.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _values(request: object) -> Iterator[tuple[str, object]]:
+    """Every value of a request and its path; no recursion, and an end to it."""
+    waiting: list[tuple[str, object, int]] = [("", request, 0)]
+    for _ in range(_MOST_VALUES):
+        if not waiting:
+            return
+        path, value, depth = waiting.pop()
+        yield path or "body", value
+        if depth < _DEEPEST_VALUE:
+            before = f"{path}." if path else ""
+            parts = reversed(_parts(value))
+            waiting += [(f"{before}{name}", inner, depth + 1) for name, inner in parts]
+
+
+def _parts(value: object) -> list[tuple[object, object]]:
+    if isinstance(value, msgspec.Struct):
+        fields = msgspec.structs.fields(value)
+        parts = [(field.encode_name, getattr(value, field.name)) for field in fields]
+        return [part for part in parts if part[1] is not msgspec.UNSET]
+    if isinstance(value, Mapping):
+        return list(cast("Mapping[object, object]", value).items())
+    if isinstance(value, list | tuple):
+        return list(enumerate(cast("Sequence[object]", value)))
+    return []
+
+
+_GOOD_DATE = "write it as 2030-03-01T10:00:00Z"
+
+
+def failures(body: Body) -> Iterator[Problem]:
+    """Dates that are none, characters that no database stores."""
+    date = body.values.get("date")
+    if isinstance(date, str) and crashes(date) and is_iso_date(date):
+        message = f"{date[:40]!r} makes the server fail"
+        yield Problem("date", message, hint=_GOOD_DATE, stage="failure")
+    for post in body.posts:
+        for place, entry in enumerate(post.entries):
+            content = entry["content"]
+            if isinstance(content, str) and "\0" in content:
+                message = "has a NUL character, which no database stores"
+                yield Problem(f"{post.path}value.{place}.content", message, stage="failure")

@@ -1,12 +1,15 @@
-"""What the server accepts although the user probably does not want it. PURE."""
+"""What the server accepts of a judged request although it is probably not meant. PURE."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Literal
 
-from postiz_async._validation.formats import crashes, has_zone, is_clear, is_iso_date, moment
+import msgspec
+
+from postiz_async._validation.constraints import crashes, has_zone, is_clear, is_iso_date, moment
 from postiz_async._validation.javascript import (
     as_list,
     as_object,
@@ -14,17 +17,44 @@ from postiz_async._validation.javascript import (
     is_number,
     is_object,
 )
+from postiz_async._validation.media import Entries
 from postiz_async._validation.messages import closest, read_as_true, shown, warning
-from postiz_async._validation.settings import settings_warnings
+from postiz_async._validation.settings import SettingsVerdict, settings_warnings
 from postiz_async.errors import Problem
+from postiz_async.models.integrations import Integration
+from postiz_async.providers._schema import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
+    from collections.abc import Iterator, Set as AbstractSet
     from datetime import datetime
 
     from postiz_async._validation.media import PostMedia
-    from postiz_async._validation.request import Body, JudgedPost
-    from postiz_async.providers._schema import Provider
+
+
+class JudgedPost(msgspec.Struct, frozen=True, gc=False):
+    """A post whose channel is known, with its values in their declared types.
+
+    `given` is the post as it came. `entries` and their `media` are empty unless the request
+    classes accept the post. `verdict` is that of settings of a known provider.
+    """
+
+    path: str
+    channel: Integration
+    provider: Provider | None
+    given: Mapping[str, object]
+    settings: Mapping[str, object]
+    verdict: SettingsVerdict | None
+    entries: Sequence[Mapping[str, object]]
+    media: Entries
+
+
+class Body(msgspec.Struct, frozen=True, gc=False):
+    """A request that was held against the request classes."""
+
+    given: Mapping[str, object]
+    values: Mapping[str, object]
+    posts: Sequence[JudgedPost]
+    problems: Sequence[Problem]
 
 
 _POST_KEYS = frozenset({"integration", "value", "group", "settings", "type"})

@@ -4,6 +4,13 @@ The only place that knows the API's JSON and header names.
 """
 
 from postiz_async._wire.address import CLOUD_URL, api_root, clean_key, origin_of
+from postiz_async._wire.answers import (
+    Observation,
+    QuotaEffect,
+    is_refusal,
+    observe,
+    proves_nothing_stored,
+)
 from postiz_async._wire.headers import (
     Headers,
     HiddenText,
@@ -11,8 +18,6 @@ from postiz_async._wire.headers import (
     headers_in,
     merged_headers,
 )
-from postiz_async._wire.proof import is_refusal, proves_nothing_stored
-from postiz_async._wire.rate_headers import Observation, QuotaEffect, observe
 from postiz_async._wire.requests import (
     POST_YEARS,
     WireRequest,

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
     from postiz_async._wire.endpoints import Endpoint, KnownRefusal
 
+from postiz_async._wire.answers import JSON, json_object, proves_nothing_stored, read_retry_after
 from postiz_async._wire.gateways import demand_of, title_of
-from postiz_async._wire.proof import JSON, json_object, proves_nothing_stored
-from postiz_async._wire.rate_headers import read_retry_after
 from postiz_async._wire.requests import WireResponse, is_web_page
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from postiz_async._concurrency import in_thread
-from postiz_async._scheduler.bound import with_raw_answers
+from postiz_async._scheduler.calls import with_raw_answers
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import UsageError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from postiz_async._campaign.read.source import CampaignSource, Given
-    from postiz_async._scheduler.bound import RawAnswer
+    from postiz_async._scheduler.calls import RawAnswer
     from postiz_async.blocking._calls import ThreadCall
     from postiz_async.blocking._portal import Portal
 

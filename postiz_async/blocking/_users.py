@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from postiz_async.blocking._base import Twin
 
 if TYPE_CHECKING:
-    from postiz_async._resources.users import Users as AsyncUsers
+    from postiz_async._resources.insights import Users as AsyncUsers
     from postiz_async.models.users import Membership
 
 

@@ -42,7 +42,7 @@ from postiz_async._extras import importing
 from postiz_async._pool import PostizPool
 from postiz_async._resources.api import opened, options_of
 from postiz_async._resources.posts import Posts
-from postiz_async._scheduler.bound import BoundScheduler
+from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.contrib.queues import retry_in
 from postiz_async.contrib.web import open_store

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, strategies as st
 from work import calls_of, grows_with_its_input
 
-from postiz_async._content import content_problems, length, preview, sanitise, split
+from postiz_async._content import length, preview, sanitise, split
 from postiz_async._content.preview import published_text
+from postiz_async._resources.create_body import content_problems
 from postiz_async.errors import InvalidPostError
 from postiz_async.models.posts import Html, Markdown, NewPost, Text
 
@@ -107,6 +108,6 @@ def test_whatever_is_written_has_a_length(text: str) -> None:
     ],
 )
 def test_what_no_database_takes_is_a_fault(content: Content, message: str) -> None:
-    found = [text for _, text in content_problems(NewPost("c", content))]
+    found = [each.message for each in content_problems(NewPost("c", content), "")]
     assert len(found) == 1
     assert message in found[0]

@@ -6,7 +6,8 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from postiz_async._content import content_problems, render
+from postiz_async._content import render
+from postiz_async._resources.create_body import content_problems
 from postiz_async._sandbox.text.html import sanitize
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Html, NewPost, ThreadPart
@@ -49,18 +50,18 @@ def test_windows_line_ends_do_not_become_part_of_a_paragraph() -> None:
 
 @pytest.mark.parametrize("content", ["", " \n", Html(""), Html("<p> </p>"), Html("<b></b><br/>")])
 def test_a_post_without_text_and_media_is_known_to_be_refused(content: str | Html) -> None:
-    assert [message for _, message in content_problems(NewPost("c", content))] == [
+    assert [each.message for each in content_problems(NewPost("c", content), "")] == [
         "has neither text nor media"
     ]
-    assert list(content_problems(NewPost("c", content, media=[PICTURE]))) == []
+    assert list(content_problems(NewPost("c", content, media=[PICTURE]), "")) == []
 
 
 def test_each_part_of_a_thread_needs_text_or_media() -> None:
     thread = ("fine", "", ThreadPart(" "), ThreadPart("", media=(PICTURE,)))
-    found = list(content_problems(NewPost("c", "root", thread=thread)))
-    assert [where for where, _ in found] == [".thread.1", ".thread.2"]
+    found = list(content_problems(NewPost("c", "root", thread=thread), ""))
+    assert [each.where for each in found] == [".thread.1", ".thread.2"]
 
 
 def test_nul_is_no_text() -> None:
-    (fault,) = content_problems(NewPost("c", "a\x00b"))
-    assert "NUL" in fault[1]
+    (fault,) = content_problems(NewPost("c", "a\x00b"), "")
+    assert "NUL" in fault.message

@@ -463,7 +463,7 @@ class Life(RuleBasedStateMachine):
         if kind == "released":
             self.under_way.pop((self.life, token), None)
         if kind == "refused":
-            if not is_open:  # as `_scheduler.settle` does
+            if not is_open:  # as `_scheduler.scheduler` does
                 ledger, token = quota.acquired(ledger, now)
             self.ledger = quota.refused(ledger, token, now, what)
             if what is not None:

@@ -13,7 +13,7 @@ from throttles import HOUR, FixedWindow, SlidingLog, Throttle
 
 from postiz_async import _quota as quota
 from postiz_async._quota import Grant, RateHeaders, Wait
-from postiz_async._quota.flights import SETTLE
+from postiz_async._quota.log import SETTLE
 
 WORKERS = 5
 HOURS = 8

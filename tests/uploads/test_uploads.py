@@ -13,7 +13,7 @@ from postiz_async._client import Postiz
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import serve
-from postiz_async._scheduler.bound import BoundScheduler
+from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._uploads import inspect_file, upload
 from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO
 from postiz_async.clock import AcceleratedClock, JumpingClock

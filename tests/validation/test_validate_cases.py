@@ -9,7 +9,7 @@ from recorded import facts, verdicts
 from validation_lab import channel
 
 from postiz_async._validation import MediaFacts, validate
-from postiz_async._validation.formats import is_loose_url, is_url
+from postiz_async._validation.constraints import is_loose_url, is_url
 from postiz_async._validation.messages import server_message
 from postiz_async.providers import PROVIDERS
 

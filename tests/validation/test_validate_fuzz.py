@@ -13,9 +13,9 @@ from work import calls_of
 from postiz_async._content import length, links, utf16_length
 from postiz_async._validation import validate
 from postiz_async._validation.messages import server_message
-from postiz_async._validation.posts import LINK_WEIGHT
 from postiz_async._validation.schema import POST, ROOT, check, converted, judged
 from postiz_async._validation.settings import forget_settings, shape_of
+from postiz_async._validation.validate import LINK_WEIGHT
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, MediaRef, PostItem
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers._schema import fields_of

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.read.source import Campaign
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._resources.preflight import Preflight
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import PostItem, PostType
 
@@ -253,13 +252,13 @@ _ROOM = 60_000
 """Bytes that they may take as they are sent; a request of 102,400 is refused for its size."""
 
 
-async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) -> list[Problem]:
+async def verdicts(rows: Iterable[Row], checked: Checked, postiz: BatchClient) -> list[Problem]:
     """What the server would refuse, and what it accepts with a warning, row by row.
 
     Args:
         rows: rows with a channel and with media that could be read.
         checked: knows both, and is told the sizes of the rows.
-        preflight: judges requests.
+        postiz: knows the rules of the server.
     """
     found: list[Problem] = []
     groups: defaultdict[tuple[object, ...], _Group] = defaultdict(list)
@@ -291,14 +290,14 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
             continue
         group = groups[row.shared]
         if len(group) == _JUDGED_AT_ONCE or (group and sizes[row.shared] + size > _ROOM):
-            found += await _judged(group, checked, preflight)
+            found += await _judged(group, checked, postiz)
             group.clear()
             sizes[row.shared] = 0
             await anyio.lowlevel.checkpoint()  # others may want to work meanwhile
         group.append((row, item))
         sizes[row.shared] += size
     for group in groups.values():
-        found += await _judged(group, checked, preflight)
+        found += await _judged(group, checked, postiz)
     return found
 
 
@@ -313,7 +312,7 @@ _Group: TypeAlias = "list[tuple[Row, PostItem]]"
 """Rows that share what a request says of all its posts, as many as are judged together."""
 
 
-async def _judged(group: _Group, checked: Checked, preflight: Preflight) -> list[Problem]:
+async def _judged(group: _Group, checked: Checked, postiz: BatchClient) -> list[Problem]:
     """What the server would say of rows as the posts of one request."""
     rows = [row for row, _ in group]
     first, items = rows[0], [item for _, item in group]
@@ -323,7 +322,7 @@ async def _judged(group: _Group, checked: Checked, preflight: Preflight) -> list
     media = [stand_in(name, checked.facts[name]) for name in names]
     facts = {m.path: MediaFacts(width=m.width, height=m.height, size=m.size) for m in media}
     found: list[Problem] = []
-    for problem in await preflight.problems(body, media=facts):
+    for problem in await postiz.problems(body, media=facts):
         post = _POST.match(problem.where)
         where = column_of(problem.where)
         for row in [rows[int(post[1])]] if post else rows:
@@ -363,7 +362,7 @@ async def check_rows(
     if checked.channels:  # of many rows it is large: no copy of it is made for nothing
         channels = {**checked.channels, **channels}
     checked = replace(checked, channels=channels, facts={**checked.facts, **facts})
-    judged = await verdicts(usable, checked, postiz.preflight)
+    judged = await verdicts(usable, checked, postiz)
     problems = [*wrong_channels, *wrong_dates, *wrong_media]
     seen = {(problem.row, problem.where) for problem in (*checked.campaign.problems, *problems)}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]

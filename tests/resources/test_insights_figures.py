@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async import AuthenticationError, NewPost
-from postiz_async._resources.figures import PostOfChannel, gather_figures
+from postiz_async._resources.insights import PostOfChannel, gather_figures
 from postiz_async.errors import RateLimitError, ServerError
 from postiz_async.models.insights import Figures, Metric, MetricPoint, PostAnalytics
 from postiz_async.testing import Fault, LocalPostiz

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from postiz_async import InvalidPostError, NewPost, providers
-from postiz_async._content import input_type_problems
+from postiz_async._resources.create_body import input_type_problems
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Html, Markdown, Mention, Text, ThreadPart
 from postiz_async.testing import LocalPostiz
@@ -115,5 +115,5 @@ def test_what_is_declared_is_no_problem() -> None:
     part = ThreadPart(Markdown("a"), (PHOTO,), delay=5)
     for content in ("a", Text("a", (Mention("1", "b"),)), Markdown("a"), Html("<p>a</p>")):
         post = NewPost(channel, content, [PHOTO], {"a": 1}, [content, part])
-        assert list(input_type_problems(post)) == []
-    assert list(input_type_problems(NewPost("c", settings=providers.X()))) == []
+        assert list(input_type_problems(post, "")) == []
+    assert list(input_type_problems(NewPost("c", settings=providers.X()), "")) == []

@@ -6,7 +6,7 @@ import pytest
 
 from postiz_async import _quota as quota
 from postiz_async._quota import Ledger, RateHeaders, Wait
-from postiz_async._scheduler.settle import settled
+from postiz_async._scheduler.scheduler import settled
 from postiz_async._wire import Observation, QuotaEffect
 
 SENT, NOW = 100.0, 101.0
