@@ -286,12 +286,7 @@ def import_block(names: set[tuple[str, str]], indent: str) -> Iterator[str]:
         yield from (f"{indent}import {name}" for name in modules)
         for where in sorted({where for where, _ in of if where}):
             words = sorted((n for w, n in of if w == where), key=_rank)
-            plain = [word for word in words if " as " not in word]
-            if plain:
-                yield from fitted(f"{indent}from {where} import ", plain, brackets=True)
-            for word in words:
-                if word not in plain:
-                    yield f"{indent}from {where} import {word}"
+            yield from fitted(f"{indent}from {where} import ", words, brackets=True)
         if of:
             yield ""
 
