@@ -43,17 +43,6 @@ class SharedState(msgspec.Struct, frozen=True, kw_only=True):
     wall: float = 0.0
 
 
-class _Unread(msgspec.Struct):
-    """A state whose ledger is of another form."""
-
-    ledger: msgspec.Raw
-    lineage: int
-    writer: str = ""
-    boot: str = ""
-    monotonic: float = 0.0
-    wall: float = 0.0
-
-
 class _Version(msgspec.Struct):
     """What a state of any version says of itself."""
 
@@ -62,7 +51,6 @@ class _Version(msgspec.Struct):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SharedState)
-_unread = msgspec.msgpack.Decoder(_Unread)
 _versions = msgspec.msgpack.Decoder(_Version)
 
 

@@ -70,11 +70,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     headerless: bool = False
     gaps: tuple[int, ...] = ()
 
-    past_urgent: float = 0.0
-    unseen: tuple[float, ...] = ()
-    log: tuple[LoggedCall, ...] = ()
-    """Older forms kept these in the place of `asked`, `pending` and `gaps`."""
-
 
 # ------------------------------------------------------------------ written down
 
@@ -159,14 +154,13 @@ def restore_snapshot(
     early, late = now - wall, now - wall + RESTART_MARGIN
     furthest, nonsense = wall + length, wall + length + SLACK
     limit = min(max(1, kept.limit), MOST_SLOTS)
-    pending = kept.unseen or _moments(as_of, kept.pending)
     unseen = tuple(
         min(moment, wall + SILENT) + (late if moment > as_of else early)
-        for moment in _newest(pending, limit)
+        for moment in _newest(_moments(as_of, kept.pending), limit)
     )
     usual = WINDOW if length > WINDOW else 0.0
     window = Window(length=length, usual_length=usual, limit=limit, limit_read=kept.limit_read)
-    hits = _neighbours(kept, as_of, early)
+    hits = _neighbours(kept, early)
     if kept.blocked_until is not None and wall - RESTART_MARGIN < kept.blocked_until < nonsense:
         window = replace(window, blocked_until=min(kept.blocked_until, furthest) + late)
     if kept.window_end is not None and wall - RESTART_MARGIN < kept.window_end < nonsense:
@@ -181,10 +175,9 @@ def restore_snapshot(
             read_at=as_of + early,
         )
         hits = replace(hits, own=limit - remaining + len(unseen))
-    logged = [call.until for call in kept.log] or _moments(as_of, (-gap for gap in kept.gaps))
     calls = (
         LoggedCall(min(moment, wall) + early, min(moment, wall) + late, sure=False)
-        for moment in _newest(logged, limit)
+        for moment in _newest(_moments(as_of, (-gap for gap in kept.gaps)), limit)
     )
     return Ledger(
         window=window,
@@ -209,26 +202,24 @@ def _newest(moments: Iterable[float], most: int) -> list[float]:
     return sorted(moment for moment in moments if math.isfinite(moment))[-most:]
 
 
-def _neighbours(kept: Snapshot, as_of: float, early: float) -> Neighbours:
+def _neighbours(kept: Snapshot, early: float) -> Neighbours:
     """What an earlier process had learnt of others, and of interactive calls."""
 
-    def then(moment: float | None, default: float) -> float:
-        known = moment is not None and math.isfinite(moment)
-        return (moment if moment is not None and known else default) + early
+    def then(moment: float | None) -> float:
+        return moment + early if moment is not None and math.isfinite(moment) else -math.inf
 
-    hours = _count(kept.past_hours)
-    asked_at = then(kept.asked_at, as_of if kept.past_urgent > 0 else -math.inf)
+    asked_at = then(kept.asked_at)
     return Neighbours(
         past_foreign=_count(kept.past_foreign),
-        past_hours=hours,
+        past_hours=_count(kept.past_hours),
         past_rivals=min(max(0, kept.past_rivals), MOST_RIVALS),
-        asked=_count(kept.asked or kept.past_urgent) if asked_at > -math.inf else 0.0,
-        asked_since=min(asked_at, then(kept.asked_since, as_of - hours * 3600.0)),
+        asked=_count(kept.asked) if asked_at > -math.inf else 0.0,
+        asked_since=min(asked_at, then(kept.asked_since)),
         asked_at=asked_at,
         surge=min(max(0, kept.surge), MOST_SLOTS),
-        surge_until=then(kept.surge_until, -math.inf),
-        over_until=then(kept.over_until, -math.inf),
-        heir_until=then(kept.heir_until, -math.inf),
+        surge_until=then(kept.surge_until),
+        over_until=then(kept.over_until),
+        heir_until=then(kept.heir_until),
     )
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.limits import Pacer
     from postiz_async._scheduler.waiting_call import Key
     from postiz_async.clock import Clock
-    from postiz_async.stores._ledger_handle import LedgerHandle
+    from postiz_async.stores._shared_ledger import LedgerHandle
 
 
 OVERTAKES = 9

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postiz_async._quota import Ledger, RateHeaders
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
-    from postiz_async.stores._ledger_handle import LedgerHandle
+    from postiz_async.stores._shared_ledger import LedgerHandle
 
 
 class RouteState:

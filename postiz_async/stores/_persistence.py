@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from postiz_async._quota.snapshot import Snapshot
     from postiz_async.clock import Clock
-    from postiz_async.stores._ledger_handle import LedgerHandle
+    from postiz_async.stores._shared_ledger import LedgerHandle
 
 
 log = logging.getLogger("postiz_async")

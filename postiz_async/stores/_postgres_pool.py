@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from postiz_async._extras import extra_needed
 from postiz_async._wire.secrets import Secret, redact_text
 from postiz_async.clock import unseen_work
-from postiz_async.errors import ConfigurationError, UsageError
-from postiz_async.stores._connection_slots import WAIT, ConnectionSlots
+from postiz_async.errors import ConfigurationError
+from postiz_async.stores._connection_slots import WAIT, SlotsOfLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
     from postiz_async.errors import StoreError
+    from postiz_async.stores._connection_slots import ConnectionSlots
 
     Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
 
@@ -116,13 +117,12 @@ class Pool:
         self._trouble = trouble
         self._idle: deque[_Idle] = deque()
         self._generation = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots: ConnectionSlots | None = None
+        self._slots = SlotsOfLoop("PostgreSQL database", "store or outbox")
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """A connection for the length of the block; it is kept if no transaction is open then."""
-        slots = self._settled_in_loop()
+        slots = self._slots.here(self._most, self.drop)
         connection, generation = await self._one_of(slots)
         try:
             try:
@@ -138,7 +138,7 @@ class Pool:
         Raises:
             StoreError: there is none.
         """
-        self._settled_in_loop()
+        self._slots.here(self._most, self.drop)
         made = await self._login.connect()
         if isinstance(made, str):
             raise self._trouble(made)
@@ -190,22 +190,6 @@ class Pool:
             with unseen_work():
                 if not _NO_ROOM.search(made) or not await slots.wait_for_room(began, made):
                     raise self._trouble(made)
-
-    def _settled_in_loop(self) -> ConnectionSlots:
-        """The slots of the connections, which belong to the event loop that made them."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop is not loop:
-            if not self._loop.is_closed():
-                raise UsageError(
-                    "This PostgreSQL database is used in another event loop, where its connections "
-                    "live. Make one store or outbox for each event loop."
-                )
-            self.drop()
-            self._slots = None
-        self._loop = loop
-        if self._slots is None:
-            self._slots = ConnectionSlots(self._most)
-        return self._slots
 
 
 def close(connection: Connection) -> None:

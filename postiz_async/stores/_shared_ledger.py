@@ -1,4 +1,8 @@
-"""A ledger that lives in a store, which other processes share."""
+"""A ledger that lives in a store, which other processes share.
+
+The scheduler holds a ledger by a `LedgerHandle`, wherever it is kept. All times are on the clock of
+the handle, `now()`: this process's monotonic clock, or the store's time.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +25,14 @@ from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from postiz_async._quota import Grant, Ledger
     from postiz_async.clock import Clock
     from postiz_async.stores import Kept, Records
+    from postiz_async.stores._local_ledger import LocalLedger
 
+    LedgerHandle: TypeAlias = "LocalLedger | SharedLedger"
     _Note = tuple[Callable[[Ledger, float], Ledger], float]
 
 
@@ -77,16 +84,22 @@ class SharedLedger:
 
     @property
     def ledger(self) -> Ledger:
+        """The state as it was last seen."""
         return quota.expire(self._current(), self.now())
 
     @property
     def changed_at(self) -> float | None:
+        """Wall time, in seconds since the epoch, of the last change; None if there was none."""
         return self._state.wall if self._written is not None else None
 
     def now(self) -> float:
         return self._clock.monotonic() + self._offset
 
     def look_again_in(self) -> float:
+        """Seconds after which somebody else may have given a slot back; infinity: nobody can.
+
+        Without calls in flight a state only gets worse, which the next swap finds out.
+        """
         now = self.now()
         flights = [flight for flight in self._state.ledger.flights.open if flight.expires > now]
         if any(flight.token not in self._mine for flight in flights):
@@ -95,7 +108,12 @@ class SharedLedger:
         return max(POLL, min((flight.expires for flight in flights), default=math.inf) - now)
 
     def listen(self, changed: Callable[[], object]) -> bool:
-        """No store tells of changes."""
+        """Call `changed` in the running event loop when somebody else changes the state.
+
+        Returns:
+            Whether that begins now: what changed just before was not told. False here: no store
+            tells of changes, and `look_again_in` says when to look.
+        """
         del changed
         return False
 
@@ -103,11 +121,12 @@ class SharedLedger:
         """There is nothing to end."""
 
     async def refresh(self) -> None:
+        """Look at the state again."""
         async with self._turn:
             await self._read()
 
     def restore(self, ledger: Ledger) -> None:
-        """The store knows better, unless it has nothing yet."""
+        """Start from a state that was written down elsewhere, if nothing is known that holds."""
         if not self._version and self._written is None:
             self._state = self._begun(ledger)
 
@@ -120,7 +139,7 @@ class SharedLedger:
         lifetime: float,
         urgent: bool = False,
     ) -> None:
-        """The store is somewhere else."""
+        """As `take`, where that waits for nothing; None: it would, for the store."""
 
     async def take(
         self,
@@ -129,6 +148,11 @@ class SharedLedger:
         lifetime: float,
         urgent: bool = False,
     ) -> int | Wait:
+        """Reserve a slot if `ask` grants it. Returns a token, or the decision to wait.
+
+        A holder that dies keeps its slot for `lifetime` seconds; then it counts as spent. That
+        an interactive call was `urgent` is remembered, for more may come.
+        """
         async with self._turn:
             if self._version is None:
                 await self._read()
@@ -161,7 +185,9 @@ class SharedLedger:
         await self._note(note)
 
     async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
-        """As `LedgerHandle.settle`. A store that fails is logged, and told when it is back.
+        """End a reservation: change the state by `event`.
+
+        A store that fails is logged, and told when it is back.
 
         Whoever of this process writes next writes it too; mostly there is nothing left to do then.
         """

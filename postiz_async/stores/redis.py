@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from contextlib import suppress
@@ -12,9 +11,9 @@ from urllib.parse import urlsplit
 
 from postiz_async._extras import extra_needed
 from postiz_async._wire.secrets import OfOneProcess, Secret, redact_text
-from postiz_async.errors import ConfigurationError, StoreError, UsageError
+from postiz_async.errors import ConfigurationError, StoreError
 from postiz_async.stores import Kept, new_version
-from postiz_async.stores._connection_slots import WAIT, ConnectionSlots
+from postiz_async.stores._connection_slots import WAIT, SlotsOfLoop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -98,10 +97,8 @@ class RedisStore(OfOneProcess):
     def __init__(self, url: str | Secret) -> None:
         url = Secret.of(url)
         self._url = url
-        self._redis, self._login = _client(url)
-        self._script = self._redis.register_script(_SCRIPT)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots: ConnectionSlots | None = None
+        self._connect()
+        self._slots = SlotsOfLoop("RedisStore", "store")
         options = self._redis.connection_pool.connection_kwargs
         host, port = options.get("host", "localhost"), options.get("port", 6379)
         self._where = str(options.get("path") or f"{host}:{port}")
@@ -128,7 +125,7 @@ class RedisStore(OfOneProcess):
 
         began = time.monotonic()
         while True:
-            slots = self._settled_in_loop()
+            slots = self._slots.here(self._most(), self._connect)
             if not await slots.acquire(began):
                 raise self._trouble(slots.refusal or self._all_in_use())
             is_refused = False
@@ -167,22 +164,10 @@ class RedisStore(OfOneProcess):
     def _most(self) -> int:
         return self._redis.connection_pool.max_connections
 
-    def _settled_in_loop(self) -> ConnectionSlots:
-        """The slots of the connections, which belong to the event loop that made them."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop is not loop:
-            if not self._loop.is_closed():
-                raise UsageError(
-                    "This RedisStore is used in another event loop, where its connections live. "
-                    "Make one store for each event loop."
-                )
-            self._redis, self._login = _client(self._url)
-            self._script = self._redis.register_script(_SCRIPT)
-            self._slots = None
-        self._loop = loop
-        if self._slots is None:
-            self._slots = ConnectionSlots(self._most())
-        return self._slots
+    def _connect(self) -> None:
+        """Make the connections, which belong to the event loop that uses them first."""
+        self._redis, self._login = _client(self._url)
+        self._script = self._redis.register_script(_SCRIPT)
 
     def _reason(self, error: Exception) -> str:
         """What is wrong and what to do. Some servers answer with what they were sent."""

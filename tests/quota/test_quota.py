@@ -1539,9 +1539,9 @@ NONSENSE = [
     Snapshot(as_of=WALL, limit=-5, remaining=-7, window_end=WALL + 60),
     Snapshot(as_of=WALL, limit=30, past_foreign=-9.0, past_hours=-9.0, window_end=WALL + 60),
     Snapshot(as_of=WALL, limit=30, remaining=10**9, window_end=WALL + 60),
-    Snapshot(as_of=WALL, limit=1, log=(LoggedCall(WALL + 1e9, WALL + 1e9),), headerless=True),
-    Snapshot(as_of=WALL, limit=1, log=(LoggedCall(WALL + 1e9, WALL + 1e9),)),
-    Snapshot(as_of=WALL, limit=1, unseen=(WALL + 1e9,), remaining=1, window_end=WALL + 60),
+    Snapshot(as_of=WALL, limit=1, gaps=(-(10**9),), headerless=True),
+    Snapshot(as_of=WALL, limit=1, gaps=(-(10**9),)),
+    Snapshot(as_of=WALL, limit=1, pending=(10**9,), remaining=1, window_end=WALL + 60),
     Snapshot(as_of=-1e9, limit=30, window_end=-1e9 + 60),
     Snapshot(as_of=1e12, limit=30, window_end=1e12 + 60),
 ]
