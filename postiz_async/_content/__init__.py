@@ -1,5 +1,7 @@
 """What people write, as the server stores, counts and publishes it. PURE."""
 
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from postiz_async._content.html import sanitise

@@ -71,6 +71,8 @@ The laws of this package
     `answered`, `unread` (counted, no headers), `refused`, `turned_away`, or `lost`.
 """
 
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from postiz_async._quota.decisions import Grant, Wait, WaitReason, decide

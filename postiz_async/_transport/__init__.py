@@ -1,5 +1,7 @@
 """Bytes to the server and back. The only package of the client whose modules import aiohttp."""
 
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol

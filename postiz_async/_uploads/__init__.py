@@ -1,5 +1,7 @@
 """Files, bytes, streams and URLs to stored media: looked at, refused early, streamed."""
 
+# pyright: reportUnusedImport=false
+
 from postiz_async._uploads.cache import UploadCache
 from postiz_async._uploads.inspect import POSTABLE, FileFacts, inspect_file
 from postiz_async._uploads.send import (

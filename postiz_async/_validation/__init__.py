@@ -1,5 +1,7 @@
 """What the server would say about a request, known before it is sent. PURE."""
 
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from postiz_async._validation.media import MediaFacts

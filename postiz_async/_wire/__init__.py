@@ -3,6 +3,8 @@
 The only place that knows the API's JSON and header names.
 """
 
+# pyright: reportUnusedImport=false
+
 from postiz_async._wire.address import CLOUD_URL, api_root, clean_key, origin_of
 from postiz_async._wire.answers import (
     Observation,

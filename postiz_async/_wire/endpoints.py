@@ -58,24 +58,12 @@ class Replay(Enum):
     """Possibly a second effect: never repeated blindly."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRefusal:
-    """What a refusal of a route means where its words do not say so.
-
-    `words` are the server's, of the whole text.
-    """
-
-    status: int
-    words: str
-    hint: str
-
-
-_CHANNEL_UNKNOWN = KnownRefusal(
-    500,
-    CRASH,
-    "This server fails in this way when it has no channel with this id: "
-    "`postiz-async integrations` lists those it has.",
-)
+_CHANNEL_UNKNOWN = {
+    (500, CRASH): (
+        "This server fails in this way when it has no channel with this id: "
+        "`postiz-async integrations` lists those it has."
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +85,8 @@ class Endpoint(Generic[T]):
     timeout: float | None = 30.0
     max_body: int = MIB
     """Bytes of an answer that are read, unpacked; what is longer is not an answer of this route."""
-    meanings: tuple[KnownRefusal, ...] = ()
-    """Of its refusals that do not say what they mean."""
+    meanings: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    """Hints for refusals that do not say what they mean, by their status and all of their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +130,12 @@ CREATE_POST: Endpoint[list[Created]] = Endpoint(
     Replay.ONCE,
     "v1.11.1",
     quota=True,
-    meanings=(
-        KnownRefusal(
-            500,
-            CRASH,
+    meanings={
+        (500, CRASH): (
             "This server fails in this way when `posts` is not a list, or a tag or the date is "
-            "none; or its database failed.",
-        ),
-    ),
+            "none; or its database failed."
+        )
+    },
 )
 LIST_POSTS = Endpoint(
     "list_posts",
@@ -182,14 +168,12 @@ SET_RELEASE_ID = Endpoint(
     StoredRelease,
     Replay.ONCE,
     "v2.19.0",
-    meanings=(
-        KnownRefusal(
-            500,
-            CRASH,
+    meanings={
+        (500, CRASH): (
             "This server fails in this way when there is no post with this id, and when the post "
-            "has an id on its network already: only one that lacks it takes one.",
-        ),
-    ),
+            "has an id on its network already: only one that lacks it takes one."
+        )
+    },
 )
 SET_STATUS = Endpoint(
     "change_post_status", "PUT", "/posts/{id}/status", PostState, Replay.ONCE, "v2.21.7"
@@ -206,13 +190,7 @@ UPLOAD_FILE = Endpoint(
     "upload_file", "POST", "/upload", Media, Replay.IDEMPOTENT, "v1.11.1", timeout=None
 )
 UPLOAD_FROM_URL = Endpoint(
-    "upload_from_url",
-    "POST",
-    "/upload-from-url",
-    Media,
-    Replay.IDEMPOTENT,
-    "v2.8.0",
-    timeout=600.0,
+    "upload_from_url", "POST", "/upload-from-url", Media, Replay.IDEMPOTENT, "v2.8.0", timeout=600.0
 )
 GENERATE_VIDEO = Endpoint(
     "generate_video",
@@ -222,13 +200,11 @@ GENERATE_VIDEO = Endpoint(
     Replay.ONCE,
     "v1.64.0",
     timeout=2100.0,
-    meanings=(
-        KnownRefusal(
-            400,
-            "type must be any of:",
-            "This server has no video generator: whoever runs it has to set up the keys of one.",
-        ),
-    ),
+    meanings={
+        (400, "type must be any of:"): (
+            "This server has no video generator: whoever runs it has to set up the keys of one."
+        )
+    },
 )
 VIDEO_FUNCTION = Endpoint(
     "video_function",
@@ -238,14 +214,12 @@ VIDEO_FUNCTION = Endpoint(
     Replay.SAFE,
     "v1.64.0",
     max_body=UNTYPED,
-    meanings=(
-        KnownRefusal(
-            500,
-            CRASH,
+    meanings={
+        (500, CRASH): (
             "This server fails in this way when it has no video generator of this name, or lacks "
-            "the key of the service that the generator asks.",
-        ),
-    ),
+            "the key of the service that the generator asks."
+        )
+    },
 )
 LIST_INTEGRATIONS: Endpoint[list[Integration]] = Endpoint(
     "list_integrations",
@@ -257,13 +231,7 @@ LIST_INTEGRATIONS: Endpoint[list[Integration]] = Endpoint(
     max_body=16 * MIB,
 )
 LIST_GROUPS: Endpoint[list[Customer]] = Endpoint(
-    "list_groups",
-    "GET",
-    "/groups",
-    list[Customer],
-    Replay.SAFE,
-    "v2.21.9",
-    max_body=4 * MIB,
+    "list_groups", "GET", "/groups", list[Customer], Replay.SAFE, "v2.21.9", max_body=4 * MIB
 )
 IS_CONNECTED = Endpoint("is_connected", "GET", "/is-connected", Connected, Replay.SAFE, "v1.62.0")
 CHANNEL_SETTINGS = Endpoint(
@@ -273,7 +241,7 @@ CHANNEL_SETTINGS = Endpoint(
     SettingsOutput,
     Replay.SAFE,
     "v2.18.0",
-    meanings=(_CHANNEL_UNKNOWN,),  # a server before v2.21.9
+    meanings=_CHANNEL_UNKNOWN,  # a server before v2.21.9
 )
 TRIGGER_TOOL = Endpoint(
     "trigger_integration_tool",
@@ -284,20 +252,16 @@ TRIGGER_TOOL = Endpoint(
     "v2.18.0",
     timeout=60.0,
     max_body=UNTYPED,
-    meanings=(
-        KnownRefusal(
-            401,
-            "Channel disconnected due to expired token",
+    meanings={
+        (401, "Channel disconnected due to expired token"): (
             "The network ended the access of this channel: connect it again in Postiz. The API "
-            "key is fine.",
+            "key is fine."
         ),
-        KnownRefusal(
-            500,
-            "Unexpected error",
+        (500, "Unexpected error"): (
             "The network refused what the tool asked, or did not answer. `postiz-async "
-            "integrations settings` shows what the tool takes; else try again later.",
+            "integrations settings` shows what the tool takes; else try again later."
         ),
-    ),
+    },
 )
 NOT_CONNECTABLE = "Integration not allowed"
 """What the server says of a provider that it does not have."""
@@ -309,14 +273,12 @@ CONNECT_URL = Endpoint(
     ConnectUrl,
     Replay.SAFE,
     "v2.20.0",
-    meanings=(
-        KnownRefusal(
-            500,
-            "Failed to generate auth URL",
+    meanings={
+        (500, "Failed to generate auth URL"): (
             "Mostly this server lacks the keys of an application on this network: whoever runs it "
-            "has to set them up.",
-        ),
-    ),
+            "has to set them up."
+        )
+    },
 )
 DELETE_INTEGRATION = Endpoint(
     "delete_integration",
@@ -325,7 +287,7 @@ DELETE_INTEGRATION = Endpoint(
     DeletedIntegration,
     Replay.IDEMPOTENT,
     "v2.20.0",
-    meanings=(_CHANNEL_UNKNOWN,),
+    meanings=_CHANNEL_UNKNOWN,
 )
 FIND_SLOT = Endpoint(
     "find_slot", "GET", "/find-slot/{id}", FreeSlot, Replay.ONCE, "v2.7.0", timeout=10.0
@@ -339,7 +301,7 @@ CHANNEL_ANALYTICS: Endpoint[list[Metric]] = Endpoint(
     "v2.18.0",
     timeout=60.0,
     max_body=4 * MIB,
-    meanings=(_CHANNEL_UNKNOWN,),
+    meanings=_CHANNEL_UNKNOWN,
 )
 POST_ANALYTICS: Endpoint[list[Metric] | Missing] = Endpoint(
     "get_post_analytics",
@@ -367,14 +329,12 @@ SEARCH_USERS: Endpoint[list[Membership]] = Endpoint(
     list[Membership],
     Replay.SAFE,
     "a release after v2.23.0",
-    meanings=(
-        KnownRefusal(
-            403,
-            "Unauthorized",
+    meanings={
+        (403, "Unauthorized"): (
             "Postiz tells its users only to the keys of organisations with a super-admin of the "
-            "instance. Whoever runs it makes somebody one; the key is fine for everything else.",
-        ),
-    ),
+            "instance. Whoever runs it makes somebody one; the key is fine for everything else."
+        )
+    },
 )
 OAUTH_TOKEN = Endpoint(
     "oauth_token",
@@ -383,20 +343,16 @@ OAUTH_TOKEN = Endpoint(
     Token,
     Replay.ONCE,
     "v2.20.0",
-    meanings=(
-        KnownRefusal(
-            401,
-            "invalid_client",
+    meanings={
+        (401, "invalid_client"): (
             "The client id (pca_...) or the client secret (pcs_...) of the application is wrong, "
-            "or its secret was made anew. An API key has no part in this.",
+            "or its secret was made anew. An API key has no part in this."
         ),
-        KnownRefusal(
-            400,
-            "invalid_grant",
+        (400, "invalid_grant"): (
             "The code is unknown, was used before or is older than ten minutes. Send the user to "
-            "authorize_url again.",
+            "authorize_url again."
         ),
-    ),
+    },
 )
 
 ENDPOINTS: tuple[Endpoint[object], ...] = tuple(

@@ -29,9 +29,9 @@ from postiz_async.errors import (
 from postiz_async.models.posts import Post, PostList
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Mapping
 
-    from postiz_async._wire.endpoints import Endpoint, KnownRefusal
+    from postiz_async._wire.endpoints import Endpoint
 
 from postiz_async._wire.answers import JSON, json_object, proves_nothing_stored, read_retry_after
 from postiz_async._wire.gateways import demand_of, title_of
@@ -132,7 +132,9 @@ def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[Any]:
     return decoder
 
 
-def failure(response: WireResponse, meanings: Iterable[KnownRefusal] = ()) -> PostizError | None:
+def failure(
+    response: WireResponse, meanings: Mapping[tuple[int, str], str] | None = None
+) -> PostizError | None:
     """The error that an answer means, or None for a success in JSON or without a body.
 
     Args:
@@ -158,9 +160,7 @@ def failure(response: WireResponse, meanings: Iterable[KnownRefusal] = ()) -> Po
             retry_after=seconds,
         )
     error, hint = _status_error(status, said, response)
-    for meaning in meanings:
-        if (meaning.status, meaning.words) == (status, said.text.strip()):
-            hint = meaning.hint
+    hint = (meanings or {}).get((status, said.text.strip()), hint)
     return error(
         said.text,
         status_code=status,
@@ -289,7 +289,8 @@ def _as_text(value: object) -> str:
 
 
 def transient(
-    response: WireResponse, meanings: Iterable[KnownRefusal] = ()
+    response: WireResponse,
+    meanings: Mapping[tuple[int, str], str] | None = None,
 ) -> tuple[FailureKind, PostizError] | None:
     """How an attempt failed in the terms of `retry`; None for what no repetition can mend."""
     status = response.status

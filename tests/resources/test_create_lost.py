@@ -33,7 +33,7 @@ LOST = [
     (
         Fault("error_after", route="create_post"),
         "500: Internal server error",
-        f"\n  {endpoints.CREATE_POST.meanings[0].hint}",
+        f"\n  {endpoints.CREATE_POST.meanings[500, endpoints.CRASH]}",
     ),
 ]
 
