@@ -6,149 +6,84 @@ Names are loaded when they are first used, so that importing the package costs n
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from postiz_async import providers, texts
-    from postiz_async._api import Api
-    from postiz_async._campaign.after.export import Exported
-    from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.after.wait_published import Waited
-    from postiz_async._campaign.batch import Batch
-    from postiz_async._campaign.plan.plan import Forecast
-    from postiz_async._campaign.read.file_options import FileOptions
-    from postiz_async._campaign.read.read_options import ReadOptions
-    from postiz_async._campaign.read.rows import CampaignRow
-    from postiz_async._campaign.run.job import Outcome
-    from postiz_async._campaign.run.undo import Undone
-    from postiz_async._campaign.run.update_plan import Updated
-    from postiz_async._campaign.sent import SentCampaign
-    from postiz_async._campaign.status import CampaignStatus
-    from postiz_async._client import Postiz
-    from postiz_async._outbox.outbox import Outbox
-    from postiz_async._outbox.tickets import OutboxOptions, Ticket
-    from postiz_async._pool import PostizPool
-    from postiz_async._quota.view import Quota
-    from postiz_async._resources.pool_health import OrganizationHealth, PoolHealth
-    from postiz_async._scheduler.calls import Priority, RawAnswer
-    from postiz_async._scheduler.hooks import Attempt, CallEnded, CallStarted
-    from postiz_async._validation import MediaFacts, validate
-    from postiz_async._wire.secrets import Secret
+    from postiz_async import providers as providers, texts as texts
+    from postiz_async._api import Api as Api
+    from postiz_async._campaign.after.export import Exported as Exported
+    from postiz_async._campaign.after.report import Report as Report
+    from postiz_async._campaign.after.wait_published import Waited as Waited
+    from postiz_async._campaign.batch import Batch as Batch
+    from postiz_async._campaign.plan.plan import Forecast as Forecast
+    from postiz_async._campaign.read.file_options import FileOptions as FileOptions
+    from postiz_async._campaign.read.read_options import ReadOptions as ReadOptions
+    from postiz_async._campaign.read.rows import CampaignRow as CampaignRow
+    from postiz_async._campaign.run.job import Outcome as Outcome
+    from postiz_async._campaign.run.undo import Undone as Undone
+    from postiz_async._campaign.run.update_plan import Updated as Updated
+    from postiz_async._campaign.sent import SentCampaign as SentCampaign
+    from postiz_async._campaign.status import CampaignStatus as CampaignStatus
+    from postiz_async._client import Postiz as Postiz
+    from postiz_async._outbox.outbox import Outbox as Outbox
+    from postiz_async._outbox.tickets import OutboxOptions as OutboxOptions, Ticket as Ticket
+    from postiz_async._pool import PostizPool as PostizPool
+    from postiz_async._quota.view import Quota as Quota
+    from postiz_async._resources.pool_health import (
+        OrganizationHealth as OrganizationHealth,
+        PoolHealth as PoolHealth,
+    )
+    from postiz_async._scheduler.calls import Priority as Priority, RawAnswer as RawAnswer
+    from postiz_async._scheduler.hooks import (
+        Attempt as Attempt,
+        CallEnded as CallEnded,
+        CallStarted as CallStarted,
+    )
+    from postiz_async._validation import MediaFacts as MediaFacts, validate as validate
+    from postiz_async._wire.secrets import Secret as Secret
     from postiz_async.errors import (
-        APIConnectionError,
-        APIStatusError,
-        APITimeoutError,
-        AuthenticationError,
-        BadRequestError,
-        BatchError,
-        ConfigurationError,
-        DeliveryUnknownError,
-        IdempotencyError,
-        InvalidPostError,
-        Marks,
-        NotFoundError,
-        PayloadTooLargeError,
-        PermissionDeniedError,
-        PlanLimitError,
-        PostizError,
-        Problem,
-        PublishError,
-        QuotaError,
-        QuotaWaitError,
-        RateLimitError,
-        ServerError,
-        StoreError,
-        UnexpectedAnswerError,
-        UploadError,
-        UsageError,
+        APIConnectionError as APIConnectionError,
+        APIStatusError as APIStatusError,
+        APITimeoutError as APITimeoutError,
+        AuthenticationError as AuthenticationError,
+        BadRequestError as BadRequestError,
+        BatchError as BatchError,
+        ConfigurationError as ConfigurationError,
+        DeliveryUnknownError as DeliveryUnknownError,
+        IdempotencyError as IdempotencyError,
+        InvalidPostError as InvalidPostError,
+        Marks as Marks,
+        NotFoundError as NotFoundError,
+        PayloadTooLargeError as PayloadTooLargeError,
+        PermissionDeniedError as PermissionDeniedError,
+        PlanLimitError as PlanLimitError,
+        PostizError as PostizError,
+        Problem as Problem,
+        PublishError as PublishError,
+        QuotaError as QuotaError,
+        QuotaWaitError as QuotaWaitError,
+        RateLimitError as RateLimitError,
+        ServerError as ServerError,
+        StoreError as StoreError,
+        UnexpectedAnswerError as UnexpectedAnswerError,
+        UploadError as UploadError,
+        UsageError as UsageError,
     )
-    from postiz_async.models.integrations import Integration
-    from postiz_async.models.media import Media
+    from postiz_async.models.integrations import Integration as Integration
+    from postiz_async.models.media import Media as Media
     from postiz_async.models.posts import (
-        Created,
-        CreatePost,
-        Html,
-        Markdown,
-        Mention,
-        NewPost,
-        Post,
-        Text,
-        ThreadPart,
+        Created as Created,
+        CreatePost as CreatePost,
+        Html as Html,
+        Markdown as Markdown,
+        Mention as Mention,
+        NewPost as NewPost,
+        Post as Post,
+        Text as Text,
+        ThreadPart as ThreadPart,
     )
-    from postiz_async.models.settings import RawSettings
-
-__all__ = [
-    "APIConnectionError",
-    "APIStatusError",
-    "APITimeoutError",
-    "Api",
-    "Attempt",
-    "AuthenticationError",
-    "BadRequestError",
-    "Batch",
-    "BatchError",
-    "CallEnded",
-    "CallStarted",
-    "CampaignRow",
-    "CampaignStatus",
-    "ConfigurationError",
-    "CreatePost",
-    "Created",
-    "DeliveryUnknownError",
-    "Exported",
-    "FileOptions",
-    "Forecast",
-    "Html",
-    "IdempotencyError",
-    "Integration",
-    "InvalidPostError",
-    "Markdown",
-    "Marks",
-    "Media",
-    "MediaFacts",
-    "Mention",
-    "NewPost",
-    "NotFoundError",
-    "OrganizationHealth",
-    "Outbox",
-    "OutboxOptions",
-    "Outcome",
-    "PayloadTooLargeError",
-    "PermissionDeniedError",
-    "PlanLimitError",
-    "PoolHealth",
-    "Post",
-    "Postiz",
-    "PostizError",
-    "PostizPool",
-    "Priority",
-    "Problem",
-    "PublishError",
-    "Quota",
-    "QuotaError",
-    "QuotaWaitError",
-    "RateLimitError",
-    "RawAnswer",
-    "RawSettings",
-    "ReadOptions",
-    "Report",
-    "Secret",
-    "SentCampaign",
-    "ServerError",
-    "StoreError",
-    "Text",
-    "ThreadPart",
-    "Ticket",
-    "Undone",
-    "UnexpectedAnswerError",
-    "Updated",
-    "UploadError",
-    "UsageError",
-    "Waited",
-    "providers",
-    "texts",
-    "validate",
-]
+    from postiz_async.models.settings import RawSettings as RawSettings
 
 _MODULES_OF = {
     "_campaign.read.file_options": ("FileOptions",),
@@ -223,6 +158,7 @@ _MODULES = ("providers", "texts")
 
 
 if not TYPE_CHECKING:  # or every name would be one, for a type checker
+    __all__ = list(chain(_MODULES, *_MODULES_OF.values()))
 
     def __getattr__(name: str) -> object:
         if name in _MODULES:
@@ -234,6 +170,5 @@ if not TYPE_CHECKING:  # or every name would be one, for a type checker
                 return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
