@@ -85,7 +85,7 @@ class Endpoint(Generic[T]):
     timeout: float | None = 30.0
     max_body: int = MIB
     """Bytes of an answer that are read, unpacked; what is longer is not an answer of this route."""
-    meanings: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    meanings: Mapping[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
     """Hints for refusals that do not say what they mean, by their status and all of their words."""
 
 
