@@ -16,7 +16,6 @@ import math
 import secrets
 import sys
 import tempfile
-import time
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +23,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from figures import Figure, note, skip
 
-from postiz_async._sandbox import Sandbox
-from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.stores import _postgres_deliveries, _sqlite_deliveries
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/outbox"))
-from outbox_lab import SHORT, START, OutboxLab
+from outbox_lab import SHORT, OutboxLab
 from postgres_lab import Place
 from postgres_server import why_no_postgres
 
@@ -42,8 +39,6 @@ if TYPE_CHECKING:
 
 WORKERS = (1, 2, 4)
 LIMIT = 60
-SPEED = 60.0
-"""Of the clock beside PostgreSQL, whose own does not jump."""
 
 
 @dataclass
@@ -144,17 +139,6 @@ def counted(*, lies: bool) -> Generator[Tally]:
         _sqlite_deliveries.SqliteDeliveries, _postgres_deliveries.PostgresDeliveries = kept  # type: ignore[misc]
 
 
-class AcceleratedLab(OutboxLab):
-    """On a clock that runs fast, as that of a database does for its clients."""
-
-    def __init__(self, folder: Path, *, database: Place, **options: Any) -> None:
-        super().__init__(folder, database=database)
-        clock = AcceleratedClock(SPEED, anchor=Anchor(time.time(), START.timestamp()))
-        self.clock = self.host = clock  # type: ignore[assignment]
-        self.sandbox = Sandbox(clock=clock, work_per_post=0.0, **options)
-        self.channel = self.sandbox.add_integration("mastodon").id
-
-
 async def run(lab: OutboxLab, workers: int, posts: int, tally: Tally) -> None:
     """Let senders send; all at once, as after a restart of all."""
     lab.lose("drop_answer", times=None, probability=0.1)
@@ -194,11 +178,8 @@ async def main() -> None:
             for lies in (False, True):
                 with counted(lies=lies) as tally, tempfile.TemporaryDirectory() as folder:
                     options = {"seed": asked.seed, "limit": LIMIT, "window": SHORT}
-                    lab = (
-                        OutboxLab(Path(folder), **options)
-                        if where == "file"
-                        else AcceleratedLab(Path(folder), database=Place.made(), **options)
-                    )
+                    database = None if where == "file" else Place.made()
+                    lab = OutboxLab(Path(folder), database=database, **options)
                     await run(lab, workers, asked.posts, tally)
                 found[lies] = tally
                 print(

@@ -45,7 +45,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 gc.disable()
 
 _NO_CLOCK = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("suite", max_examples=25, **_NO_CLOCK)
+settings.register_profile("suite", max_examples=10, **_NO_CLOCK)
 settings.register_profile("thorough", max_examples=400, **_NO_CLOCK)
 settings.register_profile("long", max_examples=3_000, **_NO_CLOCK)
 """For tests that say nothing of their number of examples: `--hypothesis-profile=long`."""

@@ -39,6 +39,20 @@ _SETTINGS = {
     "lc_messages": "C",
     "dynamic_shared_memory_type": "mmap",  # in its folder, which nothing outlives
 }
+ON_A_CLOCK = "on_a_clock"
+_CLOCK = (
+    "CREATE SCHEMA clock",
+    "GRANT USAGE ON SCHEMA clock TO PUBLIC",
+    *(
+        f"CREATE FUNCTION clock.{name}() RETURNS timestamptz STABLE LANGUAGE plpgsql SECURITY "
+        "DEFINER AS $$ BEGIN RETURN coalesce(to_timestamp(pg_read_file('clock', 0, 40, TRUE)"
+        f"::float8), pg_catalog.{name}()); END $$"
+        for name in ("statement_timestamp", "clock_timestamp")
+    ),
+    f"ALTER DATABASE {ON_A_CLOCK} SET search_path TO public, clock, pg_catalog",
+)
+"""Functions that are found before those of PostgreSQL."""
+
 _MODES = {"smart": "SIGTERM", "fast": "SIGINT", "immediate": "SIGQUIT"}
 
 
@@ -126,6 +140,7 @@ class PostgresServer:
     password: str = ""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    has_a_clock: bool = False
 
     @property
     def url(self) -> str:
@@ -149,6 +164,19 @@ class PostgresServer:
             for statement in statements:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    @property
+    def clock_file(self) -> Path:
+        """What the database `ON_A_CLOCK` reads its time from, in seconds since the epoch."""
+        return self.folder / "data" / "clock"
+
+    def database_on_a_clock(self) -> str:
+        """A database that takes its time from `clock_file`, so that a test can let it pass."""
+        if not self.has_a_clock:
+            self.run(f"CREATE DATABASE {ON_A_CLOCK}")
+            self.run(*_CLOCK, database=ON_A_CLOCK)
+            self.has_a_clock = True
+        return ON_A_CLOCK
 
     def new_database(self, *statements: str) -> str:
         """The address, for the superuser, of a new database in which these were run."""

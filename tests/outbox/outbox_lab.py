@@ -50,7 +50,8 @@ class OutboxLab:
     """
 
     def __init__(self, folder: Path, *, database: Place | None = None, **options: Any) -> None:
-        self.clock = JumpingClock(start=START.timestamp())
+        start = START.timestamp()
+        self.clock = JumpingClock(start) if database is None else database.clock(start)
         self.host = HostClock(self.clock)
         """Where the clients are."""
         self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))

@@ -12,7 +12,6 @@ from outbox_lab import SHORT
 from postiz_async import NewPost, OutboxOptions, PostizPool
 from postiz_async._sandbox import Sandbox
 from postiz_async._wire.secrets import Secret
-from postiz_async.clock import JumpingClock
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class PoolLab:
         self, place: Place, *names: str, clock: Clock | None = None, **options: Any
     ) -> None:
         self.place = place
-        self.clock = clock or JumpingClock(start=START.timestamp())
+        self.clock = clock or place.clock(START.timestamp())
         self.keys = {name: f"key-of-{name}" for name in names}
         self.asked: list[str] = []
         """For whom credentials were asked, in order."""
@@ -132,12 +131,6 @@ class PoolLab:
             await pool.outbox.put(self.post(name, n), organization=name, at=self.at())
             for n in range(count)
         ]
-
-    def hurry(self, where: str = "TRUE") -> None:
-        """Let pauses between turns end, and leases of what was left, by the database's clock."""
-        resting = f"SELECT name FROM scopes WHERE holder IS NULL AND {where}"
-        self.place.let_pass(f"state <> 'planned' AND scope IN ({resting})")
-        self.place.run(f"UPDATE scopes SET ready_at = 0 WHERE name IN ({resting})")
 
     def organization(self, name: str, column: str) -> Any:
         """A column of an organisation's row."""

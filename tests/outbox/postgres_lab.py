@@ -35,9 +35,38 @@ if TYPE_CHECKING:
 __all__ = ["GoneSender", "OtherClock", "Place"]
 
 
+class TablesClock(JumpingClock):
+    """Jumps, and the clock of a PostgreSQL with it.
+
+    Args:
+        server: its database on a clock shows the same time.
+        start: as of `JumpingClock`.
+    """
+
+    def __init__(self, server: PostgresServer, start: float) -> None:
+        super().__init__(start)
+        self._first = start
+        server.database_on_a_clock()
+        server.clock_file.touch(0o644)
+        self._file = server.clock_file
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._file.open("r+") as file:  # never empty
+            file.write(f"{self._first + self.monotonic():.6f}")
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        self._tell()
+
+    def _ring(self) -> None:
+        super()._ring()
+        self._tell()
+
+
 @dataclass(frozen=True)
 class Place:
-    """A schema with the tables of this library, in a database."""
+    """A schema with the tables of this library, in a database whose time a test lets pass."""
 
     server: PostgresServer
     schema: str = field(default_factory=lambda: f"test_{secrets.token_hex(8)}")
@@ -45,14 +74,19 @@ class Place:
 
     @classmethod
     def made(cls, server: PostgresServer | None = None, **options: Any) -> Place:
-        """A new one."""
+        """A new one, where it is the real time until it has a clock."""
         place = cls(server or shared_server(), **options)
-        place.server.run(ddl(place.schema))
+        place.server.clock_file.unlink(missing_ok=True)
+        place.server.run(ddl(place.schema), database=place.server.database_on_a_clock())
         return place
+
+    def clock(self, start: float) -> TablesClock:
+        """A clock that moves that of the tables too."""
+        return TablesClock(self.server, start)
 
     @property
     def url(self) -> str:
-        return self.server.address("postgres", user=self.user)
+        return self.server.address(self.server.database_on_a_clock(), user=self.user)
 
     def database(self, **options: Any) -> Database:
         """Connections to it."""
@@ -60,15 +94,8 @@ class Place:
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a statement about `scopes` or `deliveries`, as the superuser."""
-        return self.server.run(f'SET search_path TO "{self.schema}"', statement)
-
-    def let_pass(self, where: str = "TRUE") -> None:
-        """Let that pass for which hand-overs rest, or are somebody's; no database's clock jumps."""
-        over = "jsonb_set(convert_from(value, 'UTF8')::jsonb, '{until}', '0')"
-        self.run(
-            f"UPDATE deliveries SET until = 0, value = convert_to({over}::text, 'UTF8') "
-            f"WHERE ended_at IS NULL AND {where}"
-        )
+        path = f'SET search_path TO "{self.schema}", clock, pg_catalog'
+        return self.server.run(path, statement, database=self.server.database_on_a_clock())
 
 
 class OtherClock(JumpingClock):

@@ -152,7 +152,7 @@ class Guard(SandboxTransport):
         return await super().send(request)
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [pytest.param(401, marks=pytest.mark.exhaustive), 403])
 async def test_three_hosts_do_not_storm_a_server_that_forbids_everything(
     file_lab: OutboxLab, status: int
 ) -> None:
@@ -198,10 +198,10 @@ async def test_three_hosts_try_what_is_forbidden_as_often_as_one(file_lab: Outbo
         tickets = await lab.put(hosts[0], 5, hours=48)
         for ticket in tickets[1:]:
             assert (await hosts[1].outbox.wait(ticket.id)).state == "stored"
-        await lab.clock.sleep(6 * 3_600)
+        await lab.clock.sleep(8_000)
         tried = Counter(create.words for create in creates)
-        assert tried.pop("post 0") <= 9, "300, 600, 1,200, 2,400, and then an hour"
-        assert tried.pop("a fence") <= 9
+        assert tried.pop("post 0") <= 5, "300, 600, 1,200, 2,400, and then an hour"
+        assert tried.pop("a fence") <= 5
         assert set(tried.values()) == {1}
         assert await hosts[2].outbox.withdraw(tickets[0].id)
     lab.assert_each_once(range(1, 5))

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from outbox_lab import FILE_FIRST, OutboxLab
+from outbox_lab import OutboxLab
 from pool_lab import PoolLab
 
 from postiz_async import ConfigurationError, NewPost, StoreError
@@ -27,14 +27,22 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse
 
 
-@FILE_FIRST
-async def test_postiz_may_be_away_for_a_day(lab: OutboxLab) -> None:
+@pytest.mark.parametrize(
+    ("lab", "hours"),
+    [
+        ("file", 2),
+        pytest.param("file", 24, marks=pytest.mark.exhaustive),
+        pytest.param("postgres", 24, marks=pytest.mark.exhaustive),
+    ],
+    indirect=["lab"],
+)
+async def test_postiz_may_be_away_for_a_day(lab: OutboxLab, hours: int) -> None:
     async with lab.client(store=MemoryStore()) as postiz:
         first = await postiz.outbox.put(lab.post(0), at=lab.at(48))
         assert (await postiz.outbox.wait(first)).state == "stored"
         lab.sandbox.faults.add(Fault("reset", times=None))
         ticket = await postiz.outbox.put(lab.post(1), at=lab.at(48))
-        waiting = await postiz.outbox.wait(ticket, timeout=24 * 3_600)
+        waiting = await postiz.outbox.wait(ticket, timeout=hours * 3_600)
         assert waiting.state == "planned"
         assert waiting.reason == postiz.outbox.trouble != ""
         lab.sandbox.faults.clear()
@@ -124,7 +132,6 @@ async def test_organisations_in_doubt_leave_room_for_others(place: Place) -> Non
             while await pool.outbox.counts() != {"unknown": len(names)}:
                 await lab.clock.sleep(1)
             while place.run("SELECT count(holder) FROM scopes") != [(len(names),)]:
-                lab.hurry()  # the pauses in which Postiz seems to be away
                 await lab.clock.sleep(1)
             [ticket] = await lab.put(pool, "acme")
             assert (await pool.outbox.wait(ticket.id, timeout=60)).state == "stored"
