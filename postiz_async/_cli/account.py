@@ -1,4 +1,4 @@
-"""`quota`, `profiles`, `oauth`: what is left of the hour, whose it is, tokens of applications."""
+"""`quota`, `doctor`, `profiles`, `oauth`: the hour, the connection, whose it is, tokens."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from getpass import getpass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from postiz_async import Secret
-from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
+from postiz_async import Quota, Secret
+from postiz_async._cli.connection import Connection, Target, find_target, open_client, zone_of
 from postiz_async._cli.options import Json
-from postiz_async._cli.output import Output, clock_time, moment
+from postiz_async._cli.output import Output, clock_time, moment, print_hanging
 from postiz_async._cli.profiles import Profile, profiles_path, read_profiles
+from postiz_async._transport import make_transport
 from postiz_async._wire import CLOUD_URL
+from postiz_async.doctor import CheckResult, CheckStatus, examine
 from postiz_async.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
 from postiz_async.errors import ConfigurationError, describe_seconds
 from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
-
-if TYPE_CHECKING:
-    from postiz_async import Quota
 
 
 async def quota(
@@ -32,7 +31,7 @@ async def quota(
     explain: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Show the quota as last seen. It can only be refreshed by a create request.
 
     Args:
@@ -58,12 +57,12 @@ async def quota(
         if explain:
             said["explanation"] = lines
         output.json(said)
-        return 0
+        return
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
     if seen_at is None:
         output.say("Nothing is known yet. Look with: postiz-async quota --spend-one")
-        return 0
+        return
     age = describe_seconds(target.clock.time() - seen_at)
     output.say(_left(view), "bold")
     output.say(
@@ -71,7 +70,6 @@ async def quota(
     )
     for line in lines:
         output.say(line)
-    return 0
 
 
 def _left(view: Quota) -> str:
@@ -84,7 +82,7 @@ def _left(view: Quota) -> str:
     return f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}"
 
 
-def profiles(*, json: Json = False) -> int:
+def profiles(*, json: Json = False) -> None:
     """List the profiles: names, addresses and time zones, never keys."""
     output = Output(as_json=json, says_results=True)
     path, in_use = profiles_path(), os.environ.get("POSTIZ_PROFILE")
@@ -126,7 +124,6 @@ def profiles(*, json: Json = False) -> int:
     if not json:
         for why in faulty.values():
             output.say(f"cannot be used: {why}", "yellow")
-    return 0
 
 
 app = App(name="oauth", help="Get an access token for an application.")
@@ -135,12 +132,7 @@ ClientId = Annotated[str, Parameter(help="The client id (pca_...).")]
 
 
 @app.command
-def url(
-    client_id: ClientId,
-    /,
-    *,
-    front: str = FRONT_URL,
-) -> int:
+def url(client_id: ClientId, /, *, front: str = FRONT_URL) -> None:
     """Print the URL where a user agrees, and the state to check afterwards.
 
     Args:
@@ -149,7 +141,6 @@ def url(
     state = new_state()
     Output().show(Text(OAuth(client_id=client_id, front_url=front).authorize_url(state)))
     Output(as_json=True).say(f"state: {state}")
-    return 0
 
 
 @app.command
@@ -163,7 +154,7 @@ async def exchange(
     ] = None,
     state: str,
     url: str = CLOUD_URL,
-) -> int:
+) -> None:
     """Exchange the callback's code for a token, and print it. Works once.
 
     Args:
@@ -177,7 +168,6 @@ async def exchange(
     secret = _find_client_secret(client_secret)
     oauth = OAuth(client_id=client_id, client_secret=secret, base_url=url)
     Output().show(Text((await oauth.exchange(code)).access_token))
-    return 0
 
 
 def _find_client_secret(given: Secret | None) -> Secret:
@@ -198,3 +188,78 @@ def _find_client_secret(given: Secret | None) -> Secret:
             "input and say --client-secret -"
         )
     return secret
+
+
+_STYLES = {CheckStatus.FINE: "green", CheckStatus.WARNING: "yellow", CheckStatus.WRONG: "bold red"}
+
+
+async def doctor(
+    *,
+    spend_one: bool = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Find out why the connection does not work: address, key, clock, server version.
+
+    Args:
+        spend_one: Also read the quota with an empty create, which is refused and costs one request.
+    """
+    output = Output(as_json=json)
+    target = find_target(connection)
+    transport = make_transport(target.connection)
+    try:
+        findings = await examine(
+            api_key=target.given,
+            base_url=target.root,
+            headers=dict(target.headers),
+            clock=target.clock,
+            transport=transport,
+        )
+    finally:
+        await transport.aclose()
+    findings.insert(0, CheckResult("settings", CheckStatus.FINE, _settings(target)))
+    is_well = all(finding.status is not CheckStatus.WRONG for finding in findings)
+    if spend_one and is_well:
+        async with open_client(target) as postiz:
+            await postiz.posts.probe()
+            view = await postiz.quota()
+        text = f"{view.remaining} of {view.limit} create requests left"
+        findings.append(CheckResult("quota", CheckStatus.FINE, text))
+    elif not spend_one:
+        text = "not looked at: reads do not show it (--spend-one costs one request)"
+        findings.append(CheckResult("quota", CheckStatus.FINE, text))
+    if json:
+        output.json(findings)
+    else:
+        _show_checks(output, findings)
+    return 0 if is_well or _found_elsewhere(findings) else 2
+
+
+def _settings(target: Target) -> str:
+    """Where the key comes from and what is on the way to the server, without secrets."""
+    said = [f"the key comes from {target.source}"]
+    if target.headers:
+        said.append(f"sends {', '.join(name for name, _ in target.headers)}")
+    proxy = target.connection.proxy_to(target.root)
+    if proxy is not None:
+        said.append(f"goes by the proxy {proxy.url} ({proxy.source})")
+    return "; ".join(said)
+
+
+def _found_elsewhere(findings: list[CheckResult]) -> bool:
+    """Whether the API was found, at another address than the one that was given, and works."""
+    accepted = any(f.subject == "key" and f.status is CheckStatus.FINE for f in findings)
+    only_addresses = all(
+        f.subject.startswith("address") for f in findings if f.status is CheckStatus.WRONG
+    )
+    return accepted and only_addresses
+
+
+def _show_checks(output: Output, findings: list[CheckResult]) -> None:
+    for finding in findings:
+        line = Text()
+        line.append(f"{finding.status.value:8}", _STYLES[finding.status])
+        line.append(f"{finding.subject}: {finding.text}")
+        if finding.advice:
+            line.append(f"\n        {finding.advice}", "bold")
+        print_hanging(output.out, line, hang=8)

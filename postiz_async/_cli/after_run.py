@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import anyio.to_thread
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async import CampaignStatus
+from postiz_async import CampaignStatus, ReadOptions, Report
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.options import Json, ReadAs, find_reading
+from postiz_async._cli.edits import say_edits
+from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
-from postiz_async.documents import report_document
-from postiz_async.errors import BatchError, ConfigurationError, describe_rows, describe_seconds
+from postiz_async._cli.waiting import doubt_text
+from postiz_async.documents import report_document, status_document
+from postiz_async.errors import (
+    BatchError,
+    ConfigurationError,
+    describe_rows,
+    describe_seconds,
+    group_problems,
+)
+from postiz_async.models.insights import Figures
 from postiz_async.stores._files import replace_file
-from postiz_async.types import Finding, RowState
+from postiz_async.types import FileComparison, Finding, RowRecord, RowState
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+_NAMED = 5
+"""Problems that are said."""
 
-    from postiz_async import Report
-    from postiz_async.models.insights import Figures
-    from postiz_async.types import RowRecord
+_SAVED = (
+    "Options of run that say how the file is read have to be given here too, unless --save has "
+    "kept them."
+)
 
 
 MAX_TROUBLES = 30
@@ -280,3 +291,58 @@ async def write_file(output: Output, to: Path, content: str, what: str) -> None:
     except OSError as error:
         raise BatchError(f"{to} cannot be written: {error.strerror}.") from error
     output.say(f"{what}: {to}")
+
+
+async def status(
+    file: CampaignFile,
+    /,
+    *,
+    journal: JournalOption = None,
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
+) -> int:
+    """Show the progress of a campaign, even while it runs, and changes in its file.
+
+    Contacts no server.
+    """
+    output = Output(as_json=json, says_results=True)
+    status = await read_status(file, journal)
+    report = status.report
+    code = 0 if report.complete and not report.doubled else 1
+    reading = await find_reading(file, read_as, connection)
+    zone = zone_of(connection, reading.timezone)
+    now = await anyio.to_thread.run_sync(_file_now, status, reading)
+    if json:
+        output.json(status_document(status, None if isinstance(now, str) else now))
+        return code
+    output.say(f"{status.campaign} at {status.base_url.removesuffix('/public/v1')}")
+    if report.rows:
+        channel_table(output, report.rows)
+        output.say("")
+    show_report(output, report, zone)
+    if isinstance(now, str):
+        output.say(now, "yellow")
+    else:
+        say_edits(output, now.edits, file, zone)
+        output.say_some(list(map(str, group_problems(now.problems))), _NAMED, "yellow")
+        if now.problems:
+            output.say(_SAVED)
+    if doubt := doubt_text(status.doubts, datetime.now(UTC).timestamp(), zone):
+        output.say(f"In doubt until a run or an update has looked: {doubt}", "yellow")
+    if (quota := status.quota) is not None:
+        output.say(
+            f"Quota: {quota.remaining:,} of {quota.limit:,} requests left when last seen, "
+            f"{moment(quota.as_of, zone)}"
+        )
+    return code
+
+
+def _file_now(status: CampaignStatus, reading: ReadOptions) -> FileComparison | str:
+    """What the file says differently than the journal, or why that cannot be told."""
+    if status.path.suffix == ".journal":
+        return f"{status.path} is the journal, so it is not known what the file says now."
+    try:
+        return status.compare(reading=reading)
+    except BatchError as error:
+        return f"The file cannot be compared with what was sent: {error}\n{_SAVED}"

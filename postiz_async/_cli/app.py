@@ -8,11 +8,12 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import (
     App,
@@ -29,8 +30,8 @@ from postiz_async._cli import (
     account,
     after_run,
     campaigns,
+    changes,
     channels,
-    doctor,
     insights,
     local,
     media,
@@ -38,9 +39,6 @@ from postiz_async._cli import (
     posts,
     providers,
     reconcile,
-    status,
-    undo,
-    update,
     validate,
 )
 from postiz_async._cli.options import DATES, Said
@@ -49,10 +47,6 @@ from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
 from postiz_async.errors import IS_COMMAND, InvalidPostError, PostizError, Problem
 from postiz_async.schemas import OUTPUTS, schema_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 
 _INTERRUPT = 2
 """The number of SIGINT."""
@@ -82,9 +76,9 @@ for command in (
     validate.validate,
     campaigns.plan,
     campaigns.run,
-    status.status,
-    update.update,
-    undo.undo,
+    after_run.status,
+    changes.update,
+    changes.undo,
     reconcile.reconcile,
     after_run.report,
     reconcile.export,
@@ -99,7 +93,7 @@ app.command(insights.notifications, group=_api)
 app.command(insights.users, group=_api)
 app.command(account.quota, group=_help)
 app.command(account.profiles, group=_help)
-app.command(doctor.doctor, group=_help)
+app.command(account.doctor, group=_help)
 app.command(providers.providers, group=_help)
 app.command(local.demo, group=_local)
 app.command(local.sandbox, group=_local)
@@ -108,9 +102,7 @@ for flag in ("--help", "--version"):
 
 
 @app.command(group=_local)
-def schema(
-    *command: str,
-) -> int:
+def schema(*command: str) -> None:
     """Print the JSON schema of a command's --json output, or list the commands.
 
     Keys may be added to an object at any time; if one is renamed, removed or changes its meaning,
@@ -123,25 +115,23 @@ def schema(
     if not command:
         for name in OUTPUTS:
             output.result(name)
-        return 0
+        return
     name = " ".join(command)
     if name not in OUTPUTS:
         close = difflib.get_close_matches(name, OUTPUTS, 1)
         hint = f"did you mean {close[0]!r}?" if close else "postiz-async schema lists them"
         raise InvalidPostError([Problem("command", f"{name!r} prints no JSON", hint=hint)])
     output.json(schema_of(name))
-    return 0
 
 
 @app.command(group=_local)
-def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print the shell script that completes commands and options.
 
     Args:
         shell: The shell.
     """
     print(app.generate_completion(shell=shell))
-    return 0
 
 
 GLOBAL_OPTION = re.compile(r"-[^-]*[qh]|--(no-)?(quiet|help|version)?(=|$)")

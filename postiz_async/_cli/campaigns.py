@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async import Report
+from postiz_async import Postiz, Report
 from postiz_async._cli.after_run import (
     PAGE,
     HtmlOption,
@@ -27,10 +28,21 @@ from postiz_async._cli.forecasts import (
     say_warnings,
     show_plan,
 )
-from postiz_async._cli.options import Json, ReadAs, Save, find_reading
+from postiz_async._cli.options import (
+    CampaignFile,
+    JournalOption,
+    Json,
+    ReadAs,
+    Save,
+    find_reading,
+)
 from postiz_async._cli.output import Output
-from postiz_async._cli.publishing import PublishLines, wait_until_published
-from postiz_async._cli.sending import run_if_open, say_withdrawn
+from postiz_async._cli.sending import (
+    PublishLines,
+    run_if_open,
+    say_withdrawn,
+    wait_until_published,
+)
 from postiz_async.documents import (
     RunDocument,
     edits_object,
@@ -46,18 +58,6 @@ from postiz_async.errors import (
 from postiz_async.models._durations import read_duration
 from postiz_async.types import Existing, Late, OnDoubt
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from postiz_async import Batch, Postiz
-
-
-CampaignFile = Annotated[
-    Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")
-]
-JournalOption = Annotated[
-    Path | None, Parameter(help="The journal; by default next to the campaign.")
-]
 Align = Annotated[
     str | None,
     Parameter(
@@ -83,6 +83,9 @@ AsNew = Annotated[
     Parameter(help="Send rows without a ref that look like edits of sent rows as new posts."),
 ]
 SkipInvalid = Annotated[bool, Parameter(help="Leave out rows with problems instead of stopping.")]
+
+if TYPE_CHECKING:
+    from postiz_async import Batch
 
 
 @Parameter(name="*")

@@ -24,11 +24,8 @@ Channel = Annotated[
 @app.default
 @app.command(name="list")
 async def list_channels(
-    *,
-    group: str | None = None,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    *, group: str | None = None, json: Json = False, connection: Connection = Connection()
+) -> None:
     """List the channels. A campaign may name one by id, by name, or by provider.
 
     Args:
@@ -38,28 +35,16 @@ async def list_channels(
     async with open_client(find_target(connection)) as postiz:
         listed = await postiz.integrations.list(group=group)
     channels = sorted(listed, key=lambda channel: (channel.provider, channel.name))
-    if json:
-        output.json(channels)
-        return 0
-    if not channels:
+    if not channels and not json:
         output.say("There is no channel yet. Connect one in the web page of Postiz.")
-        return 0
-    output.table(
-        ["provider", "name", "id", ""],
-        [
-            (c.provider, c.name, c.id, Text("disabled", "red") if c.disabled else "")
-            for c in channels
-        ],
-    )
-    return 0
+        return
+    disabled = Text("disabled", "red")
+    rows = [(c.provider, c.name, c.id, disabled if c.disabled else "") for c in channels]
+    output.listing(channels, ["provider", "name", "id", ""], rows)
 
 
 @app.command
-async def connected(
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+async def connected(*, json: Json = False, connection: Connection = Connection()) -> int:
     """Say whether the server accepts the key."""
     output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
@@ -73,37 +58,25 @@ async def connected(
 
 
 @app.command
-async def groups(
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+async def groups(*, json: Json = False, connection: Connection = Connection()) -> None:
     """List the groups of channels (customers)."""
-    output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         listed = await postiz.integrations.groups()
-    if json:
-        output.json(listed)
-    else:
-        output.table(["id", "name"], [(group.id, group.name) for group in listed])
-    return 0
+    rows = [(group.id, group.name) for group in listed]
+    Output(as_json=json).listing(listed, ["id", "name"], rows)
 
 
 @app.command
 async def settings(
-    channel: Channel,
-    /,
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    channel: Channel, /, *, json: Json = False, connection: Connection = Connection()
+) -> None:
     """Show rules, length limit, settings and tools of a channel."""
     output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
         found = await postiz.integrations.settings(channel)
     if json:
         output.json(found)
-        return 0
+        return
     output.say(f"at most {found.max_length:,} characters. {found.rules}".strip())
     schema = found.settings
     if isinstance(schema, str):
@@ -113,7 +86,6 @@ async def settings(
     for tool in found.tools:
         keys = ", ".join(parameter.key for parameter in tool.data_schema) or "nothing"
         output.say(f"tool {tool.method_name} (takes {keys}): {tool.description}")
-    return 0
 
 
 @app.command
@@ -124,7 +96,7 @@ async def tool(
     /,
     *,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Use a tool of a channel, for example to look up its boards. Prints JSON.
 
     Args:
@@ -135,7 +107,6 @@ async def tool(
     async with open_client(find_target(connection)) as postiz:
         answer = await postiz.integrations.trigger(channel, name, values)
     Output(as_json=True).json(answer)
-    return 0
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -147,12 +118,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 @app.command
 async def connect(
-    provider: str,
-    /,
-    *,
-    refresh: str | None = None,
-    connection: Connection = Connection(),
-) -> int:
+    provider: str, /, *, refresh: str | None = None, connection: Connection = Connection()
+) -> None:
     """Print the URL where a person connects an account; valid for an hour.
 
     Args:
@@ -162,17 +129,12 @@ async def connect(
     async with open_client(find_target(connection)) as postiz:
         url = await postiz.integrations.connect_url(provider, refresh=refresh)
         Output().show(Text(url))
-    return 0
 
 
 @app.command
 async def delete(
-    channel: str,
-    /,
-    *,
-    yes: bool = False,
-    connection: Connection = Connection(),
-) -> int:
+    channel: str, /, *, yes: bool = False, connection: Connection = Connection()
+) -> None:
     """Delete a channel, and all its posts with it.
 
     Args:
@@ -183,17 +145,12 @@ async def delete(
     async with open_client(find_target(connection)) as postiz:
         deleted = await postiz.integrations.delete(channel)
     Output().say(f"{deleted} is deleted")
-    return 0
 
 
 @app.command
 async def slot(
-    channel: Channel,
-    /,
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    channel: Channel, /, *, json: Json = False, connection: Connection = Connection()
+) -> None:
     """Print the next free posting time of a channel."""
     output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
@@ -203,4 +160,3 @@ async def slot(
         output.json(said)
     else:
         output.say(moment(date, zone_of(connection)))
-    return 0

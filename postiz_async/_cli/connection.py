@@ -8,12 +8,12 @@ import os
 import sys
 import urllib.request
 import warnings
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,19 +23,28 @@ from tzlocal import reload_localzone
 
 from postiz_async import Postiz, Secret
 from postiz_async._campaign.read.dates import find_zone, no_such_zone
-from postiz_async._cli.profiles import Profile, at_home, find_profile, xdg_folder
-from postiz_async._cli.server_access import ServerAccess, find_headers, find_settings
-from postiz_async._transport import ConnectionSettings, make_transport
-from postiz_async._wire import CLOUD_URL, Headers, api_root, clean_key
-from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
+from postiz_async._cli.profiles import Profile, ServerAccess, at_home, find_profile, xdg_folder
+from postiz_async._transport import (
+    ConnectionSettings,
+    Trust,
+    headers_of_environment,
+    make_transport,
+    tls_context,
+)
+from postiz_async._wire import (
+    CLOUD_URL,
+    Headers,
+    api_root,
+    checked_headers,
+    clean_key,
+    headers_in,
+    merged_headers,
+)
+from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
 from postiz_async.errors import ConfigurationError
 from postiz_async.stores._files import tighten
 from postiz_async.stores.sqlite import SqliteStore
-
-if TYPE_CHECKING:
-    from postiz_async.clock import Clock
-    from postiz_async.types import AttemptHook
-
+from postiz_async.types import AttemptHook
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -150,9 +159,32 @@ def find_target(connection: Connection) -> Target:
         source,
         clock,
         times_out_on_it=wanted == "timeouts",
-        headers=find_headers(connection.header or (), access),
-        connection=find_settings(said, access),
+        headers=_headers(connection.header or (), access),
+        connection=_settings(said, access),
     )
+
+
+def _headers(said: Iterable[Secret], access: ServerAccess | None) -> Headers:
+    """Those of the profile where the server is its own, else the environment's; and of --header."""
+    given = None if access is None else dict(access.headers)
+    headers = checked_headers(headers_of_environment(given))
+    lines = Secret("\n".join(each.reveal() for each in said))
+    return merged_headers(headers, checked_headers(headers_in(lines, "--header")))
+
+
+def _settings(said: ServerAccess, access: ServerAccess | None) -> ConnectionSettings:
+    """What connections are made with: as was said, else as the profile of the server has it."""
+    access = access or ServerAccess()
+    certificate, key = access.client_cert, access.client_key
+    ca: Trust | None = said.ca_file or access.ca_file
+    if said.client_cert is not None or said.client_key is not None:
+        certificate, key = said.client_cert, said.client_key
+    if certificate is not None or key is not None:
+        authorities = said.ca_file or access.ca_file or os.environ.get("POSTIZ_CA_FILE") or None
+        ca = tls_context(authorities, certificate=certificate, key=key)
+    if said.proxy is not None:
+        return ConnectionSettings.checked(ssl=ca, proxy=said.proxy, source="--proxy")
+    return ConnectionSettings.checked(ssl=ca, proxy=access.proxy, source="the profile")
 
 
 def _profile(connection: Connection) -> Profile | None:

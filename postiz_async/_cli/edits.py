@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
 from itertools import takewhile
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 import msgspec
 
 from postiz_async._cli.output import Output, bare_moment, command_on
 from postiz_async.errors import describe_rows, describe_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import tzinfo
-    from pathlib import Path
-
-    from postiz_async.types import Changed, Edits, FieldChange
-
+from postiz_async.types import Changed, Edits, FieldChange
 
 _SHOWN = 8
 """Edits that are shown one by one; of the others the number is told."""

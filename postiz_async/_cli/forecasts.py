@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING
 
+from postiz_async import Forecast, Postiz
 from postiz_async._cli.edits import say_edits
 from postiz_async._cli.output import (
     Output,
@@ -15,20 +17,15 @@ from postiz_async._cli.output import (
     near_moment,
     short_moment,
 )
-from postiz_async.errors import describe_rows, describe_seconds, group_problems, row_ranges
+from postiz_async.errors import Problem, describe_rows, describe_seconds, group_problems, row_ranges
 from postiz_async.models._durations import write_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import tzinfo
-
-    from postiz_async import Batch, Forecast, Postiz
-    from postiz_async.errors import Problem
-    from postiz_async.types import Estimate, Late
-
+from postiz_async.types import Estimate, Late
 
 _NAMED = 5
 """Warnings that are said before a run; `validate` has them all."""
+
+if TYPE_CHECKING:
+    from postiz_async import Batch
 
 
 def show_plan(

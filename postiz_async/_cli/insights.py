@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -10,10 +10,7 @@ from cyclopts.validators import Number
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, count, short_moment
-
-if TYPE_CHECKING:
-    from postiz_async.models.insights import Metric, Notification
-
+from postiz_async.models.insights import Metric, Notification
 
 app = App(name="analytics", help="Figures of channels and posts.")
 
@@ -26,13 +23,8 @@ _WIDTH = 60
 
 @app.command
 async def channel(
-    channel: str,
-    /,
-    *,
-    days: Days = 30,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    channel: str, /, *, days: Days = 30, json: Json = False, connection: Connection = Connection()
+) -> None:
     """Show the figures of a channel.
 
     Args:
@@ -41,18 +33,12 @@ async def channel(
     async with open_client(find_target(connection)) as postiz:
         metrics = await postiz.analytics.integration(channel, days=days)
     _show(Output(as_json=json), metrics)
-    return 0
 
 
 @app.command
 async def post(
-    post_id: str,
-    /,
-    *,
-    days: Days = 30,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    post_id: str, /, *, days: Days = 30, json: Json = False, connection: Connection = Connection()
+) -> None:
     """Show the figures of a post.
 
     Args:
@@ -64,14 +50,10 @@ async def post(
     if found.missing:
         output.say("Postiz does not know which item on the network this is; see: posts missing")
     _show(output, found.metrics)
-    return 0
 
 
 def _show(output: Output, metrics: list[Metric]) -> None:
-    if output.as_json:
-        output.json(metrics)
-        return
-    if not metrics:
+    if not metrics and not output.as_json:
         output.say("No figures: the network has none, or did not answer.")
         return
     encoding = output.out.encoding.lower()
@@ -83,7 +65,7 @@ def _show(output: Output, metrics: list[Metric]) -> None:
         rows.append(
             (metric.label, sparkline(values, ascii_only="utf" not in encoding), last, change)
         )
-    output.table(["figure", "by day", "last", "change"], rows)
+    output.listing(metrics, ["figure", "by day", "last", "change"], rows)
 
 
 def sparkline(values: list[float], *, ascii_only: bool = False) -> str:
@@ -102,7 +84,7 @@ async def notifications(
     most: Annotated[int, Parameter(validator=Number(gte=1))] = 20,
     json: Json = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Show Postiz's notifications, newest first.
 
     Args:
@@ -117,25 +99,17 @@ async def notifications(
                 break
     if json:
         output.json(found)
-        return 0
-    if not found:
+    elif not found:
         output.say("There are no notifications.")
-        return 0
-    zone = zone_of(connection)
-    output.table(
-        [f"date ({zone})", "message", "link"],
-        [(short_moment(n.created_at, zone), n.content, n.link or "") for n in found],
-    )
-    return 0
+    else:
+        zone = zone_of(connection)
+        rows = [(short_moment(n.created_at, zone), n.content, n.link or "") for n in found]
+        output.table([f"date ({zone})", "message", "link"], rows)
 
 
 async def users(
-    text: str | None = None,
-    /,
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    text: str | None = None, /, *, json: Json = False, connection: Connection = Connection()
+) -> None:
     """Show at most ten users of the instance; only for keys of its super-admins.
 
     Args:
@@ -146,7 +120,7 @@ async def users(
         found = await postiz.users.search(text)
     if json:
         output.json(found)
-        return 0
+        return
     output.table(
         ["organisation", "role", "name", "e-mail", "user"],
         [(m.organization.name, m.role, m.user.name or "", m.user.email, m.user.id) for m in found],
@@ -154,4 +128,3 @@ async def users(
         below=True,
     )
     output.say(count(len(found), "user"))
-    return 0

@@ -132,7 +132,7 @@ async def sandbox(
     fault: list[str] | None = None,
     seed: int = 0,
     json: Json = False,
-) -> int:
+) -> None:
     """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it.
 
     With --json, it prints one document with its address when it is ready.
@@ -186,7 +186,6 @@ async def sandbox(
         else:
             _show_started(output, started, named=bool(names))
         await asyncio.Event().wait()
-    return 0
 
 
 def _show_started(output: Output, started: SandboxStarted, *, named: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Self
 
 from cyclopts import App
 from rich.progress import (
@@ -17,21 +18,14 @@ from rich.progress import (
 )
 
 from postiz_async._cli.connection import Connection, find_target, open_client
-from postiz_async._cli.display_guard import DisplayGuard
+from postiz_async._cli.display import DisplayGuard
 from postiz_async._cli.options import Json, json_object
 from postiz_async._cli.output import Output, confirm
 from postiz_async._uploads.urls import is_url, shown
 from postiz_async.documents import UploadFailure, error_object
 from postiz_async.errors import InvalidPostError, PostizError
+from postiz_async.models.media import Media
 from postiz_async.models.video import SlidesVideo, Veo3Video
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
-
-    from postiz_async.models.media import Media
-
 
 _NAME = 30
 """Characters of a name beside its bar."""
@@ -64,12 +58,7 @@ class UploadDisplay:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def sent(self, place: int, sent: int, total: int | None) -> None:
@@ -148,11 +137,8 @@ def _label(source: str) -> str:
 app = App(name="media", help="Upload pictures and videos, generate videos.")
 
 
-def _show(output: Output, media: list[Media]) -> None:
-    if output.as_json:
-        output.json(media)
-    else:
-        output.table(["id", "path"], [(each.id, each.path) for each in media])
+def _show(media: Media, *, as_json: bool) -> None:
+    Output(as_json=as_json).listing([media], ["id", "path"], [(media.id, media.path)])
 
 
 @app.command
@@ -190,12 +176,8 @@ async def upload(
 
 @app.command
 async def upload_url(
-    url: str,
-    /,
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    url: str, /, *, json: Json = False, connection: Connection = Connection()
+) -> None:
     """Let the server fetch a file.
 
     Args:
@@ -203,27 +185,16 @@ async def upload_url(
     """
     async with open_client(find_target(connection)) as postiz:
         media = await postiz.media.upload_from_url(url)
-    _show(Output(as_json=json), [media])
-    return 0
+    _show(media, as_json=json)
 
 
 @app.command
-async def voices(
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+async def voices(*, json: Json = False, connection: Connection = Connection()) -> None:
     """List the voices for a slides video."""
-    output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         listed = await postiz.media.voices()
-    if json:
-        output.json(listed)
-    else:
-        output.table(
-            ["id", "name", "sample"], [(v.id, v.name, v.preview_url or "") for v in listed]
-        )
-    return 0
+    rows = [(each.id, each.name, each.preview_url or "") for each in listed]
+    Output(as_json=json).listing(listed, ["id", "name", "sample"], rows)
 
 
 @app.command
@@ -234,7 +205,7 @@ async def function(
     /,
     *,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Call a function of a video generator. Prints JSON.
 
     Args:
@@ -246,7 +217,6 @@ async def function(
     async with open_client(find_target(connection)) as postiz:
         answer = await postiz.media.video_function(identifier, name, values)
     Output(as_json=True).json(answer)
-    return 0
 
 
 @app.command
@@ -259,7 +229,7 @@ async def video(
     yes: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Generate a video. Costs a credit of the plan, and may take half an hour.
 
     Args:
@@ -276,5 +246,4 @@ async def video(
     )
     async with open_client(find_target(connection)) as postiz:
         media = await postiz.media.generate_video(wanted)
-    _show(Output(as_json=json), [media])
-    return 0
+    _show(media, as_json=json)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
 import msgspec
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from postiz_async import FileOptions, Postiz, ReadOptions
 from postiz_async._campaign.read.dates import (
@@ -26,12 +27,6 @@ from postiz_async._cli.output import Output, moment
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.types import Advice
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-
-    from cyclopts import Token
-
-
 Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
 
 
@@ -45,6 +40,14 @@ def json_object(name: str, text: str) -> dict[str, object]:
         return msgspec.json.decode(text, type=dict[str, object])
     except msgspec.DecodeError as error:
         raise InvalidPostError([Problem(name, f"is not a JSON object: {error}")]) from error
+
+
+CampaignFile = Annotated[
+    Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")
+]
+JournalOption = Annotated[
+    Path | None, Parameter(help="The journal; by default next to the campaign.")
+]
 
 
 @Parameter(name="*")

@@ -56,11 +56,7 @@ class OutboxPlace:
 
 
 @app.command
-async def init(
-    *,
-    sql: bool = False,
-    place: OutboxPlace = OutboxPlace(),
-) -> int:
+async def init(*, sql: bool = False, place: OutboxPlace = OutboxPlace()) -> None:
     """Create the tables in PostgreSQL for outbox, quota and keys if they are missing.
 
     Args:
@@ -72,11 +68,11 @@ async def init(
     output = Output()
     if sql:
         print(ddl(place.schema), end="")
-        return 0
+        return
     options = place.options()
     if options.database is None:
         output.say(f"{options.path} is a file, which has its tables.")
-        return 0
+        return
     database = Database(
         options.database, schema=place.schema, connections=1, without="Nothing was changed."
     )
@@ -84,11 +80,10 @@ async def init(
         is_new = await database.init()
         done = "was made" if is_new else "is there already, in this version"
         output.say(f'The schema "{database.schema}" in {database.where} {done}.')
-    return 0
 
 
 @app.command
-async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> int:
+async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> None:
     """Show the tickets by state, and the organisations that cannot send, with the reason."""
     from postiz_async._outbox.places import deliveries_of  # noqa: PLC0415  (an extra)
 
@@ -110,11 +105,11 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> i
             },
         }
         output.json(said)
-        return 0
+        return
     rows = [(state, f"{number:,}") for state, number in sorted(found.states.items())]
     if not rows:
         output.say("No tickets.")
-        return 0
+        return
     output.table(["state", "tickets"], rows, numbers={"tickets"})
     output.say(
         f"{count(found.organizations, 'organisation')}: {found.held:,} being sent for, "
@@ -124,16 +119,12 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> i
         output.say(f"the first waiting ticket is for {moment(oldest, zone_of(Connection()))}")
     for organization, trouble in found.troubles.items():
         output.say(f"{organization or '(no name)'}: {trouble}", "yellow")
-    return 0
 
 
 @app.command
 async def prune(
-    *,
-    keep: str = "30d",
-    yes: bool = False,
-    place: OutboxPlace = OutboxPlace(),
-) -> int:
+    *, keep: str = "30d", yes: bool = False, place: OutboxPlace = OutboxPlace()
+) -> None:
     """Remove old finished tickets. Senders do so every hour by themselves.
 
     Args:
@@ -154,4 +145,3 @@ async def prune(
         )
         removed = await deliveries.prune(age)
     output.say(f"Removed {count(removed, 'ticket')}.")
-    return 0

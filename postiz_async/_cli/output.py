@@ -6,41 +6,34 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TextIO
 from zoneinfo import ZoneInfo
 
 import msgspec
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
 from rich.prompt import Confirm
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from postiz_async._campaign.read.file_formats import readable
-from postiz_async._cli.table_layout import GAP, column_widths
-from postiz_async.documents import VERSION, error_object
+from postiz_async.documents import VERSION, ErrorDocument, ErrorObject, error_object
 from postiz_async.errors import (
     APIConnectionError,
     ConfigurationError,
     DeliveryUnknownError,
     InvalidPostError,
+    PostizError,
+    Problem,
     QuotaError,
     ServerError,
     group_problems,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from rich.console import ConsoleOptions, JustifyMethod, RenderableType
-
-    from postiz_async.documents import ErrorDocument, ErrorObject
-    from postiz_async.errors import PostizError, Problem
-
 
 MAX_SHOWN = 50
 """Problems that are named, equal ones of several rows as one."""
@@ -48,6 +41,11 @@ PASSING = (APIConnectionError, DeliveryUnknownError, QuotaError, ServerError)
 """Errors that need not mean that anything is wrong with the input or the settings."""
 IS_QUIET: ContextVar[bool] = ContextVar("IS_QUIET", default=False)
 """Whether `--quiet` was given."""
+
+GAP = 2
+"""Spaces between two columns."""
+_LEAST = 10
+"""Characters that a column of texts is not made narrower than, as far as it has them."""
 _ROOMY = 110
 """Characters of a line that has room for the text of a post beside everything else."""
 _START = re.compile(r" *([\d,]+  )?")
@@ -129,6 +127,15 @@ class Output:
     def json_line(self, value: object) -> None:
         """Print a value as one line of JSON, where a result has no end."""
         _write_utf8(sys.stdout, _encoded(value) + b"\n")
+
+    def listing(
+        self, value: object, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]
+    ) -> None:
+        """Print a result: as JSON, or as a table for people."""
+        if self.as_json:
+            self.json(value)
+        else:
+            self.table(columns, rows)
 
     def table(
         self,
@@ -293,6 +300,43 @@ def _padded(
             space = " " * (width - cell_len(text))
             padded.append(space + text if name in numbers else text + space)
         yield "  ".join(padded).rstrip()
+
+
+def column_widths(
+    columns: Sequence[str],
+    cells: Sequence[Sequence[Text]],
+    whole: Collection[str],
+    room: int,
+) -> list[int] | None:
+    """The widths of the columns at which no word is broken.
+
+    Args:
+        columns: their names.
+        cells: of each row, one for each column.
+        whole: columns whose cells are not broken at spaces either.
+        room: characters of a line.
+
+    Returns:
+        None where a line has not as much room.
+    """
+    least: list[int] = []
+    most: list[int] = []
+    for place, name in enumerate(columns):
+        texts = [name, *(row[place].plain for row in cells)]
+        lines = max(cell_len(line) for text in texts for line in text.splitlines() or [""])
+        words = max(cell_len(word) for text in texts for word in text.split() or [""])
+        most.append(lines)
+        least.append(lines if name in whole else max(words, min(lines, _LEAST)))
+    spare = room - GAP * (len(columns) - 1) - sum(least)
+    if spare < 0:
+        return None
+    widths = list(least)
+    by_need = sorted(range(len(columns)), key=lambda place: most[place] - least[place])
+    for left, place in zip(range(len(columns), 0, -1), by_need, strict=True):
+        more = min(most[place] - least[place], spare // left)
+        widths[place] += more
+        spare -= more
+    return widths
 
 
 def print_hanging(console: Console, text: Text, hang: int | None = None) -> None:

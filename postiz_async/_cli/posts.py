@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from cyclopts import App, Parameter
 
@@ -28,21 +31,14 @@ from postiz_async._cli.options import (
     said_as_options,
 )
 from postiz_async._cli.output import Output, confirm, count, moment, short_moment
-from postiz_async._cli.publishing import event_line
 from postiz_async._cli.reconcile import export
+from postiz_async._cli.sending import event_line
 from postiz_async._cli.waiting import waiting_shown
 from postiz_async.documents import VERSION, DeletedDocument, PublishLine, StateDocument
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
+from postiz_async.models.posts import Created, Post
 from postiz_async.texts import plain_text
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    from postiz_async.models.posts import Created, Post
-
 
 app = App(name="posts", help="List, create, change, delete and export posts.")
 app.command(export)
@@ -73,7 +69,7 @@ async def list_posts(
     collapse_repeats: bool = False,
     json: Json = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """List posts in order of date.
 
     Args:
@@ -96,7 +92,7 @@ async def list_posts(
         ]
     if json:
         output.json(posts)
-        return 0
+        return
     output.table(
         [f"date ({zone})", "state", "id", "channel", "text"],
         [
@@ -107,7 +103,6 @@ async def list_posts(
         below=True,
     )
     output.say(f"{count(len(posts), 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d} ({zone})")
-    return 0
 
 
 def _channel(post: Post) -> str:
@@ -121,19 +116,15 @@ def _short(content: str) -> str:
 
 @app.command
 async def get(
-    post_id: PostId,
-    /,
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    post_id: PostId, /, *, json: Json = False, connection: Connection = Connection()
+) -> None:
     """Show one post; the search covers a year before and after today."""
     output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         post = await postiz.posts.get(post_id)
     if json:
         output.json(post)
-        return 0
+        return
     rows = [
         ("id", post.id),
         ("date", moment(post.publish_date, zone_of(connection))),
@@ -146,7 +137,6 @@ async def get(
         ("text", plain_text(post.content)),
     ]
     output.table(["", ""], rows)
-    return 0
 
 
 @app.command
@@ -155,10 +145,7 @@ async def create(
     /,
     *,
     channel: list[str],
-    at: Annotated[
-        Said | None,
-        _WHEN,
-    ] = None,
+    at: Annotated[Said | None, _WHEN] = None,
     thread: Thread = None,
     now: bool = False,
     draft: bool = False,
@@ -169,7 +156,7 @@ async def create(
     idempotency_key: str | None = None,
     json: Json = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Create posts on one or more channels. Costs one create request.
 
     Args:
@@ -207,7 +194,6 @@ async def create(
                 *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
             )
     _show_created(output, created, when, zone)
-    return 0
 
 
 @app.command
@@ -217,10 +203,7 @@ async def replace(
     /,
     *,
     channel: str,
-    at: Annotated[
-        Said,
-        _WHEN,
-    ],
+    at: Annotated[Said, _WHEN],
     thread: Thread = None,
     media: list[Path] | None = None,
     settings: str | None = None,
@@ -229,7 +212,7 @@ async def replace(
     yes: Yes = False,
     json: Json = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Replace the whole content of a post. Costs one create request.
 
     Args:
@@ -255,18 +238,14 @@ async def replace(
                 post_id, new, at=when, tags=tag or ()
             )
     _show_created(output, [created], when, zone)
-    return 0
 
 
 def _show_created(
     output: Output, created: list[Created], when: datetime | None, zone: ZoneInfo
 ) -> None:
-    if output.as_json:
-        output.json(created)
-    else:
-        date = "at once" if when is None else moment(when, zone)
-        rows = [(each.post_id, each.integration, date) for each in created]
-        output.table(["post", "channel", "date"], rows)
+    date = "at once" if when is None else moment(when, zone)
+    rows = [(each.post_id, each.integration, date) for each in created]
+    output.listing(created, ["post", "channel", "date"], rows)
 
 
 @app.command
@@ -332,12 +311,8 @@ def _ids(given: list[str]) -> list[str]:
 
 @app.command
 async def delete_group(
-    group: str,
-    /,
-    *,
-    yes: Yes = False,
-    connection: Connection = Connection(),
-) -> int:
+    group: str, /, *, yes: Yes = False, connection: Connection = Connection()
+) -> None:
     """Delete a group, which is a post with its thread.
 
     Args:
@@ -347,7 +322,6 @@ async def delete_group(
     async with open_client(find_target(connection)) as postiz:
         await postiz.posts.delete_group(group)
     Output().say("deleted, if there was one")
-    return 0
 
 
 @app.command
@@ -359,7 +333,7 @@ async def status(
     yes: Yes = False,
     json: Json = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Turn a post into a draft, or schedule it again.
 
     Args:
@@ -375,17 +349,12 @@ async def status(
         output.json(said)
     else:
         output.say(f"{post_id} is {state}")
-    return 0
 
 
 @app.command
 async def settings(
-    post_id: PostId,
-    settings: str,
-    /,
-    *,
-    connection: Connection = Connection(),
-) -> int:
+    post_id: PostId, settings: str, /, *, connection: Connection = Connection()
+) -> None:
     """Merge keys into the settings of a post that is not published.
 
     Args:
@@ -395,36 +364,23 @@ async def settings(
     async with open_client(find_target(connection)) as postiz:
         date = await postiz.posts.update_settings(post_id, values)
     Output().say(f"{post_id} has its new settings; it is due {moment(date, zone_of(connection))}")
-    return 0
 
 
 @app.command
 async def missing(
-    post_id: PostId,
-    /,
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+    post_id: PostId, /, *, json: Json = False, connection: Connection = Connection()
+) -> None:
     """Show recent items of a channel, to find the one that a post became."""
-    output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         items = await postiz.posts.missing(post_id)
-    if json:
-        output.json(items)
-    else:
-        output.table(["id", "picture"], [(item.id, item.url) for item in items])
-    return 0
+    rows = [(item.id, item.url) for item in items]
+    Output(as_json=json).listing(items, ["id", "picture"], rows)
 
 
 @app.command
 async def release_id(
-    post_id: PostId,
-    release_id: str,
-    /,
-    *,
-    connection: Connection = Connection(),
-) -> int:
+    post_id: PostId, release_id: str, /, *, connection: Connection = Connection()
+) -> None:
     """Tell Postiz which item on the network a post became; see `missing`.
 
     Args:
@@ -433,7 +389,6 @@ async def release_id(
     async with open_client(find_target(connection)) as postiz:
         await postiz.posts.set_release_id(post_id, release_id)
     Output().say(f"{post_id} is {release_id}")
-    return 0
 
 
 @app.command
@@ -446,7 +401,7 @@ async def watch(
     integration: OnlyChannel = None,
     json: Annotated[bool, Parameter(name="--json")] = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Print a line when a post is published or fails. Ctrl-C ends it.
 
     Args:
@@ -476,4 +431,3 @@ async def watch(
                     where = f"{event.post.id}, {_channel(event.post)}"
                     what = event.link or event.reason
                     output.show(event_line(postiz.clock.time(), state, where, what, zone))
-    return 0

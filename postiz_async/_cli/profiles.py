@@ -8,21 +8,16 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
+from zoneinfo import ZoneInfo
 
 from postiz_async import Secret
 from postiz_async._campaign.read.dates import find_zone
-from postiz_async._cli.server_access import ServerAccess
 from postiz_async._wire import HiddenText, checked_headers
 from postiz_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from zoneinfo import ZoneInfo
-
 
 KEY_TIMEOUT = 60.0
 """Seconds that a command may take to say the key; a person may have to type a passphrase."""
@@ -31,6 +26,17 @@ _OF_WAY = ("headers", "ca_file", "client_cert", "client_key", "proxy")
 _SETTINGS = ("url", "key", "key_command", "zone", *_OF_WAY)
 _OTHERS = 0o077
 """The bits of a mode that are not the owner's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerAccess:
+    """What it takes to reach a server, as options or its profile say it."""
+
+    headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    proxy: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

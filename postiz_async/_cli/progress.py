@@ -6,31 +6,23 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Coroutine
+from datetime import tzinfo
+from logging import LogRecord
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async._cli.display_guard import DisplayGuard
+from postiz_async import Outcome, Postiz, Quota
+from postiz_async._cli.display import TickingDisplay
 from postiz_async._cli.output import Output, count, exit_code_of, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.waiting import doubt_text, held_for, quota_text, seen_quota
-from postiz_async.clock import SystemClock
+from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import PostizError, describe_seconds
 from postiz_async.types import Doubts, RowState
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from datetime import tzinfo
-    from logging import LogRecord
-    from types import TracebackType
-    from typing import Self
-
-    from postiz_async import Batch, Outcome, Postiz, Quota
-    from postiz_async.clock import Clock
-
 
 T = TypeVar("T")
 
@@ -45,8 +37,11 @@ _BAR = 20
 _ROOM_FOR_BARS = 80
 """Characters of a line that has room for bars and for what stands beside them."""
 
+if TYPE_CHECKING:
+    from postiz_async import Batch
 
-class RunDisplay:
+
+class RunDisplay(TickingDisplay):
     """Bars on a terminal, a line now and then elsewhere.
 
     Args:
@@ -68,8 +63,7 @@ class RunDisplay:
         zone: tzinfo,
         line_every: float = LINE_EVERY,
     ) -> None:
-        self._output = output
-        self._line_every = line_every
+        super().__init__(output, line_every)
         self._postiz = postiz
         self._batch = batch
         self._zone = zone
@@ -82,35 +76,18 @@ class RunDisplay:
         self._rows = open_rows
         self._stopping = False
         self._trouble, self._away_since = "", 0.0
-        self._live: Live | None = None
-        self._ticker: asyncio.Task[None] | None = None
-        self._guarded = DisplayGuard()
 
     async def __aenter__(self) -> Self:
         _OUTAGES.addFilter(self._on_outage)
-        if self._output.shows_progress:
-            console = self._output.notes
-            self._live = Live(await self._picture(), console=console, auto_refresh=False)
-            self._live.start()
-        self._ticker = asyncio.create_task(self._show())
-        return self
+        return await super().__aenter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.gather(self._ticker, return_exceptions=True)
+    async def _close(self) -> None:
         _OUTAGES.removeFilter(self._on_outage)
-        with self._guarded():
-            self._watch_outage()
-            if self._live is not None:
-                self._stopping, self._trouble = False, ""
-                self._live.update(await self._picture(), refresh=True)
-                self._live.stop()
+        self._watch_outage()
+        if self._live is not None:
+            self._stopping, self._trouble = False, ""
+            self._live.update(await self._picture(), refresh=True)
+        await super()._close()
 
     async def saw(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -127,11 +104,11 @@ class RunDisplay:
             with self._guarded():
                 self._output.say(_STOPPING)
 
-    async def _show(self) -> None:
-        with self._guarded():
-            await self._tick()
-
     async def _tick(self) -> None:
+        with self._guarded():
+            await self._show()
+
+    async def _show(self) -> None:
         if self._live is not None:
             while True:
                 await asyncio.sleep(_REFRESH)
@@ -234,29 +211,17 @@ _AWAY = "Postiz is away; the run goes on by itself when it is back: {}"
 _STOPPING = "Stopping: requests in flight end first. Ctrl-C again ends at once."
 
 
-def _bar(done: int, total: int) -> ProgressBar:
-    return ProgressBar(
-        total=max(1, total),
-        completed=done if total else 1,
-        width=_BAR,
-        complete_style="cyan",
-        finished_style="green",
-    )
+def _bar(done: int, total: int, style: str = "cyan", finished: str = "green") -> ProgressBar:
+    done, total = (done, total) if total else (1, 1)
+    return ProgressBar(total, done, _BAR, complete_style=style, finished_style=finished)
 
 
 def _gauge(quota: Quota) -> ProgressBar:
-    limit, remaining = quota.limit or 1, quota.remaining or 0
     style = "red" if quota.blocked else "yellow"
-    return ProgressBar(
-        total=limit,
-        completed=remaining,
-        width=_BAR,
-        complete_style=style,
-        finished_style=style,
-    )
+    return _bar(quota.remaining or 0, quota.limit or 1, style, style)
 
 
-class CountDisplay:
+class CountDisplay(TickingDisplay):
     """How many of a number of things are done: a bar on a terminal, a line now and then elsewhere.
 
     Args:
@@ -282,38 +247,13 @@ class CountDisplay:
     ) -> None:
         self.outcomes: list[Outcome] = []
         """What became of those that are done."""
-        self._output = output
+        super().__init__(output, line_every, is_transient=True)
         self._what = what
         self._total = total
         self._doubts = doubts or Doubts()
         self._clock = clock or SystemClock()
         self._zone = zone
-        self._line_every = line_every
-        self._live: Live | None = None
-        self._ticker: asyncio.Task[None] | None = None
         self._said, self._said_at = "", time.monotonic()
-        self._guarded = DisplayGuard()
-
-    async def __aenter__(self) -> Self:
-        if self._output.shows_progress:
-            console = self._output.notes
-            self._live = Live(self._picture(), console=console, auto_refresh=False, transient=True)
-            self._live.start()
-        self._ticker = asyncio.create_task(self._tick())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.gather(self._ticker, return_exceptions=True)
-        if self._live is not None:
-            with self._guarded():
-                self._live.stop()
 
     async def run(
         self, work: Coroutine[object, object, T], fatal: tuple[type[PostizError], ...]
@@ -351,19 +291,19 @@ class CountDisplay:
     async def saw(self, outcome: Outcome) -> None:
         """Count one."""
         self.outcomes.append(outcome)
-        self._show()
+        await self._show()
 
     async def _tick(self) -> None:
         """Show what is in doubt also while nothing ends."""
         while True:
             await asyncio.sleep(_LOOK)
-            self._show()
+            await self._show()
 
-    def _show(self) -> None:
+    async def _show(self) -> None:
         with self._guarded():
             text = self._text()
             if self._live is not None:
-                self._live.update(self._picture(), refresh=True)
+                self._live.update(await self._picture(), refresh=True)
             elif text != self._said and time.monotonic() - self._said_at >= self._line_every:
                 self._said, self._said_at = text, time.monotonic()
                 self._output.say(text)
@@ -378,7 +318,7 @@ class CountDisplay:
         in_doubt = f"; in doubt: {doubt}" if doubt else ""
         return f"{self.done:,} of {self._total:,} {self._what}{in_doubt}"
 
-    def _picture(self) -> Table:
+    async def _picture(self) -> Table:
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_row(_bar(self.done, self._total), self._text())
         return grid

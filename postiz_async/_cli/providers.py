@@ -10,12 +10,7 @@ from postiz_async.documents import ProviderObject
 from postiz_async.providers import PROVIDERS, FieldLine, Guide, find_provider, guide
 
 
-def providers(
-    name: str | None = None,
-    /,
-    *,
-    json: Json = False,
-) -> int:
+def providers(name: str | None = None, /, *, json: Json = False) -> None:
     """Show what a network accepts: length, settings, media, threads, pitfalls.
 
     Args:
@@ -28,11 +23,11 @@ def providers(
             output.json(_document(found))
         else:
             _show(output, found)
-        return 0
+        return
     guides = [guide(each) for each in PROVIDERS.values()]
     if json:
         output.json([_document(each) for each in guides])
-        return 0
+        return
     output.table(
         ["provider", "name", "characters", "needed settings", "further parts"],
         [
@@ -42,7 +37,6 @@ def providers(
         whole=["provider"],
     )
     output.say("postiz-async providers NAME shows one with its settings, media and pitfalls.")
-    return 0
 
 
 def _needed(shown: Guide) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -22,10 +22,7 @@ from postiz_async._cli.options import (
 )
 from postiz_async._cli.output import Output, ask, count
 from postiz_async.documents import reconcile_document
-from postiz_async.types import Naming
-
-if TYPE_CHECKING:
-    from postiz_async.types import Reconciled
+from postiz_async.types import Naming, Reconciled
 
 
 async def reconcile(
@@ -103,7 +100,7 @@ async def export(
     analytics: bool = False,
     force: bool = False,
     connection: Connection = Connection(),
-) -> int:
+) -> None:
     """Write posts to a campaign file; Postiz returns no media and threads.
 
     Args:
@@ -139,4 +136,3 @@ async def export(
     output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d} ({zone})")
     for note in done.notes if done.posts else ():
         output.say(note, "yellow")
-    return 0

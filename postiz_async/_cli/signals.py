@@ -10,13 +10,9 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
-    from types import FrameType
-
+from types import FrameType
 
 SIGNAL_EXIT = 128
 """Added to the number of the signal that stopped a program, it is its exit code."""

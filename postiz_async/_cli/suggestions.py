@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
+from collections.abc import Collection, Sequence
 
 _REDUNDANT = {
     "notifications list",

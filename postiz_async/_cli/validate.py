@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import reduce
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async._cli.campaigns import CampaignFile, MediaRoots, save_options
+from postiz_async._cli.campaigns import MediaRoots, save_options
 from postiz_async._cli.connection import Connection, find_target, open_client
-from postiz_async._cli.options import Json, ReadAs, Save, find_reading
+from postiz_async._cli.options import CampaignFile, Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output, count, print_hanging
 from postiz_async.documents import ValidateDocument, refused_document
-from postiz_async.errors import InvalidPostError, group_problems
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from postiz_async.errors import Problem
-    from postiz_async.types import Row
-
+from postiz_async.errors import InvalidPostError, Problem, group_problems
+from postiz_async.types import Row
 
 _HANG = len("warning  ")
 _SHOWN = 40

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from datetime import tzinfo
 
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from postiz_async._cli.display_guard import DisplayGuard
+from postiz_async import Attempt, Postiz, Quota
+from postiz_async._cli.display import DisplayGuard
 from postiz_async._cli.output import IS_QUIET, Output, clock_time, count, near_moment
 from postiz_async.errors import QuotaWaitError, StoreError, describe_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
-    from datetime import tzinfo
-
-    from rich.console import Console
-
-    from postiz_async import Attempt, Postiz, Quota
-    from postiz_async.types import Doubts
-
+from postiz_async.types import Doubts
 
 _LOOK = 0.25
 _SEEN = 2

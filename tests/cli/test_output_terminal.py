@@ -15,9 +15,8 @@ from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.columns import column_options
 from postiz_async._cli.after_run import channel_table, show_report, standing
-from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, print_hanging
+from postiz_async._cli.output import IS_QUIET, Output, column_widths, exit_code_of, print_hanging
 from postiz_async._cli.progress import CountDisplay
-from postiz_async._cli.table_layout import column_widths
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import DeliveryUnknownError, Marks
 

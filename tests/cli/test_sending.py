@@ -17,7 +17,7 @@ from rich.console import Console
 
 from postiz_async import CampaignRow, NewPost
 from postiz_async._cli.output import Output
-from postiz_async._cli.publishing import PublishLines
+from postiz_async._cli.sending import PublishLines
 from postiz_async.testing import Fault, LocalPostiz
 
 if TYPE_CHECKING:

@@ -1,0 +1,316 @@
+"""`update` and `undo`: stored posts become what the campaign says now, or are deleted again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from postiz_async import Postiz
+from postiz_async._cli.after_run import show_report, standing, write_result
+from postiz_async._cli.campaigns import (
+    BatchFlags,
+    open_batch,
+    refuse,
+    result_path,
+    say_result,
+)
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
+from postiz_async._cli.edits import say_edits
+from postiz_async._cli.options import (
+    CampaignFile,
+    Json,
+    ReadAs,
+    Said,
+    aware,
+    find_reading,
+    moment_option,
+)
+from postiz_async._cli.output import Output, ask, bare_moment, command_on, count, near_moment
+from postiz_async._cli.progress import CountDisplay
+from postiz_async.documents import post_of_row, undo_document, update_document
+from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError, describe_rows
+from postiz_async.types import RowRecord
+
+if TYPE_CHECKING:
+    from postiz_async import Batch, Undone, Updated
+
+
+WHY = {
+    "published": "published already",
+    "failed": "refused by the network",
+    "edited": "edited in Postiz",
+    "due": "due too soon",
+    "shared": "in one group with another post",
+    "hidden": "on a channel that is gone",
+    "gone": "deleted or moved in Postiz",
+    "invalid": "the row has problems",
+    "no_slot": "no create request is free before the date, so it stays on its channel",
+    "late": "the new date has passed",
+    "refused": "Postiz refused the change; the reason: postiz-async status",
+    "now": "of type now: what was published is not changed",
+    "begun": "to be deleted, and it is not certain yet that it is; postiz-async undo continues",
+    "ours": "still there, though Postiz was asked to delete it; try again",
+}
+
+
+async def update(
+    file: CampaignFile,
+    /,
+    *,
+    prune: bool = False,
+    force: bool = False,
+    yes: bool = False,
+    flags: BatchFlags = BatchFlags(),
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
+) -> int:
+    """Apply changes in the file to stored posts, and send new ones. Shows the cost first.
+
+    Posts that people have changed in Postiz are reported and left as they are. Stop it with Ctrl-C
+    and run it again at any time.
+
+    Args:
+        prune: Delete posts whose row is no longer in the file.
+        force: Overwrite posts that people have edited in Postiz, and send those again that they
+            deleted.
+        yes: Do not ask.
+    """
+    output = Output(as_json=json)
+    async with open_batch(file, flags, read_as, connection) as (postiz, batch):
+        if batch.problems and not flags.skip_invalid:
+            return refuse(output, batch)
+        try:
+            would = await batch.update(prune=prune, force=force, dry_run=True)
+        except InvalidPostError:
+            return refuse(output, batch)
+        zone = zone_of(connection, batch.timezone)
+        if not json:
+            _show_update(output, batch, would, zone, prune=prune)
+        if not would.is_something:
+            return await _nothing_to_do(output, batch, would)
+        if not (yes or (not json and ask("Do it?"))):
+            return _not_updated(output, batch, would)
+        return await _do(output, postiz, batch, would, zone, prune=prune, force=force)
+
+
+async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
+    """Say so; rows that were refused, say, are no success because an update cannot help them."""
+    report = await batch.report()
+    if output.as_json:
+        output.json(update_document(batch, would, done=False))
+    else:
+        what = "There is nothing else to do" if would.left else "Nothing is left to do"
+        is_fine = report.complete or would.left  # of what is left it was said why
+        why = f": {standing(report)}. Why: {command_on(batch.path, 'status')}"
+        output.say(f"{what}." if is_fine else f"{what}{why}")
+    return 0 if report.complete and not would.left else 1
+
+
+def _not_updated(output: Output, batch: Batch, would: Updated) -> int:
+    if output.as_json:
+        output.json(update_document(batch, would, done=False))
+    else:
+        output.say("Nothing was changed. --yes does it.", "yellow")
+    return 1 if would.left else 0
+
+
+async def _do(
+    output: Output,
+    postiz: Postiz,
+    batch: Batch,
+    would: Updated,
+    zone: tzinfo,
+    *,
+    prune: bool,
+    force: bool,
+) -> int:
+    parts = (would.changed, would.moved, would.pruned, would.new, would.unclear)
+    total = sum(map(len, parts))
+    display = CountDisplay(output, "done", total, zone, batch.doubts, postiz.clock)
+    work = batch.update(prune=prune, force=force, on_outcome=display.saw)
+    done = await display.run(work, fatal=(BatchError, InvalidPostError))
+    if isinstance(done, int):
+        if output.as_json:
+            finished = sorted({outcome.row for outcome in display.outcomes})
+            output.json({**update_document(batch, would, done=False), "finished": finished})
+        else:
+            told = f"Stopped: {display.done:,} of {total:,} done. The same command goes on."
+            output.say(told, "bold yellow")
+        return done
+    report = await batch.report()
+    if output.as_json:
+        output.json(update_document(batch, done, done=True))
+        return 0 if report.complete and not done.left else 1
+    fault = write_result(result_path(batch), report)
+    say_left(output, done.left, "--force")
+    show_report(output, report, zone)
+    say_result(output, batch, fault)
+    return 0 if report.complete and not done.left and not fault else 1
+
+
+def _show_update(
+    output: Output,
+    batch: Batch,
+    would: Updated,
+    zone: tzinfo,
+    *,
+    prune: bool,
+) -> None:
+    """What an update would do, and what it costs."""
+    say_edits(output, batch.edits, batch.path, zone, is_update=True)
+    parts = (
+        count(len(would.changed), "change") if would.changed else "",
+        f"{len(would.moved):,} deleted and sent again" if would.moved else "",
+        f"{len(would.pruned):,} deleted" if would.pruned else "",
+        f"{len(would.new):,} new" if would.new else "",
+    )
+    named = ", ".join(filter(None, parts))
+    if would.unclear:
+        output.say(
+            f"{count(len(would.unclear), 'post')} in requests without an answer: they would be "
+            "looked up, and sent again only if they are not stored"
+        )
+    if named:
+        posts = len(would.changed) + len(would.pruned)
+        cost = ", which costs no request" if posts == 1 else ", none costs a request"
+        if would.forecast is not None:
+            free = f" ({len(would.free):,} cost none)" if would.free else ""
+            cost = (
+                f": {count(would.forecast.requests, 'create request')}{free}, done about "
+                f"{near_moment(would.forecast.finish.timestamp(), zone)}"
+            )
+        output.say(f"{named}{cost}", "bold")
+    if batch.edits.gone and not prune:
+        one = len(batch.edits.gone) == 1
+        stay, them = ("stays", "it") if one else ("stay", "them")
+        rows = count(len(batch.edits.gone), "post")
+        output.say(f"{rows} whose row is gone {stay}; --prune deletes {them}.", "yellow")
+    if would.forecast is not None and would.forecast.late:
+        late = describe_rows(row.number for row in would.forecast.late)
+        what = "no slot before their date; they are neither changed nor sent."
+        output.say(f"{late}: {what}", "bold yellow")
+    say_left(output, would.left, "--force")
+
+
+async def undo(
+    file: Path,
+    /,
+    *,
+    after: Annotated[
+        Said | None,
+        moment_option("Only posts from this time on, like '2027-01-15 09:00'."),
+    ] = None,
+    channel: str | None = None,
+    rows: str | None = None,
+    edited: bool = False,
+    yes: bool = False,
+    journal: Path | None = None,
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
+) -> int:
+    """Delete the posts of a campaign that are not published yet. Shows them first.
+
+    Published posts are never deleted. A later run sends these rows only with --again. Stop it with
+    Ctrl-C and run it again at any time.
+
+    Args:
+        file: The campaign that was run, or its journal.
+        channel: Only this channel: its id, name, or provider if no other channel has it.
+        rows: Only these rows of the current file, like 3-9 or 2,5,12-14.
+        edited: Also delete posts that people have edited in Postiz.
+        yes: Delete without asking.
+        journal: The journal; by default next to the campaign.
+    """
+    output = Output(as_json=json)
+    reading = await find_reading(file, read_as, connection)
+    zone = zone_of(connection, reading.timezone)
+    start = None if after is None else aware(after, "--after", zone)
+    async with (
+        open_client(find_target(connection)) as postiz,
+        postiz.sent_campaign(file, journal=journal, reading=reading) as sent,
+    ):
+        undoing = partial(sent.undo, after=start, channel=channel, rows=rows, edited=edited)
+        would = await undoing(dry_run=True)
+        if not json:
+            _show_undo(output, would, zone)
+        if not would.rows and not would.unsent:
+            return _undone(output, would, is_done=True)
+        agreed = yes or (bool(would.rows) and not json and ask("Delete these posts?"))
+        if not agreed:
+            if not json:
+                output.say("Nothing was deleted. --yes deletes these posts.", "yellow")
+            return _undone(output, would, is_done=False)
+        total = len(would.rows)
+        display = CountDisplay(output, "deleted", total, zone, sent.doubts, postiz.clock)
+        work = undoing(on_outcome=display.saw)
+        undone = await display.run(work, fatal=(BatchError, ConfigurationError))
+    if not isinstance(undone, int):
+        return _undone(output, undone, is_done=True)
+    if not json:
+        output.say(f"Stopped: {display.done:,} deleted. The same command goes on.", "yellow")
+    else:
+        deleted = {each.ref for each in display.outcomes}
+        said = undo_document(would, done=False)
+        said["deleted"] = [post_of_row(row) for row in would.rows if row.ref in deleted]
+        said["would_delete"] = [post_of_row(row) for row in would.rows if row.ref not in deleted]
+        output.json(said)
+    return undone
+
+
+def _undone(output: Output, undone: Undone, *, is_done: bool) -> int:
+    if output.as_json:
+        output.json(undo_document(undone, done=is_done))
+    elif is_done and not (undone.rows or undone.left or undone.unsent):
+        output.say("Nothing is left to delete.")
+    elif is_done:
+        output.say(f"{count(len(undone.rows), 'post')} deleted.", "bold green")
+        say_left(output, _numbers(undone.left), "--edited")
+        if undone.unsent:
+            output.say(f"{count(undone.unsent, 'row')} not sent yet; run would send them.")
+    is_left = not undone.left.keys() <= {"published", "failed"}
+    return 1 if is_done and is_left else 0
+
+
+def _show_undo(output: Output, would: Undone, zone: tzinfo) -> None:
+    """Which posts would be deleted, by channel, and which are left."""
+    by_channel: dict[str, list[float]] = {}
+    names: dict[str, str] = {}
+    for row in would.rows:
+        names.setdefault(row.channel, row.name or row.channel)
+        by_channel.setdefault(row.channel, []).append(row.date)
+    if by_channel:
+        output.table(
+            ["channel", "posts", f"from ({zone})", "to"],
+            [
+                (
+                    names[channel],
+                    f"{len(dates):,}",
+                    bare_moment(min(dates), zone),
+                    bare_moment(max(dates), zone),
+                )
+                for channel, dates in by_channel.items()
+            ],
+            numbers=["posts"],
+        )
+    say_left(output, _numbers(would.left), "--edited")
+    if would.unknown:
+        output.say(f"not in this campaign: {describe_rows(would.unknown)}", "yellow")
+
+
+def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:
+    """Which posts stay as they are, and why; `force` is the option for what people edited."""
+    for why, rows in left.items():
+        hint = f" ({force} does it anyway)" if why in _FORCED[force] else ""
+        output.say(f"left: {describe_rows(rows)}: {WHY[why]}{hint}", "yellow")
+
+
+_FORCED = {"--edited": {"edited"}, "--force": {"edited", "gone"}}
+
+
+def _numbers(left: Mapping[str, Sequence[RowRecord]]) -> dict[str, list[int]]:
+    return {why: [row.number for row in rows] for why, rows in left.items()}
