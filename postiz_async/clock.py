@@ -34,17 +34,6 @@ import anyio.to_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sized
 
-__all__ = [
-    "AcceleratedClock",
-    "Anchor",
-    "Clock",
-    "JumpingClock",
-    "SystemClock",
-    "Timer",
-    "run_of",
-    "unseen_work",
-]
-
 
 class Timer(Protocol):
     """A pending callback."""

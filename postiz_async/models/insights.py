@@ -8,15 +8,6 @@ from collections.abc import Mapping
 
 from postiz_async.models._base import DateTime, Model, Value
 
-__all__ = [
-    "Figures",
-    "Metric",
-    "MetricPoint",
-    "Notification",
-    "NotificationPage",
-    "PostAnalytics",
-]
-
 
 class MetricPoint(Model, frozen=True, kw_only=True):
     """One day of a metric. `date` is usually `YYYY-MM-DD`; the network decides."""

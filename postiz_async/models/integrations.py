@@ -8,8 +8,6 @@ from msgspec import field
 
 from postiz_async.models._base import Model
 
-__all__ = ["ChannelSettings", "ChannelTool", "Customer", "Integration", "ToolParameter"]
-
 
 class Customer(Model, frozen=True, kw_only=True):
     """A group of channels; the web page calls it a customer."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from postiz_async.models._base import Model
 
-__all__ = ["Media"]
-
 
 class Media(Model, frozen=True, kw_only=True):
     """A stored picture or video, as an upload returns it and as a post refers to it.

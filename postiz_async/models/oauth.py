@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from postiz_async.models._base import Model
 
-__all__ = ["Token"]
-
 
 class Token(Model, frozen=True, kw_only=True, rename=None):
     """An access token; it works wherever an API key does, and lasts until it is revoked.

@@ -16,30 +16,6 @@ from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings, RawSettings
 
-__all__ = [
-    "MAX_BODY",
-    "Content",
-    "ContentItem",
-    "CreatePost",
-    "Created",
-    "Html",
-    "IntegrationRef",
-    "Markdown",
-    "MediaRef",
-    "Mention",
-    "MissingRelease",
-    "NewPost",
-    "Post",
-    "PostIntegration",
-    "PostItem",
-    "PostTag",
-    "PostType",
-    "PublishEvent",
-    "TagRef",
-    "Text",
-    "ThreadPart",
-]
-
 _MARKDOWN_SIGN = re.compile(r"[\\`*_\[\]<>&!#~|]")
 
 PostType = Literal["draft", "schedule", "now", "update"]

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from postiz_async.models._base import Value
 
-__all__ = ["ProviderSettings", "RawSettings"]
-
 
 class ProviderSettings(Value, frozen=True, kw_only=True, tag_field="__type"):
     """The settings of one provider; the structs of `postiz_async.providers` derive from it."""

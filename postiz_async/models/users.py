@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from postiz_async.models._base import Model
 
-__all__ = ["Membership", "MembershipOrganization", "User"]
-
 
 class User(Model, frozen=True, kw_only=True):
     """Somebody with an account."""

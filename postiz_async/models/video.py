@@ -8,8 +8,6 @@ from typing import Literal
 from postiz_async.models._base import Model
 from postiz_async.models.posts import MediaRef
 
-__all__ = ["SlidesVideo", "Veo3Video", "Voice"]
-
 
 class SlidesVideo(Model, frozen=True, kw_only=True):
     """Pictures with a spoken text. `voice` is an id from `media.voices`."""

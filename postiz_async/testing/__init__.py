@@ -8,55 +8,33 @@
 """
 
 from postiz_async._sandbox import (
-    CreateRecord,
-    CustomerRow,
-    Fault,
-    FaultKind,
-    Faults,
-    IntegrationRow,
-    MediaRow,
-    NotificationRow,
-    OAuthApp,
-    Organization,
-    Sandbox,
-    StoredPost,
-    TagRow,
-    ThreadRow,
+    CreateRecord as CreateRecord,
+    CustomerRow as CustomerRow,
+    Fault as Fault,
+    FaultKind as FaultKind,
+    Faults as Faults,
+    IntegrationRow as IntegrationRow,
+    MediaRow as MediaRow,
+    NotificationRow as NotificationRow,
+    OAuthApp as OAuthApp,
+    Organization as Organization,
+    Sandbox as Sandbox,
+    StoredPost as StoredPost,
+    TagRow as TagRow,
+    ThreadRow as ThreadRow,
 )
-from postiz_async._sandbox.rows import MemberRow
-from postiz_async._wire import WireRequest, WireResponse
-from postiz_async.clock import AcceleratedClock, Anchor, JumpingClock, SystemClock
-from postiz_async.testing._controls import Channels
-from postiz_async.testing._local import LocalPostiz
-from postiz_async.testing._served import ServedPostiz, serve_postiz
-from postiz_async.testing._transport import SandboxTransport, sandbox_client
-
-__all__ = [
-    "AcceleratedClock",
-    "Anchor",
-    "Channels",
-    "CreateRecord",
-    "CustomerRow",
-    "Fault",
-    "FaultKind",
-    "Faults",
-    "IntegrationRow",
-    "JumpingClock",
-    "LocalPostiz",
-    "MediaRow",
-    "MemberRow",
-    "NotificationRow",
-    "OAuthApp",
-    "Organization",
-    "Sandbox",
-    "SandboxTransport",
-    "ServedPostiz",
-    "StoredPost",
-    "SystemClock",
-    "TagRow",
-    "ThreadRow",
-    "WireRequest",
-    "WireResponse",
-    "sandbox_client",
-    "serve_postiz",
-]
+from postiz_async._sandbox.rows import MemberRow as MemberRow
+from postiz_async._wire import WireRequest as WireRequest, WireResponse as WireResponse
+from postiz_async.clock import (
+    AcceleratedClock as AcceleratedClock,
+    Anchor as Anchor,
+    JumpingClock as JumpingClock,
+    SystemClock as SystemClock,
+)
+from postiz_async.testing._controls import Channels as Channels
+from postiz_async.testing._local import LocalPostiz as LocalPostiz
+from postiz_async.testing._served import ServedPostiz as ServedPostiz, serve_postiz as serve_postiz
+from postiz_async.testing._transport import (
+    SandboxTransport as SandboxTransport,
+    sandbox_client as sandbox_client,
+)
