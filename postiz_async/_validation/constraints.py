@@ -65,11 +65,6 @@ def characters(text: str) -> int:
     return len(text) - (0 if text.isascii() else len(_WITH_SELECTOR.findall(text)))
 
 
-def is_iso_format(text: str) -> bool:
-    """Whether a text has one of the forms of ISO 8601, whatever date that would be."""
-    return _ISO.fullmatch(text) is not None
-
-
 def is_postable(path: str) -> bool:
     """Whether a path ends, before any `?`, as the server wants the media of posts to."""
     return path.partition("?")[0].endswith(_POSTABLE)
@@ -93,11 +88,8 @@ def is_url(text: str) -> bool:
     ):
         return False
     user, at, host = rest.partition("/")[0].rpartition("@")
-    return (not at or _is_user(user)) and _is_address(host)
-
-
-def _is_user(user: str) -> bool:
-    return user not in {"", ":"} and user.count(":") <= 1
+    is_user = user not in {"", ":"} and user.count(":") <= 1
+    return (not at or is_user) and _is_address(host)
 
 
 def _is_address(address: str) -> bool:
@@ -145,7 +137,7 @@ _CRASHES = re.compile(r"[+-]?\d{4}-?W.*|[+-]?\d{7,}.*", re.ASCII)
 
 def is_iso_date(date: str) -> bool:
     """Whether the server takes a text for an ISO 8601 date; it is looser than it ought to be."""
-    return moment(date) is not None or is_iso_format(date)
+    return moment(date) is not None or _ISO.fullmatch(date) is not None
 
 
 def crashes(date: str) -> bool:
@@ -199,42 +191,17 @@ class Constraint(NamedTuple):
 
 # ------------------------------------------------------------------ what is what
 
-
-def _is_defined(value: object, _: object) -> bool:
-    return value is not None and value is not ABSENT
-
-
-def _is_text(value: object, _: object) -> bool:
-    return type(value) is str
-
-
-def _is_boolean(value: object, _: object) -> bool:
-    return type(value) is bool
-
-
-def _is_number(value: object, _: object) -> bool:
-    return is_number(value)
-
-
-def _is_list(value: object, _: object) -> bool:
-    return type(value) is list
-
-
-def _is_nested(value: object, _: object) -> bool:
-    return value is ABSENT or is_object(value) or is_list(value)
-
-
-def _are_numbers(value: object, _: object) -> bool:
-    return all(map(is_number, value if is_list(value) else [value]))
-
-
 _NO_NUMBER = "must be a number conforming to the specified constraints"
 
-DEFINED = Constraint("defined", _is_defined, "should not be null or undefined")
-TEXT = Constraint("string", _is_text, "must be a string")
-BOOLEAN = Constraint("boolean", _is_boolean, "must be a boolean value")
-NUMBER = Constraint("number", _is_number, _NO_NUMBER)
-LIST = Constraint("list", _is_list, "must be an array")
+DEFINED = Constraint(
+    "defined",
+    lambda value, _: value is not None and value is not ABSENT,
+    "should not be null or undefined",
+)
+TEXT = Constraint("string", lambda value, _: type(value) is str, "must be a string")
+BOOLEAN = Constraint("boolean", lambda value, _: type(value) is bool, "must be a boolean value")
+NUMBER = Constraint("number", lambda value, _: is_number(value), _NO_NUMBER)
+LIST = Constraint("list", lambda value, _: is_list(value), "must be an array")
 
 
 def nested_text(name: str, *, each: bool) -> str:
@@ -250,10 +217,18 @@ def nested(name: str, *, each: bool) -> Constraint:
 
 def each_number(name: str) -> Constraint:
     """All values of a list are numbers; they are not converted."""
-    return Constraint("each_number", _are_numbers, f"each value in {name} {_NO_NUMBER}")
+
+    def passes(value: object, _: object) -> bool:
+        return all(map(is_number, value if is_list(value) else [value]))
+
+    return Constraint("each_number", passes, f"each value in {name} {_NO_NUMBER}")
 
 
 # ------------------------------------------------------------------ bounds
+
+
+def _is_nested(value: object, _: object) -> bool:
+    return value is ABSENT or is_object(value) or is_list(value)
 
 
 def _of_text(fits: Callable[[str], bool]) -> Passes:
@@ -262,6 +237,10 @@ def _of_text(fits: Callable[[str], bool]) -> Passes:
 
 def _of_number(fits: Callable[[float], bool]) -> Passes:
     return lambda value, _: isinstance(value, int | float) and fits(value)
+
+
+def _of_list(fits: Callable[[list[object]], bool]) -> Passes:
+    return lambda value, _: is_list(value) and fits(value)
 
 
 def min_length(least: float) -> Constraint:
@@ -290,19 +269,13 @@ def maximum(most: float) -> Constraint:
 
 def min_items(least: float) -> Constraint:
     """A list of at least this many items."""
-
-    def passes(items: object, _: object) -> bool:
-        return is_list(items) and len(items) >= least
-
+    passes = _of_list(lambda items: len(items) >= least)
     return Constraint("min_items", passes, f"must contain at least {least} elements")
 
 
 def max_items(most: float) -> Constraint:
     """A list of at most this many items."""
-
-    def passes(items: object, _: object) -> bool:
-        return is_list(items) and len(items) <= most
-
+    passes = _of_list(lambda items: len(items) <= most)
     return Constraint("max_items", passes, f"must contain no more than {most} elements")
 
 
@@ -350,14 +323,10 @@ def _says_something(content: object, entry: Mapping[str, object]) -> bool:
     if not is_blank(text.partition("<")[0]) or as_list(entry.get("image")):
         return True
     try:
-        return not is_blank(_without_tags(sanitise(text)))
+        plain, *others = sanitise(text).split("<")
+        return not is_blank(plain + "".join(other.rpartition(">")[2] for other in others))
     except InvalidPostError:  # too much of it to be looked at; said where lengths are counted
         return True
-
-
-def _without_tags(text: str) -> str:
-    first, *others = text.split("<")
-    return first + "".join(other.rpartition(">")[2] for other in others)
 
 
 DATE = Constraint("date", _of_text(is_iso_date), "must be a valid ISO 8601 date string")

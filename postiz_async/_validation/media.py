@@ -85,14 +85,11 @@ def _breaking_entry(rule: MediaRule, entries: Entries) -> int | None:
     for place, media in enumerate(entries[:1] if rule.scope == "first" else entries):
         if rule.scope == "comments" and place == 0:
             continue
-        if (rule.media == "any" or _is_meant(rule, media)) and breaks(rule, media):
+        if rule.media != "any" and (_videos(rule, media) > 0) != (rule.media == "has_video"):
+            continue
+        if breaks(rule, media):
             return place
     return None
-
-
-def _is_meant(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
-    has_video = _videos(rule, media) > 0
-    return has_video if rule.media == "has_video" else not has_video
 
 
 def _videos(rule: MediaRule, media: Sequence[PostMedia]) -> int:

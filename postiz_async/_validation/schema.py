@@ -124,9 +124,9 @@ def _quick(shape: Shape) -> tuple[type[msgspec.Struct], Tests]:
         if inside is not None:
             item, of_items = _quick(inside)
             python = GenericAlias(list, (item,))
-            left += [partial(_all_pass, of_items) if of_items else _is_list]
+            left += [partial(_all_pass, of_items) if of_items else LIST.passes]
         elif of is None:
-            left.append(_is_list)  # msgspec takes a tuple for one
+            left.append(LIST.passes)  # msgspec takes a tuple for one
         declared.append((name, _either(python, UnsetType), UNSET) if optional else (name, python))
         if left:
             tests.append((name, tuple(left)))
@@ -160,10 +160,6 @@ def _passes(tests: Tests, values: Values) -> bool:
                 if not passes(value, values):
                     return False
     return True
-
-
-def _is_list(value: object, _: object) -> bool:
-    return is_list(value)
 
 
 def _all_pass(tests: Tests, items: object, _: object) -> bool:
@@ -260,10 +256,6 @@ def _is_null(value: object, _: object) -> bool:
     return value is None
 
 
-def _is_falsy(value: object, _: object) -> bool:
-    return not is_truthy(value)
-
-
 def _objects(name: str, *constraints: Constraint, inside: Shape) -> Field:
     every = (*constraints, nested(name, each=True))
     return Field(name, every, optional=False, inside=inside, each=True)
@@ -273,7 +265,7 @@ MEDIA = Shape(
     Field("id", (DEFINED, TEXT), AS_TEXT, optional=False),
     Field("path", (DEFINED, EXTENSION, TEXT), AS_TEXT, optional=False),
     Field("alt", (TEXT,), AS_TEXT, skips=_is_null),
-    Field("thumbnail", (URL,), AS_TEXT, skips=_is_falsy),
+    Field("thumbnail", (URL,), AS_TEXT, skips=lambda value, _: not is_truthy(value)),
 )
 
 ENTRY = Shape(

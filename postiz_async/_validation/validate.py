@@ -337,11 +337,8 @@ def read(request: object) -> tuple[object, list[Problem]]:
             return None, [_too_large(request, len(raw))]
         return _decoder.decode(raw), []  # fails if a `msgspec.Raw` in it is not JSON
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError) as error:
-        return None, list(_unsendable(request)) or [_not_json(error)]
-
-
-def _not_json(error: Exception) -> Problem:
-    return Problem("body", f"cannot be written as JSON: {describe_json_error(error)}")
+        not_json = Problem("body", f"cannot be written as JSON: {describe_json_error(error)}")
+        return None, list(_unsendable(request)) or [not_json]
 
 
 def _too_large(request: object, size: int) -> Problem:
@@ -370,7 +367,7 @@ def _largest(request: object, size: int) -> str:
 def _unsendable(request: object) -> Iterator[Problem]:
     for path, value in _values(request):
         if isinstance(value, str):
-            if not _is_unicode(value):
+            if not value.isascii() and _HALF.search(value):
                 yield Problem(
                     path,
                     "is not valid Unicode text",
@@ -379,10 +376,6 @@ def _unsendable(request: object) -> Iterator[Problem]:
                 )
         elif not _is_writable(value):
             yield Problem(path, f"is a {type(value).__name__}, which JSON has no word for")
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or _HALF.search(text) is None
 
 
 def _is_writable(value: object) -> bool:
