@@ -1,4 +1,4 @@
-"""One PostgreSQL database: statements, transactions and notifications.
+"""One PostgreSQL database: statements and notifications.
 
 Each statement is one round trip, in a transaction of its own. What the driver raises becomes a
 `StoreError`, which says what is wrong and what to do, and leads to no password.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import anyio
 
@@ -30,13 +31,15 @@ from postiz_async.stores._postgres_schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
     from typing import LiteralString
 
     from psycopg import sql
 
     from postiz_async.stores._postgres_pool import Connection
 
+
+T = TypeVar("T")
 
 STATEMENT_TIMEOUT = 10.0
 """Seconds to wait for the answer to a statement."""
@@ -112,9 +115,6 @@ _READ_ONLY = "25006"
 
 _VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.version"
 
-_BEGIN = "BEGIN; SET LOCAL statement_timeout = 10000"
-"""In one round trip; in milliseconds."""
-
 
 class _Failure(NamedTuple):
     reason: str
@@ -179,19 +179,16 @@ class Database:
         return StoreError(f"PostgreSQL at {self.where} cannot be used: {reason}\n  {self._without}")
 
     async def fetch(
-        self,
-        query: LiteralString | sql.Composed,
-        params: Sequence[object] = (),
-        *,
-        again: bool = True,
+        self, query: LiteralString | sql.Composed, params: Sequence[object] = ()
     ) -> list[tuple[Any, ...]]:
         """The rows that one statement returns: one round trip, and a transaction of its own.
+
+        When the connection breaks, it is run again over a new one, though it may have been carried
+        out: it must come to the same, or be known by what it wrote.
 
         Args:
             query: the statement, with `%s` for each parameter.
             params: the parameters.
-            again: when the connection breaks, run it again over a new one, though it may have been
-                carried out. It must come to the same, or be known by what it wrote.
 
         Raises:
             StoreError: the database cannot be used; what was to be written is not, unless it says
@@ -199,21 +196,7 @@ class Database:
             TakenError: a unique index has it already.
         """
         await self.check()
-        return await self._fetch(query, params, again=again)
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Connection]:
-        """A transaction for the length of the block, which an error of the block rolls back.
-
-        Each statement in it has some seconds.
-
-        Raises:
-            StoreError: the database cannot be used. When it was lost while the transaction was
-                ended, what was to be written may be written.
-        """
-        await self.check()
-        async with self._transaction() as connection:
-            yield connection
+        return await self._tried(partial(_rows, query, params))
 
     @asynccontextmanager
     async def listening(self, channel: str) -> AsyncGenerator[AsyncIterator[str]]:
@@ -231,7 +214,7 @@ class Database:
         connection = await self._pool.fresh()
         try:
             listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
-            answer = await self._run(connection, listen, ())
+            answer = await self._run(connection, partial(_rows, listen, ()))
             if isinstance(answer, _Failure):
                 raise self.trouble(answer.reason)
             async with aclosing(self._payloads(connection)) as payloads:
@@ -250,7 +233,10 @@ class Database:
         Raises:
             StoreError: the database cannot be used, or has the schema in another version.
         """
-        async with self._transaction() as connection:
+        return await self._tried(self._made)
+
+    async def _made(self, connection: Connection) -> bool:
+        async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_lock(self.schema)])
             found = await connection.execute(
                 "SELECT to_regclass(%s) IS NOT NULL FROM pg_namespace WHERE nspname = %s",
@@ -258,8 +244,7 @@ class Database:
             )
             schemas = await found.fetchall()
             if schemas == [(True,)]:
-                kept = await connection.execute(self.statement(_VERSION))
-                self._check_version(await kept.fetchall())
+                self._check_version(await _rows(self.statement(_VERSION), (), connection))
                 return False
             text = tables(self.schema) if schemas else ddl(self.schema)
             await connection.execute(text.encode())
@@ -279,7 +264,7 @@ class Database:
         """
         if self._is_checked:
             return
-        self._check_version(await self._fetch(self.statement(_VERSION), ()))
+        self._check_version(await self._tried(partial(_rows, self.statement(_VERSION), ())))
         self._is_checked = True
 
     def _check_version(self, rows: list[tuple[Any, ...]]) -> None:
@@ -294,18 +279,13 @@ class Database:
             f"  {self._without}"
         )
 
-    async def _fetch(
-        self,
-        query: LiteralString | sql.Composed,
-        params: Sequence[object],
-        *,
-        again: bool = True,
-    ) -> list[tuple[Any, ...]]:
-        attempts = AGAIN if again else 0
-        is_lost = False
+    async def _tried(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `work` gives over a connection, done to its end: it is short, and then known."""
+        attempts, is_lost = AGAIN, False
         while True:
             try:
-                answer = await self._attempt(query, params)
+                async with self._pool.connection() as connection:
+                    answer = await run_to_completion(self._run(connection, work))
             except StoreError as error:  # there is no connection
                 raise StoreError(str(error), may_be_done=is_lost) from None
             if not isinstance(answer, _Failure):
@@ -318,84 +298,23 @@ class Database:
                 raise StoreError(str(trouble), may_be_done=is_lost)
             attempts -= 1
 
-    async def _attempt(
-        self, query: LiteralString | sql.Composed, params: Sequence[object]
-    ) -> list[tuple[Any, ...]] | _Failure:
-        """Run one statement over one of the connections, to its end: it is short, and then known.
-
-        Raises:
-            StoreError: there is none.
-        """
-        async with self._pool.connection() as connection:
-            return await run_to_completion(self._run(connection, query, params))
-
     async def _run(
-        self, connection: Connection, query: LiteralString | sql.Composed, params: Sequence[object]
-    ) -> list[tuple[Any, ...]] | _Failure:
-        """Run one statement. What fails is returned, without a traceback that has more."""
+        self, connection: Connection, work: Callable[[Connection], Awaitable[T]]
+    ) -> T | _Failure:
+        """Do `work`. What fails is returned, without a traceback that has more."""
         from psycopg import Error  # noqa: PLC0415  (an extra)
 
         with unseen_work(), anyio.move_on_after(STATEMENT_TIMEOUT + GRACE):
             try:
                 # then the server is asked to end the statement
                 async with asyncio.timeout(STATEMENT_TIMEOUT):
-                    cursor = await connection.execute(query, params or None)
-                    return await cursor.fetchall() if cursor.description else []
+                    return await work(connection)
             except (Error, TimeoutError) as error:
                 return self._failure(connection, error)
         self._pool.drop()
         return _Failure(
             f"TimeoutError: no answer within {STATEMENT_TIMEOUT:g} s", passes=False, is_lost=True
         )
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncGenerator[Connection]:
-        """As `transaction`, whatever the schema is."""
-        from psycopg import Error  # noqa: PLC0415  (an extra)
-
-        async with AsyncExitStack() as stack:
-            connection = await self._begun(stack)
-            try:
-                yield connection
-                failure = await self._commit(connection)
-            except Error as error:
-                failure = self._failure(connection, error)
-            except Exception:
-                await self._roll_back(connection)
-                raise
-            if failure:
-                await self._roll_back(connection)
-        if failure:
-            _raise(self.trouble(failure.reason))
-
-    async def _begun(self, stack: AsyncExitStack) -> Connection:
-        """A connection that has begun a transaction; one that was idle may turn out broken."""
-        attempts = AGAIN
-        while True:
-            connection = await stack.enter_async_context(self._pool.connection())
-            answer = await self._run(connection, _BEGIN, ())
-            if not isinstance(answer, _Failure):
-                return connection
-            await stack.aclose()
-            if not answer.passes or not attempts:
-                raise self.trouble(answer.reason)
-            attempts -= 1
-
-    async def _commit(self, connection: Connection) -> _Failure | None:
-        from psycopg.pq import TransactionStatus  # noqa: PLC0415  (an extra)
-
-        if connection.pgconn.transaction_status == TransactionStatus.INERROR:
-            return _Failure("a statement of the transaction had failed before", passes=False)
-        answer = await self._run(connection, "COMMIT", ())
-        return answer if isinstance(answer, _Failure) else None
-
-    async def _roll_back(self, connection: Connection) -> None:
-        """Where that fails, the pool closes the connection, and the server rolls back."""
-        from psycopg.pq import TransactionStatus  # noqa: PLC0415  (an extra)
-
-        open_ones = {TransactionStatus.INTRANS, TransactionStatus.INERROR}
-        if connection.pgconn.transaction_status in open_ones:
-            await self._run(connection, "ROLLBACK", ())
 
     async def _payloads(self, connection: Connection) -> AsyncGenerator[str]:
         from psycopg import Error  # noqa: PLC0415  (an extra)
@@ -423,6 +342,13 @@ class Database:
         )
 
 
+async def _rows(
+    query: LiteralString | sql.Composed, params: Sequence[object], connection: Connection
+) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(query, params or None)
+    return await cursor.fetchall() if cursor.description else []
+
+
 def _known(reason: str) -> str:
     """What is wrong and what to do, with `{schema}` for the schema."""
     head = reason.partition(":")[0].split()
@@ -441,11 +367,3 @@ def _lock(schema: str) -> int:
     """The number of the advisory lock for a schema: 64 bits with a sign."""
     digest = hashlib.sha256(f"postiz-async {schema}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
-
-
-def _raise(error: StoreError) -> NoReturn:
-    """Raise an error in the place of one that is being handled further out, and not after it."""
-    try:
-        raise error
-    finally:
-        error.__context__ = None

@@ -345,24 +345,26 @@ class Breaks:
 
 def break_after(monkeypatch: pytest.MonkeyPatch, words: str, nth: int = 1) -> Breaks:
     """Lose the answers to statements with these words, from one of them on."""
+    import psycopg  # noqa: PLC0415  (an extra)
+
     from postiz_async.stores import _postgres, _postgres_pool  # noqa: PLC0415
 
-    breaks, run, connect = Breaks(), _postgres.Database._run, _postgres_pool.Login.connect
+    breaks, rows, connect = Breaks(), _postgres._rows, _postgres_pool.Login.connect
 
-    async def run_and_break(database: Any, connection: Any, query: Any, params: Any) -> Any:
-        answer = await run(database, connection, query, params)
+    async def run_and_break(query: Any, params: Any, connection: Any) -> Any:
+        answer = await rows(query, params, connection)
         text = query if isinstance(query, str) else query.as_string(None)
         breaks.seen += words in text and breaks.times
         if breaks.times and words in text and breaks.seen >= nth:
             breaks.times -= 1
             connection.pgconn.finish()
-            return _postgres._Failure("OperationalError: it is lost", passes=True, is_lost=True)
+            raise psycopg.OperationalError("it is lost")
         return answer
 
     async def connect_if_there(login: Any) -> Any:
         return "OperationalError: connection refused" if breaks.stays else await connect(login)
 
-    monkeypatch.setattr(_postgres.Database, "_run", run_and_break)
+    monkeypatch.setattr(_postgres, "_rows", run_and_break)
     monkeypatch.setattr(_postgres_pool.Login, "connect", connect_if_there)
     return breaks
 

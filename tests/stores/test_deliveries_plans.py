@@ -116,13 +116,13 @@ async def made(
 ) -> AsyncIterator[tuple[PostgresDeliveries, list[tuple[str, Any]]]]:
     """The store, and the statements that are made."""
     seen: list[tuple[str, Any]] = []
-    run = Database._run
+    fetch = Database.fetch
 
-    async def noted(database: Database, connection: Any, query: Any, params: Any) -> Any:
-        seen.append((query if isinstance(query, str) else query.as_string(None), params))
-        return await run(database, connection, query, params)
+    async def noted(database: Database, query: Any, params: Any) -> Any:
+        seen.append((query.as_string(None), params))
+        return await fetch(database, query, params)
 
-    monkeypatch.setattr(Database, "_run", noted)
+    monkeypatch.setattr(Database, "fetch", noted)
     store = postgres_deliveries(full.server, full.schema)
     await store.open()
     seen.clear()

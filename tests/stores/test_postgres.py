@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 from postgres_proxy import proxy
 from postgres_server import (
@@ -52,25 +51,8 @@ def server() -> PostgresServer:
 async def database(server: PostgresServer) -> AsyncIterator[Database]:
     made = Database(server.url, schema=f"test_{secrets.token_hex(8)}")
     assert await made.init()
-    await made.fetch(made.statement("CREATE TABLE {schema}.things (thing text UNIQUE)"))
     yield made
     await made.aclose()
-
-
-async def things(database: Database) -> list[str]:
-    rows = await database.fetch(database.statement("SELECT thing FROM {schema}.things"))
-    return sorted(row[0] for row in rows)
-
-
-async def add(database: Database, connection: Any, thing: str) -> None:
-    statement = database.statement("INSERT INTO {schema}.things VALUES (%s)")
-    await connection.execute(statement, [thing])
-
-
-async def add_all(database: Database, *added: str) -> None:
-    async with database.transaction() as connection:
-        for each in added:
-            await add(database, connection, each)
 
 
 # ------------------------------------------------------------------ what tests leave behind
@@ -158,102 +140,6 @@ async def test_the_version_is_read_once(server: PostgresServer) -> None:
         await again.aclose()
 
 
-# ------------------------------------------------------------------ transactions
-
-
-async def test_what_a_transaction_writes_is_there_after_it_and_not_before(
-    database: Database,
-) -> None:
-    async with database.transaction() as connection:
-        await add(database, connection, "one")
-        assert await things(database) == []
-        await add(database, connection, "two")
-    assert await things(database) == ["one", "two"]
-
-
-async def test_an_error_of_the_block_rolls_it_back_and_is_raised(database: Database) -> None:
-    async def work() -> None:
-        async with database.transaction() as connection:
-            await add(database, connection, "one")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        await work()
-    assert await things(database) == []
-    assert len(database._pool._idle) == 1, "its connection goes on being used"
-
-
-async def test_an_error_of_the_driver_is_one_of_the_store(database: Database) -> None:
-    await add_all(database, "one")
-    with pytest.raises(StoreError, match="duplicate key value") as caught:
-        await add_all(database, "two", "one")
-    assert caught.value.__context__ is None
-    assert await things(database) == ["one"]
-    assert len(database._pool._idle) == 1
-
-
-async def test_a_failed_statement_that_was_passed_over_is_not_taken_for_success(
-    database: Database,
-) -> None:
-    async def work() -> None:
-        async with database.transaction() as connection:
-            await add(database, connection, "one")
-            with pytest.raises(psycopg.Error):
-                await connection.execute("SELECT nothing_like_it")
-
-    with pytest.raises(StoreError, match="a statement of the transaction had failed"):
-        await work()
-    assert await things(database) == []
-
-
-async def test_what_fails_only_at_the_end(database: Database) -> None:
-    await database.fetch(
-        database.statement(
-            "ALTER TABLE {schema}.things ADD UNIQUE (thing) DEFERRABLE INITIALLY DEFERRED"
-        )
-    )
-    await database.fetch(
-        database.statement("ALTER TABLE {schema}.things DROP CONSTRAINT things_thing_key")
-    )
-    with pytest.raises(StoreError, match="duplicate key value"):
-        await add_all(database, "one", "one")
-    assert await things(database) == []
-
-
-async def test_a_cancelled_block_is_rolled_back(database: Database) -> None:
-    begun = asyncio.Event()
-
-    async def work() -> None:
-        async with database.transaction() as connection:
-            await add(database, connection, "one")
-            begun.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(work())
-    await begun.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    async with database.transaction() as connection:
-        await connection.execute(database.statement("LOCK TABLE {schema}.things"))
-    assert await things(database) == []
-
-
-async def test_a_transaction_may_have_others_in_it(database: Database) -> None:
-    async def fail(connection: Any) -> None:
-        async with connection.transaction():
-            await add(database, connection, "two")
-            raise ZeroDivisionError
-
-    async with database.transaction() as connection:
-        await add(database, connection, "one")
-        with pytest.raises(ZeroDivisionError):
-            await fail(connection)
-        async with connection.transaction():
-            await add(database, connection, "three")
-    assert await things(database) == ["one", "three"]
-
-
 # ------------------------------------------------------------------ notifications
 
 
@@ -266,8 +152,7 @@ async def test_notifications_come_in_order_from_the_beginning_of_the_block_on(
     async with database.listening(channel) as payloads:
         await database.fetch(notify, [channel, "one"])
         await database.fetch(notify, ["another channel", "not for us"])
-        async with database.transaction() as connection:
-            await connection.execute(notify, [channel, "two"])
+        await database.fetch(notify, [channel, "two"])
         assert [await anext(payloads) for _ in range(2)] == ["one", "two"]
         waits = asyncio.ensure_future(anext(payloads))
         await asyncio.sleep(0)
@@ -332,13 +217,13 @@ async def until_count(database: Database, name: str, count: int) -> None:
 async def test_an_uncontended_create_costs_two_statements(server: PostgresServer) -> None:
     store = await new_postgres_store(server)
     sent: list[str] = []
-    run = store._database._run
+    fetch = store._database.fetch
 
-    async def counted(connection: Any, query: Any, params: Any) -> Any:
-        sent.append(query if isinstance(query, str) else query.as_string(None).split()[0])
-        return await run(connection, query, params)
+    async def counted(query: Any, params: Any) -> Any:
+        sent.append(query.as_string(None).split()[0])
+        return await fetch(query, params)
 
-    store._database._run = counted  # type: ignore[method-assign]
+    store._database.fetch = counted  # type: ignore[method-assign]
     async with Sandbox(clock=JumpingClock(), limit=30) as sandbox:
         channel = sandbox.add_integration("mastodon").id
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)

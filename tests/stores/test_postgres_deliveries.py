@@ -107,9 +107,9 @@ async def test_an_open_transaction_holds_nobody_up(lab: PostgresLab) -> None:
         await lab.end(first, mark=1, post_ids=("p",))
         await lab.store.rest("acme", "me", 1_000.0)
         await lab.store.rouse("acme")
-        async with lab.made._database.transaction() as connection:
+        async with lab.caller() as sender:
             table = f'"{lab.schema}".scopes'
-            await connection.execute(f"SELECT FROM {table} FOR UPDATE".encode())
+            await sender.execute(f"SELECT FROM {table} FOR UPDATE")
             await lab.put_through(slow, "beside a sender")
             await lab.put("acme", "outside")
         await slow.commit()
@@ -160,10 +160,10 @@ async def test_what_others_have_locked_is_passed_over(lab: PostgresLab) -> None:
         await lab.end(await lab.put(scope, f"old of {scope}"))
         await lab.put(scope)
     await lab.advance(1_000.0)
-    async with lab.made._database.transaction() as connection, asyncio.timeout(PATIENCE):
+    async with lab.caller() as sender, asyncio.timeout(PATIENCE):
         for table, key in (("scopes", "name"), ("deliveries", "scope")):
             lock = f"SELECT FROM \"{lab.schema}\".{table} WHERE {key} = 'acme' FOR UPDATE"
-            await connection.execute(lock.encode())
+            await sender.execute(lock)
         other = lab.other()
         assert [scope.name for scope in await other.line("me", HOLD, 10)] == ["globex"]
         assert await other.prune(keep=_NO_TIME) == 1
@@ -176,13 +176,14 @@ async def test_a_swap_that_waited_for_a_quicker_one_tells_what_that_one_wrote(
     lab: PostgresLab,
 ) -> None:
     kept = await lab.put()
-    async with lab.made._database.transaction() as quicker:
+    async with lab.caller() as quicker:
         statement = f"UPDATE \"{lab.schema}\".deliveries SET version = 7, value = 'quicker'"
-        await quicker.execute(statement.encode())
+        await quicker.execute(statement)
         swap = lab.store.swap(kept.number, kept.version, b"slower", columns_of())
         slower = asyncio.ensure_future(swap)
         waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
         await until(lambda: lab.server.run(waits.replace("%s", f"'%{lab.schema}%'")))
+        await quicker.commit()
     done, found = await slower
     assert not done
     assert found is not None

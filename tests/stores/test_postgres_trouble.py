@@ -192,9 +192,6 @@ async def test_a_schema_of_another_version(server: PostgresServer, change: str, 
     store = PostgresStore(server.url, schema=schema)
     with pytest.raises(StoreError, match=f"is {age} than this library"):
         await store.init()
-    with pytest.raises(StoreError, match=f"is {age} than this library"):
-        async with store._database.transaction():
-            raise AssertionError
     server.run(f"DELETE FROM {schema}.version")
     assert "is older than this library: it has version 0" in await refusal(store)
 
@@ -235,8 +232,7 @@ async def test_a_server_that_is_away_goes_and_comes_back() -> None:
         server.stop()
         assert "Is it running, and is the address right?" in await refusal(store, 1)
         with pytest.raises(StoreError, match="Is it running"):
-            async with store._database.transaction():
-                raise AssertionError
+            await store.init()
         server.start()
         assert (await store.get("name", "")).value == b"state"
         assert (await store.swap("name", "", await version_of(store), b"again", keep=None))[0]
@@ -251,40 +247,13 @@ async def test_a_server_that_is_started_again_is_used_without_an_error(mode: str
         store = PostgresStore(server.url)
         await store.init()
         database = store._database
-        for work in (store.get, store.get, lambda *_: _begin(database)):
+        for work in (store.get, store.get, lambda *_: store.init()):
             await asyncio.gather(*(store.get(f"{n}", "") for n in range(30)))
             assert len(database._pool._idle) == 10
             server.restart(mode)
             await work("name", "")
             assert len(database._pool._idle) == 1
         await store.aclose()
-
-
-async def _begin(database: Database) -> None:
-    async with database.transaction() as connection:
-        await connection.execute("SELECT 1")
-
-
-@needs_postgres
-async def test_a_server_that_goes_in_the_middle_of_a_transaction(server: PostgresServer) -> None:
-    with postgres_server() as own:
-        database = Database(own.url)
-        await database.init()
-
-        async def work() -> None:
-            async with database.transaction() as connection:
-                await connection.execute(database.statement(INSERT))
-                own.restart()
-                await connection.execute("SELECT 1")
-
-        with pytest.raises(StoreError, match=r"it is starting or stopping|the connection broke"):
-            await work()
-        assert await database.fetch(database.statement(COUNT)) == [(0,)]
-        await database.aclose()
-
-
-INSERT = "INSERT INTO {schema}.records VALUES ('name', '', 1, '', 'infinity')"
-COUNT = "SELECT count(*) FROM {schema}.records"
 
 
 @needs_postgres
@@ -302,20 +271,6 @@ async def test_a_change_whose_answer_was_lost_is_known_by_its_value(server: Post
             assert (done, record.value) == (False, value)
         assert way.connections == 5
         await store.aclose()
-
-
-@needs_postgres
-async def test_a_statement_that_may_not_be_repeated_is_not(server: PostgresServer) -> None:
-    schema = await made(server)
-    async with proxy(server.port) as way:
-        url = f"postgresql://postgres@127.0.0.1:{way.port}/postgres"
-        database = Database(url, schema=schema)
-        await database.fetch("SELECT 1")
-        way.break_after = b"records"
-        with pytest.raises(StoreError, match="the connection broke"):
-            await database.fetch(database.statement(INSERT), again=False)
-        assert await database.fetch(database.statement(COUNT)) == [(1,)]
-        await database.aclose()
 
 
 @needs_postgres
@@ -371,16 +326,6 @@ async def test_a_lock_of_another_program(
     monkeypatch.undo()
     assert (await store.swap("name", "", await version_of(store), b"free", keep=None))[0]
     await store.aclose()
-
-
-@needs_postgres
-async def test_a_statement_in_a_transaction_has_a_limit(server: PostgresServer) -> None:
-    database = Database(server.url)
-    async with database._transaction() as connection:
-        (limit,) = await (await connection.execute("SHOW statement_timeout")).fetchone() or ()
-        assert limit == f"{_postgres.STATEMENT_TIMEOUT:g}s"
-    assert await database._fetch("SHOW statement_timeout", ()) == [("0",)]
-    await database.aclose()
 
 
 @needs_postgres
@@ -536,10 +481,11 @@ async def test_who_is_cancelled_takes_no_connection_with_it(server: PostgresServ
 async def test_who_is_cancelled_in_the_middle_ends_its_statement(
     server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    database = Database(server.url, schema=await made(server))
+    await database.check()
     monkeypatch.setattr(_postgres, "STATEMENT_TIMEOUT", 1.0)
-    database = Database(server.url)
     mark = secrets.token_hex(8)
-    call = asyncio.create_task(database._fetch(f"SELECT pg_sleep(1000), '{mark}'", ()))  # type: ignore[arg-type]
+    call = asyncio.create_task(database.fetch(f"SELECT pg_sleep(1000), '{mark}'"))  # type: ignore[arg-type]
     active = (
         "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
         f"AND query LIKE '%{mark}%' AND pid <> pg_backend_pid()"
@@ -549,7 +495,7 @@ async def test_who_is_cancelled_in_the_middle_ends_its_statement(
     with pytest.raises(asyncio.CancelledError):
         await call
     await until(lambda: server.run(active) == [(0,)])
-    assert await database._fetch("SELECT 1", ()) == [(1,)]
+    assert await database.fetch("SELECT 1") == [(1,)]
     await database.aclose()
 
 
