@@ -17,7 +17,6 @@ from postiz_async._api import Api, checked_options
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
 from postiz_async._resources.api import RESOURCES, OpenClient, absent
-from postiz_async._resources.keyed import check_keep
 from postiz_async._scheduler.attempt import Identity, user_agent
 from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
 from postiz_async._scheduler.hooks import check_hook
@@ -28,7 +27,7 @@ from postiz_async._transport.settings import ConnectionSettings, headers_of_envi
 from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.clock import SystemClock
 from postiz_async.errors import UsageError
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import check_keep, check_seconds
 from postiz_async.stores import check_store, ledger_name
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
-"""Work that is not cancelled half-way, uploads that are when nothing moves, work on many items."""
+"""Work that is not cancelled half-way, or on many items; uploads that stall; a signal for many."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterable
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
@@ -101,9 +102,19 @@ async def in_own_task(work: Coroutine[object, object, T], clock: Clock, seconds:
 
 
 async def ended(task: asyncio.Future[T]) -> asyncio.CancelledError | None:
-    """Wait for `task`; the cancellation that came meanwhile, if one did."""
+    """Wait for `task`; the cancellation that came meanwhile, if one did.
+
+    A scope of anyio that is cancelled does it again at the next chance, so that is not told.
+    """
     cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError as error:
+        if anyio.current_effective_deadline() > -math.inf:
+            cancelled = error
+    if task.done():
+        return cancelled
+    with anyio.CancelScope(shield=True):  # or a scope would do it again and again
         while not task.done():
             try:
                 await asyncio.wait([task])
@@ -253,3 +264,22 @@ def stalled(phase: Phase, host: str, patience: float, moved: int) -> APITimeoutE
         f"{host} {what} {after} of an upload.",
         hint="`postiz-async doctor` looks for the cause; stall_timeout=... allows more.",
     )
+
+
+class WakeSignal:
+    """Wakes all that wait for a publication."""
+
+    def __init__(self) -> None:
+        self._news: asyncio.Event | None = None
+
+    def give(self) -> None:
+        """Something was published, perhaps."""
+        news, self._news = self._news, None
+        if news is not None:
+            news.set()
+
+    async def wait(self) -> None:
+        """Wait for the next signal."""
+        if self._news is None:
+            self._news = asyncio.Event()
+        await self._news.wait()

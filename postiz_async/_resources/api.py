@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, TypeVar, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from postiz_async._resources.builder import request_problems
-from postiz_async._resources.channels import Channels, Integrations
-from postiz_async._resources.insights import Analytics, Notifications, Users
-from postiz_async._resources.listing import WakeSignal
-from postiz_async._resources.media import MediaResource
-from postiz_async._resources.posts import Posts
+from postiz_async._concurrency import WakeSignal
+from postiz_async._resources.channels import Channels
 from postiz_async._scheduler.calls import CallOptions
 from postiz_async._scheduler.scheduler import BoundScheduler
-from postiz_async._uploads import UploadCache
 from postiz_async.errors import UsageError
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from postiz_async._resources.channels import Integrations
+    from postiz_async._resources.insights import Analytics, Notifications, Users
     from postiz_async._resources.keyed import KeyedCreates
+    from postiz_async._resources.media import MediaResource
+    from postiz_async._resources.posts import Posts
     from postiz_async._scheduler.scheduler import Scheduler
+    from postiz_async._uploads import UploadCache
     from postiz_async._validation import MediaFacts
     from postiz_async.clock import Clock
     from postiz_async.errors import Problem
@@ -31,15 +32,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Resource:
-    """A resource of a client, made when it is first used: a pool has thousands of clients.
+class _Resource(Generic[T]):
+    """A resource of a client, imported and made when it is first used.
 
-    On the class it is the class of the resource, for `create_autospec`.
+    Hardly a program uses all of them, and a pool has thousands of clients. On the class it is the
+    class of the resource, for `create_autospec`.
     """
 
     def __init__(
-        self, kind: type[object], make: Callable[[OpenClient, BoundScheduler], object]
+        self,
+        module: str,
+        kind: str,
+        make: Callable[[Callable[..., T], OpenClient, BoundScheduler], T],
     ) -> None:
+        self._module = f"postiz_async._resources.{module}"
         self._kind = kind
         self._make = make
         self._name = ""
@@ -48,42 +54,48 @@ class _Resource:
         self._name = name
 
     def __get__(self, api: Resources | None, owner: type[object]) -> object:
+        kind = getattr(import_module(self._module), self._kind)
         if api is None:
-            return self._kind
-        made = self._make(api._client, api._bound)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            return kind
+        made = self._make(kind, api._client, api._bound)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         api.__dict__[self._name] = made  # which is found first from now on
         return made
 
 
-def _resource(kind: type[T], make: Callable[[OpenClient, BoundScheduler], T]) -> T:
-    return cast("T", _Resource(kind, make))
+def _resource(
+    module: str, kind: str, make: Callable[[Callable[..., T], OpenClient, BoundScheduler], T]
+) -> T:
+    return cast("T", _Resource(module, kind, make))
 
 
 class Resources:
     """The resources of the API; each call through them is made with the same options."""
 
     posts: Posts = _resource(
-        Posts,
-        lambda client, bound: Posts(
+        "posts",
+        "Posts",
+        lambda kind, client, bound: kind(
             bound, client.channels, client.wake, client.keyed, validates=client.validates
         ),
     )
     """Create, list, change and delete posts."""
     media: MediaResource = _resource(
-        MediaResource, lambda client, bound: MediaResource(bound, client.uploads)
+        "media", "MediaResource", lambda kind, client, bound: kind(bound, client.uploads)
     )
     """Upload pictures and videos, generate videos."""
     integrations: Integrations = _resource(
-        Integrations, lambda client, bound: Integrations(bound, client.channels)
+        "channels", "Integrations", lambda kind, client, bound: kind(bound, client.channels)
     )
     """The connected social accounts."""
     analytics: Analytics = _resource(
-        Analytics, lambda client, bound: Analytics(bound, client.channels)
+        "insights", "Analytics", lambda kind, client, bound: kind(bound, client.channels)
     )
     """Figures from the networks."""
-    notifications: Notifications = _resource(Notifications, lambda _, bound: Notifications(bound))
+    notifications: Notifications = _resource(
+        "insights", "Notifications", lambda kind, _, bound: kind(bound)
+    )
     """What Postiz told the organisation."""
-    users: Users = _resource(Users, lambda _, bound: Users(bound))
+    users: Users = _resource("insights", "Users", lambda kind, _, bound: kind(bound))
     """Who uses the instance, for its super-admins."""
 
     def __init__(self, client: OpenClient, bound: BoundScheduler) -> None:
@@ -136,10 +148,7 @@ class OpenClient(Resources):
         self.needed_by: int = 0
         """Parts of this package that need it open, also while they make no call."""
         self.channels: Channels = Channels()
-        identity = scheduler.identity
-        self.uploads: UploadCache = UploadCache(
-            self.clock, ledger_name(identity.root, identity.key.reveal())
-        )
+        self._uploads: UploadCache | None = None
         self.wake: WakeSignal = WakeSignal()
         self._bind(options)
 
@@ -165,6 +174,19 @@ class OpenClient(Resources):
             self._keyed = self._make_keyed(self)
         return self._keyed
 
+    @property
+    def uploads(self) -> UploadCache:
+        """What was uploaded through all views together."""
+        if self._first is not self:
+            return self._first.uploads
+        if self._uploads is None:
+            from postiz_async._uploads.cache import UploadCache  # noqa: PLC0415  (not every client)
+
+            identity = self.scheduler.identity
+            name = ledger_name(identity.root, identity.key.reveal())
+            self._uploads = UploadCache(self.clock, name)
+        return self._uploads
+
     async def channel_id(self, channel: Integration | str, where: str) -> str:
         """The id of a channel that is given by id, name or provider.
 
@@ -180,6 +202,8 @@ class OpenClient(Resources):
             body: the request.
             media: what is known of its media, by path.
         """
+        from postiz_async._resources.builder import request_problems  # noqa: PLC0415
+
         return await request_problems(self._bound, self.channels, body, media=media)
 
     @property

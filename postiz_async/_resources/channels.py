@@ -37,7 +37,6 @@ from postiz_async.errors import (
     Problem,
 )
 from postiz_async.models.integrations import ToolCall
-from postiz_async.providers._registry import PROVIDERS, closest_provider
 
 if TYPE_CHECKING:
     import builtins
@@ -261,6 +260,8 @@ class Integrations:
 
 def _not_there(provider: str) -> str:
     """Why a server cannot connect accounts of a provider, and what to do."""
+    from postiz_async.providers._registry import PROVIDERS, closest_provider  # noqa: PLC0415  (large)
+
     known = PROVIDERS.get(provider)
     if known is not None:
         lacks = f"This server does not have the provider {provider!r}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import msgspec
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 LONGEST_KEY = 255
 """Characters of an idempotency key."""
-
-SHORTEST_KEEP, LONGEST_KEEP = timedelta(hours=1), timedelta(days=3_650)
-"""How long the record of a key may be kept: at least until a lost create has settled."""
 
 
 class Said(NamedTuple):
@@ -98,19 +94,6 @@ def check_key(key: object, where: str = "idempotency_key") -> None:
     if "\0" in key or _SURROGATE.search(key):
         message = f"{key!a} has characters that are not text: NUL, or half a pair"
         raise InvalidPostError([Problem(where, message)])
-
-
-def check_keep(keep: object) -> timedelta:
-    """For how long the records of keys are kept.
-
-    Raises:
-        UsageError: it is no time that makes sense.
-    """
-    if not isinstance(keep, timedelta) or not SHORTEST_KEEP <= keep <= LONGEST_KEEP:
-        raise UsageError(
-            f"idempotency_keep must be a timedelta from an hour to ten years, not {keep!r}."
-        )
-    return keep
 
 
 # ------------------------------------------------------------------ what was asked for

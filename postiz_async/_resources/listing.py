@@ -8,7 +8,6 @@ which names the channel or its network in words, but not the post.
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left, bisect_right
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from postiz_async.errors import APITimeoutError, NotFoundError, PublishError, de
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 
+    from postiz_async._concurrency import WakeSignal
     from postiz_async._resources.chunks import ListPosts
     from postiz_async._scheduler.calls import CallTime
     from postiz_async._scheduler.scheduler import BoundScheduler
@@ -216,25 +216,6 @@ def around(moment: float) -> tuple[datetime, datetime]:
     """The range in which a post is looked for when nobody knows its date."""
     today = datetime.fromtimestamp(moment, UTC)
     return today - SEARCHED, today + SEARCHED
-
-
-class WakeSignal:
-    """Wakes all that wait for a publication."""
-
-    def __init__(self) -> None:
-        self._news: asyncio.Event | None = None
-
-    def give(self) -> None:
-        """Something was published, perhaps."""
-        news, self._news = self._news, None
-        if news is not None:
-            news.set()
-
-    async def wait(self) -> None:
-        """Wait for the next signal."""
-        if self._news is None:
-            self._news = asyncio.Event()
-        await self._news.wait()
 
 
 @dataclass(frozen=True, slots=True)

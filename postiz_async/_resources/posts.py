@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
     from datetime import datetime
 
+    from postiz_async._concurrency import WakeSignal
     from postiz_async._resources.channels import Channels
     from postiz_async._resources.keyed import KeyedCreates
-    from postiz_async._resources.listing import WakeSignal
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import MissingRelease, Post, PublishEvent

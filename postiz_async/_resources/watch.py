@@ -35,8 +35,8 @@ from postiz_async.models.posts import PublishEvent
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 
+    from postiz_async._concurrency import WakeSignal
     from postiz_async._resources.chunks import ListPosts
-    from postiz_async._resources.listing import WakeSignal
     from postiz_async.clock import Clock
     from postiz_async.models.insights import Notification
     from postiz_async.models.posts import Post

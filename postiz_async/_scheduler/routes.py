@@ -16,7 +16,6 @@ from postiz_async import _quota as quota
 from postiz_async._scheduler.limits import Pacer
 from postiz_async._scheduler.queue import AdmissionQueue
 from postiz_async.stores._local_ledger import ledgers_of_process
-from postiz_async.stores._shared_ledger import SharedLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,4 +116,6 @@ class QueueFactory:
             return ledgers_of_process(self.clock, self.transport).handle(
                 name, self.fresh, self.clock
             )
+        from postiz_async.stores._shared_ledger import SharedLedger  # noqa: PLC0415  (not every client)
+
         return SharedLedger(self.store, name, self.fresh, self.clock)

@@ -12,6 +12,10 @@ _DURATION = re.compile(r"(\d{1,6})\s?([smhd])|0+", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
+SHORTEST_KEEP, LONGEST_KEEP = timedelta(hours=1), timedelta(days=3_650)
+"""How long the record of a key may be kept: at least until a lost create has settled."""
+
+
 def check_seconds(
     name: str, value: object, *, zero: bool = False, endless: bool = False, none: bool = False
 ) -> None:
@@ -48,6 +52,18 @@ def _is_finite(value: float) -> bool:
         return math.isfinite(value)
     except OverflowError:  # a whole number beyond all floats
         return False
+
+
+def check_keep(keep: object) -> None:
+    """Refuse what is not a time for which the records of idempotency keys are kept.
+
+    Raises:
+        UsageError: it is no time that makes sense.
+    """
+    if not isinstance(keep, timedelta) or not SHORTEST_KEEP <= keep <= LONGEST_KEEP:
+        raise UsageError(
+            f"idempotency_keep must be a timedelta from an hour to ten years, not {keep!r}."
+        )
 
 
 def in_seconds(seconds: float) -> str:

@@ -36,8 +36,9 @@ from postiz_async._delivery.record import (
 )
 from postiz_async._resources.builder import NewCreate
 from postiz_async._resources.create_body import build_body, build_item
-from postiz_async._resources.keyed import check_keep, check_key, said_of, said_of_body, well_formed
+from postiz_async._resources.keyed import check_key, said_of, said_of_body, well_formed
 from postiz_async._wire import parse_date
+from postiz_async.models._durations import check_keep
 from postiz_async.models.integrations import Integration
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
 

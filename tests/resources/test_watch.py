@@ -16,7 +16,7 @@ from postiz_async import (
     Postiz,
     ServerError,
 )
-from postiz_async._resources.listing import WakeSignal
+from postiz_async._concurrency import WakeSignal
 from postiz_async._resources.watch import (
     COUNTED_POLL,
     IDLE_POLL,
