@@ -30,7 +30,7 @@ from wall_jumps import HOURS
 
 from postiz_async import NewPost
 from postiz_async._campaign.journal.rows import Finding
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault

@@ -34,7 +34,7 @@ from samples import PNG
 from wall_jumps import with_jumps
 
 from postiz_async._campaign.journal.rows import ADOPTED_UNSURE
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.matching import CLIENT_REF, row_ref
 from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END

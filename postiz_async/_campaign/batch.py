@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections import Counter, defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +20,9 @@ from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.html import html_report
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.tables import query_journal, read_summary
+from postiz_async._campaign.journal.purposes import NewPosts
+from postiz_async._campaign.journal.requests import open_requests
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import Origin, check_campaign
 from postiz_async._campaign.plan.check import check_rows
 from postiz_async._campaign.plan.doubles import repeated_posts
@@ -54,7 +55,6 @@ from postiz_async.errors import BatchError, InvalidPostError, PostizError, Probl
 from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.journal.tables import Tables
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Arrangement, Forecast, PlannedRequest
@@ -378,7 +379,7 @@ class Batch(SentCampaign):
                 group.cancel_scope.cancel()
         finally:
             send.close()
-            known = RecordsOnDemand(self.journal_path)
+            known = RecordsOnDemand(self._place)
             self._know(replace(self._checked, records=known, left_out=self.problems))
 
     async def run_all(
@@ -471,7 +472,7 @@ class Batch(SentCampaign):
                 "became of each row cannot be told. What was sent is in Postiz. Put the journal "
                 f"back, or run the campaign again with {adopt}: it takes over what is there."
             )
-        summary = await in_thread(partial(read_summary, self.journal_path))
+        summary = await in_thread(partial(read_summary, self._place))
         return make_report(summary.rows, summary.requests, self.problems)
 
     async def html_report(self, *, zone: tzinfo | None = None) -> str:
@@ -485,7 +486,7 @@ class Batch(SentCampaign):
         """
         reading = partial(
             read_facts,
-            self.journal_path,
+            self._place,
             made_at=self._postiz.clock.time(),
             rows=self.rows,
             problems=self.problems,
@@ -594,11 +595,11 @@ class Batch(SentCampaign):
         with send:
             for record in self._adopted:
                 await send.send(outcome_of(record))
-            lost = await journal.open_requests()
+            lost = await open_requests(journal, NewPosts())
             known = self._checked.channels  # of rows that are not done
             rows = {row.ref: row for row in self._valid() if row.ref in known} if lost else {}
-            for sent in lost:
-                rows |= as_sent(sent, rows, self._checked.records)
+            for each in lost:
+                rows |= as_sent(each.sent, rows, self._checked.records)
             if self._arranged is None:
                 await self._arrange(self._planner, self._unsent())
             try:
@@ -633,7 +634,7 @@ class Batch(SentCampaign):
         seen = self._seen if self._is_just_planned else None
         calendar = Calendar(lists) if seen is None else seen
         calendar.lists = lists
-        if await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
+        if await anyio.to_thread.run_sync(lambda: self._place.is_there):
             journal = await self._open_journal()
             records = await journal.rows()
             if any(record.state is RowState.UNDECIDED for record in records.values()):
@@ -671,12 +672,15 @@ class Batch(SentCampaign):
         """The journal, made if it is not there."""
         if self._journal is None:
             self._journal = await Journal.open(
-                self.journal_path,
+                self._place,
                 campaign=self._origin.campaign,
                 base_url=self._postiz.base_url,
                 clock=self._postiz.clock,
             )
         return self._journal
+
+    async def _ask(self, query: Callable[[Tables], T]) -> T:
+        return await in_thread(partial(self._place.query, query, self._postiz.clock))
 
     async def _look_for_rows(
         self, unsent: list[Row], calendar: Calendar, outage: Outage
@@ -690,7 +694,7 @@ class Batch(SentCampaign):
             there = {ref: channel for ref, channel in recorded.items() if channel is not None}
             channels = {**there, **channels}
         here = {row.ref for row in checked.campaign.rows} if recorded else None  # a large set
-        read: ReadJournal | None = partial(_read_journal, self.journal_path) if recorded else None
+        read: ReadJournal | None = self._ask if recorded else None
         read = self._journal.read if self._journal is not None else read
         past = await past_of(read, self._origin.campaign)
         refs = ClientRefs(past, checked.campaign.rows, channels)
@@ -739,7 +743,3 @@ class Batch(SentCampaign):
 
 class _ReadsCountError(Exception):
     """Lists cost quota."""
-
-
-async def _read_journal(path: Path, query: Callable[[sqlite3.Connection], T]) -> T:
-    return await in_thread(partial(query_journal, path, query))

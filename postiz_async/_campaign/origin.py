@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.plan.check import Checked, check_rows, in_order
 from postiz_async._campaign.plan.row_state import is_done
 from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE
@@ -112,13 +113,17 @@ async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOpti
     except MissingColumns as missing:
         names = [word for each in await postiz.integrations.list() for word in (each.id, each.name)]
         raise missing.error(names) from None
-    records, left_out = await recorded(origin.journal, postiz.base_url, options.campaign)
+    records, left_out = await recorded(
+        JournalFile(origin.journal), postiz.base_url, options.campaign
+    )
     listed = await postiz.integrations.list()
     channel_of = Resolver(listed).ids()
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)
     campaign = replace(campaign, rows=found.rows)
-    refuse_foreign(origin.journal, campaign, origin.path, records, listed, unsure=found.unsure)
+    refuse_foreign(
+        JournalFile(origin.journal), campaign, origin.path, records, listed, unsure=found.unsure
+    )
     checked = Checked(campaign, listed, {}, {}, records, (), unsure=found.unsure, left_out=left_out)
     open_rows = [
         row

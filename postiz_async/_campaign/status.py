@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.html import html_report
-from postiz_async._campaign.journal.requests import read_unanswered
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.file import JournalFile
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import journal_of
 from postiz_async._campaign.read.file_options import FileOptions, merged_reading
 from postiz_async._campaign.read.read_options import ReadOptions
@@ -73,17 +73,17 @@ class CampaignStatus:
             BatchError: there is no journal, or it cannot be read.
         """
         file = Path(path)
-        place = journal_of(file, journal)
+        place = JournalFile(journal_of(file, journal))
         summary = read_summary(place)
         doubts = Doubts()
-        for posts, sent_at in read_unanswered(place):
-            doubts.add(posts, sent_at + SILENT)
+        for sent in summary.unanswered:
+            doubts.add(sent.rows, sent.at + SILENT)
         kept, quota = summary.kept, None
         if kept is not None and kept.limit_read:
             quota = RecordedQuota(kept.limit, kept.remaining, kept.as_of)
         return cls(
             path=file,
-            journal_path=place,
+            journal_path=place.path,
             campaign=summary.campaign,
             base_url=summary.base_url,
             report=make_report(summary.rows, summary.requests, summary.left_out),
@@ -130,7 +130,7 @@ class CampaignStatus:
         except BatchError:
             """The file is gone, or it is the journal."""
         facts = read_facts(
-            self.journal_path,
+            JournalFile(self.journal_path),
             made_at=time.time(),
             rows=rows,
             problems=problems,

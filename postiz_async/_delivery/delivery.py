@@ -14,8 +14,8 @@ import anyio
 
 from postiz_async._delivery import transitions
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Looks
-from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.pauses import has_crashed, why_lost
+from postiz_async._delivery.record import sent_request
 from postiz_async._delivery.send import Stored
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.errors import StoreError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from postiz_async._delivery.handle import Handle
     from postiz_async._delivery.lookup import LookUp
+    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.record import DeliveryRecord, State
     from postiz_async._delivery.send import SendResult
     from postiz_async.errors import DeliveryUnknownError
@@ -126,11 +127,21 @@ class DeliverySending(ABC):
 
 @dataclass(frozen=True, slots=True)
 class FoundPosts:
-    """What is stored of a delivery, by place; `doubt` says why it is not certain of the others."""
+    """What is stored of a delivery, by place; `doubts` says why it is not certain of others."""
 
     ids: Mapping[int, str]
-    note: str
-    doubt: str
+    notes: Mapping[int, str]
+    doubts: Mapping[int, str]
+
+    @property
+    def note(self) -> str:
+        """What is to be said of those that are stored."""
+        return "; ".join(self.notes.values())
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not certain of the others; empty: it is."""
+        return HIDDEN if HIDDEN in self.doubts.values() else next(iter(self.doubts.values()), "")
 
 
 class DeliveryLookUp:
@@ -139,7 +150,7 @@ class DeliveryLookUp:
     Args:
         handle: the delivery; nobody is sending it any more.
         holder: names the look-up.
-        seconds: for which nobody else looks it up, from each step on.
+        seconds: for which nobody else looks it up, from each step on; 0: there is nobody else.
     """
 
     def __init__(self, handle: Handle, holder: str, seconds: float) -> None:
@@ -168,8 +179,11 @@ class DeliveryLookUp:
             self.holder,
             looks.seen,
             seen_at=now - (self.handle.clock.monotonic() - looks.seen_at),
-            until=now + seconds + self._seconds,
+            until=self._until(now + seconds),
         )
+
+    def _until(self, moment: float) -> float:
+        return moment + self._seconds if self._seconds else 0.0
 
     async def find(
         self,
@@ -190,9 +204,10 @@ class DeliveryLookUp:
             looks=self._looks,
             sleep=sleep,
         )
-        doubt = IN_DOUBT if look_up.is_in_doubt(sent) else ""
-        note = "; ".join(found.notes.values())
-        return FoundPosts(kept.placed(found.stored), note, HIDDEN if found.gone else doubt)
+        places = range(len(sent.refs)) if look_up.is_in_doubt(sent) else ()
+        doubts = {place: IN_DOUBT for place in places if place not in found.stored}
+        doubts |= dict.fromkeys(found.gone, HIDDEN)
+        return FoundPosts(*map(kept.placed, (found.stored, found.notes, doubts)))
 
     async def mended(self) -> None:
         """Write down that a post is about to be repaired: what was seen before does not count."""
@@ -200,13 +215,6 @@ class DeliveryLookUp:
 
         def event(was: DeliveryRecord) -> DeliveryRecord:
             now = self.handle.now()
-            return transitions.mended(was, self.holder, now=now, until=now + self._seconds)
+            return transitions.mended(was, self.holder, now=now, until=self._until(now))
 
         await self.handle.move(event)
-
-
-def sent_request(kept: DeliveryRecord, body: CreatePost, number: int = 0) -> SentRequest:
-    """A request as it was sent, and whose outcome is open."""
-    mended_at = kept.served_at + kept.mended_at - kept.left_at if kept.mended_at else 0.0
-    refs = tuple(map(str, kept.missing))
-    return SentRequest(number, body, refs, kept.served_at, mended_at)

@@ -17,14 +17,14 @@ from msgspec.structs import replace
 
 from postiz_async._concurrency import ended, run_to_completion
 from postiz_async._delivery import transitions
-from postiz_async._delivery.delivery import DeliveryLookUp, DeliverySending, sent_request
+from postiz_async._delivery.delivery import DeliveryLookUp, DeliverySending
 from postiz_async._delivery.handle import HOLD
 from postiz_async._delivery.key_call import known_in
 from postiz_async._delivery.lookup import IN_DOUBT, LookUp
 from postiz_async._delivery.matching import says, with_marks
 from postiz_async._delivery.outcomes import Account
 from postiz_async._delivery.pauses import trouble_of, why_lost
-from postiz_async._delivery.record import Refusal
+from postiz_async._delivery.record import Refusal, sent_request
 from postiz_async._delivery.send import Refused, Sender, Stored
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._resources.listing import list_posts

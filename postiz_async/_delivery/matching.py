@@ -13,7 +13,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +24,6 @@ from postiz_async._wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async.models.posts import CreatePost, Post, PostItem
@@ -109,6 +108,17 @@ class MillisecondMarks:
                 taken.add(free)
                 return second.replace(microsecond=free * 1000)
             second += timedelta(seconds=1)
+
+
+def in_milliseconds(moment: datetime) -> int:
+    """A moment as a mark is kept: whole milliseconds since the epoch."""
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+
+
+def from_milliseconds(mark: int) -> datetime:
+    """The moment of a mark."""
+    second, rest = divmod(mark, 1000)
+    return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)
 
 
 _ID = re.compile(r"c[0-9a-z]{24}")

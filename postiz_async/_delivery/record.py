@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from postiz_async._delivery.matching import CLIENT_REF, client_ref
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._wire import format_date
 from postiz_async.errors import (
     BadRequestError,
@@ -83,6 +84,8 @@ class DeliveryPost(msgspec.Struct, frozen=True, omit_defaults=True, array_like=T
 
     channel: str
     id: str = ""
+    ref: str = ""
+    """By which a campaign knows its row."""
 
 
 class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -158,8 +161,7 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     def with_stored(self, ids: Mapping[int, str]) -> tuple[DeliveryPost, ...]:
         """Its posts with the ids of some places."""
         return tuple(
-            DeliveryPost(post.channel, ids.get(place, post.id))
-            for place, post in enumerate(self.posts)
+            replace(post, id=ids.get(place, post.id)) for place, post in enumerate(self.posts)
         )
 
     def begun_anew(self, run: str, now: float, held_for: float) -> DeliveryRecord:
@@ -198,6 +200,23 @@ def read_record(value: bytes | None) -> DeliveryRecord:
         UnicodeDecodeError: it is damaged.
     """
     return BARE if value is None else _decoder.decode(value)
+
+
+def sent_request(
+    kept: DeliveryRecord, body: CreatePost, number: int = 0, refs: tuple[str, ...] = ()
+) -> SentRequest:
+    """A request as it was sent.
+
+    Args:
+        kept: the delivery.
+        body: what was sent of it.
+        number: of the delivery.
+        refs: what its posts are called; without, they are the places that are missing.
+    """
+    mended_at = kept.served_at + kept.mended_at - kept.left_at if kept.mended_at else 0.0
+    return SentRequest(
+        number, body, refs or tuple(map(str, kept.missing)), kept.served_at, mended_at
+    )
 
 
 # ------------------------------------------------------------------ what was asked for

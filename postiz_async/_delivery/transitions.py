@@ -52,7 +52,7 @@ def left(
 ) -> DeliveryRecord:
     """It leaves now, as the posts that are missing; in `seconds` nobody sends it any more.
 
-    Until then, or for the seconds of `hold`, nobody looks it up.
+    Until then, or for the seconds of `hold`, nobody looks it up; with 0 anybody may.
     """
     stored = {place: post.id for place, post in enumerate(posts) if post.id}
     is_planned = was.state == "planned" and was.stored == stored
@@ -67,7 +67,7 @@ def left(
         left_at=now,
         served_at=served_at,
         gone_at=now + seconds,
-        until=now + (seconds if hold is None else hold),
+        until=_until(now, seconds if hold is None else hold),
     )
 
 
@@ -126,11 +126,11 @@ def lost(
 
 
 def claimed(was: DeliveryRecord, holder: str, *, now: float, seconds: float) -> DeliveryRecord:
-    """Somebody looks it up, and is the only one."""
+    """Somebody looks it up, and is the only one for so many seconds; with 0 others may join."""
     is_gone = was.state == "lost" or (was.state == "leaving" and now >= was.until)
     if not is_gone or (was.holder not in {"", holder} and now < was.until):
         raise OvertakenError
-    return replace(was, state="lost", holder=holder, until=now + seconds)
+    return replace(was, state="lost", holder=holder, until=_until(now, seconds))
 
 
 def held(
@@ -173,6 +173,10 @@ def found(
     if known.is_over or not doubt:
         return known
     return replace(_at_rest(was, "undecided"), posts=known.posts, note=doubt)
+
+
+def _until(now: float, seconds: float) -> float:
+    return now + seconds if seconds else 0.0
 
 
 def _waiting(was: DeliveryRecord) -> DeliveryRecord:

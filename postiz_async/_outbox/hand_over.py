@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from postiz_async._delivery.handle import Handle
-from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._delivery.matching import CLIENT_REF, in_milliseconds
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._outbox.tickets import Ticket
@@ -124,17 +124,6 @@ def columns_of(delivery: DeliveryRecord) -> DeliveryColumns:
         mark=in_milliseconds(parse_date(delivery.date)) if has_mark else None,
         post_ids=tuple(delivery.stored.values()),
     )
-
-
-def in_milliseconds(moment: datetime) -> int:
-    """A moment as a mark is kept: whole milliseconds since the epoch."""
-    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
-
-
-def from_milliseconds(mark: int) -> datetime:
-    """The moment of a mark."""
-    second, rest = divmod(mark, 1000)
-    return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)
 
 
 def _kept(found: KeptDelivery) -> Kept:

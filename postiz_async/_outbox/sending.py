@@ -12,9 +12,9 @@ import anyio
 
 from postiz_async._delivery import transitions
 from postiz_async._delivery.delivery import DeliverySending
+from postiz_async._delivery.matching import from_milliseconds
 from postiz_async._delivery.send import Refused, TooLate
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async._outbox.hand_over import from_milliseconds
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire import format_date
 from postiz_async.stores._deliveries import TakenError

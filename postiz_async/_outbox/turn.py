@@ -21,14 +21,20 @@ import anyio
 from postiz_async._concurrency import StrayCancellationError
 from postiz_async._delivery import transitions
 from postiz_async._delivery.client import ask
-from postiz_async._delivery.delivery import DeliveryLookUp, sent_request
+from postiz_async._delivery.delivery import DeliveryLookUp
 from postiz_async._delivery.lookup import IN_DOUBT, Fence, LookUp
-from postiz_async._delivery.matching import MillisecondMarks, with_marks
+from postiz_async._delivery.matching import (
+    MillisecondMarks,
+    from_milliseconds,
+    in_milliseconds,
+    with_marks,
+)
 from postiz_async._delivery.outcomes import FOUND, Account
 from postiz_async._delivery.pauses import Outage, pause_after, trouble_of
+from postiz_async._delivery.record import sent_request
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async._outbox.hand_over import HandOver, from_milliseconds, in_milliseconds
+from postiz_async._outbox.hand_over import HandOver
 from postiz_async._outbox.sending import LEASE, HandOverSending
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire.endpoints import LIST_POSTS

@@ -10,7 +10,7 @@ import pytest
 from cli_lab import write_campaign
 from processes import PATIENCE, ended, read_line, start
 
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 
 if TYPE_CHECKING:

@@ -176,9 +176,12 @@ def test_of_a_campaign_of_another_name(
 def test_what_is_late_here_and_stored_elsewhere_is_no_failure(cli: Cli, file: Path) -> None:
     """Another host stored it in time; there is nothing to send, and the run looks all the same."""
     with closing(sqlite3.connect(file.with_suffix(".journal"))) as connection, connection:
-        forget = "UPDATE rows SET state = 'late', post_id = NULL, request = NULL WHERE number = 3"
+        forget = (
+            "UPDATE campaign_rows SET state = 'late', post_id = NULL, request = NULL"
+            " WHERE number = 3"
+        )
         connection.execute(forget)
-        connection.execute("DELETE FROM requests")
+        connection.execute("DELETE FROM campaign_requests")
     assert cli("status", file).code == 1
     result = cli("run", file)
     assert (result.code, result.out.splitlines()[0]) == (

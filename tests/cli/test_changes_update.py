@@ -89,7 +89,9 @@ def test_a_refused_row_is_no_success(cli: Cli, server: Server, file: Path) -> No
     del server  # it is there
     assert cli("update", file, "--prune", "--yes").code == 0
     with closing(sqlite3.connect(file.with_suffix(".journal"))) as journal:
-        journal.execute("UPDATE rows SET state = 'refused', post_id = NULL WHERE number = 2")
+        journal.execute(
+            "UPDATE campaign_rows SET state = 'refused', post_id = NULL WHERE number = 2"
+        )
         journal.commit()
     again = cli("update", file, "--yes")
     assert again.code == 1

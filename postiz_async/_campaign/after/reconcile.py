@@ -16,19 +16,26 @@ from typing import TYPE_CHECKING
 from postiz_async._campaign.after.findings import with_findings
 from postiz_async._campaign.after.sift import Outline, Sift, brought_in, day_of
 from postiz_async._campaign.after.sweep import SweepState, lacking_tags, suspects, sweep
+from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.requests import (
+from postiz_async._campaign.journal.purposes import Changes, NewPosts
+from postiz_async._campaign.journal.requests import open_requests
+from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.journal.tables import (
+    Tables,
     dates_of_rows,
     each_request,
     near_posts,
     owners_of,
+    read_rows,
     rows_of,
     rows_sent_in,
     sent_between,
 )
-from postiz_async._campaign.journal.tables import read_rows, read_summary
 from postiz_async._campaign.run.intents import intents
+from postiz_async._campaign.run.look_ups import LookUps
 from postiz_async._concurrency import in_thread
+from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.matching import listed_ref
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import PAUSES, Outage
@@ -40,7 +47,6 @@ from postiz_async._wire import parse_date
 from postiz_async.errors import APIConnectionError, NotFoundError, ServerError
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
@@ -92,9 +98,10 @@ async def open_existing(postiz: BatchClient, path: Path) -> Journal:
     Raises:
         BatchError: there is no journal, another run holds it, or it belongs to another server.
     """
-    summary = await in_thread(partial(read_summary, path))
+    place = JournalFile(path)
+    summary = await in_thread(partial(read_summary, place))
     return await Journal.open(
-        path, campaign=summary.campaign, base_url=postiz.base_url, clock=postiz.clock
+        place, campaign=summary.campaign, base_url=postiz.base_url, clock=postiz.clock
     )
 
 
@@ -180,16 +187,16 @@ class _Comparison:
         return result
 
 
-_IS_WITHDRAWN = f"WHERE state IN ('{RowState.WITHDRAWING}', '{RowState.WITHDRAWN}')"
+_IS_WITHDRAWN = f"AND state IN ('{RowState.WITHDRAWING}', '{RowState.WITHDRAWN}')"
 """Rows whose posts are not there on purpose; whoever deletes them looks at them."""
 
 
 async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _Comparison:
     channels = frozenset(channel.id for channel in await postiz.integrations.list())
-    in_doubt = await journal.open_requests()
+    in_doubt = [each.sent for each in await open_requests(journal, NewPosts())]
     held = {ref for request in in_doubt for ref in request.refs if not with_open}
-    changing = {ref for request in await journal.open_changes() for ref in request.refs}
-    apart = await journal.read(lambda c: [*read_rows(c, _IS_WITHDRAWN), *rows_of(c, changing)])
+    changing = {ref for each in await open_requests(journal, Changes()) for ref in each.refs}
+    apart = await journal.read(lambda t: [*read_rows(t, _IS_WITHDRAWN), *rows_of(t, changing)])
     copies = {copy.post_id for copy in await journal.copies()}
     copies |= {row.post_id for row in apart if row.post_id is not None}
     left_out = held | {row.ref for row in apart}
@@ -236,9 +243,7 @@ class _Survey:
         self._outline = Outline(channels)
         self._chunks = Chunks(first=_DAY)
 
-    async def rows(
-        self, query: Callable[[sqlite3.Connection], Iterable[RowRecord]]
-    ) -> dict[str, RowRecord]:
+    async def rows(self, query: Callable[[Tables], Iterable[RowRecord]]) -> dict[str, RowRecord]:
         """Rows of the journal that something may be said of."""
         found = await self._journal.read(query)
         return {row.ref: row for row in found if row.ref not in self._apart}
@@ -258,15 +263,15 @@ class _Survey:
             await self._keep(await self._postiz.posts.list(start=moment, end=moment))
         return [found[number] for number in sorted(found)]
 
-    def _outlined(self, connection: sqlite3.Connection) -> None:
-        for sent in each_request(connection):
+    def _outlined(self, t: Tables) -> None:
+        for sent in each_request(t):
             self._outline.add(sent)
-        for date in dates_of_rows(connection, self._channels):
+        for date in dates_of_rows(t, self._channels):
             self._outline.days.add(day_of(datetime.fromtimestamp(date, UTC)))
 
-    def _brought_in(self, connection: sqlite3.Connection) -> dict[int, SentRequest]:
+    def _brought_in(self, t: Tables) -> dict[int, SentRequest]:
         found: dict[int, SentRequest] = {}
-        while more := brought_in(each_request(connection), found, self.sift):
+        while more := brought_in(each_request(t), found, self.sift):
             found |= more
         return found
 
@@ -326,10 +331,12 @@ async def _repair_adopted(
     postiz: BatchClient, journal: Journal, found: Iterable[Suspect]
 ) -> set[str]:
     """Give adopted posts what they may lack; the refs of those of which that is not sure."""
-    repair = Repair(postiz, journal, Outage.of(postiz))
+    outage = Outage.of(postiz)
+    look_ups = LookUps(postiz, journal, NewPosts(), Fence(postiz, outage), outage)
+    repair = Repair(postiz, look_ups, outage)
     unsure: set[str] = set()
     for each in found:
-        age = await journal.age(each.sent.id)
+        age = await look_ups.claim(each.sent.id)
         end = await repair.complete(each.sent, each.place, each.post, age=age, has_ended=False)
         if end != "whole":
             unsure.add(each.ref)

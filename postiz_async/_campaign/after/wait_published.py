@@ -19,8 +19,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.after.reconcile import sweep_journal
-from postiz_async._campaign.journal.requests import each_request
 from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.tables import each_request
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.outcomes import RowState
@@ -120,8 +120,8 @@ class _Wait:
         """Find out what there is to wait for."""
         rows = await self._journal.rows()
         drafts = await self._journal.read(
-            lambda c: {
-                ref for sent in each_request(c) if sent.body.type == "draft" for ref in sent.refs
+            lambda t: {
+                ref for sent in each_request(t) if sent.body.type == "draft" for ref in sent.refs
             }
         )
         for ref, row in rows.items():

@@ -1,112 +1,158 @@
-"""What a journal is asked of its requests and the rows in them: a few, or one after the other."""
+"""Requests of a campaign: deliveries in its journal."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async._campaign.journal.tables import SENT_DATE, open_reader, read_rows
-from postiz_async._delivery.outcomes import SentRequest
-from postiz_async._wire import format_date
-from postiz_async.models.posts import CreatePost
+from postiz_async._campaign.journal.purposes import NewPosts
+from postiz_async._campaign.journal.tables import OPEN, read_requests
+from postiz_async._delivery.handle import Handle
+from postiz_async._delivery.matching import in_milliseconds
+from postiz_async._delivery.record import sent_request
+from postiz_async._wire import parse_date
+from postiz_async.stores import Kept, new_version
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable, Iterator
-    from datetime import datetime
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from postiz_async._campaign.journal.rows import RowRecord
-
-
-def read_requests(
-    connection: sqlite3.Connection,
-    *,
-    only_open: bool,
-    adopted: bool = True,
-    open_as: str = "open",
-) -> list[SentRequest]:
-    """The requests, oldest first: all, those that were sent, or those whose outcome is open."""
-    where = "" if adopted else "WHERE state != 'adopted'"
-    return list(_requests(connection, f"WHERE state = '{open_as}'" if only_open else where))
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.purposes import Purpose, RowEnd
+    from postiz_async._campaign.journal.tables import KeptRequest, Tables
+    from postiz_async._delivery.outcomes import SentRequest
+    from postiz_async._delivery.record import DeliveryRecord
+    from postiz_async.models.posts import CreatePost
 
 
-def each_request(connection: sqlite3.Connection) -> Iterator[SentRequest]:
-    """The requests one after the other, oldest first; they need no memory together."""
-    return _requests(connection, "")
-
-
-def sent_between(
-    connection: sqlite3.Connection, first: datetime, last: datetime, *, adopted: bool = True
-) -> list[SentRequest]:
-    """The requests of a range of dates, both ends included, oldest first."""
-    dates = format_date(first).encode(), format_date(last).encode()
-    where = f"WHERE {SENT_DATE} BETWEEN ? AND ?" + ("" if adopted else " AND state != 'adopted'")
-    return list(_requests(connection, where, *dates))
-
-
-def _requests(connection: sqlite3.Connection, where: str, *values: object) -> Iterator[SentRequest]:
-    query = f"SELECT id, body, refs, sent_at, mended_at FROM requests {where} ORDER BY id"  # noqa: S608
-    for number, body, refs, *times in connection.execute(query, values):
-        yield SentRequest(number, _body.decode(body), _refs.decode(refs), *times)
-
-
-_body = msgspec.json.Decoder(CreatePost)
-_refs = msgspec.json.Decoder(tuple[str, ...])
-
-
-def read_unanswered(path: Path) -> list[tuple[int, float]]:
-    """Of the requests without a known outcome, the number of posts, and when each was sent.
+class RequestHandle(Handle):
+    """A request in its journal.
 
     Args:
-        path: of a journal that can be read, also while a run is working on it.
+        journal: that is open.
+        purpose: what it is for.
+        name: that no other request has.
     """
-    query = "SELECT refs, sent_at FROM requests WHERE state IN ('open', 'changing')"
-    with closing(open_reader(path)) as reader:
-        return [(len(_refs.decode(refs)), sent_at) for refs, sent_at in reader.execute(query)]
+
+    body: CreatePost
+    """As it is sent."""
+    refs: tuple[str, ...]
+    """Of its rows, in its order."""
+
+    def __init__(self, journal: Journal, purpose: Purpose, name: str) -> None:
+        super().__init__(journal.clock, what=f"A request in the journal {journal.place}")
+        self.number: int = 0
+        self.date: float | None = None
+        """Of its rows when it leaves, in seconds since the epoch; None: what they have anyway."""
+        self.notes: Mapping[int, str] = {}
+        """What is said of the rows of stored posts when it ends, by place."""
+        self.ends: Mapping[int, RowEnd] = {}
+        """What becomes of the others."""
+        self._journal = journal
+        self._purpose = purpose
+        self._name = name
+        self._ahead = journal.ahead
+
+    @classmethod
+    def found(cls, journal: Journal, purpose: Purpose, kept: KeptRequest) -> RequestHandle:
+        """One as a journal has it."""
+        handle = cls(journal, purpose, kept.id)
+        handle.number, handle.version, handle.record = kept.number, kept.version, kept.record
+        handle.body, handle.refs = kept.body, kept.sent.refs
+        return handle
+
+    @property
+    def sent(self) -> SentRequest:
+        """The request as it was sent."""
+        return sent_request(self.record, self.body, self.number, self.refs)
+
+    async def _get(self) -> Kept:
+        return await self._journal.do(self._kept)
+
+    async def _put(self, delivery: DeliveryRecord, value: bytes) -> tuple[bool, Kept]:
+        def write(t: Tables) -> tuple[bool, Kept]:
+            version = new_version()
+            time = t.departs() if delivery.state == "leaving" else t.time()
+            columns = {
+                "id": self._name,
+                "was": self.version,
+                "version": version,
+                "value": value,
+                "kind": self._purpose.kind,
+                "state": delivery.state,
+                "mark": _mark(delivery),
+                "posts": len(delivery.posts),
+                "sent_at": delivery.served_at,
+                "moment": in_milliseconds(parse_date(delivery.date)),
+            }
+            if self.version:
+                done = t.execute(_SWAP, **columns).fetchall()
+            else:
+                done = t.execute(_INSERT, **columns, body=self._encoded).fetchall()
+            if not done:
+                return False, self._kept(t)
+            [(self.number,)] = done
+            if delivery.state == "leaving":
+                self._purpose.leave(t, self, version)
+            elif delivery.is_over:
+                self._purpose.end(t, self, version, delivery.posts)
+            elif self.record.state == "leaving" and not delivery.holder:
+                self._purpose.lose(t, self, version, delivery.note)
+            return True, Kept(value, version, time)
+
+        return await self._journal.do(write, whole=delivery.is_over)
+
+    @property
+    def _encoded(self) -> bytes:
+        return msgspec.json.encode(self.body)
+
+    def _kept(self, t: Tables) -> Kept:
+        value, version = t.execute(_KEPT, id=self._name).fetchone() or (None, 0)
+        return Kept(value, version, t.time())
 
 
-def rows_sent_in(connection: sqlite3.Connection, requests: Iterable[int]) -> list[RowRecord]:
-    """The rows that were sent in these requests at last."""
-    return [row for each in requests for row in read_rows(connection, "WHERE request = ?", each)]
+def _mark(delivery: DeliveryRecord) -> int | None:
+    """The milliseconds that no other request may have while there may be posts with them."""
+    moment = in_milliseconds(parse_date(delivery.date))
+    is_used = delivery.stored or delivery.state in {"leaving", "lost", "undecided"}
+    return moment if is_used and moment % 1000 else None
 
 
-def rows_of(connection: sqlite3.Connection, refs: Iterable[str]) -> list[RowRecord]:
-    """The rows of these refs, as far as they are known."""
-    return [row for ref in refs for row in read_rows(connection, "WHERE ref = ?", ref)]
+_KEPT = """
+SELECT value, version FROM {s}campaign_requests WHERE campaign = :campaign AND id = :id
+"""
+
+_INSERT = """
+INSERT INTO {s}campaign_requests
+    (campaign, id, version, kind, state, posts, sent_at, moment, mark, value, body)
+VALUES (:campaign, :id, :version, :kind, :state, :posts, :sent_at, :moment, :mark, :value, :body)
+ON CONFLICT (campaign, id) DO NOTHING RETURNING number
+"""
+
+_SWAP = """
+UPDATE {s}campaign_requests SET version = :version, state = :state, sent_at = :sent_at,
+    moment = :moment, mark = :mark, value = :value
+WHERE campaign = :campaign AND id = :id AND version = :was RETURNING number
+"""
 
 
-def owners_of(
-    connection: sqlite3.Connection, post_ids: Iterable[str]
-) -> dict[str, list[tuple[str, int | None]]]:
-    """By the ids of posts, the rows that are stored as these and the requests they were in."""
-    query = "SELECT ref, request FROM rows WHERE post_id = ? ORDER BY number"
-    found = {each: connection.execute(query, (each,)).fetchall() for each in post_ids}
-    return {post_id: rows for post_id, rows in found.items() if rows}
+async def open_requests(journal: Journal, purpose: Purpose) -> list[RequestHandle]:
+    """The requests of this purpose whose outcome is not known, oldest first."""
+    where = f"AND kind = :kind {OPEN}"
+
+    def work(t: Tables) -> list[RequestHandle]:
+        kept = read_requests(t, where, kind=purpose.kind)
+        return [RequestHandle.found(journal, purpose, each) for each in kept]
+
+    return await journal.do(work)
 
 
-def near_posts(
-    connection: sqlite3.Connection, posts: Iterable[tuple[str, datetime]]
-) -> list[tuple[set[int], set[int]]]:
-    """For ids of posts and their dates: the requests of its rows, and those of its second."""
-    query = f"SELECT id FROM requests WHERE {SENT_DATE} BETWEEN ? AND ?"  # noqa: S608
-    found: list[tuple[set[int], set[int]]] = []
-    for post_id, moment in posts:
-        owners = owners_of(connection, [post_id]).get(post_id, [])
-        second = moment.replace(microsecond=0), moment.replace(microsecond=999_000)
-        dates = [format_date(each).encode() for each in second]
-        there = {number for (number,) in connection.execute(query, dates)}
-        found.append(({number for _, number in owners if number is not None}, there))
-    return found
+async def open_request(journal: Journal, number: int) -> RequestHandle | None:
+    """The request for new posts with a number, while its outcome is not known."""
+    where = f"AND number = :number {OPEN}"
 
+    def work(t: Tables) -> RequestHandle | None:
+        kept = next(read_requests(t, where, number=number), None)
+        return None if kept is None else RequestHandle.found(journal, NewPosts(), kept)
 
-def dates_of_rows(connection: sqlite3.Connection, channels: Collection[str]) -> Iterator[float]:
-    """The dates that rows of these channels have and had, as far as they were sent."""
-    query = "SELECT channel, date, moved_from FROM rows WHERE request IS NOT NULL"
-    for channel, date, moved_from in connection.execute(query):
-        if channel in channels:
-            yield date
-            if moved_from is not None:
-                yield moved_from
+    return await journal.do(work)

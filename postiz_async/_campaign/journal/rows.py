@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -57,7 +57,9 @@ class RowRecord:
     `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
     address of the published post. `name` is what the campaign calls the channel. `moved_from` is
     the date that the campaign asks for, if the row goes or went with another. `said` is what the
-    row said when the fingerprint was made, as `_campaign.read.rows.SaidRow` in JSON.
+    row said when the fingerprint was made, as `_campaign.read.rows.SaidRow` in JSON. `change` is
+    the request by which its post is being changed. `version` is another one whenever it changes;
+    0: it does not come from a journal.
     """
 
     ref: str
@@ -75,6 +77,8 @@ class RowRecord:
     name: str = ""
     moved_from: float | None = None
     said: str = ""
+    change: int | None = None
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,296 +1,380 @@
-"""The file of a journal: its tables, its records, and how it is made, checked and read.
+"""The tables of campaigns, and what they are asked. One text of SQL for SQLite and PostgreSQL.
 
-A file that is not ours, is damaged or was written by another version is refused before SQLite
-opens it for writing, so that it stays byte for byte as it was.
+`rows` are those of campaigns. `requests` are deliveries (`_delivery.record`) with their bodies; one
+that has no `sent_at` was never sent from here, and stands for posts that were taken over or changed
+freely. `moment` is the date of a request in milliseconds, `mark` the same while posts with it may
+be stored, so that no two requests have one. `copies` are posts that equal a row's and stay beside
+them, because it was to be sent once more.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import struct
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+import json
+from dataclasses import asdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from postiz_async._campaign.journal.left_out import read_left_out
-from postiz_async._campaign.journal.rows import Copy, Finding, RowRecord
+from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
+from postiz_async._delivery.matching import in_milliseconds
 from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.record import DeliveryRecord, read_record, sent_request
 from postiz_async._quota.snapshot import Snapshot
-from postiz_async.errors import BatchError, by_reader
-from postiz_async.stores import _files, _sqlite_files
+from postiz_async.errors import Problem
+from postiz_async.models.posts import CreatePost
+from postiz_async.stores import new_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from typing import Any
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from postiz_async.errors import Problem
-
-T = TypeVar("T")
+    from postiz_async._delivery.outcomes import SentRequest
 
 
-SENT_DATE = 'substr(body, instr(body, CAST(\'"date":"\' AS BLOB)) + 8, 24)'
-"""The date of a request, which stands in its body before all that is anybody's text."""
+TABLES = """
+CREATE TABLE {s}campaigns (
+    id {integer} PRIMARY KEY {counted},
+    name TEXT NOT NULL,
+    base_url TEXT NOT NULL,
+    left_out TEXT NOT NULL DEFAULT '[]',
+    quota {blob}
+){strict};
 
-_APPLICATION_ID = 0x506F7A6A
-_VERSION = 8
-_SCHEMA = f"""
-{_sqlite_files.DEPARTURES};
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE rows (
-    ref TEXT PRIMARY KEY,
-    number INTEGER NOT NULL,
+CREATE TABLE {s}campaign_rows (
+    campaign {integer} NOT NULL,
+    ref TEXT NOT NULL,
+    version {integer} NOT NULL,
+    number {integer} NOT NULL,
     fingerprint TEXT NOT NULL,
     channel TEXT NOT NULL,
-    date REAL NOT NULL,
+    date {real} NOT NULL,
     state TEXT NOT NULL,
-    request INTEGER,
+    request {integer},
     post_id TEXT,
     note TEXT NOT NULL DEFAULT '',
     finding TEXT NOT NULL DEFAULT '',
     remark TEXT NOT NULL DEFAULT '',
     link TEXT NOT NULL DEFAULT '',
     name TEXT NOT NULL DEFAULT '',
-    moved_from REAL,
-    said TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE INDEX rows_by_request ON rows (request);
-CREATE INDEX rows_by_post ON rows (post_id);
-CREATE TABLE requests (
-    id INTEGER PRIMARY KEY,
-    body BLOB NOT NULL,
-    refs BLOB NOT NULL,
-    sent_at REAL NOT NULL,
+    moved_from {real},
+    said TEXT NOT NULL DEFAULT '',
+    change {integer},
+    becomes TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (campaign, ref)
+){strict};
+
+CREATE INDEX campaign_rows_request ON {s}campaign_rows (campaign, request);
+
+CREATE INDEX campaign_rows_post ON {s}campaign_rows (campaign, post_id);
+
+CREATE TABLE {s}campaign_requests (
+    number {integer} PRIMARY KEY {counted},
+    campaign {integer} NOT NULL,
+    id TEXT NOT NULL,
+    version {integer} NOT NULL,
+    kind TEXT NOT NULL,
     state TEXT NOT NULL,
-    mended_at REAL NOT NULL DEFAULT 0.0
-) STRICT;
-CREATE INDEX requests_by_date ON requests ({SENT_DATE});
-CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
-CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
-CREATE TABLE copies (post_id TEXT PRIMARY KEY, ref TEXT NOT NULL, mark TEXT NOT NULL) STRICT;
-CREATE TABLE changes (
-    request INTEGER NOT NULL, ref TEXT NOT NULL, becomes TEXT NOT NULL,
-    PRIMARY KEY (request, ref)
-) STRICT;
+    posts {integer} NOT NULL,
+    sent_at {real},
+    moment {integer} NOT NULL,
+    mark {integer},
+    value {blob} NOT NULL,
+    body {blob} NOT NULL
+){strict};
+
+CREATE UNIQUE INDEX campaign_requests_id ON {s}campaign_requests (campaign, id);
+
+CREATE UNIQUE INDEX campaign_requests_mark ON {s}campaign_requests (campaign, mark)
+    WHERE mark IS NOT NULL;
+
+CREATE INDEX campaign_requests_moment ON {s}campaign_requests (campaign, moment);
+
+CREATE INDEX campaign_requests_open ON {s}campaign_requests (campaign, kind)
+    WHERE state IN ('leaving', 'lost');
+
+CREATE TABLE {s}campaign_uploads (
+    campaign {integer} NOT NULL,
+    sha256 TEXT NOT NULL,
+    media {blob} NOT NULL,
+    PRIMARY KEY (campaign, sha256)
+){strict};
+
+CREATE TABLE {s}campaign_copies (
+    campaign {integer} NOT NULL,
+    post_id TEXT NOT NULL,
+    ref TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    PRIMARY KEY (campaign, post_id)
+){strict};
 """
-"""`copies` are posts that equal a row's and stay beside it, because it was to be sent once more;
-`changes` is what the rows of a request become that changes their posts (`journal_changes`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A journal at a glance. `left_out`: what is wrong with rows that the last run left out."""
+class Cursor(Protocol):
+    """What came of a statement."""
 
-    base_url: str
-    campaign: str
-    rows: tuple[RowRecord, ...]
-    requests: int
-    kept: Snapshot | None
-    left_out: tuple[Problem, ...]
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row of the answer; None: there is none."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows of the answer."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """The rows of the answer."""
+        ...
 
 
-def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
-    """Open a journal for writing, or make it.
+class Tables(Protocol):
+    """The tables of one campaign, for the length of a transaction.
 
-    Raises:
-        BatchError: it is damaged, no journal, of another version, or of another server.
+    A statement has `{s}` before the names of tables, and `:name` where a value stands; `:campaign`
+    is filled in.
     """
-    try:
-        if not path.exists() or path.stat().st_size == 0:
-            _create(path, campaign, base_url)
-        _check(path)
-        with closing(_read_only(path)) as reader:
-            fault = reader.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if fault != "ok":
-                raise _damaged(path, fault)
-            meta = read_meta(reader)
-            if meta["base_url"] != base_url:
-                raise BatchError(
-                    f"The journal {path} belongs to {meta['base_url']}, and this run is for "
-                    f"{base_url}. Use another --journal for another server."
-                )
-        connection = _files.connect(path)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
-    except _FAULTS as error:
-        raise _damaged(path, error) from error
-    return connection
+
+    def execute(self, statement: str, /, **values: object) -> Cursor:
+        """Carry a statement out."""
+        ...
+
+    def each(self, statement: str, values: Iterable[Mapping[str, object]], /) -> int:
+        """Carry a statement out for each of some values. Returns how many rows that changed."""
+        ...
+
+    def time(self) -> float:
+        """Seconds on the clock of the store."""
+        ...
+
+    def departs(self) -> float:
+        """The same; a store without a clock of its own writes it down, as something leaves now."""
+        ...
 
 
-def no_journal(path: Path) -> BatchError:
-    """What is said of a campaign whose journal is not there."""
-    option = by_reader("--journal", "journal=")
-    return BatchError(
-        f"There is no journal {path}: this campaign has not been run, or its journal lies "
-        f"elsewhere ({option})."
+# ------------------------------------------------------------------ what a campaign is
+
+
+class Meta(NamedTuple):
+    """What a journal is about: a campaign, whose name marks its posts, and the root of the API."""
+
+    campaign: str
+    base_url: str
+
+
+def read_meta(t: Tables) -> Meta:
+    """What the journal is about."""
+    return Meta(
+        *t.execute("SELECT name, base_url FROM {s}campaigns WHERE id = :campaign").fetchone()
     )
 
 
-def read_summary(path: Path) -> Summary:
-    """Look into a journal, also while a run is working on it. Changes nothing.
-
-    Raises:
-        BatchError: there is none, or it cannot be read.
-    """
-    return query_journal(path, _summary)
+def read_left_out(t: Tables) -> tuple[Problem, ...]:
+    """What is wrong with the rows that the last run left out; none where it is not known."""
+    kept = t.execute("SELECT left_out FROM {s}campaigns WHERE id = :campaign").fetchone()
+    return msgspec.convert(json.loads(kept[0]), tuple[Problem, ...])
 
 
-def _summary(reader: sqlite3.Connection) -> Summary:
-    meta = read_meta(reader)
-    counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
-    requests = int(reader.execute(counting).fetchone()[0])
-    known = (tuple(read_rows(reader)), requests, read_kept(reader), read_left_out(reader))
-    return Summary(meta["base_url"], meta["campaign"], *known)
+def write_left_out(t: Tables, problems: Iterable[Problem]) -> None:
+    """Keep them in place of those of the run before; what they quote need not be valid Unicode."""
+    said = json.dumps([asdict(problem) for problem in problems])
+    t.execute("UPDATE {s}campaigns SET left_out = :said WHERE id = :campaign", said=said)
 
 
-def query_journal(path: Path, query: Callable[[sqlite3.Connection], T]) -> T:
-    """Ask a journal something, also while a run is working on it. Changes nothing.
-
-    Raises:
-        BatchError: there is none, or it cannot be read.
-    """
-    if not (path.is_file() or path.is_dir()):
-        raise no_journal(path)
-    try:
-        _check(path)
-        with closing(open_reader(path)) as reader:
-            return query(reader)
-    except _FAULTS as error:
-        raise _damaged(path, error) from error
+def read_kept(t: Tables) -> Snapshot | None:
+    """The state of the quota, if it was ever kept."""
+    [kept] = t.execute("SELECT quota FROM {s}campaigns WHERE id = :campaign").fetchone()
+    return None if kept is None else msgspec.json.decode(kept, type=Snapshot)
 
 
-def read_copies(connection: sqlite3.Connection) -> list[Copy]:
+def read_copies(t: Tables) -> list[Copy]:
     """Posts that equal those of rows and are meant to stay beside them."""
-    query = "SELECT post_id, ref, mark FROM copies ORDER BY post_id"
-    return [Copy(*values) for values in connection.execute(query)]
+    query = (
+        "SELECT post_id, ref, mark FROM {s}campaign_copies WHERE campaign = :campaign"
+        " ORDER BY post_id"
+    )
+    return [Copy(*values) for values in t.execute(query)]
 
 
-def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
-    """What a journal is about: `campaign`, whose name marks its posts, and `base_url`.
+# ------------------------------------------------------------------ rows
 
-    Raises:
-        KeyError: one of them is not there.
-    """
-    meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta"))
-    return {key: meta[key] for key in ("campaign", "base_url")}
+_ROWS = f"SELECT {', '.join(RowRecord.__slots__)} FROM {{s}}campaign_rows"  # noqa: S608
 
 
-_ROWS = (
-    "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
-    "remark, link, name, moved_from, said FROM rows"
-)
+def read_rows(t: Tables, where: str = "", /, **values: object) -> Iterator[RowRecord]:
+    """Rows, in the order of the campaign: all, or those of a condition (`AND ...`)."""
+    query = f"{_ROWS} WHERE campaign = :campaign {where} ORDER BY number, ref"
+    return map(_row, t.execute(query, **values))
 
 
-def read_rows(
-    connection: sqlite3.Connection, where: str = "", *values: object
-) -> Iterator[RowRecord]:
-    """Rows, in the order of the campaign: all, or those of a condition with its values."""
-    cursor = connection.execute(f"{_ROWS} {where} ORDER BY number", values)
-    return (_row(*each) for each in cursor)
-
-
-def _row(*values: Any) -> RowRecord:
+def _row(values: Sequence[Any]) -> RowRecord:
     """A record of its columns, which are in its order."""
     named: dict[str, Any] = dict(zip(RowRecord.__slots__, values, strict=True))
     named |= {"state": RowState(named["state"]), "finding": Finding(named["finding"])}
     return RowRecord(**named)
 
 
-def read_kept(connection: sqlite3.Connection) -> Snapshot | None:
-    """The state of the quota, if it was ever kept."""
-    row = connection.execute("SELECT kept FROM quota WHERE id = 1").fetchone()
-    return msgspec.json.decode(row[0], type=Snapshot) if row else None
+def put_rows(t: Tables, rows: Iterable[RowRecord]) -> None:
+    """Add rows, or replace what is known of rows that were not sent; others stay.
 
-
-_FAULTS = (sqlite3.Error, msgspec.MsgspecError, OSError, ValueError, KeyError, TypeError)
-"""What a damaged file may raise."""
-
-
-def _create(path: Path, campaign: str, base_url: str) -> None:
-    """Make the file beside its place and move it there, so that it is whole or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with closing(_files.connect(fresh)) as connection:
-        connection.executescript(
-            f"PRAGMA application_id = {_APPLICATION_ID}; "
-            f"PRAGMA user_version = {_VERSION}; {_SCHEMA}"
-        )
-        values = {"campaign": campaign, "base_url": base_url}
-        with connection:
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
-    fresh.replace(path)
-
-
-def _check(path: Path) -> None:
-    """Refuse what the first bytes show to be something else."""
-    if path.is_dir():
-        raise BatchError(f"{path} is a directory, not a journal.")
-    with path.open("rb") as file:
-        head = file.read(100)
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
-        raise _damaged(path, "it does not begin like a journal")
-    version, application = struct.unpack(">I4xI", head[60:72])
-    if application != _APPLICATION_ID:
-        raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
-    if version != _VERSION:
-        raise BatchError(
-            f"The journal {path} was written by another version of this program "
-            f"(schema {version}, this one reads {_VERSION}). Use that version to finish it."
-        )
-
-
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, also while a run is working on the journal.
-
-    SQLite reads a journal at rest with two files beside it; where none can be made, without.
+    What is not planned any more is replaced only as it was read: it has the version of its record.
     """
-    place = path.resolve()
-    if place.with_name(place.name + "-wal").exists():  # a run is at work, or was killed
-        return _read_only(path)
-    try:
-        return _read_only(path, "mode=rw")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
-            raise
-        return _read_only(path, "mode=ro&immutable=1")
+    version = new_version()
+    t.each(_PUT, ({**_columns(row), "was": row.version, "version": version} for row in rows))
 
 
-def _read_only(path: Path, how: str = "mode=ro") -> sqlite3.Connection:
-    with ExitStack() as opened:
-        reader = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)
-        opened.callback(reader.close)
-        reader.execute("PRAGMA query_only = ON")
-        reader.execute("SELECT 1 FROM sqlite_master")
-        opened.pop_all()
-    return reader
+def _columns(row: RowRecord) -> dict[str, object]:
+    names = ("ref", "number", "fingerprint", "channel", "date", "name", "said", "note")
+    return {"state": row.state.value, **{name: getattr(row, name) for name in names}}
 
 
-_OF_THE_DISK = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_READONLY,
-}
-"""Errors that say nothing against the file itself; an extended code has these in its last byte."""
+_REPLACED = ", ".join(f"'{state}'" for state in sorted((*UNSTORED, RowState.WITHDRAWN)))
+
+_COLUMNS = "campaign, ref, version, number, fingerprint, channel, date, name, said, state, note"
+_VALUES = _COLUMNS.replace(", ", ", :")
+
+_PUT = f"""
+INSERT INTO {{s}}campaign_rows AS kept ({_COLUMNS}) VALUES (:{_VALUES})
+ON CONFLICT (campaign, ref) DO UPDATE SET
+    number = excluded.number, fingerprint = excluded.fingerprint, channel = excluded.channel,
+    date = excluded.date, name = excluded.name, said = excluded.said, state = excluded.state,
+    note = excluded.note, version = excluded.version,
+    finding = '', remark = '', moved_from = NULL, post_id = NULL, link = ''
+WHERE kept.state = 'planned' OR (kept.version = :was AND kept.state IN ({_REPLACED}))
+"""  # noqa: S608
 
 
-def _damaged(path: Path, why: object) -> BatchError:
-    code = getattr(why, "sqlite_errorcode", -1) & 0xFF
-    if isinstance(why, OSError) or code in _OF_THE_DISK:
-        return BatchError(
-            f"The journal {path} cannot be used now: {why}. It is as it was, and nothing was "
-            "sent. See whether the disk is full, or the folder read-only, and run again."
-        )
-    return BatchError(
-        f"The journal {path} is damaged or no journal ({why}); it was left as it is. Move it and "
-        "the files beside it (-wal, -shm) away, put an older copy in its place if there is one, "
-        "and run again with --adopt: rows that were sent since are looked for in Postiz."
+def take_over(t: Tables, row: RowRecord, request: int | None) -> None:
+    """Put a row that is stored already, in the place of what is not."""
+    columns = {"post_id": row.post_id, "moved_from": row.moved_from, "request": request}
+    t.execute(_DROP, ref=row.ref, post_id=row.post_id)
+    t.execute(_TAKE_OVER, **_columns(row), **columns, version=new_version())
+
+
+_DROP = """
+DELETE FROM {s}campaign_rows WHERE campaign = :campaign AND (post_id = :post_id OR ref = :ref)
+"""
+
+_TAKE_OVER = f"""
+INSERT INTO {{s}}campaign_rows ({_COLUMNS}, request, post_id, moved_from)
+VALUES (:{_VALUES}, :request, :post_id, :moved_from)
+"""  # noqa: S608
+
+
+def rows_sent_in(t: Tables, requests: Iterable[int]) -> list[RowRecord]:
+    """The rows that were sent in these requests at last."""
+    return [row for some in _some(requests) for row in read_rows(t, _IN.format("request"), **some)]
+
+
+def rows_of(t: Tables, refs: Iterable[str]) -> list[RowRecord]:
+    """The rows of these refs, as far as they are known."""
+    return [row for some in _some(refs) for row in read_rows(t, _IN.format("ref"), **some)]
+
+
+def owners_of(t: Tables, post_ids: Iterable[str]) -> dict[str, list[tuple[str, int | None]]]:
+    """By the ids of posts, the rows that are stored as these and the requests they were in."""
+    found: dict[str, list[tuple[str, int | None]]] = {}
+    for some in _some(post_ids):
+        for row in read_rows(t, _IN.format("post_id"), **some):
+            found.setdefault(row.post_id or "", []).append((row.ref, row.request))
+    return found
+
+
+def dates_of_rows(t: Tables, channels: Collection[str]) -> Iterator[float]:
+    """The dates that rows of these channels have and had, as far as they were sent."""
+    query = (
+        "SELECT channel, date, moved_from FROM {s}campaign_rows"
+        " WHERE campaign = :campaign AND request IS NOT NULL"
     )
+    for channel, date, moved_from in t.execute(query):
+        if channel in channels:
+            yield date
+            if moved_from is not None:
+                yield moved_from
+
+
+_MANY = 200
+_IN = f"AND {{}} IN ({', '.join(f':v{n}' for n in range(_MANY))})"
+"""One statement, whatever the number of values: it is prepared once."""
+
+
+def _some(values: Iterable[object]) -> Iterator[dict[str, object]]:
+    """Values for `_IN`, so many at a time as it takes; the rest are nobody's."""
+    rest = iter(values)
+    while some := list(islice(rest, _MANY)):
+        yield {f"v{n}": some[n] if n < len(some) else None for n in range(_MANY)}
+
+
+# ------------------------------------------------------------------ requests
+
+OPEN = "AND state IN ('leaving', 'lost')"
+"""Of requests whose outcome is not known."""
+
+SENT = "AND sent_at IS NOT NULL"
+"""Of requests that were sent from here."""
+
+_body = msgspec.json.Decoder(CreatePost)
+
+
+class KeptRequest(NamedTuple):
+    """A request as its journal has it."""
+
+    number: int
+    id: str
+    version: int
+    record: DeliveryRecord
+    body: CreatePost
+
+    @property
+    def sent(self) -> SentRequest:
+        """The request as it was sent."""
+        refs = tuple(post.ref for post in self.record.posts)
+        return sent_request(self.record, self.body, self.number, refs)
+
+
+def read_requests(t: Tables, where: str = "", /, **values: object) -> Iterator[KeptRequest]:
+    """Requests, oldest first: all, or those of a condition (`AND ...`)."""
+    query = (
+        "SELECT number, id, version, value, body FROM {s}campaign_requests"  # noqa: S608
+        f" WHERE campaign = :campaign {where} ORDER BY number"
+    )
+    for number, name, version, value, body in t.execute(query, **values):
+        yield KeptRequest(number, name, version, read_record(value), _body.decode(body))
+
+
+def each_request(t: Tables, where: str = "", /, **values: object) -> Iterator[SentRequest]:
+    """The same, as they were sent; they need no memory together."""
+    return (kept.sent for kept in read_requests(t, where, **values))
+
+
+def sent_between(
+    t: Tables, first: datetime, last: datetime, *, adopted: bool = True
+) -> list[SentRequest]:
+    """The requests of a range of dates, both ends included, oldest first.
+
+    Args:
+        t: the tables.
+        first: the first date.
+        last: the last one.
+        adopted: also what was never sent from here.
+    """
+    where = "AND moment BETWEEN :first AND :last" + ("" if adopted else f" {SENT}")
+    return list(each_request(t, where, first=in_milliseconds(first), last=in_milliseconds(last)))
+
+
+def near_posts(t: Tables, posts: Iterable[tuple[str, datetime]]) -> list[tuple[set[int], set[int]]]:
+    """For ids of posts and their dates: the requests of its rows, and those of its second."""
+    query = (
+        "SELECT number FROM {s}campaign_requests"
+        " WHERE campaign = :campaign AND moment BETWEEN :first AND :last"
+    )
+    found: list[tuple[set[int], set[int]]] = []
+    for post_id, date in posts:
+        owners = owners_of(t, [post_id]).get(post_id, [])
+        second = in_milliseconds(date.replace(microsecond=0))
+        there = {number for (number,) in t.execute(query, first=second, last=second + 999)}
+        found.append(({number for _, number in owners if number is not None}, there))
+    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 
+from postiz_async._campaign.journal.purposes import NewPosts, Purpose
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import PostizError
@@ -65,6 +66,10 @@ class ConcurrentChanges:
         """The request has ended, however it did."""
 
 
+def unheard(_: object) -> None:
+    """Nobody has to be told."""
+
+
 @dataclass(slots=True)
 class Job:
     """What a runner works on."""
@@ -76,6 +81,9 @@ class Job:
     outage: Outage
     options: BatchOptions
     others: ConcurrentChanges
+    purpose: Purpose = field(default_factory=NewPosts)
+    on_left: Callable[[SentRequest], None] = unheard
+    """Called with each request that is about to leave."""
     doubts: Doubts = field(default_factory=Doubts)
     """What it looks up."""
     targets: Mapping[str, Post] | None = None
@@ -108,11 +116,6 @@ class Outcome(Value, frozen=True):
 def outcome_of(record: RowRecord) -> Outcome:
     """What became of a row, as the journal knows it."""
     return Outcome(record.number, record.ref, record.state, record.post_id, record.note)
-
-
-def by_ref(sent: SentRequest, found: Mapping[int, str]) -> dict[str, str]:
-    """What is known of posts of a request by their places, by the refs of their rows."""
-    return {sent.refs[place]: text for place, text in found.items()}
 
 
 async def ignore(_: object) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio.to_thread
 
-from postiz_async._campaign.journal.requests import owners_of, sent_between
-from postiz_async._campaign.journal.tables import read_copies, read_meta, read_summary
+from postiz_async._campaign.journal.file import of_another_server
+from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.journal.tables import owners_of, read_copies, read_meta, sent_between
 from postiz_async._campaign.plan.row_state import new_records, with_changes
 from postiz_async._campaign.read.source import labelled, read_campaign
 from postiz_async._campaign.run.already_stored import Past
@@ -23,13 +23,14 @@ from postiz_async._resources.matching import stored_at
 from postiz_async.errors import BatchError, by_reader
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from postiz_async._campaign.journal.file import JournalFile
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.journal.tables import Tables
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import Row
@@ -43,26 +44,23 @@ T = TypeVar("T")
 
 
 async def recorded(
-    journal: Path, base_url: str, campaign: str | None = None
+    journal: JournalFile, base_url: str, campaign: str | None = None
 ) -> tuple[dict[str, RowRecord], tuple[Problem, ...]]:
     """What the journal of an earlier run says: rows by ref, and problems of rows left out.
 
     Args:
-        journal: its path.
+        journal: where it is.
         base_url: of the client.
         campaign: the name that was asked for; None for that of the journal.
 
     Raises:
         BatchError: it belongs to another server or another campaign, or cannot be read.
     """
-    if not await anyio.to_thread.run_sync(os.path.exists, journal):
+    if not await anyio.to_thread.run_sync(lambda: journal.is_there):
         return {}, ()
     summary = await in_thread(partial(read_summary, journal))
     if summary.base_url != base_url:
-        raise BatchError(
-            f"The journal {journal} belongs to {summary.base_url}, and this client "
-            f"calls {base_url}. Use another --journal for another server."
-        )
+        raise of_another_server(journal, summary.base_url, base_url)
     if campaign is not None and summary.campaign != campaign:
         name, other = by_reader("--campaign", "campaign="), by_reader("--journal", "journal=")
         raise BatchError(
@@ -74,7 +72,7 @@ async def recorded(
 
 
 def refuse_foreign(
-    journal: Path,
+    journal: JournalFile,
     campaign: Campaign,
     file: Path,
     records: Mapping[str, RowRecord],
@@ -85,7 +83,7 @@ def refuse_foreign(
     """A journal of another campaign or another organisation is never touched.
 
     Args:
-        journal: its path.
+        journal: where it is.
         campaign: the rows.
         file: where they come from.
         records: of the journal.
@@ -118,7 +116,7 @@ def refuse_foreign(
 class ReadJournal(Protocol):
     """Asks a journal something; see `Journal.read`."""
 
-    async def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T:
+    async def __call__(self, query: Callable[[Tables], T], /) -> T:
         """What the query finds."""
         ...
 
@@ -129,7 +127,7 @@ class RecordsOnDemand(Mapping[str, "RowRecord"]):
     Of many rows that takes a while: an event loop lets a thread ask first.
     """
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: JournalFile) -> None:
         self._journal = journal
 
     @cached_property
@@ -167,10 +165,10 @@ async def past_of(
     owners = await read(partial(owners_of, post_ids={post.id for post in posts}))
     moments = sorted({stored_at(post) for post in posts})
     sent = await read(
-        lambda c: [each for at in moments for each in sent_between(c, at, at, adopted=False)]
+        lambda t: [each for at in moments for each in sent_between(t, at, at, adopted=False)]
     )
     return Past(
-        meta["campaign"],
+        meta.campaign,
         frozenset(
             each
             for each, rows in owners.items()
@@ -245,7 +243,12 @@ async def write_rows(
     """
     records, rows = checked.records, checked.campaign.rows
     fresh = new_records(unsent, checked.channels)
-    await journal.put(record for record in fresh if records.get(record.ref) != record)
+    await journal.put(
+        record if known is None else replace(record, version=known.version)
+        for record in fresh
+        for known in (records.get(record.ref),)
+        if known != record
+    )
     await journal.leave_out(checked.problems)
     if not records:
         return
@@ -253,12 +256,13 @@ async def write_rows(
     await journal.renumber(
         {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
     )
-    gone = [ref for ref, r in records.items() if ref not in here and r.state in _NOT_STORED]
-    await journal.mark(gone, RowState.SKIPPED, _GONE)
+    gone = [r for ref, r in records.items() if ref not in here and r.state in _NOT_STORED]
+    await journal.found(replace(each, state=RowState.SKIPPED, note=_GONE) for each in gone)
     if not checked.campaign.unread:  # one of these may be such a row
         listed = {channel.id for channel in checked.listed}  # of others nothing is found
-        in_doubt = {r.ref for r in records.values() if r.state is RowState.UNDECIDED}
-        unfound = [ref for ref in in_doubt - here.keys() if records[ref].channel in listed]
-        await journal.mark(unfound, RowState.SKIPPED, f"{_UNFOUND}, and it is {_GONE}")
+        in_doubt = [r for r in records.values() if r.state is RowState.UNDECIDED]
+        unfound = [r for r in in_doubt if r.ref not in here and r.channel in listed]
+        note = f"{_UNFOUND}, and it is {_GONE}"
+        await journal.found(replace(r, state=RowState.SKIPPED, note=note) for r in unfound)
     known = (row for row in rows if row.ref not in apart)
     await journal.found(with_changes(known, records, changed))

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from postiz_async._campaign.journal.purposes import RowEnd
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import PlannedRequest, plan
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.run.isolate import Bisection, Refusals
-from postiz_async._campaign.run.job import Outcome, by_ref, outcome_of, task_group
+from postiz_async._campaign.run.job import Outcome, outcome_of, task_group
+from postiz_async._campaign.run.look_ups import LookUps
 from postiz_async._campaign.run.media import MediaUploads
 from postiz_async._campaign.run.send import RequestSender, may_return
-from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
+from postiz_async._delivery.lookup import HIDDEN, Fence
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.send import Lost, Refused, Stored, TooLate
 from postiz_async._resources.matching import stored_at
 from postiz_async._scheduler.limits import MAX_CREATES
 from postiz_async._wire import parse_date
-from postiz_async.errors import APIConnectionError, ServerError
 
 if TYPE_CHECKING:
     from collections import deque
@@ -33,17 +34,16 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from postiz_async._campaign.journal.requests import RequestHandle
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.job import Job
     from postiz_async._campaign.run.send import SentRows
-    from postiz_async._delivery.outcomes import SentRequest
 
 
 _FRUITLESS = 2
 """Searches in a row without a stored post, after which few rows are sent at a time."""
 
-_NONE: Mapping[str, str] = {}
 _NO_ROWS: Mapping[str, Row] = {}
 
 
@@ -72,9 +72,10 @@ class Runner:
         self._to_send = 0
         self._unsent: Counter[str] = Counter()
         """Posts that were not sent because their channel is paused, by its id."""
-        self._look_up = LookUp(
+        self._look_ups = LookUps(
             job.postiz,
             job.journal,
+            job.purpose,
             self._fence,
             job.outage,
             on_doubt=job.options.on_doubt,
@@ -87,7 +88,7 @@ class Runner:
     async def run(
         self,
         requests: deque[PlannedRequest],
-        lost: Sequence[SentRequest] = (),
+        lost: Sequence[RequestHandle] = (),
         rows: Mapping[str, Row] = _NO_ROWS,
     ) -> None:
         """Send what is planned and look up what was lost.
@@ -102,19 +103,19 @@ class Runner:
         """
         await self._learn_marks(requests, lost)
         self._media.need(row for request in requests for row in request.rows)
-        self._media.need(rows[ref] for sent in lost for ref in sent.refs if ref in rows)
+        self._media.need(rows[ref] for each in lost for ref in each.refs if ref in rows)
         with self.job.postiz.scheduler.job(self.job.journal) as expect:
             expect(len(requests))
             self._fence.coming += len(requests)
             self._counted(len(requests))
             async with task_group() as group:
                 group.start_soon(self._media.run)
-                for sent in lost:
-                    group.start_soon(self._look_up_and_go_on, sent, rows)
+                for each in lost:
+                    group.start_soon(self._look_up_and_go_on, each, rows)
                 while requests:
                     await self._senders.acquire()
                     group.start_soon(self._deliver, requests.popleft(), expect)
-        self._look_up.taken.clear()  # of many rows it is large, and nothing is looked up any more
+        self._look_ups.taken.clear()  # of many rows it is large, and nothing is looked up any more
 
     @property
     def uploads_done(self) -> int:
@@ -169,12 +170,7 @@ class Runner:
             await self._too_late(rows)
         elif isinstance(result, Lost):
             self._counted(-1)
-            await self._look_up_and_go_on(
-                result.sent,
-                {row.ref: row for row in rows},
-                age=result.age,
-                is_broken=result.is_broken,
-            )
+            await self._look_up_and_go_on(sent.kept, {row.ref: row for row in rows})
             self._counted(1)
 
     def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
@@ -204,14 +200,14 @@ class Runner:
         return PlannedRequest(tuple(row for row in request.rows if row not in stay))
 
     async def _stored(self, rows: Sequence[Row], result: Stored) -> None:
-        self._look_up.taken.update(result.ids)
+        self._look_ups.taken.update(result.ids)
         self._refusals.stored(self.job.channels[row.ref].id for row in rows)
         for row, post_id in zip(rows, result.ids, strict=True):
             await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, post_id))
 
     async def _taken(self, records: Sequence[RowRecord]) -> None:
         """Rows that another run has stored."""
-        self._look_up.taken.update(r.post_id for r in records if r.post_id is not None)
+        self._look_ups.taken.update(r.post_id for r in records if r.post_id is not None)
         for record in records:
             await self._on_outcome(outcome_of(record))
 
@@ -321,73 +317,61 @@ class Runner:
 
     # -------------------------------------------------------------- lost answers
 
-    async def _look_up_and_go_on(
-        self,
-        sent: SentRequest,
-        rows: Mapping[str, Row],
-        *,
-        age: float | None = None,
-        is_broken: bool = False,
-    ) -> None:
+    async def _look_up_and_go_on(self, request: RequestHandle, rows: Mapping[str, Row]) -> None:
         """Find out what became of a request, adopt what is stored, send the rest again."""
-        try:
-            if age is None:
-                age = await self.job.journal.age(sent.id)
-            found = await self._look_up.find(sent, age=age, is_broken=is_broken)
-        except (APIConnectionError, ServerError):
-            if self._look_up.is_in_doubt(sent):
-                await self._settle(sent, dict.fromkeys(sent.refs, (RowState.UNDECIDED, _UNSEEN)))
-            raise
-        stored, notes = by_ref(sent, found.stored), by_ref(sent, found.notes)
-        is_in_doubt = self._look_up.is_in_doubt(sent)
-        rest = (RowState.UNDECIDED, _UNDECIDED) if is_in_doubt else (RowState.PLANNED, "")
-        others = {
-            ref: rest if ref in rows else (RowState.SKIPPED, _NOT_IN_FILE)
-            for ref in sent.refs
-            if ref not in stored
-        }
-        others |= {sent.refs[place]: (RowState.UNDECIDED, HIDDEN) for place in found.gone}
-        await self._settle(sent, others, stored, notes, rows)
-        again = tuple(rows[ref] for ref, (state, _) in others.items() if state is RowState.PLANNED)
-        if again:
-            await self.job.journal.put(new_records(again, self.job.channels))
-            await self._replan(again)
 
-    async def _settle(
-        self,
-        sent: SentRequest,
-        others: Mapping[str, tuple[RowState, str]],
-        stored: Mapping[str, str] = _NONE,
-        notes: Mapping[str, str] = _NONE,
-        rows: Mapping[str, Row] = _NO_ROWS,
-    ) -> None:
-        """Write down what became of a lost request, and report all that has ended."""
-        await self.job.journal.settle(sent.id, stored=stored, others=others, notes=notes)
-        ended = {ref: (RowState.STORED, notes.get(ref, "")) for ref in stored}
-        ended |= {ref: end for ref, end in others.items() if end[0] is RowState.UNDECIDED}
-        for ref, (state, note) in ended.items():
-            number = rows[ref].number if ref in rows else 0
-            await self._on_outcome(Outcome(number, ref, state, stored.get(ref), note))
+        def end_of(ref: str, doubt: str) -> RowEnd:
+            if doubt == HIDDEN:
+                return RowEnd(RowState.UNDECIDED, HIDDEN)
+            if ref not in rows:
+                return RowEnd(RowState.SKIPPED, _NOT_IN_FILE)
+            return RowEnd(RowState.UNDECIDED, f"{doubt}; {_WHAT_TO_DO}") if doubt else RowEnd()
+
+        try:
+            await self._look_ups.find_out(request, end_of)
+        finally:
+            if request.record.is_over:
+                await self._report(request, rows)
+        again = [
+            rows[request.refs[place]]
+            for place, end in request.ends.items()
+            if end.state is RowState.PLANNED
+        ]
+        if again:
+            fresh = new_records(again, self.job.channels)
+            await self.job.journal.plan_again(self.job.purpose, fresh)
+            await self._replan(tuple(again))
+
+    async def _report(self, request: RequestHandle, rows: Mapping[str, Row]) -> None:
+        """Report what has ended of a lost request."""
+        for place, (ref, post) in enumerate(zip(request.refs, request.record.posts, strict=True)):
+            state, note = request.ends.get(place, RowEnd())
+            if post.id:
+                state, note = RowState.STORED, request.notes.get(place, "")
+            if state in {RowState.STORED, RowState.UNDECIDED}:
+                number = rows[ref].number if ref in rows else 0
+                await self._on_outcome(Outcome(number, ref, state, post.id or None, note))
 
     # -------------------------------------------------------------- writing down
 
     async def _learn_marks(
-        self, requests: Iterable[PlannedRequest], lost: Sequence[SentRequest]
+        self, requests: Iterable[PlannedRequest], lost: Sequence[RequestHandle]
     ) -> None:
         """See which moments are in use on the days of the campaign; a free list each."""
         calendar = self.job.calendar
-        lost_dates = {parse_date(sent.body.date) for sent in lost}
+        lost_dates = {parse_date(each.body.date) for each in lost}
         await calendar.look([*(request.date for request in requests), *lost_dates])
         for post in calendar.posts.values():
             self._sender.marks.take(stored_at(post))
             if stored_at(post) not in lost_dates:
-                self._look_up.taken.add(post.id)
-        for sent in lost:
-            self._sender.marks.lost(sent)
+                self._look_ups.taken.add(post.id)
+        for each in lost:
+            self._sender.marks.lost(each.sent)
         calendar.posts.clear()
 
     async def _end(self, rows: Sequence[Row], state: RowState, note: str) -> None:
-        await self.job.journal.mark([row.ref for row in rows], state, note)
+        refs = [row.ref for row in rows]
+        await self.job.journal.turn_away(self.job.purpose, refs, RowEnd(state, note))
         for row in rows:
             await self._on_outcome(Outcome(row.number, row.ref, state, None, note))
 
@@ -397,8 +381,6 @@ _WHAT_TO_DO = (
     "look for it in Postiz: if it is not there, give the row a later date, or take it out of the "
     "file, and run again"
 )
-_UNDECIDED = f"{IN_DOUBT}; {_WHAT_TO_DO}"
-_UNSEEN = f"its answer was lost, and Postiz could not be reached until its date; {_WHAT_TO_DO}"
 
 
 _PAUSED = "not sent: its channel was refused again and again; run again to go on"

@@ -1,27 +1,39 @@
-"""Sends the requests of a campaign by the law of `delivery.send`: bodies, marks, the journal."""
+"""Sends the requests of a campaign by the law of `_delivery.send`: bodies, marks, the journal."""
 
 from __future__ import annotations
 
 import logging
 import random
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from postiz_async._campaign.journal.purposes import RowsTakenError
+from postiz_async._campaign.journal.requests import RequestHandle
 from postiz_async._campaign.journal.rows import day_and_time
 from postiz_async._campaign.plan.plan import PlannedRequest
-from postiz_async._delivery.matching import CLIENT_REF, MillisecondMarks
-from postiz_async._delivery.outcomes import RowState
-from postiz_async._delivery.pauses import why_lost
+from postiz_async._delivery import transitions
+from postiz_async._delivery.delivery import DeliverySending
+from postiz_async._delivery.matching import (
+    CLIENT_REF,
+    MillisecondMarks,
+    from_milliseconds,
+    in_milliseconds,
+)
+from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, State
 from postiz_async._delivery.send import Refused, Sender, Stored, Unsent
 from postiz_async._resources.create_body import build_item
+from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire import format_date, parse_date
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidPostError, StoreError
 from postiz_async.models.posts import CreatePost, NewPost, TagRef
+from postiz_async.stores._deliveries import TakenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +42,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.job import Job
     from postiz_async._delivery.lookup import Fence
     from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.send import SendResult, TooLate
+    from postiz_async._delivery.send import SendResult
     from postiz_async.errors import (
         BadRequestError,
         DeliveryUnknownError,
@@ -170,12 +182,13 @@ log = logging.getLogger("postiz_async.batch")
 class SentRows:
     """A request as it was sent at last, and what became of it.
 
-    `guilty` are the places of the posts that a refusal names.
+    `guilty` are the places of the posts that a refusal names; `kept` is what the journal has of it.
     """
 
     request: PlannedRequest
     result: SendResult
-    guilty: frozenset[int] = frozenset()
+    guilty: frozenset[int]
+    kept: RequestHandle
 
 
 class RequestSender:
@@ -209,18 +222,19 @@ class RequestSender:
             PostizError: the job has to stop.
         """
         others = self._job.others
-        result: SendResult = Unsent()
         try:
-            while isinstance(result, Unsent):
+            while True:
                 request = await others.give_way(request)
-                record = _JournalRecord(self._job, self.marks, self._medium, request)
-                result = await self._sender.send(record) if request.rows else Stored(())
-                request = record.request
+                sending = _CampaignSending(self._job, self.marks, self._medium, request)
+                result = await self._sender.send(sending) if request.rows else Stored(())
+                request = sending.planned
+                if not isinstance(result, Unsent):
+                    break
             guilty = self._guilty(request, result)
         finally:
             others.over()
         await others.report()
-        return SentRows(request, result, guilty)
+        return SentRows(request, result, guilty, sending.handle)
 
     def _guilty(self, request: PlannedRequest, result: SendResult) -> frozenset[int]:
         """The posts that a refusal names."""
@@ -229,8 +243,10 @@ class RequestSender:
         return frozenset(guilty_places(request, self._job.channels, result.error))
 
 
-class _JournalRecord:
-    """A request of planned rows, written down in the journal; see `delivery.send.Record`."""
+class _CampaignSending(DeliverySending):
+    """A request of planned rows; see `_delivery.send.Record`."""
+
+    handle: RequestHandle
 
     def __init__(
         self,
@@ -239,87 +255,139 @@ class _JournalRecord:
         medium: Callable[[str], Media],
         request: PlannedRequest,
     ) -> None:
-        self.request = request
+        name = uuid.uuid4().hex
+        handle = RequestHandle(job.journal, job.purpose, name)
+        super().__init__(handle, name, self._sent, what="a request", log=log)
+        self.planned = request
         self._job = job
         self._marks = marks
         self._medium = medium
-        self._number = 0
-        """Of its intent in the journal; 0 while there is none."""
+
+    def _sent(self, date: str) -> CreatePost:
+        del date
+        return self.handle.body
 
     @property
     def due(self) -> datetime | None:
-        return None if self.request.rows[0].type == "draft" else self.request.date
+        return None if self.planned.rows[0].type == "draft" else self.planned.date
 
     def is_over(self, now: float) -> bool:
-        return self.request.rows[0].type == "schedule" and self.request.deadline <= now
+        return self.planned.rows[0].type == "schedule" and self.planned.deadline <= now
 
     def draft(self) -> CreatePost:
-        return self._body(self.request.date)
+        return self._body(self.planned.date)
 
     async def may_leave(self) -> bool:
         """Leaves out what another run has stored; False if nothing is left, or it comes first."""
         others = self._job.others
-        self.request = await others.before(self.request)
-        return bool(self.request.rows) and not others.comes_first(self.request)
+        self.planned = await others.before(self.planned)
+        return bool(self.planned.rows) and not others.comes_first(self.planned)
 
     async def shift(self, date: int) -> bool:
         """Not where a row that was moved to an earlier date can have its own back."""
         now = self._job.postiz.scheduler.server_time()
-        if any(may_return(row, now) for row in self.request.rows):
+        if any(may_return(row, now) for row in self.planned.rows):
             return False
         await self.set_aside()
         moment = datetime.fromtimestamp(date, UTC)
-        before, after = day_and_time(self.request.date), day_and_time(moment)
+        before, after = day_and_time(self.planned.date), day_and_time(moment)
         remark = f"was late; moved from {before} to {after}"
         await self._job.journal.shift(self._refs, date, remark)
-        self.request = PlannedRequest(tuple(row.at(moment) for row in self.request.rows))
+        self.planned = PlannedRequest(tuple(row.at(moment) for row in self.planned.rows))
         return True
 
-    async def intend(self, now: float) -> CreatePost:
-        rows, channels = self.request.rows, self._job.channels
-        moment = datetime.fromtimestamp(now, UTC) if rows[0].type == "now" else self.request.date
-        body = self._body(self._marks.mark(moment, [(row, channels[row.ref]) for row in rows]))
-        date = self.request.date.timestamp()
-        self._number = await self._job.journal.intend(body, self._refs, now, date=date)
-        return body
+    async def intend(self, now: float) -> CreatePost | None:
+        """None: others have some of its rows, and it is planned without them."""
+        rows, channels = self.planned.rows, self._job.channels
+        moment = datetime.fromtimestamp(now, UTC) if rows[0].type == "now" else self.planned.date
+        while True:
+            marked = self._marks.mark(moment, [(row, channels[row.ref]) for row in rows])
+            self._begin(self._body(marked))
+            try:
+                await self.leave(self.handle.body.date, now)
+            except TakenError:
+                await self._take_used(marked)
+            except RowsTakenError as taken:
+                log.info("rows are at work elsewhere: %s", taken)
+                self.planned = PlannedRequest(tuple(r for r in rows if r.ref not in taken.rows))
+                return None
+            else:
+                self._job.on_left(self.handle.sent)
+                return self.handle.body
 
-    async def repeat(self, now: float) -> None:
-        await self._job.journal.repeat(self._number, now)
+    def _begin(self, body: CreatePost) -> None:
+        """Make a request of its own of each attempt that was written down."""
+        if self.handle.version:
+            self.attempt = uuid.uuid4().hex
+            self.handle = RequestHandle(self._job.journal, self._job.purpose, self.attempt)
+        self.handle.body, self.handle.refs = body, self._refs
+        self.handle.date = self.planned.date.timestamp()
+
+    def left(self, was: DeliveryRecord, date: str, now: float) -> DeliveryRecord:
+        return transitions.left(
+            was,
+            self.attempt,
+            posts=tuple(
+                DeliveryPost(item.integration.id, ref=ref)
+                for item, ref in zip(self.handle.body.posts, self.handle.refs, strict=True)
+            ),
+            fingerprint={},
+            date=date,
+            now=self.handle.now(),
+            served_at=now,
+            seconds=PREPARED_SECONDS,
+            hold=self._job.journal.hold,
+        )
+
+    async def _take_used(self, moment: datetime) -> None:
+        """Note what others used in a second: this process did not know of it."""
+        first = in_milliseconds(moment.replace(microsecond=0))
+        for mark in await self._job.journal.marks(first, first + 999):
+            self._marks.take(from_milliseconds(mark))
 
     async def set_aside(self) -> None:
-        """Its rows are planned again."""
-        if self._number:
-            others = dict.fromkeys(self._refs, (RowState.PLANNED, ""))
-            await self._job.journal.settle(self._number, stored={}, others=others)
-            self._number = 0
+        """Its rows are planned again, and it is over."""
+        if self.is_sending:
+            await self.end("withdrawn", self._set_aside)
+
+    def _set_aside(self, was: DeliveryRecord) -> DeliveryRecord:
+        return transitions.withdrawn(transitions.set_aside(was, self.attempt))
 
     async def lost(self, error: DeliveryUnknownError) -> SentRequest:
-        log.info("the answer to request %d was lost: %s", self._number, error)
-        await self._job.journal.mark(self._refs, RowState.UNKNOWN, why_lost(error))
-        sent = await self._job.journal.open_requests()
-        return next(each for each in sent if each.id == self._number)
+        await super().lost(error)
+        return self.handle.sent
 
     def waits_alone(self, error: PermissionDeniedError) -> bool:
         """Nothing of a batch: it stops, and says why."""
         del error
         return False
 
-    async def settle(self, result: Stored | Refused | TooLate | Unsent) -> None:
+    async def settle(self, result: SendResult) -> None:
         """What was refused or is late is planned again, for the job to decide about."""
-        if not isinstance(result, Stored):
+        await super().settle(result)
+        if isinstance(result, Stored):
+            stored = dict(zip(self._refs, result.ids, strict=True))
+            await self._job.others.answered(self.planned, stored)
+        elif isinstance(result, Refused) and self.is_sending:
+            await self.end("refused", partial(self._refused, note=result.text))
+        else:
             await self.set_aside()
-            return
-        stored = dict(zip(self._refs, result.ids, strict=True))
-        await self._job.journal.settle(self._number, stored=stored, others={})
-        await self._job.others.answered(self.request, stored)
+
+    def _refused(self, was: DeliveryRecord, note: str) -> DeliveryRecord:
+        return transitions.refused(was, self.attempt, None, note)
+
+    def unwritten(self, error: StoreError, state: State) -> None:
+        """The journal cannot be read."""
+        del state
+        raise error
 
     @property
     def _refs(self) -> tuple[str, ...]:
-        return tuple(row.ref for row in self.request.rows)
+        return tuple(row.ref for row in self.planned.rows)
 
     def _body(self, moment: datetime) -> CreatePost:
         return build_body(
-            self.request,
+            self.planned,
             moment,
             client_ref=self._job.others.client_refs,
             channels=self._job.channels,

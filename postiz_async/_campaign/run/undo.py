@@ -7,11 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.read.source import MAX_ROWS
 from postiz_async._campaign.run.conditions import PostCondition, may_change
 from postiz_async._campaign.run.job import ignore
+from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.stored_posts import StoredPosts
-from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, look_up_lost
+from postiz_async._campaign.run.withdraw import DUE_NOW, THERE, Withdrawal
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.channel_names import Resolver, folded
@@ -132,7 +134,7 @@ async def undo_journal(
     if selection.rows is not None and selection.numbers is None:
         _refuse_same_numbers(chosen)
     meant = [selection.numbered(record) for record in chosen]
-    there = [record for record in meant if record.state in _THERE]
+    there = [record for record in meant if record.state in THERE]
     stored = await StoredPosts.of(postiz, outage, journal, DUE_NOW)
     if dry_run:
         looked = await stored.look(there)
@@ -144,10 +146,10 @@ async def undo_journal(
         )
         left = await withdrawal.delete(there)
         refs = {record.ref for record in chosen}
-        if await look_up_lost(postiz, journal, outage, refs, doubts=doubts):
+        if await look_up_lost(postiz, journal, NewPosts(), outage, refs, doubts=doubts):
             known, before = await journal.rows(), {record.ref for record in there}
             meant = [selection.numbered(known[record.ref]) for record in chosen]
-            found = [r for r in meant if r.state in _THERE and r.ref not in before]
+            found = [r for r in meant if r.state in THERE and r.ref not in before]
             left += await withdrawal.delete(found)
             there += found
         kept = {each.record.ref for each in left}
@@ -156,7 +158,6 @@ async def undo_journal(
     return replace(_undone(rows, left, meant, unsent), unknown=unknown)
 
 
-_THERE = {RowState.STORED, RowState.WITHDRAWING}
 _UNSENT = {RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN}
 _OUT = {RowState.PUBLISHED: PostCondition.PUBLISHED, RowState.FAILED: PostCondition.FAILED}
 
@@ -183,7 +184,7 @@ def _number(record: RowRecord) -> int:
 
 def _refuse_same_numbers(chosen: Sequence[RowRecord]) -> None:
     """A row that is gone from the file keeps its number, which is that of another one then."""
-    numbers = Counter(record.number for record in chosen if record.state in _THERE)
+    numbers = Counter(record.number for record in chosen if record.state in THERE)
     same = sorted(number for number, count in numbers.items() if count > 1)
     if same:
         raise ConfigurationError(

@@ -10,9 +10,9 @@
 | the row is gone, with `prune`        | deleted (`withdraw`)                      | nothing     |
 
 Requests that change posts are planned, packed, sent, looked up and taken apart by the code that
-sends a campaign, on a journal that sees its rows so (`journal_changes`). Before each leaves, its
-posts are looked at once more: what people changed meanwhile is left, unless that is asked for.
-While a lost answer is looked up, all that does not depend on it goes on.
+sends a campaign; what becomes of their rows is told by `journal.requests.Changes`. Before each
+leaves, its posts are looked at once more: what people changed meanwhile is left, unless that is
+asked for. While a lost answer is looked up, all that does not depend on it goes on.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import UNSET, structs
 
-from postiz_async._campaign.journal.changes import ChangeJournal
+from postiz_async._campaign.journal.purposes import Becomes, Changes, RowEnd
+from postiz_async._campaign.journal.requests import open_requests
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.conditions import PostCondition, Standing, may_change
 from postiz_async._campaign.run.job import ConcurrentChanges, Job, Outcome, ignore, task_group
+from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.stored_posts import StoredPosts
 from postiz_async._campaign.run.update_plan import NEAR, UpdatePlan, is_made, wanted, with_settings
-from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, look_up_lost, withdrawn
+from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, withdrawn
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.matching import CLIENT_REF
-from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import format_date
@@ -111,14 +113,19 @@ class Update:
 
     async def in_doubt(self) -> frozenset[str]:
         """The rows in requests that change posts and whose answers were lost."""
-        lost = await self._journal.open_changes()
-        return frozenset(ref for sent in lost for ref in sent.refs)
+        lost = await open_requests(self._journal, Changes())
+        return frozenset(ref for each in lost for ref in each.refs)
 
     async def _look_up(self, refs: Collection[str]) -> None:
         """Find out what became of those of an earlier update."""
-        view = ChangeJournal(self._journal, {}, _unheard)
         await look_up_lost(
-            self._postiz, view, self._outage, refs, fence=self.fence, doubts=self._doubts
+            self._postiz,
+            self._journal,
+            Changes(),
+            self._outage,
+            refs,
+            fence=self.fence,
+            doubts=self._doubts,
         )
 
     # -------------------------------------------------------------- what is to be done
@@ -193,20 +200,27 @@ class Update:
     ) -> None:
         stored = await self._stored(NEAR)
         records = list(new_records(_rows(plan), plan.checked.channels))
-        view = ChangeJournal(self._journal, {r.ref: r for r in records}, stored.learn)
+        changes = Changes({record.ref: record for record in records})
         client_refs = await self._client_refs(plan)
         free = _FreeChanges(
-            self._postiz, self._outage, view, stored, client_refs, self._on_outcome, self._now
+            postiz=self._postiz,
+            outage=self._outage,
+            journal=self._journal,
+            changes=changes,
+            stored=stored,
+            client_refs=client_refs,
+            on_outcome=self._on_outcome,
+            now=self._now,
         )
         await free.make(plan)
-        await self._replace(plan, view, stored, client_refs, planner, group)
+        await self._replace(plan, changes, stored, client_refs, planner, group)
         plan.keep_late(coming())
         await self._delete(plan)
 
     async def _replace(
         self,
         plan: UpdatePlan,
-        view: ChangeJournal,
+        changes: Changes,
         stored: StoredPosts,
         client_refs: ClientRefs,
         planner: Planner,
@@ -223,12 +237,14 @@ class Update:
 
         job = Job(
             postiz=self._postiz,
-            journal=view,
+            journal=self._journal,
             checked=plan.checked,
             calendar=Calendar(self._outage.wrap(self._postiz.posts.list)),
             outage=self._outage,
             options=self._options,
             others=_EditGuard(self._postiz, self._outage, plan, stored, client_refs, self._force),
+            purpose=changes,
+            on_left=stored.learn,
             doubts=self._doubts,
             targets=plan.targets,
         )
@@ -320,10 +336,6 @@ def _planned(record: RowRecord) -> RowRecord:
     )
 
 
-def _unheard(_: object) -> None:
-    """Nobody has to know."""
-
-
 class _EditGuard(ConcurrentChanges):
     """What people do to posts while they are changed."""
 
@@ -394,7 +406,8 @@ class _FreeChanges:
     Args:
         postiz: an open client.
         outage: of the job.
-        journal: as changes see it.
+        journal: that is open.
+        changes: what rows become.
         stored: knows how posts were sent.
         client_refs: of the campaign.
         on_outcome: called with what became of each row.
@@ -403,7 +416,8 @@ class _FreeChanges:
 
     postiz: BatchClient
     outage: Outage
-    journal: ChangeJournal
+    journal: Journal
+    changes: Changes
     stored: StoredPosts
     client_refs: ClientRefs
     on_outcome: Callable[[Outcome], Awaitable[None]]
@@ -436,7 +450,8 @@ class _FreeChanges:
             plan.leave(standing.condition.value, row.number)
             return
         body = _body(meant, post)
-        number = await self.journal.intend_freely(row.ref, body, self.now().timestamp())
+        number = await self.journal.change_freely(standing.record, body)
+        self.stored.learn(SentRequest(number, body, (row.ref,), self.now().timestamp()))
         try:
             is_made_already = is_made(post, meant, self.now())
             date = stored_at(post) if is_made_already else await self.outage.read(call)
@@ -446,7 +461,8 @@ class _FreeChanges:
             return
         except BadRequestError as error:
             await self.journal.not_changed(number)
-            await self.journal.mark([row.ref], RowState.REFUSED, error.text)
+            end = RowEnd(RowState.REFUSED, error.text)
+            await self.journal.turn_away(self.changes, [row.ref], end)
             plan.leave("refused", row.number)
             await self.on_outcome(Outcome(row.number, row.ref, RowState.REFUSED, None, error.text))
             return
@@ -455,7 +471,8 @@ class _FreeChanges:
             plan.leave("due", row.number)
             return
         body = structs.replace(body, date=format_date(date))
-        await self.journal.changed_freely(number, row.ref, body, standing.record.date)
+        becomes = Becomes.of(self.changes.becoming[row.ref], standing.record.date)
+        await self.journal.changed_freely(number, row.ref, becomes, body)
         await self.on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
 
     async def _set_status(self, row: Row, standing: Standing) -> datetime | None:

@@ -24,13 +24,12 @@ import anyio
 
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.run.conditions import PostCondition, may_change
-from postiz_async._campaign.run.job import by_ref, outcome_of, task_group
-from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
+from postiz_async._campaign.run.job import outcome_of, task_group
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.repair import delete_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.rows import RowRecord
@@ -38,13 +37,15 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.stored_posts import StoredPosts
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.lookup import Doubts
-    from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Outage
+    from postiz_async.models.posts import Post
 
 
 DUE_NOW = timedelta(minutes=1)
 """Before its date a post is not deleted any more: it is being published."""
+
+THERE = {RowState.STORED, RowState.WITHDRAWING}
+"""States of rows whose posts may be there."""
 
 WITHDRAWN = "deleted from Postiz; run with --again to send it"
 
@@ -95,7 +96,9 @@ class Withdrawal:
             PostizError: the job has to stop; the journal says how far it came.
         """
         left: list[Standing] = []
-        ordered = sorted(records, key=lambda record: record.date)
+        known = await self.journal.rows([record.ref for record in records])
+        now = (replace(known[each.ref], number=each.number) for each in records)
+        ordered = sorted((each for each in now if each.state in THERE), key=lambda each: each.date)
         for first in range(0, len(ordered), _AT_ONCE):
             rows = ordered[first : first + _AT_ONCE]
             for _ in range(_TRIES):
@@ -125,58 +128,23 @@ class Withdrawal:
             for each in left
             if each.record.state is RowState.WITHDRAWING
         )
-        if not doomed:
-            return [], left
-        await self.journal.found(_withdrawing(each.record) for each in doomed)
+        posts = {each.record.ref: each.post for each in doomed}
+        begun = await self.journal.found(_withdrawing(each.record) for each in doomed)
         limiter = anyio.CapacityLimiter(_DELETERS)
         async with task_group() as group:
-            for each in doomed:
-                group.start_soon(self._delete_one, each, limiter)
-        return [_withdrawing(each.record) for each in doomed], left
+            for record in begun:
+                group.start_soon(self._delete_one, posts[record.ref], limiter)
+        return begun, left
 
-    async def _delete_one(self, doomed: Standing, limiter: anyio.CapacityLimiter) -> None:
-        post = doomed.post
+    async def _delete_one(self, post: Post | None, limiter: anyio.CapacityLimiter) -> None:
         assert post is not None  # noqa: S101  (only a listed one is doomed)
         async with limiter:
             await self.outage.read(partial(delete_whole, self.postiz.posts, post))
 
     async def _end(self, gone: Sequence[RowRecord]) -> None:
-        records = [self.ended(record) for record in gone]
-        await self.journal.found(records)
-        for record in records:
+        for record in await self.journal.found(map(self.ended, gone)):
             await self.on_outcome(outcome_of(record))
 
 
 def _withdrawing(record: RowRecord) -> RowRecord:
     return replace(record, state=RowState.WITHDRAWING)
-
-
-async def look_up_lost(
-    postiz: BatchClient,
-    journal: Journal,
-    outage: Outage,
-    refs: Collection[str],
-    *,
-    fence: Fence | None = None,
-    doubts: Doubts | None = None,
-) -> bool:
-    """Find out what became of requests of these rows whose answers were lost. Sends no post.
-
-    What is proved not to be stored is planned again. Returns whether there were such requests.
-    """
-    lost = [sent for sent in await journal.open_requests() if not set(refs).isdisjoint(sent.refs)]
-    fence = fence or Fence(postiz, outage)
-    look_up = LookUp(postiz, journal, fence, outage, on_doubt="skip", doubts=doubts)
-    async with task_group() as group:
-        for sent in lost:
-            group.start_soon(_look_up, journal, look_up, sent)
-    return bool(lost)
-
-
-async def _look_up(journal: Journal, look_up: LookUp, sent: SentRequest) -> None:
-    found = await look_up.find(sent, age=await journal.age(sent.id))
-    stored, notes = by_ref(sent, found.stored), by_ref(sent, found.notes)
-    rest = (RowState.UNDECIDED, IN_DOUBT) if look_up.is_in_doubt(sent) else (RowState.PLANNED, "")
-    others = {ref: rest for ref in sent.refs if ref not in stored}
-    others |= {sent.refs[place]: (RowState.UNDECIDED, HIDDEN) for place in found.gone}
-    await journal.settle(sent.id, stored=stored, others=others, notes=notes)

@@ -15,7 +15,7 @@ from postiz_async import NewPost
 from postiz_async._campaign.after.reconcile import Reconciled
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding, RowRecord
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hypothesis import given, strategies as st
+from journal_lab import write_request
 from msgspec.structs import replace
 
 from postiz_async._campaign.after.findings import with_findings
 from postiz_async._campaign.after.reconcile import _look, _suspects
 from postiz_async._campaign.after.sweep import SweepState, lacking_tags, suspects, sweep
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.rows import ADOPTED_UNSURE, Finding, RowRecord
+from postiz_async._campaign.journal.rows import ADOPTED_UNSURE, Copy, Finding, RowRecord
+from postiz_async._campaign.journal.tables import Tables, take_over
 from postiz_async._campaign.run.intents import intents
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import CLIENT_REF
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from postiz_async._campaign.after.sweep import Suspect
+
+_SAY = """
+UPDATE campaign_rows SET finding = :finding WHERE campaign = :campaign AND ref = :ref
+"""
 
 FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC)
 NOW = FIRST - timedelta(days=1)
@@ -216,22 +222,16 @@ class Campaign:
     async def write(self, journal: Journal) -> None:
         """Write it down, as runs would have done."""
 
-        def work(c: Any) -> None:
+        def work(t: Tables) -> None:
             for sent in self.requests:
-                body, refs = msgspec.json.encode(sent.body), msgspec.json.encode(sent.refs)
-                values = (sent.id, body, refs, self.states.get(sent.id, "settled"))
-                c.execute("INSERT INTO requests VALUES (?, ?, ?, 0.0, ?, 0.0)", values)
-            for copy in self.copies:
-                c.execute("INSERT INTO copies VALUES (?, 'r', 'm')", (copy,))
+                is_open = self.states.get(sent.id) == "open"
+                write_request(t, sent, "lost" if is_open else "stored")
             for row in self.rows.values():
-                c.execute(
-                    "INSERT INTO rows (ref, number, fingerprint, channel, date, state, request, "
-                    "post_id, note, finding) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (row.ref, row.number, row.fingerprint, row.channel, row.date, row.state.value,
-                     row.request, row.post_id, row.note, row.finding.value),
-                )  # fmt: skip
+                take_over(t, row, row.request)
+                t.execute(_SAY, ref=row.ref, finding=row.finding.value)
 
-        await journal.read(work)
+        await journal.do(work)
+        await journal.leave([Copy(each, "r", "m") for each in self.copies])
 
     def server(self) -> Any:
         """As much of a client as a look needs."""

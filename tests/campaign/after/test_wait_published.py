@@ -12,7 +12,7 @@ from batch_lab import START, Lab, at, rows
 
 from postiz_async._campaign.after.wait_published import Waited
 from postiz_async._campaign.journal.rows import Finding, RowRecord
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError

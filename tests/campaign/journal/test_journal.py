@@ -9,6 +9,7 @@ import struct
 import sys
 import tempfile
 from contextlib import closing, contextmanager
+from dataclasses import replace as replaced
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,13 +17,21 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from journal_lab import ends, is_lost, leaves
 from msgspec.structs import replace
 
-from postiz_async._campaign.after.report.data import read_history
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.requests import owners_of, rows_of, rows_sent_in, sent_between
+from postiz_async._campaign.journal.purposes import NewPosts, RowEnd, RowsTakenError
+from postiz_async._campaign.journal.requests import open_requests
 from postiz_async._campaign.journal.rows import Copy, RowRecord
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.journal.tables import (
+    Tables,
+    owners_of,
+    rows_of,
+    rows_sent_in,
+    sent_between,
+)
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._quota.snapshot import Snapshot
@@ -78,21 +87,23 @@ async def states(journal: Journal) -> dict[str, RowState]:
 async def test_what_is_written_is_there_after_opening_again(path: Path) -> None:
     kept = Snapshot(as_of=1.0, limit=30, remaining=3)
     media = Media(id="m", path="https://host/a.png")
+    later = replace(BODY, date="2027-01-15T09:00:00.002Z")
     async with await open_journal(path) as journal:
         await journal.put([row("a"), row("b", 3), row("c", 4)])
-        first = await journal.intend(BODY, ("a",), 5.0)
-        second = await journal.intend(BODY, ("b",), 6.0)
-        await journal.settle(first, stored={"a": "cm1"}, others={})
+        first = await leaves(journal, BODY, ("a",), 5.0)
+        second = await leaves(journal, later, ("b",), 6.0)
+        await ends(first, {"a": "cm1"})
         await journal.uploaded("sha", media)
         await journal.save(kept)
     async with await open_journal(path) as journal:
         assert await journal.rows() == {
-            "a": row("a", state=RowState.STORED, request=first, post_id="cm1"),
-            "b": row("b", 3, state=RowState.SENDING, request=second),
+            "a": row("a", state=RowState.STORED, request=first.number, post_id="cm1"),
+            "b": row("b", 3, state=RowState.SENDING, request=second.number),
             "c": row("c", 4),
         }
-        (lost,) = await journal.open_requests()
-        assert (lost.id, lost.body, lost.refs, lost.sent_at) == (second, BODY, ("b",), 6.0)
+        (lost,) = await open_requests(journal, NewPosts())
+        assert lost.sent == second.sent
+        assert (lost.sent.body, lost.sent.refs, lost.sent.sent_at) == (later, ("b",), 6.0)
         assert await journal.uploads() == {"sha": media}
         assert await journal.load() == kept
     summary = read_summary(path)
@@ -104,8 +115,8 @@ async def test_the_file_alone_tells_of_each_outcome(journal: Journal, path: Path
     """It may be moved or copied after a kill, without the `-wal` that SQLite leaves beside it."""
     alone = path.with_name("alone.journal")
     await journal.put([row("a"), row("b")])
-    number = await journal.intend(BODY, ("a",), 1.0)
-    await journal.settle(number, stored={"a": "cm1"}, others={})
+    number = await leaves(journal, BODY, ("a",), 1.0)
+    await ends(number, {"a": "cm1"})
     shutil.copy(path, alone)
     assert [each.post_id for each in read_summary(alone).rows] == ["cm1", None]
     stored = row("b", state=RowState.STORED, post_id="cm2")
@@ -120,8 +131,8 @@ async def test_an_older_copy_is_not_mixed_with_what_lies_beside_it(path: Path) -
     journal = await open_journal(path)
     await journal.put([row(f"r{n}", n) for n in range(50)])
     for n in range(2):
-        request = await journal.intend(BODY, (f"r{n}",), 1.0)
-        await journal.settle(request, stored={f"r{n}": f"cm{n}"}, others={})
+        request = await leaves(journal, BODY, (f"r{n}",), 1.0)
+        await ends(request, {f"r{n}": f"cm{n}"})
         if n == 0:
             shutil.copy(path, backup)
     beside = path.with_name(path.name + "-wal").read_bytes()
@@ -138,9 +149,9 @@ async def test_what_is_taken_over_does_not_undo_what_is_stored_or_in_doubt(
     journal: Journal,
 ) -> None:
     await journal.put([row(ref) for ref in "abc"])
-    stored = await journal.intend(BODY, ("a",), 1.0)
-    await journal.settle(stored, stored={"a": "cm1"}, others={})
-    await journal.intend(BODY, ("b",), 2.0)
+    stored = await leaves(journal, BODY, ("a",), 1.0)
+    await ends(stored, {"a": "cm1"})
+    await leaves(journal, BODY, ("b",), 2.0)
     taken = [row(ref, state=RowState.STORED, post_id=f"other-{ref}") for ref in "abcd"]
     await journal.adopt(taken, [BODY] * 4)
     rows = await journal.rows()
@@ -161,7 +172,8 @@ async def test_posts_that_stay_beside_rows_are_remembered(path: Path) -> None:
 
 async def test_a_post_of_two_rows_is_that_of_both(journal: Journal) -> None:
     await journal.put([row("gone"), row("here", 2)])
-    await journal.found([row("gone", post_id="p"), row("here", 2, post_id="p")])
+    rows = (await journal.rows()).values()
+    await journal.found(replaced(each, post_id="p") for each in rows)
     post = Post(id="p", publish_date=parse_date(BODY.date), content="", state="QUEUE")
     assert (await past_of(journal.read, "c", [post], {"here"})).post_ids == {"p"}
 
@@ -170,19 +182,19 @@ async def test_requests_are_found_by_their_exact_date(journal: Journal) -> None:
     await journal.put([row("a"), row("b", 3), row("c", 4)])
     moment = parse_date(BODY.date)
     later = replace(BODY, date="2027-01-15T09:00:00.002Z")
-    await journal.intend(BODY, ("a",), 5.0)
-    await journal.intend(later, ("b",), 6.0)
+    await leaves(journal, BODY, ("a",), 5.0)
+    await leaves(journal, later, ("b",), 6.0)
     await journal.adopt([row("c", 4, post_id="p")], [BODY])
     end = moment + timedelta(milliseconds=1)
 
-    def asked(first: datetime, last: datetime, *, adopted: bool) -> list[tuple[str, ...]]:
-        found = sent_between(journal._connection, first, last, adopted=adopted)
-        return [sent.refs for sent in found]
+    async def asked(first: datetime, last: datetime, *, adopted: bool) -> list[tuple[str, ...]]:
+        query = partial(sent_between, first=first, last=last, adopted=adopted)
+        return [sent.refs for sent in await journal.read(query)]
 
-    assert asked(moment, moment, adopted=False) == [("a",)]
-    assert asked(moment, end, adopted=True) == [("a",), ("b",), ("c",)]
-    assert asked(end, end + timedelta(days=9), adopted=True) == [("b",)]
-    assert asked(end + timedelta(milliseconds=1), end + timedelta(days=9), adopted=True) == []
+    assert await asked(moment, moment, adopted=False) == [("a",)]
+    assert await asked(moment, end, adopted=True) == [("a",), ("b",), ("c",)]
+    assert await asked(end, end + timedelta(days=9), adopted=True) == [("b",)]
+    assert await asked(end + timedelta(milliseconds=1), end + timedelta(days=9), adopted=True) == []
     owners = await journal.read(partial(owners_of, post_ids={"p", "of somebody else"}))
     assert owners == {"p": [("c", 3)]}
 
@@ -190,21 +202,21 @@ async def test_requests_are_found_by_their_exact_date(journal: Journal) -> None:
 @pytest.mark.parametrize(
     "asking",
     [
-        lambda c: sent_between(c, parse_date(BODY.date), parse_date(BODY.date)),
-        lambda c: owners_of(c, {"p"}),
-        lambda c: rows_sent_in(c, [1]),
-        lambda c: rows_of(c, ["a"]),
+        lambda t: sent_between(t, parse_date(BODY.date), parse_date(BODY.date)),
+        lambda t: owners_of(t, {"p"}),
+        lambda t: rows_sent_in(t, [1]),
+        lambda t: rows_of(t, ["a"]),
     ],
 )
 async def test_a_few_of_very_many_are_found_without_reading_all(
-    path: Path, asking: Callable[[sqlite3.Connection], object]
+    path: Path, asking: Callable[[Tables], object]
 ) -> None:
     steps: list[str] = []
     async with await open_journal(path) as journal:
-        connection = journal._connection
+        connection = journal._opened._connection
         asked: list[str] = []
         connection.set_trace_callback(asked.append)
-        asking(connection)
+        await journal.read(asking)
         connection.set_trace_callback(None)
         for query in (query for query in asked if query.startswith("SELECT")):
             steps += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
@@ -214,14 +226,13 @@ async def test_a_few_of_very_many_are_found_without_reading_all(
 
 async def test_a_transaction_is_begun_before_the_first_statement(journal: Journal) -> None:
     """Python begins one with an INSERT, but in Turkish does not know the word before 3.13."""
-    assert await journal.read(lambda c: c.in_transaction)
+    assert await journal.read(lambda t: t._connection.in_transaction)  # type: ignore[attr-defined]
 
 
 async def test_outcomes_of_a_request_are_written_together(journal: Journal) -> None:
     await journal.put([row("a"), row("b"), row("c")])
-    number = await journal.intend(BODY, ("a", "b", "c"), 1.0)
-    others = {"b": (RowState.PLANNED, ""), "c": (RowState.SKIPPED, "gone")}
-    await journal.settle(number, stored={"a": "cm1"}, others=others)
+    number = await leaves(journal, BODY, ("a", "b", "c"), 1.0)
+    await ends(number, {"a": "cm1"}, {"c": RowEnd(RowState.SKIPPED, "gone")})
     rows = await journal.rows()
     assert [rows[ref].state for ref in "abc"] == [
         RowState.STORED,
@@ -229,17 +240,17 @@ async def test_outcomes_of_a_request_are_written_together(journal: Journal) -> N
         RowState.SKIPPED,
     ]
     assert rows["c"].note == "gone"
-    assert await journal.open_requests() == []
+    assert await open_requests(journal, NewPosts()) == []
 
 
 async def test_what_may_be_stored_is_never_planned_again(journal: Journal) -> None:
     """The last line of defence against a double: also when its caller is wrong."""
     await journal.put([row(ref) for ref in "abcd"])
-    sent = await journal.intend(BODY, ("a",), 1.0)
-    await journal.settle(sent, stored={"a": "cm1"}, others={})
-    await journal.intend(BODY, ("b",), 2.0)
-    await journal.mark(["c"], RowState.UNKNOWN, "lost")
-    await journal.mark(["d"], RowState.LATE, "late")
+    sent = await leaves(journal, BODY, ("a",), 1.0)
+    await ends(sent, {"a": "cm1"})
+    await leaves(journal, BODY, ("b",), 2.0)
+    lost = await leaves(journal, BODY, ("c",), 2.0)
+    await is_lost(lost)
     await journal.put([row(ref, 9) for ref in "abcd"])
     assert await states(journal) == {
         "a": RowState.STORED,
@@ -248,15 +259,15 @@ async def test_what_may_be_stored_is_never_planned_again(journal: Journal) -> No
         "d": RowState.PLANNED,
     }
     for ref in ("a", "b", "c", "unheard of"):
-        with pytest.raises(BatchError, match="it is not sent again"):
-            await journal.intend(BODY, ("d", ref), 3.0)
+        with pytest.raises(RowsTakenError, match=rf"^row {ref} is [a-z]+$"):
+            await leaves(journal, BODY, ("d", ref), 3.0)
     assert (await states(journal))["d"] is RowState.PLANNED
 
 
 async def test_rows_may_move_in_the_file_whatever_their_state(journal: Journal) -> None:
     await journal.put([row("a", 2), row("b", 3)])
-    sent = await journal.intend(BODY, ("a",), 1.0)
-    await journal.settle(sent, stored={"a": "cm1"}, others={})
+    sent = await leaves(journal, BODY, ("a",), 1.0)
+    await ends(sent, {"a": "cm1"})
     await journal.renumber({"a": 8, "b": 9})
     rows = await journal.rows()
     assert [(rows[ref].number, rows[ref].state) for ref in "ab"] == [
@@ -331,7 +342,7 @@ def spoil(path: Path, kind: str) -> None:
         return
     if kind == "without meta":
         with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("DELETE FROM meta WHERE key = 'campaign'")
+            connection.execute("DELETE FROM campaigns")
         return
     data = path.read_bytes() if path.exists() else b""
     spoiled = {
@@ -429,17 +440,17 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
     async with await open_journal(path) as journal:
         await journal.put([row(f"r{n}", n) for n in range(6)])
         for n in range(6):
-            number = await journal.intend(BODY, (f"r{n}",), float(n))
+            number = await leaves(journal, BODY, (f"r{n}",), float(n))
             copy = tmp_path / f"copy{n}"
             copy.mkdir()
             for part in (path, path.with_name(path.name + "-wal")):
                 shutil.copy(part, copy / part.name)
             if n % 2:
-                await journal.settle(number, stored={f"r{n}": f"cm{n}"}, others={})
+                await ends(number, {f"r{n}": f"cm{n}"})
             async with await open_journal(copy / path.name) as twin:
                 rows = await twin.rows()
                 assert rows[f"r{n}"].state is RowState.SENDING
-                assert [sent.refs for sent in await twin.open_requests()] == [
+                assert [sent.refs for sent in await open_requests(twin, NewPosts())] == [
                     (f"r{k}",) for k in range(n + 1) if k == n or not k % 2
                 ]
 
@@ -447,7 +458,8 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
 CHILD = f"""
 import asyncio, sys
 from pathlib import Path
-from postiz_async._campaign.journal.journal import Journal, RowRecord
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import RowRecord
 
 async def main():
     journal = await Journal.open(Path(sys.argv[1]), campaign="c", base_url={SERVER!r})
@@ -487,7 +499,7 @@ async def test_a_cancelled_task_neither_tears_nor_loses_a_transaction(journal: J
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await journal.mark([f"r{n}-0"], RowState.LATE)
+        await journal.turn_away(NewPosts(), [f"r{n}-0"], RowEnd(RowState.LATE))
     counts: dict[int, int] = {}
     for record in (await journal.rows()).values():
         counts[record.number] = counts.get(record.number, 0) + 1
@@ -518,7 +530,6 @@ async def test_a_look_at_a_journal_at_rest_leaves_nothing_beside_it(path: Path) 
     before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
     assert path.name + "-wal" not in before
     assert len(read_summary(path).rows) == 1
-    assert read_history(path) == ()
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
@@ -548,7 +559,6 @@ async def test_a_journal_that_nobody_may_write_can_be_looked_at() -> None:
         path.chmod(0o644)  # as somebody does who wants others to look at it
         with nobody_may_write(folder):
             assert len(read_summary(path).rows) == 1
-            assert read_history(path) == ()
             # root is another user there, who may not open the lock
             with pytest.raises(BatchError, match=r"cannot be (written|used now: .* readonly)"):
                 await open_journal(path)

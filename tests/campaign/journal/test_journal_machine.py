@@ -19,11 +19,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from journal_lab import ends, is_lost, leaves
 
 from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.purposes import NewPosts, RowEnd, RowsTakenError
+from postiz_async._campaign.journal.requests import RequestHandle, open_requests
 from postiz_async._campaign.journal.rows import Finding, RowRecord
-from postiz_async._delivery.outcomes import RowState, SentRequest
-from postiz_async.errors import BatchError
+from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 
 if TYPE_CHECKING:
@@ -63,12 +66,12 @@ class JournalMachine(RuleBasedStateMachine):
         self.lives = 0
         self.rows: dict[str, RowRecord] = {}
         self.open: dict[int, tuple[str, ...]] = {}
+        self.settled: list[RequestHandle] = []
         self.former: tuple[dict[str, RowRecord], dict[int, tuple[str, ...]]] = ({}, {})
         self.wal_before = 0
         self.is_whole = False
         """Whether the last step was the outcome of a request, which the journal alone tells of."""
         self.posts = 0
-        self.requests = 0
 
     def do(self, work: Coroutine[object, object, T]) -> T:
         self.former = (dict(self.rows), dict(self.open))
@@ -113,22 +116,34 @@ class JournalMachine(RuleBasedStateMachine):
         self.put(refs, date)
 
     def put(self, refs: list[str], date: int) -> None:
-        new = [RowRecord(ref, 2, f"{ref}-{date}", "c1", float(date)) for ref in refs]
+        known = self.loop.run(self.journal.rows())
+        new = [
+            RowRecord(ref, 2, f"{ref}-{date}", "c1", float(date), version=known[ref].version)
+            if ref in known
+            else RowRecord(ref, 2, f"{ref}-{date}", "c1", float(date))
+            for ref in refs
+        ]
         self.do(self.journal.put(new))
         for row in new:
             if row.ref not in self.rows or self.rows[row.ref].state in REPLACEABLE:
                 request = self.rows[row.ref].request if row.ref in self.rows else None
-                post_id = self.rows[row.ref].post_id if row.ref in self.rows else None
-                self.rows[row.ref] = replace(row, request=request, post_id=post_id)
+                self.rows[row.ref] = replace(row, request=request)
+
+    @rule(data=st.data())
+    def what_was_read_before_a_change_replaces_nothing(self, data: st.DataObject) -> None:
+        """Another host read these rows before they ended."""
+        refs = self.some(data, *(state for state in RowState if state is not RowState.PLANNED))
+        stale = [replace(self.rows[ref], version=1, fingerprint="old") for ref in refs]
+        self.do(self.journal.put(stale))
+        assert self.do(self.journal.found(stale)) == []
 
     @rule(data=st.data())
     def intend(self, data: st.DataObject) -> None:
         refs = tuple(self.some(data, RowState.PLANNED))
         if not refs:
             return
-        number = self.do(self.journal.intend(body(refs), refs, 1.0))
+        number = self.do(leaves(self.journal, body(refs), refs)).number
         assert number not in self.open
-        self.requests = number
         self.open[number] = refs
         for ref in refs:
             self.rows[ref] = replace(
@@ -140,70 +155,67 @@ class JournalMachine(RuleBasedStateMachine):
         refs = self.some(data, *(state for state in RowState if state is not RowState.PLANNED))
         if refs:
             others = self.some(data, RowState.PLANNED)
-            with pytest.raises(BatchError, match="not sent again"):
-                self.do(self.journal.intend(body((*others, *refs)), (*others, *refs), 1.0))
+            with pytest.raises(RowsTakenError) as taken:
+                self.do(leaves(self.journal, body((*others, *refs)), (*others, *refs)))
+            assert taken.value.rows == {ref: self.rows[ref].state.value for ref in refs}
+
+    def some_open(self, data: st.DataObject) -> RequestHandle:
+        return data.draw(st.sampled_from(self.loop.run(open_requests(self.journal, NewPosts()))))
 
     @rule(data=st.data())
     @precondition(lambda self: self.open)
     def answer_is_lost(self, data: st.DataObject) -> None:
-        number = data.draw(st.sampled_from(list(self.open)))
-        self.do(self.journal.mark(self.open[number], RowState.UNKNOWN, "lost"))
-        for ref in self.open[number]:
+        request = self.some_open(data)
+        was = request.record.state
+        self.do(is_lost(request, "lost"))
+        for ref in request.refs if was == "leaving" else ():
             self.rows[ref] = replace(self.rows[ref], state=RowState.UNKNOWN, note="lost")
 
     @rule(data=st.data())
     @precondition(lambda self: self.open)
     def settle(self, data: st.DataObject) -> None:
-        number = data.draw(st.sampled_from(list(self.open)))
-        refs = self.open.pop(number)
-        ends = {ref: data.draw(st.sampled_from(ENDS)) for ref in refs}
-        stored = {ref: self.new_id() for ref, end in ends.items() if end is RowState.STORED}
-        others = {ref: (end, "n") for ref, end in ends.items() if end is not RowState.STORED}
-        self.do_settling(number, refs, stored, others)
-
-    def do_settling(
-        self,
-        number: int,
-        refs: tuple[str, ...],
-        stored: dict[str, str],
-        others: dict[str, tuple[RowState, str]],
-    ) -> None:
-        self.open[number] = refs
-        self.do(self.journal.settle(number, stored=stored, others=others))
+        request = self.some_open(data)
+        fates = {ref: data.draw(st.sampled_from(ENDS)) for ref in request.refs}
+        stored = {ref: self.new_id() for ref, end in fates.items() if end is RowState.STORED}
+        others = {ref: RowEnd(end, "n") for ref, end in fates.items() if ref not in stored}
+        before = dict(self.rows), dict(self.open)
+        self.do(ends(request, stored, others))
+        self.former = before
+        self.settled.append(request)
         self.is_whole = True
-        del self.open[number]
-        for ref, post_id in stored.items():
-            row = self.rows[ref]
-            self.rows[ref] = replace(row, state=RowState.STORED, post_id=post_id, note="")
-        for ref, (state, note) in others.items():
-            self.rows[ref] = replace(self.rows[ref], state=state, note=note)
+        del self.open[request.number]
+        for ref in request.refs:
+            state, note = others.get(ref, RowEnd(RowState.STORED))
+            self.rows[ref] = replace(
+                self.rows[ref], state=state, note=note, post_id=stored.get(ref)
+            )
 
     @rule(data=st.data())
+    @precondition(lambda self: self.settled)
     def settling_twice_changes_nothing(self, data: st.DataObject) -> None:
-        """A request that is settled says nothing more of its rows, which may be in another."""
-        settled = set(range(1, self.requests + 1)) - self.open.keys()
-        refs = self.some(data, *(state for state in RowState if state is not RowState.PLANNED))
-        if settled and refs:
-            number = data.draw(st.sampled_from(sorted(settled)))
-            others = dict.fromkeys(refs, (RowState.PLANNED, ""))
-            self.do(self.journal.settle(number, stored={}, others=others))
+        """A request that has ended says nothing more of its rows, which may be in another."""
+        request = data.draw(st.sampled_from(self.settled))
+        twin = RequestHandle(self.journal, NewPosts(), request._name)
+        twin.body, twin.refs = request.body, request.refs
+        twin.number, twin.version, twin.record = request.number, request.version, request.record
+        with pytest.raises(OvertakenError):
+            self.do(ends(twin, dict.fromkeys(twin.refs, self.new_id())))
 
     def new_id(self) -> str:
         self.posts += 1
         return f"cm{self.posts}"
 
     @rule(data=st.data(), state=st.sampled_from(UNSENT_ENDS))
-    def mark(self, data: st.DataObject, state: RowState) -> None:
+    def turn_away(self, data: st.DataObject, state: RowState) -> None:
         refs = self.some(data, RowState.PLANNED)
-        self.do(self.journal.mark(refs, state, "why"))
+        self.do(self.journal.turn_away(NewPosts(), refs, RowEnd(state, "why")))
         for ref in refs:
             self.rows[ref] = replace(self.rows[ref], state=state, note="why")
 
-    @rule(
-        data=st.data(), state=st.sampled_from([RowState.PLANNED, RowState.LATE, RowState.UNKNOWN])
-    )
-    def no_mark_undoes_what_is_stored(self, data: st.DataObject, state: RowState) -> None:
-        self.do(self.journal.mark(self.some(data, RowState.STORED), state, "wrong"))
+    @rule(data=st.data(), state=st.sampled_from([RowState.PLANNED, RowState.LATE]))
+    def none_is_turned_away_that_left(self, data: st.DataObject, state: RowState) -> None:
+        refs = self.some(data, *(each for each in RowState if each is not RowState.PLANNED))
+        self.do(self.journal.turn_away(NewPosts(), refs, RowEnd(state, "wrong")))
 
     @rule(data=st.data(), date=st.integers(10, 19))
     def shift(self, data: st.DataObject, date: int) -> None:
@@ -223,10 +235,9 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def adopted_by_a_sweep(self, data: st.DataObject) -> None:
         refs = self.some(data, RowState.UNDECIDED)
-        found = [
-            replace(self.rows[ref], state=RowState.STORED, post_id=self.new_id()) for ref in refs
-        ]
-        self.do(self.journal.found(found))
+        known = self.loop.run(self.journal.rows())
+        found = [replace(known[ref], state=RowState.STORED, post_id=self.new_id()) for ref in refs]
+        assert self.do(self.journal.found(found)) == found
         self.rows |= {row.ref: row for row in found}
 
     # ------------------------------------------------------------------ crashes
@@ -243,6 +254,7 @@ class JournalMachine(RuleBasedStateMachine):
         if size > self.wal_before:
             self._reborn(self.wal_before + int((size - self.wal_before) * share))
             self.rows, self.open = self.former
+            self.settled.clear()
 
     @rule()
     @precondition(lambda self: self.is_whole)
@@ -260,8 +272,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal = self._opened()
         self.wal_before = self.wal_size + 1  # nothing to tear
 
-    async def _read(self) -> tuple[dict[str, RowRecord], list[SentRequest]]:
-        return await self.journal.rows(), await self.journal.open_requests()
+    async def _read(self) -> tuple[dict[str, RowRecord], list[RequestHandle]]:
+        return await self.journal.rows(), await open_requests(self.journal, NewPosts())
 
     # ------------------------------------------------------------------ what always holds
 
@@ -269,8 +281,8 @@ class JournalMachine(RuleBasedStateMachine):
     def it_says_what_happened(self) -> None:
         rows, listed = self.loop.run(self._read())
         assert rows == self.rows
-        assert {sent.id: sent.refs for sent in listed} == self.open
-        assert all(sent.body == body(sent.refs) for sent in listed)
+        assert {each.number: each.refs for each in listed} == self.open
+        assert all(each.body.posts == body(each.refs).posts for each in listed)
 
     @invariant()
     def each_row_is_in_one_place(self) -> None:

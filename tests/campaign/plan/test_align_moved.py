@@ -10,7 +10,7 @@ from batch_lab import START, Lab, Watched, at
 
 from postiz_async import BatchError, ConfigurationError, NewPost
 from postiz_async._campaign.journal.rows import Finding
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 

@@ -13,7 +13,7 @@ from samples import PNG
 from spreadsheet_files import write_xlsx
 
 from postiz_async import BatchError, ConfigurationError, InvalidPostError, NewPost, providers
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.rows import CampaignRow
 from postiz_async._delivery.outcomes import RowState

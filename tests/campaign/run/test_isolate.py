@@ -11,7 +11,7 @@ from batch_lab import Lab, at, rows
 from hypothesis import given, settings, strategies as st
 from spread import spread
 
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.isolate import IN_A_ROW, Bisection, Refusals
 from postiz_async._delivery.outcomes import RowState

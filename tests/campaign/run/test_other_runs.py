@@ -14,7 +14,7 @@ from batch_lab import START, Lab, Watched, at, rows
 
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import (

@@ -14,7 +14,7 @@ import anyio
 import pytest
 from processes import COMMAND, child_environment
 
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._sandbox import HttpRequest, Response, Sandbox
 from postiz_async._sandbox.http import serve
 

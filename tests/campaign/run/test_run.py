@@ -12,7 +12,7 @@ from batch_lab import START, WITH_DOUBLES, Lab, at, rows
 from samples import MP4, PNG
 
 from postiz_async import BatchError, InvalidPostError
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import lower_bound
 from postiz_async._campaign.run import resume
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.journal.tables import Summary
+    from postiz_async._campaign.journal.summary import Summary
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from batch_lab import WITH_DOUBLES, Lab, Watched, rows
 from spread import spread
 
 from postiz_async._campaign.journal.rows import Finding
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError

@@ -12,7 +12,7 @@ import pytest
 from batch_lab import Lab, rows
 
 import postiz_async
-from postiz_async._campaign.journal import requests as journal_requests
+from postiz_async._campaign.journal import tables
 from postiz_async._campaign.plan.plan import Planner
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ async def test_each_request_is_read_a_few_times_however_many_there_are(
             self.times += 1
             return decoder.decode(body)
 
-    decoder, counting = journal_requests._body, Counting()
-    monkeypatch.setattr(journal_requests, "_body", counting)
+    decoder, counting = tables._body, Counting()
+    monkeypatch.setattr(tables, "_body", counting)
     written(lab, count)
     report = await lab.run()
     assert report.counts == {"stored": count}

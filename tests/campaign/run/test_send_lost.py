@@ -13,7 +13,7 @@ from gateways import Gateway, name, page
 from samples import PNG
 
 from postiz_async import NewPost
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import APIConnectionError, ConfigurationError, PermissionDeniedError

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from batch_lab import Lab, Watched, reconciled, rows
+from journal_lab import ends
 
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.purposes import NewPosts, RowEnd
+from postiz_async._campaign.journal.requests import open_requests
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState
 from postiz_async._delivery.repair import UNSEEN_END
 from postiz_async._sandbox import Fault
@@ -126,8 +129,8 @@ async def _given_up(lab: Lab, state: RowState) -> None:
     """Rows of which nothing was found when they were looked up."""
     url = "http://sandbox.invalid/public/v1"
     async with await Journal.open(lab.journal, campaign=str(lab.path), base_url=url) as journal:
-        (sent,) = await journal.open_requests()
-        await journal.settle(sent.id, stored={}, others=dict.fromkeys(sent.refs, (state, "")))
+        (request,) = await open_requests(journal, NewPosts())
+        await ends(request, {}, dict.fromkeys(request.refs, RowEnd(state)))
 
 
 @pytest.mark.parametrize("release", ["v2.21.6", "v2.18.0"])

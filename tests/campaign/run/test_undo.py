@@ -10,7 +10,7 @@ from batch_lab import START, Lab, at, rows
 
 from postiz_async._campaign.after.reconcile import open_existing
 from postiz_async._campaign.journal.rows import Finding
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.run.undo import Selection, undo_journal
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.api import opened

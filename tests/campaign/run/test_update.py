@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import Lab, at, rows
 
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox.faults import Fault
 from postiz_async._wire import WireResponse

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async._campaign.journal.tables import open_reader, read_summary
+from postiz_async._campaign.journal.summary import Sent, read_summary
 from postiz_async._campaign.read.rows import keep_refs
 from postiz_async._content import plain_text
 from postiz_async._quota import WINDOW
-from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
+    from postiz_async._campaign.journal.file import JournalFile
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.read.rows import Row
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
-
-
-class Sent(NamedTuple):
-    """A create request: when it was sent (seconds since the epoch), and for how many rows."""
-
-    at: float
-    rows: int
 
 
 class WindowUse(NamedTuple):
@@ -37,23 +27,6 @@ class WindowUse(NamedTuple):
     start: float
     requests: int
     rows: int
-
-
-def read_history(path: Path) -> tuple[Sent, ...]:
-    """The create requests of all runs of a journal, oldest first.
-
-    Raises:
-        BatchError: there is no journal, or it cannot be read.
-    """
-    asking = (
-        "SELECT sent_at, json_array_length(CAST(refs AS TEXT)) FROM requests "
-        "WHERE state != 'adopted' ORDER BY sent_at"
-    )
-    try:
-        with closing(open_reader(path)) as reader:
-            return tuple(Sent(float(at), int(rows)) for at, rows in reader.execute(asking))
-    except sqlite3.Error as error:
-        raise BatchError(f"The journal {path} cannot be read: {error}.") from error
 
 
 def windows(sent: Iterable[Sent], length: float) -> list[WindowUse]:
@@ -119,7 +92,7 @@ class Facts:
 
 
 def read_facts(
-    journal: Path,
+    journal: JournalFile,
     *,
     made_at: float,
     rows: Sequence[Row] = (),
@@ -131,7 +104,7 @@ def read_facts(
     """Read what a journal knows, also while a run works on it.
 
     Args:
-        journal: its file.
+        journal: where it is.
         made_at: now, in seconds since the epoch.
         rows: of the campaign, for names and texts.
         problems: of the campaign, for rows that cannot be read.
@@ -155,7 +128,7 @@ def read_facts(
         server=summary.base_url.removesuffix("/public/v1"),
         rows=sorted(summary.rows, key=lambda row: (row.date, row.number)),
         made_at=made_at,
-        sent=read_history(journal),
+        sent=summary.sent,
         limit=kept.limit if kept is not None and kept.limit_read else None,
         window=kept.window if kept is not None else WINDOW,
         names={row.ref: by_id[row.channel] for row in summary.rows},

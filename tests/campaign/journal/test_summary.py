@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.tables import read_summary
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async.errors import Problem
 
 if TYPE_CHECKING:

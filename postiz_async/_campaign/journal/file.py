@@ -1,0 +1,297 @@
+"""A journal in a SQLite file of its own, beside its campaign; one process at a time writes it.
+
+SQLite writes to a file beside it first (`-wal`). That is moved into the journal with the plan and
+with each outcome of a request, so that the journal alone is whole and may be moved or copied
+between two runs, also after a kill. A copy that is older than what was sent does no harm: a run
+looks in Postiz for the rows that its journal calls planned.
+
+A file that is damaged, something else or of another version is refused before SQLite opens it for
+writing, so that it stays byte for byte as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import struct
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from postiz_async._campaign.journal.lock import FileLock
+from postiz_async._campaign.journal.tables import TABLES, read_meta
+from postiz_async.errors import BatchError, by_reader
+from postiz_async.stores import _files
+from postiz_async.stores._deliveries import TakenError
+from postiz_async.stores._sqlite_files import CLOCK, read_clock, set_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from postiz_async._campaign.journal.tables import Tables
+    from postiz_async.clock import Clock
+
+T = TypeVar("T")
+
+_APPLICATION_ID = 0x506F7A6A
+_VERSION = 9
+_SCHEMA = f"{CLOCK};" + TABLES.format(
+    s="", integer="INTEGER", real="REAL", blob="BLOB", counted="", strict=" STRICT"
+)
+
+
+class _SqliteTables:
+    """See `tables.Tables`."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def execute(self, statement: str, /, **values: object) -> sqlite3.Cursor:
+        return self._connection.execute(statement.replace("{s}", ""), {"campaign": 1, **values})
+
+    def each(self, statement: str, values: Iterable[Mapping[str, object]], /) -> int:
+        named = ({"campaign": 1, **each} for each in values)
+        return self._connection.executemany(statement.replace("{s}", ""), named).rowcount
+
+    def time(self) -> float:
+        return read_clock(self._connection, self._clock)
+
+    def departs(self) -> float:
+        return set_clock(self._connection, self._clock)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFile:
+    """Where a journal is: a file, which need not be there."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything."""
+        return os.path.exists(self.path)  # noqa: PTH110  (false for what cannot be a name)
+
+    def query(self, query: Callable[[Tables], T], clock: Clock) -> T:
+        """Ask it something, also while a run is working on it. Changes nothing.
+
+        Raises:
+            BatchError: there is no journal, or it cannot be read.
+        """
+        if not self.is_there:
+            raise no_journal(self)
+        try:
+            _check(self.path)
+            with closing(_reader(self.path)) as reader:
+                return query(_SqliteTables(reader, clock))
+        except _FAULTS as error:
+            raise _damaged(self.path, error) from error
+
+    def open(self, campaign: str, base_url: str, clock: Clock) -> OpenFile:
+        """Open it for writing, or make it.
+
+        Raises:
+            BatchError: it is in use, damaged, no journal, of another version, or belongs to
+                another server. It is never overwritten.
+        """
+        if os.path.isdir(self.path):  # noqa: PTH112  (false for what cannot be a name)
+            raise _is_folder(self.path)
+        place = Path(os.path.realpath(self.path))  # a link to a journal is locked as that journal
+        lock = FileLock(place.with_name(place.name + ".lock"))
+        try:
+            return OpenFile(self, _connect(place, campaign, base_url, clock), lock, clock)
+        except BaseException:
+            lock.release()
+            raise
+
+
+class OpenFile:
+    """A journal that is open for writing.
+
+    Args:
+        place: where it is.
+        connection: to the file.
+        lock: by which no other process has it.
+        clock: tells the time of the file.
+    """
+
+    hold = 0.0
+    """Seconds for which what left is its sender's alone: whoever opens the file has it alone."""
+
+    def __init__(
+        self, place: JournalFile, connection: sqlite3.Connection, lock: FileLock, clock: Clock
+    ) -> None:
+        self._place = place
+        self._connection = connection
+        self._lock = lock
+        self._tables = _SqliteTables(connection, clock)
+
+    def do(self, work: Callable[[Tables], T], *, whole: bool = False) -> T:
+        """Carry out a transaction.
+
+        Args:
+            work: what is done in it.
+            whole: move it into the journal's own file, so that the file alone tells of it.
+
+        Raises:
+            TakenError: another request has the mark.
+            BatchError: the journal cannot be used.
+        """
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN")  # Python does not see each INSERT as a beginning
+                done = work(self._tables)
+            if whole:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.IntegrityError as error:
+            raise TakenError from error
+        except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
+            raise BatchError(
+                f"The journal {self._place} cannot be used: {error}. Nothing more is sent."
+            ) from error
+        return done
+
+    def close(self) -> None:
+        """Close the file and let go of the lock."""
+        self._connection.close()
+        self._lock.release()
+
+
+def no_journal(place: object) -> BatchError:
+    """What is said of a campaign whose journal is not there."""
+    option = by_reader("--journal", "journal=")
+    return BatchError(
+        f"There is no journal {place}: this campaign has not been run, or its journal lies "
+        f"elsewhere ({option})."
+    )
+
+
+def of_another_server(place: object, its: str, ours: str) -> BatchError:
+    """What is said of a journal that belongs to another server."""
+    return BatchError(
+        f"The journal {place} belongs to {its}, and this run is for {ours}. Use another --journal "
+        "for another server."
+    )
+
+
+def _connect(path: Path, campaign: str, base_url: str, clock: Clock) -> sqlite3.Connection:
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            _create(path, campaign, base_url)
+        _check(path)
+        with closing(_read_only(path)) as reader:
+            fault = reader.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if fault != "ok":
+                raise _damaged(path, fault)
+            meta = read_meta(_SqliteTables(reader, clock))
+            if meta.base_url != base_url:
+                raise of_another_server(path, meta.base_url, base_url)
+        connection = _files.connect(path)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+    except _FAULTS as error:
+        raise _damaged(path, error) from error
+    return connection
+
+
+_FAULTS = (sqlite3.Error, msgspec.MsgspecError, OSError, ValueError, KeyError, TypeError)
+"""What a damaged file may raise."""
+
+
+def _create(path: Path, campaign: str, base_url: str) -> None:
+    """Make the file beside its place and move it there, so that it is whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with closing(_files.connect(fresh)) as connection:
+        connection.executescript(
+            f"PRAGMA application_id = {_APPLICATION_ID}; "
+            f"PRAGMA user_version = {_VERSION}; {_SCHEMA}"
+        )
+        with connection:
+            connection.execute(
+                "INSERT INTO campaigns (id, name, base_url) VALUES (1, ?, ?)", (campaign, base_url)
+            )
+    fresh.replace(path)
+
+
+def _check(path: Path) -> None:
+    """Refuse what the first bytes show to be something else."""
+    if path.is_dir():
+        raise _is_folder(path)
+    with path.open("rb") as file:
+        head = file.read(100)
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
+        raise _damaged(path, "it does not begin like a journal")
+    version, application = struct.unpack(">I4xI", head[60:72])
+    if application != _APPLICATION_ID:
+        raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
+    if version != _VERSION:
+        raise BatchError(
+            f"The journal {path} was written by another version of this program "
+            f"(schema {version}, this one reads {_VERSION}). Use that version to finish it."
+        )
+
+
+def _is_folder(path: Path) -> BatchError:
+    return BatchError(f"{path} is a directory, not a journal.")
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, also while a run is working on the journal.
+
+    SQLite reads a journal at rest with two files beside it; where none can be made, without.
+    """
+    place = path.resolve()
+    if place.with_name(place.name + "-wal").exists():  # a run is at work, or was killed
+        return _read_only(path)
+    try:
+        return _read_only(path, "mode=rw")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+            raise
+        return _read_only(path, "mode=ro&immutable=1")
+
+
+def _read_only(path: Path, how: str = "mode=ro") -> sqlite3.Connection:
+    with ExitStack() as opened:
+        reader = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)
+        opened.callback(reader.close)
+        reader.execute("PRAGMA query_only = ON")
+        reader.execute("SELECT 1 FROM sqlite_master")
+        opened.pop_all()
+    return reader
+
+
+_OF_THE_DISK = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+}
+"""Errors that say nothing against the file itself; an extended code has these in its last byte."""
+
+
+def _damaged(path: Path, why: object) -> BatchError:
+    code = getattr(why, "sqlite_errorcode", -1) & 0xFF
+    if isinstance(why, OSError) or code in _OF_THE_DISK:
+        return BatchError(
+            f"The journal {path} cannot be used now: {why}. It is as it was, and nothing was "
+            "sent. See whether the disk is full, or the folder read-only, and run again."
+        )
+    return BatchError(
+        f"The journal {path} is damaged or no journal ({why}); it was left as it is. Move it and "
+        "the files beside it (-wal, -shm) away, put an older copy in its place if there is one, "
+        "and run again with --adopt: rows that were sent since are looked for in Postiz."
+    )

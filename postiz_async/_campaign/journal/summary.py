@@ -1,0 +1,82 @@
+"""A journal at a glance, also while a run is working on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async._campaign.journal.file import JournalFile
+from postiz_async._campaign.journal.tables import (
+    OPEN,
+    SENT,
+    read_kept,
+    read_left_out,
+    read_meta,
+    read_rows,
+)
+from postiz_async.clock import SystemClock
+
+if TYPE_CHECKING:
+    from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.journal.tables import Tables
+    from postiz_async._quota.snapshot import Snapshot
+    from postiz_async.errors import Problem
+
+
+class Sent(NamedTuple):
+    """A request: when it was sent (seconds since the epoch), and for how many rows."""
+
+    at: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A journal at a glance.
+
+    `sent` are all requests that left, oldest first, `unanswered` those of them without a known
+    outcome. `left_out` is what is wrong with rows that the last run left out.
+    """
+
+    base_url: str
+    campaign: str
+    rows: tuple[RowRecord, ...]
+    sent: tuple[Sent, ...]
+    unanswered: tuple[Sent, ...]
+    kept: Snapshot | None
+    left_out: tuple[Problem, ...]
+
+    @property
+    def requests(self) -> int:
+        """How many left."""
+        return len(self.sent)
+
+
+def read_summary(place: JournalFile | Path) -> Summary:
+    """Look into a journal. Changes nothing.
+
+    Raises:
+        BatchError: there is none, or it cannot be read.
+    """
+    where = JournalFile(place) if isinstance(place, Path) else place
+    return where.query(_summary, SystemClock())
+
+
+def _summary(t: Tables) -> Summary:
+    meta = read_meta(t)
+    return Summary(
+        base_url=meta.base_url,
+        campaign=meta.campaign,
+        rows=tuple(read_rows(t)),
+        sent=tuple(Sent(*each) for each in t.execute(_SENT.format(s="{s}", which=SENT))),
+        unanswered=tuple(Sent(*each) for each in t.execute(_SENT.format(s="{s}", which=OPEN))),
+        kept=read_kept(t),
+        left_out=read_left_out(t),
+    )
+
+
+_SENT = """
+SELECT sent_at, posts FROM {s}campaign_requests
+WHERE campaign = :campaign {which} ORDER BY sent_at, number
+"""

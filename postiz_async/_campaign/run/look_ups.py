@@ -1,0 +1,193 @@
+"""Requests of a campaign whose answers were lost: found out about, and written down."""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING
+
+from postiz_async._campaign.journal.purposes import RowEnd
+from postiz_async._campaign.journal.requests import open_request, open_requests
+from postiz_async._campaign.run.job import task_group
+from postiz_async._delivery import transitions
+from postiz_async._delivery.delivery import DeliveryLookUp, FoundPosts
+from postiz_async._delivery.lookup import Fence, LookUp
+from postiz_async._delivery.outcomes import RowState
+from postiz_async.errors import APIConnectionError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.purposes import Purpose
+    from postiz_async._campaign.journal.requests import RequestHandle
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.lookup import Doubts
+    from postiz_async._delivery.options import OnDoubt
+    from postiz_async._delivery.outcomes import Account
+    from postiz_async._delivery.pauses import Outage
+    from postiz_async._delivery.record import DeliveryRecord
+    from postiz_async.models.posts import Post
+
+_UNSEEN = "its answer was lost, and Postiz could not be reached until its date"
+
+_STEP = 60.0
+"""Seconds of a pause after which it is written down that somebody still looks."""
+
+
+class LookUps:
+    """The look-ups of a job; they account for what its journal knows (`client.Accounts`).
+
+    Args:
+        postiz: an open client.
+        journal: that is open.
+        purpose: of the requests.
+        fence: of the job.
+        outage: of the job.
+        on_doubt: what becomes of a request of which nothing is certain until its date.
+        doubts: what is looked up is noted there.
+    """
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        journal: Journal,
+        purpose: Purpose,
+        fence: Fence,
+        outage: Outage,
+        *,
+        on_doubt: OnDoubt = "skip",
+        doubts: Doubts | None = None,
+    ) -> None:
+        self._clock = postiz.clock
+        self._journal = journal
+        self._purpose = purpose
+        self._held: dict[int, DeliveryLookUp] = {}
+        self._look_up = LookUp(postiz, self, fence, outage, on_doubt=on_doubt, doubts=doubts)
+
+    @property
+    def taken(self) -> set[str]:
+        """Ids of posts that are known to be something else than a lost one."""
+        return self._look_up.taken
+
+    async def find_out(
+        self, request: RequestHandle, end_of: Callable[[str, str], RowEnd]
+    ) -> FoundPosts:
+        """Find out what became of a request, and write it down.
+
+        Args:
+            request: that has not ended.
+            end_of: what becomes of a row that is not stored, by its ref and by why that is not
+                certain (empty: it is).
+
+        Returns:
+            What is stored of it.
+
+        Raises:
+            OvertakenError: another process looks it up, or found it out.
+        """
+        held = DeliveryLookUp(request, uuid.uuid4().hex, self._journal.hold)
+        await held.claim()
+        self._held[request.number] = held
+        sent = request.sent
+        try:
+            found = await held.find(self._look_up, sent, sleep=partial(self._sleep, held))
+        except (APIConnectionError, ServerError):
+            if self._look_up.is_in_doubt(sent):
+                doubts = dict.fromkeys(range(len(sent.refs)), _UNSEEN)
+                await self._end(request, held, FoundPosts({}, {}, doubts), end_of)
+            raise
+        finally:
+            del self._held[request.number]
+        await self._end(request, held, found, end_of)
+        return found
+
+    async def claim(self, number: int) -> float:
+        """Become the one who looks a request up, if its outcome is not known.
+
+        Returns:
+            For how many seconds it has been gone at least.
+
+        Raises:
+            OvertakenError: another process looks it up.
+        """
+        request = await open_request(self._journal, number)
+        if request is None:
+            return 0.0
+        self._held[number] = held = DeliveryLookUp(request, uuid.uuid4().hex, self._journal.hold)
+        await held.claim()
+        return request.now() - request.record.left_at
+
+    async def _end(
+        self,
+        request: RequestHandle,
+        held: DeliveryLookUp,
+        found: FoundPosts,
+        end_of: Callable[[str, str], RowEnd],
+    ) -> None:
+        def event(was: DeliveryRecord) -> DeliveryRecord:
+            known = transitions.found(was, held.holder, found.ids, found.note, doubt=found.doubt)
+            return known if known.is_over else transitions.withdrawn(known)
+
+        request.notes = found.notes
+        request.ends = {
+            place: end_of(ref, found.doubts.get(place, ""))
+            for place, ref in enumerate(request.refs)
+            if place not in found.ids
+        }
+        await request.move(event)
+
+    async def _sleep(self, held: DeliveryLookUp, seconds: float) -> None:
+        while seconds > 0:
+            step = min(_STEP, seconds)
+            await held.handle.move(partial(held.held, seconds=step))
+            await self._clock.sleep(step)
+            seconds -= step
+
+    # ---------- what the journal accounts for; see `_delivery.client.Accounts`
+
+    async def account(self, posts: Iterable[Post]) -> Account:
+        del posts
+        return await self._journal.account()
+
+    async def has_stored(self, post_id: str) -> bool:
+        return await self._journal.knows(self._purpose, post_id)
+
+    async def mends(self, request: int, wall: float) -> None:
+        """By the clock of the journal; what has ended is not looked up any more."""
+        del wall
+        if request in self._held:
+            await self._held[request].mended()
+
+
+def end_without_campaign(ref: str, doubt: str) -> RowEnd:
+    """What becomes of a row that is not stored, whatever its campaign says."""
+    del ref
+    return RowEnd(RowState.UNDECIDED, doubt) if doubt else RowEnd()
+
+
+async def look_up_lost(
+    postiz: BatchClient,
+    journal: Journal,
+    purpose: Purpose,
+    outage: Outage,
+    refs: Collection[str],
+    *,
+    fence: Fence | None = None,
+    doubts: Doubts | None = None,
+) -> bool:
+    """Find out what became of requests of these rows whose answers were lost. Sends no post.
+
+    What is proved not to be stored is planned again. Returns whether there were such requests.
+    """
+    lost = [
+        each
+        for each in await open_requests(journal, purpose)
+        if not set(refs).isdisjoint(each.refs)
+    ]
+    fence = fence or Fence(postiz, outage)
+    look_ups = LookUps(postiz, journal, purpose, fence, outage, doubts=doubts)
+    async with task_group() as group:
+        for request in lost:
+            group.start_soon(look_ups.find_out, request, end_without_campaign)
+    return bool(lost)
