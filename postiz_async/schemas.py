@@ -17,13 +17,6 @@ from postiz_async.models.posts import Created, MissingRelease, Post
 from postiz_async.models.users import Membership
 from postiz_async.models.video import Voice
 
-__all__ = [
-    "ERRORS",
-    "OUTPUTS",
-    "Printed",
-    "schema_of",
-]
-
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 

@@ -13,11 +13,6 @@ from postiz_async.errors import UnexpectedAnswerError
 from postiz_async.models._base import DateTime, Model
 from postiz_async.models.posts import PostIntegration
 
-__all__ = [
-    "WebhookPost",
-    "parse",
-]
-
 
 class WebhookPost(Model, frozen=True, kw_only=True):
     """A published post."""

@@ -13,34 +13,22 @@ In memory, without a network:
 client it imports only the clock, so that the two cannot share a mistake.
 """
 
-from postiz_async._sandbox.faults import (
-    Fault as Fault,
-    FaultKind as FaultKind,
-    Faults as Faults,
-)
+from postiz_async._sandbox.contents import StoredPost, ThreadRow
+from postiz_async._sandbox.faults import Fault, FaultKind, Faults
 from postiz_async._sandbox.messages import (
-    ConnectionLost as ConnectionLost,
-    FormError as FormError,
-    HttpRequest as HttpRequest,
-    Response as Response,
-    UploadedFile as UploadedFile,
+    ConnectionLost,
+    FormError,
+    HttpRequest,
+    Response,
+    UploadedFile,
 )
+from postiz_async._sandbox.pipeline import CreateRecord
 from postiz_async._sandbox.rows import (
-    CustomerRow as CustomerRow,
-    IntegrationRow as IntegrationRow,
-    MediaRow as MediaRow,
-    NotificationRow as NotificationRow,
-    TagRow as TagRow,
+    CustomerRow,
+    IntegrationRow,
+    MediaRow,
+    NotificationRow,
+    TagRow,
 )
-from postiz_async._sandbox.server import (
-    Sandbox as Sandbox,
-)
-from postiz_async._sandbox.state import (
-    OAuthApp as OAuthApp,
-    Organization as Organization,
-)
-from postiz_async._sandbox.views import (
-    CreateRecord as CreateRecord,
-    StoredPost as StoredPost,
-    ThreadRow as ThreadRow,
-)
+from postiz_async._sandbox.server import Sandbox
+from postiz_async._sandbox.state import OAuthApp, Organization

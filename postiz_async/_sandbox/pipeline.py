@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl
 
 from postiz_async._sandbox.faults import (
@@ -28,10 +28,9 @@ from postiz_async._sandbox.messages import (
 from postiz_async._sandbox.publishing import catch_up
 from postiz_async._sandbox.router import OpenRoute, Route, find_route
 from postiz_async._sandbox.rules.fields import is_list
-from postiz_async._sandbox.state import ReceivedCall
+from postiz_async._sandbox.state import OpenCall, ReceivedCall
 from postiz_async._sandbox.text.json import MalformedJSONError, read_json
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
-from postiz_async._sandbox.views import CreateRecord
 
 if TYPE_CHECKING:
     from postiz_async._sandbox.state import Organization, SandboxState
@@ -107,6 +106,20 @@ _CREATED = 201
 _TOO_MANY = 429
 
 
+class CreateRecord(NamedTuple):
+    """One create call that was counted.
+
+    Attributes:
+        at: Monotonic time of the answer, or of the refusal.
+        status: Status of the answer.
+        posts: Number of posts that it stored.
+    """
+
+    at: float
+    status: int
+    posts: int
+
+
 @dataclass(slots=True)
 class Tally:
     """What was counted so far."""
@@ -158,12 +171,12 @@ class Pipeline:
         if fault is not None:
             await before_authentication(fault, self._state.clock)
         if isinstance(route, OpenRoute):
-            return await route.handler(self._state, request, body)
+            return await route.handler(OpenCall(self._state, request, body))
         organization = self._authenticate(request)
         decision = self._count(request, path, route, organization)
         if decision is not None and not decision.allowed:
             return self._refuse(route, decision)
-        call = ReceivedCall(request, organization, params, body, fault)
+        call = ReceivedCall(self._state, request, body, organization, params, fault)
         response = await self._handle(route, call)
         if route.name == "create_post":
             self._record(response)
@@ -222,7 +235,7 @@ class Pipeline:
             catch_up(self._state)
             if route.name == "create_post":
                 self._check_plan(call.organization)
-            return await route.handler(self._state, call)
+            return await route.handler(call)
         except HttpError as error:
             return error.response
 

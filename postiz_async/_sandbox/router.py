@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts, users
+from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
 from postiz_async._sandbox.messages import bad_request
 from postiz_async._sandbox.rows import UNRELEASED
 
 if TYPE_CHECKING:
-    from postiz_async._sandbox.messages import HttpRequest, Response
+    from postiz_async._sandbox.messages import Response
     from postiz_async._sandbox.rows import Release, Version
-    from postiz_async._sandbox.state import ReceivedCall, SandboxState
+    from postiz_async._sandbox.state import OpenCall, ReceivedCall
 
 
-Handler = Callable[["SandboxState", "ReceivedCall"], Awaitable["Response"]]
-OpenHandler = Callable[["SandboxState", "HttpRequest", object], Awaitable["Response"]]
+Handler = Callable[["ReceivedCall"], Awaitable["Response"]]
+OpenHandler = Callable[["OpenCall"], Awaitable["Response"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,7 @@ ROUTES = (
     Route("delete_post_group", "DELETE", "/posts/group/{group}", (2, 18, 0), posts.delete_group),
     Route("delete_post", "DELETE", "/posts/{id}", (1, 26, 1), posts.delete_post),
     Route("get_missing_content", "GET", "/posts/{id}/missing", (2, 19, 0), posts.get_missing),
-    Route(
-        "update_release_id", "PUT", "/posts/{id}/release-id", (2, 19, 0), posts.update_release_id
-    ),
+    Route("update_release_id", "PUT", "/posts/{id}/release-id", (2, 19, 0), posts.set_release_id),
     Route("change_post_status", "PUT", "/posts/{id}/status", (2, 21, 7), posts.change_status),
     Route("update_post_settings", "PUT", "/posts/{id}/settings", UNRELEASED, posts.update_settings),
     Route("upload_file", "POST", "/upload", (1, 11, 1), media.upload),
@@ -68,33 +66,21 @@ ROUTES = (
         "GET",
         "/integration-settings/{id}",
         (2, 18, 0),
-        channels.get_integration_settings,
+        channels.settings,
     ),
     Route(
         "trigger_integration_tool",
         "POST",
         "/integration-trigger/{id}",
         (2, 18, 0),
-        channels.trigger_integration_tool,
+        channels.use_tool,
     ),
     Route("get_connect_url", "GET", "/social/{integration}", (2, 20, 0), channels.get_connect_url),
-    Route(
-        "delete_integration",
-        "DELETE",
-        "/integrations/{id}",
-        (2, 20, 0),
-        channels.delete_integration,
-    ),
-    Route("get_analytics", "GET", "/analytics/{integration}", (2, 18, 0), insights.get_analytics),
-    Route(
-        "get_post_analytics",
-        "GET",
-        "/analytics/post/{postId}",
-        (2, 18, 0),
-        insights.get_post_analytics,
-    ),
+    Route("delete_integration", "DELETE", "/integrations/{id}", (2, 20, 0), channels.delete),
+    Route("get_analytics", "GET", "/analytics/{integration}", (2, 18, 0), insights.of_channel),
+    Route("get_post_analytics", "GET", "/analytics/post/{postId}", (2, 18, 0), insights.of_post),
     Route("list_notifications", "GET", "/notifications", (2, 18, 0), insights.list_notifications),
-    Route("search_users", "GET", "/users", UNRELEASED, users.search_users),
+    Route("search_users", "GET", "/users", UNRELEASED, insights.search_users),
     Route("find_slot", "GET", "/find-slot/{id}", (2, 7, 0), channels.find_slot),
 )
 

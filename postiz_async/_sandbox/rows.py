@@ -65,6 +65,11 @@ class IntegrationRow(msgspec.Struct, frozen=True, kw_only=True):
     """Why publishing on this channel fails, if it does."""
 
 
+def is_in_group(integration: IntegrationRow, group: str | None) -> bool:
+    """Whether a channel belongs to the group with this id; without one, always."""
+    return not group or (integration.customer is not None and integration.customer.id == group)
+
+
 class PostRow(msgspec.Struct, frozen=True, kw_only=True):
     """A post or, with `parent_id`, one of its comments; times in milliseconds since the epoch."""
 

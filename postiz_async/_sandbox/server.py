@@ -12,7 +12,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from postiz_async._sandbox.contents import SandboxContents
+from postiz_async._sandbox.contents import SandboxContents, StoredPost, stored_posts
 from postiz_async._sandbox.faults import Faults
 from postiz_async._sandbox.messages import (
     ConnectionLost,
@@ -22,13 +22,11 @@ from postiz_async._sandbox.messages import (
     redirect_to_login,
     wrap,
 )
-from postiz_async._sandbox.pipeline import Pipeline
+from postiz_async._sandbox.pipeline import CreateRecord, Pipeline
 from postiz_async._sandbox.publishing import catch_up, publish_waiting
 from postiz_async._sandbox.router import ROUTE_NAMES
 from postiz_async._sandbox.rows import IdSource, Release
-from postiz_async._sandbox.state import SandboxSettings, SandboxState
-from postiz_async._sandbox.text_rules import TextRule
-from postiz_async._sandbox.views import CreateRecord, StoredPost, stored_posts
+from postiz_async._sandbox.state import SandboxSettings, SandboxState, TextRule
 from postiz_async.clock import Clock, SystemClock
 
 if TYPE_CHECKING:

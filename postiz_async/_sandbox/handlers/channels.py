@@ -15,6 +15,7 @@ from postiz_async._sandbox.messages import (
     plain,
     plan_limit,
 )
+from postiz_async._sandbox.rows import is_in_group
 from postiz_async._sandbox.rules.fields import as_mapping
 from postiz_async._sandbox.rules.formats import iso, naive_iso
 from postiz_async._sandbox.rules.networks import Network, network_in
@@ -24,7 +25,7 @@ from postiz_async._sandbox.text.json import write_json
 
 if TYPE_CHECKING:
     from postiz_async._sandbox.rows import IntegrationRow, Release
-    from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
+    from postiz_async._sandbox.state import Organization, ReceivedCall
 
 
 _DAY = 86_400_000
@@ -32,24 +33,20 @@ _MINUTE = 60_000
 _SINCE_GROUP_FILTER = (2, 21, 9)
 
 
-async def is_connected(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape for all
+async def is_connected(_: ReceivedCall) -> Response:
     """Says that the key works, nothing else."""
     return json_response(200, {"connected": True})
 
 
-async def list_integrations(state: SandboxState, call: ReceivedCall) -> Response:
+async def list_integrations(call: ReceivedCall) -> Response:
     """The channels, or those of one group."""
     group = call.request.query_value("group")
-    if not state.settings.release.since(_SINCE_GROUP_FILTER):
+    if not call.release.since(_SINCE_GROUP_FILTER):
         group = None
     if isinstance(group, list):  # the database cannot look for that
         raise internal_error()
     integrations = call.organization.live_integrations()
-    return json_response(200, [_entry(each) for each in integrations if _is_in(each, group)])
-
-
-def _is_in(integration: IntegrationRow, group: str | None) -> bool:
-    return not group or (integration.customer is not None and integration.customer.id == group)
+    return json_response(200, [_entry(each) for each in integrations if is_in_group(each, group)])
 
 
 def _entry(integration: IntegrationRow) -> dict[str, object]:
@@ -66,24 +63,24 @@ def _entry(integration: IntegrationRow) -> dict[str, object]:
     return entry
 
 
-async def list_groups(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape for all
+async def list_groups(call: ReceivedCall) -> Response:
     """The groups of channels."""
     groups = call.organization.customers.values()
     return json_response(200, [{"id": each.id, "name": each.name} for each in groups])
 
 
-async def find_slot(state: SandboxState, call: ReceivedCall) -> Response:
+async def find_slot(call: ReceivedCall) -> Response:
     """The earliest posting time of the channel at which nobody has a post."""
     integration = call.organization.live_integration(call.params["id"])
     if integration is None or integration.disabled or not integration.posting_times:
         # the server searches day after day without an end
         await asyncio.get_running_loop().create_future()
         raise AssertionError
-    day = state.now // _DAY * _DAY
+    day = call.state.now // _DAY * _DAY
     while True:
         for minutes in sorted(integration.posting_times):
             slot = day + minutes * _MINUTE
-            if slot > state.now and not call.organization.posts.live_at(slot):
+            if slot > call.state.now and not call.organization.posts.live_at(slot):
                 return json_response(200, {"date": naive_iso(slot)})
         day += _DAY
 
@@ -92,24 +89,24 @@ _STATE_LENGTH = 6
 _TOKEN_LIFE = 10 * 365 * 86_400_000
 
 
-async def get_connect_url(state: SandboxState, call: ReceivedCall) -> Response:
+async def get_connect_url(call: ReceivedCall) -> Response:
     """Where a user goes to connect a channel; for some networks a state and no address."""
-    _check_plan(state, call)
+    _check_plan(call)
     provider = call.params["integration"]
-    network = network_in(state.settings.release, provider)
+    network = network_in(call.release, provider)
     if network is None:
         raise plain(400, "Integration not allowed")
-    token = state.ids.letters(_STATE_LENGTH)
+    token = call.state.ids.letters(_STATE_LENGTH)
     if provider == "wrapcast":
         return json_response(200, {"url": f"sandbox||{token}"})
     if not network.is_oauth:
         return json_response(200, {"url": token})
-    back = quote(f"{state.settings.host}/integrations/social/{provider}", safe="")
+    back = quote(f"{call.state.settings.host}/integrations/social/{provider}", safe="")
     url = f"https://{provider}.example/oauth?client_id=sandbox&redirect_uri={back}&state={token}"
     return json_response(200, {"url": url})
 
 
-def _check_plan(state: SandboxState, call: ReceivedCall) -> None:
+def _check_plan(call: ReceivedCall) -> None:
     allowed = call.organization.channels_allowed
     refreshed = call.request.query_value("refresh")
     if allowed is None or (
@@ -117,19 +114,21 @@ def _check_plan(state: SandboxState, call: ReceivedCall) -> None:
     ):
         return
     if len(call.organization.live_integrations()) >= allowed:
-        raise plan_limit("channels", "add more channels", state.settings.host)
+        raise plan_limit("channels", "add more channels", call.state.settings.host)
 
 
-async def delete_integration(state: SandboxState, call: ReceivedCall) -> Response:
+async def delete(call: ReceivedCall) -> Response:
     """Delete a channel and its posts; doing it again is fine."""
     integration = call.organization.integrations.get(call.params["id"])
     if integration is None:
         raise internal_error()
-    deleted = msgspec.structs.replace(integration, deleted_at=state.now, updated_at=state.now)
+    deleted = msgspec.structs.replace(
+        integration, deleted_at=call.state.now, updated_at=call.state.now
+    )
     call.organization.integrations[integration.id] = deleted
     for post in list(call.organization.posts):
         if post.integration_id == integration.id and post.deleted_at is None:
-            gone = msgspec.structs.replace(post, deleted_at=state.now, has_job=False)
+            gone = msgspec.structs.replace(post, deleted_at=call.state.now, has_job=False)
             call.organization.posts.put(gone)
     return json_response(200, _row(call.organization, deleted))
 
@@ -172,18 +171,18 @@ def _row(organization: Organization, integration: IntegrationRow) -> dict[str, o
 _SINCE_NOT_FOUND = (2, 21, 9)
 
 
-async def get_integration_settings(state: SandboxState, call: ReceivedCall) -> Response:
+async def settings(call: ReceivedCall) -> Response:
     """Longest text, settings and look-ups of the channel's network."""
     integration = call.organization.live_integration(call.params["id"])
     if integration is None:
-        if not state.settings.release.since(_SINCE_NOT_FOUND):
+        if not call.release.since(_SINCE_NOT_FOUND):
             raise internal_error()
         raise plain(404, "Integration not found")
-    network = network_in(state.settings.release, integration.provider)
+    network = network_in(call.release, integration.provider)
     if network is None:
         output: dict[str, object] = {"rules": "", "maxLength": 0, "settings": {}, "tools": []}
     else:
-        output = _describe(integration, network, state.settings.release)
+        output = _describe(integration, network, call.release)
     return json_response(200, {"output": output})
 
 
@@ -208,14 +207,14 @@ def _describe(integration: IntegrationRow, network: Network, release: Release) -
     }
 
 
-async def trigger_integration_tool(state: SandboxState, call: ReceivedCall) -> Response:
+async def use_tool(call: ReceivedCall) -> Response:
     """Look something up at the channel's network."""
     integration = call.organization.live_integration(call.params["id"])
     if call.body is None:
         raise internal_error()
     if integration is None:
         raise plain(404, "Integration not found")
-    network = network_in(state.settings.release, integration.provider)
+    network = network_in(call.release, integration.provider)
     if network is None:
         raise plain(404, "Integration provider not found")
     name = as_mapping(call.body).get("methodName")

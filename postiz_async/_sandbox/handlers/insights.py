@@ -1,4 +1,4 @@
-"""Numbers about channels and posts, and the list of what happened.
+"""Numbers about channels and posts, the list of what happened, and who uses the instance.
 
 The numbers are made up, and the same again for the same question.
 """
@@ -9,14 +9,14 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from postiz_async._sandbox.messages import Response, internal_error, invalid, json_response
+from postiz_async._sandbox.messages import Response, internal_error, invalid, json_response, plain
 from postiz_async._sandbox.rules.fields import to_number
 from postiz_async._sandbox.rules.formats import day_of, iso
 from postiz_async._sandbox.rules.networks import NETWORKS, Network
 
 if TYPE_CHECKING:
-    from postiz_async._sandbox.rows import IntegrationRow
-    from postiz_async._sandbox.state import ReceivedCall, SandboxState
+    from postiz_async._sandbox.rows import IntegrationRow, MemberRow
+    from postiz_async._sandbox.state import Organization, ReceivedCall
 
 
 _DAY = 86_400_000
@@ -24,17 +24,17 @@ _LABELS = ("Impressions", "Likes", "Comments")
 _SEVERAL = 90
 
 
-async def get_analytics(state: SandboxState, call: ReceivedCall) -> Response:
+async def of_channel(call: ReceivedCall) -> Response:
     """Numbers of a channel, day by day."""
     integration = call.organization.live_integration(call.params["integration"])
     if integration is None:
         raise internal_error()
     if "channel" not in _network(integration).analytics or integration.refresh_needed:
         return json_response(200, [])
-    return json_response(200, _series(state, call, integration.id, _days(call)))
+    return json_response(200, _series(call, integration.id, _days(call)))
 
 
-async def get_post_analytics(state: SandboxState, call: ReceivedCall) -> Response:
+async def of_post(call: ReceivedCall) -> Response:
     """Numbers of a published post, as of today."""
     post = call.organization.posts.get(call.params["postId"])
     if post is None or post.deleted_at is not None or post.release_id is None:
@@ -44,7 +44,7 @@ async def get_post_analytics(state: SandboxState, call: ReceivedCall) -> Respons
     integration = call.organization.integrations[post.integration_id]
     if "post" not in _network(integration).analytics:
         return json_response(200, [])
-    return json_response(200, _series(state, call, post.id, 1))
+    return json_response(200, _series(call, post.id, 1))
 
 
 def _network(integration: IntegrationRow) -> Network:
@@ -56,10 +56,8 @@ def _days(call: ReceivedCall) -> int:
     return min(days, _SEVERAL) if isinstance(days, int) and days > 0 else 0
 
 
-def _series(
-    state: SandboxState, call: ReceivedCall, key: str, days: int
-) -> list[dict[str, object]]:
-    today = state.now // _DAY * _DAY
+def _series(call: ReceivedCall, key: str, days: int) -> list[dict[str, object]]:
+    today = call.state.now // _DAY * _DAY
     dates = [day_of(today - back * _DAY) for back in reversed(range(days))]
     return [
         {
@@ -82,7 +80,7 @@ _LIMIT = 100
 _NUMBER = re.compile(r"\s*([+-]?\d+)")
 
 
-async def list_notifications(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape
+async def list_notifications(call: ReceivedCall) -> Response:
     """A page of notifications, newest first."""
     page = _page(call.request.query_value("page"))
     newest_first = call.organization.notifications[::-1]
@@ -114,3 +112,35 @@ def _page(text: str | list[str] | None) -> int:
     if page < 0:
         raise invalid([too_small])
     return page
+
+
+_MOST = 10
+
+
+async def search_users(call: ReceivedCall) -> Response:
+    """The first memberships of users in whose name, e-mail or id a text stands."""
+    if not any(member.is_super_admin for member in call.organization.members):
+        raise plain(403, "Unauthorized")
+    text = call.request.query_value("name")
+    if isinstance(text, list):  # the database cannot look for that
+        raise internal_error()
+    found = [
+        _membership(organization, member)
+        for organization in call.state.organizations
+        for member in organization.members
+        if any((text or "") in value for value in (member.name or "", member.email, member.user_id))
+    ]
+    return json_response(200, found[:_MOST])
+
+
+def _membership(organization: Organization, member: MemberRow) -> dict[str, object]:
+    return {
+        "id": member.id,
+        "role": member.role,
+        "organization": {
+            "id": organization.id,
+            "name": organization.name,
+            "subscription": None,
+        },
+        "user": {"id": member.user_id, "name": member.name, "email": member.email},
+    }

@@ -24,13 +24,13 @@ from postiz_async._sandbox.rules.formats import EXTENSION_RULE, day_of, has_medi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
+    from postiz_async._sandbox.state import ReceivedCall
 
 
 _PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
 
 
-async def upload(state: SandboxState, call: ReceivedCall) -> Response:
+async def upload(call: ReceivedCall) -> Response:
     """Store the file of a multipart form."""
     file = call.request.file
     if isinstance(file, FormError):
@@ -44,16 +44,16 @@ async def upload(state: SandboxState, call: ReceivedCall) -> Response:
         raise bad_request("Unsupported file type.")
     if file.size > kind.limit:
         raise bad_request(f"File size exceeds the maximum allowed size of {kind.limit} bytes.")
-    return store_media(state, call.organization, kind, file.size, file.sha256, file.head)
+    return store_media(call, kind, file.size, file.sha256, file.head)
 
 
-async def upload_from_url(state: SandboxState, call: ReceivedCall) -> Response:
+async def upload_from_url(call: ReceivedCall) -> Response:
     """Fetch a file from the part of the internet that the sandbox was given."""
     url = to_text(as_mapping(call.body).get("url", MISSING))
-    messages = _violations(state, url)
+    messages = _violations(call, url)
     if messages:
         raise invalid(messages)
-    file = state.remote_files.get(str(url))
+    file = call.state.remote_files.get(str(url))
     if file is None:
         raise plain(400, "Failed to fetch URL")
     kind = kind_of(file.head)
@@ -61,10 +61,10 @@ async def upload_from_url(state: SandboxState, call: ReceivedCall) -> Response:
         raise plain(400, "Unsupported file type.")
     if file.size > kind.limit:
         raise plain(400, "File is too large.")
-    return store_media(state, call.organization, kind, file.size, file.sha256, file.head)
+    return store_media(call, kind, file.size, file.sha256, file.head)
 
 
-def _violations(state: SandboxState, url: object) -> list[str]:
+def _violations(call: ReceivedCall, url: object) -> list[str]:
     absent = defined("url", url)
     messages = list(absent)
     if not has_media_extension(url):
@@ -72,7 +72,7 @@ def _violations(state: SandboxState, url: object) -> list[str]:
     if absent:
         messages.append("url must be a string")
     # a host is public when the sandbox has a file of it; there is no other internet
-    origins = {known.split("/", 3)[2] for known in state.remote_files}
+    origins = {known.split("/", 3)[2] for known in call.state.remote_files}
     scheme, _, rest = str(url).partition("://")
     if scheme != "https" or rest.partition("/")[0] not in origins:
         messages.append(_PUBLIC)
@@ -80,20 +80,19 @@ def _violations(state: SandboxState, url: object) -> list[str]:
 
 
 def store_media(
-    state: SandboxState,
-    organization: Organization,
+    call: ReceivedCall,
     kind: FileKind,
     size: int,
     sha256: str,
     head: bytes = b"",
 ) -> Response:
     """Give a file a name and a place, and answer with them."""
-    name = f"{state.ids.file_name()}.{kind.extension}"
-    folder = day_of(state.now).replace("-", "/")
-    path = f"{state.settings.host}/uploads/{folder}/{name}"
-    media = MediaRow(state.ids.uuid(), name, path, size, sha256)
-    organization.media[media.id] = media
-    state.measure(path, head)
+    name = f"{call.state.ids.file_name()}.{kind.extension}"
+    folder = day_of(call.state.now).replace("-", "/")
+    path = f"{call.state.settings.host}/uploads/{folder}/{name}"
+    media = MediaRow(call.state.ids.uuid(), name, path, size, sha256)
+    call.organization.media[media.id] = media
+    call.state.measure(path, head)
     answer = {"id": media.id, "name": media.name, "originalName": None, "path": media.path}
     return json_response(201, answer | {"thumbnail": None, "alt": None})
 
@@ -104,26 +103,26 @@ _MOST_IMAGES = 3
 _SLIDES = "image-text-slides"
 
 
-async def generate_video(state: SandboxState, call: ReceivedCall) -> Response:
+async def generate_video(call: ReceivedCall) -> Response:
     """Make a video; the answer comes when it is there."""
     body = as_mapping(call.body)
-    messages = _video_violations(state, body)
+    messages = _video_violations(call, body)
     messages = messages or _violations_of_params(body)
     if messages:
         raise invalid(messages)
     credits_left = call.organization.video_credits
     if credits_left is not None:
         if credits_left == 0:
-            raise plan_limit("generated videos", "generate more videos", state.settings.host)
+            raise plan_limit("generated videos", "generate more videos", call.state.settings.host)
         call.organization.video_credits = credits_left - 1
-    await state.clock.sleep(_SECONDS)
+    await call.state.clock.sleep(_SECONDS)
     digest = hashlib.sha256(call.request.body).hexdigest()
-    return store_media(state, call.organization, FileKind("mp4"), size=1024**2, sha256=digest)
+    return store_media(call, FileKind("mp4"), size=1024**2, sha256=digest)
 
 
-def _video_violations(state: SandboxState, body: Mapping[str, object]) -> list[str]:
+def _video_violations(call: ReceivedCall, body: Mapping[str, object]) -> list[str]:
     messages: list[str] = []
-    types = state.settings.video_types
+    types = call.state.settings.video_types
     if body.get("type") not in types:
         messages.append(f"type must be any of: {', '.join(types)}")
     if body.get("output") not in _OUTPUTS:
@@ -148,7 +147,7 @@ def _violations_of_params(body: Mapping[str, object]) -> list[str]:
     return messages
 
 
-async def video_function(state: SandboxState, call: ReceivedCall) -> Response:
+async def video_function(call: ReceivedCall) -> Response:
     """Look something up for a video."""
     body = as_mapping(call.body)
     names = ("identifier", "functionName")
@@ -159,7 +158,7 @@ async def video_function(state: SandboxState, call: ReceivedCall) -> Response:
         raise internal_error()
     if (body["identifier"], body["functionName"]) != (_SLIDES, "loadVoices"):
         raise status_only(400, f"Function {body['functionName']} not found on video instance")
-    if _SLIDES not in state.settings.video_types:  # the generator of the videos names them
+    if _SLIDES not in call.state.settings.video_types:  # the generator of the videos names them
         raise internal_error()
     voice = {"id": "v1", "name": "Anna", "preview_url": "https://voices.example/anna.mp3"}
     return json_response(201, {"voices": [voice]})

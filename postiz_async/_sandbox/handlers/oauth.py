@@ -28,8 +28,7 @@ from postiz_async._sandbox.state import AuthorizationCode, OAuthApp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async._sandbox.messages import HttpRequest
-    from postiz_async._sandbox.state import SandboxState
+    from postiz_async._sandbox.state import OpenCall
 
 
 _SCOPE = "mcp:read mcp:write"
@@ -44,47 +43,53 @@ def _error(status: int, error: str, description: str | None = None) -> HttpError
     return HttpError(json_response(status, body))
 
 
-async def describe(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
+async def describe(call: OpenCall) -> Response:
     """What the consent page shows about an app."""
-    client_id = request.query_value("client_id")
+    client_id = call.request.query_value("client_id")
     messages = required_text("client_id", MISSING if client_id is None else client_id)
-    if request.query_value("response_type") != "code":
+    if call.request.query_value("response_type") != "code":
         messages.append("response_type must be one of the following values: code")
     if messages:
         raise invalid(messages)
-    app = _app(state, client_id)
-    redirect_url = app.redirect_url(request.query_value("redirect_uri"))
-    app.check_challenge(request.query_value("code_challenge"))
+    app = _app(call, client_id)
+    redirect_url = app.redirect_url(call.request.query_value("redirect_uri"))
+    app.check_challenge(call.request.query_value("code_challenge"))
     shown = {"name": app.name, "description": None, "picture": None, "clientId": app.client_id}
     answer: dict[str, object] = {"app": shown | {"redirectUrl": redirect_url}}
-    token = request.query_value("state")
+    token = call.request.query_value("state")
     return json_response(200, answer if token is None else answer | {"state": token})
 
 
-def _app(state: SandboxState, client_id: object) -> OAuthApp:
-    app = state.oauth.apps.get(str(client_id))
+def _app(call: OpenCall, client_id: object) -> OAuthApp:
+    app = call.state.oauth.apps.get(str(client_id))
     if app is None:
         raise status_only(400, "Invalid client_id")
     return app
 
 
-async def authorize(state: SandboxState, request: HttpRequest, body: object) -> Response:
+async def authorize(call: OpenCall) -> Response:
     """The answer of a user, sent by the consent page with the user's session."""
-    session = request.headers.get("auth")
-    organization = next((each for each in state.organizations if each.session == session), None)
+    session = call.request.headers.get("auth")
+    organization = next(
+        (each for each in call.state.organizations if each.session == session), None
+    )
     if organization is None:
         raise key_lookup_failed()
-    given = as_mapping(body)
-    app = _app(state, given.get("client_id"))
+    given = as_mapping(call.body)
+    app = _app(call, given.get("client_id"))
     redirect_url = app.redirect_url(_text(given, "redirect_uri"))
     app.check_challenge(given.get("code_challenge"))
     answer: dict[str, str] = {"error": "access_denied"}
     if given.get("action") == "approve":
         # a new consent ends the former token at once, before the new code is even exchanged
-        state.oauth.revoke(app.client_id, organization)
-        code = state.ids.letters(32)
-        state.oauth.codes[code] = AuthorizationCode(
-            app, organization, state.now + _CODE_LIFE, _text(given, "code_challenge"), redirect_url
+        call.state.oauth.revoke(app.client_id, organization)
+        code = call.state.ids.letters(32)
+        call.state.oauth.codes[code] = AuthorizationCode(
+            app,
+            organization,
+            call.state.now + _CODE_LIFE,
+            _text(given, "code_challenge"),
+            redirect_url,
         )
         answer = {"code": code}
     token = _text(given, "state")
@@ -98,9 +103,9 @@ def _text(body: Mapping[str, object], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-async def exchange_token(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
+async def exchange_token(call: OpenCall) -> Response:
     """A token for a code."""
-    given = as_mapping(body)
+    given = as_mapping(call.body)
     names = ("grant_type", "code", "client_id")
     messages = [
         message
@@ -111,22 +116,22 @@ async def exchange_token(state: SandboxState, request: HttpRequest, body: object
         raise invalid(messages)
     if given["grant_type"] != "authorization_code":
         raise _error(400, "unsupported_grant_type")
-    app = state.oauth.apps.get(str(given["client_id"]))
+    app = call.state.oauth.apps.get(str(given["client_id"]))
     if app is None or app.client_secret != _text(given, "client_secret"):
         raise _error(401, "invalid_client")
-    code = state.oauth.codes.get(str(given["code"]))
+    code = call.state.oauth.codes.get(str(given["code"]))
     if code is None or code.app is not app:
         raise _error(400, "invalid_grant")
-    _check_code(state, given, code)
-    del state.oauth.codes[str(given["code"])]
-    token = f"pos_{state.ids.letters(40)}"
-    state.oauth.tokens[token] = (app.client_id, code.organization)
+    _check_code(call, given, code)
+    del call.state.oauth.codes[str(given["code"])]
+    token = f"pos_{call.state.ids.letters(40)}"
+    call.state.oauth.tokens[token] = (app.client_id, code.organization)
     answer = {"id": code.organization.id, "cus": None, "access_token": token}
     return json_response(201, answer | {"token_type": "bearer", "scope": _SCOPE})
 
 
-def _check_code(state: SandboxState, given: Mapping[str, object], code: AuthorizationCode) -> None:
-    if code.expires < state.now:
+def _check_code(call: OpenCall, given: Mapping[str, object], code: AuthorizationCode) -> None:
+    if code.expires < call.state.now:
         raise _error(400, "invalid_grant", "Code has expired")
     if code.app.client_secret is not None:
         return
@@ -137,9 +142,9 @@ def _check_code(state: SandboxState, given: Mapping[str, object], code: Authoriz
         raise _error(400, "invalid_grant", "Invalid code_verifier")
 
 
-async def register(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
+async def register(call: OpenCall) -> Response:
     """Register a public client."""
-    given = as_mapping(body)
+    given = as_mapping(call.body)
     uris = given.get("redirect_uris", MISSING)
     if not is_list(uris) or not uris:
         raise invalid(
@@ -158,13 +163,13 @@ async def register(state: SandboxState, request: HttpRequest, body: object) -> R
             "redirect_uris must use https (http is allowed for loopback only)",
         )
     name = _text(given, "client_name") or "Client"
-    client_id = f"pcd_{state.ids.letters(32)}"
-    state.oauth.apps[client_id] = OAuthApp(
+    client_id = f"pcd_{call.state.ids.letters(32)}"
+    call.state.oauth.apps[client_id] = OAuthApp(
         client_id=client_id, client_secret=None, name=name, redirect_urls=redirect_urls
     )
     answer: dict[str, object] = {
         "client_id": client_id,
-        "client_id_issued_at": state.now // 1000,
+        "client_id_issued_at": call.state.now // 1000,
         "client_name": name,
         "redirect_uris": redirect_urls,
         "token_endpoint_auth_method": "none",

@@ -15,7 +15,7 @@ from postiz_async._sandbox.messages import (
     not_found,
 )
 from postiz_async._sandbox.publishing import store_post
-from postiz_async._sandbox.rows import NEXT, UNRELEASED
+from postiz_async._sandbox.rows import NEXT, UNRELEASED, is_in_group
 from postiz_async._sandbox.rules.fields import (
     as_mapping,
     defined,
@@ -25,8 +25,7 @@ from postiz_async._sandbox.rules.fields import (
     to_text,
 )
 from postiz_async._sandbox.rules.formats import is_iso8601, iso, naive_iso, read_date
-from postiz_async._sandbox.rules.networks import network_in
-from postiz_async._sandbox.rules.post import EMPTY, PostContext, PostEntry, broken_rule, is_empty
+from postiz_async._sandbox.rules.post import EMPTY, PostEntry, broken_rule, is_empty
 from postiz_async._sandbox.rules.settings import converted
 from postiz_async._sandbox.text.json import read_json, write_json
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from postiz_async._sandbox.rows import PostRow
-    from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
+    from postiz_async._sandbox.state import ReceivedCall
 
 
 _DAY = 86_400_000
@@ -44,19 +43,19 @@ _SINCE_CREATION_METHOD_IS_LISTED = (2, 21, 8)
 _SINCE_DELETE_ANSWERS_ERROR = (2, 12, 0)
 
 
-async def list_posts(state: SandboxState, call: ReceivedCall) -> Response:
+async def list_posts(call: ReceivedCall) -> Response:
     """Posts of a range of time, and every repeated post."""
     start, end = _range(call)
     customer = cast("str | None", call.request.query_value("customer"))  # a list was refused
     posts = call.organization.posts
     entries = [
-        _entry(state, call.organization, post)
+        _entry(call, post)
         for post in posts.live_roots_between(start, end)
-        if post.interval is None and _is_listed(call.organization, post, customer)
+        if post.interval is None and _is_listed(call, post, customer)
     ]
     for post in posts.live_repeated():
-        if _is_listed(call.organization, post, customer):
-            entries += _occurrences(state, call.organization, post, end)
+        if _is_listed(call, post, customer):
+            entries += _occurrences(call, post, end)
     return json_response(200, {"posts": entries})
 
 
@@ -77,28 +76,22 @@ def _range(call: ReceivedCall) -> tuple[int, int]:
     return start, end
 
 
-def _is_listed(organization: Organization, post: PostRow, customer: str | None) -> bool:
-    integration = organization.live_integration(post.integration_id)
-    if integration is None:
-        return False
-    if not customer:
-        return True
-    return integration.customer is not None and integration.customer.id == customer
+def _is_listed(call: ReceivedCall, post: PostRow, customer: str | None) -> bool:
+    integration = call.organization.live_integration(post.integration_id)
+    return integration is not None and is_in_group(integration, customer)
 
 
-def _occurrences(
-    state: SandboxState, organization: Organization, post: PostRow, end: int
-) -> Iterable[dict[str, object]]:
+def _occurrences(call: ReceivedCall, post: PostRow, end: int) -> Iterable[dict[str, object]]:
     """One copy for each repetition up to `end`, those before the asked range included."""
     step = (post.interval or 1) * _DAY
-    entry = _entry(state, organization, post) | {"actualDate": iso(post.date)}
+    entry = _entry(call, post) | {"actualDate": iso(post.date)}
     for date in range(post.date, end + 1, step):
         yield entry | {"publishDate": iso(date)}
 
 
-def _entry(state: SandboxState, organization: Organization, post: PostRow) -> dict[str, object]:
-    release = state.settings.release
-    integration = organization.integrations[post.integration_id]
+def _entry(call: ReceivedCall, post: PostRow) -> dict[str, object]:
+    release = call.release
+    integration = call.organization.integrations[post.integration_id]
     entry: dict[str, object] = {
         "id": post.id,
         "content": post.content,
@@ -114,7 +107,7 @@ def _entry(state: SandboxState, organization: Organization, post: PostRow) -> di
         entry["creationMethod"] = post.creation_method
     if release.since(UNRELEASED):
         entry["settings"] = post.settings
-    entry["tags"] = [{"tag": _tag(organization, tag_id)} for tag_id in post.tags]
+    entry["tags"] = [{"tag": _tag(call, tag_id)} for tag_id in post.tags]
     entry["integration"] = {
         "id": integration.id,
         "providerIdentifier": integration.provider,
@@ -124,42 +117,42 @@ def _entry(state: SandboxState, organization: Organization, post: PostRow) -> di
     return entry
 
 
-def _tag(organization: Organization, tag_id: str) -> dict[str, object]:
-    tag = organization.tags[tag_id]
+def _tag(call: ReceivedCall, tag_id: str) -> dict[str, object]:
+    tag = call.organization.tags[tag_id]
     return {
         "id": tag.id,
         "name": tag.name,
         "color": tag.color,
-        "orgId": organization.id,
+        "orgId": call.organization.id,
         "deletedAt": None,
         "createdAt": iso(tag.created_at),
         "updatedAt": iso(tag.created_at),
     }
 
 
-async def delete_post(state: SandboxState, call: ReceivedCall) -> Response:
+async def delete_post(call: ReceivedCall) -> Response:
     """Delete a post with its comments, found by the id of any of them."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
-        raise (
-            not_found("Post not found") if state.settings.release.since(NEXT) else internal_error()
-        )
-    _soft_delete(state, call.organization, post.group)
-    if state.settings.release.since(_SINCE_DELETE_ANSWERS_ERROR):
+        raise (not_found("Post not found") if call.release.since(NEXT) else internal_error())
+    _soft_delete(call, post.group)
+    if call.release.since(_SINCE_DELETE_ANSWERS_ERROR):
         return json_response(200, {"error": True})
     return json_response(200, {"id": post.parent_id or post.id})
 
 
-async def delete_group(state: SandboxState, call: ReceivedCall) -> Response:
+async def delete_group(call: ReceivedCall) -> Response:
     """Delete everything with a group; an unknown one is fine."""
-    _soft_delete(state, call.organization, call.params["group"])
+    _soft_delete(call, call.params["group"])
     return json_response(200, {"error": True})
 
 
-def _soft_delete(state: SandboxState, organization: Organization, group: str) -> None:
-    for post in organization.posts.live_in_group(group):
-        organization.posts.put(
-            msgspec.structs.replace(post, deleted_at=state.now, updated_at=state.now, has_job=False)
+def _soft_delete(call: ReceivedCall, group: str) -> None:
+    for post in call.organization.posts.live_in_group(group):
+        call.organization.posts.put(
+            msgspec.structs.replace(
+                post, deleted_at=call.state.now, updated_at=call.state.now, has_job=False
+            )
         )
 
 
@@ -167,7 +160,7 @@ _STATES = {"draft": "DRAFT", "schedule": "QUEUE"}
 _LISTS_MISSING = {"tiktok", "tiktok-business"}
 
 
-async def change_status(state: SandboxState, call: ReceivedCall) -> Response:
+async def change_status(call: ReceivedCall) -> Response:
     """Make a post a draft, or schedule it, even when it is published or deleted."""
     status = as_mapping(call.body).get("status")
     new_state = _STATES.get(status) if isinstance(status, str) else None
@@ -177,13 +170,13 @@ async def change_status(state: SandboxState, call: ReceivedCall) -> Response:
     if post is None:
         raise bad_request("Post not found")
     changed = msgspec.structs.replace(
-        post, state=new_state, has_job=new_state == "QUEUE", updated_at=state.now
+        post, state=new_state, has_job=new_state == "QUEUE", updated_at=call.state.now
     )
-    store_post(state, call.organization, changed)
+    store_post(call.state, call.organization, changed)
     return json_response(200, {"id": post.id, "state": new_state})
 
 
-async def update_settings(state: SandboxState, call: ReceivedCall) -> Response:
+async def update_settings(call: ReceivedCall) -> Response:
     """Merge settings into those of a post that is not published yet, and write it anew.
 
     On the way its date loses the milliseconds, and it its repetition. A `client_ref` goes unless
@@ -192,12 +185,12 @@ async def update_settings(state: SandboxState, call: ReceivedCall) -> Response:
     given = as_mapping(call.body).get("settings")
     if not is_mapping(given):
         raise invalid([*defined("settings", given), "settings must be an object"])
-    post = _changeable(state, call)
+    post = _changeable(call)
     merged = {**as_mapping(read_json(post.settings)), **given}
     if "client_ref" not in given:
         merged.pop("client_ref", None)
     merged["__type"] = call.organization.integrations[post.integration_id].provider
-    message = _broken_rule(state, call.organization, post, merged)
+    message = _broken_rule(call, post, merged)
     if message is not None:
         channel = call.organization.integrations[post.integration_id]
         raise bad_request(f"{channel.name}: {message}")
@@ -206,28 +199,22 @@ async def update_settings(state: SandboxState, call: ReceivedCall) -> Response:
         date=post.date // 1000 * 1000,
         settings=write_json(merged),
         interval=None,
-        updated_at=state.now,
+        updated_at=call.state.now,
     )
-    store_post(state, call.organization, changed)
+    store_post(call.state, call.organization, changed)
     return json_response(200, {"postId": post.id, "publishDate": naive_iso(changed.date)})
 
 
-def _broken_rule(
-    state: SandboxState, organization: Organization, post: PostRow, merged: dict[str, object]
-) -> str | None:
+def _broken_rule(call: ReceivedCall, post: PostRow, merged: dict[str, object]) -> str | None:
     """What is wrong with a post that has these settings."""
-    rows = [post, *organization.posts.comments_of(post)]
+    rows = [post, *call.organization.posts.comments_of(post)]
     entries = [PostEntry(row.content, _images(row)) for row in rows]
     if any(map(is_empty, entries)):
         return EMPTY
     if post.state == "DRAFT":
         return None
-    channel, release = organization.integrations[post.integration_id], state.settings.release
-    network = network_in(release, channel.provider)
-    if network is None:
-        raise internal_error()
-    settings = converted(merged, network.fields_in(release))
-    context = PostContext(channel, network, release, state.pictures)
+    context = call.context_of(post.integration_id)
+    settings = converted(merged, context.network.fields_in(context.release))
     return broken_rule(settings, entries, context, "The maximum characters is {}")
 
 
@@ -236,7 +223,7 @@ def _images(post: PostRow) -> list[object]:
     return images if is_list(images) else []
 
 
-def _changeable(state: SandboxState, call: ReceivedCall) -> PostRow:
+def _changeable(call: ReceivedCall) -> PostRow:
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
         raise not_found("Post not found")
@@ -246,12 +233,12 @@ def _changeable(state: SandboxState, call: ReceivedCall) -> PostRow:
         raise bad_request(
             "Only scheduled posts that were not published yet (or drafts) can be updated"
         )
-    if post.state == "QUEUE" and post.date < state.now:
+    if post.state == "QUEUE" and post.date < call.state.now:
         raise bad_request("The publish time of this post already passed, it cannot be updated")
     return post
 
 
-async def update_release_id(state: SandboxState, call: ReceivedCall) -> Response:
+async def set_release_id(call: ReceivedCall) -> Response:
     """Say which item of the platform a post became, where the server does not know it."""
     given = as_mapping(call.body)
     text = to_text(given["releaseId"]) if "releaseId" in given else "undefined"
@@ -259,18 +246,18 @@ async def update_release_id(state: SandboxState, call: ReceivedCall) -> Response
     if post is None or post.release_id != "missing":
         raise internal_error()
     release_id = "null" if text is None else str(text)
-    changed = msgspec.structs.replace(post, release_id=release_id, updated_at=state.now)
+    changed = msgspec.structs.replace(post, release_id=release_id, updated_at=call.state.now)
     call.organization.posts.put(changed)
-    return json_response(200, _row(call.organization, changed))
+    return json_response(200, _row(call, changed))
 
 
-def _row(organization: Organization, post: PostRow) -> dict[str, object]:
+def _row(call: ReceivedCall, post: PostRow) -> dict[str, object]:
     """The whole row, as the database has it."""
     row: dict[str, object] = {
         "id": post.id,
         "state": post.state,
         "publishDate": iso(post.date),
-        "organizationId": organization.id,
+        "organizationId": call.organization.id,
         "integrationId": post.integration_id,
         "content": post.content,
         "delay": post.delay,
@@ -297,7 +284,7 @@ def _row(organization: Organization, post: PostRow) -> dict[str, object]:
     return row
 
 
-async def get_missing(state: SandboxState, call: ReceivedCall) -> Response:
+async def get_missing(call: ReceivedCall) -> Response:
     """Items of the channel that the post may have become."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.release_id != "missing":
@@ -306,7 +293,10 @@ async def get_missing(state: SandboxState, call: ReceivedCall) -> Response:
     if integration.provider not in _LISTS_MISSING:
         return json_response(200, [])
     items = [
-        {"id": f"7{post.date}{number:06d}", "url": f"{state.settings.host}/covers/{number}.jpeg"}
+        {
+            "id": f"7{post.date}{number:06d}",
+            "url": f"{call.state.settings.host}/covers/{number}.jpeg",
+        }
         for number in range(1, 4)
     ]
     return json_response(200, items)

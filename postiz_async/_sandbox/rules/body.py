@@ -19,8 +19,8 @@ from postiz_async._sandbox.rules.fields import (
     defined,
     is_list,
     is_mapping,
-    leaves,
     nested_value,
+    nested_violations,
     optional_text,
     prefixed,
     to_boolean,
@@ -156,7 +156,7 @@ def violations(body: Mapping[str, object], book: Rulebook) -> list[str]:
     messages += defined("date", date)
     if not is_iso8601(date):
         messages.append("date must be a valid ISO 8601 date string")
-    messages += _objects("tags", tags, _no_rules, [*defined("tags", tags), *_list("tags", tags)])
+    messages += _objects("tags", tags, lambda _: [], [*defined("tags", tags), *_list("tags", tags)])
     messages += _objects("posts", posts, lambda post: _post(post, book), _some("posts", posts))
     return messages
 
@@ -183,26 +183,9 @@ def _objects(
     rules: Callable[[Mapping[str, object]], list[str]],
     own: list[str],
 ) -> list[str]:
-    """What is wrong inside of each object of a list, and then with the list itself.
-
-    What is neither object nor list is named; an object in the place of the list is looked into.
-    """
-    complaint = f"each value in nested property {name} must be either object or array"
-    if value is MISSING:
-        return own
-    if not is_list(value) and not is_mapping(value):
-        return [*own, complaint]
-    messages: list[str] = []
-    for path, item in leaves(name, value):
-        if is_mapping(item):
-            messages += prefixed(path, rules(item))
-        else:
-            messages.append(f"{path.rpartition('.')[0]}.{complaint}")
-    return messages + own
-
-
-def _no_rules(_: Mapping[str, object]) -> list[str]:
-    return []
+    """What is wrong inside of each object of a list, and then with the list itself."""
+    itself, inside = nested_violations(name, value, rules)
+    return [*inside, *own, *itself]
 
 
 def _post(post: Mapping[str, object], book: Rulebook) -> list[str]:

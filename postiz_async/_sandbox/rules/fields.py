@@ -96,6 +96,32 @@ def leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
             yield place, each
 
 
+def nested_violations(
+    name: str,
+    value: object,
+    rules: Callable[[Mapping[str, object]], list[str]],
+    *,
+    is_many: bool = True,
+) -> tuple[list[str], list[str]]:
+    """What is wrong with the value itself, and inside of its objects.
+
+    An object in the place of a list of them is looked into, and one in lists of lists too.
+    """
+    each = "each value in " if is_many else ""
+    complaint = f"{each}nested property {name} must be either object or array"
+    if value is MISSING:
+        return [], []
+    if not is_list(value) and not is_mapping(value):
+        return [complaint], []
+    nested: list[str] = []
+    for path, item in leaves(name, value):
+        if is_mapping(item):
+            nested += prefixed(path, rules(item))
+        else:
+            nested.append(f"{path.rpartition('.')[0]}.{complaint}")
+    return [], nested
+
+
 def prefixed(path: str, messages: Sequence[str]) -> list[str]:
     """Put the path of the object in front of what is wrong with its fields."""
     return [f"{path}.{message}" for message in messages]

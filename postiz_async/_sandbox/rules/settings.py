@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postiz_async._sandbox.rules.fields import MISSING, is_list, is_mapping, leaves, prefixed
+from postiz_async._sandbox.rules.fields import MISSING, nested_violations
 from postiz_async._sandbox.rules.files import media_violations
 
 if TYPE_CHECKING:
@@ -56,30 +56,14 @@ def _check(
         return [], []
     own, nested = field.broken(value), list[str]()
     if field.fields or field.type == "media":
-        more, nested = _check_nested(field, value, upload_domain)
+        more, nested = nested_violations(
+            field.name,
+            value,
+            lambda each: _inside(field, each, upload_domain),
+            is_many=field.is_many,
+        )
         own += more
     return own, nested
-
-
-def _check_nested(
-    field: FieldRule, value: object, upload_domain: str | None
-) -> tuple[list[str], list[str]]:
-    """Objects are checked, whether one or a list of them was declared."""
-    which = "each value in " if field.is_many else ""
-    complaint = f"{which}nested property {field.name} must be either object or array"
-    if value is MISSING:
-        return [], []
-    if is_mapping(value):
-        return [], prefixed(field.name, _inside(field, value, upload_domain))
-    if not is_list(value):
-        return [complaint], []
-    nested: list[str] = []
-    for path, item in leaves(field.name, value):
-        if is_mapping(item):
-            nested += prefixed(path, _inside(field, item, upload_domain))
-        else:
-            nested.append(f"{path.rpartition('.')[0]}.{complaint}")
-    return [], nested
 
 
 def _inside(field: FieldRule, value: Mapping[str, object], upload_domain: str | None) -> list[str]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.batch import Batch
     from postiz_async._campaign.run.undo import Undone
-    from postiz_async._sandbox.views import StoredPost
+    from postiz_async._sandbox import StoredPost
 
 
 @pytest.fixture

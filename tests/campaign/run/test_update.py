@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.update_plan import Updated
     from postiz_async._sandbox.faults import FaultKind
-    from postiz_async._sandbox.views import StoredPost
+    from postiz_async._sandbox import StoredPost
 
 
 @pytest.fixture
