@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from postiz_async import _wire as wire
-from postiz_async._transport import make_transport
+from postiz_async._transport import Transport, make_transport
 from postiz_async._transport.faults import DOCTOR
 from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
-from postiz_async._wire import endpoints
+from postiz_async._wire import WireResponse, endpoints
 from postiz_async._wire.endpoints import Call, Endpoint
 from postiz_async._wire.gateways import demand_of
-from postiz_async._wire.headers import checked_headers
+from postiz_async._wire.headers import Headers, checked_headers
 from postiz_async._wire.secrets import Secret, hidden
-from postiz_async.clock import SystemClock
+from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import (
     APIConnectionError,
     APIStatusError,
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from ssl import SSLContext
 
-    from postiz_async._transport import Transport
-    from postiz_async._wire import WireResponse
-    from postiz_async._wire.headers import Headers
-    from postiz_async.clock import Clock
 
 __all__ = ["CheckResult", "CheckStatus", "examine"]
 

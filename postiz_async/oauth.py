@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from postiz_async import _wire as wire
-from postiz_async._transport import make_transport
+from postiz_async._transport import Transport, make_transport
 from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
 from postiz_async._wire import WireRequest
 from postiz_async._wire.endpoints import OAUTH_TOKEN
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from ssl import SSLContext
 
-    from postiz_async._transport import Transport
     from postiz_async.models.oauth import Token
 
 __all__ = ["OAuth", "check_callback", "new_state"]

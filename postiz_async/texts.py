@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 
 from postiz_async import _content as contents
 from postiz_async.errors import InvalidPostError, Problem
-from postiz_async.models.posts import Html, Markdown, Text
+from postiz_async.models.posts import Content, Html, Markdown, Text
 from postiz_async.providers._registry import PROVIDERS, closest_provider
 
 if TYPE_CHECKING:
     from postiz_async._content import Counts, Editor, Preview
-    from postiz_async.models.posts import Content
 
 __all__ = ["plain_text", "preview", "render", "split"]
 

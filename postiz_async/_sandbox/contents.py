@@ -9,7 +9,6 @@ import hashlib
 import re
 import unicodedata
 from datetime import datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,11 +26,7 @@ from postiz_async._sandbox.rows import (
 )
 from postiz_async._sandbox.rules.formats import to_datetime
 from postiz_async._sandbox.rules.networks import networks_in
-from postiz_async._sandbox.state import OAuthApp, Organization, Webhook
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox.state import SandboxState
-
+from postiz_async._sandbox.state import OAuthApp, Organization, SandboxState, Webhook
 
 _HEAD = 8 * 1024
 """Bytes of a remote file that are kept: enough to measure a picture."""

@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
-from aiohttp import ClientError, ClientSession, ClientTimeout, MultipartReader, web
+from aiohttp import (
+    BodyPartReader,
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    MultipartReader,
+    StreamReader,
+    web,
+)
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
@@ -31,8 +39,6 @@ from postiz_async.clock import AcceleratedClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
-
-    from aiohttp import BodyPartReader, StreamReader
 
     from postiz_async._sandbox.server import Sandbox
 

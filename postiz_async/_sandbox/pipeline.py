@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from postiz_async._sandbox.faults import (
@@ -28,14 +28,9 @@ from postiz_async._sandbox.messages import (
 from postiz_async._sandbox.publishing import catch_up
 from postiz_async._sandbox.router import OpenRoute, Route, find_route
 from postiz_async._sandbox.rules.fields import is_list
-from postiz_async._sandbox.state import OpenCall, ReceivedCall
+from postiz_async._sandbox.state import OpenCall, Organization, ReceivedCall, SandboxState
 from postiz_async._sandbox.text.json import MalformedJSONError, read_json
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox.state import Organization, SandboxState
-    from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
-
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
 
 BODY_LIMIT = 102_400
 """Bytes of a body that is parsed, after decompression."""

@@ -6,18 +6,11 @@ publishes what became due in the meantime.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
-from postiz_async._sandbox.rows import NotificationRow
+from postiz_async._sandbox.rows import IntegrationRow, NotificationRow, PostRow
 from postiz_async._sandbox.rules.formats import iso
-from postiz_async._sandbox.state import WebhookDelivery
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox.rows import IntegrationRow, PostRow
-    from postiz_async._sandbox.state import Organization, SandboxState
-
+from postiz_async._sandbox.state import Organization, SandboxState, WebhookDelivery
 
 _SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
 

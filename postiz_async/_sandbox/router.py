@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
-from postiz_async._sandbox.messages import bad_request
-from postiz_async._sandbox.rows import UNRELEASED
+from postiz_async._sandbox.messages import Response, bad_request
+from postiz_async._sandbox.rows import UNRELEASED, Release, Version
 
 if TYPE_CHECKING:
-    from postiz_async._sandbox.messages import Response
-    from postiz_async._sandbox.rows import Release, Version
     from postiz_async._sandbox.state import OpenCall, ReceivedCall
 
 

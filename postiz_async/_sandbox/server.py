@@ -10,7 +10,7 @@ import asyncio
 import math
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from postiz_async._sandbox.contents import SandboxContents, StoredPost, stored_posts
 from postiz_async._sandbox.faults import Faults
@@ -25,19 +25,19 @@ from postiz_async._sandbox.messages import (
 from postiz_async._sandbox.pipeline import CreateRecord, Pipeline
 from postiz_async._sandbox.publishing import catch_up, publish_waiting
 from postiz_async._sandbox.router import ROUTE_NAMES
-from postiz_async._sandbox.rows import IdSource, Release
-from postiz_async._sandbox.state import SandboxSettings, SandboxState, TextRule
+from postiz_async._sandbox.rows import IdSource, MediaRow, Release
+from postiz_async._sandbox.state import (
+    Organization,
+    SandboxSettings,
+    SandboxState,
+    TextRule,
+    WebhookDelivery,
+)
 from postiz_async.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Self
-
-    from postiz_async._sandbox.rows import (
-        MediaRow,
-    )
-    from postiz_async._sandbox.state import Organization, WebhookDelivery
 
 
 class Sandbox(SandboxContents):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from postiz_async._sandbox.messages import internal_error, status_only
+from postiz_async._sandbox.messages import HttpRequest, UploadedFile, internal_error, status_only
 from postiz_async._sandbox.rules.files import pixels_of
 from postiz_async._sandbox.rules.networks import network_in
 from postiz_async._sandbox.rules.post import PostContext
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from postiz_async._sandbox.faults import Fault
-    from postiz_async._sandbox.messages import HttpRequest, UploadedFile
     from postiz_async._sandbox.rows import (
         CustomerRow,
         IdSource,

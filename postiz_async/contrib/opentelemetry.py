@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from postiz_async._extras import importing
-from postiz_async._scheduler.hooks import CallStarted
+from postiz_async._scheduler.hooks import Attempt, CallEnded, CallStarted
 from postiz_async._wire.endpoints import ENDPOINTS
 from postiz_async.errors import UsageError
 
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
     from postiz_async._pool import PostizPool
     from postiz_async._resources.pool_health import OrganizationHealth, PoolHealth
-    from postiz_async._scheduler.hooks import Attempt, CallEnded
 
 __all__ = ["Telemetry"]
 

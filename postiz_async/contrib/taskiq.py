@@ -30,17 +30,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from postiz_async._client import Postiz
 from postiz_async._extras import importing
 from postiz_async._pool import PostizPool
-from postiz_async._resources.api import opened, options_of
+from postiz_async._resources.api import OpenClient, opened, options_of
 from postiz_async._resources.posts import Posts
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire.secrets import Secret, hidden
@@ -61,14 +61,11 @@ with importing("taskiq", __name__):
     from taskiq.exceptions import NoResultError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any
 
     from taskiq import AsyncBroker, TaskiqMessage, TaskiqResult, TaskiqState
 
     from postiz_async._outbox.pool_outbox import CredentialsOf
-    from postiz_async._resources.api import OpenClient
     from postiz_async._resources.channels import Integrations
     from postiz_async._resources.insights import Analytics, Notifications
     from postiz_async._resources.keyed import KeyedCreate

@@ -18,7 +18,7 @@ import msgspec
 
 from postiz_async._api import Api
 from postiz_async._pool import PostizPool
-from postiz_async._resources.api import opened
+from postiz_async._resources.api import OpenClient, opened
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
     APIConnectionError,
@@ -41,7 +41,6 @@ from postiz_async.stores._addresses import open_store
 if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._outbox.outbox import Outbox
-    from postiz_async._resources.api import OpenClient
 
 __all__ = [
     "MAX_WAIT",

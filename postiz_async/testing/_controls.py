@@ -7,13 +7,12 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, IntegrationRow, Organization, Sandbox, StoredPost
 from postiz_async.models.integrations import Integration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from postiz_async._sandbox import IntegrationRow, Organization, StoredPost
     from postiz_async.clock import Clock
 
 

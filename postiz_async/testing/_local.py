@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async._pool import PostizPool
 from postiz_async.clock import JumpingClock
-from postiz_async.testing._controls import SandboxControls, epoch, make_sandbox
+from postiz_async.testing._controls import Channels, SandboxControls, epoch, make_sandbox
 from postiz_async.testing._transport import SANDBOX_URL, SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._sandbox import Organization, Sandbox
     from postiz_async.stores import Records
-    from postiz_async.testing._controls import Channels
 
 
 T = TypeVar("T")

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
-from postiz_async.testing._controls import SandboxControls, epoch, make_sandbox
+from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
+from postiz_async.testing._controls import Channels, SandboxControls, epoch, make_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterable
     from datetime import datetime
 
     from postiz_async._sandbox import Organization, Sandbox
-    from postiz_async.clock import Clock
-    from postiz_async.testing._controls import Channels
 
 
 T = TypeVar("T")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from postiz_async._client import Postiz
 from postiz_async._concurrency import STORE_RATE, stalled
-from postiz_async._sandbox import ConnectionLost, HttpRequest, UploadedFile
+from postiz_async._sandbox import ConnectionLost, HttpRequest, Organization, Sandbox, UploadedFile
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.secrets import Secret
@@ -20,10 +20,8 @@ from postiz_async.models._durations import in_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from typing import Literal
 
     from postiz_async._outbox.tickets import OutboxOptions
-    from postiz_async._sandbox import Organization, Sandbox
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 

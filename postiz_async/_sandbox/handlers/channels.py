@@ -15,7 +15,7 @@ from postiz_async._sandbox.messages import (
     plain,
     plan_limit,
 )
-from postiz_async._sandbox.rows import is_in_group
+from postiz_async._sandbox.rows import IntegrationRow, Release, is_in_group
 from postiz_async._sandbox.rules.fields import as_mapping
 from postiz_async._sandbox.rules.formats import iso, naive_iso
 from postiz_async._sandbox.rules.networks import Network, network_in
@@ -24,7 +24,6 @@ from postiz_async._sandbox.rules.settings import schema_of
 from postiz_async._sandbox.text.json import write_json
 
 if TYPE_CHECKING:
-    from postiz_async._sandbox.rows import IntegrationRow, Release
     from postiz_async._sandbox.state import Organization, ReceivedCall
 
 

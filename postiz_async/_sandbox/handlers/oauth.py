@@ -23,12 +23,10 @@ from postiz_async._sandbox.rules.fields import (
     required_text,
     to_text,
 )
-from postiz_async._sandbox.state import AuthorizationCode, OAuthApp
+from postiz_async._sandbox.state import AuthorizationCode, OAuthApp, OpenCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from postiz_async._sandbox.state import OpenCall
 
 
 _SCOPE = "mcp:read mcp:write"

@@ -15,7 +15,7 @@ from postiz_async._sandbox.messages import (
     not_found,
 )
 from postiz_async._sandbox.publishing import store_post
-from postiz_async._sandbox.rows import NEXT, UNRELEASED, is_in_group
+from postiz_async._sandbox.rows import NEXT, UNRELEASED, PostRow, is_in_group
 from postiz_async._sandbox.rules.fields import (
     as_mapping,
     defined,
@@ -32,7 +32,6 @@ from postiz_async._sandbox.text.json import read_json, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from postiz_async._sandbox.rows import PostRow
     from postiz_async._sandbox.state import ReceivedCall
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeGuard
@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Literal, TypeGuard
 from postiz_async._sandbox.rules.formats import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from postiz_async._sandbox.rows import Release, Version
 
 

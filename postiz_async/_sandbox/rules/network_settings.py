@@ -16,6 +16,7 @@ from postiz_async._sandbox.rules.fields import (
     TEXT,
     TOTAL_OF_LABELS,
     URL,
+    FieldCheck,
     FieldRule,
     at_least,
     at_most,
@@ -31,8 +32,6 @@ from postiz_async._sandbox.rules.formats import LOOSE_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from postiz_async._sandbox.rules.fields import FieldCheck
 
 
 def _text(name: str, *checks: FieldCheck) -> FieldRule:
