@@ -15,7 +15,7 @@ from rich.text import Text
 
 from postiz_async import CampaignStatus, ReadOptions, Report
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.edits import say_edits
+from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
 from postiz_async._cli.waiting import doubt_text

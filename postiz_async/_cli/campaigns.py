@@ -22,8 +22,8 @@ from postiz_async._cli.after_run import (
     write_result,
 )
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.edits import say_edits
 from postiz_async._cli.forecasts import (
+    say_edits,
     say_left_out,
     say_warnings,
     show_plan,

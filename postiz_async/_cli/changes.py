@@ -18,7 +18,7 @@ from postiz_async._cli.campaigns import (
     say_result,
 )
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.edits import say_edits
+from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.options import (
     CampaignFile,
     Json,

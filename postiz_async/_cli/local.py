@@ -31,6 +31,7 @@ from postiz_async._cli.sending import run_batch
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.documents import (
     VERSION,
+    SandboxChannel,
     SandboxDocument,
     SandboxOrganization,
     SandboxSeen,
@@ -53,62 +54,39 @@ DEMO_SPEED = 600.0
 DEMO_LIMIT = 30
 
 
-class _Channel(msgspec.Struct):
-    id: str
-    provider: str
-    name: str
-
-
 @asynccontextmanager
-async def _sample_sandbox(
-    clock: AcceleratedClock,
-    *,
-    limit: int,
-    api_key: str | None,
-    port: int,
-    release: str = "HEAD",
-    faults: Sequence[Fault] = (),
-    seed: int = 0,
-    organizations: Sequence[str] = (),
-) -> AsyncGenerator[tuple[Sandbox, Served]]:
-    """A sandbox with the channels and tags of the sample campaign, served on loopback."""
-    from postiz_async._sandbox.http import serve  # noqa: PLC0415
-    from postiz_async.testing import Sandbox  # noqa: PLC0415  (the other commands need none)
+async def _served_sample(box: Sandbox, *, port: int) -> AsyncGenerator[Served]:
+    """Serve a sandbox on loopback, with the channels and tags of the sample campaign."""
+    from postiz_async._sandbox.http import serve  # noqa: PLC0415  (the other commands need none)
 
     sample = files("postiz_async._sandbox") / "sample"
     tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
-    channels = msgspec.json.decode((sample / "channels.json").read_bytes(), type=list[_Channel])
+    channels = msgspec.json.decode(
+        (sample / "channels.json").read_bytes(), type=list[SandboxChannel]
+    )
+    for organization in box.organizations:
+        _fill(box, organization, channels, tags)
     async with AsyncExitStack() as stack:
-        box = await stack.enter_async_context(
-            Sandbox(
-                api_key=api_key,
-                clock=clock,
-                limit=limit,
-                release=release,
-                seed=seed,
-                organizations=organizations,
-            )
-        )
-        for fault in faults:
-            box.faults.add(fault)
-        for organization in box.organizations:
-            _fill(box, organization, channels, tags)
+        await stack.enter_async_context(box)
         try:
             served = await stack.enter_async_context(serve(box, port=port))
         except OSError as error:
             why = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
             raise ConfigurationError(f"Port {port} {why}. Take another --port.") from error
-        yield box, served
+        yield served
 
 
 def _fill(
-    box: Sandbox, owner: Organization, channels: Sequence[_Channel], tags: Sequence[str]
+    box: Sandbox, owner: Organization, channels: Sequence[SandboxChannel], tags: Sequence[str]
 ) -> None:
     """Give an organisation the channels and tags of the sample; their ids are always the same."""
     for channel in channels:
-        mark = sha256(f"{owner.name} {channel.id}".encode()).hexdigest()[:8]
-        its_id = channel.id if owner is box.organization else f"{channel.id[:-8]}{mark}"
-        box.add_integration(channel.provider, id=its_id, name=channel.name, organization=owner)
+        its_id = channel["id"]
+        if owner is not box.organization:
+            mark = sha256(f"{owner.name} {its_id}".encode()).hexdigest()[:8]
+            its_id = f"{its_id[:-8]}{mark}"
+        provider, name = channel["provider"], channel["name"]
+        box.add_integration(provider, id=its_id, name=name, organization=owner)
     for tag in tags:
         box.add_tag(tag, organization=owner)
 
@@ -152,6 +130,8 @@ async def sandbox(
             after_items=, half.
         seed: The seed of ids and random faults.
     """
+    from postiz_async.testing import Sandbox  # noqa: PLC0415  (the other commands need none)
+
     output = Output(as_json=json)
     names = organization or []
     if names and api_key is not None:
@@ -163,16 +143,12 @@ async def sandbox(
         _copy_sample(sample)
     shown = start.replace(tzinfo=start.tzinfo or UTC).timestamp() if start else time.time()
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), shown))
-    async with _sample_sandbox(
-        clock,
-        limit=limit,
-        api_key=api_key,
-        port=port,
-        release=release,
-        faults=faults,
-        seed=seed,
-        organizations=names,
-    ) as (box, served):
+    box = Sandbox(
+        api_key=api_key, clock=clock, limit=limit, release=release, seed=seed, organizations=names
+    )
+    for each in faults:
+        box.faults.add(each)
+    async with _served_sample(box, port=port) as served:
         started: SandboxStarted = {
             "version": VERSION,
             "url": served.url,
@@ -271,6 +247,8 @@ def _copy_sample(folder: Path) -> None:
 
 async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
     """Run the sample campaign against a sandbox; an hour takes a few seconds."""
+    from postiz_async.testing import Sandbox  # noqa: PLC0415
+
     output = Output(as_json=json)
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), SAMPLE_START.timestamp()))
     started = time.monotonic()
@@ -283,9 +261,8 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         stack.enter_context(without_warnings_of_haste(clock))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="postiz-async-demo-")))
         _copy_sample(folder)
-        box, served = await stack.enter_async_context(
-            _sample_sandbox(clock, limit=DEMO_LIMIT, api_key="demo", port=0)
-        )
+        box = Sandbox(api_key="demo", clock=clock, limit=DEMO_LIMIT)
+        served = await stack.enter_async_context(_served_sample(box, port=0))
         postiz = await stack.enter_async_context(
             Postiz(api_key="demo", base_url=served.url, clock=clock)
         )

@@ -6,17 +6,14 @@ import base64
 import gzip
 import hashlib
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import msgspec
 
 from postiz_async._sandbox.text.json import write_json
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 class ConnectionLost(ConnectionError):  # noqa: N818 - it is an event of the sandbox, not a defect

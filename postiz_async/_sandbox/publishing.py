@@ -6,6 +6,8 @@ publishes what became due in the meantime.
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from postiz_async._sandbox.rows import IntegrationRow, NotificationRow, PostRow
@@ -19,20 +21,21 @@ def store_post(state: SandboxState, organization: Organization, post: PostRow) -
     """Put a row into the table, and its job, if it has one, into the heap."""
     organization.posts.put(post)
     if post.has_job and post.parent_id is None:
-        state.jobs.add(organization, post)
+        state.jobs.add(post.date, partial(_publish_in_time, state, organization, post))
 
 
 def catch_up(state: SandboxState) -> None:
-    """Do what is due: store what is being stored, and publish.
-
-    A job that is no longer the post's own is void.
-    """
+    """Do what is due: store what is being stored, and publish."""
     state.delayed_jobs.run_due(state.clock.monotonic())
-    for date, post_id, organization in state.jobs.due(state.now):
-        post = organization.posts.get(post_id)
-        if post is None or post.deleted_at is not None or not post.has_job or post.date != date:
-            continue
-        _publish(state, organization, post)
+    state.jobs.run_due(state.now)
+
+
+def _publish_in_time(state: SandboxState, organization: Organization, then: PostRow) -> None:
+    """Publish a post, unless the job that was made for it `then` is no longer its own."""
+    post = organization.posts.get(then.id)
+    if post is None or post.deleted_at is not None or not post.has_job or post.date != then.date:
+        return
+    _publish(state, organization, post)
 
 
 def publish_waiting(state: SandboxState, post_id: str | None) -> set[str]:

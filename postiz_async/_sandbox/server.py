@@ -7,10 +7,10 @@ stop the work.
 from __future__ import annotations
 
 import asyncio
-import math
 import random
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from postiz_async._sandbox.contents import SandboxContents, StoredPost, stored_posts
 from postiz_async._sandbox.faults import Faults
@@ -34,10 +34,6 @@ from postiz_async._sandbox.state import (
     WebhookDelivery,
 )
 from postiz_async.clock import Clock, SystemClock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
 
 
 class Sandbox(SandboxContents):
@@ -121,17 +117,12 @@ class Sandbox(SandboxContents):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         # plain tasks and no task group: a fixture may leave in another task than it entered in
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._failures and exc is None:
+        if self._failures and error is None:
             raise BaseExceptionGroup("the sandbox itself failed", self._failures)
 
     async def handle(self, request: HttpRequest) -> Response:
@@ -220,8 +211,7 @@ class Sandbox(SandboxContents):
         jobs = self._state.jobs
         if jobs.deliveries:
             return
-        date = jobs.next_date()
-        seconds = math.inf if date is None else max(0.0, date / 1000 - self.clock.time())
+        seconds = max(0.0, jobs.next_time / 1000 - self.clock.time())
         with self.clock.move_on_after(seconds):
             jobs.changed.clear()
             await jobs.changed.wait()

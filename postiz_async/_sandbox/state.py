@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import html
 import itertools
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -161,7 +162,7 @@ class Organization:
 
 
 class DelayedJobs:
-    """Jobs by the time at which they are due, on a clock that never steps back."""
+    """Jobs by the time at which they are due."""
 
     def __init__(self) -> None:
         self._jobs: list[tuple[float, int, Callable[[], object]]] = []
@@ -176,6 +177,11 @@ class DelayedJobs:
         while self._jobs and self._jobs[0][0] <= now:
             _, _, job = heapq.heappop(self._jobs)
             job()
+
+    @property
+    def next_time(self) -> float:
+        """When the next job is due; infinite without any."""
+        return self._jobs[0][0] if self._jobs else math.inf
 
 
 class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,32 +277,17 @@ class WebhookDelivery:
     body: bytes
 
 
-@dataclass(slots=True)
-class PublishingJobs:
-    """Posts that wait for their date, and deliveries that wait to be sent."""
+class PublishingJobs(DelayedJobs):
+    """Posts that wait for their date, in milliseconds, and deliveries that wait to be sent."""
 
-    heap: list[tuple[int, int, str, Organization]] = field(
-        default_factory=list["tuple[int, int, str, Organization]"]
-    )
-    numbers: Iterator[int] = field(default_factory=itertools.count)
-    """Keep two jobs of one date apart."""
-    deliveries: list[WebhookDelivery] = field(default_factory=list[WebhookDelivery])
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self) -> None:
+        super().__init__()
+        self.deliveries: list[WebhookDelivery] = []
+        self.changed = asyncio.Event()
 
-    def add(self, organization: Organization, post: PostRow) -> None:
-        """Wait for the date of a post."""
-        heapq.heappush(self.heap, (post.date, next(self.numbers), post.id, organization))
+    def add(self, when: float, job: Callable[[], object]) -> None:
+        super().add(when, job)
         self.changed.set()
-
-    def next_date(self) -> int | None:
-        """When the next job is due."""
-        return self.heap[0][0] if self.heap else None
-
-    def due(self, now: int) -> Iterable[tuple[int, str, Organization]]:
-        """Take the jobs that are due."""
-        while self.heap and self.heap[0][0] <= now:
-            date, _, post_id, organization = heapq.heappop(self.heap)
-            yield date, post_id, organization
 
 
 _TAG = re.compile(r"<[^>]*>")

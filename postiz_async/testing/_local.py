@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from postiz_async._client import Postiz
     from postiz_async._outbox.tickets import OutboxOptions
@@ -132,12 +131,7 @@ class LocalPostiz(SandboxControls):
         stack.push_async_exit(self._left)
         return self._ways.setdefault(latency, SandboxTransport(self.sandbox, latency=latency))
 
-    async def _left(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def _left(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._clients -= 1
         if not self._clients:
             await self.sandbox.__aexit__(kind, error, trace)

@@ -22,8 +22,7 @@ from weights_of_x import WEIGHTS
 
 from postiz_async._content import unicode_data as domains
 from postiz_async._content.length import weighted_length as clients_weight
-from postiz_async._sandbox.text.length import weighted_length as sandbox_weight
-from postiz_async._sandbox.text.length import top_level_domains
+from postiz_async._sandbox.text.length import top_level_domains, weighted_length as sandbox_weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import inspect
 import os
@@ -71,9 +72,16 @@ def test_the_site_is_that_of_the_package() -> None:
 
 
 def public_names(name: str) -> list[str]:
-    """What a module lists, or what it has if it lists nothing."""
+    """What a module lists; without a list what it defines, and what it imports as the same."""
     module = import_module(name)
-    named = [each for each in vars(module) if each[0].isalpha()]
+    tree = ast.parse(inspect.getsource(module))
+    imports = (node.names for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    named = [each.name for names in imports for each in names if each.asname == each.name]
+    named += [
+        each
+        for each, value in vars(module).items()
+        if each[0].isalpha() and getattr(value, "__module__", "") == name
+    ]
     return getattr(module, "__all__", named)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from postiz_async._sandbox.messages import (
@@ -24,10 +24,6 @@ from postiz_async._sandbox.rules.fields import (
     to_text,
 )
 from postiz_async._sandbox.state import AuthorizationCode, OAuthApp, OpenCall
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _SCOPE = "mcp:read mcp:write"
 _CODE_LIFE = 600_000

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from postiz_async._sandbox.rules.fields import (
     MISSING,
@@ -15,10 +15,6 @@ from postiz_async._sandbox.rules.fields import (
     to_text,
 )
 from postiz_async._sandbox.rules.formats import EXTENSION_RULE, has_media_extension, is_url
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 IMAGE_LIMIT = 10 * 1024**2
 VIDEO_LIMIT = 1024**3

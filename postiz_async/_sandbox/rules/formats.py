@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 EXTENSION_RULE = "File must have a valid extension: .png, .jpg, .jpeg, .gif, .webp, or .mp4"
@@ -122,32 +123,23 @@ def read_date(text: str) -> int | None:
     if not text.lower().endswith("z"):
         loose = _LOOSE.fullmatch(text)
         if loose is not None:
-            year, month, day, hour, minute, second, fraction = loose.groups()
-            milliseconds = int((fraction or "0")[:3])
-            return _moment(year, month, day, hour, minute, second, milliseconds)
+            *parts, fraction = loose.groups()
+            return _moment(parts, int((fraction or "0")[:3]))
     strict = _STRICT.fullmatch(text)
     if strict is None:
         return None
-    year, month, day, hour, minute, second, fraction, sign, *offset = strict.groups()
-    milliseconds = int(((fraction or "") + "000")[:3])
-    moment = _moment(year, month, day, hour, minute, second, milliseconds)
+    *parts, fraction, sign, hours, minutes = strict.groups()
+    moment = _moment(parts, int(((fraction or "") + "000")[:3]))
     if moment is None or sign is None:
         return moment
-    shift = (int(offset[0]) * 60 + int(offset[1] or 0)) * 60_000
+    shift = (int(hours) * 60 + int(minutes or 0)) * 60_000
     return moment - shift if sign == "+" else moment + shift
 
 
-def _moment(
-    year: str,
-    month: str | None,
-    day: str | None,
-    hour: str | None,
-    minute: str | None,
-    second: str | None,
-    milliseconds: int,
-) -> int | None:
-    """Put the parts together; days, hours and minutes beyond their range carry over."""
-    months = int(year) * 12 + int(month or 1) - 1
+def _moment(parts: Iterable[str | None], milliseconds: int) -> int | None:
+    """Put year to second together; days, hours and minutes beyond their range carry over."""
+    year, month, day, hour, minute, second = parts
+    months = int(year or 0) * 12 + int(month or 1) - 1
     try:
         first = datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
         moment = first + timedelta(

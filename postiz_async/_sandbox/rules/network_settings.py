@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from postiz_async._sandbox.rows import NEXT, UNRELEASED
 from postiz_async._sandbox.rules.fields import (
@@ -29,9 +29,6 @@ from postiz_async._sandbox.rules.fields import (
     one_of,
 )
 from postiz_async._sandbox.rules.formats import LOOSE_URL
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 def _text(name: str, *checks: FieldCheck) -> FieldRule:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from postiz_async._sandbox.rules.fields import MISSING, FieldRule, nested_violations
 from postiz_async._sandbox.rules.files import media_violations
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 
 def converted(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> dict[str, object]:

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import resources
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from postiz_async._sandbox.rules.fields import length
 from postiz_async._sandbox.text.html import reserialize
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
 
 _NEVER_IN_HOST = (
     "!#%&'()*+,/:;<=>?@$\\\\\\[\\]^{|}~"

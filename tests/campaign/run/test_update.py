@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from postiz_async._campaign.batch import Batch
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.update_plan import Updated
-    from postiz_async._sandbox.faults import FaultKind
     from postiz_async._sandbox import StoredPost
+    from postiz_async._sandbox.faults import FaultKind
 
 
 @pytest.fixture
