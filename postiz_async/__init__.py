@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.wait_published import Waited as Waited
     from postiz_async._campaign.batch import Batch as Batch
     from postiz_async._campaign.plan.plan import Forecast as Forecast
-    from postiz_async._campaign.read.file_options import FileOptions as FileOptions
-    from postiz_async._campaign.read.read_options import ReadOptions as ReadOptions
+    from postiz_async._campaign.read.read_options import (
+        FileOptions as FileOptions,
+        ReadOptions as ReadOptions,
+    )
     from postiz_async._campaign.read.rows import CampaignRow as CampaignRow
     from postiz_async._campaign.run.job import Outcome as Outcome
     from postiz_async._campaign.run.undo import Undone as Undone
@@ -86,7 +88,6 @@ if TYPE_CHECKING:
     from postiz_async.models.settings import RawSettings as RawSettings
 
 _MODULES_OF = {
-    "_campaign.read.file_options": ("FileOptions",),
     "_campaign.sent": ("SentCampaign",),
     "_campaign.status": ("CampaignStatus",),
     "_outbox.outbox": ("Outbox",),
@@ -98,7 +99,7 @@ _MODULES_OF = {
     "_campaign.plan.plan": ("Forecast",),
     "_campaign.after.export": ("Exported",),
     "_campaign.batch": ("Batch",),
-    "_campaign.read.read_options": ("ReadOptions",),
+    "_campaign.read.read_options": ("FileOptions", "ReadOptions"),
     "_campaign.read.rows": ("CampaignRow",),
     "_scheduler.calls": ("Priority", "RawAnswer"),
     "_api": ("Api",),

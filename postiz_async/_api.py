@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.media_files import MediaRoot
     from postiz_async._campaign.read.read_options import ReadOptions
-    from postiz_async._campaign.read.source import CampaignSource
+    from postiz_async._campaign.read.rows import CampaignSource
     from postiz_async._campaign.sent import SentCampaign
     from postiz_async._delivery.options import Late, OnDoubt
     from postiz_async._outbox.outbox import Outbox

@@ -7,8 +7,7 @@ from postiz_async._campaign.options import Existing
 from postiz_async._campaign.plan.plan import ChannelPlan, Estimate, PlannedRequest
 from postiz_async._campaign.read.media_files import MediaRoot
 from postiz_async._campaign.read.read_options import Advice
-from postiz_async._campaign.read.rows import Row
-from postiz_async._campaign.read.source import CampaignSource
+from postiz_async._campaign.read.rows import CampaignSource, Row
 from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
 from postiz_async._campaign.run.resume import FileComparison
 from postiz_async._campaign.status import RecordedQuota

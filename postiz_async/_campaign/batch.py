@@ -35,7 +35,7 @@ from postiz_async._campaign.plan.row_state import (
     is_unstored,
     with_changes,
 )
-from postiz_async._campaign.read.file_options import FileOptions, save_options
+from postiz_async._campaign.read.read_options import FileOptions, save_options
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.edits import find_edits
 from postiz_async._campaign.run.job import Job, Outcome, ignore, outcome_of, task_group
@@ -75,8 +75,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Arrangement, Forecast, PlannedRequest
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.read.source import CampaignSource
+    from postiz_async._campaign.read.rows import CampaignSource, Row
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.resume import ReadJournal
     from postiz_async._campaign.run.update_plan import Updated, UpdatePlan

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from postiz_async._campaign.read.file_options import merged_reading
-from postiz_async._campaign.read.read_options import ReadOptions
+from postiz_async._campaign.read.read_options import ReadOptions, merged_reading
 from postiz_async._campaign.read.rows import MAX_ALIGN
 from postiz_async._delivery.options import Late, OnDoubt, checked_late
 from postiz_async.errors import ConfigurationError
@@ -16,7 +15,7 @@ from postiz_async.models._durations import read_duration
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postiz_async._campaign.read.file_options import FileOptions
+    from postiz_async._campaign.read.read_options import FileOptions
 
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 """Rows that are in Postiz when there is no journal: stop, take them over, or send them again."""

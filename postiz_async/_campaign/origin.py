@@ -13,8 +13,8 @@ from postiz_async._campaign.plan.check import Checked, check_rows, in_order
 from postiz_async._campaign.plan.row_state import is_done
 from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE
 from postiz_async._campaign.read.file_formats import readable
-from postiz_async._campaign.read.file_options import FileOptions, options_path
 from postiz_async._campaign.read.header import AbsentColumn, MissingColumns
+from postiz_async._campaign.read.read_options import FileOptions, options_path
 from postiz_async._campaign.read.source import labelled, read_source
 from postiz_async._campaign.run.edits import recognise
 from postiz_async._campaign.run.resume import recorded, refuse_foreign
@@ -24,7 +24,7 @@ from postiz_async.errors import BatchError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from postiz_async._campaign.options import BatchOptions
-    from postiz_async._campaign.read.source import CampaignSource
+    from postiz_async._campaign.read.rows import CampaignSource
     from postiz_async._delivery.client import BatchClient
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
 from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
 from postiz_async._campaign.journal.file import JournalFile
-from postiz_async._campaign.read.file_options import FileOptions
+from postiz_async._campaign.read.read_options import FileOptions
 from postiz_async._campaign.run.resume import compare_file
 from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
 from postiz_async._concurrency import in_thread

@@ -14,8 +14,7 @@ from postiz_async._campaign.after.report.html import html_report
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import journal_of
-from postiz_async._campaign.read.file_options import FileOptions, merged_reading
-from postiz_async._campaign.read.read_options import ReadOptions
+from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, merged_reading
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._campaign.run.resume import compare_file
 from postiz_async._delivery.lookup import Doubts

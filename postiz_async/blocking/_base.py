@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async._campaign.read.source import CampaignSource, Given
+    from postiz_async._campaign.read.rows import CampaignSource, Given
     from postiz_async._scheduler.calls import RawAnswer
     from postiz_async.blocking._calls import ThreadCall
     from postiz_async.blocking._portal import Portal

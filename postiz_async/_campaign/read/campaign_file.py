@@ -27,6 +27,29 @@ MAX_COLUMNS = 1_024
 """Columns that may have text."""
 
 
+_SHEETS = frozenset((".xlsx", ".xlsm", ".ods"))
+"""Suffixes of spreadsheets that are read. An .xls does not tell an error from an empty cell."""
+
+_FOREIGN = frozenset((".xls", ".xlsb", ".numbers", ".gsheet"))
+
+
+def is_json(path: Path) -> bool:
+    """Whether a file is JSON lines, by its name; everything else is CSV."""
+    return path.suffix.lower() in {".jsonl", ".ndjson", ".json"}
+
+
+def is_spreadsheet(path: Path) -> bool:
+    """Whether a file is a spreadsheet, by its name.
+
+    Raises:
+        BatchError: it is one of a kind that is not read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _FOREIGN:
+        raise BatchError(f"{path} cannot be read: save the spreadsheet as .xlsx, .ods or .csv.")
+    return suffix in _SHEETS
+
+
 @contextmanager
 def campaign_file(path: Path) -> Generator[io.BufferedReader]:
     """Open a regular file for reading; at the end it has to be what it was at the beginning.

@@ -362,7 +362,8 @@ class RowReader:
         return settings
 
     def _thread(self, name: str) -> tuple[str, ...]:
-        numbers = {each: n for each in self.record if (n := thread_column(each)) is not None}
+        others = [each for each in self.record if each not in COLUMNS]
+        numbers = {each: n for each in others if (n := thread_column(each)) is not None}
         texts = [self._text(each) for each in sorted(numbers, key=numbers.__getitem__)]
         parts = self._thread_list(name) + tuple(t.replace("\r\n", "\n") for t in texts if t)
         if parts and self.template is not None:

@@ -14,11 +14,17 @@ import itertools
 import os
 import re
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 
 import msgspec
 
-from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE, MAX_ROW_TEXT, campaign_file
+from postiz_async._campaign.read.campaign_file import (
+    CAMPAIGNS_ARE,
+    MAX_ROW_TEXT,
+    campaign_file,
+    is_json,
+)
 from postiz_async._campaign.read.columns import LONGEST_NAME, column_named
 from postiz_async._campaign.read.packages import DAMAGE, Package
 from postiz_async._campaign.read.texts import NO_JSON, foreign_byte, read_json, shown
@@ -61,11 +67,6 @@ class Opened(NamedTuple):
 
     text: TextIO
     guessed: str
-
-
-def is_json(path: Path) -> bool:
-    """Whether a file is JSON lines, by its name; everything else is CSV."""
-    return path.suffix.lower() in {".jsonl", ".ndjson", ".json"}
 
 
 @contextmanager
@@ -217,16 +218,8 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
         NotReadable: what follows is not CSV.
     """
     lines = _lines(file)
-    head: list[str] = []
-    first, header, names = "", "", set(known)
-    while not header and len(head) < _HEAD and (line := next(lines, "")):
-        head.append(line)
-        if line.strip() and not _is_comment(line) and not (len(head) == 1 and _SEP.fullmatch(line)):
-            first = first or line
-            header = line if max(_names(line, each, names) for each in ",;\t") > (1,) else ""
-    said = _SEP.fullmatch(head[0]) if head else None
-    delimiter = said[1] if said else _delimiter(header or first, names)
-    text = itertools.chain(head[1:] if said else head, lines)
+    head, delimiter = _head(lines, set(known))
+    text = itertools.chain(head, lines)
     size = 0
 
     def counted() -> Iterator[str]:
@@ -297,21 +290,43 @@ def _is_comment(text: str) -> bool:
     return text.lstrip('"').startswith(COMMENT)
 
 
-def _delimiter(header: str, known: set[str]) -> str:
-    best = max(",;\t", key=lambda delimiter: _names(header, delimiter, known))
-    if _names(header, best, known)[1] == 1 and "|" in header:
+def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str]:
+    """The lines up to the header, but that for Excel, and the delimiter."""
+    head: list[str] = []
+    header, best = "", _Split(0, 0, ",")
+    for line in itertools.islice(lines, _HEAD):
+        head.append(line)
+        if not line.strip() or _is_comment(line) or (len(head) == 1 and _SEP.fullmatch(line)):
+            continue
+        found = max((_split(line, each, known) for each in ",;\t"), key=itemgetter(0, 1))
+        if found.named or not header:
+            header, best = line, found
+        if found.named:
+            break
+    said = _SEP.fullmatch(head[0]) if head else None
+    if said:
+        return head[1:], said[1]
+    if best.cells == 1 and "|" in header:
         raise NotReadable("separates its columns by |; save it with ; or tabs between them")
-    return best
+    return head, best.delimiter
 
 
-def _names(line: str, delimiter: str, known: set[str]) -> tuple[int, int]:
-    """How many cells of a line name columns, and how many there are."""
+class _Split(NamedTuple):
+    """A line at a delimiter: how many cells name columns, and how many there are."""
+
+    named: int
+    cells: int
+    delimiter: str
+
+
+def _split(line: str, delimiter: str, known: set[str]) -> _Split:
     try:
         cells = next(csv.reader([line], delimiter=delimiter), list[str]())
     except csv.Error:  # the reading meets it too, and says where
-        return 0, 0
+        return _Split(0, 0, delimiter)
     short = {folded(cell) for cell in cells if len(cell) <= LONGEST_NAME}
-    return sum(name in known or bool(column_named(name)) for name in short), len(cells)
+    named = sum(name in known or bool(column_named(name)) for name in short)
+    return _Split(named, len(cells), delimiter)
 
 
 # ------------------------------------------------------------------ JSON lines

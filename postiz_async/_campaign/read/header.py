@@ -86,37 +86,6 @@ class Columns(NamedTuple):
     labels: Mapping[str, str]
     """What the file calls the columns of a campaign that it calls something else."""
 
-    @classmethod
-    def of(
-        cls,
-        number: int,
-        names: Sequence[str],
-        targets: Sequence[str],
-        written: Sequence[str],
-        *,
-        has_template: bool,
-    ) -> Columns:
-        """The columns of a header in the row of this number."""
-        unknown = {
-            place: written[place]
-            for place, (name, target) in enumerate(zip(names, targets, strict=True))
-            if name and target and not has_template and not is_column(target)
-        }
-        return cls(
-            number,
-            len(names),
-            [
-                (place, name)
-                for place, (name, target) in enumerate(zip(names, targets, strict=True))
-                if name and (has_template or is_column(target))
-            ],
-            [place for place, name in enumerate(names) if not name],
-            unknown,
-            dict(zip(names, targets, strict=True)),
-            targets,
-            {to: own for own, to in zip(written, targets, strict=True) if to and to != folded(own)},
-        )
-
     def record(self, cells: Sequence[object]) -> dict[str, object] | str:
         """The cells by column, or what is wrong; spreadsheets add columns without name and text."""
         count = len(cells)
@@ -157,10 +126,8 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
         AbsentColumn: it lacks one that was mapped.
         MissingColumns: it lacks channels or dates.
     """
-    header = _first(lines, name)
-    number, written = header.number, [cell_text(cell).strip() for cell in header.cells]
-    named = [shown(each) for each in written if each]
-    has = f"It has: {', '.join(named[:_LISTED])}{', ...' if len(named) > _LISTED else ''}."
+    number, texts = _first(lines, name)
+    written = [text.strip() for text in texts]
     names = [folded(each) for each in written]
     absent = sorted(set(rules.columns) - set(names))
     targets = [rules.columns.get(each, each) for each in names]
@@ -173,18 +140,40 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
         meant = f" Did you mean {written[names.index(close[0])]!r}?" if close else ""
         raise AbsentColumn(
             f"{name} has no column {rules.written[absent[0]]!r}, which was mapped (row {number})."
-            f"{meant} {has}",
+            f"{meant} {_listed(written)}",
             absent[0],
         )
     doubles = [to for to, count in Counter(targets).items() if to and count > 1]
     if doubles:
         raise BatchError(f"{name} has the column {doubles[0]!r} twice (row {number}).")
+    pairs = list(zip(written, targets, strict=True))
     if missing:
-        said = f"{name} has no column {max(missing)!r} (row {number}). {has}"
-        pairs = zip(written, targets, strict=True)
+        said = f"{name} has no column {max(missing)!r} (row {number}). {_listed(written)}"
         unmapped = [own if folded(own) == to else to for own, to in pairs]
         raise MissingColumns(said, unmapped, [line.cells for line in seen])
-    return Columns.of(number, names, targets, written, has_template=rules.template)
+    kept: list[tuple[int, str]] = []
+    unknown: dict[int, str] = {}
+    for place, (own, target) in enumerate(pairs):
+        if own and (rules.template or is_column(target)):
+            kept.append((place, names[place]))
+        elif own and target:
+            unknown[place] = own
+    return Columns(
+        number,
+        len(names),
+        kept,
+        [place for place, own in enumerate(names) if not own],
+        unknown,
+        dict(zip(names, targets, strict=True)),
+        targets,
+        {to: own for own, to in pairs if to and to != folded(own)},
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The columns that there are, for a message."""
+    named = [shown(each) for each in names if each]
+    return f"It has: {', '.join(named[:_LISTED])}{', ...' if len(named) > _LISTED else ''}."
 
 
 def _header_below(
@@ -213,8 +202,8 @@ def _is_header(
     return {"integration", "date"} <= {*found, *rules.defaults}
 
 
-def _first(lines: Iterator[Line], name: str) -> Line:
-    """The header of a table."""
+def _first(lines: Iterator[Line], name: str) -> tuple[int, list[str]]:
+    """The number and the texts of the header of a table."""
     try:
         header = next(lines, Line(0, []))
     except NotReadable as error:
@@ -226,10 +215,11 @@ def _first(lines: Iterator[Line], name: str) -> Line:
             f"{name} has {len(header.cells):,} columns (row {header.number}); a campaign may have "
             f"{MAX_COLUMNS:,}. Is row {header.number} its header?"
         )
-    text = "\n".join(map(cell_text, header.cells))
+    texts = list(map(cell_text, header.cells))
+    text = "\n".join(texts)
     foreign = foreign_byte(text)
     if foreign is not None:
         raise BatchError(f"{name} {foreign.message} of row {header.number}; {foreign.hint}.")
     if has_halves(text):
         raise BatchError(f"{name} is not UTF-16: row {header.number} has half a character.")
-    return header
+    return header.number, texts

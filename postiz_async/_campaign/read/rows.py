@@ -6,10 +6,10 @@ import hashlib
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -21,7 +21,7 @@ from postiz_async.models.posts import Html, Markdown, PostType
 from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Content
@@ -78,6 +78,11 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     repeat_days: int | None = None
     tolerance: timedelta | str | None = None
     ref: str = ""
+
+
+Given: TypeAlias = CampaignRow | Mapping[str, object]
+CampaignSource: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
+"""Where a campaign comes from: a file, or rows that a program makes."""
 
 
 class Row(Value, frozen=True, kw_only=True, gc=False):

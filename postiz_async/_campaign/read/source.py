@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 import anyio.lowlevel
 import anyio.to_thread
 from msgspec import structs
 
+from postiz_async._campaign.read.campaign_file import is_json, is_spreadsheet
 from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader
 from postiz_async._campaign.read.columns import COLUMNS, EXPORT_ONLY, is_column, unknown_columns
 from postiz_async._campaign.read.dates import describe_drift, explain_dates
@@ -18,7 +19,6 @@ from postiz_async._campaign.read.file_formats import (
     Line,
     NotReadable,
     csv_lines,
-    is_json,
     json_records,
     open_campaign,
     without_escape,
@@ -26,7 +26,7 @@ from postiz_async._campaign.read.file_formats import (
 from postiz_async._campaign.read.header import AbsentColumn, MissingColumns, read_header
 from postiz_async._campaign.read.read_options import ReadOptions, off_switch, rules_of
 from postiz_async._campaign.read.rows import CampaignRow, Row, with_refs
-from postiz_async._campaign.read.spreadsheets import is_spreadsheet, sheet_rows
+from postiz_async._campaign.read.spreadsheets import sheet_rows
 from postiz_async._campaign.read.texts import (
     BEGINNINGS,
     Odd,
@@ -43,12 +43,8 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.read.header import Columns
     from postiz_async._campaign.read.read_options import Advice, Rules
+    from postiz_async._campaign.read.rows import CampaignSource
 
-
-Given: TypeAlias = CampaignRow | Mapping[str, object]
-Record: TypeAlias = tuple[int, Mapping[str, object]]
-CampaignSource: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
-"""Where a campaign comes from: a file, or rows that a program makes."""
 
 MAX_ROWS = 1_000_000
 """Rows of one campaign: what is planned together is held in memory together."""
@@ -129,7 +125,7 @@ def _read_file(path: Path, rules: Rules) -> Campaign:
             for number, record in json_records(file.text, collector.problems):
                 collector.take(number, record)
         else:
-            collector.take_table(csv_lines(file.text, collector.known()))
+            collector.take_table(csv_lines(file.text, {*COLUMNS, *rules.columns}))
     return collector.campaign(path)
 
 
@@ -182,16 +178,6 @@ class _Collector:
         self.clocked = 0
         self._unseen = set(rules.columns)
         self._channels: set[str] = set()
-
-    def known(self) -> set[str]:
-        """Names of columns, in small letters."""
-        return {*COLUMNS, *self.rules.columns}
-
-    def target(self, name: str) -> str:
-        """The campaign's column that a name stands for; empty if it is left out."""
-        small = folded(name)
-        self._unseen.discard(small)
-        return self.rules.columns.get(small, name)
 
     def warn(self, kind: Advice, column: str, message: str, row: int | None, hint: str) -> None:
         if kind not in self.rules.ignore:
@@ -284,14 +270,16 @@ class _Collector:
         record: dict[str, object] = {}
         fields: dict[str, object] = {}
         for name, value in values.items():
-            target = self.target(name) if columns else name
+            small = folded(name)
+            self._unseen.discard(small)
+            target = columns.get(small, name)
             if target in record:
                 message = f"is given twice, the second time as {shown(name)!r}"
                 self.problems.append(Problem(target, message, number))
             if is_column(target) or (target and not template):
                 record[target] = value
             if template:
-                fields[folded(name)] = value
+                fields[small] = value
         return record, {**record, **fields} if template else fields
 
     def _read(self, reader: RowReader) -> None:

@@ -27,24 +27,8 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.packages import Cell
 
 
-_SHEETS = frozenset((".xlsx", ".xlsm", ".ods"))
-"""Suffixes of spreadsheets that are read. An .xls does not tell an error from an empty cell."""
-
-_FOREIGN = frozenset((".xls", ".xlsb", ".numbers", ".gsheet"))
 _LISTED = 20
 """Sheets that a message names."""
-
-
-def is_spreadsheet(path: Path) -> bool:
-    """Whether a file is a spreadsheet, by its name.
-
-    Raises:
-        BatchError: it is one of a kind that is not read.
-    """
-    suffix = path.suffix.lower()
-    if suffix in _FOREIGN:
-        raise BatchError(f"{path} cannot be read: save the spreadsheet as .xlsx, .ods or .csv.")
-    return suffix in _SHEETS
 
 
 def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]:

@@ -14,12 +14,13 @@ from msgspec import structs
 from samples import PNG
 
 from postiz_async._campaign.read.columns import COLUMNS
-from postiz_async._campaign.read.file_options import (
+from postiz_async._campaign.read.read_options import (
     FileOptions,
+    ReadOptions,
     merged_reading,
+    rules_of,
     save_options,
 )
-from postiz_async._campaign.read.read_options import ReadOptions, rules_of
 from postiz_async._campaign.read.rows import CampaignRow
 from postiz_async.errors import BatchError
 
