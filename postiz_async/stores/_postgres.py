@@ -179,7 +179,7 @@ class Database:
         return StoreError(f"PostgreSQL at {self.where} cannot be used: {reason}\n  {self._without}")
 
     async def fetch(
-        self, query: LiteralString | sql.Composed, params: Sequence[object] = ()
+        self, query: LiteralString, params: Sequence[object] = ()
     ) -> list[tuple[Any, ...]]:
         """The rows that one statement returns: one round trip, and a transaction of its own.
 
@@ -187,7 +187,7 @@ class Database:
         out: it must come to the same, or be known by what it wrote.
 
         Args:
-            query: the statement, with `%s` for each parameter.
+            query: the statement, with `{schema}` for that and `%s` for each parameter.
             params: the parameters.
 
         Raises:
@@ -196,7 +196,7 @@ class Database:
             TakenError: a unique index has it already.
         """
         await self.check()
-        return await self._tried(partial(_rows, query, params))
+        return await self._tried(partial(_rows, self.statement(query), params))
 
     @asynccontextmanager
     async def listening(self, channel: str) -> AsyncGenerator[AsyncIterator[str]]:

@@ -132,7 +132,7 @@ class PostgresDeliveries:
         await self._database.aclose()
 
     async def _fetch(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        return await self._database.fetch(self._database.statement(statement), values)
+        return await self._database.fetch(statement, values)
 
     # ------------------------------------------------------------ one delivery
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, LiteralString
+
 from postiz_async._wire.secrets import OfOneProcess, Secret
 from postiz_async.stores import Kept, new_version
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_schema import ddl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["PostgresStore", "ddl"]
 
 _REMOVED = 8
 """Records whose time is over, removed with each that is written."""
 
-_GET = """
+_GET: LiteralString = """
 SELECT value, version, time
 FROM (SELECT extract(epoch FROM clock_timestamp())::float8 AS time) AS clock
 LEFT JOIN {schema}.records ON scope = %s AND key = %s AND expires > statement_timestamp()
 """
 
-_INSERT = """
+_INSERT: LiteralString = """
 INSERT INTO {schema}.records AS kept (scope, key, version, value, expires) VALUES
 (%s, %s, %s, %s, coalesce(statement_timestamp() + make_interval(secs => %s), 'infinity'))
 ON CONFLICT (scope, key) DO UPDATE
@@ -27,14 +32,14 @@ WHERE kept.expires <= statement_timestamp()
 RETURNING extract(epoch FROM clock_timestamp())::float8
 """
 
-_UPDATE = """
+_UPDATE: LiteralString = """
 UPDATE {schema}.records SET version = %s, value = %s,
     expires = coalesce(statement_timestamp() + make_interval(secs => %s), 'infinity')
 WHERE scope = %s AND key = %s AND version = %s AND expires > statement_timestamp()
 RETURNING extract(epoch FROM clock_timestamp())::float8
 """
 
-_REMOVE = """
+_REMOVE: LiteralString = """
 WITH removed AS (
     DELETE FROM {schema}.records WHERE (scope, key) IN (
         SELECT scope, key FROM {schema}.records
@@ -71,12 +76,7 @@ class PostgresStore(OfOneProcess):
         self, url: str | Secret, *, schema: str = "postiz_async", connections: int = 10
     ) -> None:
         url = Secret.of(url)
-        self._database = database = Database(url, schema=schema, connections=connections)
-        self._get = database.statement(_GET)
-        self._insert = database.statement(_INSERT)
-        self._update = database.statement(_UPDATE)
-        self._remove_and_insert = database.statement(_REMOVE + _INSERT)
-        self._remove_and_update = database.statement(_REMOVE + _UPDATE)
+        self._database = Database(url, schema=schema, connections=connections)
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.where!r}, schema={self._database.schema!r})"
@@ -93,22 +93,20 @@ class PostgresStore(OfOneProcess):
         return await self._database.init()
 
     async def get(self, scope: str, key: str, /) -> Kept:
-        [(value, version, time)] = await self._database.fetch(self._get, [scope, key])
+        [(value, version, time)] = await self._database.fetch(_GET, [scope, key])
         return Kept(value, version or 0, time)
 
     async def swap(
         self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
     ) -> tuple[bool, Kept]:
         new = new_version()
-        values: list[object] = [scope, key, new, value, keep]
-        statements = self._insert, self._remove_and_insert
+        statement = _INSERT
+        values: Sequence[object] = [scope, key, new, value, keep]
         if version:
-            values = [new, value, keep, scope, key, version]
-            statements = self._update, self._remove_and_update
-        if keep is None:
-            rows = await self._database.fetch(statements[0], values)
-        else:
-            rows = await self._database.fetch(statements[1], [scope, key, _REMOVED, *values])
+            statement, values = _UPDATE, [new, value, keep, scope, key, version]
+        if keep is not None:
+            statement, values = _REMOVE + statement, [scope, key, _REMOVED, *values]
+        rows = await self._database.fetch(statement, values)
         if rows:
             return True, Kept(value, new, rows[0][0])
         return False, await self.get(scope, key)

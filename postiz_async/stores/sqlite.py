@@ -115,12 +115,56 @@ class SqliteStore(OfOneProcess):
         return f"SqliteStore({str(self.path)!r})"
 
     async def get(self, scope: str, key: str, /) -> Kept:
-        return await self._do(lambda c: _get(c, self._clock, scope, key))
+        return await self._do(lambda c: self._kept(c, scope, key))
 
     async def swap(
         self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
     ) -> tuple[bool, Kept]:
-        return await self._do(lambda c: _swap(c, self._clock, scope, key, version, value, keep))
+        return await self._do(lambda c: self._swapped(c, scope, key, version, value, keep))
+
+    def _kept(self, c: sqlite3.Connection, scope: str, key: str) -> Kept:
+        row = c.execute(
+            "SELECT value, version, expires FROM records WHERE scope = ? AND key = ?", (scope, key)
+        ).fetchone()
+        if row is None or (row[2] is not None and row[2] <= read_clock(c, self._clock)):
+            return Kept(None, 0, None)
+        return Kept(row[0], row[1], None)
+
+    def _swapped(
+        self,
+        c: sqlite3.Connection,
+        scope: str,
+        key: str,
+        version: int,
+        value: bytes,
+        keep: float | None,
+    ) -> tuple[bool, Kept]:
+        with c:
+            c.execute("BEGIN IMMEDIATE")
+            now = 0.0 if keep is None else set_clock(c, self._clock)
+            new, expires = new_version(), None if keep is None else now + keep
+            if version == 0:
+                done = c.execute(
+                    "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                    "version = excluded.version, value = excluded.value, "
+                    "expires = excluded.expires WHERE expires <= ? RETURNING 1",
+                    (scope, key, new, value, expires, now),
+                )
+            else:
+                done = c.execute(
+                    "UPDATE records SET version = ?, value = ?, expires = ? WHERE scope = ? "
+                    "AND key = ? AND version = ? AND (expires IS NULL OR expires > ?) RETURNING 1",
+                    (new, value, expires, scope, key, version, now),
+                )
+            if not done.fetchall():
+                return False, self._kept(c, scope, key)
+            if keep is not None:
+                c.execute(
+                    "DELETE FROM records WHERE rowid IN "
+                    "(SELECT rowid FROM records WHERE expires <= ? ORDER BY expires LIMIT ?)",
+                    (now, _REMOVED),
+                )
+            return True, Kept(value, new, None)
 
     async def aclose(self) -> None:
         await self._in_turn(self._close)
@@ -170,58 +214,3 @@ def _inode(path: Path) -> int:
         return path.stat().st_ino
     except FileNotFoundError:
         return 0
-
-
-def _get(connection: sqlite3.Connection, clock: Clock, scope: str, key: str) -> Kept:
-    row = connection.execute(
-        "SELECT value, version, expires FROM records WHERE scope = ? AND key = ?", (scope, key)
-    ).fetchone()
-    if row is None or (row[2] is not None and row[2] <= read_clock(connection, clock)):
-        return Kept(None, 0, None)
-    return Kept(row[0], row[1], None)
-
-
-def _swap(
-    connection: sqlite3.Connection,
-    clock: Clock,
-    scope: str,
-    key: str,
-    version: int,
-    value: bytes,
-    keep: float | None,
-) -> tuple[bool, Kept]:
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        now = 0.0 if keep is None else set_clock(connection, clock)
-        new, expires = new_version(), None if keep is None else now + keep
-        if version == 0:
-            connection.execute(
-                "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "version = excluded.version, value = excluded.value, expires = excluded.expires "
-                "WHERE expires <= ?",
-                (scope, key, new, value, expires, now),
-            )
-        else:
-            connection.execute(
-                "UPDATE records SET version = ?, value = ?, expires = ? WHERE scope = ? "
-                "AND key = ? AND version = ? AND (expires IS NULL OR expires > ?)",
-                (new, value, expires, scope, key, version, now),
-            )
-        if not _has_changed(connection):
-            return False, _get(connection, clock, scope, key)
-        if keep is not None:
-            connection.execute(
-                "DELETE FROM records WHERE rowid IN "
-                "(SELECT rowid FROM records WHERE expires <= ? ORDER BY expires LIMIT ?)",
-                (now, _REMOVED),
-            )
-        return True, Kept(value, new, None)
-
-
-def _has_changed(connection: sqlite3.Connection) -> bool:
-    """Whether the last statement changed a row.
-
-    `Cursor.rowcount` does not know it of an INSERT where the language is Turkish: until Python 3.13
-    the word is compared in the case of the locale, whose `I` is not that of `insert`.
-    """
-    return bool(connection.execute("SELECT changes()").fetchone()[0])

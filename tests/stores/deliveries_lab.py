@@ -57,7 +57,7 @@ class DeliveriesLab:
     async def run(self, statement: Any, *values: object) -> Any:
         assert isinstance(self.store, PostgresDeliveries)
         database = self.store._database
-        return await database.fetch(database.statement(statement), values)
+        return await database.fetch(statement, values)
 
     async def put(self, scope: str = "acme", name: str = "", **columns: Any) -> KeptDelivery:
         return (await self.put_ahead(scope, name, **columns))[0]

@@ -43,7 +43,7 @@ async def grow_older(store: Records, seconds: float) -> None:
             await store._redis.pexpire(name, math.ceil(left - seconds * 1000))
     elif isinstance(store, PostgresStore):
         older = "UPDATE {schema}.records SET expires = expires - make_interval(secs => %s)"
-        await store._database.fetch(store._database.statement(older), [seconds])
+        await store._database.fetch(older, [seconds])
     else:
         assert isinstance(store, MemoryStore | SqliteStore)
         assert isinstance(store._clock, JumpingClock)
@@ -63,7 +63,7 @@ async def count_records(store: Records) -> int:
         assert store._connection is not None
         return int(store._connection.execute("SELECT count(*) FROM records").fetchone()[0])
     if isinstance(store, PostgresStore):
-        count = store._database.statement("SELECT count(*) FROM {schema}.records")
+        count = "SELECT count(*) FROM {schema}.records"
         return int((await store._database.fetch(count))[0][0])
     assert isinstance(store, MemoryStore)
     return len(store._records)

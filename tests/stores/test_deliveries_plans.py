@@ -119,7 +119,7 @@ async def made(
     fetch = Database.fetch
 
     async def noted(database: Database, query: Any, params: Any) -> Any:
-        seen.append((query.as_string(None), params))
+        seen.append((database.statement(query).as_string(None), params))
         return await fetch(database, query, params)
 
     monkeypatch.setattr(Database, "fetch", noted)

@@ -26,7 +26,7 @@ from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, answered, deci
 from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, QuotaWaitError
-from postiz_async.stores import Kept, ledger_name, sqlite
+from postiz_async.stores import Kept, ledger_name
 from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
@@ -552,15 +552,15 @@ async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
         writing.set()
         assert go.wait(PATIENCE)
         seen.append("ended")
-        return swap(*arguments)
+        return swap(*arguments)  # type: ignore[arg-type]
 
     def noted_read(*arguments: object) -> object:
         seen.append("read")
-        return read(*arguments)
+        return read(*arguments)  # type: ignore[arg-type]
 
-    swap, read = sqlite._swap, sqlite._get
-    monkeypatch.setattr(sqlite, "_swap", slow_swap)
-    monkeypatch.setattr(sqlite, "_get", noted_read)
+    swap, read = store._swapped, store._kept
+    monkeypatch.setattr(store, "_swapped", slow_swap)
+    monkeypatch.setattr(store, "_kept", noted_read)
     writer = asyncio.create_task(store.swap("a", "", 0, b"state", keep=None))
     await anyio.to_thread.run_sync(writing.wait, PATIENCE)
     writer.cancel()
