@@ -1,16 +1,12 @@
-"""Walking through the list of posts: long ranges, one post by its id, waiting for a state.
+"""Walking through the list of posts: long ranges, one post by its id.
 
 The API has one list and no other way to see a post. It has no pages and no order, and returns a
-repeated post in every answer, once for each occurrence up to the end of the range. It tells the
-state of a post and nothing else; why a network refused one is in a message to the organisation,
-which names the channel or its network in words, but not the post.
+repeated post in every answer, once for each occurrence up to the end of the range.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,79 +15,18 @@ from postiz_async._resources.chunks import Chunks
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import check_id, format_date
 from postiz_async._wire.endpoints import LIST_POSTS, Call
-from postiz_async.errors import APITimeoutError, NotFoundError, PublishError, describe_seconds
+from postiz_async.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
-    from postiz_async._concurrency import WakeSignal
     from postiz_async._resources.chunks import ListPosts
-    from postiz_async._scheduler.calls import CallTime
     from postiz_async._scheduler.scheduler import BoundScheduler
-    from postiz_async.clock import Clock
-    from postiz_async.models.insights import Notification
     from postiz_async.models.posts import Post
 
 
-FIRST_POLL, LONGEST_POLL = 2.0, 30.0
-"""Seconds between looks at posts that are about to be published; doubled while nothing happens."""
-
 _DATE = attrgetter("publish_date")
 _ID = attrgetter("id")
-
-_BEFORE = timedelta(minutes=1)
-"""How much earlier than a post's date its message may be written; clocks differ."""
-
-UNTOLD = "the network refused it; no notification says why"
-
-
-def next_pause(pause: float) -> float:
-    """How long to wait after a look that showed nothing new."""
-    return min(LONGEST_POLL, pause * 2)
-
-
-async def messages_since(
-    notifications: AsyncIterator[Notification], posts: Iterable[Post]
-) -> list[Notification]:
-    """The messages that may be about these posts, newest first.
-
-    Servers before v2.18.0 show none, which is not an error.
-    """
-    since = min((post.publish_date for post in posts), default=None)
-    found: list[Notification] = []
-    if since is None:
-        return found
-    try:
-        async for message in notifications:
-            if message.created_at < since - _BEFORE:
-                break
-            found.append(message)
-    except NotFoundError:
-        return []
-    return found
-
-
-def reason(post: Post, messages: Iterable[Notification]) -> str:
-    """Why a network refused a post, in the words of the message that came first after its date.
-
-    Args:
-        post: in the state `ERROR`.
-        messages: see `messages_since`.
-    """
-    channel = post.integration
-    names = [channel.name, channel.provider] if channel is not None else []
-    words = [name.casefold() for name in names if name]
-    about = [
-        message
-        for message in messages
-        if message.created_at >= post.publish_date - _BEFORE and _is_refusal(message, words)
-    ]
-    return min(about, key=lambda message: message.created_at).content if about else UNTOLD
-
-
-def _is_refusal(message: Notification, names: Iterable[str]) -> bool:
-    text = message.content.casefold()
-    return "has been published" not in text and any(name in text for name in names)
 
 
 def list_query(
@@ -121,13 +56,6 @@ FIRST_CHUNK = timedelta(days=7)
 
 SEARCHED = timedelta(days=366)
 """How far before and after today, or its date, a post is looked for by its id."""
-
-
-SHORTEST_POLL = 1.0
-"""Seconds between looks, however many signals come."""
-
-LOOK_SHARE = 5
-"""After a look nothing is asked for this many times as long as the look took."""
 
 
 async def pieces(
@@ -216,52 +144,3 @@ def around(moment: float) -> tuple[datetime, datetime]:
     """The range in which a post is looked for when nobody knows its date."""
     today = datetime.fromtimestamp(moment, UTC)
     return today - SEARCHED, today + SEARCHED
-
-
-@dataclass(frozen=True, slots=True)
-class PublishWatcher:
-    """Looks at a post until its network has answered."""
-
-    list_posts: ListPosts
-    notifications: Callable[[], AsyncIterator[Notification]]
-    clock: Clock
-    wake: WakeSignal
-
-    async def until_published(self, post_id: str, at: datetime | None, time: CallTime) -> Post:
-        """The post once it is published; raises what `posts.wait_published` raises."""
-        clock, pause = self.clock, FIRST_POLL
-        while True:
-            post = await self._found(post_id, at)
-            at = post.publish_date
-            if post.state == "PUBLISHED":
-                return post
-            if post.state == "ERROR":
-                said = await messages_since(self.notifications(), [post])
-                raise PublishError(reason(post, said), post_id=post_id)
-            seconds = max(pause, at.timestamp() - clock.time())
-            if seconds > time.left:
-                await clock.sleep(time.left)
-                after = describe_seconds(time.timeout or 0)
-                raise APITimeoutError(f"The post {post_id} is {post.state} after {after}.")
-            await sleep_or_wake(clock, self.wake, clock.monotonic() + seconds)
-            pause = next_pause(pause)
-
-    async def _found(self, post_id: str, at: datetime | None) -> Post:
-        """The post in this second, where its mark may be anywhere; else wherever it is now."""
-        first, last = around(self.clock.time())
-        if at is not None:
-            second = at.astimezone(UTC).replace(microsecond=0)
-            with suppress(NotFoundError):
-                return await find_post(
-                    self.list_posts, post_id, second, second + timedelta(milliseconds=999)
-                )
-            first, last = min(first, at - SEARCHED), max(last, at + SEARCHED)
-        return await find_post(self.list_posts, post_id, first, last)
-
-
-async def sleep_or_wake(clock: Clock, wake: WakeSignal, until: float) -> None:
-    """Sleep until a moment or a signal, but for `SHORTEST_POLL` at least."""
-    earliest = clock.monotonic() + SHORTEST_POLL
-    with clock.move_on_after(until - clock.monotonic()):
-        await wake.wait()
-    await clock.sleep_until(min(earliest, until))

@@ -40,12 +40,6 @@ if TYPE_CHECKING:
     from postiz_async.models.video import SlidesVideo, Voice
 
 
-class _VideoFunction(msgspec.Struct, rename="camel"):
-    identifier: str
-    function_name: str
-    params: Mapping[str, object]
-
-
 class MediaResource:
     """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
 
@@ -267,7 +261,7 @@ class MediaResource:
 
         Retried: yes. Since v1.64.0.
         """
-        body = _VideoFunction(identifier, function, params or {})
+        body = {"identifier": identifier, "functionName": function, "params": params or {}}
         return await self._bound.call(Call(VIDEO_FUNCTION, body=encode_body(body)))
 
     async def voices(self) -> list[Voice]:

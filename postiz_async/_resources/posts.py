@@ -13,7 +13,6 @@ import msgspec
 from postiz_async._resources.create import PostCreation
 from postiz_async._resources.insights import Notifications
 from postiz_async._resources.listing import (
-    PublishWatcher,
     around,
     find_post,
     first_occurrences,
@@ -22,7 +21,7 @@ from postiz_async._resources.listing import (
     pieces,
 )
 from postiz_async._resources.matching import find_posts, is_on, span_of
-from postiz_async._resources.watch import PostSource, watch
+from postiz_async._resources.watch import PostSource, until_published, watch
 from postiz_async._scheduler.calls import CallTime
 from postiz_async._wire import encode_body, format_date, parse_date
 from postiz_async._wire.endpoints import (
@@ -56,18 +55,6 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import MissingRelease, Post, PublishEvent
-
-
-class _Status(msgspec.Struct):
-    status: str
-
-
-class _ReleaseId(msgspec.Struct, rename="camel"):
-    release_id: str
-
-
-class _Settings(msgspec.Struct):
-    settings: Mapping[str, object]
 
 
 class Posts(PostCreation):
@@ -240,9 +227,7 @@ class Posts(PostCreation):
         if seconds is not None:
             bound = bound.begun(timeout=seconds)
         time = bound.shared_time or CallTime.from_now(clock, None)
-        messages = Notifications(bound).iter
-        watch = PublishWatcher(partial(list_posts, bound), messages, clock, self._wake)
-        return await watch.until_published(post_id, at, time)
+        return await until_published(self._source(bound), post_id, at, time)
 
     def watch(
         self, *, since: datetime | None = None, integration: Integration | str | None = None
@@ -271,10 +256,12 @@ class Posts(PostCreation):
             InvalidPostError: `since` has no time zone; or no channel, or several, have this name
                 or provider.
         """
-        bound = self._bound
         if since is not None:
             format_date(since, "since")  # refuses one without a zone
-        source = PostSource(
+        return self._watch(since, integration)
+
+    def _source(self, bound: BoundScheduler) -> PostSource:
+        return PostSource(
             list_posts=partial(list_posts, bound),
             notifications=Notifications(bound).iter,
             clock=bound.scheduler.clock,
@@ -282,17 +269,17 @@ class Posts(PostCreation):
             is_counted=lambda: bound.scheduler.is_counted(LIST_POSTS.name),
             wake=self._wake,
         )
-        return self._watch(source, since, integration)
 
     async def _watch(
-        self, source: PostSource, since: datetime | None, integration: Integration | str | None
+        self, since: datetime | None, integration: Integration | str | None
     ) -> AsyncGenerator[PublishEvent]:
         wanted = await self._wanted(integration)
 
         def accepts(post: Post) -> bool:
             return wanted is None or is_on(wanted, post)
 
-        async with aclosing(watch(source, accepts=accepts, since=since)) as events:
+        events = watch(self._source(self._bound), accepts=accepts, since=since)
+        async with aclosing(events):
             async for event in events:
                 yield event
 
@@ -321,7 +308,7 @@ class Posts(PostCreation):
         Raises:
             BadRequestError: there is no such post.
         """
-        call = Call(SET_STATUS, params={"id": post_id}, body=encode_body(_Status(status)))
+        call = Call(SET_STATUS, params={"id": post_id}, body=encode_body({"status": status}))
         return (await self._bound.call(call)).state
 
     async def update_settings(self, post_id: str, settings: Mapping[str, object]) -> datetime:
@@ -339,7 +326,7 @@ class Posts(PostCreation):
             NotFoundError: there is no such post, or the server is older.
             BadRequestError: it is published or part of a thread, or the settings are refused.
         """
-        body = encode_body(_Settings(settings))
+        body = encode_body({"settings": settings})
         answer = await self._bound.call(Call(UPDATE_SETTINGS, params={"id": post_id}, body=body))
         return parse_date(answer.publish_date)
 
@@ -368,7 +355,7 @@ class Posts(PostCreation):
         """
         if not release_id:
             raise InvalidPostError([Problem("release_id", "is empty")])
-        body = encode_body(_ReleaseId(release_id))
+        body = encode_body({"releaseId": release_id})
         await self._bound.call(Call(SET_RELEASE_ID, params={"id": post_id}, body=body))
 
     # -------------------------------------------------------------- deleting

@@ -5,30 +5,31 @@ seconds while nothing happens, and once a minute otherwise, for what people publ
 look begins a quarter of an hour before the last one that was answered, and at the date of the
 oldest post that is due and not out. So what happened while Postiz was away, or nobody read on, is
 told late and not lost; what was told is not told again unless the post was published once more.
+
+The list tells the state of a post and nothing else; why a network refused one is in a message to
+the organisation, which names the channel or its network in words, but not the post.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async._resources.chunks import Chunks
-from postiz_async._resources.listing import (
-    FIRST_POLL,
-    LOOK_SHARE,
-    messages_since,
-    next_pause,
-    reason,
-    sleep_or_wake,
-)
+from postiz_async._resources.listing import SEARCHED, around, find_post
 from postiz_async.errors import (
     APIConnectionError,
+    APITimeoutError,
+    NotFoundError,
+    PublishError,
     QuotaError,
     ServerError,
     StoreError,
     UnexpectedAnswerError,
+    describe_seconds,
 )
 from postiz_async.models.posts import PublishEvent
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from postiz_async._concurrency import WakeSignal
     from postiz_async._resources.chunks import ListPosts
+    from postiz_async._scheduler.calls import CallTime
     from postiz_async.clock import Clock
     from postiz_async.models.insights import Notification
     from postiz_async.models.posts import Post
@@ -56,6 +58,16 @@ _BACK, _AHEAD = timedelta(minutes=15), timedelta(minutes=10)
 _FORGET = timedelta(days=1)
 """How long a post that is due is waited for, and one that was told is remembered."""
 
+SHORTEST_POLL = 1.0
+"""Seconds between looks, however many signals come."""
+
+LOOK_SHARE = 5
+"""After a look nothing is asked for this many times as long as the look took."""
+
+
+FIRST_POLL, LONGEST_POLL = 2.0, 30.0
+"""Seconds between looks at posts that are about to be published; doubled while nothing happens."""
+
 _AWAY = (APIConnectionError, ServerError, UnexpectedAnswerError, QuotaError, StoreError)
 
 
@@ -69,6 +81,105 @@ class PostSource:
     now: Callable[[], float]
     is_counted: Callable[[], bool]
     wake: WakeSignal
+
+
+async def until_published(
+    source: PostSource, post_id: str, at: datetime | None, time: CallTime
+) -> Post:
+    """The post once it is published; raises what `posts.wait_published` raises."""
+    clock, pause = source.clock, FIRST_POLL
+    while True:
+        post = await _found(source, post_id, at)
+        at = post.publish_date
+        if post.state == "PUBLISHED":
+            return post
+        if post.state == "ERROR":
+            said = await messages_since(source.notifications(), [post])
+            raise PublishError(reason(post, said), post_id=post_id)
+        seconds = max(pause, at.timestamp() - clock.time())
+        if seconds > time.left:
+            await clock.sleep(time.left)
+            after = describe_seconds(time.timeout or 0)
+            raise APITimeoutError(f"The post {post_id} is {post.state} after {after}.")
+        await sleep_or_wake(clock, source.wake, clock.monotonic() + seconds)
+        pause = next_pause(pause)
+
+
+async def _found(source: PostSource, post_id: str, at: datetime | None) -> Post:
+    """The post in this second, where its mark may be anywhere; else wherever it is now."""
+    first, last = around(source.clock.time())
+    if at is not None:
+        second = at.astimezone(UTC).replace(microsecond=0)
+        until = second + timedelta(milliseconds=999)
+        with suppress(NotFoundError):
+            return await find_post(source.list_posts, post_id, second, until)
+        first, last = min(first, at - SEARCHED), max(last, at + SEARCHED)
+    return await find_post(source.list_posts, post_id, first, last)
+
+
+async def sleep_or_wake(clock: Clock, wake: WakeSignal, until: float) -> None:
+    """Sleep until a moment or a signal, but for `SHORTEST_POLL` at least."""
+    earliest = clock.monotonic() + SHORTEST_POLL
+    with clock.move_on_after(until - clock.monotonic()):
+        await wake.wait()
+    await clock.sleep_until(min(earliest, until))
+
+
+# ------------------------------------------------------------------ what became of posts
+
+_BEFORE = timedelta(minutes=1)
+"""How much earlier than a post's date its message may be written; clocks differ."""
+
+UNTOLD = "the network refused it; no notification says why"
+
+
+def next_pause(pause: float) -> float:
+    """How long to wait after a look that showed nothing new."""
+    return min(LONGEST_POLL, pause * 2)
+
+
+async def messages_since(
+    notifications: AsyncIterator[Notification], posts: Iterable[Post]
+) -> list[Notification]:
+    """The messages that may be about these posts, newest first.
+
+    Servers before v2.18.0 show none, which is not an error.
+    """
+    since = min((post.publish_date for post in posts), default=None)
+    found: list[Notification] = []
+    if since is None:
+        return found
+    try:
+        async for message in notifications:
+            if message.created_at < since - _BEFORE:
+                break
+            found.append(message)
+    except NotFoundError:
+        return []
+    return found
+
+
+def reason(post: Post, messages: Iterable[Notification]) -> str:
+    """Why a network refused a post, in the words of the message that came first after its date.
+
+    Args:
+        post: in the state `ERROR`.
+        messages: see `messages_since`.
+    """
+    channel = post.integration
+    names = [channel.name, channel.provider] if channel is not None else []
+    words = [name.casefold() for name in names if name]
+    about = [
+        message
+        for message in messages
+        if message.created_at >= post.publish_date - _BEFORE and _is_refusal(message, words)
+    ]
+    return min(about, key=lambda message: message.created_at).content if about else UNTOLD
+
+
+def _is_refusal(message: Notification, names: Iterable[str]) -> bool:
+    text = message.content.casefold()
+    return "has been published" not in text and any(name in text for name in names)
 
 
 async def publish_events(

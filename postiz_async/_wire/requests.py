@@ -74,7 +74,7 @@ T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 
 
-def encode_body(body: msgspec.Struct) -> msgspec.Raw:
+def encode_body(body: msgspec.Struct | Mapping[str, object]) -> msgspec.Raw:
     """A request body as JSON."""
     try:
         return msgspec.Raw(_encoder.encode(body))

@@ -25,8 +25,7 @@ from postiz_async._campaign.run.job import Outcome
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
-from postiz_async._resources.listing import FIRST_POLL, LOOK_SHARE, next_pause
-from postiz_async._resources.watch import publish_events
+from postiz_async._resources.watch import FIRST_POLL, LOOK_SHARE, next_pause, publish_events
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import describe_seconds
 

@@ -153,7 +153,10 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
         raise MissingColumns(said, unmapped, [line.cells for line in seen])
     kept: list[tuple[int, str]] = []
     unknown: dict[int, str] = {}
+    labels: dict[str, str] = {}
     for place, (own, target) in enumerate(pairs):
+        if target not in {"", names[place]}:
+            labels[target] = own
         if own and (rules.template or is_column(target)):
             kept.append((place, names[place]))
         elif own and target:
@@ -166,7 +169,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
         unknown,
         dict(zip(names, targets, strict=True)),
         targets,
-        {to: own for own, to in pairs if to and to != folded(own)},
+        labels,
     )
 
 

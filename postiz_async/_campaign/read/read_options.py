@@ -259,18 +259,14 @@ def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:
     return ReadOptions(
         columns=_columns(said.columns, kept.columns),
         defaults={**kept.defaults, **said.defaults},
-        date_format=_first(said.date_format, kept.date_format),
-        timezone=_first(said.timezone, kept.timezone),
+        date_format=kept.date_format if said.date_format is None else said.date_format,
+        timezone=kept.timezone if said.timezone is None else said.timezone,
         timezones={**kept.timezones, **said.timezones},
-        encoding=_first(said.encoding, kept.encoding),
-        sheet=_first(said.sheet, kept.sheet),
-        template=said.template if said.template is not None else kept.template,
+        encoding=kept.encoding if said.encoding is None else said.encoding,
+        sheet=kept.sheet if said.sheet is None else said.sheet,
+        template=kept.template if said.template is None else said.template,
         ignore=tuple(dict.fromkeys((*kept.ignore, *said.ignore))),
     )
-
-
-def _first(said: str | None, kept: str | None) -> str | None:
-    return kept if said is None else said
 
 
 def _columns(said: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
