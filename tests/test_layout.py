@@ -35,6 +35,7 @@ FOLDERS = {
 ALONE = {
     "test_architecture": "the page at the top level",
     "test_benchmarks": "benchmarks/run.py, and what it runs",
+    "test_concepts": "what stands once",
     "test_constants": "one name, one value",
     "test_facts": "tests/facts, and the script that makes it",
     "test_hover": "what an editor shows",

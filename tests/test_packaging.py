@@ -96,12 +96,6 @@ def test_the_version_is_said_once() -> None:
     assert released[:1] == [VERSION]
 
 
-def test_what_a_release_brings_is_told_on_one_screen() -> None:
-    log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    for release in re.split(r"^## \[\d", log, flags=re.MULTILINE)[1:]:
-        assert release.partition("\n### ")[0].count("\n") <= 40
-
-
 def test_classifiers_say_what_is_run() -> None:
     prefix = "Programming Language :: Python :: 3."
     said = {each[len(prefix) - 2 :] for each in PROJECT["classifiers"] if each.startswith(prefix)}
