@@ -60,6 +60,7 @@ def test_hostile_files_are_refused(server: Server, tmp_path: Path, part: int) ->
     assert (server.state["posts"], server.state["creates"]) == (before["posts"], before["creates"])
 
 
+@pytest.mark.exhaustive
 def test_all_kinds_of_hostile_files_are_written(tmp_path: Path) -> None:
     kinds = {
         path.parent.name.partition("-")[2] for path in write_hostile(tmp_path, range(len(KINDS)))

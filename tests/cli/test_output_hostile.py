@@ -154,7 +154,13 @@ async def test_documents_keep_what_they_escape(
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no such terminals")
 @pytest.mark.parametrize(
     "words",
-    [LISTS[1], LISTS[5], ("export", "--start", "2031-01-01", "--end", "2031-12-31")],
+    [
+        LISTS[1],
+        pytest.param(LISTS[5], marks=pytest.mark.exhaustive),
+        pytest.param(
+            ("export", "--start", "2031-01-01", "--end", "2031-12-31"), marks=pytest.mark.exhaustive
+        ),
+    ],
     ids=" ".join,
 )
 async def test_a_terminal_is_not_steered(

@@ -43,6 +43,8 @@ class PoolLab:
         self, place: Place, *names: str, clock: Clock | None = None, **options: Any
     ) -> None:
         self.place = place
+        if clock is not None:
+            place.server.clock_file.unlink(missing_ok=True)  # whose database has the real time
         self.clock = clock or place.clock(START.timestamp())
         self.keys = {name: f"key-of-{name}" for name in names}
         self.asked: list[str] = []

@@ -74,9 +74,8 @@ class Place:
 
     @classmethod
     def made(cls, server: PostgresServer | None = None, **options: Any) -> Place:
-        """A new one, where it is the real time until it has a clock."""
+        """A new one."""
         place = cls(server or shared_server(), **options)
-        place.server.clock_file.unlink(missing_ok=True)
         place.server.run(ddl(place.schema), database=place.server.database_on_a_clock())
         return place
 

@@ -55,10 +55,10 @@ async def test_many_at_once_from_several_clients_make_one_create_of_each_key(
     assert [create.status for create in sandbox.creates] == [201] * len(KEYS) + [400]
 
 
-@pytest.mark.parametrize("store", ["redis", "postgres"], indirect=True)
+@pytest.mark.parametrize("new_store", ["redis", "postgres"], indirect=True)
 async def test_a_lost_answer_is_found_also_where_clocks_run_faster(store: Records) -> None:
     """The store's clock is taken to be as fast as that of all who use it."""
-    clock = AcceleratedClock(200.0)
+    clock = AcceleratedClock(1_000.0)
     async with Sandbox(api_key="sandbox", clock=clock, work_per_post=0.0) as sandbox:
         channel = sandbox.add_integration("mastodon").id
         sandbox.faults.add(Fault("reset", route="create_post"))
