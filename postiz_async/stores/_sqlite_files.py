@@ -88,24 +88,6 @@ CREATE TABLE clock (
 ) STRICT
 """
 
-DEPARTURES = f"""
-{CLOCK};
-CREATE TABLE departures (number INTEGER PRIMARY KEY, at REAL NOT NULL) STRICT
-"""
-"""For files that keep requests: when these left, by the clock of the file."""
-
-
-def departs(connection: sqlite3.Connection, clock: Clock, number: int) -> None:
-    """Note that a request leaves now, in the transaction that writes it down."""
-    values = number, set_clock(connection, clock)
-    connection.execute("INSERT OR REPLACE INTO departures VALUES (?, ?)", values)
-
-
-def age_of(connection: sqlite3.Connection, clock: Clock, number: int) -> float:
-    """For how many seconds at least a request has been gone."""
-    left = connection.execute("SELECT at FROM departures WHERE number = ?", (number,)).fetchone()
-    return read_clock(connection, clock) - left[0] if left else 0.0
-
 
 def set_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) -> float:
     """The time of a file, which is written down; call it in the transaction that needs it."""
