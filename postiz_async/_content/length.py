@@ -86,11 +86,6 @@ def length(content: str, counts: Counts = "plain") -> int:
         InvalidPostError: it is HTML and longer than any request may be.
     """
     counted = counted_text(content) if _ESCAPED.search(content) else content
-    return length_of_counted(counted, counts)
-
-
-def length_of_counted(counted: str, counts: Counts) -> int:
-    """How long a counted text is."""
     units = utf16_length(counted)
     return max(units, weighted_length(counted)) if counts == "x-weighted" else units
 

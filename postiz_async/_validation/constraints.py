@@ -191,17 +191,24 @@ class Constraint(NamedTuple):
 
 # ------------------------------------------------------------------ what is what
 
+
+def _of_any(fits: Callable[[object], bool]) -> Passes:
+    return lambda value, _: fits(value)
+
+
 _NO_NUMBER = "must be a number conforming to the specified constraints"
 
 DEFINED = Constraint(
     "defined",
-    lambda value, _: value is not None and value is not ABSENT,
+    _of_any(lambda value: value is not None and value is not ABSENT),
     "should not be null or undefined",
 )
-TEXT = Constraint("string", lambda value, _: type(value) is str, "must be a string")
-BOOLEAN = Constraint("boolean", lambda value, _: type(value) is bool, "must be a boolean value")
-NUMBER = Constraint("number", lambda value, _: is_number(value), _NO_NUMBER)
-LIST = Constraint("list", lambda value, _: is_list(value), "must be an array")
+TEXT = Constraint("string", _of_any(lambda value: type(value) is str), "must be a string")
+BOOLEAN = Constraint(
+    "boolean", _of_any(lambda value: type(value) is bool), "must be a boolean value"
+)
+NUMBER = Constraint("number", _of_any(is_number), _NO_NUMBER)
+LIST = Constraint("list", _of_any(is_list), "must be an array")
 
 
 def nested_text(name: str, *, each: bool) -> str:
@@ -212,23 +219,17 @@ def nested_text(name: str, *, each: bool) -> str:
 
 def nested(name: str, *, each: bool) -> Constraint:
     """A value, or each value of a list, is an object; what is inside is looked at elsewhere."""
-    return Constraint("nested", _is_nested, nested_text(name, each=each))
+    passes = _of_any(lambda value: value is ABSENT or is_object(value) or is_list(value))
+    return Constraint("nested", passes, nested_text(name, each=each))
 
 
 def each_number(name: str) -> Constraint:
     """All values of a list are numbers; they are not converted."""
-
-    def passes(value: object, _: object) -> bool:
-        return all(map(is_number, value if is_list(value) else [value]))
-
+    passes = _of_any(lambda value: all(map(is_number, value if is_list(value) else [value])))
     return Constraint("each_number", passes, f"each value in {name} {_NO_NUMBER}")
 
 
 # ------------------------------------------------------------------ bounds
-
-
-def _is_nested(value: object, _: object) -> bool:
-    return value is ABSENT or is_object(value) or is_list(value)
 
 
 def _of_text(fits: Callable[[str], bool]) -> Passes:
@@ -284,10 +285,7 @@ NOT_EMPTY = min_items(1)
 
 def max_total(most: float) -> Constraint:
     """The labels of all tags together; a label with white space counts two more."""
-
-    def passes(tags: object, _: object) -> bool:
-        return sum(map(_cost, as_list(tags))) <= most
-
+    passes = _of_any(lambda tags: sum(map(_cost, as_list(tags))) <= most)
     text = f"The maximum allowed is {most} characters in total for all tags."
     return Constraint("total", passes, text)
 

@@ -256,6 +256,10 @@ def _is_null(value: object, _: object) -> bool:
     return value is None
 
 
+def _is_falsy(value: object, _: object) -> bool:
+    return not is_truthy(value)
+
+
 def _objects(name: str, *constraints: Constraint, inside: Shape) -> Field:
     every = (*constraints, nested(name, each=True))
     return Field(name, every, optional=False, inside=inside, each=True)
@@ -265,7 +269,7 @@ MEDIA = Shape(
     Field("id", (DEFINED, TEXT), AS_TEXT, optional=False),
     Field("path", (DEFINED, EXTENSION, TEXT), AS_TEXT, optional=False),
     Field("alt", (TEXT,), AS_TEXT, skips=_is_null),
-    Field("thumbnail", (URL,), AS_TEXT, skips=lambda value, _: not is_truthy(value)),
+    Field("thumbnail", (URL,), AS_TEXT, skips=_is_falsy),
 )
 
 ENTRY = Shape(

@@ -244,9 +244,6 @@ def _verdict(identifier: str, written: bytes) -> SettingsVerdict:
     )
 
 
-forget_settings = _verdict.cache_clear
-
-
 def _counts(limit: Limit, settings: Mapping[str, object]) -> bool:
     return not limit.verified if limit.when is None else holds(limit.when, settings)
 

@@ -73,11 +73,11 @@ def hidden_values(headers: T) -> T:
     if type(headers) is not dict:
         return headers
     given = cast("dict[object, object]", headers)
-    return cast("T", {name: _hidden_value(value) for name, value in given.items()})
-
-
-def _hidden_value(value: object) -> object:
-    return HiddenText(value) if isinstance(value, str) else value
+    hidden = {
+        name: HiddenText(value) if isinstance(value, str) else value
+        for name, value in given.items()
+    }
+    return cast("T", hidden)
 
 
 def checked_headers(headers: object) -> Headers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
@@ -144,13 +144,8 @@ def _segment(name: str, value: str) -> str:
     """A path parameter as exactly one segment."""
     check_id(name, value)
     if value in {"", ".", ".."} or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
-        raise InvalidPostError(
-            [
-                Problem(
-                    name, f"{value!r} cannot be an id: it is empty, dots or has control characters"
-                )
-            ]
-        )
+        wrong = f"{value!r} cannot be an id: it is empty, dots or has control characters"
+        raise InvalidPostError([Problem(name, wrong)])
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
@@ -183,25 +178,15 @@ def format_date(moment: datetime, name: str = "date") -> str:
     if type(moment) in DATETIME and moment.tzinfo is UTC:  # as mostly
         text: str = msgspec.to_builtins(moment)  # takes a tenth of what `isoformat` takes
         return f"{text[:23]}Z" if moment.microsecond else f"{text[:19]}.000Z"
-    _check_moment(name, moment)
+    if not isinstance(cast("object", moment), datetime):
+        hint = "a datetime with a time zone is expected"
+        raise InvalidPostError([Problem(name, f"is of type {type(moment).__name__}", hint=hint)])
     if moment.utcoffset() is None:
-        raise InvalidPostError(
-            [
-                Problem(
-                    name,
-                    f"{moment.isoformat(sep=' ')} has no time zone",
-                    hint="for example datetime.now(UTC) + timedelta(hours=1)",
-                )
-            ]
-        )
+        wrong = f"{moment.isoformat(sep=' ')} has no time zone"
+        hint = "for example datetime.now(UTC) + timedelta(hours=1)"
+        raise InvalidPostError([Problem(name, wrong, hint=hint)])
     try:
         utc = moment.astimezone(UTC)
     except OverflowError:
         raise InvalidPostError([Problem(name, f"{moment} is out of range")]) from None
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _check_moment(name: str, value: object) -> None:
-    if not isinstance(value, datetime):
-        hint = "a datetime with a time zone is expected"
-        raise InvalidPostError([Problem(name, f"is of type {type(value).__name__}", hint=hint)])

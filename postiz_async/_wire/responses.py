@@ -144,7 +144,10 @@ def failure(
     status = response.status
     is_page = is_web_page(response)
     if status == 304:
-        return _from_a_cache()
+        return ConfigurationError(
+            "The server answers 304 (not modified), although the request was not conditional. A "
+            "cache between you and Postiz answers in its place: let it pass /public/v1 through."
+        )
     if 300 <= status < 400 or (is_page and status < 500 and status not in {403, 413, 429}):
         return _wrong_place(response)
     if 200 <= status < 300:
@@ -219,13 +222,6 @@ def _about_the_key(text: str) -> str:
 def lacks_route(error: PostizError | None) -> TypeGuard[NotFoundError]:
     """Whether the server has no such route, and not just no such thing: it says `Cannot GET /`."""
     return isinstance(error, NotFoundError) and error.text.startswith("Cannot ")
-
-
-def _from_a_cache() -> ConfigurationError:
-    return ConfigurationError(
-        "The server answers 304 (not modified), although the request was not conditional. A cache "
-        "between you and Postiz answers in its place: let it pass /public/v1 through."
-    )
 
 
 def _wrong_place(response: WireResponse) -> ConfigurationError:

@@ -11,7 +11,6 @@ import logging
 import math
 import secrets
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -180,7 +179,7 @@ class SharedLedger:
         return done
 
     async def _give_back(self, token: int) -> None:
-        note = partial(_released, token=token), self.now()
+        note: _Note = (lambda ledger, _: quota.released(ledger, token)), self.now()
         self._unnoted.append(note)
         await self._note(note)
 
@@ -307,8 +306,3 @@ class SharedLedger:
 
     def _time(self, kept: Kept) -> float | None:
         return None if kept.time is None else kept.time * self._speed
-
-
-def _released(ledger: Ledger, now: float, *, token: int) -> Ledger:
-    del now
-    return quota.released(ledger, token)

@@ -38,6 +38,11 @@ _RETRIES = 2
 _NO_ROOM = "max number of clients"
 """How Redis says that `maxclients` are connected."""
 
+_ALL_IN_USE = (
+    f"none of its {{}} connections was free within {WAIT:g} s. Is the network or the server "
+    "overloaded? max_connections=... at the end of the address allows more."
+)
+
 _KNOWN = {
     "HELLO must be called|NOAUTH|Authentication required": "it wants a password. Put it into the "
     "address: redis://:password@host:6379/0.",
@@ -127,7 +132,7 @@ class RedisStore(OfOneProcess):
         while True:
             slots = self._slots.here(self._most(), self._connect)
             if not await slots.acquire(began):
-                raise self._trouble(slots.refusal or self._all_in_use())
+                raise self._trouble(slots.refusal or _ALL_IN_USE.format(self._most()))
             is_refused = False
             try:
                 answer = await cast(
@@ -148,12 +153,6 @@ class RedisStore(OfOneProcess):
                     slots.release()
             if not is_refused or not await slots.wait_for_room(began, reason):
                 raise self._trouble(reason)  # not above: the cause has the password
-
-    def _all_in_use(self) -> str:
-        return (
-            f"none of its {self._most()} connections was free within {WAIT:g} s. Is the network or "
-            "the server overloaded? max_connections=... at the end of the address allows more."
-        )
 
     def _trouble(self, reason: str) -> StoreError:
         return StoreError(

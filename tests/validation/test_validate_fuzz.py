@@ -14,7 +14,7 @@ from postiz_async._content import length, links, utf16_length
 from postiz_async._validation import validate
 from postiz_async._validation.messages import server_message
 from postiz_async._validation.schema import POST, ROOT, check, converted, judged
-from postiz_async._validation.settings import forget_settings, shape_of
+from postiz_async._validation.settings import _verdict, shape_of
 from postiz_async._validation.validate import LINK_WEIGHT
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, MediaRef, PostItem
 from postiz_async.providers import PROVIDERS
@@ -116,7 +116,7 @@ def test_what_is_remembered_of_settings_is_what_a_first_look_finds(
     for each in (value, *others, value):  # of which some are equal, and not the same in JSON
         body = request(post(entry("hello", PICTURE), entry(), settings={name: each}))
         known = validate(body, channels=[channel(provider)])
-        forget_settings()
+        _verdict.cache_clear()
         assert repr(validate(body, channels=[channel(provider)])) == repr(known)
 
 
