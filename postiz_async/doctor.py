@@ -59,6 +59,9 @@ class CheckStatus(StrEnum):
     WRONG = "wrong"
 
 
+FINE, WARNING, WRONG = CheckStatus
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """One thing that was looked at, and what to change when it is not fine."""
@@ -152,7 +155,7 @@ async def _findings(
             continue  # it fails for the same reason
         patient = _Patient(transport, clock, root, key, headers if there == origin else ())
         finding, is_api, response = await _address(patient, is_given=number == 0)
-        unreached = "" if response is not None or finding.status is CheckStatus.FINE else there
+        unreached = "" if response is not None or finding.status is FINE else there
         findings.append(finding)
         if is_api and response is not None:
             here = patient
@@ -163,11 +166,12 @@ async def _findings(
     if here is None:
         is_told = any(each.advice for each in findings if each.subject.startswith("address"))
         advice = "" if is_told else "Open the address in a browser: it has to be your Postiz."
-        findings.append(
-            CheckResult("API", CheckStatus.WRONG, "found at none of these addresses", advice)
-        )
-    elif findings[-2].status is CheckStatus.FINE:
-        findings.append(await _server(here))
+        findings.append(CheckResult("API", WRONG, "found at none of these addresses", advice))
+    elif findings[-2].status is FINE:
+        try:
+            findings.append(await _age(here))
+        except APIConnectionError as broken:
+            findings.append(CheckResult("server", WRONG, broken.message))
     return findings
 
 
@@ -176,14 +180,12 @@ def _key_form(given: Secret, key: Secret) -> CheckResult:
     if kind in {"pca_", "pcs_"}:
         what = "client id" if kind == "pca_" else "client secret"
         advice = "An OAuth application needs an access token (pos_...), which an exchange returns."
-        return CheckResult(
-            "key form", CheckStatus.WRONG, f"this is the {what} of an application", advice
-        )
+        return CheckResult("key form", WRONG, f"this is the {what} of an application", advice)
     if given.reveal().strip()[:7].lower() == "bearer ":
         text = "begins with Bearer, which this client removes"
-        return CheckResult("key form", CheckStatus.WARNING, text, "Postiz wants the bare key.")
+        return CheckResult("key form", WARNING, text, "Postiz wants the bare key.")
     what = "an OAuth access token" if kind == "pos_" else "an organisation's API key"
-    return CheckResult("key form", CheckStatus.FINE, f"looks like {what}")
+    return CheckResult("key form", FINE, f"looks like {what}")
 
 
 async def _address(
@@ -192,7 +194,7 @@ async def _address(
     subject = f"address {patient.root}"
 
     def wrong(text: str, advice: str = "") -> tuple[CheckResult, bool, WireResponse | None]:
-        return CheckResult(subject, CheckStatus.WRONG, text, advice), False, response
+        return CheckResult(subject, WRONG, text, advice), False, response
 
     response: WireResponse | None = None
     try:
@@ -203,9 +205,9 @@ async def _address(
     if text:
         return wrong(text, advice)
     if is_given:
-        return CheckResult(subject, CheckStatus.FINE, "answers as the API"), True, response
+        return CheckResult(subject, FINE, "answers as the API"), True, response
     advice = f"Set POSTIZ_API_URL={patient.root.removesuffix('/public/v1')}"
-    return CheckResult(subject, CheckStatus.WARNING, "here is the API", advice), True, response
+    return CheckResult(subject, WARNING, "here is the API", advice), True, response
 
 
 def _trouble(response: WireResponse) -> tuple[str, str]:
@@ -238,33 +240,22 @@ def _key_accepted(response: WireResponse) -> CheckResult:
     try:
         is_accepted = wire.decode(endpoints.IS_CONNECTED, response).connected
     except AuthenticationError as error:
-        return CheckResult("key", CheckStatus.WRONG, f"refused: {error.text}", error.hint)
+        return CheckResult("key", WRONG, f"refused: {error.text}", error.hint)
     if not is_accepted:
-        return CheckResult("key", CheckStatus.WRONG, "the server says that it is not connected")
-    return CheckResult("key", CheckStatus.FINE, "accepted")
+        return CheckResult("key", WRONG, "the server says that it is not connected")
+    return CheckResult("key", FINE, "accepted")
 
 
 def _skew(response: WireResponse, clock: Clock) -> CheckResult:
     server_time = wire.observe(response, now=clock.time()).server_time
     if server_time is None:
-        return CheckResult("clock", CheckStatus.WARNING, "the server does not send its time")
+        return CheckResult("clock", WARNING, "the server does not send its time")
     skew = server_time - clock.time()
     if abs(skew) <= MAX_SKEW:
-        return CheckResult(
-            "clock", CheckStatus.FINE, f"within {max(1, round(abs(skew)))} s of the server's"
-        )
+        return CheckResult("clock", FINE, f"within {max(1, round(abs(skew)))} s of the server's")
     how = "ahead of" if skew > 0 else "behind"
     text = f"the server's clock is {describe_seconds(abs(skew))} {how} yours"
-    return CheckResult(
-        "clock", CheckStatus.WARNING, text, "Let both set their clocks from the network."
-    )
-
-
-async def _server(patient: _Patient) -> CheckResult:
-    try:
-        return await _age(patient)
-    except APIConnectionError as broken:
-        return CheckResult("server", CheckStatus.WRONG, broken.message)
+    return CheckResult("clock", WARNING, text, "Let both set their clocks from the network.")
 
 
 async def _age(patient: _Patient) -> CheckResult:
@@ -286,11 +277,11 @@ async def _age(patient: _Patient) -> CheckResult:
     if throttles_reads:
         return CheckResult(
             "server",
-            CheckStatus.WARNING,
+            WARNING,
             f"{text}; it limits reads too",
             "Update Postiz: since v2.19.0 only create requests are limited.",
         )
-    return CheckResult("server", CheckStatus.FINE, text)
+    return CheckResult("server", FINE, text)
 
 
 def _release(name: str) -> tuple[int, ...]:

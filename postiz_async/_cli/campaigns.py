@@ -22,27 +22,10 @@ from postiz_async._cli.after_run import (
     write_result,
 )
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.forecasts import (
-    say_edits,
-    say_left_out,
-    say_warnings,
-    show_plan,
-)
-from postiz_async._cli.options import (
-    CampaignFile,
-    JournalOption,
-    Json,
-    ReadAs,
-    Save,
-    find_reading,
-)
+from postiz_async._cli.forecasts import say_edits, say_left_out, say_warnings, show_plan
+from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output
-from postiz_async._cli.sending import (
-    PublishLines,
-    run_if_open,
-    say_withdrawn,
-    wait_until_published,
-)
+from postiz_async._cli.sending import PublishLines, run_if_open, say_withdrawn, wait_until_published
 from postiz_async.documents import (
     RunDocument,
     edits_object,
@@ -51,10 +34,7 @@ from postiz_async.documents import (
     refused_document,
     report_document,
 )
-from postiz_async.errors import (
-    ConfigurationError,
-    InvalidPostError,
-)
+from postiz_async.errors import ConfigurationError, InvalidPostError
 from postiz_async.models._durations import read_duration
 from postiz_async.types import Existing, Late, OnDoubt
 

@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from postiz_async import Postiz
 from postiz_async._cli.after_run import show_report, standing, write_result
-from postiz_async._cli.campaigns import (
-    BatchFlags,
-    open_batch,
-    refuse,
-    result_path,
-    say_result,
-)
+from postiz_async._cli.campaigns import BatchFlags, open_batch, refuse, result_path, say_result
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.options import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import tzinfo
 from typing import TYPE_CHECKING
@@ -66,21 +66,9 @@ async def run_if_open(
         open_rows=looked_up + sum(len(request.rows) for request in batch.requests),
         zone=zone,
     )
-    try:
-        signal = await run_until_stopped(
-            run_batch(output, postiz, batch, display, zone, late=late, lines=lines),
-            display.stopping,
-        )
-    except PostizError as error:
-        if isinstance(error, BatchError):
-            raise
-        code = exit_code_of(error)
-        output.error(error, code)
-    else:
-        if signal is None:
-            return None
-        code = SIGNAL_EXIT + signal
-    if not batch.journal_path.exists():
+    work = run_batch(output, postiz, batch, display, zone, late=late, lines=lines)
+    code = await _run(output, work, display.stopping, exit_code_of)
+    if code is None or not batch.journal_path.exists():
         return code
     where = standing(await batch.report())
     output.result(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
@@ -228,22 +216,39 @@ async def wait_until_published(
     display = _Display(output, zone)
     work = batch.wait_published(on_outcome=on_outcome, on_look=display.saw)
     try:
-        signal = await run_until_stopped(work, display.close)
-    except PostizError as error:
-        if isinstance(error, BatchError):
-            raise
-        code = 1
-        output.error(error, code)
-    else:
-        if signal is None:
-            return None
-        code = SIGNAL_EXIT + signal
+        code = await _run(output, work, display.close, lambda _: 1)
     finally:
         display.close()
-    output.say(
-        "Stopped waiting; nothing is lost. Run the same command again to go on.", "bold yellow"
-    )
+    if code is not None:
+        output.say(
+            "Stopped waiting; nothing is lost. Run the same command again to go on.", "bold yellow"
+        )
     return code
+
+
+async def _run(
+    output: Output,
+    work: Coroutine[object, object, object],
+    notice: Callable[[], object],
+    code_of: Callable[[PostizError], int],
+) -> int | None:
+    """Work until it is done, or until a signal or an error stops it, which is said.
+
+    Returns:
+        The exit code if it was stopped, None if it came to its end.
+
+    Raises:
+        BatchError: something is wrong with the campaign itself.
+    """
+    try:
+        signal = await run_until_stopped(work, notice)
+    except BatchError:
+        raise
+    except PostizError as error:
+        code = code_of(error)
+        output.error(error, code)
+        return code
+    return None if signal is None else SIGNAL_EXIT + signal
 
 
 class _Display:

@@ -90,8 +90,12 @@ async def waiting_shown(
         KeyboardInterrupt: it was stopped before it was sent.
         QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
     """
-    work = asyncio.sleep(0) if IS_QUIET.get() else _say_waiting(output.err, postiz, max_wait)
-    task = asyncio.create_task(work)
+
+    async def say() -> None:
+        with DisplayGuard()():
+            await _show_waiting(output.err, postiz, max_wait)
+
+    task = asyncio.create_task(asyncio.sleep(0) if IS_QUIET.get() else say())
     try:
         yield
     except QuotaWaitError as error:
@@ -110,13 +114,8 @@ async def waiting_shown(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _say_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
-    """Say it again and again on a terminal, and once elsewhere; until cancelled."""
-    with DisplayGuard()():
-        await _show_waiting(console, postiz, max_wait)
-
-
 async def _show_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
+    """Say it again and again on a terminal, and once elsewhere; until cancelled."""
     live = None
     if console.is_terminal and not console.is_dumb_terminal:
         live = Live(console=console, auto_refresh=False, transient=True)

@@ -176,7 +176,7 @@ class SandboxContents:
     @property
     def providers(self) -> tuple[str, ...]:
         """The social networks that this release knows, by identifier."""
-        return tuple(networks_in(self._state.settings.release))
+        return tuple(networks_in(self._state.release))
 
     def add_integration(
         self,
@@ -212,7 +212,7 @@ class SandboxContents:
             id=new_id,
             provider=provider,
             name=name,
-            picture=f"{state.settings.host}/avatars/{provider}.png",
+            picture=f"{state.host}/avatars/{provider}.png",
             profile=re.sub(r"[^a-z0-9]", "", name.lower()),
             internal_id=f"int-{new_id}",
             disabled=disabled,

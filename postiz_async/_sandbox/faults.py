@@ -24,7 +24,7 @@ On a command line a fault is its kind and what else is to be said of it, see `Fa
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
@@ -249,12 +249,11 @@ async def after_handler(fault: Fault, clock: Clock, response: Response) -> Respo
     elif fault.kind == "error_after":
         if fault.status != _OF_THE_SERVER:
             return _page(fault.status)
-        error = internal_error().response
-        return Response(error.status, (*_rate_headers(response), *error.headers), error.body)
+        return internal_error().response.with_first(_rate_headers(response))
     elif fault.kind == "strip_headers":
         rate_headers = _rate_headers(response)
         headers = tuple(each for each in response.headers if each not in rate_headers)
-        return Response(response.status, headers, response.body)
+        return replace(response, headers=headers)
     return response
 
 

@@ -6,8 +6,8 @@ import base64
 import gzip
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from urllib.parse import urlencode
 
@@ -94,6 +94,10 @@ class Response:
         """The value of a header, whatever the case of its name."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+    def with_first(self, headers: Iterable[tuple[str, str]]) -> Response:
+        """The same with these headers before its own."""
+        return replace(self, headers=(*headers, *self.headers))
 
     def json(self) -> object:
         """The body, decoded."""

@@ -133,8 +133,8 @@ class Pipeline:
 
     def __init__(self, state: SandboxState, faults: Faults) -> None:
         self._state = state
-        counter = RedisThrottle if state.settings.in_redis else MemoryThrottle
-        self._throttle: Throttle = counter(state.settings.limit, state.settings.window)
+        counter = RedisThrottle if state.in_redis else MemoryThrottle
+        self._throttle: Throttle = counter(state.limit, state.window)
         self._faults = faults
         self.tally = Tally()
 
@@ -146,7 +146,7 @@ class Pipeline:
         """
         try:
             body = read_body(request)
-            found = find_route(self._state.settings.release, request.method, path)
+            found = find_route(self._state.release, request.method, path)
             if found is None:
                 raise unknown_route(request.method, request.target)
             route, params = found
@@ -176,8 +176,7 @@ class Pipeline:
         if route.name == "create_post":
             self._record(response)
         if decision is not None:
-            headers = (*decision.headers, *response.headers)
-            response = Response(response.status, headers, response.body)
+            response = response.with_first(decision.headers)
         if fault is not None:
             response = await after_handler(fault, self._state.clock, response)
         return response
@@ -202,7 +201,7 @@ class Pipeline:
         self, request: HttpRequest, path: str, route: Route, organization: Organization
     ) -> ThrottleDecision | None:
         """Count the request where its route is limited."""
-        if not self._state.settings.release.throttles(request.method, path):
+        if not self._state.release.throttles(request.method, path):
             return None
         # the monotonic clock: the counter of a real server knows nothing of our wall clock
         now = self._state.clock.monotonic()
@@ -221,7 +220,7 @@ class Pipeline:
         response = status_only(_TOO_MANY, "ThrottlerException: Too Many Requests").response
         if route.name == "create_post":
             self._record(response)
-        return Response(response.status, (*decision.headers, *response.headers), response.body)
+        return response.with_first(decision.headers)
 
     async def _handle(self, route: Route, call: ReceivedCall) -> Response:
         try:
@@ -237,7 +236,7 @@ class Pipeline:
     def _check_plan(self, organization: Organization) -> None:
         allowed = organization.posts_per_month
         if allowed is not None and len(organization.posts.live_roots()) >= allowed:
-            raise plan_limit("posts", "add more posts", self._state.settings.host)
+            raise plan_limit("posts", "add more posts", self._state.host)
 
     def _record(self, response: Response) -> None:
         posts = response.json() if response.status == _CREATED else None

@@ -103,7 +103,7 @@ def _call_webhooks(
             "type": "social",
         },
     }
-    is_empty = state.settings.release.since(_SINCE_WEBHOOKS_ARE_EMPTY)
+    is_empty = state.release.since(_SINCE_WEBHOOKS_ARE_EMPTY)
     body = msgspec.json.encode([] if is_empty else [entry])
     for webhook in organization.webhooks:
         if not webhook.integration_ids or integration.id in webhook.integration_ids:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Literal, Self
 
 from postiz_async._sandbox.contents import SandboxContents, StoredPost, stored_posts
@@ -26,13 +25,7 @@ from postiz_async._sandbox.pipeline import CreateRecord, Pipeline
 from postiz_async._sandbox.publishing import catch_up, publish_waiting
 from postiz_async._sandbox.router import ROUTE_NAMES
 from postiz_async._sandbox.rows import IdSource, MediaRow, Release
-from postiz_async._sandbox.state import (
-    Organization,
-    SandboxSettings,
-    SandboxState,
-    TextRule,
-    WebhookDelivery,
-)
+from postiz_async._sandbox.state import Organization, SandboxState, TextRule, WebhookDelivery
 from postiz_async.clock import Clock, SystemClock
 
 
@@ -88,7 +81,9 @@ class Sandbox(SandboxContents):
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         parsed = Release.parse(release)
-        settings = SandboxSettings(
+        self._state = SandboxState(
+            clock=self.clock,
+            ids=IdSource(random.Random(seed)),
             release=parsed,
             base=base,
             limit=parsed.default_limit if limit is None else limit,
@@ -100,8 +95,6 @@ class Sandbox(SandboxContents):
             video_types=video_types,
         )
         self.faults: Faults = Faults(random.Random(seed), ROUTE_NAMES)
-        ids = IdSource(random.Random(seed))
-        self._state = SandboxState(clock=self.clock, ids=ids, settings=settings)
         self._pipeline = Pipeline(self._state, self.faults)
         self._tasks: set[asyncio.Task[Response]] = set()
         self._failures: list[BaseException] = []
@@ -165,7 +158,7 @@ class Sandbox(SandboxContents):
     @property
     def base(self) -> Literal["backend", "container"]:
         """What the outside sees."""
-        return self._state.settings.base
+        return self._state.base
 
     @property
     def requests(self) -> int:
@@ -197,11 +190,11 @@ class Sandbox(SandboxContents):
     @property
     def host(self) -> str:
         """Begins the paths of uploaded files."""
-        return self._state.settings.host
+        return self._state.host
 
     @host.setter
     def host(self, url: str) -> None:
-        self._state.settings = replace(self._state.settings, host=url)
+        self._state.host = url
 
     async def wait_for_publication(self) -> None:
         """Wait until a post is due, or a webhook has to be called.

@@ -336,10 +336,12 @@ class TextRules:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxSettings:
-    """What the operator of the server set."""
+@dataclass(slots=True)
+class SandboxState:
+    """What the operator of the server set, organisations, and what is common to all of them."""
 
+    clock: Clock
+    ids: IdSource
     release: Release
     base: Literal["backend", "container"]
     """What the outside sees."""
@@ -351,19 +353,10 @@ class SandboxSettings:
     """Begins the paths of uploaded files."""
     work_per_post: float
     """Seconds that storing one post takes."""
-    upload_domain: str | None = None
+    upload_domain: str | None
     """Text that the path of each medium in a post must contain."""
-    video_types: tuple[str, ...] = ()
+    video_types: tuple[str, ...]
     """Generators of videos that are switched on."""
-
-
-@dataclass(slots=True)
-class SandboxState:
-    """Organisations and what is common to all of them."""
-
-    clock: Clock
-    ids: IdSource
-    settings: SandboxSettings
     organizations: list[Organization] = field(default_factory=list["Organization"])
     delayed_jobs: DelayedJobs = field(default_factory=DelayedJobs)
     jobs: PublishingJobs = field(default_factory=PublishingJobs)
@@ -414,7 +407,7 @@ class ReceivedCall(OpenCall):
     @property
     def release(self) -> Release:
         """That of the server."""
-        return self.state.settings.release
+        return self.state.release
 
     def context_of(self, integration_id: str) -> PostContext:
         """What the rules of a post on this channel look at.

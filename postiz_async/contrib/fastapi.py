@@ -39,12 +39,7 @@ from postiz_async.contrib.web import (
     answer_to,
     health,
 )
-from postiz_async.errors import (
-    ConfigurationError,
-    PostizError,
-    UnexpectedAnswerError,
-    UsageError,
-)
+from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError, UsageError
 from postiz_async.models._durations import check_seconds
 from postiz_async.webhooks import parse
 

@@ -13,8 +13,6 @@ from postiz_async.models.integrations import Integration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from postiz_async.clock import Clock
-
 
 T = TypeVar("T")
 
@@ -22,32 +20,15 @@ Channels: TypeAlias = "Iterable[str] | Literal['all']"
 """Providers of the channels that a sandbox begins with: identifiers, or all of the release."""
 
 
-def make_sandbox(
-    clock: Clock,
-    *,
-    limit: int,
-    api_key: str | None,
-    release: str,
-    channels: Channels,
-    organizations: Iterable[str],
-    tags: Iterable[str],
-) -> Sandbox:
-    """A sandbox in which each organisation has these channels and tags."""
-    sandbox = Sandbox(
-        api_key=api_key,
-        clock=clock,
-        limit=limit,
-        release=release,
-        organizations=_names(organizations),
-    )
-    providers = sandbox.providers if channels == "all" else _names(channels)
-    labels = _names(tags)
+def fill(sandbox: Sandbox, channels: Channels, tags: Iterable[str]) -> None:
+    """Give each organisation of a sandbox these channels and tags."""
+    providers = sandbox.providers if channels == "all" else names_of(channels)
+    labels = names_of(tags)
     for organization in sandbox.organizations:
         for provider in providers:
             _add_channel(sandbox, provider, None, organization)
         for label in labels:
             sandbox.add_tag(label, organization=organization)
-    return sandbox
 
 
 def epoch(start: datetime) -> float:
@@ -64,7 +45,7 @@ def epoch(start: datetime) -> float:
     return start.timestamp()
 
 
-def _names(given: Iterable[str]) -> tuple[str, ...]:
+def names_of(given: Iterable[str]) -> tuple[str, ...]:
     """Names that are given one by one, or a single one as it is."""
     return (given,) if isinstance(given, str) else tuple(given)
 

@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async._pool import PostizPool
+from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
-from postiz_async.testing._controls import Channels, SandboxControls, epoch, make_sandbox
+from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
 from postiz_async.testing._transport import SANDBOX_URL, SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from postiz_async._client import Postiz
     from postiz_async._outbox.tickets import OutboxOptions
-    from postiz_async._sandbox import Organization, Sandbox
+    from postiz_async._sandbox import Organization
     from postiz_async.stores import Records
 
 
@@ -62,15 +63,11 @@ class LocalPostiz(SandboxControls):
         tags: Iterable[str] = (),
     ) -> None:
         self.clock: JumpingClock = JumpingClock() if start is None else JumpingClock(epoch(start))
-        self.sandbox: Sandbox = make_sandbox(
-            self.clock,
-            limit=limit,
-            api_key=api_key,
-            release=release,
-            channels=channels,
-            organizations=organizations,
-            tags=tags,
+        names = names_of(organizations)
+        self.sandbox: Sandbox = Sandbox(
+            api_key=api_key, clock=self.clock, limit=limit, release=release, organizations=names
         )
+        fill(self.sandbox, channels, tags)
         self._clients = 0
         self._ways: dict[float, SandboxTransport] = {}
 

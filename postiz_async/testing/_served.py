@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from postiz_async._sandbox import Sandbox
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
-from postiz_async.testing._controls import Channels, SandboxControls, epoch, make_sandbox
+from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterable
     from datetime import datetime
 
-    from postiz_async._sandbox import Organization, Sandbox
+    from postiz_async._sandbox import Organization
 
 
 T = TypeVar("T")
@@ -86,15 +87,11 @@ def serve_postiz(
             there is one.
         tags: names of the tags that each organisation has in the beginning.
     """
-    sandbox = make_sandbox(
-        _clock(start, speed),
-        limit=limit,
-        api_key=api_key,
-        release=release,
-        channels=channels,
-        organizations=organizations,
-        tags=tags,
+    clock, names = _clock(start, speed), names_of(organizations)
+    sandbox = Sandbox(
+        api_key=api_key, clock=clock, limit=limit, release=release, organizations=names
     )
+    fill(sandbox, channels, tags)
     with (
         start_blocking_portal(name="postiz_server") as portal,
         portal.wrap_async_context_manager(_serving(sandbox)) as url,

@@ -100,7 +100,7 @@ async def get_connect_url(call: ReceivedCall) -> Response:
         return json_response(200, {"url": f"sandbox||{token}"})
     if not network.is_oauth:
         return json_response(200, {"url": token})
-    back = quote(f"{call.state.settings.host}/integrations/social/{provider}", safe="")
+    back = quote(f"{call.state.host}/integrations/social/{provider}", safe="")
     url = f"https://{provider}.example/oauth?client_id=sandbox&redirect_uri={back}&state={token}"
     return json_response(200, {"url": url})
 
@@ -113,7 +113,7 @@ def _check_plan(call: ReceivedCall) -> None:
     ):
         return
     if len(call.organization.live_integrations()) >= allowed:
-        raise plan_limit("channels", "add more channels", call.state.settings.host)
+        raise plan_limit("channels", "add more channels", call.state.host)
 
 
 async def delete(call: ReceivedCall) -> Response:

@@ -69,7 +69,7 @@ async def create_post(call: ReceivedCall) -> Response:
     body = as_mapping(call.body)
     _check_integrations(call, body)
     release, channels = call.release, call.organization.integrations
-    book = Rulebook(release, channels, call.state.settings.upload_domain)
+    book = Rulebook(release, channels, call.state.upload_domain)
     messages = violations(body, book)
     if messages:
         raise invalid(messages)
@@ -108,7 +108,7 @@ async def _store_all(call: ReceivedCall, plan: _Plan) -> list[dict[str, str]]:
     count = count if stop is None else min(count, stop.after_items)
     due = call.state.clock.monotonic()
     for post in plan.posts[:count]:
-        due += call.state.settings.work_per_post
+        due += call.state.work_per_post
         call.state.delayed_jobs.add(due, partial(store, post))
     if stop is not None and stop.half and count < len(plan.posts):
         half = partial(_store, call, plan, plan.posts[count], half=True)

@@ -89,7 +89,7 @@ def store_media(
     """Give a file a name and a place, and answer with them."""
     name = f"{call.state.ids.file_name()}.{kind.extension}"
     folder = day_of(call.state.now).replace("-", "/")
-    path = f"{call.state.settings.host}/uploads/{folder}/{name}"
+    path = f"{call.state.host}/uploads/{folder}/{name}"
     media = MediaRow(call.state.ids.uuid(), name, path, size, sha256)
     call.organization.media[media.id] = media
     call.state.measure(path, head)
@@ -113,7 +113,7 @@ async def generate_video(call: ReceivedCall) -> Response:
     credits_left = call.organization.video_credits
     if credits_left is not None:
         if credits_left == 0:
-            raise plan_limit("generated videos", "generate more videos", call.state.settings.host)
+            raise plan_limit("generated videos", "generate more videos", call.state.host)
         call.organization.video_credits = credits_left - 1
     await call.state.clock.sleep(_SECONDS)
     digest = hashlib.sha256(call.request.body).hexdigest()
@@ -122,7 +122,7 @@ async def generate_video(call: ReceivedCall) -> Response:
 
 def _video_violations(call: ReceivedCall, body: Mapping[str, object]) -> list[str]:
     messages: list[str] = []
-    types = call.state.settings.video_types
+    types = call.state.video_types
     if body.get("type") not in types:
         messages.append(f"type must be any of: {', '.join(types)}")
     if body.get("output") not in _OUTPUTS:
@@ -158,7 +158,7 @@ async def video_function(call: ReceivedCall) -> Response:
         raise internal_error()
     if (body["identifier"], body["functionName"]) != (_SLIDES, "loadVoices"):
         raise status_only(400, f"Function {body['functionName']} not found on video instance")
-    if _SLIDES not in call.state.settings.video_types:  # the generator of the videos names them
+    if _SLIDES not in call.state.video_types:  # the generator of the videos names them
         raise internal_error()
     voice = {"id": "v1", "name": "Anna", "preview_url": "https://voices.example/anna.mp3"}
     return json_response(201, {"voices": [voice]})

@@ -294,7 +294,7 @@ async def get_missing(call: ReceivedCall) -> Response:
     items = [
         {
             "id": f"7{post.date}{number:06d}",
-            "url": f"{call.state.settings.host}/covers/{number}.jpeg",
+            "url": f"{call.state.host}/covers/{number}.jpeg",
         }
         for number in range(1, 4)
     ]
