@@ -31,15 +31,6 @@ from postiz_async.models.insights import Figures
 from postiz_async.stores._files import replace_file
 from postiz_async.types import FileComparison, Finding, RowRecord, RowState
 
-_NAMED = 5
-"""Problems that are said."""
-
-_SAVED = (
-    "Options of run that say how the file is read have to be given here too, unless --save has "
-    "kept them."
-)
-
-
 MAX_TROUBLES = 30
 """Kinds of trouble that are told with their rows."""
 _SINGLY = 5
@@ -48,7 +39,13 @@ _FIGURES = 4
 """Figures that a table shows; JSON and the result CSV have all."""
 _GONE = (Finding.DELETED, Finding.HIDDEN)
 """After these a row does not count as stored or published."""
+_NAMED = 5
+"""Problems that are said."""
 _ORDER = {fate.value: place for place, fate in enumerate((*RowState, *_GONE))}
+_SAVED = (
+    "Options of run that say how the file is read have to be given here too, unless --save has "
+    "kept them."
+)
 
 
 def show_report(

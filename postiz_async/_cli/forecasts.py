@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 _NAMED = 5
 """Warnings that are said before a run; `validate` has them all."""
+_SHOWN = 8
+"""Edits that are shown one by one; of the others the number is told."""
+_WIDTH = 28
+"""Letters of an old and of a new value that stand on one line of 80."""
+_CONTEXT = 8
+"""Letters that are shown before two texts begin to differ."""
 
 
 def show_plan(
@@ -165,16 +171,6 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
     if late == "skip":
         fate = "Move them, or run with --late send or --late shift=15m."
     output.say(f"{what} no slot before their date. {fate}", "bold yellow")
-
-
-_SHOWN = 8
-"""Edits that are shown one by one; of the others the number is told."""
-
-_WIDTH = 28
-"""Letters of an old and of a new value that stand on one line of 80."""
-
-_CONTEXT = 8
-"""Letters that are shown before two texts begin to differ."""
 
 
 def say_edits(

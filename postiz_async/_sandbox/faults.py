@@ -23,9 +23,11 @@ On a command line a fault is its kind and what else is to be said of it, see `Fa
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 
@@ -36,13 +38,7 @@ from postiz_async._sandbox.messages import (
     internal_error,
     key_lookup_failed,
 )
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Collection
-
-    from postiz_async.clock import Clock
-
+from postiz_async.clock import Clock
 
 FaultKind = Literal[
     "drop_answer",

@@ -235,6 +235,16 @@ def invalid(messages: Sequence[str]) -> HttpError:
     return _reasoned(400, messages)
 
 
+def check(messages: Sequence[str]) -> None:
+    """Refuse the request if the field rules found anything.
+
+    Raises:
+        HttpError: They did.
+    """
+    if messages:
+        raise invalid(messages)
+
+
 def status_only(status: int, message: str) -> HttpError:
     """Shape E4: a status and a text, without a reason."""
     return HttpError(json_response(status, {"statusCode": status, "message": message}))

@@ -5,19 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
 from postiz_async._sandbox.messages import Response, bad_request
 from postiz_async._sandbox.rows import UNRELEASED, Release, Version
+from postiz_async._sandbox.state import OpenCall, ReceivedCall
 
-if TYPE_CHECKING:
-    from postiz_async._sandbox.state import OpenCall, ReceivedCall
-
-
-Handler = Callable[["ReceivedCall"], Awaitable["Response"]]
-OpenHandler = Callable[["OpenCall"], Awaitable["Response"]]
+Handler = Callable[[ReceivedCall], Awaitable[Response]]
+OpenHandler = Callable[[OpenCall], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,13 @@ All are values: a change makes a new row. Identifiers are the same again with th
 
 from __future__ import annotations
 
+import random
 import re
 import string
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
-
-if TYPE_CHECKING:
-    import random
 
 
 class CustomerRow(msgspec.Struct, frozen=True):

@@ -13,32 +13,29 @@ import html
 import itertools
 import math
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
+from postiz_async._sandbox.faults import Fault
 from postiz_async._sandbox.messages import HttpRequest, UploadedFile, internal_error, status_only
+from postiz_async._sandbox.rows import (
+    CustomerRow,
+    IdSource,
+    IntegrationRow,
+    MediaRow,
+    MemberRow,
+    NotificationRow,
+    PostRow,
+    Release,
+    TagRow,
+)
 from postiz_async._sandbox.rules.files import pixels_of
 from postiz_async._sandbox.rules.networks import network_in
 from postiz_async._sandbox.rules.post import PostContext
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from postiz_async._sandbox.faults import Fault
-    from postiz_async._sandbox.rows import (
-        CustomerRow,
-        IdSource,
-        IntegrationRow,
-        MediaRow,
-        MemberRow,
-        NotificationRow,
-        PostRow,
-        Release,
-        TagRow,
-    )
-    from postiz_async.clock import Clock
+from postiz_async.clock import Clock
 
 
 class PostTable:
@@ -139,13 +136,13 @@ class Organization:
     video_credits: int | None = None
     session: str = ""
     posts: PostTable = field(default_factory=PostTable)
-    integrations: dict[str, IntegrationRow] = field(default_factory=dict[str, "IntegrationRow"])
-    customers: dict[str, CustomerRow] = field(default_factory=dict[str, "CustomerRow"])
-    tags: dict[str, TagRow] = field(default_factory=dict[str, "TagRow"])
-    media: dict[str, MediaRow] = field(default_factory=dict[str, "MediaRow"])
+    integrations: dict[str, IntegrationRow] = field(default_factory=dict[str, IntegrationRow])
+    customers: dict[str, CustomerRow] = field(default_factory=dict[str, CustomerRow])
+    tags: dict[str, TagRow] = field(default_factory=dict[str, TagRow])
+    media: dict[str, MediaRow] = field(default_factory=dict[str, MediaRow])
     webhooks: list[Webhook] = field(default_factory=list["Webhook"])
-    notifications: list[NotificationRow] = field(default_factory=list["NotificationRow"])
-    members: list[MemberRow] = field(default_factory=list["MemberRow"])
+    notifications: list[NotificationRow] = field(default_factory=list[NotificationRow])
+    members: list[MemberRow] = field(default_factory=list[MemberRow])
 
     def live_integrations(self) -> list[IntegrationRow]:
         """Channels that are not deleted. For other parts of this package."""
@@ -242,7 +239,7 @@ class OAuthState:
     apps: dict[str, OAuthApp] = field(default_factory=dict[str, OAuthApp])
     codes: dict[str, AuthorizationCode] = field(default_factory=dict[str, AuthorizationCode])
     tokens: dict[str, tuple[str, Organization]] = field(
-        default_factory=dict[str, "tuple[str, Organization]"]
+        default_factory=dict[str, tuple[str, Organization]]
     )
 
     def organization_of(self, token: str) -> Organization | None:
@@ -357,7 +354,7 @@ class SandboxState:
     """Text that the path of each medium in a post must contain."""
     video_types: tuple[str, ...]
     """Generators of videos that are switched on."""
-    organizations: list[Organization] = field(default_factory=list["Organization"])
+    organizations: list[Organization] = field(default_factory=list[Organization])
     delayed_jobs: DelayedJobs = field(default_factory=DelayedJobs)
     jobs: PublishingJobs = field(default_factory=PublishingJobs)
     oauth: OAuthState = field(default_factory=OAuthState)
@@ -365,10 +362,10 @@ class SandboxState:
     """What the server refuses to create."""
     failing_texts: TextRules = field(default_factory=TextRules)
     """What networks refuse to publish."""
-    remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, "UploadedFile"])
+    remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, UploadedFile])
     """The internet, by URL."""
     pictures: dict[str, tuple[int, int] | None] = field(
-        default_factory=dict[str, "tuple[int, int] | None"]
+        default_factory=dict[str, tuple[int, int] | None]
     )
     """Width and height of all files that can be fetched, by path, where they are known."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
@@ -21,11 +20,8 @@ from postiz_async._sandbox.rules.formats import iso, naive_iso
 from postiz_async._sandbox.rules.networks import Network, network_in
 from postiz_async._sandbox.rules.post import longest_text
 from postiz_async._sandbox.rules.settings import schema_of
+from postiz_async._sandbox.state import Organization, ReceivedCall
 from postiz_async._sandbox.text.json import write_json
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox.state import Organization, ReceivedCall
-
 
 _DAY = 86_400_000
 _MINUTE = 60_000

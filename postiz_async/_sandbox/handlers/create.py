@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -13,8 +13,8 @@ from postiz_async._sandbox.messages import (
     HttpError,
     Response,
     bad_request,
+    check,
     internal_error,
-    invalid,
     json_response,
     post_refused,
 )
@@ -37,13 +37,8 @@ from postiz_async._sandbox.rules.fields import (
 )
 from postiz_async._sandbox.rules.formats import iso, naive_iso, read_date
 from postiz_async._sandbox.rules.post import EMPTY, PostEntry, broken_rule, is_empty
+from postiz_async._sandbox.state import ReceivedCall
 from postiz_async._sandbox.text.json import write_json
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from postiz_async._sandbox.state import ReceivedCall
-
 
 _MINUTE = 60_000
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -70,9 +65,7 @@ async def create_post(call: ReceivedCall) -> Response:
     _check_integrations(call, body)
     release, channels = call.release, call.organization.integrations
     book = Rulebook(release, channels, call.state.upload_domain)
-    messages = violations(body, book)
-    if messages:
-        raise invalid(messages)
+    check(violations(body, book))
     if has_lists_within(body):
         raise internal_error()
     posts = read_posts(body, book)

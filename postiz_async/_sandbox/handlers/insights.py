@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import TYPE_CHECKING
 
 from postiz_async._sandbox.messages import Response, internal_error, invalid, json_response, plain
+from postiz_async._sandbox.rows import IntegrationRow, MemberRow
 from postiz_async._sandbox.rules.fields import to_number
 from postiz_async._sandbox.rules.formats import day_of, iso
 from postiz_async._sandbox.rules.networks import NETWORKS, Network
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox.rows import IntegrationRow, MemberRow
-    from postiz_async._sandbox.state import Organization, ReceivedCall
-
+from postiz_async._sandbox.state import Organization, ReceivedCall
 
 _DAY = 86_400_000
 _LABELS = ("Impressions", "Likes", "Comments")

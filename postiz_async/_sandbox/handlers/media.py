@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from postiz_async._sandbox.messages import (
     FormError,
     Response,
     bad_request,
+    check,
     internal_error,
-    invalid,
     json_response,
     plain,
     plan_limit,
@@ -20,12 +20,7 @@ from postiz_async._sandbox.rows import MediaRow
 from postiz_async._sandbox.rules.fields import MISSING, as_mapping, defined, is_list, to_text
 from postiz_async._sandbox.rules.files import FileKind, kind_of
 from postiz_async._sandbox.rules.formats import EXTENSION_RULE, day_of, has_media_extension
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from postiz_async._sandbox.state import ReceivedCall
-
+from postiz_async._sandbox.state import ReceivedCall
 
 _PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
 
@@ -50,9 +45,7 @@ async def upload(call: ReceivedCall) -> Response:
 async def upload_from_url(call: ReceivedCall) -> Response:
     """Fetch a file from the part of the internet that the sandbox was given."""
     url = to_text(as_mapping(call.body).get("url", MISSING))
-    messages = _violations(call, url)
-    if messages:
-        raise invalid(messages)
+    check(_violations(call, url))
     file = call.state.remote_files.get(str(url))
     if file is None:
         raise plain(400, "Failed to fetch URL")
@@ -106,10 +99,7 @@ _SLIDES = "image-text-slides"
 async def generate_video(call: ReceivedCall) -> Response:
     """Make a video; the answer comes when it is there."""
     body = as_mapping(call.body)
-    messages = _video_violations(call, body)
-    messages = messages or _violations_of_params(body)
-    if messages:
-        raise invalid(messages)
+    check(_video_violations(call, body) or _violations_of_params(body))
     credits_left = call.organization.video_credits
     if credits_left is not None:
         if credits_left == 0:
@@ -152,8 +142,7 @@ async def video_function(call: ReceivedCall) -> Response:
     body = as_mapping(call.body)
     names = ("identifier", "functionName")
     messages = [f"{name} must be a string" for name in names if not isinstance(body.get(name), str)]
-    if messages:
-        raise invalid(messages)
+    check(messages)
     if body["identifier"] not in {_SLIDES, "veo3"}:
         raise internal_error()
     if (body["identifier"], body["functionName"]) != (_SLIDES, "loadVoices"):

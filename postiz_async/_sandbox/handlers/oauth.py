@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from postiz_async._sandbox.messages import (
     HttpError,
     Response,
+    check,
     invalid,
     json_response,
     key_lookup_failed,
@@ -43,8 +44,7 @@ async def describe(call: OpenCall) -> Response:
     messages = required_text("client_id", MISSING if client_id is None else client_id)
     if call.request.query_value("response_type") != "code":
         messages.append("response_type must be one of the following values: code")
-    if messages:
-        raise invalid(messages)
+    check(messages)
     app = _app(call, client_id)
     redirect_url = app.redirect_url(call.request.query_value("redirect_uri"))
     app.check_challenge(call.request.query_value("code_challenge"))
@@ -106,8 +106,7 @@ async def exchange_token(call: OpenCall) -> Response:
         for name in names
         for message in required_text(name, to_text(given.get(name, MISSING)))
     ]
-    if messages:
-        raise invalid(messages)
+    check(messages)
     if given["grant_type"] != "authorization_code":
         raise _error(400, "unsupported_grant_type")
     app = call.state.oauth.apps.get(str(given["client_id"]))

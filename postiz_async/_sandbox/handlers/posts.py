@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable
+from typing import cast
 
 import msgspec
 
 from postiz_async._sandbox.messages import (
     Response,
     bad_request,
+    check,
     internal_error,
     invalid,
     json_response,
@@ -27,13 +29,8 @@ from postiz_async._sandbox.rules.fields import (
 from postiz_async._sandbox.rules.formats import is_iso8601, iso, naive_iso, read_date
 from postiz_async._sandbox.rules.post import EMPTY, PostEntry, broken_rule, is_empty
 from postiz_async._sandbox.rules.settings import converted
+from postiz_async._sandbox.state import ReceivedCall
 from postiz_async._sandbox.text.json import read_json, write_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from postiz_async._sandbox.state import ReceivedCall
-
 
 _DAY = 86_400_000
 _SINCE_GROUP_IS_LISTED = (1, 60, 0)
@@ -67,8 +64,7 @@ def _range(call: ReceivedCall) -> tuple[int, int]:
         if not is_iso8601(value)
     ]
     messages += optional_text("customer", call.request.query_value("customer"))
-    if messages:
-        raise invalid(messages)
+    check(messages)
     start, end = (read_date(cast("str", value)) for value in values)
     if start is None or end is None:
         raise internal_error()

@@ -7,12 +7,13 @@ within a field the not-null message first.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async._sandbox.rows import IntegrationRow, Release
 from postiz_async._sandbox.rules.fields import (
     MISSING,
     as_mapping,
@@ -27,17 +28,10 @@ from postiz_async._sandbox.rules.fields import (
     to_number,
     to_text,
 )
-from postiz_async._sandbox.rules.files import media_violations
 from postiz_async._sandbox.rules.formats import is_iso8601
 from postiz_async._sandbox.rules.networks import network_in, networks_in
-from postiz_async._sandbox.rules.settings import converted, settings_violations
+from postiz_async._sandbox.rules.settings import converted, media_violations, settings_violations
 from postiz_async._sandbox.text.html import has_text, sanitize
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from postiz_async._sandbox.rows import IntegrationRow, Release
-
 
 _EMPTY = " If images do not exist, content must be a non-empty string."
 

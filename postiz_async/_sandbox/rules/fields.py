@@ -12,12 +12,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, TypeGuard
+from typing import Literal, TypeGuard
 
+from postiz_async._sandbox.rows import Release, Version
 from postiz_async._sandbox.rules.formats import is_url
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox.rows import Release, Version
 
 
 class _Missing:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from postiz_async._sandbox.rows import UNRELEASED, Release, Version
+from postiz_async._sandbox.rules.fields import FieldRule
 from postiz_async._sandbox.rules.media import RULES, Rule
 from postiz_async._sandbox.rules.network_settings import FIELDS
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox.rules.fields import FieldRule
 
 
 @dataclass(frozen=True, slots=True)

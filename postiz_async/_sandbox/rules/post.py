@@ -6,21 +6,17 @@ into an answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from postiz_async._sandbox.rows import IntegrationRow, Release
 from postiz_async._sandbox.rules.fields import is_list, is_mapping, is_truthy, nested_value, to_text
 from postiz_async._sandbox.rules.media import Draft, MediaItem
+from postiz_async._sandbox.rules.networks import Network
 from postiz_async._sandbox.rules.settings import first_violation
 from postiz_async._sandbox.text.html import has_text
 from postiz_async._sandbox.text.json import read_json
 from postiz_async._sandbox.text.length import plain_length, x_length
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from postiz_async._sandbox.rows import IntegrationRow, Release
-    from postiz_async._sandbox.rules.networks import Network
-
 
 EMPTY = "Your post should have at least one character or one image."
 

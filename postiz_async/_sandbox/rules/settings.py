@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from postiz_async._sandbox.rules.fields import MISSING, FieldRule, nested_violations
-from postiz_async._sandbox.rules.files import media_violations
+from postiz_async._sandbox.rules.fields import (
+    MISSING,
+    FieldRule,
+    defined,
+    is_truthy,
+    nested_violations,
+    optional_text,
+    required_text,
+    to_text,
+)
+from postiz_async._sandbox.rules.formats import EXTENSION_RULE, has_media_extension, is_url
 
 
 def converted(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> dict[str, object]:
@@ -66,6 +75,29 @@ def _inside(field: FieldRule, value: Mapping[str, object], upload_domain: str | 
         return media_violations(value, upload_domain)
     # what is in lists of lists was not converted with the rest
     return settings_violations(converted(value, field.fields), field.fields, upload_domain)
+
+
+def media_violations(media: Mapping[str, object], upload_domain: str | None) -> list[str]:
+    """Everything that is wrong with a media object.
+
+    Args:
+        media: The decoded JSON object.
+        upload_domain: Text that its path must contain, where the operator asks for it.
+    """
+    path = to_text(media.get("path", MISSING))
+    alt, thumbnail = to_text(media.get("alt")), to_text(media.get("thumbnail"))
+    messages = required_text("id", to_text(media.get("id", MISSING)))
+    messages += defined("path", path)
+    if not has_media_extension(path):
+        messages.append(EXTENSION_RULE)
+    if upload_domain is not None and upload_domain not in str(path):
+        messages.append(f"URL must contain the domain: {upload_domain}")
+    if not isinstance(path, str):
+        messages.append("path must be a string")
+    messages += optional_text("alt", alt)
+    if is_truthy(thumbnail) and not is_url(thumbnail):
+        messages.append("thumbnail must be a URL address")
+    return messages
 
 
 _WORD = {"not": {"type": "null"}, "type": "string"}
