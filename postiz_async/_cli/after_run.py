@@ -48,11 +48,7 @@ _SAVED = (
 )
 
 
-def show_report(
-    output: Output,
-    report: Report,
-    zone: tzinfo,
-) -> None:
+def show_report(output: Output, report: Report, zone: tzinfo) -> None:
     """The rows that somebody has to look at, and the last line.
 
     Args:

@@ -13,6 +13,8 @@ In memory, without a network:
 client it imports only the clock, so that the two cannot share a mistake.
 """
 
+# pyright: reportUnusedImport=false
+
 from postiz_async._sandbox.contents import StoredPost, ThreadRow
 from postiz_async._sandbox.faults import Fault, FaultKind, Faults
 from postiz_async._sandbox.messages import (

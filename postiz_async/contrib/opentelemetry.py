@@ -237,8 +237,7 @@ class _PoolInstruments:
         self._shown: set[str] | None = None
         """The instruments that have shown this look; the first that comes again looks anew."""
 
-    def queued(self, options: CallbackOptions) -> Iterable[Observation]:
-        del options
+    def queued(self, _: CallbackOptions) -> Iterable[Observation]:
         if (health := self._seen("queued")) is None:
             return
         named = self._named(health)
@@ -251,8 +250,7 @@ class _PoolInstruments:
                 rest = getattr(health.queued, priority) - sum(counts)
                 yield Observation(rest, {"postiz.organization": _OTHER, **of_it})
 
-    def active(self, options: CallbackOptions) -> Iterable[Observation]:
-        del options
+    def active(self, _: CallbackOptions) -> Iterable[Observation]:
         if (health := self._seen("active")) is None:
             return
         named = self._named(health)
@@ -262,19 +260,16 @@ class _PoolInstruments:
             rest = health.calls - sum(each.calls for each in named)
             yield Observation(rest, {"postiz.organization": _OTHER})
 
-    def remaining(self, options: CallbackOptions) -> Iterable[Observation]:
-        del options
+    def remaining(self, _: CallbackOptions) -> Iterable[Observation]:
         for each in self._named(self._seen("remaining")):
             if each.quota.remaining is not None:
                 yield Observation(each.quota.remaining, _attributes(each))
 
-    def blocked(self, options: CallbackOptions) -> Iterable[Observation]:
-        del options
+    def blocked(self, _: CallbackOptions) -> Iterable[Observation]:
         for each in self._named(self._seen("blocked")):
             yield Observation(each.quota.blocked_for, _attributes(each))
 
-    def organizations(self, options: CallbackOptions) -> Iterable[Observation]:
-        del options
+    def organizations(self, _: CallbackOptions) -> Iterable[Observation]:
         if (health := self._seen("organizations")) is None:
             return
         counts = {"blocked": health.blocked, "refused": health.refused}

@@ -173,11 +173,7 @@ def _check_republish(
             )
 
 
-def _plan(
-    call: ReceivedCall,
-    body: Mapping[str, object],
-    posts: list[CreateInput],
-) -> _Plan:
+def _plan(call: ReceivedCall, body: Mapping[str, object], posts: list[CreateInput]) -> _Plan:
     interval = to_number(body.get("inter"))
     return _Plan(
         type=str(body.get("type")),
@@ -204,13 +200,7 @@ def _tags(call: ReceivedCall, tags: object) -> tuple[str, ...]:
     return tuple(tag.id for tag in call.organization.tags.values() if tag.name in wanted)
 
 
-def _store(
-    call: ReceivedCall,
-    plan: _Plan,
-    post: CreateInput,
-    *,
-    half: bool = False,
-) -> str:
+def _store(call: ReceivedCall, plan: _Plan, post: CreateInput, *, half: bool = False) -> str:
     """Store a post with its comments and its job, or of these the root alone; returns its id."""
     group = call.state.ids.uuid()
     settings = write_json(post.settings)
