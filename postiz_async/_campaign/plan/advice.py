@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.plan.doubles import as_read
-from postiz_async._campaign.read.read_options import off_switch
+from postiz_async._campaign.read.read_options import warning
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import PostizError, Problem, describe_seconds
 
@@ -58,11 +58,6 @@ async def advice(
     return found
 
 
-def _warning(kind: Advice, where: str, message: str, row: int | None, hint: str = "") -> Problem:
-    switch = off_switch(kind)
-    return Problem(where, message, row, f"{hint}; {switch}" if hint else switch, severity="warning")
-
-
 def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[Problem]:
     """Posts that follow another of their channel within an hour, where most do not."""
     by_channel: defaultdict[str, list[Row]] = defaultdict(list)
@@ -84,7 +79,7 @@ def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Integration]) ->
                     f"is published {when} row {row.number} on {channels[row.ref].name!r}, whose "
                     f"posts are usually {describe_seconds(usual.total_seconds())} apart"
                 )
-                yield _warning("rhythm", "date", message, later.number, "is the date right?")
+                yield warning("rhythm", "date", message, later.number, "is the date right?")
 
 
 def _hint_of_tag(tag: str) -> str:
@@ -103,7 +98,7 @@ async def _unknown_tags(postiz: BatchClient, rows: Sequence[Row]) -> list[Proble
         posts = await postiz.posts.list(start=start, end=end)
     except PostizError as error:
         message = f"cannot be held against those in Postiz: {error}"
-        return [_warning("tags", "tags", message, None)]
+        return [warning("tags", "tags", message, None)]
     known = {tag.tag.name for post in posts for tag in post.tags}
     unknown = [(row.number, tag) for row in rows for tag in row.tags if tag not in known]
     tags = list(dict.fromkeys(tag for _, tag in unknown))
@@ -113,7 +108,7 @@ async def _unknown_tags(postiz: BatchClient, rows: Sequence[Row]) -> list[Proble
     )
     if len(tags) <= _FEW_TAGS:
         return [
-            _warning("tags", "tags", f"{tag!r} is {nowhere}", number, _hint_of_tag(tag))
+            warning("tags", "tags", f"{tag!r} is {nowhere}", number, _hint_of_tag(tag))
             for number, tag in unknown
         ]
     names = ", ".join(map(repr, tags[:_MOST_TAGS]))
@@ -121,4 +116,4 @@ async def _unknown_tags(postiz: BatchClient, rows: Sequence[Row]) -> list[Proble
     message = f"these are {nowhere}: {names}{more}"
     hint = "create them in Postiz if they are new"
     numbers = dict.fromkeys(number for number, _ in unknown)
-    return [_warning("tags", "tags", message, number, hint) for number in numbers]
+    return [warning("tags", "tags", message, number, hint) for number in numbers]

@@ -72,22 +72,25 @@ def tightened(spans: Iterable[Span]) -> list[Span]:
     ordered = sorted(spans, key=attrgetter("date"))
     ordered.sort(key=attrgetter("channel"))
     groups = itertools.groupby(ordered, attrgetter("channel", "date"))
-    return [span for _, group in groups for span in _as_movable(list(group))]
-
-
-def _as_movable(group: list[Span]) -> list[Span]:
-    """The spans of a group, each as narrow as what they have in common."""
-    if len(group) == 1:
-        return group
-    first, last = _window(group)
-    return [msgspec.structs.replace(span, first=first, last=last) for span in group]
+    tight: list[Span] = []
+    for _, found in groups:
+        group = list(found)
+        if len(group) > 1:
+            first, last = _window(group)
+            group = [msgspec.structs.replace(span, first=first, last=last) for span in group]
+        tight += group
+    return tight
 
 
 def arrange(spans: Iterable[Span], limits: Limits) -> list[list[Span]]:
     """Spans (tightened) by request: those of one request have a moment in common."""
-    return [
-        request for cluster in _clusters(spans) for request in _arrange_cluster(cluster, limits)
-    ]
+    requests: list[list[Span]] = []
+    for cluster in _clusters(spans):
+        is_fixed = _is_fixed(cluster)
+        requests += (
+            _packed(cluster, limits) if is_fixed else _nearer(_fewest(cluster, limits), limits)
+        )
+    return requests
 
 
 def bound(spans: Iterable[Span], limits: Limits) -> int:
@@ -110,7 +113,9 @@ def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
     """
     cluster: list[Span] = []
     until = -math.inf
-    for span in _by_first(spans):
+    ordered = sorted(spans, key=attrgetter("number"))
+    ordered.sort(key=attrgetter("first"))
+    for span in ordered:
         if cluster and span.first > until:
             yield cluster
             cluster = []
@@ -120,20 +125,9 @@ def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
         yield cluster
 
 
-def _by_first(spans: Iterable[Span]) -> list[Span]:
-    ordered = sorted(spans, key=attrgetter("number"))
-    ordered.sort(key=attrgetter("first"))
-    return ordered
-
-
 def _is_fixed(cluster: Sequence[Span]) -> bool:
     """Whether a cluster is the rows of one date, none of which can share another request."""
     return len({span.date for span in cluster}) == 1
-
-
-def _arrange_cluster(cluster: list[Span], limits: Limits) -> list[list[Span]]:
-    is_fixed = _is_fixed(cluster)
-    return _packed(cluster, limits) if is_fixed else _nearer(_fewest(cluster, limits), limits)
 
 
 def _fewest(cluster: list[Span], limits: Limits) -> list[list[Span]]:

@@ -127,7 +127,7 @@ async def inspect_media(
         for problem in wrong.get(key, ())
         for number in numbers
     ]
-    return facts, sorted(problems, key=lambda problem: problem.row or 0)
+    return facts, list(in_order(problems))
 
 
 def _hint(

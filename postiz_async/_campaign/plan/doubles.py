@@ -15,7 +15,7 @@ import msgspec
 from msgspec import structs
 
 from postiz_async._campaign.plan.row_state import is_there
-from postiz_async._campaign.read.read_options import off_switch
+from postiz_async._campaign.read.read_options import warning
 from postiz_async._campaign.read.rows import Row, SaidRow
 from postiz_async._delivery.matching import listed_settings
 from postiz_async._delivery.outcomes import RowState
@@ -220,7 +220,13 @@ def _nearly_equal(same_moment: Iterable[Iterable[Row]], sent: Collection[str]) -
                     f"says the same as row {same.number} except for case or spaces, on the same "
                     "channel at the same moment"
                 )
-                yield _warning(message, row.number, "both are sent; delete one if it is a mistake")
+                yield warning(
+                    "doubles",
+                    "row",
+                    message,
+                    row.number,
+                    "both are sent; delete one if it is a mistake",
+                )
 
 
 def _within_a_day(found: Mapping[int, tuple[str, timedelta]], general: str) -> Iterator[Problem]:
@@ -232,12 +238,7 @@ def _within_a_day(found: Mapping[int, tuple[str, timedelta]], general: str) -> I
             when = f"{describe_seconds(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
             when = when if gap else "at the same moment"
             message = f"has the same text as {other}, {when} on the same channel"
-        yield _warning(message, number, "delete one if it is a mistake")
-
-
-def _warning(message: str, number: int, hint: str) -> Problem:
-    hint = f"{hint}; {off_switch('doubles')}"
-    return Problem("row", message, number, hint, severity="warning")
+        yield warning("doubles", "row", message, number, "delete one if it is a mistake")
 
 
 def as_read(row: Row) -> tuple[str, ...]:

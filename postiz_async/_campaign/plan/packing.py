@@ -10,6 +10,7 @@ import bisect
 import heapq
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Limits:
     """The server reads 102,400; the rest is a margin."""
     posts: int = 300
 
+
+_room = itemgetter(0)
 
 _DEALS = 4
 """Numbers of requests, from the fewest on, that are tried when packing took more."""
@@ -68,10 +71,6 @@ def _best_fit(sizes: Sequence[int], limits: Limits) -> list[list[int]]:
         else:
             full.append(places)
     return full + [places for _, places in packs]
-
-
-def _room(packed: tuple[int, list[int]]) -> int:
-    return packed[0]
 
 
 def _deal(sizes: Sequence[int], limits: Limits, count: int) -> list[list[int]] | None:

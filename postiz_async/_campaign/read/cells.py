@@ -59,8 +59,8 @@ NO_TIME = CellProblem(
     "has no time", "write it after the day, add a column of times, or say --default time=09:00"
 )
 """What is wrong with a day."""
-NO_CLOCK = ("is empty", "fill it in, or say --default time=09:00")
-"""What is wrong with a day beside a column of times: message and hint."""
+NO_CLOCK = CellProblem("is empty", "fill it in, or say --default time=09:00")
+"""What is wrong with a day beside a column of times."""
 
 _EXAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
 _LINK = re.compile(r"https?://[^\s<>\"]+\.[^\s<>\"]+", re.IGNORECASE)
@@ -401,9 +401,12 @@ class RowReader:
             self._wrong(name, f"{text!r} is neither true nor false")
         return text == "true"
 
-    def _tolerance(self, name: str) -> timedelta | None:
+    def _shown(self, name: str) -> str:
         value = self.record.get(name)
-        text = shown("" if value is None else value).strip()
+        return shown("" if value is None else value).strip()
+
+    def _tolerance(self, name: str) -> timedelta | None:
+        text = self._shown(name)
         if not text:
             return None
         span = read_duration(text)
@@ -413,8 +416,7 @@ class RowReader:
         return span
 
     def _repeat_days(self, name: str) -> int | None:
-        value = self.record.get(name)
-        text = shown("" if value is None else value).strip()
+        text = self._shown(name)
         if not text:
             return None
         is_number = text.isascii() and text.isdigit() and len(text) <= 9

@@ -272,9 +272,11 @@ def with_escape(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and _RUNS.match(cell) else cell
 
 
-def without_escape(cell: str) -> str:
-    """The text of a cell that `csv_line` wrote."""
-    return cell[1:] if cell.startswith("'") and _RUNS.match(cell, 1) else cell
+def without_escape(cell: object) -> object:
+    """A cell as it was before `csv_line` wrote it."""
+    if isinstance(cell, str) and cell.startswith("'") and _RUNS.match(cell, 1):
+        return cell[1:]
+    return cell
 
 
 def readable(name: str) -> str:

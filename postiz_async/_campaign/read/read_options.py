@@ -20,7 +20,7 @@ from postiz_async._campaign.read.campaign_file import is_spreadsheet
 from postiz_async._campaign.read.columns import COLUMNS, is_column, thread_column
 from postiz_async._campaign.read.dates import check_date_format, find_zone, no_such_zone, says_hour
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError, ConfigurationError
+from postiz_async.errors import BatchError, ConfigurationError, Problem
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ Advice: TypeAlias = Literal[
 """Kinds of warnings that a campaign can do without."""
 
 
-def off_switch(kind: Advice) -> str:
-    """How a kind of warning is turned off."""
-    return f"--ignore {kind}"
+def warning(kind: Advice, where: str, message: str, row: int | None, hint: str = "") -> Problem:
+    """A warning, with how its kind is turned off."""
+    off = f"--ignore {kind}"
+    return Problem(where, message, row, f"{hint}; {off}" if hint else off, severity="warning")
 
 
 class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from postiz_async._campaign.read.file_formats import (
     without_escape,
 )
 from postiz_async._campaign.read.header import AbsentColumn, MissingColumns, read_header
-from postiz_async._campaign.read.read_options import ReadOptions, off_switch, rules_of
+from postiz_async._campaign.read.read_options import ReadOptions, rules_of, warning
 from postiz_async._campaign.read.rows import CampaignRow, Row, with_refs
 from postiz_async._campaign.read.spreadsheets import sheet_rows
 from postiz_async._campaign.read.texts import (
@@ -181,8 +181,7 @@ class _Collector:
 
     def warn(self, kind: Advice, column: str, message: str, row: int | None, hint: str) -> None:
         if kind not in self.rules.ignore:
-            said = f"{hint}; {off_switch(kind)}"
-            self.warnings.append(Problem(column, message, row, said, severity="warning"))
+            self.warnings.append(warning(kind, column, message, row, hint))
 
     def take_table(self, lines: Iterator[Line]) -> None:
         """The header and the rows of a table."""
@@ -206,7 +205,7 @@ class _Collector:
                     self.problems.append(Problem("columns", record, number, hint))
                 elif not self._has_errors(record, columns, number):
                     if is_export:
-                        record = {name: _unescaped(cell) for name, cell in record.items()}
+                        record = {name: without_escape(cell) for name, cell in record.items()}
                     self.take(number, record)
         except NotReadable as error:
             self.problems.append(Problem("csv", str(error), number + 1))
@@ -341,11 +340,8 @@ class _Collector:
         elif self.days:
             days = set(self.days)
             self.rows = [row for row in self.rows if row.number not in days]
-            wrong = Problem("date", NO_TIME.message, hint=NO_TIME.hint)
-            if self.clocked:
-                message, hint = NO_CLOCK
-                wrong = Problem("time", message, hint=hint)
-            self.problems += [replace(wrong, row=number) for number in self.days]
+            column, wrong = ("time", NO_CLOCK) if self.clocked else ("date", NO_TIME)
+            self.problems += [Problem(column, wrong.message, n, wrong.hint) for n in self.days]
 
     def _refuse_unused(self) -> None:
         """What was said of columns and channels that do not exist is most likely misspelt."""
@@ -359,10 +355,6 @@ class _Collector:
                     f"{self.name} has no row for {self.rules.written[name]!r}, which was given a "
                     f"time zone. It has rows for: {there}."
                 )
-
-
-def _unescaped(cell: object) -> object:
-    return without_escape(cell) if isinstance(cell, str) else cell
 
 
 def _is_blank(cells: Sequence[object]) -> bool:

@@ -122,7 +122,8 @@ def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     try:
         from xlsxwriter import Workbook  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
-        raise _extra_missing() from None
+        message = extra_needed("Files that end in .xlsx need", "xlsx")
+        raise ConfigurationError(message) from None
     out = io.BytesIO()
     with Workbook(out, {"in_memory": True}) as opened:
         book: Any = opened  # it has no types
@@ -145,7 +146,3 @@ def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
                 elif cell != "":
                     sheet.write_string(number, column, str(cell))
     return out.getvalue()
-
-
-def _extra_missing() -> ConfigurationError:
-    return ConfigurationError(extra_needed("Files that end in .xlsx need", "xlsx"))
