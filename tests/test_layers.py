@@ -71,7 +71,7 @@ PURE_MODULES = {
     "_delivery.outcomes",
     "_delivery.matching",
     "_resources.channel_names",
-    "_resources.chunks",
+    "_resources.listing",
     "_resources.create_body",
 }
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}

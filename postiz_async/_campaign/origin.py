@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Self
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.plan.check import Checked, check_rows, in_order
 from postiz_async._campaign.plan.row_state import is_done
-from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE
-from postiz_async._campaign.read.file_formats import readable
+from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, readable
 from postiz_async._campaign.read.header import AbsentColumn, MissingColumns
 from postiz_async._campaign.read.read_options import FileOptions, options_path
 from postiz_async._campaign.read.source import labelled, read_source

@@ -6,14 +6,14 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from postiz_async._resources.chunks import TICK, Chunks
+from postiz_async._resources.listing import TICK, Chunks
 from postiz_async._resources.matching import stored_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Set as AbstractSet
     from datetime import datetime
 
-    from postiz_async._resources.chunks import ListPosts
+    from postiz_async._resources.listing import ListPosts
     from postiz_async.models.posts import Post
 
 

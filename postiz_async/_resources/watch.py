@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._resources.chunks import Chunks
-from postiz_async._resources.listing import SEARCHED, around, find_post
+from postiz_async._resources.listing import SEARCHED, Chunks, around, find_post
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 
     from postiz_async._concurrency import WakeSignal
-    from postiz_async._resources.chunks import ListPosts
+    from postiz_async._resources.listing import ListPosts
     from postiz_async._scheduler.calls import CallTime
     from postiz_async.clock import Clock
     from postiz_async.models.insights import Notification

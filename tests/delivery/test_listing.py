@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings, strategies as st
 
 from postiz_async._delivery.listing import DAY, Calendar
-from postiz_async._resources.chunks import FEW, LONGEST_CHUNK, MANY, SHORTEST_CHUNK, Chunk, Chunks
+from postiz_async._resources.listing import FEW, LONGEST_CHUNK, MANY, SHORTEST_CHUNK, Chunk, Chunks
 from postiz_async.clock import JumpingClock
 from postiz_async.models.posts import Post
 

@@ -23,10 +23,15 @@ from typing import (
 import anyio.to_thread
 import msgspec
 
-from postiz_async._campaign.read.campaign_file import is_json, is_spreadsheet
 from postiz_async._campaign.read.columns import FIGURE
 from postiz_async._campaign.read.dates import find_zone, no_such_zone
-from postiz_async._campaign.read.file_formats import COMMENT, csv_line, with_escape
+from postiz_async._campaign.read.file_formats import (
+    COMMENT,
+    csv_line,
+    is_json,
+    is_spreadsheet,
+    with_escape,
+)
 from postiz_async._campaign.read.spreadsheets import workbook
 from postiz_async._campaign.read.texts import cell_text
 from postiz_async._concurrency import in_thread

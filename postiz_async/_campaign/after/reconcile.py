@@ -40,8 +40,7 @@ from postiz_async._delivery.matching import listed_ref
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import PAUSES, Outage
 from postiz_async._delivery.repair import Repair, delete_whole
-from postiz_async._resources.chunks import TICK, Chunks
-from postiz_async._resources.listing import SEARCHED
+from postiz_async._resources.listing import SEARCHED, TICK, Chunks
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import parse_date
 from postiz_async.errors import APIConnectionError, NotFoundError, ServerError

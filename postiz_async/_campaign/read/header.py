@@ -9,7 +9,6 @@ from datetime import date, datetime, time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async._campaign.read.campaign_file import MAX_COLUMNS
 from postiz_async._campaign.read.columns import (
     COLUMNS,
     LONGEST_NAME,
@@ -20,6 +19,7 @@ from postiz_async._campaign.read.columns import (
 )
 from postiz_async._campaign.read.file_formats import Line, NotReadable
 from postiz_async._campaign.read.texts import (
+    MAX_COLUMNS,
     Odd,
     cell_text,
     foreign_byte,

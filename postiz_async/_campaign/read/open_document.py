@@ -6,9 +6,8 @@ import re
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 
-from postiz_async._campaign.read.campaign_file import MAX_TEXT
 from postiz_async._campaign.read.packages import SheetPart, count_of
-from postiz_async._campaign.read.texts import UNCALCULATED, Odd, is_cell_error
+from postiz_async._campaign.read.texts import MAX_TEXT, UNCALCULATED, Odd, is_cell_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

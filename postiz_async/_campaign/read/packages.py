@@ -14,8 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 
-from postiz_async._campaign.read.campaign_file import MAX_COLUMNS, MAX_ROW_TEXT, MAX_TEXT
-from postiz_async._campaign.read.texts import Odd
+from postiz_async._campaign.read.texts import MAX_COLUMNS, MAX_ROW_TEXT, MAX_TEXT, Odd
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import msgspec
 import tomli_w
 from msgspec import structs
 
-from postiz_async._campaign.read.campaign_file import is_spreadsheet
 from postiz_async._campaign.read.columns import COLUMNS, is_column, thread_column
 from postiz_async._campaign.read.dates import check_date_format, find_zone, no_such_zone, says_hour
+from postiz_async._campaign.read.file_formats import is_spreadsheet
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import BatchError, ConfigurationError, Problem
 from postiz_async.stores._files import replace_file

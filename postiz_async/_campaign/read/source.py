@@ -11,7 +11,6 @@ import anyio.lowlevel
 import anyio.to_thread
 from msgspec import structs
 
-from postiz_async._campaign.read.campaign_file import is_json, is_spreadsheet
 from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader
 from postiz_async._campaign.read.columns import COLUMNS, EXPORT_ONLY, is_column, unknown_columns
 from postiz_async._campaign.read.dates import describe_drift, explain_dates
@@ -19,6 +18,8 @@ from postiz_async._campaign.read.file_formats import (
     Line,
     NotReadable,
     csv_lines,
+    is_json,
+    is_spreadsheet,
     json_records,
     open_campaign,
     without_escape,

@@ -12,8 +12,8 @@ import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from postiz_async._campaign.read.campaign_file import CAMPAIGNS_ARE, campaign_file
 from postiz_async._campaign.read.excel import xlsx_rows
+from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, campaign_file
 from postiz_async._campaign.read.open_document import ods_rows
 from postiz_async._campaign.read.packages import DAMAGE, Package
 from postiz_async._extras import extra_needed

@@ -16,6 +16,15 @@ from postiz_async._resources.channel_names import folded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+MAX_TEXT = 131_072
+"""Characters of one cell; a request has room for 102,400 bytes."""
+
+MAX_ROW_TEXT = 2_000_000
+"""Characters of one row."""
+
+MAX_COLUMNS = 1_024
+"""Columns that may have text."""
+
 _ERRORS = frozenset(
     str.split(
         "#NAME? #REF! #VALUE! #DIV/0! #N/A #NUM! #NULL! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! "
