@@ -38,42 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-__all__ = [
-    "APIConnectionError",
-    "APIStatusError",
-    "APITimeoutError",
-    "AuthenticationError",
-    "BadRequestError",
-    "BatchError",
-    "ConfigurationError",
-    "Delivery",
-    "DeliveryUnknownError",
-    "IdempotencyError",
-    "InvalidPostError",
-    "Marks",
-    "NotFoundError",
-    "PayloadTooLargeError",
-    "PermissionDeniedError",
-    "PlanLimitError",
-    "PostizError",
-    "Problem",
-    "ProblemGroup",
-    "PublishError",
-    "QuotaError",
-    "QuotaWaitError",
-    "RateLimitError",
-    "ServerError",
-    "StoreError",
-    "UnexpectedAnswerError",
-    "UploadError",
-    "UsageError",
-    "describe_json_error",
-    "describe_rows",
-    "describe_seconds",
-    "group_problems",
-    "row_ranges",
-]
-
 
 class Delivery(Enum):
     """What is known about a request that got no usable answer."""

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         Sequence,
     )
     from datetime import timedelta
-    from pathlib import Path
 
     from postiz_async.stores._deliveries import DeliveryColumns, NewDelivery
     from postiz_async.stores.sqlite import SqliteStore
@@ -43,6 +42,11 @@ if TYPE_CHECKING:
     _Rows: TypeAlias = list[tuple[Any, ...]]
 
 _T = TypeVar("_T")
+
+_UNUSABLE = (
+    "The outbox {} cannot be used: {}\n"
+    "  What was handed over before is safe in it; nothing more is taken or sent."
+)
 
 _LOOK = 1.0
 """Seconds between two looks for changes of other processes, of which SQLite tells nobody."""
@@ -117,9 +121,9 @@ class SqliteDeliveries:
 
     async def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
-            return await self._do_in_store(work, _message)
+            return await self._do_in_store(work, _UNUSABLE)
         except (ValueError, OverflowError) as error:  # of what SQLite cannot keep
-            raise StoreError(_message(self._store.path, error)) from None
+            raise StoreError(_UNUSABLE.format(self.where, explain(error))) from None
 
     def _time(self, c: sqlite3.Connection, tell: Callable[..., float]) -> float:
         """The time of the file, which goes on while this process lives, whatever others write."""
@@ -190,31 +194,29 @@ class SqliteDeliveries:
         state, is_over, due, is_dated, until, mark, post_ids = columns
 
         def swap(c: sqlite3.Connection, now: float) -> tuple[bool, KeptDelivery | None]:
-            swapped = c.execute(
-                "UPDATE deliveries SET version = ?, value = ?, state = ?, due = ?, is_dated = ?, "
-                "until = ?, mark = ?, ended_at = CASE WHEN ? THEN ifnull(ended_at, ?) END "
-                "WHERE number = ? AND version = ? RETURNING scope",
-                (
-                    *(new_version(), value, state, due, is_dated, until, mark),
-                    *(is_over, now, number, version),
-                ),
-            ).fetchall()
-            for (scope,) in swapped:
-                own = c.execute("SELECT post_id FROM delivered WHERE number = ?", (number,))
-                added = {*post_ids}.difference(post_id for (post_id,) in own)
-                rows = ((scope, post_id, number) for post_id in added)
-                c.executemany("INSERT INTO delivered VALUES (?, ?, ?)", rows)
+            try:
+                swapped = c.execute(
+                    "UPDATE deliveries SET version = ?, value = ?, state = ?, due = ?, "
+                    "is_dated = ?, until = ?, mark = ?, "
+                    "ended_at = CASE WHEN ? THEN ifnull(ended_at, ?) END "
+                    "WHERE number = ? AND version = ? RETURNING scope",
+                    (
+                        *(new_version(), value, state, due, is_dated, until, mark),
+                        *(is_over, now, number, version),
+                    ),
+                ).fetchall()
+                for (scope,) in swapped:
+                    own = c.execute("SELECT post_id FROM delivered WHERE number = ?", (number,))
+                    added = {*post_ids}.difference(post_id for (post_id,) in own)
+                    rows = ((scope, post_id, number) for post_id in added)
+                    c.executemany("INSERT INTO delivered VALUES (?, ?, ?)", rows)
+            except sqlite3.IntegrityError:
+                raise TakenError from None
             found = c.execute(_KEPT + "WHERE number = :number", {"now": now, "number": number})
             kept = found.fetchone()
             return bool(swapped), None if kept is None else KeptDelivery(*kept)
 
-        def swap_or_raise(c: sqlite3.Connection, now: float) -> tuple[bool, KeptDelivery | None]:
-            try:
-                return swap(c, now)
-            except sqlite3.IntegrityError:
-                raise TakenError from None
-
-        return await self._write(swap_or_raise)
+        return await self._write(swap)
 
     async def ahead(self, scope: str, number: int, due: float) -> Ahead:
         return _ahead(await self._read(_AHEAD, {"scope": scope, "number": number, "due": due}))
@@ -396,13 +398,6 @@ class SqliteDeliveries:
             before, seen = seen, await self._do(_seen)
             if seen != before:
                 yield ()
-
-
-def _message(path: Path, error: Exception) -> str:
-    return (
-        f"The outbox {path} cannot be used: {explain(error)}\n"
-        "  What was handed over before is safe in it; nothing more is taken or sent."
-    )
 
 
 @contextmanager

@@ -21,12 +21,8 @@ from postiz_async.stores._sqlite_files import CLOCK, explain, open_shared, read_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
 
     from postiz_async.clock import Clock
-
-    _Message: TypeAlias = Callable[[Path, Exception], str]
-    """What is said of a file that cannot be used."""
 
 __all__ = ["SqliteStore"]
 
@@ -81,11 +77,11 @@ _REMOVED = 8
 """Records whose time is over, removed with each that is written."""
 
 
-def _message(path: Path, error: Exception) -> str:
-    return (
-        f"The quota's file {path} cannot be used: {explain(error)}\n"
-        "  Nothing is sent: without the file, what other processes spent and sent is not known."
-    )
+_UNUSABLE = (
+    "The quota's file {} cannot be used: {}\n"
+    "  Nothing is sent: without the file, what other processes spent and sent is not known."
+)
+"""What is said of a file that cannot be used, and why."""
 
 
 class SqliteStore(OfOneProcess):
@@ -169,10 +165,9 @@ class SqliteStore(OfOneProcess):
     async def aclose(self) -> None:
         await self._in_turn(self._close)
 
-    async def _do(
-        self, work: Callable[[sqlite3.Connection], _T], message: _Message = _message
-    ) -> _T:
-        return await self._in_turn(partial(self._work, work, message))
+    async def _do(self, work: Callable[[sqlite3.Connection], _T], unusable: str = _UNUSABLE) -> _T:
+        """Do `work` with the connection, in a thread; `unusable` has room for path and reason."""
+        return await self._in_turn(partial(self._work, work, unusable))
 
     async def _in_turn(self, work: Callable[[], _T]) -> _T:
         """One thread at a time uses the connection, also when callers are cancelled."""
@@ -187,12 +182,12 @@ class SqliteStore(OfOneProcess):
                 return await in_thread(alone)
         raise AssertionError("a shielded block is never left by cancellation")
 
-    def _work(self, work: Callable[[sqlite3.Connection], _T], message: _Message) -> _T:
+    def _work(self, work: Callable[[sqlite3.Connection], _T], unusable: str) -> _T:
         try:
             return work(self._connected())
         except (sqlite3.Error, OSError) as error:
             self._close()
-            raise StoreError(message(self.path, error)) from None
+            raise StoreError(unusable.format(self.path, explain(error))) from None
 
     def _connected(self) -> sqlite3.Connection:
         """A connection to the file that is at the path now: one that was deleted is nobody's."""
