@@ -51,7 +51,7 @@ PURE_MODULES = {
     "_scheduler.retry",
     "_campaign.after.ics",
     "_campaign.after.report.charts",
-    "_campaign.after.report.labels",
+    "_campaign.after.report",
     "_campaign.plan.doubles",
     "_campaign.plan.packing",
     "_campaign.plan.plan",

@@ -55,7 +55,10 @@ class Resolver:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            candidates = map(_candidate, sorted(matches, key=lambda c: (c.name, c.id)))
+            candidates = (
+                f"{c.name!r} ({c.id}{', disabled' if c.disabled else ''})"
+                for c in sorted(matches, key=lambda c: (c.name, c.id))
+            )
             hint = f"give the id of one: {', '.join(candidates)}"
             return Problem(where, f"{wanted!r} fits {len(matches)} channels", hint=hint)
         return Problem(where, f"there is no channel {wanted!r}", hint=self._hint(wanted))
@@ -89,8 +92,3 @@ class Resolver:
         if close:
             return f"did you mean {known[close[0]]!r}?"
         return "postiz-async integrations lists them"
-
-
-def _candidate(channel: Integration) -> str:
-    disabled = ", disabled" if channel.disabled else ""
-    return f"{channel.name!r} ({channel.id}{disabled})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from postiz_async._content import sanitise
@@ -73,9 +74,10 @@ def assign(
 ) -> dict[int, Post]:
     """A post for each place of a request for which there is one, and no post for two.
 
-    Of posts that fit alike the first place gets the first stored, by the id, as they were sent.
+    Of posts that fit alike the first place gets the first stored, as they were sent: ids sort in
+    the order in which posts were stored.
     """
-    free = sorted({post.id: post for post in posts}.values(), key=_id)
+    free = sorted({post.id: post for post in posts}.values(), key=attrgetter("id"))
     found: dict[int, Post] = {}
     for place in places:
         at = next((n for n, post in enumerate(free) if fits(place, post)), None)
@@ -107,8 +109,3 @@ def _fits(marks: Marks, place: int, post: Post) -> bool:
     if not marks.contents:
         return True
     return same_text(marks.contents[place], post.content, short_link=marks.short_link)
-
-
-def _id(post: Post) -> str:
-    """Ids sort in the order in which posts were stored."""
-    return post.id

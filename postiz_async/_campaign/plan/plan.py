@@ -379,8 +379,8 @@ class Planner:
         """What requests cost at the usual limit and at that of the key; `own` if it is known."""
         limit_of_key = self.moment.ledger.window.limit
         for limit in sorted({USUAL_LIMIT, limit_of_key}):
-            said = own if limit == limit_of_key else None
-            yield _estimate(said or self.moment.forecast(requests, limit), by, limit)
+            said = own if own and limit == limit_of_key else self.moment.forecast(requests, limit)
+            yield Estimate(by, limit, said.requests, said.windows, said.finish, len(said.late))
 
     def _leeway(self, align: timedelta, held: frozenset[str]) -> Leeway:
         return Leeway(
@@ -392,7 +392,3 @@ class Planner:
 
     def _late(self, requests: Sequence[PlannedRequest]) -> frozenset[str]:
         return frozenset(row.ref for row in self.moment.forecast(requests).late)
-
-
-def _estimate(said: Forecast, align: timedelta | None, limit: int) -> Estimate:
-    return Estimate(align, limit, said.requests, said.windows, said.finish, len(said.late))

@@ -200,18 +200,6 @@ def column_named(name: str) -> str:
     return close[0] if close else ""
 
 
-def _is_channel(cell: object, channels: set[str]) -> bool:
-    return isinstance(cell, str) and folded(cell) in channels
-
-
-def _is_date(cell: object, _: set[str]) -> bool:
-    return isinstance(cell, date) or (isinstance(cell, str) and looks_like_date(cell.strip()))
-
-
-def _is_time(cell: object, _: set[str]) -> bool:
-    return isinstance(cell, time) or (isinstance(cell, str) and read_time(cell) is not None)
-
-
 def _is_media(cell: object, _: set[str]) -> bool:
     if not isinstance(cell, str):
         return False
@@ -219,20 +207,22 @@ def _is_media(cell: object, _: set[str]) -> bool:
     return all(PurePath(each).suffix.lower() in _MEDIA for each in files)
 
 
-def _is_text(cell: object, _: set[str]) -> bool:
-    return isinstance(cell, str) and len(cell) >= _LONG_TEXT and not _is_link(cell, set())
-
-
 def _is_link(cell: object, _: set[str]) -> bool:
     return isinstance(cell, str) and cell.startswith(("http://", "https://")) and " " not in cell
 
 
 _FITTING: dict[str, Callable[[object, set[str]], bool]] = {
-    "integration": _is_channel,
-    "date": _is_date,
-    "time": _is_time,
+    "integration": lambda cell, channels: isinstance(cell, str) and folded(cell) in channels,
+    "date": lambda cell, _: (
+        isinstance(cell, date) or (isinstance(cell, str) and looks_like_date(cell.strip()))
+    ),
+    "time": lambda cell, _: (
+        isinstance(cell, time) or (isinstance(cell, str) and read_time(cell) is not None)
+    ),
     "media": _is_media,
-    "content": _is_text,
+    "content": lambda cell, _: (
+        isinstance(cell, str) and len(cell) >= _LONG_TEXT and not _is_link(cell, set())
+    ),
     "link": _is_link,
 }
 """By which contents a column is recognised."""

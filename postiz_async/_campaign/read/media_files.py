@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 from unicodedata import normalize
@@ -105,12 +106,8 @@ class MediaFolders:
         path = _real(self.folder / name)
         if name.isascii() or path.exists():
             return path
-        found = other_spelling(path, spellings, _composed)
+        found = other_spelling(path, spellings, partial(normalize, "NFC"))
         return path if found is None else _real(found)  # below another folder there may be links
-
-
-def _composed(name: str) -> str:
-    return normalize("NFC", name)
 
 
 def other_spelling(

@@ -14,6 +14,7 @@ from batch_lab import START, Lab, at
 from hypothesis import given, strategies as st
 from work import grows_with_its_input
 
+from postiz_async._campaign.after.report import KINDS, findings, kind_of, title_of
 from postiz_async._campaign.after.report.charts import (
     MOST_BARS,
     CalendarEntry,
@@ -28,7 +29,6 @@ from postiz_async._campaign.after.report.data import (
     windows,
 )
 from postiz_async._campaign.after.report.html import TROUBLES, html_report
-from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import Sent

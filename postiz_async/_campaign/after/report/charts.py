@@ -13,14 +13,14 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import combining
 
-from postiz_async._campaign.after.report.labels import KINDS
+from postiz_async._campaign.after.report import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import tzinfo
 
+    from postiz_async._campaign.after.report import RowLabel
     from postiz_async._campaign.after.report.data import WindowUse
-    from postiz_async._campaign.after.report.labels import RowLabel
 
 
 MOST_BARS = 60
@@ -115,7 +115,8 @@ def _bars(found: Sequence[WindowUse], zone: tzinfo | None) -> tuple[list[_Bar], 
         return [
             _Bar(
                 f"{start:%H:%M}" if days == 1 else f"{start.day} {start:%b %H:%M}",
-                f"{start:%a} {start.day} {start:%b %Y %H:%M}: {_says(window)}",
+                f"{start:%a} {start.day} {start:%b %Y %H:%M}: "
+                f"{window.requests:,} requests, {window.rows:,} posts",
                 window.requests,
             )
             for start, window in zip(starts, found, strict=True)
@@ -137,10 +138,6 @@ def _bars(found: Sequence[WindowUse], zone: tzinfo | None) -> tuple[list[_Bar], 
         )
         for number, (requests, rows) in enumerate(sums)
     ], name
-
-
-def _says(window: WindowUse) -> str:
-    return f"{window.requests:,} requests, {window.rows:,} posts"
 
 
 _CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), 0xFFFE, 0xFFFF], "\ufffd")

@@ -17,7 +17,7 @@ from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.after.report import KINDS, findings, kind_of, make_report, title_of
 from postiz_async._campaign.after.report.charts import (
     MOST_BARS,
     CalendarEntry,
@@ -28,7 +28,6 @@ from postiz_async._campaign.after.report.charts import (
     safe,
 )
 from postiz_async._campaign.after.report.data import windows
-from postiz_async._campaign.after.report.labels import KINDS, findings, kind_of, title_of
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import describe_rows, describe_seconds
@@ -36,8 +35,8 @@ from postiz_async.errors import describe_rows, describe_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from postiz_async._campaign.after.report import RowLabel
     from postiz_async._campaign.after.report.data import Facts, WindowUse
-    from postiz_async._campaign.after.report.labels import RowLabel
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async.models.insights import Figures
 
@@ -79,9 +78,9 @@ def html_report(facts: Facts) -> str:
         parts.append(figures_section(facts, facts.figures))
     if 0 < len(facts.rows) <= LISTED:
         parts.append(_posts(facts))
-    return _page().substitute(
+    return Template(_beside("report.html")).substitute(
         title=safe(f"{facts.campaign}: campaign report"),
-        style=_style(),
+        style=_beside("report.css").strip(),
         campaign=_apart(facts.campaign),
         server=_apart(facts.server),
         range=_range(facts, min(dates), max(dates)) if dates else "no posts",
@@ -93,15 +92,6 @@ def html_report(facts: Facts) -> str:
 
 
 @cache
-def _page() -> Template:
-    return Template(_beside("report.html"))
-
-
-@cache
-def _style() -> str:
-    return _beside("report.css").strip()
-
-
 def _beside(name: str) -> str:
     return (files("postiz_async._campaign.after.report") / name).read_text(encoding="utf-8")
 
@@ -140,6 +130,10 @@ class CardColumn(NamedTuple):
 
     name: str
     kind: str
+
+
+_ROW, _DATE = CardColumn("row", "n"), CardColumn("date", "d")
+_CHANNEL, _TEXT_OF = CardColumn("channel", "c"), CardColumn("text", "t")
 
 
 def cards(
@@ -322,12 +316,7 @@ def _folded(
     shown = rows[:room]
     if not shown:
         return ""
-    columns = [
-        CardColumn("row", "n"),
-        CardColumn("date", "d"),
-        CardColumn("channel", "c"),
-        CardColumn("text", "t"),
-    ]
+    columns = [_ROW, _DATE, _CHANNEL, _TEXT_OF]
     lines = [[str(row.number), facts.moment(row.date), *_says(facts, row)] for row in shown]
     if with_why:
         columns.append(CardColumn("why", "t"))
@@ -420,8 +409,7 @@ def _posts(facts: Facts) -> str:
         before = day
         cells = [facts.moment(row.date), *_says(facts, row), _state(row), str(row.number)]
         lines.append((anchor, cells))
-    columns = [CardColumn("date", "d"), CardColumn("channel", "c"), CardColumn("text", "t")]
-    columns += [CardColumn("state", "s"), CardColumn("row", "n")]
+    columns = [_DATE, _CHANNEL, _TEXT_OF, CardColumn("state", "s"), _ROW]
     table = cards("All posts by date", columns, lines)
     return (
         "<section><details><summary><h2>All posts by date</h2></summary>"
@@ -475,18 +463,12 @@ def _total(figures: Figures, rows: Sequence[RowRecord], name: str) -> str:
 def _figures(
     facts: Facts, figures: Figures, rows: Sequence[RowRecord], names: Sequence[str]
 ) -> str:
-    columns = [CardColumn("row", "n"), CardColumn("channel", "c"), CardColumn("text", "t")]
-    columns += [CardColumn(name, "n f") for name in names]
+    columns = [_ROW, _CHANNEL, _TEXT_OF, *(CardColumn(name, "n f") for name in names)]
     lines: list[tuple[str, list[str]]] = []
     for row in rows[:MOST_POSTS]:
         found = figures.of(row.post_id)
-        cells = [
-            str(row.number),
-            cut(facts.channel(row), _TEXT),
-            cut(facts.texts.get(row.ref, ""), _TEXT),
-            *(number(found[name]) if name in found else "" for name in names),
-        ]
-        lines.append(("", cells))
+        figures_of = (number(found[name]) if name in found else "" for name in names)
+        lines.append(("", [str(row.number), *_says(facts, row), *figures_of]))
     if len(rows) > 1:
         totals = [_total(figures, rows, name) for name in names]
         lines.append((' class="total"', ["", f"All {len(rows):,} posts", "", *totals]))
