@@ -7,7 +7,7 @@ import logging
 import math
 import os
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +17,7 @@ from postiz_async._api import Api, checked_options
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
 from postiz_async._resources.api import RESOURCES, OpenClient, absent
-from postiz_async._scheduler.attempt import Identity, user_agent
+from postiz_async._scheduler.attempt import Identity
 from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
 from postiz_async._scheduler.hooks import check_hook
 from postiz_async._scheduler.routes import QueueFactory
@@ -211,7 +211,7 @@ class Postiz(Api):
         connection = ConnectionSettings.checked(
             ssl=ssl, proxy=proxy, connector=connector, has_transport=transport is not None
         )
-        identity = Identity(root, key, "", organization or "")
+        identity = Identity(root, key, organization or "")
         self._set(settings, identity, connection, transport=transport, window=window)
 
     def _set(
@@ -316,7 +316,7 @@ class Postiz(Api):
         return self
 
     def _assembled(self, transport: Transport) -> OpenClient:
-        identity, settings = replace(self._identity, user_agent=user_agent()), self._settings
+        identity, settings = self._identity, self._settings
         scheduler = Scheduler(
             transport=transport,
             clock=settings.clock,

@@ -260,7 +260,7 @@ class PostizPool(OfOneProcess):
             await self._let_go()
         client = self._clients.pop(place, None)  # from here on nobody closes it meanwhile
         if client is None or not client.is_open:
-            identity = Identity(root, key, "", organization or "")
+            identity = Identity(root, key, organization or "")
             fair = FairTransport(transport, self._turns, quota_name, self._settings.clock)
             client = _Tenant(self, identity, self._settings, self._connection, self._queues, fair)
             await client.open()

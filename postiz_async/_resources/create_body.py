@@ -307,12 +307,14 @@ def input_type_problems(post: object, where: str) -> Iterator[Problem]:
     yield from _one(f"{where}.channel", post.channel, (str, Integration), hint)
     if not isinstance(post.content, str):
         yield from _content(f"{where}.content", post.content)
-    yield from _media_types(f"{where}.media", post.media)
+    if post.media != ():  # as mostly
+        yield from _media_types(f"{where}.media", post.media)
     if post.settings is not None:
         hint = "a struct of providers or a mapping is expected"
         kinds = (ProviderSettings, RawSettings, Mapping)
         yield from _one(f"{where}.settings", post.settings, kinds, hint)
-    yield from _thread(f"{where}.thread", post.thread)
+    if post.thread != ():
+        yield from _thread(f"{where}.thread", post.thread)
 
 
 def _content(where: str, content: object) -> Iterator[Problem]:

@@ -9,7 +9,6 @@ import math
 import sys
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async import _wire as wire
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from postiz_async._transport import Transport
     from postiz_async._wire import Observation, WireResponse
     from postiz_async._wire.endpoints import Call
+    from postiz_async._wire.requests import Fields
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
     from postiz_async.errors import PostizError
@@ -42,17 +42,18 @@ T = TypeVar("T")
 @cache
 def user_agent() -> str:
     """Who calls, as servers see it: this library, Python and aiohttp with their versions."""
+    from importlib.metadata import version  # noqa: PLC0415  (only who calls needs it)
+
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return f"postiz-async/{version('postiz-async')} Python/{python} aiohttp/{version('aiohttp')}"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls, and where: the API root, the key, the user agent, the organisation's name."""
+    """Who calls, and where: the API root, the key, the organisation's name."""
 
     root: str
     key: Secret
-    user_agent: str
     organization: str = ""
 
 
@@ -71,7 +72,7 @@ class Attempts:
     Args:
         transport: moves the bytes.
         clock: tells the time.
-        identity: root URL, key, user agent, the organisation's name.
+        identity: root URL, key, the organisation's name.
         hook: sees every attempt.
     """
 
@@ -85,8 +86,10 @@ class Attempts:
         self._transport = transport
         self._clock = clock
         self._root = identity.root
+        self._key = identity.key
         self._organization = identity.organization
-        self._own = wire.own_headers(identity.key, identity.user_agent)
+        self._own: Fields = ()
+        """The headers of each request, from the first one on."""
         self._hook = hook
         self._numbers = itertools.count(1)
         self._server_ahead: float | None = None
@@ -135,6 +138,7 @@ class Attempts:
             leaves = partial(self._leaves, min(expires, time.until))
             leaves()
         expires = min(time.until, expires)
+        self._own = self._own or wire.own_headers(self._key, user_agent())
         request = wire.encode(
             call,
             root=self._root,

@@ -76,7 +76,7 @@ class Scheduler:
     Args:
         transport: moves the bytes.
         clock: tells the time and waits.
-        identity: root URL, key, user agent.
+        identity: root URL and key.
         queue_of: makes or finds the queue of a route; "" is the create route.
         politeness: calls per second of routes without quota; None: no limit.
         on_attempt: sees every attempt.
