@@ -15,7 +15,7 @@ import math
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import anyio
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async.clock import Clock
     from postiz_async.stores._deliveries import Deliveries, Scope
+
+    ClientOf: TypeAlias = Callable[[Scope], AbstractAsyncContextManager[OutboxClient]]
+    """The open client of an organisation for a block; where there is none, a `PostizError`."""
 
 
 log = logging.getLogger("postiz_async.outbox")
@@ -61,18 +64,6 @@ SHORTEST_LOOK = 0.05
 
 PRUNING = 3_600.0
 """Seconds between two removals of old hand-overs."""
-
-
-class ClientOf(Protocol):
-    """Finds the open client of an organisation."""
-
-    def __call__(self, scope: Scope, /) -> AbstractAsyncContextManager[OutboxClient]:
-        """The client for the length of the block.
-
-        Raises:
-            PostizError: there is none; the organisation is left alone for a while.
-        """
-        ...
 
 
 @dataclass(slots=True)

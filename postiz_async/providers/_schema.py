@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from types import UnionType
-from typing import Annotated, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, UnsetType
+from msgspec.structs import asdict
 
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
@@ -166,7 +167,28 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         return self.settings.provider()
 
 
-class SettingsField(msgspec.Struct, frozen=True, kw_only=True):
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server does with a field beyond what its type says; see `SettingsField`.
+
+    `checks` replaces the usual tests of the field's kind; `total` is a maximum for all of a list.
+    """
+
+    checks: tuple[Check, ...] | None = None
+    required_when: Condition | None = None
+    checked_when: Condition | None = None
+    advised_when: Condition | None = None
+    nullable: bool = True
+    skip_empty: bool = False
+    skip_reference: bool = False
+    known: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    total: int | None = None
+    message: str | None = None
+    message_of: tuple[Check, ...] = ()
+    unreleased: bool = False
+
+
+class SettingsField(Server, frozen=True, kw_only=True):
     """What the server tests about a field of the settings.
 
     Null and absence are tested when the field is `required` or `required_when` holds; else an
@@ -204,49 +226,18 @@ class SettingsField(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     attribute: str
     kind: FieldKind
-    checks: tuple[Check, ...]
+    checks: tuple[Check, ...] = ()
     description: str = ""
     required: bool = False
-    required_when: Condition | None = None
-    checked_when: Condition | None = None
-    advised_when: Condition | None = None
     nullable: bool = False
-    skip_empty: bool = False
-    skip_reference: bool = False
     minimum: float | None = None
     maximum: float | None = None
     enum: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
     pattern: str | None = None
     fields: tuple[SettingsField, ...] = ()
     item: Literal["object", "number"] | None = None
     media: bool = False
-    message: str | None = None
-    message_of: tuple[Check, ...] = ()
     default: Scalar = None
-    unreleased: bool = False
-
-
-class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server does with a field; the names are those of `SettingsField`.
-
-    `checks` replaces the usual tests of the field's kind; `total` is a maximum for all of a list.
-    """
-
-    checks: tuple[Check, ...] | None = None
-    required_when: Condition | None = None
-    checked_when: Condition | None = None
-    advised_when: Condition | None = None
-    nullable: bool = True
-    skip_empty: bool = False
-    skip_reference: bool = False
-    known: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
-    total: int | None = None
-    message: str | None = None
-    message_of: tuple[Check, ...] = ()
-    unreleased: bool = False
 
 
 STRING = Server(checks=("string",))
@@ -273,32 +264,22 @@ def _field(info: msgspec.structs.FieldInfo) -> SettingsField:
     hint, meta, server = _annotation(next(each for each in hints if each is not UnsetType))
     shape = _shape(hint)
     required = not optional and server.required_when is None
+    said: dict[str, Any] = {
+        **asdict(server),
+        **asdict(shape),
+        "checks": _checks(shape, meta, server, required=required),
+        "nullable": server.nullable and optional and server.required_when is None,
+    }
     return SettingsField(
         name=info.encode_name,
         attribute=info.name,
         description=meta.description or "",
-        kind=shape.kind,
-        checks=_checks(shape, meta, server, required=required),
         required=required,
-        required_when=server.required_when,
-        checked_when=server.checked_when,
-        advised_when=server.advised_when,
-        nullable=server.nullable and optional and server.required_when is None,
-        skip_empty=server.skip_empty,
-        skip_reference=server.skip_reference,
         minimum=_first(meta.min_length, meta.ge),
         maximum=_first(meta.max_length, meta.le, server.total),
-        enum=shape.enum,
-        known=server.known,
-        broken=server.broken,
         pattern=meta.pattern,
-        fields=shape.fields,
-        item=shape.item,
-        media=shape.media,
-        message=server.message,
-        message_of=server.message_of,
         default=_default(info.default),
-        unreleased=server.unreleased,
+        **said,
     )
 
 
