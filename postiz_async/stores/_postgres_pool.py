@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
 
+    _Address: TypeAlias = tuple[Secret, tuple[Secret, ...], str]
+    """What libpq connects with, what of it is secret, and where: `host:5432/database`."""
+
 
 _NO_ROOM = re.compile("53300|too many c|connection slots|no more connections")
 """How PostgreSQL, and poolers before it, say so."""
@@ -211,14 +214,6 @@ def _abandon(task: asyncio.Task[Connection | str]) -> None:
 # ------------------------------------------------------------------ addresses
 
 
-class _Address(NamedTuple):
-    conninfo: Secret
-    """What libpq connects with."""
-    secrets: tuple[Secret, ...]
-    where: str
-    """Such as `host:5432/database`."""
-
-
 def _parse(url: Secret) -> _Address:
     try:
         address = _taken_apart(url)
@@ -243,7 +238,7 @@ def _taken_apart(url: Secret) -> _Address | None:
         parts = conninfo_to_dict(url.reveal())
         where = _where(parts)
         secrets = tuple(Secret(str(parts[each])) for each in _SECRETS if parts.get(each))
-        return _Address(Secret(make_conninfo("", **{**OPTIONS, **parts})), secrets, where)
+        return Secret(make_conninfo("", **{**OPTIONS, **parts})), secrets, where
     except (ProgrammingError, ValueError):  # its text may have a part of the password
         return None
 
