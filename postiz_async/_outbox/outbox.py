@@ -208,7 +208,7 @@ class Outbox(OutboxBase):
                 for n, post in enumerate(posts)
             ]
         )
-        new = NewCreate(kind, posts, moment, tags, short_link, None)
+        new = NewCreate(kind, posts, moment, tags, short_link)
         return KeyedHandOver(key, self._postiz.quota_name, new)
 
     async def _channel_id(self, channel: Integration | str, where: str) -> str:

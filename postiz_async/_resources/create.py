@@ -11,7 +11,6 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from postiz_async._resources.builder import (
-    Builder,
     CreateCall,
     NewCreate,
     refuse_past,
@@ -63,7 +62,7 @@ class PostCreation:
         self._bound = bound
         self._channels = channels
         self._keyed = keyed
-        self._builder = Builder(channels, validates=validates)
+        self._validates = validates
 
     async def schedule(
         self,
@@ -106,8 +105,8 @@ class PostCreation:
             BadRequestError: the server refused it; that cost one request.
             UsageError: `max_wait` is not a number of seconds.
         """
-        call = self._begun(max_wait, priority, due=at)
-        new = NewCreate("schedule", posts, at, tags, short_link, validate)
+        call = self._begun(max_wait, priority, validate, due=at)
+        new = NewCreate("schedule", posts, at, tags, short_link)
         sending = await self._made(call, new, idempotency_key)
         del call, new, posts  # they wait as bytes
         return await sending
@@ -142,9 +141,9 @@ class PostCreation:
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
-        call = self._begun(max_wait, priority)
+        call = self._begun(max_wait, priority, validate)
         now = datetime.fromtimestamp(call.bound.scheduler.server_time(), UTC)
-        new = NewCreate("now", posts, now, tags, short_link, validate)
+        new = NewCreate("now", posts, now, tags, short_link)
         sending = await self._made(call, new, idempotency_key)
         del call, new, posts  # they wait as bytes
         return await sending
@@ -181,8 +180,8 @@ class PostCreation:
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
-        call = self._begun(max_wait, priority)
-        new = NewCreate("draft", posts, at, tags, short_link, validate)
+        call = self._begun(max_wait, priority, validate)
+        new = NewCreate("draft", posts, at, tags, short_link)
         sending = await self._made(call, new, idempotency_key)
         del call, new, posts  # they wait as bytes
         return await sending
@@ -233,9 +232,9 @@ class PostCreation:
             InvalidPostError: also if the post is on another channel than `new`.
             NotFoundError: no such post is listed from a year before to a year after today or `at`.
         """
-        call = self._begun(max_wait, priority)
+        call = self._begun(max_wait, priority, validate)
         refuse_type_problems(at, tags)
-        item = (await self._builder.items(call.bound, (new,)))[0]
+        item = (await call.items((new,)))[0]
         format_date(at, "at")  # refuses one without a zone, before anything is asked
         first = msgspec.structs.replace(
             item.value[0], id=post if isinstance(post, str) else post.id
@@ -246,7 +245,7 @@ class PostCreation:
             group=await _group_to_replace(call.bound, post, at, item.integration.id),
         )
         body = build_body("update", at, [item], tags=tags, short_link=short_link)
-        await self._builder.check(call.bound, body, validate, (new,))
+        await call.check(body, (new,))
         return (await call.send(body))[0]
 
     async def build(
@@ -274,22 +273,27 @@ class PostCreation:
         Raises:
             InvalidPostError: the server would refuse it.
         """
-        bound = self._bound.begun()
-        new = NewCreate(kind, posts, at, tags, short_link, validate)
-        return await self._builder.build(bound, new)
+        call = self._begun(None, None, validate)
+        return await call.build(NewCreate(kind, posts, at, tags, short_link))
 
     def _key_of(self, given: str | None) -> str | None:
         """The idempotency key of a create; where each has one, those that were given none too."""
         return given
 
     def _begun(
-        self, max_wait: float | None, priority: int | None, *, due: datetime | None = None
+        self,
+        max_wait: float | None,
+        priority: int | None,
+        validate: bool | None,  # noqa: FBT001
+        *,
+        due: datetime | None = None,
     ) -> CreateCall:
         if max_wait is not None:
             check_seconds("max_wait", max_wait, zero=True, none=True)
         return CreateCall(
             bound=self._bound.begun(),
             channels=self._channels,
+            validates=self._validates if validate is None else validate,
             max_wait=max_wait,
             priority=priority,
             due=due,
@@ -304,12 +308,10 @@ class PostCreation:
         """
         key = self._key_of(key)
         if key is None:
-            return call.send(await self._builder.build(call.bound, new))
+            return call.send(await call.build(new))
         refuse_wrong_types(new.at, new.tags, new.posts)
         check_key(key)
-        new = msgspec.structs.replace(
-            new, posts=await self._builder.identified(call.bound, new.posts)
-        )
+        new = msgspec.structs.replace(new, posts=await call.identified(new.posts))
         keyed = KeyedCreate(
             key=key,
             call=call,
@@ -317,8 +319,8 @@ class PostCreation:
             channels=tuple(post.channel_id for post in new.posts),
             short_link=new.short_link,
             said=said_of(new),
-            build=partial(self._builder.build, call.bound, new),
-            rebuild=partial(self._builder.rebuild, call.bound, new),
+            build=partial(call.build, new),
+            rebuild=partial(call.rebuild, new),
         )
         return self._keyed().create(keyed)
 
@@ -384,7 +386,7 @@ class PostCreation:
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
         call = msgspec.structs.replace(
-            self._begun(max_wait, priority, due=due),
+            self._begun(max_wait, priority, validate, due=due),
             finish=finish,
             prepare=prepare,
             set_aside=set_aside,
@@ -392,12 +394,11 @@ class PostCreation:
         )
         key = self._key_of(idempotency_key)
         if key is None:
-            sending = call.send(await self._builder.check(call.bound, body, validate))
+            sending = call.send(await call.check(body))
             del call, body  # it waits as bytes
             return await sending
 
-        checked = partial(self._builder.check, call.bound, body, validate)
-        return await self._keyed().create(keyed_body(key, call, body, checked))
+        return await self._keyed().create(keyed_body(key, call, body, partial(call.check, body)))
 
     async def probe(self, *, retry: bool = True) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.

@@ -407,7 +407,7 @@ async def test_an_answer_of_another_process_ends_the_wait_for_a_slot() -> None:
 
 async def _answered_elsewhere(lab: KeyLab) -> None:
     """As if another process had got a slot: the answer is in the record."""
-    said = said_of(NewCreate("schedule", (NewPost(lab.channel, "a post"),), AT, (), False, None))  # noqa: FBT003
+    said = said_of(NewCreate("schedule", (NewPost(lab.channel, "a post"),), AT, (), False))  # noqa: FBT003
     posts = (DeliveryPost(lab.channel, "elsewhere"),)
     delivery = DeliveryRecord(state="stored", fingerprint=fingerprint_of(said), posts=posts)
     await lab.store.swap(lab.quota, KEY, 0, write_record(delivery), keep=3600)

@@ -49,7 +49,7 @@ CHANNEL = Integration(id="c1", name="ours", provider="mastodon")
 
 
 def new(*posts: NewPost, kind: str = "schedule", **changes: object) -> NewCreate:
-    values = {"at": AT, "tags": (), "short_link": False, "validate": None} | changes
+    values = {"at": AT, "tags": (), "short_link": False} | changes
     return NewCreate(kind, posts or (NewPost("c1", "Hello"),), **values)  # type: ignore[arg-type]
 
 
