@@ -33,7 +33,6 @@ from postiz_async.stores import check_store, ledger_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from ssl import SSLContext
-    from types import TracebackType
     from typing import Self
 
     from postiz_async._outbox.outbox import Outbox
@@ -392,12 +391,7 @@ class Postiz(Api):
     async def __aenter__(self) -> Self:
         return await self.open()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     # -------------------------------------------------------------- what is imported when used

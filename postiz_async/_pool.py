@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
     from ssl import SSLContext
-    from types import TracebackType
     from typing import Self
 
     from postiz_async._outbox.outbox import Outbox
@@ -406,10 +405,5 @@ class PostizPool(OfOneProcess):
     async def __aenter__(self) -> Self:
         return await self.open()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
