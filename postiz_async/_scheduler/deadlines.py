@@ -1,4 +1,4 @@
-"""Calls that give up some time: who cannot leave in time any more, and whose time is over.
+"""Calls that wait for a slot, and those that give up: who is late, and whose time is over.
 
 Each change of the quota costs the same beside 100 of them and beside 100,000. When a call begins to
 wait, it is noted how much later slots may come before it is late; the *lag* says how late they
@@ -9,17 +9,67 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
+import operator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
 
 from sortedcontainers import SortedKeyList
 
-from postiz_async._scheduler.waiting_call import SLICE, key_of
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from postiz_async._scheduler.waiting_call import WaitingCall
+    from postiz_async._scheduler.calls import SlotRequest
     from postiz_async.clock import Clock, Timer
+
+
+Key: TypeAlias = "tuple[float, float, float]"
+"""Priority, due time and arrival."""
+
+
+SLICE = 500
+"""Calls that are looked at in one callback; others may want to run."""
+
+
+@dataclass(slots=True, eq=False)
+class WaitingCall:
+    """A place in the queue."""
+
+    key: Key
+    request: SlotRequest
+    is_bulk: bool
+    """Whether it leaves the held slots to others."""
+    give_up_at: float
+    sleep: asyncio.Future[None] | None = None
+    timer: Timer | None = None
+    """Wakes it, if it is the head of the queue."""
+    is_watched: bool = False
+    """Whether it is woken when it gives up."""
+    noted_lag: float = 0.0
+    """With which lag of the slots it may be late; see `Deadlines`."""
+
+    def wake(self) -> None:
+        """Let it ask again."""
+        if self.sleep is not None and not self.sleep.done():
+            self.sleep.set_result(None)
+
+    def wakes(self) -> None:
+        """It sleeps no longer."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.sleep = self.timer = None
+
+
+key_of = operator.attrgetter("key")
+
+
+def wake_all(calls: Iterator[WaitingCall]) -> None:
+    """Wake calls, a slice at a time."""
+    some = tuple(islice(calls, SLICE))
+    for call in some:
+        call.wake()
+    if some:
+        asyncio.get_running_loop().call_soon(wake_all, calls)
 
 
 LEAST = 0.5
@@ -38,8 +88,8 @@ class Deadlines:
         self._clock = clock
         self._spare = spare
         self.waiting = 0
-        self._ends = SortedKeyList["WaitingCall", tuple[float, float]](key=_end_of)
-        self._notes = SortedKeyList["WaitingCall", tuple[float, float]](key=_note_of)
+        self._ends = SortedKeyList[WaitingCall, tuple[float, float]](key=_end_of)
+        self._notes = SortedKeyList[WaitingCall, tuple[float, float]](key=_note_of)
         """By the lag with which they may be late."""
         self._doubted: list[WaitingCall] = []
         """Those without a note."""
