@@ -13,8 +13,8 @@ from cyclopts import App, Parameter
 from rich.text import Text
 
 from postiz_async import Quota, Secret
-from postiz_async._cli.connection import Connection, Target, find_target, open_client, zone_of
-from postiz_async._cli.options import Json
+from postiz_async._cli.connection import Target, find_target, open_client
+from postiz_async._cli.options import ApiOptions, Json
 from postiz_async._cli.output import Output, clock_time, moment, print_hanging
 from postiz_async._cli.profiles import Profile, profiles_path, read_profiles
 from postiz_async._transport import make_transport
@@ -29,8 +29,7 @@ async def quota(
     *,
     spend_one: bool = False,
     explain: bool = False,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
     """Show the quota as last seen. It can only be refreshed by a create request.
 
@@ -38,15 +37,15 @@ async def quota(
         spend_one: Send an empty create to read the headers; it is refused and costs one request.
         explain: Explain why bulk work waits, and which slots are kept for whom.
     """
-    output = Output(as_json=json, says_results=True)
-    target = find_target(connection)
+    output = Output(as_json=api.json, says_results=True)
+    target = find_target(api.connection)
     async with open_client(target) as postiz:
         if spend_one:
             await postiz.posts.probe()
         view = await postiz.quota()
         lines = await postiz.explain_quota() if explain else []
     seen_at = view.as_of
-    if json:
+    if api.json:
         when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None
         said: QuotaDocument = {
             "version": VERSION,
@@ -65,9 +64,7 @@ async def quota(
         return
     age = describe_seconds(target.clock.time() - seen_at)
     output.say(_left(view), "bold")
-    output.say(
-        f"last seen {age} ago ({moment(seen_at, zone_of(connection))}); key from {target.source}"
-    )
+    output.say(f"last seen {age} ago ({moment(seen_at, api.zone)}); key from {target.source}")
     for line in lines:
         output.say(line)
 
@@ -193,19 +190,14 @@ def _find_client_secret(given: Secret | None) -> Secret:
 _STYLES = {CheckStatus.FINE: "green", CheckStatus.WARNING: "yellow", CheckStatus.WRONG: "bold red"}
 
 
-async def doctor(
-    *,
-    spend_one: bool = False,
-    json: Json = False,
-    connection: Connection = Connection(),
-) -> int:
+async def doctor(*, spend_one: bool = False, api: ApiOptions = ApiOptions()) -> int:
     """Find out why the connection does not work: address, key, clock, server version.
 
     Args:
         spend_one: Also read the quota with an empty create, which is refused and costs one request.
     """
-    output = Output(as_json=json)
-    target = find_target(connection)
+    output = Output(as_json=api.json)
+    target = find_target(api.connection)
     transport = make_transport(target.connection)
     try:
         findings = await examine(
@@ -228,7 +220,7 @@ async def doctor(
     elif not spend_one:
         text = "not looked at: reads do not show it (--spend-one costs one request)"
         findings.append(CheckResult("quota", CheckStatus.FINE, text))
-    if json:
+    if api.json:
         output.json(findings)
     else:
         _show_checks(output, findings)

@@ -21,7 +21,7 @@ from postiz_async._cli.after_run import (
     write_file,
     write_result,
 )
-from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
+from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.forecasts import say_edits, say_left_out, say_warnings, show_plan
 from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output
@@ -142,7 +142,7 @@ async def open_batch(
     """The client and the checked campaign that a command is about."""
     reading = await find_reading(file, read_as, connection)
     async with (
-        open_client(find_target(connection)) as postiz,
+        connection.client() as postiz,
         postiz.batch(
             file,
             journal=flags.journal,

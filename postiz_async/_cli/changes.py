@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from postiz_async import Postiz
 from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import BatchFlags, open_batch, refuse, result_path, say_result
-from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
+from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.options import (
     CampaignFile,
@@ -225,7 +225,7 @@ async def undo(
     zone = zone_of(connection, reading.timezone)
     start = None if after is None else aware(after, "--after", zone)
     async with (
-        open_client(find_target(connection)) as postiz,
+        connection.client() as postiz,
         postiz.sent_campaign(file, journal=journal, reading=reading) as sent,
     ):
         undoing = partial(sent.undo, after=start, channel=channel, rows=rows, edited=edited)

@@ -8,8 +8,8 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.options import Json
+from postiz_async._cli.connection import Connection
+from postiz_async._cli.options import ApiOptions
 from postiz_async._cli.output import Output, confirm, moment
 from postiz_async.documents import VERSION, ConnectedDocument, SlotDocument
 from postiz_async.errors import InvalidPostError, Problem
@@ -23,19 +23,17 @@ Channel = Annotated[
 
 @app.default
 @app.command(name="list")
-async def list_channels(
-    *, group: str | None = None, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def list_channels(*, group: str | None = None, api: ApiOptions = ApiOptions()) -> None:
     """List the channels. A campaign may name one by id, by name, or by provider.
 
     Args:
         group: Only channels of the group with this id.
     """
-    output = Output(as_json=json, says_results=True)
-    async with open_client(find_target(connection)) as postiz:
+    output = Output(as_json=api.json, says_results=True)
+    async with api.client() as postiz:
         listed = await postiz.integrations.list(group=group)
     channels = sorted(listed, key=lambda channel: (channel.provider, channel.name))
-    if not channels and not json:
+    if not channels and not api.json:
         output.say("There is no channel yet. Connect one in the web page of Postiz.")
         return
     disabled = Text("disabled", "red")
@@ -44,12 +42,12 @@ async def list_channels(
 
 
 @app.command
-async def connected(*, json: Json = False, connection: Connection = Connection()) -> int:
+async def connected(*, api: ApiOptions = ApiOptions()) -> int:
     """Say whether the server accepts the key."""
-    output = Output(as_json=json, says_results=True)
-    async with open_client(find_target(connection)) as postiz:
+    output = Output(as_json=api.json, says_results=True)
+    async with api.client() as postiz:
         is_connected = await postiz.integrations.is_connected()
-    if json:
+    if api.json:
         said: ConnectedDocument = {"version": VERSION, "connected": is_connected}
         output.json(said)
     else:
@@ -58,23 +56,21 @@ async def connected(*, json: Json = False, connection: Connection = Connection()
 
 
 @app.command
-async def groups(*, json: Json = False, connection: Connection = Connection()) -> None:
+async def groups(*, api: ApiOptions = ApiOptions()) -> None:
     """List the groups of channels (customers)."""
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         listed = await postiz.integrations.groups()
     rows = [(group.id, group.name) for group in listed]
-    Output(as_json=json).listing(listed, ["id", "name"], rows)
+    Output(as_json=api.json).listing(listed, ["id", "name"], rows)
 
 
 @app.command
-async def settings(
-    channel: Channel, /, *, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def settings(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Show rules, length limit, settings and tools of a channel."""
-    output = Output(as_json=json, says_results=True)
-    async with open_client(find_target(connection)) as postiz:
+    output = Output(as_json=api.json, says_results=True)
+    async with api.client() as postiz:
         found = await postiz.integrations.settings(channel)
-    if json:
+    if api.json:
         output.json(found)
         return
     output.say(f"at most {found.max_length:,} characters. {found.rules}".strip())
@@ -104,7 +100,7 @@ async def tool(
         data: Its arguments, as key=value.
     """
     values = dict(_pair(text) for text in data or [])
-    async with open_client(find_target(connection)) as postiz:
+    async with connection.client() as postiz:
         answer = await postiz.integrations.trigger(channel, name, values)
     Output(as_json=True).json(answer)
 
@@ -126,7 +122,7 @@ async def connect(
         provider: Identifier such as linkedin.
         refresh: The platform's own id of an account to connect again.
     """
-    async with open_client(find_target(connection)) as postiz:
+    async with connection.client() as postiz:
         url = await postiz.integrations.connect_url(provider, refresh=refresh)
         Output().show(Text(url))
 
@@ -142,21 +138,19 @@ async def delete(
         yes: Do not ask.
     """
     confirm(f"Delete the channel {channel} and all its posts?", yes=yes)
-    async with open_client(find_target(connection)) as postiz:
+    async with connection.client() as postiz:
         deleted = await postiz.integrations.delete(channel)
     Output().say(f"{deleted} is deleted")
 
 
 @app.command
-async def slot(
-    channel: Channel, /, *, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def slot(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Print the next free posting time of a channel."""
-    output = Output(as_json=json, says_results=True)
-    async with open_client(find_target(connection)) as postiz:
+    output = Output(as_json=api.json, says_results=True)
+    async with api.client() as postiz:
         date = await postiz.integrations.find_slot(channel)
-    if json:
+    if api.json:
         said: SlotDocument = {"version": VERSION, "channel": channel, "date": date}
         output.json(said)
     else:
-        output.say(moment(date, zone_of(connection)))
+        output.say(moment(date, api.zone))

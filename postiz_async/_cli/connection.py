@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import urllib.request
 import warnings
 from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
@@ -23,7 +22,7 @@ from tzlocal import reload_localzone
 
 from postiz_async import Postiz, Secret
 from postiz_async._campaign.read.dates import find_zone, no_such_zone
-from postiz_async._cli.profiles import Profile, ServerAccess, at_home, find_profile, xdg_folder
+from postiz_async._cli.profiles import Profile, ServerAccess, at_home, find_profile, user_folder
 from postiz_async._transport import (
     ConnectionSettings,
     Trust,
@@ -88,6 +87,14 @@ class Connection:
     proxy: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
     timezone: str | None = None
     sandbox_clock: bool = False
+
+    def client(self, on_attempt: AttemptHook | None = None) -> AbstractAsyncContextManager[Postiz]:
+        """An open client of the server.
+
+        Raises:
+            ConfigurationError: there is no key, or something cannot be used.
+        """
+        return open_client(find_target(self), on_attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,13 +293,7 @@ def state_folder() -> Path:
     Raises:
         ConfigurationError: this user has no home.
     """
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or at_home("AppData", "Local")
-    elif sys.platform == "darwin":
-        base = at_home("Library", "Application Support")
-    else:
-        base = xdg_folder("XDG_STATE_HOME") or at_home(".local", "state")
-    return Path(base) / "postiz-async"
+    return user_folder("LOCALAPPDATA", "Local", "XDG_STATE_HOME", ".local", "state")
 
 
 def _official_login() -> _KeyFile:

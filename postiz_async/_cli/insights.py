@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.options import Json
+from postiz_async._cli.options import ApiOptions
 from postiz_async._cli.output import Output, count, short_moment
 from postiz_async.models.insights import Metric, Notification
 
@@ -22,30 +21,26 @@ _WIDTH = 60
 
 
 @app.command
-async def channel(
-    channel: str, /, *, days: Days = 30, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def channel(channel: str, /, *, days: Days = 30, api: ApiOptions = ApiOptions()) -> None:
     """Show the figures of a channel.
 
     Args:
         channel: A channel: its id, its name, or its provider if it is the only one.
     """
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         metrics = await postiz.analytics.integration(channel, days=days)
-    _show(Output(as_json=json), metrics)
+    _show(Output(as_json=api.json), metrics)
 
 
 @app.command
-async def post(
-    post_id: str, /, *, days: Days = 30, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def post(post_id: str, /, *, days: Days = 30, api: ApiOptions = ApiOptions()) -> None:
     """Show the figures of a post.
 
     Args:
         post_id: The id of a published post.
     """
-    output = Output(as_json=json)
-    async with open_client(find_target(connection)) as postiz:
+    output = Output(as_json=api.json)
+    async with api.client() as postiz:
         found = await postiz.analytics.post(post_id, days=days)
     if found.missing:
         output.say("Postiz does not know which item on the network this is; see: posts missing")
@@ -82,43 +77,40 @@ def sparkline(values: list[float], *, ascii_only: bool = False) -> str:
 async def notifications(
     *,
     most: Annotated[int, Parameter(validator=Number(gte=1))] = 20,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
     """Show Postiz's notifications, newest first.
 
     Args:
         most: The largest number to show.
     """
-    output = Output(as_json=json)
+    output = Output(as_json=api.json)
     found: list[Notification] = []
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         async for notification in postiz.notifications.iter():
             found.append(notification)
             if len(found) >= most:
                 break
-    if json:
+    if api.json:
         output.json(found)
     elif not found:
         output.say("There are no notifications.")
     else:
-        zone = zone_of(connection)
+        zone = api.zone
         rows = [(short_moment(n.created_at, zone), n.content, n.link or "") for n in found]
         output.table([f"date ({zone})", "message", "link"], rows)
 
 
-async def users(
-    text: str | None = None, /, *, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def users(text: str | None = None, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Show at most ten users of the instance; only for keys of its super-admins.
 
     Args:
         text: A part of a name, an e-mail address or an id; by default all users.
     """
-    output = Output(as_json=json)
-    async with open_client(find_target(connection)) as postiz:
+    output = Output(as_json=api.json)
+    async with api.client() as postiz:
         found = await postiz.users.search(text)
-    if json:
+    if api.json:
         output.json(found)
         return
     output.table(

@@ -17,9 +17,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection
 from postiz_async._cli.display import DisplayGuard
-from postiz_async._cli.options import Json, json_object
+from postiz_async._cli.options import ApiOptions, json_object
 from postiz_async._cli.output import Output, confirm
 from postiz_async._uploads.urls import is_url, shown
 from postiz_async.documents import UploadFailure, error_object
@@ -149,8 +149,7 @@ async def upload(
     concurrency: int = 3,
     cache: Path | None = None,
     allow_private: bool = False,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> int:
     """Upload files, equal ones once. A failure does not end the others; then the exit code is 1.
 
@@ -160,8 +159,8 @@ async def upload(
         cache: A file that remembers uploads for a day, for the next run.
         allow_private: Also fetch URLs on this machine and in private networks.
     """
-    output = Output(as_json=json)
-    async with open_client(find_target(connection)) as postiz:
+    output = Output(as_json=api.json)
+    async with api.client() as postiz:
         with UploadDisplay(output, sources) as display:
             results = await postiz.media.upload_many(
                 sources,
@@ -175,26 +174,24 @@ async def upload(
 
 
 @app.command
-async def upload_url(
-    url: str, /, *, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def upload_url(url: str, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Let the server fetch a file.
 
     Args:
         url: A public https address that ends in .png, .jpg ...
     """
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         media = await postiz.media.upload_from_url(url)
-    _show(media, as_json=json)
+    _show(media, as_json=api.json)
 
 
 @app.command
-async def voices(*, json: Json = False, connection: Connection = Connection()) -> None:
+async def voices(*, api: ApiOptions = ApiOptions()) -> None:
     """List the voices for a slides video."""
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         listed = await postiz.media.voices()
     rows = [(each.id, each.name, each.preview_url or "") for each in listed]
-    Output(as_json=json).listing(listed, ["id", "name", "sample"], rows)
+    Output(as_json=api.json).listing(listed, ["id", "name", "sample"], rows)
 
 
 @app.command
@@ -214,7 +211,7 @@ async def function(
         params: What it takes, as a JSON object.
     """
     values = json_object("params", params) if params is not None else {}
-    async with open_client(find_target(connection)) as postiz:
+    async with connection.client() as postiz:
         answer = await postiz.media.video_function(identifier, name, values)
     Output(as_json=True).json(answer)
 
@@ -227,8 +224,7 @@ async def video(
     voice: str | None = None,
     output: Literal["vertical", "horizontal"] = "vertical",
     yes: bool = False,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
     """Generate a video. Costs a credit of the plan, and may take half an hour.
 
@@ -244,6 +240,6 @@ async def video(
         if voice is not None
         else Veo3Video(prompt=prompt, output=output)
     )
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         media = await postiz.media.generate_video(wanted)
-    _show(media, as_json=json)
+    _show(media, as_json=api.json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -25,9 +25,27 @@ from postiz_async._campaign.read.dates import (
 from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.output import Output, moment
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
-from postiz_async.types import Advice
+from postiz_async.types import Advice, AttemptHook
 
 Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ApiOptions:
+    """What each command takes that calls the API and prints what came of it."""
+
+    json: Json = False
+    connection: Connection = Connection()
+
+    def client(self, on_attempt: AttemptHook | None = None) -> AbstractAsyncContextManager[Postiz]:
+        """An open client of the server."""
+        return self.connection.client(on_attempt)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of dates that have none, in which dates are shown, too."""
+        return zone_of(self.connection)
 
 
 def json_object(name: str, text: str) -> dict[str, object]:

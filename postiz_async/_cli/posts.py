@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from cyclopts import App, Parameter
 
 from postiz_async import Attempt, NewPost
-from postiz_async._cli.connection import Connection, find_target, open_client, state_folder, zone_of
+from postiz_async._cli.connection import Connection, state_folder, zone_of
 from postiz_async._cli.options import (
+    ApiOptions,
     EndOption,
-    Json,
     OnlyChannel,
     Said,
     Start,
@@ -67,8 +67,7 @@ async def list_posts(
     integration: OnlyChannel = None,
     tag: str | None = None,
     collapse_repeats: bool = False,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
     """List posts in order of date.
 
@@ -76,8 +75,8 @@ async def list_posts(
         tag: Only with this tag.
         collapse_repeats: List a repeating post only once.
     """
-    output, zone = Output(as_json=json), zone_of(connection)
-    async with open_client(find_target(connection)) as postiz, said_as_options():
+    output, zone = Output(as_json=api.json), api.zone
+    async with api.client() as postiz, said_as_options():
         first, last = day_range(postiz, start, end, zone)
         posts = [
             post
@@ -90,7 +89,7 @@ async def list_posts(
                 collapse_repeats=collapse_repeats,
             )
         ]
-    if json:
+    if api.json:
         output.json(posts)
         return
     output.table(
@@ -115,19 +114,17 @@ def _short(content: str) -> str:
 
 
 @app.command
-async def get(
-    post_id: PostId, /, *, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def get(post_id: PostId, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Show one post; the search covers a year before and after today."""
-    output = Output(as_json=json)
-    async with open_client(find_target(connection)) as postiz:
+    output = Output(as_json=api.json)
+    async with api.client() as postiz:
         post = await postiz.posts.get(post_id)
-    if json:
+    if api.json:
         output.json(post)
         return
     rows = [
         ("id", post.id),
-        ("date", moment(post.publish_date, zone_of(connection))),
+        ("date", moment(post.publish_date, api.zone)),
         ("state", post.state),
         ("channel", _channel(post)),
         ("group", post.group or "-"),
@@ -154,8 +151,7 @@ async def create(
     tag: list[str] | None = None,
     max_wait: MaxWait = None,
     idempotency_key: str | None = None,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
     """Create posts on one or more channels. Costs one create request.
 
@@ -170,17 +166,17 @@ async def create(
         idempotency_key: A key of your choice, such as an order number: repeating the command with
             it creates no further posts and shows the same ones. With --media: within a day.
     """
-    output = Output(as_json=json)
+    output = Output(as_json=api.json)
     if now == (at is not None):
         raise InvalidPostError([Problem("--at", "give either --at or --now")])
     check_seconds("--max-wait", max_wait, zero=True, none=True)
     if now and draft:
         raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
     values = json_object("--settings", settings) if settings else None
-    zone = zone_of(connection)
+    zone = api.zone
     when = None if at is None else meant_moment(output, at, zone)
     attempts: list[Attempt] = []
-    async with open_client(find_target(connection), attempts.append) as postiz, said_as_options():
+    async with api.client(attempts.append) as postiz, said_as_options():
         meant = await postiz.integrations.find(*channel)
         # the medium of a file has to be the same the next time
         cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
@@ -210,8 +206,7 @@ async def replace(
     tag: list[str] | None = None,
     max_wait: MaxWait = None,
     yes: Yes = False,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
     """Replace the whole content of a post. Costs one create request.
 
@@ -222,14 +217,14 @@ async def replace(
         settings: The provider's settings as JSON.
         tag: A tag that exists in Postiz.
     """
-    output = Output(as_json=json)
+    output = Output(as_json=api.json)
     check_seconds("--max-wait", max_wait, zero=True, none=True)
     values = json_object("--settings", settings) if settings else None
-    zone = zone_of(connection)
+    zone = api.zone
     when = meant_moment(output, at, zone)
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
     attempts: list[Attempt] = []
-    async with open_client(find_target(connection), attempts.append) as postiz, said_as_options():
+    async with api.client(attempts.append) as postiz, said_as_options():
         [meant] = await postiz.integrations.find(channel)
         stored = [await postiz.media.upload(path) for path in media or []]
         new = NewPost(meant, content, stored, values, tuple(thread or ()))
@@ -254,8 +249,7 @@ async def delete(
     /,
     *,
     yes: Yes = False,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> int:
     """Delete posts with their threads. Published posts stay on the network.
 
@@ -264,17 +258,17 @@ async def delete(
     Args:
         post_ids: Ids of posts; - reads them from standard input, one a line.
     """
-    output = Output(as_json=json)
+    output = Output(as_json=api.json)
     ids = _ids(post_ids)
     what = f"the post {ids[0]}" if len(ids) == 1 else count(len(ids), "post")
     confirm(f"Delete {what}?", yes=yes)
     deleted: list[str] = []
     gone: list[str] = []
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         for post_id in ids:
             was_there = await postiz.posts.delete(post_id)
             (deleted if was_there else gone).append(post_id)
-    if json:
+    if api.json:
         said: DeletedDocument = {"version": VERSION, "deleted": deleted, "gone": gone}
         output.json(said)
     else:
@@ -319,7 +313,7 @@ async def delete_group(
         group: The group of a listed post.
     """
     confirm(f"Delete all posts of the group {group}?", yes=yes)
-    async with open_client(find_target(connection)) as postiz:
+    async with connection.client() as postiz:
         await postiz.posts.delete_group(group)
     Output().say("deleted, if there was one")
 
@@ -331,20 +325,19 @@ async def status(
     /,
     *,
     yes: Yes = False,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
     """Turn a post into a draft, or schedule it again.
 
     Args:
         status: The new status.
     """
-    output = Output(as_json=json)
+    output = Output(as_json=api.json)
     if status == "schedule":
         confirm("A post whose date has passed is published at once. Schedule it?", yes=yes)
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         state = await postiz.posts.set_status(post_id, status)
-    if json:
+    if api.json:
         said: StateDocument = {"version": VERSION, "id": post_id, "state": state}
         output.json(said)
     else:
@@ -361,20 +354,18 @@ async def settings(
         settings: Keys to merge, as a JSON object.
     """
     values = json_object("settings", settings)
-    async with open_client(find_target(connection)) as postiz:
+    async with connection.client() as postiz:
         date = await postiz.posts.update_settings(post_id, values)
     Output().say(f"{post_id} has its new settings; it is due {moment(date, zone_of(connection))}")
 
 
 @app.command
-async def missing(
-    post_id: PostId, /, *, json: Json = False, connection: Connection = Connection()
-) -> None:
+async def missing(post_id: PostId, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Show recent items of a channel, to find the one that a post became."""
-    async with open_client(find_target(connection)) as postiz:
+    async with api.client() as postiz:
         items = await postiz.posts.missing(post_id)
     rows = [(item.id, item.url) for item in items]
-    Output(as_json=json).listing(items, ["id", "picture"], rows)
+    Output(as_json=api.json).listing(items, ["id", "picture"], rows)
 
 
 @app.command
@@ -386,7 +377,7 @@ async def release_id(
     Args:
         release_id: The id on the network.
     """
-    async with open_client(find_target(connection)) as postiz:
+    async with connection.client() as postiz:
         await postiz.posts.set_release_id(post_id, release_id)
     Output().say(f"{post_id} is {release_id}")
 
@@ -408,7 +399,7 @@ async def watch(
         json: Print JSON for programs, one object per line.
     """
     output, zone = Output(as_json=json), zone_of(connection)
-    async with open_client(find_target(connection)) as postiz, said_as_options():
+    async with connection.client() as postiz, said_as_options():
         start = None if since is None else aware(since, "--since", zone)
         if start is not None and start.timestamp() > postiz.clock.time():
             hint = "leave it out for what becomes of posts from now on"

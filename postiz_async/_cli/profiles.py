@@ -74,19 +74,29 @@ def profiles_path() -> Path:
     Raises:
         ConfigurationError: this user has no home.
     """
+    return user_folder("APPDATA", "Roaming", "XDG_CONFIG_HOME", ".config") / "profiles.toml"
+
+
+def user_folder(windows: str, app_data: str, xdg: str, *below_home: str) -> Path:
+    """The folder of this program among those that the system has for one purpose.
+
+    Args:
+        windows: the variable that names it on Windows.
+        app_data: where it is on Windows without the variable.
+        xdg: the variable elsewhere; a relative path is ignored, as its specification says.
+        below_home: where it is without that.
+
+    Raises:
+        ConfigurationError: this user has no home.
+    """
     if sys.platform == "win32":
-        base = os.environ.get("APPDATA") or at_home("AppData", "Roaming")
+        base = os.environ.get(windows) or at_home("AppData", app_data)
     elif sys.platform == "darwin":
         base = at_home("Library", "Application Support")
     else:
-        base = xdg_folder("XDG_CONFIG_HOME") or at_home(".config")
-    return Path(base) / "postiz-async" / "profiles.toml"
-
-
-def xdg_folder(variable: str) -> str | None:
-    """The folder that a variable names; a relative one is ignored, as its specification says."""
-    folder = os.environ.get(variable, "")
-    return folder if Path(folder).is_absolute() else None
+        named = os.environ.get(xdg, "")
+        base = named if Path(named).is_absolute() else at_home(*below_home)
+    return Path(base) / "postiz-async"
 
 
 def at_home(*parts: str) -> Path:

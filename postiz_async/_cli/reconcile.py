@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from postiz_async._cli.after_run import read_status, show_report
-from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
+from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.options import (
+    ApiOptions,
     EndOption,
-    Json,
     OnlyChannel,
     ReadAs,
     Start,
@@ -31,8 +31,7 @@ async def reconcile(
     *,
     journal: Path | None = None,
     yes: bool = False,
-    json: Json = False,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> int:
     """Find posts of a campaign that were moved, deleted or duplicated. Sends no post.
 
@@ -44,11 +43,11 @@ async def reconcile(
         journal: The journal; by default next to the campaign.
         yes: Delete duplicates without asking.
     """
-    output = Output(as_json=json)
-    reading = await find_reading(file, ReadAs(), connection)
-    zone = zone_of(connection, reading.timezone)
+    output = Output(as_json=api.json)
+    reading = await find_reading(file, ReadAs(), api.connection)
+    zone = zone_of(api.connection, reading.timezone)
     async with (
-        open_client(find_target(connection)) as postiz,
+        api.client() as postiz,
         postiz.sent_campaign(file, journal=journal) as sent,
     ):
         found = await sent.reconcile(delete_doubles=yes)
@@ -64,7 +63,7 @@ async def reconcile(
                 )
                 output.result(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
     report = (await read_status(file, journal)).report
-    if json:
+    if api.json:
         output.json(reconcile_document(report, found))
     else:
         show_report(output, report, zone)
@@ -114,7 +113,7 @@ async def export(
         force: Overwrite the file.
     """
     output = Output(as_json=True)
-    async with open_client(find_target(connection)) as postiz, said_as_options():
+    async with connection.client() as postiz, said_as_options():
         zone = zone_of(connection)
         first, last = day_range(postiz, start, end, zone)
         done = await postiz.export(

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async._cli.campaigns import MediaRoots, save_options
-from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection
 from postiz_async._cli.options import CampaignFile, Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output, count, print_hanging
 from postiz_async.documents import ValidateDocument, refused_document
@@ -44,7 +44,7 @@ async def validate(
     output = Output(as_json=json, says_results=True)
     reading = await find_reading(file, read_as, connection)
     async with (
-        open_client(find_target(connection)) as postiz,
+        connection.client() as postiz,
         postiz.batch(file, reading=reading, media_root=media_root or ()) as batch,
     ):
         if save:
