@@ -16,7 +16,7 @@ from rich.text import Text
 from postiz_async import CampaignStatus, ReadOptions, Report
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.forecasts import say_edits
-from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs, find_reading
+from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
 from postiz_async._cli.waiting import doubt_text
 from postiz_async.documents import report_document, status_document
@@ -190,7 +190,6 @@ async def report(
     analytics: bool = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
-    connection: Connection = Connection(),
 ) -> int:
     """Write a report of a campaign as an HTML page, even while it runs.
 
@@ -205,9 +204,9 @@ async def report(
     output = Output(as_json=json)
     status = await read_status(file, journal)
     found = status.report
-    reading = await find_reading(file, read_as, connection)
-    zone = zone_of(connection, reading.timezone)
-    figures = await _ask_figures(connection, status.base_url, found) if analytics else None
+    reading = await read_as.options(file)
+    zone = zone_of(read_as.connection, reading.timezone)
+    figures = await _ask_figures(read_as.connection, status.base_url, found) if analytics else None
     fault = write_result(csv, found, figures) if csv is not None else ""
     if csv is not None:
         say_written(output, csv, fault)
@@ -293,7 +292,6 @@ async def status(
     journal: JournalOption = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
-    connection: Connection = Connection(),
 ) -> int:
     """Show the progress of a campaign, even while it runs, and changes in its file.
 
@@ -303,8 +301,8 @@ async def status(
     status = await read_status(file, journal)
     report = status.report
     code = 0 if report.complete and not report.doubled else 1
-    reading = await find_reading(file, read_as, connection)
-    zone = zone_of(connection, reading.timezone)
+    reading = await read_as.options(file)
+    zone = zone_of(read_as.connection, reading.timezone)
     now = await anyio.to_thread.run_sync(_file_now, status, reading)
     if json:
         output.json(status_document(status, None if isinstance(now, str) else now))

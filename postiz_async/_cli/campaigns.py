@@ -21,9 +21,9 @@ from postiz_async._cli.after_run import (
     write_file,
     write_result,
 )
-from postiz_async._cli.connection import Connection, zone_of
+from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import say_edits, say_left_out, say_warnings, show_plan
-from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs, Save, find_reading
+from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs, Save
 from postiz_async._cli.output import Output
 from postiz_async._cli.sending import PublishLines, run_if_open, say_withdrawn, wait_until_published
 from postiz_async.documents import (
@@ -136,13 +136,12 @@ async def open_batch(
     file: Path,
     flags: BatchFlags,
     read_as: ReadAs,
-    connection: Connection,
     **sending: Unpack[_SendingFlags],
 ) -> AsyncGenerator[tuple[Postiz, Batch]]:
     """The client and the checked campaign that a command is about."""
-    reading = await find_reading(file, read_as, connection)
+    reading = await read_as.options(file)
     async with (
-        connection.client() as postiz,
+        read_as.connection.client() as postiz,
         postiz.batch(
             file,
             journal=flags.journal,
@@ -167,7 +166,6 @@ async def plan(
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),
-    connection: Connection = Connection(),
 ) -> int:
     """Check a campaign and show its cost and when it will be done. Sends nothing.
 
@@ -176,7 +174,7 @@ async def plan(
     """
     output = Output(as_json=json, says_results=True)
     existing = flags.existing
-    async with open_batch(file, flags, read_as, connection, existing=existing) as (postiz, batch):
+    async with open_batch(file, flags, read_as, existing=existing) as (postiz, batch):
         if save:
             await save_options(output, batch)
         if batch.problems and not flags.skip_invalid:
@@ -185,7 +183,7 @@ async def plan(
         if json:
             output.json(plan_document(batch, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, zone_of(connection, batch.timezone))
+            show_plan(output, postiz, batch, forecast, zone_of(read_as.connection, batch.timezone))
             if batch.is_resumed:
                 say_withdrawn(output, batch, await batch.report())
         if ics is not None:
@@ -243,7 +241,6 @@ async def run(
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),
-    connection: Connection = Connection(),
 ) -> int:
     """Send a campaign, or continue it. Stop it with Ctrl-C and run it again at any time.
 
@@ -260,14 +257,14 @@ async def run(
         "existing": choices.existing,
         "exact_seconds": choices.exact_seconds,
     }
-    async with open_batch(file, choices, read_as, connection, **sending) as (postiz, batch):
+    async with open_batch(file, choices, read_as, **sending) as (postiz, batch):
         if save:
             await save_options(output, batch)
         if batch.problems and not choices.skip_invalid:
             return refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        zone, told = zone_of(connection, batch.timezone), len(batch.remarks)
+        zone, told = zone_of(read_as.connection, batch.timezone), len(batch.remarks)
         lines = PublishLines(output, postiz, batch, zone) if watch else None
         code = await _send(output, postiz, batch, zone, late, waits=wait_published, lines=lines)
         ended = code is None or batch.journal_path.exists()

@@ -11,17 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 from postiz_async import Postiz
 from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import BatchFlags, open_batch, refuse, result_path, say_result
-from postiz_async._cli.connection import Connection, zone_of
+from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import say_edits
-from postiz_async._cli.options import (
-    CampaignFile,
-    Json,
-    ReadAs,
-    Said,
-    aware,
-    find_reading,
-    moment_option,
-)
+from postiz_async._cli.options import CampaignFile, Json, ReadAs, Said, aware, moment_option
 from postiz_async._cli.output import Output, ask, bare_moment, command_on, count, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async.documents import post_of_row, undo_document, update_document
@@ -60,7 +52,6 @@ async def update(
     flags: BatchFlags = BatchFlags(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
-    connection: Connection = Connection(),
 ) -> int:
     """Apply changes in the file to stored posts, and send new ones. Shows the cost first.
 
@@ -74,14 +65,14 @@ async def update(
         yes: Do not ask.
     """
     output = Output(as_json=json)
-    async with open_batch(file, flags, read_as, connection) as (postiz, batch):
+    async with open_batch(file, flags, read_as) as (postiz, batch):
         if batch.problems and not flags.skip_invalid:
             return refuse(output, batch)
         try:
             would = await batch.update(prune=prune, force=force, dry_run=True)
         except InvalidPostError:
             return refuse(output, batch)
-        zone = zone_of(connection, batch.timezone)
+        zone = zone_of(read_as.connection, batch.timezone)
         if not json:
             _show_update(output, batch, would, zone, prune=prune)
         if not would.is_something:
@@ -205,7 +196,6 @@ async def undo(
     journal: Path | None = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
-    connection: Connection = Connection(),
 ) -> int:
     """Delete the posts of a campaign that are not published yet. Shows them first.
 
@@ -221,11 +211,11 @@ async def undo(
         journal: The journal; by default next to the campaign.
     """
     output = Output(as_json=json)
-    reading = await find_reading(file, read_as, connection)
-    zone = zone_of(connection, reading.timezone)
+    reading = await read_as.options(file)
+    zone = zone_of(read_as.connection, reading.timezone)
     start = None if after is None else aware(after, "--after", zone)
     async with (
-        connection.client() as postiz,
+        read_as.connection.client() as postiz,
         postiz.sent_campaign(file, journal=journal, reading=reading) as sent,
     ):
         undoing = partial(sent.undo, after=start, channel=channel, rows=rows, edited=edited)

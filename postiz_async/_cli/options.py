@@ -71,7 +71,7 @@ JournalOption = Annotated[
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ReadAs:
-    """Where a campaign file is not as the columns have it.
+    """Where a campaign file is not as the columns have it, and whose time zone it is in.
 
     Args:
         zone: The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated.
@@ -93,6 +93,27 @@ class ReadAs:
     default: list[str] | None = None
     template: bool | None = None
     ignore: list[Advice] | None = None
+    connection: Connection = Connection()
+
+    async def options(self, file: Path) -> ReadOptions:
+        """How a campaign is read, and in which time zone: as was said, or as is kept beside it.
+
+        Raises:
+            ConfigurationError: something has no `=`, or is said twice.
+            BatchError: what is kept beside it cannot be read.
+        """
+        kept = await anyio.to_thread.run_sync(FileOptions.saved, file)
+        return ReadOptions(
+            columns=_pairs("--column", self.column, "Text=content", str.rpartition),
+            defaults=_pairs("--default", self.default, "tags=news", str.partition),
+            date_format=self.date_format,
+            timezone=zone_of(self.connection, kept.timezone).key,
+            timezones=_pairs("--zone", self.zone, "mastodon=Asia/Tokyo", str.rpartition),
+            encoding=self.encoding,
+            sheet=self.sheet,
+            template=self.template,
+            ignore=tuple(self.ignore or ()),
+        )
 
 
 Save = Annotated[
@@ -102,27 +123,6 @@ Save = Annotated[
         help=("Save these options next to the file, as campaign.toml, which every command reads."),
     ),
 ]
-
-
-async def find_reading(file: Path, said: ReadAs, connection: Connection) -> ReadOptions:
-    """How a campaign is read, and in which time zone: as was said, or as is kept beside it.
-
-    Raises:
-        ConfigurationError: something has no `=`, or is said twice.
-        BatchError: what is kept beside it cannot be read.
-    """
-    kept = await anyio.to_thread.run_sync(FileOptions.saved, file)
-    return ReadOptions(
-        columns=_pairs("--column", said.column, "Text=content", str.rpartition),
-        defaults=_pairs("--default", said.default, "tags=news", str.partition),
-        date_format=said.date_format,
-        timezone=zone_of(connection, kept.timezone).key,
-        timezones=_pairs("--zone", said.zone, "mastodon=Asia/Tokyo", str.rpartition),
-        encoding=said.encoding,
-        sheet=said.sheet,
-        template=said.template,
-        ignore=tuple(said.ignore or ()),
-    )
 
 
 def _pairs(

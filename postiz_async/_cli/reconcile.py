@@ -17,7 +17,6 @@ from postiz_async._cli.options import (
     Start,
     StateOption,
     day_range,
-    find_reading,
     said_as_options,
 )
 from postiz_async._cli.output import Output, ask, count
@@ -44,7 +43,7 @@ async def reconcile(
         yes: Delete duplicates without asking.
     """
     output = Output(as_json=api.json)
-    reading = await find_reading(file, ReadAs(), api.connection)
+    reading = await ReadAs(connection=api.connection).options(file)
     zone = zone_of(api.connection, reading.timezone)
     async with (
         api.client() as postiz,

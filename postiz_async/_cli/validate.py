@@ -13,8 +13,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async._cli.campaigns import MediaRoots, save_options
-from postiz_async._cli.connection import Connection
-from postiz_async._cli.options import CampaignFile, Json, ReadAs, Save, find_reading
+from postiz_async._cli.options import CampaignFile, Json, ReadAs, Save
 from postiz_async._cli.output import Output, count, print_hanging
 from postiz_async.documents import ValidateDocument, refused_document
 from postiz_async.errors import InvalidPostError, Problem, group_problems
@@ -34,7 +33,6 @@ async def validate(
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),
-    connection: Connection = Connection(),
 ) -> int:
     """Check a campaign as the server would, row by row. Sends nothing and spends nothing.
 
@@ -42,9 +40,9 @@ async def validate(
         all_problems: Show all of them.
     """
     output = Output(as_json=json, says_results=True)
-    reading = await find_reading(file, read_as, connection)
+    reading = await read_as.options(file)
     async with (
-        connection.client() as postiz,
+        read_as.connection.client() as postiz,
         postiz.batch(file, reading=reading, media_root=media_root or ()) as batch,
     ):
         if save:
