@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async._sandbox.messages import UploadedFile
+from postiz_async._sandbox.messages import UploadReader
 from postiz_async._sandbox.publishing import store_post
 from postiz_async._sandbox.rows import (
     CustomerRow,
@@ -27,9 +27,6 @@ from postiz_async._sandbox.rows import (
 from postiz_async._sandbox.rules.formats import to_datetime
 from postiz_async._sandbox.rules.networks import networks_in
 from postiz_async._sandbox.state import OAuthApp, Organization, SandboxState, Webhook
-
-_HEAD = 8 * 1024
-"""Bytes of a remote file that are kept: enough to measure a picture."""
 
 
 class ThreadRow(msgspec.Struct, frozen=True):
@@ -340,11 +337,11 @@ class SandboxContents:
             url: Its address.
             data: What is in it.
         """
-        digest = hashlib.sha256(data).hexdigest()
-        name = urlsplit(url).path.rpartition("/")[2]
-        head = data[:_HEAD]
-        self._state.remote_files[url] = UploadedFile("file", name, len(data), digest, head)
-        self._state.measure(url, head)
+        reader = UploadReader()
+        reader.add(data)
+        file = reader.file("file", urlsplit(url).path.rpartition("/")[2])
+        self._state.remote_files[url] = file
+        self._state.measure(url, file.head)
 
     def add_oauth_app(self, name: str, redirect_url: str) -> OAuthApp:
         """Add an application that asks users for access.

@@ -6,7 +6,6 @@ The only module of the sandbox that needs aiohttp. Of an uploaded file only the 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from postiz_async._sandbox.messages import (
     HttpRequest,
     Response,
     UploadedFile,
+    UploadReader,
     compress,
     json_response,
 )
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox.server import Sandbox
 
-
-_HEAD = 8 * 1024
-"""Bytes that are kept of a file."""
 
 _CHUNK = 64 * 1024
 
@@ -76,14 +73,10 @@ async def read_form(
 
 
 async def _read_file(part: BodyPartReader) -> UploadedFile:
-    digest, size, head = hashlib.sha256(), 0, b""
+    reader = UploadReader()
     while not part.at_eof():
-        chunk = await part.read_chunk(_CHUNK)
-        digest.update(chunk)
-        size += len(chunk)
-        head += chunk[: _HEAD - len(head)]
-    name, filename = _decode(part.name), _decode(part.filename)
-    return UploadedFile(name, filename, size, digest.hexdigest(), head)
+        reader.add(await part.read_chunk(_CHUNK))
+    return reader.file(_decode(part.name), _decode(part.filename))
 
 
 def _decode(name: str | None) -> str:

@@ -20,6 +20,10 @@ class ConnectionLost(ConnectionError):  # noqa: N818 - it is an event of the san
     """The connection broke before an answer came; nothing says whether the request was handled."""
 
 
+_HEAD = 8 * 1024
+"""Bytes that are kept of a file: enough to tell its type, and to measure a picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
     """One file of a multipart form, without its bytes.
@@ -37,6 +41,25 @@ class UploadedFile:
     size: int
     sha256: str
     head: bytes
+
+
+class UploadReader:
+    """Takes a file chunk by chunk, and keeps what a server has to know of it."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._head = b""
+        self.size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next chunk."""
+        self._digest.update(chunk)
+        self._head += chunk[: _HEAD - len(self._head)]
+        self.size += len(chunk)
+
+    def file(self, field: str, filename: str) -> UploadedFile:
+        """The file of the chunks so far."""
+        return UploadedFile(field, filename, self.size, self._digest.hexdigest(), self._head)
 
 
 @dataclass(frozen=True, slots=True)

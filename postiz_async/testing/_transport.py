@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from postiz_async._client import Postiz
 from postiz_async._concurrency import STORE_RATE, stalled
 from postiz_async._sandbox import ConnectionLost, HttpRequest, Organization, Sandbox, UploadedFile
+from postiz_async._sandbox.messages import UploadReader
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.secrets import Secret
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 SANDBOX_URL = "http://sandbox.invalid"
 """What a client takes for its server; nothing goes there."""
-
-_HEAD = 8192
 
 
 class SandboxTransport:
@@ -106,17 +104,14 @@ async def _arrive(request: WireRequest, clock: Clock) -> HttpRequest:
 
 
 async def _upload(part: FilePart, clock: Clock) -> UploadedFile:
-    digest, size, head, moved_at = hashlib.sha256(), 0, b"", clock.monotonic()
+    reader, moved_at = UploadReader(), clock.monotonic()
     async with aclosing(part.open()) as chunks:
         async for chunk in chunks:
             if clock.monotonic() - moved_at > part.stall_timeout:
-                raise stalled("source", "The sandbox", part.stall_timeout, size)
+                raise stalled("source", "The sandbox", part.stall_timeout, reader.size)
             moved_at = clock.monotonic()
-            digest.update(chunk)
-            size += len(chunk)
-            if len(head) < _HEAD:
-                head += chunk[: _HEAD - len(head)]
-    return UploadedFile("file", part.filename, size, digest.hexdigest(), head)
+            reader.add(chunk)
+    return reader.file("file", part.filename)
 
 
 def sandbox_client(

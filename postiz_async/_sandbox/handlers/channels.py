@@ -16,15 +16,13 @@ from postiz_async._sandbox.messages import (
 )
 from postiz_async._sandbox.rows import IntegrationRow, Release, is_in_group
 from postiz_async._sandbox.rules.fields import as_mapping
-from postiz_async._sandbox.rules.formats import iso, naive_iso
+from postiz_async._sandbox.rules.formats import DAY, MINUTE, iso, naive_iso
 from postiz_async._sandbox.rules.networks import Network, network_in
 from postiz_async._sandbox.rules.post import longest_text
 from postiz_async._sandbox.rules.settings import schema_of
 from postiz_async._sandbox.state import Organization, ReceivedCall
 from postiz_async._sandbox.text.json import write_json
 
-_DAY = 86_400_000
-_MINUTE = 60_000
 _SINCE_GROUP_FILTER = (2, 21, 9)
 
 
@@ -71,17 +69,17 @@ async def find_slot(call: ReceivedCall) -> Response:
         # the server searches day after day without an end
         await asyncio.get_running_loop().create_future()
         raise AssertionError
-    day = call.state.now // _DAY * _DAY
+    day = call.state.now // DAY * DAY
     while True:
         for minutes in sorted(integration.posting_times):
-            slot = day + minutes * _MINUTE
+            slot = day + minutes * MINUTE
             if slot > call.state.now and not call.organization.posts.live_at(slot):
                 return json_response(200, {"date": naive_iso(slot)})
-        day += _DAY
+        day += DAY
 
 
 _STATE_LENGTH = 6
-_TOKEN_LIFE = 10 * 365 * 86_400_000
+_TOKEN_LIFE = 10 * 365 * DAY
 
 
 async def get_connect_url(call: ReceivedCall) -> Response:

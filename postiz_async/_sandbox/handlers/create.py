@@ -35,12 +35,11 @@ from postiz_async._sandbox.rules.fields import (
     nested_value,
     to_number,
 )
-from postiz_async._sandbox.rules.formats import iso, naive_iso, read_date
+from postiz_async._sandbox.rules.formats import MINUTE, iso, naive_iso, read_date
 from postiz_async._sandbox.rules.post import EMPTY, PostEntry, broken_rule, is_empty
 from postiz_async._sandbox.state import ReceivedCall
 from postiz_async._sandbox.text.json import write_json
 
-_MINUTE = 60_000
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _SINCE_SECOND_LOOK = (2, 21, 9)
 _TOO_LONG = "post is too long, please fix it"
@@ -77,7 +76,7 @@ async def create_post(call: ReceivedCall) -> Response:
         _check_republish(call, body, posts)
     plan = _plan(call, body, posts)
     is_dated = plan.type not in {"draft", "now", "update"}
-    if release.since(NEXT) and is_dated and plan.date < call.state.now - _MINUTE:
+    if release.since(NEXT) and is_dated and plan.date < call.state.now - MINUTE:
         raise bad_request(
             f"The date {iso(plan.date)} is in the past. Saving this post would publish it "
             "immediately: choose a date to come, or use type 'now'."
@@ -187,7 +186,7 @@ def _plan(call: ReceivedCall, body: Mapping[str, object], posts: list[CreateInpu
 
 def _date(call: ReceivedCall, body: Mapping[str, object]) -> int:
     if body.get("type") == "now":
-        return call.state.now // _MINUTE * _MINUTE
+        return call.state.now // MINUTE * MINUTE
     date = read_date(str(body["date"]))
     if date is None:
         raise internal_error()

@@ -11,11 +11,10 @@ import zlib
 from postiz_async._sandbox.messages import Response, internal_error, invalid, json_response, plain
 from postiz_async._sandbox.rows import IntegrationRow, MemberRow
 from postiz_async._sandbox.rules.fields import to_number
-from postiz_async._sandbox.rules.formats import day_of, iso
+from postiz_async._sandbox.rules.formats import DAY, day_of, iso
 from postiz_async._sandbox.rules.networks import NETWORKS, Network
 from postiz_async._sandbox.state import Organization, ReceivedCall
 
-_DAY = 86_400_000
 _LABELS = ("Impressions", "Likes", "Comments")
 _SEVERAL = 90
 
@@ -53,8 +52,8 @@ def _days(call: ReceivedCall) -> int:
 
 
 def _series(call: ReceivedCall, key: str, days: int) -> list[dict[str, object]]:
-    today = call.state.now // _DAY * _DAY
-    dates = [day_of(today - back * _DAY) for back in reversed(range(days))]
+    today = call.state.now // DAY * DAY
+    dates = [day_of(today - back * DAY) for back in reversed(range(days))]
     return [
         {
             "label": label,

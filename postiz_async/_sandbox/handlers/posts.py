@@ -26,13 +26,12 @@ from postiz_async._sandbox.rules.fields import (
     optional_text,
     to_text,
 )
-from postiz_async._sandbox.rules.formats import is_iso8601, iso, naive_iso, read_date
+from postiz_async._sandbox.rules.formats import DAY, is_iso8601, iso, naive_iso, read_date
 from postiz_async._sandbox.rules.post import EMPTY, PostEntry, broken_rule, is_empty
 from postiz_async._sandbox.rules.settings import converted
 from postiz_async._sandbox.state import ReceivedCall
 from postiz_async._sandbox.text.json import read_json, write_json
 
-_DAY = 86_400_000
 _SINCE_GROUP_IS_LISTED = (1, 60, 0)
 _SINCE_RELEASE_ID_IS_LISTED = (2, 13, 0)
 _SINCE_CREATION_METHOD_IS_LISTED = (2, 21, 8)
@@ -78,7 +77,7 @@ def _is_listed(call: ReceivedCall, post: PostRow, customer: str | None) -> bool:
 
 def _occurrences(call: ReceivedCall, post: PostRow, end: int) -> Iterable[dict[str, object]]:
     """One copy for each repetition up to `end`, those before the asked range included."""
-    step = (post.interval or 1) * _DAY
+    step = (post.interval or 1) * DAY
     entry = _entry(call, post) | {"actualDate": iso(post.date)}
     for date in range(post.date, end + 1, step):
         yield entry | {"publishDate": iso(date)}

@@ -109,6 +109,9 @@ _STRICT = re.compile(
     re.ASCII,
 )
 
+MINUTE, DAY = 60_000, 86_400_000
+"""In milliseconds."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
