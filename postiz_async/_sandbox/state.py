@@ -95,15 +95,13 @@ class PostTable:
 
     def live_roots(self) -> list[PostRow]:
         """All posts without their comments, in the order of their making."""
-        return [self._rows[post_id] for post_id in sorted(self._rows) if self._is_root(post_id)]
+        rows = (self._rows[post_id] for post_id in sorted(self._rows))
+        return [post for post in rows if _is_live_root(post)]
 
     def comments_of(self, post: PostRow) -> list[PostRow]:
         """The live further entries of a post, in order."""
         rows = (self._rows[row_id] for row_id in self._by_parent.get(post.id, ()))
         return sorted((row for row in rows if row.deleted_at is None), key=lambda row: row.id)
-
-    def _is_root(self, post_id: str) -> bool:
-        return _is_live_root(self._rows[post_id])
 
 
 def _is_live_root(post: PostRow) -> bool:
@@ -249,13 +247,11 @@ class OAuthState:
 
     def revoke(self, client_id: str, organization: Organization) -> None:
         """End the token that an app has for an organisation."""
-        ended = [
-            token
+        self.tokens = {
+            token: (owner, whose)
             for token, (owner, whose) in self.tokens.items()
-            if owner == client_id and whose is organization
-        ]
-        for token in ended:
-            del self.tokens[token]
+            if owner != client_id or whose is not organization
+        }
 
 
 @dataclass(frozen=True, slots=True)
