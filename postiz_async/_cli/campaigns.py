@@ -38,15 +38,6 @@ from postiz_async.errors import ConfigurationError, InvalidPostError
 from postiz_async.models._durations import read_duration
 from postiz_async.types import Existing, Late, OnDoubt
 
-Align = Annotated[
-    str | None,
-    Parameter(
-        help=(
-            "How far dates may move so that more posts share a request, like 15m (s, m, h "
-            "or d). A row's tolerance overrides it."
-        )
-    ),
-]
 MediaRoots = Annotated[
     list[Path] | None,
     Parameter(
@@ -54,16 +45,6 @@ MediaRoots = Annotated[
         help="Another folder from which the campaign may take media; can be repeated.",
     ),
 ]
-Name = Annotated[
-    str | None,
-    Parameter(help="The campaign's name, the same on every host; by default the name of the file."),
-]
-AsNew = Annotated[
-    bool,
-    Parameter(help="Send rows without a ref that look like edits of sent rows as new posts."),
-]
-SkipInvalid = Annotated[bool, Parameter(help="Leave out rows with problems instead of stopping.")]
-
 if TYPE_CHECKING:
     from postiz_async import Batch
 
@@ -71,14 +52,22 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class BatchFlags:
-    """What commands that plan say of a campaign, besides how it is read."""
+    """What commands that plan say of a campaign, besides how it is read.
+
+    Args:
+        campaign: The campaign's name, the same on every host; by default the name of the file.
+        align: How far dates may move so that more posts share a request, like 15m (s, m, h or d). A
+            row's tolerance overrides it.
+        skip_invalid: Leave out rows with problems instead of stopping.
+        as_new: Send rows without a ref that look like edits of sent rows as new posts.
+    """
 
     journal: JournalOption = None
-    campaign: Name = None
+    campaign: str | None = None
     media_root: MediaRoots = None
-    align: Align = None
-    skip_invalid: SkipInvalid = False
-    as_new: AsNew = False
+    align: str | None = None
+    skip_invalid: bool = False
+    as_new: bool = False
 
 
 @Parameter(name="*")
