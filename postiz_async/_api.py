@@ -237,7 +237,8 @@ class Api(OfOneProcess, Resources):
         self,
         source: CampaignSource,
         *,
-        journal: Path | str | None = None,
+        journal: Path | Secret | str | None = None,
+        schema: str = "postiz_async",
         campaign: str | None = None,
         timezone: str | None = None,
         reading: ReadOptions | None = None,
@@ -259,9 +260,11 @@ class Api(OfOneProcess, Resources):
             source: a file (CSV, a spreadsheet, or JSON), or an iterable or async iterable of
                 `CampaignRow` or mappings, which is read once. To continue after a crash, pass the
                 same rows and the same journal again.
-            journal: the file that records what became of each row; None: next to the campaign file.
-                Rows from a program need one, because otherwise a run that was killed could neither
-                continue nor be started again without storing posts twice.
+            journal: what records what became of each row: a file, or a PostgreSQL database by its
+                address, with which several hosts run one campaign together; None: a file next to
+                the campaign file. Rows from a program need one, because otherwise a run that was
+                killed could neither continue nor be started again without storing posts twice.
+            schema: of the tables in PostgreSQL, which `postiz-async outbox init` makes.
             campaign: its name, with which its posts are marked, the same on every host that runs
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
@@ -302,6 +305,7 @@ class Api(OfOneProcess, Resources):
 
         options = BatchOptions(
             journal=journal,
+            schema=schema,
             campaign=campaign,
             reading=reading_of(timezone, reading),
             media_root=roots_of(media_root),
@@ -319,31 +323,39 @@ class Api(OfOneProcess, Resources):
         self,
         path: Path | str,
         *,
-        journal: Path | str | None = None,
+        journal: Path | Secret | str | None = None,
+        campaign: str | None = None,
+        schema: str = "postiz_async",
         reading: ReadOptions | None = None,
     ) -> SentCampaign:
         """A campaign that was run, to look after its posts: its file may be gone or wrong.
 
         Args:
             path: the campaign, or its journal (`.journal`).
-            journal: the journal; None: next to the campaign.
+            journal: the journal: a path, or the address of a PostgreSQL database; None: next to
+                the campaign.
+            campaign: its name in a database; None: as it is saved beside the file, else the name of
+                the file.
+            schema: of the tables in PostgreSQL.
             reading: how to read the file, besides what is saved next to it; only `undo` of numbered
                 rows reads it.
 
         Raises:
             BatchError: there is no journal, another process works with it, or it belongs to another
                 server; when it is entered.
+            ConfigurationError: `journal` is an address of something else.
         """
         # not every client needs them
         from postiz_async._campaign.options import BatchOptions  # noqa: PLC0415
-        from postiz_async._campaign.origin import journal_of  # noqa: PLC0415
+        from postiz_async._campaign.origin import sent_place  # noqa: PLC0415
         from postiz_async._campaign.read.read_options import ReadOptions  # noqa: PLC0415
         from postiz_async._campaign.sent import SentCampaign  # noqa: PLC0415
 
         file = Path(path)
         options = BatchOptions(reading=reading or ReadOptions())
         client = self._for_jobs("A campaign")
-        return SentCampaign(client, file, journal_of(file, journal), options)
+        place = sent_place(file, journal, campaign, schema, client.base_url)
+        return SentCampaign(client, file, place, options)
 
     async def export(
         self,

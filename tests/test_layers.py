@@ -192,7 +192,13 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
         "taskiq": {"contrib.taskiq"},
         "opentelemetry": {"contrib.opentelemetry"},
         "redis": {"stores.redis"},
-        "psycopg": {"stores._postgres", "stores._postgres_pool", "stores._postgres_connections"},
+        "psycopg": {
+            "stores._postgres",
+            "stores._postgres_pool",
+            "stores._postgres_connections",
+            "stores._postgres_blocking",
+            "_campaign.journal.database",
+        },
         "asyncpg": set(),
         "sqlalchemy": {"stores._postgres_connections"},
     }

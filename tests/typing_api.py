@@ -175,7 +175,7 @@ def synchronous(channel: Integration, token: str) -> None:
         with postiz.batch([{"integration": "x", "date": NOW}], journal="rows.journal") as job:
             assert_type(job, blocking.Batch)
             assert_type(job.plan(), Forecast)
-            assert_type(job.journal_path, Path)
+            assert_type(job.journal_path, Path | None)
             with job.run() as outcomes:
                 for outcome in outcomes:
                     assert_type(outcome, Outcome)

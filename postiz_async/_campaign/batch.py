@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter, defaultdict
+import uuid
+from collections import Counter, defaultdict, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,9 +20,9 @@ from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.html import html_report
-from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.journal import TAKES_PART, Journal
 from postiz_async._campaign.journal.purposes import NewPosts
-from postiz_async._campaign.journal.requests import open_requests
+from postiz_async._campaign.journal.requests import RequestHandle, open_requests
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import Origin, check_campaign
 from postiz_async._campaign.plan.check import check_rows
@@ -40,7 +41,7 @@ from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.edits import find_edits
 from postiz_async._campaign.run.job import Job, Outcome, ignore, outcome_of, task_group
 from postiz_async._campaign.run.other_runs import OtherRuns
-from postiz_async._campaign.run.resume import RecordsOnDemand, past_of, write_rows
+from postiz_async._campaign.run.resume import RecordsOnDemand, contents_of, past_of, write_rows
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.update import Update
 from postiz_async._campaign.run.update_plan import joined
@@ -85,6 +86,11 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+TOGETHER = 5.0
+"""Seconds between two looks at what other hosts do with the last rows."""
+
+_IN_FLIGHT = {RowState.SENDING, RowState.UNKNOWN}
 
 OUTAGE_LOG = logging.getLogger("postiz_async.batch.outage")
 """Is told when a run pauses until Postiz is back, and when it goes on."""
@@ -139,10 +145,11 @@ class Batch(SentCampaign):
     """
 
     def __init__(self, postiz: BatchClient, source: CampaignSource, options: BatchOptions) -> None:
-        self._origin = Origin.of(source, options)
+        self._origin = Origin.of(source, options, postiz.base_url)
         super().__init__(postiz, self._origin.path, self._origin.journal, options)
         self.remarks: list[str] = [_EXACT] if options.exact_seconds else []
         """Notes on the run as a whole."""
+        self._run = uuid.uuid4().hex
         self._known: Checked | None = None
         self._edits: Edits | None = None
         self._arranged: Arrangement | None = None
@@ -161,7 +168,8 @@ class Batch(SentCampaign):
     async def __aenter__(self) -> Self:
         kept = await in_thread(partial(FileOptions.saved, self._origin.source))
         self._options = self._options.with_kept(kept)
-        self._origin = Origin.of(self._origin.source, self._options)
+        self._origin = Origin.of(self._origin.source, self._options, self._postiz.base_url)
+        self._place = self._origin.journal
         self._know(await check_campaign(self._postiz, self._origin, self._options))
         return self
 
@@ -372,8 +380,8 @@ class Batch(SentCampaign):
         fence = None if self._update is None else self._update.work.fence
         self._runner = Runner(job, send.send, fence)
         try:
-            async with task_group() as group, receive:
-                group.start_soon(self._work, job.journal, self._runner, send)
+            async with self._taking_part(job.journal), task_group() as group, receive:
+                group.start_soon(self._work, job, self._runner, send)
                 yield receive
                 group.cancel_scope.cancel()
         finally:
@@ -423,7 +431,7 @@ class Batch(SentCampaign):
         """
         self._refuse_problems()
         if self._journal is None:
-            self._journal = await open_existing(self._postiz, self.journal_path)
+            self._journal = await open_existing(self._postiz, self._place)
         journal = self._journal
         await self._postiz.scheduler.restore(journal)
         saw = on_outcome or ignore
@@ -464,10 +472,10 @@ class Batch(SentCampaign):
         Raises:
             BatchError: the campaign was never run, or its journal is gone since.
         """
-        if self._journal is not None and not await in_thread(self.journal_path.is_file):
+        if self._journal is not None and not await self.has_journal():
             adopt = by_reader("--adopt", 'existing="adopt"')
             raise BatchError(
-                f"{self.journal_path} was removed or moved while the campaign was run, so what "
+                f"{self._place} was removed or moved while the campaign was run, so what "
                 "became of each row cannot be told. What was sent is in Postiz. Put the journal "
                 f"back, or run the campaign again with {adopt}: it takes over what is there."
             )
@@ -585,28 +593,78 @@ class Batch(SentCampaign):
 
     # -------------------------------------------------------------- the job
 
-    async def _work(
-        self,
-        journal: Journal,
-        runner: Runner,
-        send: MemoryObjectSendStream[Outcome],
-    ) -> None:
+    async def _work(self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]) -> None:
+        journal = job.journal
         with send:
             for record in self._adopted:
                 await send.send(outcome_of(record))
-            lost = await open_requests(journal, NewPosts())
-            known = self._checked.channels  # of rows that are not done
-            rows = {row.ref: row for row in self._valid() if row.ref in known} if lost else {}
-            for each in lost:
-                rows |= as_sent(each.sent, rows, self._checked.records)
             if self._arranged is None:
                 await self._arrange(self._planner, self._unsent())
             try:
-                await runner.run(self._arrangement.requests, lost, rows)
+                await self._send(job, runner, self._arrangement.requests)
             finally:
                 self.remarks += runner.remarks()
             self._arranged = None  # it is carried out
+            if journal.is_shared:
+                await self._end_together(job, runner, send)
             await self._sweep(journal)
+
+    @asynccontextmanager
+    async def _taking_part(self, journal: Journal) -> AsyncGenerator[None]:
+        """While the block lasts, no other host may run the campaign with other rows."""
+        if not journal.is_shared:
+            yield
+            return
+        run, contents = self._run, contents_of(self.rows)
+
+        async def go_on() -> None:
+            while True:
+                await self._postiz.clock.sleep(TAKES_PART / 3)
+                await journal.join(run, contents)
+
+        async with task_group() as group:
+            group.start_soon(go_on)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await journal.part(run)
+
+    async def _send(self, job: Job, runner: Runner, requests: deque[PlannedRequest]) -> None:
+        """Send requests, and look up what was lost, of this run or another."""
+        lost: list[RequestHandle] = []
+        for each in await open_requests(job.journal, NewPosts()):
+            if each.is_anybodys:
+                lost.append(each)
+            else:
+                job.elsewhere.update(each.refs)
+        if not requests and not lost:
+            return
+        known = self._checked.channels  # of rows that are not done
+        rows = {row.ref: row for row in self._valid() if row.ref in known} if lost else {}
+        for each in lost:
+            rows |= as_sent(each.sent, rows, self._checked.records)
+        await runner.run(requests, lost, rows)
+
+    async def _end_together(
+        self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]
+    ) -> None:
+        """Wait for what other hosts are sending; send what they leave."""
+        left = job.elsewhere
+        while left:
+            await self._postiz.clock.sleep(TOGETHER)
+            self._know(replace(self._checked, records=await job.journal.rows()))
+            rows = [row for row in self._unsent() if row.ref in left]
+            again = {row.ref for row in rows}
+            for record in self._checked.records.values():
+                if record.ref in left - again and record.state not in _IN_FLIGHT:
+                    left.discard(record.ref)
+                    await send.send(outcome_of(record))
+            left -= again
+            planner = self._planner
+            arranged = await in_thread(partial(planner.arrange, rows, self._options.span))
+            await self._send(job, runner.another(), arranged.requests)
 
     async def _sweep(self, journal: Journal) -> None:
         """The sweep at the end of a run; that it failed does not undo the run."""
@@ -653,6 +711,8 @@ class Batch(SentCampaign):
         update, refs = self._update, self._changed_refs
         if update is not None:
             others.make_room = partial(update.work.make_room, update.plan)
+        if journal.is_shared:
+            await journal.join(self._run, contents_of(self.rows))
         apart = () if update is None else update.changing
         await write_rows(journal, self._checked, self._unsent(), refs, apart=apart)
         await self._postiz.scheduler.restore(journal)
@@ -697,7 +757,7 @@ class Batch(SentCampaign):
         read = self._journal.read if self._journal is not None else read
         past = await past_of(read, self._origin.campaign)
         refs = ClientRefs(past, checked.campaign.rows, channels)
-        others = OtherRuns(self._postiz, outage, self._options, past, refs, self.journal_path, here)
+        others = OtherRuns(self._postiz, outage, self._options, past, refs, self._place, here)
         to_send = {row.ref for row in unsent}
         rows = unsent
         if recorded:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._campaign.read.read_options import FileOptions
+    from postiz_async._wire.secrets import Secret
 
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 """Rows that are in Postiz when there is no journal: stop, take them over, or send them again."""
@@ -30,7 +31,8 @@ class BatchOptions:
         UsageError: rows cannot move by `late`.
     """
 
-    journal: Path | str | None = None
+    journal: Path | Secret | str | None = None
+    schema: str = "postiz_async"
     campaign: str | None = None
     reading: ReadOptions = field(default_factory=ReadOptions)
     media_root: tuple[Path | str, ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from postiz_async._campaign.journal.file import JournalFile
+from postiz_async._campaign.journal.places import JournalPlace, journal_at
 from postiz_async._campaign.plan.check import Checked, check_rows, in_order
 from postiz_async._campaign.plan.row_state import is_done
 from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, readable
@@ -16,7 +17,7 @@ from postiz_async._campaign.read.header import AbsentColumn, MissingColumns
 from postiz_async._campaign.read.read_options import FileOptions, options_path
 from postiz_async._campaign.read.source import labelled, read_source
 from postiz_async._campaign.run.edits import recognise
-from postiz_async._campaign.run.resume import recorded, refuse_foreign
+from postiz_async._campaign.run.resume import recorded, refuse_foreign, refuse_other_contents
 from postiz_async._concurrency import in_thread
 from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async.errors import BatchError, ConfigurationError, UsageError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import CampaignSource
     from postiz_async._delivery.client import BatchClient
+    from postiz_async._wire.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,13 @@ class Origin:
 
     source: CampaignSource
     path: Path
-    journal: Path
+    journal: JournalPlace
     folder: Path
     campaign: str
     """The name with which its posts are marked."""
 
     @classmethod
-    def of(cls, source: CampaignSource, options: BatchOptions) -> Self:
+    def of(cls, source: CampaignSource, options: BatchOptions, base_url: str) -> Self:
         """Where a campaign and its journal lie, and its name.
 
         Raises:
@@ -51,22 +53,29 @@ class Origin:
             raise ConfigurationError("The campaign's name is empty. Give one, or leave it out.")
         if isinstance(source, str | Path):
             path = Path(source)
-            place = journal_path(path) if journal is None else _named(journal)
-            if place == path:
+            called = readable(name or path.name)
+            place = journal_of(path, journal, options.schema, called, base_url)
+            if place.path == path:
                 raise BatchError(
                     f"{path} is named as a journal. Give the campaign that it belongs to; if it "
                     "is the campaign, rename it to .csv or .jsonl."
                 )
-            return cls(source, path, place, path.parent, readable(name or path.name))
+            return cls(source, path, place, path.parent, called)
         if journal is None:
             raise UsageError(
                 "Rows that do not come from a file need a journal= (a path): it is where a run "
                 "that was killed finds out which posts are stored, so that none is lost or stored "
                 "twice."
             )
-        place = _named(journal)
-        path = place.with_suffix("")
-        return cls(source, path, place, Path(), readable(name or path.name))
+        called = readable(name or "")
+        place = journal_of(Path(), journal, options.schema, called, base_url)
+        if place.path is None and not called:
+            raise UsageError(
+                "Rows that do not come from a file need a campaign= (a name) with a journal in "
+                "PostgreSQL: by that other hosts, and the next run, know the campaign."
+            )
+        path = Path(called) if place.path is None else place.path.with_suffix("")
+        return cls(source, path, place, Path(), called or readable(path.name))
 
 
 def journal_path(campaign: Path) -> Path:
@@ -80,18 +89,52 @@ def journal_path(campaign: Path) -> Path:
     return campaign.with_suffix(".journal")
 
 
-def journal_of(path: Path, journal: Path | str | None) -> Path:
-    """The journal of a campaign that was run, which may be named in place of the campaign."""
-    if journal is not None:
-        return Path(journal)
-    return path if path.suffix == ".journal" else journal_path(path)
+def journal_of(
+    path: Path,
+    journal: Path | Secret | str | None,
+    schema: str,
+    campaign: str,
+    base_url: str | None = None,
+) -> JournalPlace:
+    """Where the journal of a campaign is.
 
+    Args:
+        path: the campaign, or its journal.
+        journal: a path, or the address of a PostgreSQL database; None: beside the campaign.
+        schema: of the tables in PostgreSQL.
+        campaign: the name of the campaign.
+        base_url: of its server; None: there is one campaign of the name.
 
-def _named(journal: Path | str) -> Path:
-    place = Path(journal)
-    if not place.name:
+    Raises:
+        ConfigurationError: it is an address of something else, or the extra is not installed.
+        BatchError: the campaign, or its journal, can be no file.
+    """
+    if journal is None:
+        return JournalFile(path if path.suffix == ".journal" else journal_path(path))
+    place = journal_at(journal, schema, campaign, base_url)
+    if place.path is not None and not place.path.name:
         raise BatchError(f"{place} is a directory, not a journal.")
     return place
+
+
+def sent_place(
+    path: Path,
+    journal: Path | Secret | str | None,
+    campaign: str | None,
+    schema: str,
+    base_url: str | None = None,
+) -> JournalPlace:
+    """Where the journal of a campaign is that was run; as `journal_of`.
+
+    Args:
+        path: the campaign, or its journal.
+        journal: a path, or the address of a PostgreSQL database; None: beside the campaign.
+        campaign: its name; None: as it is saved beside the file, else the name of the file.
+        schema: of the tables in PostgreSQL.
+        base_url: of its server; None: there is one campaign of the name.
+    """
+    called = campaign or FileOptions.saved(path).campaign or path.name
+    return journal_of(path, journal, schema, readable(called), base_url)
 
 
 async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOptions) -> Checked:
@@ -112,17 +155,15 @@ async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOpti
     except MissingColumns as missing:
         names = [word for each in await postiz.integrations.list() for word in (each.id, each.name)]
         raise missing.error(names) from None
-    records, left_out = await recorded(
-        JournalFile(origin.journal), postiz.base_url, options.campaign
-    )
+    records, left_out, contents = await recorded(origin.journal, postiz.base_url, options.campaign)
+    if origin.journal.path is None and options.campaign is None:
+        refuse_other_contents(origin.journal, campaign, origin.path, records, contents)
     listed = await postiz.integrations.list()
     channel_of = Resolver(listed).ids()
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)
     campaign = replace(campaign, rows=found.rows)
-    refuse_foreign(
-        JournalFile(origin.journal), campaign, origin.path, records, listed, unsure=found.unsure
-    )
+    refuse_foreign(origin.journal, campaign, origin.path, records, listed, unsure=found.unsure)
     checked = Checked(campaign, listed, {}, {}, records, (), unsure=found.unsure, left_out=left_out)
     open_rows = [
         row

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
 from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
-from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.read.read_options import FileOptions
 from postiz_async._campaign.run.resume import compare_file
 from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.wait_published import Waited
     from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.job import Outcome
@@ -42,17 +42,18 @@ class SentCampaign(OfOneProcess):
         async with postiz.sent_campaign("campaign.csv") as sent:
             print(await sent.undo(channel="x", dry_run=True))
 
-    Entering opens the journal, with which no other process can work meanwhile.
+    Entering opens the journal. With one that is a file no other process can work meanwhile.
 
     `Postiz.sent_campaign` makes one. `CampaignStatus` tells how far it is.
     """
 
     def __init__(
-        self, postiz: BatchClient, path: Path, journal: Path, options: BatchOptions
+        self, postiz: BatchClient, path: Path, place: JournalPlace, options: BatchOptions
     ) -> None:
         self.path: Path = path
-        self.journal_path: Path = journal
-        self._place = JournalFile(journal)
+        self.journal_path: Path | None = place.path
+        """Its journal; None: it is in a database."""
+        self._place: JournalPlace = place
         self._postiz = postiz
         self._options = options
         self._journal: Journal | None = None
@@ -61,7 +62,7 @@ class SentCampaign(OfOneProcess):
     async def __aenter__(self) -> Self:
         kept = await in_thread(partial(FileOptions.saved, self.path))
         self._options = self._options.with_kept(kept)
-        self._journal = await open_existing(self._postiz, self.journal_path)
+        self._journal = await open_existing(self._postiz, self._place)
         return self
 
     async def __aexit__(
@@ -73,6 +74,14 @@ class SentCampaign(OfOneProcess):
         journal, self._journal = self._journal, None
         if journal is not None:
             await journal.aclose()
+
+    async def has_journal(self) -> bool:
+        """Whether anything of it is written down.
+
+        Raises:
+            StoreError: the database that has its journal cannot be used.
+        """
+        return await in_thread(lambda: self._place.is_there)
 
     @property
     def doubts(self) -> Doubts:
@@ -173,7 +182,7 @@ class SentCampaign(OfOneProcess):
         if self._journal is not None:
             yield self._journal
         else:
-            async with await open_existing(self._postiz, self.journal_path) as journal:
+            async with await open_existing(self._postiz, self._place) as journal:
                 yield journal
 
     @property

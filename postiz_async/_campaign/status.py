@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.html import html_report
-from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.summary import read_summary
-from postiz_async._campaign.origin import journal_of
+from postiz_async._campaign.origin import sent_place
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, merged_reading
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._campaign.run.resume import compare_file
@@ -25,8 +24,10 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from postiz_async._campaign.after.report import Report
+    from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.resume import FileComparison
+    from postiz_async._wire.secrets import Secret
     from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
 
@@ -50,7 +51,8 @@ class CampaignStatus:
     """
 
     path: Path
-    journal_path: Path
+    journal_path: Path | None
+    """Its journal; None: it is in a database."""
     campaign: str
     """Its name, with which its posts are marked."""
     base_url: str
@@ -59,20 +61,33 @@ class CampaignStatus:
     doubts: Doubts
     """The requests whose answers are missing; a run or an update looks them up."""
     quota: RecordedQuota | None
+    _place: JournalPlace
 
     @classmethod
-    def read(cls, path: Path | str, *, journal: Path | str | None = None) -> CampaignStatus:
+    def read(
+        cls,
+        path: Path | str,
+        *,
+        journal: Path | Secret | str | None = None,
+        campaign: str | None = None,
+        schema: str = "postiz_async",
+    ) -> CampaignStatus:
         """Read the journal of a campaign.
 
         Args:
             path: the campaign, or its journal (`.journal`).
-            journal: the journal; None: next to the campaign.
+            journal: the journal: a path, or the address of a PostgreSQL database; None: next to
+                the campaign.
+            campaign: its name in a database; None: as it is saved beside the file, else the name of
+                the file.
+            schema: of the tables in PostgreSQL.
 
         Raises:
             BatchError: there is no journal, or it cannot be read.
+            StoreError: the database cannot be used.
         """
         file = Path(path)
-        place = JournalFile(journal_of(file, journal))
+        place = sent_place(file, journal, campaign, schema)
         summary = read_summary(place)
         doubts = Doubts()
         for sent in summary.unanswered:
@@ -88,6 +103,7 @@ class CampaignStatus:
             report=make_report(summary.rows, summary.requests, summary.left_out),
             doubts=doubts,
             quota=quota,
+            _place=place,
         )
 
     def compare(self, *, reading: ReadOptions | None = None) -> FileComparison:
@@ -129,7 +145,7 @@ class CampaignStatus:
         except BatchError:
             """The file is gone, or it is the journal."""
         facts = read_facts(
-            JournalFile(self.journal_path),
+            self._place,
             made_at=time.time(),
             rows=rows,
             problems=problems,

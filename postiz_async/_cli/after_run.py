@@ -16,7 +16,7 @@ from rich.text import Text
 from postiz_async import CampaignStatus, ReadOptions, Report
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.forecasts import say_edits
-from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs
+from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
 from postiz_async._cli.waiting import doubt_text
 from postiz_async.documents import report_document, status_document
@@ -171,9 +171,15 @@ def say_written(output: Output, path: Path, fault: str) -> None:
         output.say(f"What became of each row: {path}")
 
 
-async def read_status(file: Path, journal: Path | None) -> CampaignStatus:
+async def read_status(file: Path, journal: JournalOptions) -> CampaignStatus:
     """How far a campaign is, as its journal knows it."""
-    reading = partial(CampaignStatus.read, file, journal=journal)
+    reading = partial(
+        CampaignStatus.read,
+        file,
+        journal=journal.place,
+        schema=journal.schema,
+        campaign=journal.campaign,
+    )
     return await anyio.to_thread.run_sync(reading)
 
 
@@ -186,7 +192,7 @@ async def report(
     *,
     html: Path | None = None,
     csv: Path | None = None,
-    journal: Path | None = None,
+    journal: JournalOptions = JournalOptions(),
     analytics: bool = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
@@ -197,7 +203,6 @@ async def report(
         file: The campaign that was run, or its journal.
         html: The page; by default campaign.report.html next to the campaign.
         csv: Also write the result CSV.
-        journal: The journal; by default next to the campaign.
         analytics: Fetch figures of published posts, such as views and likes; otherwise no server is
             contacted.
     """
@@ -289,7 +294,7 @@ async def status(
     file: CampaignFile,
     /,
     *,
-    journal: JournalOption = None,
+    journal: JournalOptions = JournalOptions(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:

@@ -23,7 +23,7 @@ from postiz_async._cli.after_run import (
 )
 from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import say_edits, say_left_out, say_warnings, show_plan
-from postiz_async._cli.options import CampaignFile, JournalOption, Json, ReadAs, Save
+from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs, Save
 from postiz_async._cli.output import Output
 from postiz_async._cli.sending import PublishLines, run_if_open, say_withdrawn, wait_until_published
 from postiz_async.documents import (
@@ -55,15 +55,13 @@ class BatchFlags:
     """What commands that plan say of a campaign, besides how it is read.
 
     Args:
-        campaign: The campaign's name, the same on every host; by default the name of the file.
         align: How far dates may move so that more posts share a request, like 15m (s, m, h or d). A
             row's tolerance overrides it.
         skip_invalid: Leave out rows with problems instead of stopping.
         as_new: Send rows without a ref that look like edits of sent rows as new posts.
     """
 
-    journal: JournalOption = None
-    campaign: str | None = None
+    journal: JournalOptions = JournalOptions()
     media_root: MediaRoots = None
     align: str | None = None
     skip_invalid: bool = False
@@ -130,11 +128,12 @@ async def open_batch(
     """The client and the checked campaign that a command is about."""
     reading = await read_as.options(file)
     async with (
-        read_as.connection.client() as postiz,
+        flags.journal.client(read_as.connection) as postiz,
         postiz.batch(
             file,
-            journal=flags.journal,
-            campaign=flags.campaign,
+            journal=flags.journal.place,
+            schema=flags.journal.schema,
+            campaign=flags.journal.campaign,
             reading=reading,
             media_root=flags.media_root or (),
             align=flags.align,
@@ -256,7 +255,7 @@ async def run(
         zone, told = zone_of(read_as.connection, batch.timezone), len(batch.remarks)
         lines = PublishLines(output, postiz, batch, zone) if watch else None
         code = await _send(output, postiz, batch, zone, late, waits=wait_published, lines=lines)
-        ended = code is None or batch.journal_path.exists()
+        ended = code is None or await batch.has_journal()
         report = await batch.report() if ended else Report((), {}, 0)
     fault = "" if json or code else write_result(result_path(batch), report)
     if json:
@@ -292,7 +291,8 @@ def say_result(output: Output, batch: Batch, fault: str) -> None:
     if not fault:
         return
     is_beside = batch.journal_path == batch.path.with_suffix(".journal")
-    where = "" if is_beside else f" --journal {batch.journal_path}"
+    told = "--store ADDRESS" if batch.journal_path is None else f"--journal {batch.journal_path}"
+    where = "" if is_beside else f" {told}"
     output.result(
         "What was sent is in Postiz, and the journal knows it. Run the same command again to have "
         f"the result there, or write it elsewhere: postiz-async report {batch.path}{where} "

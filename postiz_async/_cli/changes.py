@@ -13,7 +13,15 @@ from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import BatchFlags, open_batch, refuse, result_path, say_result
 from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import say_edits
-from postiz_async._cli.options import CampaignFile, Json, ReadAs, Said, aware, moment_option
+from postiz_async._cli.options import (
+    CampaignFile,
+    JournalOptions,
+    Json,
+    ReadAs,
+    Said,
+    aware,
+    moment_option,
+)
 from postiz_async._cli.output import Output, ask, bare_moment, command_on, count, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async.documents import post_of_row, undo_document, update_document
@@ -193,7 +201,7 @@ async def undo(
     rows: str | None = None,
     edited: bool = False,
     yes: bool = False,
-    journal: Path | None = None,
+    journal: JournalOptions = JournalOptions(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
@@ -208,15 +216,20 @@ async def undo(
         rows: Only these rows of the current file, like 3-9 or 2,5,12-14.
         edited: Also delete posts that people have edited in Postiz.
         yes: Delete without asking.
-        journal: The journal; by default next to the campaign.
     """
     output = Output(as_json=json)
     reading = await read_as.options(file)
     zone = zone_of(read_as.connection, reading.timezone)
     start = None if after is None else aware(after, "--after", zone)
     async with (
-        read_as.connection.client() as postiz,
-        postiz.sent_campaign(file, journal=journal, reading=reading) as sent,
+        journal.client(read_as.connection) as postiz,
+        postiz.sent_campaign(
+            file,
+            journal=journal.place,
+            schema=journal.schema,
+            campaign=journal.campaign,
+            reading=reading,
+        ) as sent,
     ):
         undoing = partial(sent.undo, after=start, channel=channel, rows=rows, edited=edited)
         would = await undoing(dry_run=True)

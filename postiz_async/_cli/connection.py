@@ -40,9 +40,9 @@ from postiz_async._wire import (
     merged_headers,
 )
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
+from postiz_async.contrib.web import open_store
 from postiz_async.errors import ConfigurationError
 from postiz_async.stores._files import tighten
-from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.types import AttemptHook
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -249,20 +249,32 @@ def _find_key(connection: Connection, profile: Profile | None) -> tuple[Secret, 
 
 @asynccontextmanager
 async def open_client(
-    target: Target, on_attempt: AttemptHook | None = None
+    target: Target,
+    on_attempt: AttemptHook | None = None,
+    *,
+    store: Secret | None = None,
+    schema: str = "postiz_async",
 ) -> AsyncGenerator[Postiz]:
-    """A client that shares the quota with the other commands of this user, now and later."""
+    """A client that shares the quota with all that use a store.
+
+    Args:
+        target: what is called.
+        on_attempt: see `Postiz`.
+        store: its address; None: that of this user's commands.
+        schema: of its tables in PostgreSQL.
+    """
     folder = state_folder()
     tighten(folder)
     speed = target.clock.speed if target.times_out_on_it else 1.0
     transport = make_transport(replace(target.connection, speed=speed))
-    store = SqliteStore(folder / "quota.sqlite")
+    own = folder / "quota.sqlite"
+    shared = open_store(store or own, clock=target.clock, schema=schema)
     try:
         with without_warnings_of_haste(target.clock):
             async with Postiz(
                 api_key=target.key,
                 base_url=target.root,
-                store=store,
+                store=shared,
                 clock=target.clock,
                 transport=transport,
                 headers=dict(target.headers),
@@ -271,7 +283,7 @@ async def open_client(
                 yield postiz
     finally:
         await transport.aclose()
-        await store.aclose()
+        await shared.aclose()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import anyio.to_thread
 import msgspec
 from cyclopts import Parameter, Token
 
-from postiz_async import FileOptions, Postiz, ReadOptions
+from postiz_async import FileOptions, Postiz, ReadOptions, Secret
 from postiz_async._campaign.read.dates import (
     describe_absence,
     find_zone,
@@ -22,7 +23,7 @@ from postiz_async._campaign.read.dates import (
     read_wall,
     to_moment,
 )
-from postiz_async._cli.connection import Connection, zone_of
+from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.output import Output, moment
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.types import Advice, AttemptHook
@@ -63,9 +64,49 @@ def json_object(name: str, text: str) -> dict[str, object]:
 CampaignFile = Annotated[
     Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")
 ]
-JournalOption = Annotated[
-    Path | None, Parameter(help="The journal; by default next to the campaign.")
-]
+
+
+def store_of(given: Secret | None) -> Secret | None:
+    """The store that was given, or that of the environment; None: there is none."""
+    return given or Secret(os.environ.get("POSTIZ_STORE", "")) or None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class JournalOptions:
+    """Where it is written down what became of a campaign.
+
+    Args:
+        journal: The journal; by default next to the campaign.
+        store: A database that several hosts share, postgresql://user:password@host:5432/name: it
+            has the journal, with which they run one campaign together, and the quota. Or another
+            store for the quota alone. Else POSTIZ_STORE, which other users of this machine cannot
+            read.
+        schema: The schema of its tables in PostgreSQL.
+        campaign: The campaign's name, the same on every host; by default the name of the file.
+    """
+
+    journal: Path | None = None
+    store: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
+    schema: str = "postiz_async"
+    campaign: str | None = None
+
+    def client(self, connection: Connection) -> AbstractAsyncContextManager[Postiz]:
+        """An open client of the server that shares the quota of the store.
+
+        Raises:
+            ConfigurationError: there is no key, or something cannot be used.
+        """
+        return open_client(find_target(connection), store=store_of(self.store), schema=self.schema)
+
+    @property
+    def place(self) -> Path | Secret | None:
+        """The journal: a file, or a database; None: next to the campaign."""
+        address = store_of(self.store)
+        if self.journal is not None or address is None:
+            return self.journal
+        is_database = address.reveal().startswith(("postgresql://", "postgres://"))
+        return address if is_database else None
 
 
 @Parameter(name="*")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from cyclopts import App, Parameter
 
 from postiz_async import OutboxOptions, Secret
 from postiz_async._cli.connection import Connection, zone_of
-from postiz_async._cli.options import Json
+from postiz_async._cli.options import Json, store_of
 from postiz_async._cli.output import Output, confirm, count, moment
 from postiz_async.clock import SystemClock
 from postiz_async.documents import VERSION, OutboxDocument
@@ -43,8 +42,8 @@ class OutboxPlace:
         Raises:
             ConfigurationError: nobody said that, or there is none.
         """
-        address = self.store or Secret(os.environ.get("POSTIZ_STORE", ""))
-        if not address:
+        address = store_of(self.store)
+        if address is None:
             raise ConfigurationError(
                 "Say which outbox: export POSTIZ_STORE=postgresql://user:password@host/name, or "
                 "the path of its file (or --store)."

@@ -12,6 +12,7 @@ from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.options import (
     ApiOptions,
     EndOption,
+    JournalOptions,
     OnlyChannel,
     ReadAs,
     Start,
@@ -28,7 +29,7 @@ async def reconcile(
     file: Path,
     /,
     *,
-    journal: Path | None = None,
+    journal: JournalOptions = JournalOptions(),
     yes: bool = False,
     api: ApiOptions = ApiOptions(),
 ) -> int:
@@ -39,15 +40,19 @@ async def reconcile(
 
     Args:
         file: The campaign that was run, or its journal.
-        journal: The journal; by default next to the campaign.
         yes: Delete duplicates without asking.
     """
     output = Output(as_json=api.json)
     reading = await ReadAs(connection=api.connection).options(file)
     zone = zone_of(api.connection, reading.timezone)
     async with (
-        api.client() as postiz,
-        postiz.sent_campaign(file, journal=journal) as sent,
+        journal.client(api.connection) as postiz,
+        postiz.sent_campaign(
+            file,
+            journal=journal.place,
+            schema=journal.schema,
+            campaign=journal.campaign,
+        ) as sent,
     ):
         found = await sent.reconcile(delete_doubles=yes)
         if found.doubles and not yes:

@@ -68,7 +68,7 @@ async def run_if_open(
     )
     work = run_batch(output, postiz, batch, display, zone, late=late, lines=lines)
     code = await _run(output, work, display.stopping, exit_code_of)
-    if code is None or not batch.journal_path.exists():
+    if code is None or not await batch.has_journal():
         return code
     where = standing(await batch.report())
     output.result(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")

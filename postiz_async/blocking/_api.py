@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from msgspec import UNSET
 
 from postiz_async._wire.headers import hidden_values
+from postiz_async._wire.secrets import hidden
 from postiz_async.blocking._base import BlockingIterator, WithRaw, iterate, rows_of
 from postiz_async.blocking._batch import Batch
 from postiz_async.blocking._outbox import Outbox
@@ -161,7 +162,8 @@ class Api(WithRaw, Resources):
         self,
         source: CampaignSource,
         *,
-        journal: Path | str | None = None,
+        journal: Path | Secret | str | None = None,
+        schema: str = "postiz_async",
         campaign: str | None = None,
         timezone: str | None = None,
         reading: ReadOptions | None = None,
@@ -183,9 +185,11 @@ class Api(WithRaw, Resources):
             source: a file (CSV, a spreadsheet, or JSON), or an iterable of
                 `CampaignRow` or mappings, which is read once. To continue after a crash, pass the
                 same rows and the same journal again.
-            journal: the file that records what became of each row; None: next to the campaign file.
-                Rows from a program need one, because otherwise a run that was killed could neither
-                continue nor be started again without storing posts twice.
+            journal: what records what became of each row: a file, or a PostgreSQL database by its
+                address, with which several hosts run one campaign together; None: a file next to
+                the campaign file. Rows from a program need one, because otherwise a run that was
+                killed could neither continue nor be started again without storing posts twice.
+            schema: of the tables in PostgreSQL, which `postiz-async outbox init` makes.
             campaign: its name, with which its posts are marked, the same on every host that runs
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
@@ -218,10 +222,12 @@ class Api(WithRaw, Resources):
             BatchError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """
+        journal = hidden(journal)
         twin = self._portal.call_sync(
             self._async.batch,
             rows_of(source),
             journal=journal,
+            schema=schema,
             campaign=campaign,
             timezone=timezone,
             reading=reading,
@@ -240,23 +246,36 @@ class Api(WithRaw, Resources):
         self,
         path: Path | str,
         *,
-        journal: Path | str | None = None,
+        journal: Path | Secret | str | None = None,
+        campaign: str | None = None,
+        schema: str = "postiz_async",
         reading: ReadOptions | None = None,
     ) -> SentCampaign:
         """A campaign that was run, to look after its posts: its file may be gone or wrong.
 
         Args:
             path: the campaign, or its journal (`.journal`).
-            journal: the journal; None: next to the campaign.
+            journal: the journal: a path, or the address of a PostgreSQL database; None: next to
+                the campaign.
+            campaign: its name in a database; None: as it is saved beside the file, else the name of
+                the file.
+            schema: of the tables in PostgreSQL.
             reading: how to read the file, besides what is saved next to it; only `undo` of numbered
                 rows reads it.
 
         Raises:
             BatchError: there is no journal, another process works with it, or it belongs to another
                 server; when it is entered.
+            ConfigurationError: `journal` is an address of something else.
         """
+        journal = hidden(journal)
         twin = self._portal.call_sync(
-            self._async.sent_campaign, path, journal=journal, reading=reading
+            self._async.sent_campaign,
+            path,
+            journal=journal,
+            campaign=campaign,
+            schema=schema,
+            reading=reading,
         )
         return SentCampaign(self._portal, twin)
 

@@ -27,7 +27,7 @@ class SentCampaign(EnteredTwin):
         with postiz.sent_campaign("campaign.csv") as sent:
             print(sent.undo(channel="x", dry_run=True))
 
-    Entering opens the journal, with which no other process can work meanwhile.
+    Entering opens the journal. With one that is a file no other process can work meanwhile.
 
     `Postiz.sent_campaign` makes one. `CampaignStatus` tells how far it is.
     """
@@ -42,9 +42,17 @@ class SentCampaign(EnteredTwin):
         return self._async.path
 
     @property
-    def journal_path(self) -> Path:
-        """Its journal."""
+    def journal_path(self) -> Path | None:
+        """Its journal; None: it is in a database."""
         return self._async.journal_path
+
+    def has_journal(self) -> bool:
+        """Whether anything of it is written down.
+
+        Raises:
+            StoreError: the database that has its journal cannot be used.
+        """
+        return self._portal.call(self._async.has_journal)
 
     @property
     def doubts(self) -> Doubts:

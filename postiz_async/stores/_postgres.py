@@ -104,16 +104,16 @@ _BY_TEXT = {
 }
 """The same by a pattern of its class and text: while it connects, an error has no code."""
 
-_CONFLICTS = {"40001", "40P01"}
+CONFLICTS = {"40001", "40P01"}
 """Codes of statements that ran into others, and would succeed by themselves."""
 
-_TAKEN = "23505"
+TAKEN = "23505"
 """Code of a statement that a unique index refused."""
 
 _READ_ONLY = "25006"
 """Code of a server that was the primary once: its address may lead to another one now."""
 
-_VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.version"
+VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.version"
 
 
 class _Failure(NamedTuple):
@@ -154,8 +154,8 @@ class Database:
     ) -> None:
         url = Secret.of(url)
         self.schema: str = check_name(schema)
-        self._login = Login(url)
-        self._pool = Pool(self._login, connections, self.trouble)
+        self.login = Login(url)
+        self._pool = Pool(self.login, connections, self.trouble)
         self._without = without
         self._is_checked = False
 
@@ -165,7 +165,7 @@ class Database:
     @property
     def where(self) -> str:
         """Such as `host:5432/database`."""
-        return self._login.where
+        return self.login.where
 
     def statement(self, text: LiteralString) -> sql.Composed:
         """A statement whose `{schema}` is the name of the schema, quoted."""
@@ -244,7 +244,7 @@ class Database:
             )
             schemas = await found.fetchall()
             if schemas == [(True,)]:
-                self._check_version(await _rows(self.statement(_VERSION), (), connection))
+                self.check_version(await _rows(self.statement(VERSION), (), connection))
                 return False
             text = tables(self.schema) if schemas else ddl(self.schema)
             await connection.execute(text.encode())
@@ -264,10 +264,15 @@ class Database:
         """
         if self._is_checked:
             return
-        self._check_version(await self._tried(partial(_rows, self.statement(_VERSION), ())))
+        self.check_version(await self._tried(partial(_rows, self.statement(VERSION), ())))
         self._is_checked = True
 
-    def _check_version(self, rows: list[tuple[Any, ...]]) -> None:
+    def check_version(self, rows: list[tuple[Any, ...]]) -> None:
+        """See that what `VERSION` gives is this library's version.
+
+        Raises:
+            StoreError: it is not.
+        """
         (found,) = rows[0]
         if found == TABLES_VERSION:
             return
@@ -335,10 +340,10 @@ class Database:
         if connection.closed or code == _READ_ONLY:
             self._pool.drop()
         return _Failure(
-            self._login.shown(error),
-            passes=connection.closed or code in _CONFLICTS,
+            self.login.shown(error),
+            passes=connection.closed or code in CONFLICTS,
             is_lost=connection.closed or isinstance(error, TimeoutError),
-            is_taken=code == _TAKEN,
+            is_taken=code == TAKEN,
         )
 
 

@@ -18,12 +18,13 @@ from postiz_async.stores._connection_slots import WAIT, SlotsOfLoop
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
-    from psycopg import AsyncConnection
+    from psycopg import AsyncConnection, Connection as _Blocking
 
     from postiz_async.errors import StoreError
     from postiz_async.stores._connection_slots import ConnectionSlots
 
     Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
+    BlockingConnection: TypeAlias = _Blocking[tuple[Any, ...]]
 
     _Address: TypeAlias = tuple[Secret, tuple[Secret, ...], str]
     """What libpq connects with, what of it is secret, and where: `host:5432/database`."""
@@ -89,6 +90,19 @@ class Login:
             )
         except Exception as error:  # noqa: BLE001  (whatever it is, its frames have the password)
             return self.shown(error)
+
+    def connect_blocking(self) -> BlockingConnection | str:
+        """The same for work in a thread; its transactions are serializable."""
+        from psycopg import Connection as Blocking, IsolationLevel  # noqa: PLC0415  (an extra)
+
+        try:
+            made = Blocking.connect(
+                self._conninfo.reveal(), autocommit=True, prepare_threshold=None
+            )
+        except Exception as error:  # noqa: BLE001  (whatever it is, its frames have the password)
+            return self.shown(error)
+        made.isolation_level = IsolationLevel.SERIALIZABLE
+        return made
 
     def shown(self, error: BaseException) -> str:
         """The class, the code and the text of an error, without a password."""

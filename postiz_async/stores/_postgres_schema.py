@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from postiz_async.errors import ConfigurationError
+from postiz_async.stores._campaign_tables import campaign_tables_of_postgres
 
-TABLES_VERSION = 4
+TABLES_VERSION = 5
 
 _LONGEST = 63
 """Bytes of a name; PostgreSQL cuts what is longer."""
@@ -121,7 +122,8 @@ def check_name(schema: str) -> str:
 
 def tables(schema: str) -> str:
     """The statements that make the tables in a schema that is there."""
-    return _TABLES.strip().format(schema=quoted(schema), version=TABLES_VERSION)
+    made = f"{_TABLES.strip()}\n\n{campaign_tables_of_postgres().strip()}"
+    return made.format(schema=quoted(schema), version=TABLES_VERSION)
 
 
 def quoted(schema: str) -> str:

@@ -98,6 +98,8 @@ async def ends(
     if len(ids) == len(request.refs):
         await request.move(lambda was: transitions.answered(was, was.attempt, ids))
         return
+    if request.record.state == "leaving":
+        await is_lost(request)
     await request.move(lambda was: transitions.claimed(was, "me", now=request.now(), seconds=0.0))
 
     def event(was: DeliveryRecord) -> DeliveryRecord:

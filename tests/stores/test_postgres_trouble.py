@@ -654,7 +654,7 @@ def test_no_login_is_in_a_representation(rest: str, where: str) -> None:
     store = PostgresStore(f"postgres://me:{PASSWORD}@{rest}", schema="mine")
     assert repr(store) == f"PostgresStore({where!r}, schema='mine')"
     assert repr(store._database) == f"Database({where!r}, schema='mine')"
-    assert PASSWORD not in f"{vars(store._database)} {vars(store._database._login)}"
+    assert PASSWORD not in f"{vars(store._database)} {vars(store._database.login)}"
 
 
 def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from postiz_async._campaign.after.findings import with_findings
 from postiz_async._campaign.after.sift import Outline, Sift, brought_in, day_of
 from postiz_async._campaign.after.sweep import SweepState, lacking_tags, suspects, sweep
-from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import Changes, NewPosts
 from postiz_async._campaign.journal.requests import open_requests
@@ -40,6 +39,7 @@ from postiz_async._delivery.matching import listed_ref
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import PAUSES, Outage
 from postiz_async._delivery.repair import Repair, delete_whole
+from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._resources.listing import SEARCHED, TICK, Chunks
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import parse_date
@@ -47,9 +47,9 @@ from postiz_async.errors import APIConnectionError, NotFoundError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from postiz_async._campaign.after.sweep import Suspect, SweepResult
+    from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.outcomes import SentRequest
@@ -91,13 +91,12 @@ class Reconciled:
         return set(self.counts) <= {SweepState.FINE.value, SweepState.ADOPTED.value}
 
 
-async def open_existing(postiz: BatchClient, path: Path) -> Journal:
+async def open_existing(postiz: BatchClient, place: JournalPlace) -> Journal:
     """Open the journal of a campaign that was run.
 
     Raises:
         BatchError: there is no journal, another run holds it, or it belongs to another server.
     """
-    place = JournalFile(path)
     summary = await in_thread(partial(read_summary, place))
     return await Journal.open(
         place, campaign=summary.campaign, base_url=postiz.base_url, clock=postiz.clock
@@ -335,7 +334,11 @@ async def _repair_adopted(
     repair = Repair(postiz, look_ups, outage)
     unsure: set[str] = set()
     for each in found:
-        age = await look_ups.claim(each.sent.id)
+        try:
+            age = await look_ups.claim(each.sent.id)
+        except OvertakenError:  # who looks it up repairs it
+            unsure.add(each.ref)
+            continue
         end = await repair.complete(each.sent, each.place, each.post, age=age, has_ended=False)
         if end != "whole":
             unsure.add(each.ref)

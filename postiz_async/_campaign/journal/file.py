@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from postiz_async._campaign.journal.lock import FileLock
-from postiz_async._campaign.journal.tables import TABLES, read_meta
+from postiz_async._campaign.journal.tables import read_meta
 from postiz_async.errors import BatchError, by_reader
 from postiz_async.stores import _files
+from postiz_async.stores._campaign_tables import campaign_tables_of_sqlite
 from postiz_async.stores._deliveries import TakenError
 from postiz_async.stores._sqlite_files import CLOCK, read_clock, set_clock
 
@@ -38,9 +39,7 @@ T = TypeVar("T")
 
 _APPLICATION_ID = 0x506F7A6A
 _VERSION = 9
-_SCHEMA = f"{CLOCK};" + TABLES.format(
-    s="", integer="INTEGER", real="REAL", blob="BLOB", counted="", strict=" STRICT"
-)
+_SCHEMA = f"{CLOCK};{campaign_tables_of_sqlite()}"
 
 
 class _SqliteTables:

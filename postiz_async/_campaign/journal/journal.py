@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -39,16 +40,16 @@ from postiz_async._delivery.outcomes import Account
 from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
 from postiz_async._wire import parse_date
 from postiz_async.clock import SystemClock
+from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
 from postiz_async.stores import new_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
-    from postiz_async._campaign.journal.file import OpenFile
+    from postiz_async._campaign.journal.places import JournalPlace, OpenPlace
     from postiz_async._campaign.journal.purposes import Becomes, Purpose, RowEnd
     from postiz_async._campaign.journal.tables import Tables
     from postiz_async._delivery.outcomes import SentRequest
@@ -60,15 +61,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+TAKES_PART = 300.0
+"""Seconds for which a run takes part that does not say so again."""
+
 
 class Journal:
-    """Open with `Journal.open`; only one process at a time can."""
+    """Open with `Journal.open`; a file only one process at a time can."""
 
-    def __init__(self, place: JournalFile, opened: OpenFile, clock: Clock) -> None:
-        self.place = place
+    def __init__(self, place: JournalPlace, opened: OpenPlace, clock: Clock) -> None:
+        self.place: JournalPlace = place
         self.clock = clock
         self.hold: float = opened.hold
-        """Seconds for which a request that left is its sender's alone."""
+        """Seconds for which a request that left is its sender's alone; 0: there is nobody else."""
         self._opened = opened
         self._turn = anyio.Lock()
         self.campaign, time = opened.do(lambda t: (read_meta(t).campaign, t.time()))
@@ -78,7 +82,7 @@ class Journal:
 
     @classmethod
     async def open(
-        cls, place: JournalFile | Path, *, campaign: str, base_url: str, clock: Clock | None = None
+        cls, place: JournalPlace | Path, *, campaign: str, base_url: str, clock: Clock | None = None
     ) -> Journal:
         """Open the journal at a place, or make it.
 
@@ -92,7 +96,7 @@ class Journal:
             BatchError: it is in use, damaged, no journal, of another version, or belongs to
                 another server. It is never overwritten.
         """
-        where = place if isinstance(place, JournalFile) else JournalFile(place)
+        where = JournalFile(place) if isinstance(place, Path) else place
         told = clock or SystemClock()
 
         def opening() -> Journal:
@@ -141,6 +145,42 @@ class Journal:
     async def read(self, query: Callable[[Tables], T]) -> T:
         """What a query of `tables` finds."""
         return await self.do(query)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may have it open, too."""
+        return self.hold > 0
+
+    # -------------------------------------------------------------- runs
+
+    async def join(self, run: str, contents: str) -> None:
+        """Take part in the campaign for some minutes; call it again to go on.
+
+        Args:
+            run: a name that no other run has.
+            contents: those of its file.
+
+        Raises:
+            BatchError: another run takes part whose file says something else.
+        """
+
+        def work(t: Tables) -> None:
+            now = t.time()
+            others = t.execute(_OTHERS, now=now, id=run, contents=contents).fetchone()[0]
+            if others:
+                raise BatchError(
+                    f"Another host is running the campaign {self.campaign!r} with other rows. Use "
+                    "the same file on all hosts, wait until that run has ended, or give this "
+                    "campaign a name of its own (--campaign)."
+                )
+            t.execute(_JOIN, id=run, contents=contents, until=now + TAKES_PART)
+            t.execute(_CONTENTS, contents=contents)
+
+        await self.do(work)
+
+    async def part(self, run: str) -> None:
+        """Take part no more."""
+        await self.do(lambda t: t.execute(_PART, id=run).rowcount)
 
     # -------------------------------------------------------------- rows
 
@@ -340,6 +380,21 @@ def _found(row: RowRecord, version: int) -> dict[str, object]:
     states = {"state": row.state.value, "finding": row.finding.value}
     return {**columns, **states, "was": row.version, "version": version}
 
+
+_OTHERS = """
+SELECT count(*) FROM {s}campaign_runs
+WHERE campaign = :campaign AND until > :now AND id <> :id AND contents <> :contents
+"""
+
+_JOIN = """
+INSERT INTO {s}campaign_runs (campaign, id, contents, until)
+VALUES (:campaign, :id, :contents, :until)
+ON CONFLICT (campaign, id) DO UPDATE SET until = excluded.until
+"""
+
+_CONTENTS = "UPDATE {s}campaigns SET contents = :contents WHERE id = :campaign"
+
+_PART = "DELETE FROM {s}campaign_runs WHERE campaign = :campaign AND id = :id"
 
 _RENUMBER = """
 UPDATE {s}campaign_rows SET number = :number WHERE campaign = :campaign AND ref = :ref

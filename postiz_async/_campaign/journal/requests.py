@@ -62,6 +62,12 @@ class RequestHandle(Handle):
         return handle
 
     @property
+    def is_anybodys(self) -> bool:
+        """Whether nobody is at work on it, as far as that is written down."""
+        kept = self.record
+        return not (kept.is_leaving_at(self.now()) or kept.is_held_at(self.now()))
+
+    @property
     def sent(self) -> SentRequest:
         """The request as it was sent."""
         return sent_request(self.record, self.body, self.number, self.refs)

@@ -18,6 +18,7 @@ from postiz_async._campaign.journal.tables import (
 from postiz_async.clock import SystemClock
 
 if TYPE_CHECKING:
+    from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.journal.tables import Tables
     from postiz_async._quota.snapshot import Snapshot
@@ -35,12 +36,14 @@ class Sent(NamedTuple):
 class Summary:
     """A journal at a glance.
 
-    `sent` are all requests that left, oldest first, `unanswered` those of them without a known
-    outcome. `left_out` is what is wrong with rows that the last run left out.
+    `contents` tells those of its file apart (`Meta`). `sent` are all requests that left, oldest
+    first, `unanswered` those of them without a known outcome. `left_out` is what is wrong with rows
+    that the last run left out.
     """
 
     base_url: str
     campaign: str
+    contents: str
     rows: tuple[RowRecord, ...]
     sent: tuple[Sent, ...]
     unanswered: tuple[Sent, ...]
@@ -53,7 +56,7 @@ class Summary:
         return len(self.sent)
 
 
-def read_summary(place: JournalFile | Path) -> Summary:
+def read_summary(place: JournalPlace | Path) -> Summary:
     """Look into a journal. Changes nothing.
 
     Raises:
@@ -68,6 +71,7 @@ def _summary(t: Tables) -> Summary:
     return Summary(
         base_url=meta.base_url,
         campaign=meta.campaign,
+        contents=meta.contents,
         rows=tuple(read_rows(t)),
         sent=tuple(Sent(*each) for each in t.execute(_SENT.format(s="{s}", which=SENT))),
         unanswered=tuple(Sent(*each) for each in t.execute(_SENT.format(s="{s}", which=OPEN))),

@@ -1,10 +1,10 @@
 """The tables of campaigns, and what they are asked. One text of SQL for SQLite and PostgreSQL.
 
-`rows` are those of campaigns. `requests` are deliveries (`_delivery.record`) with their bodies; one
-that has no `sent_at` was never sent from here, and stands for posts that were taken over or changed
-freely. `moment` is the date of a request in milliseconds, `mark` the same while posts with it may
-be stored, so that no two requests have one. `copies` are posts that equal a row's and stay beside
-them, because it was to be sent once more.
+Requests are deliveries (`_delivery.record`) with their bodies; one that has no `sent_at` was never
+sent from here, and stands for posts that were taken over or changed freely. `moment` is the date of
+a request in milliseconds, `mark` the same while posts with it may be stored, so that no two
+requests have one. Copies are posts that equal a row's and stay beside them, because it was to be
+sent once more. `contents` tells apart what different files say of one campaign.
 """
 
 from __future__ import annotations
@@ -30,84 +30,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async._delivery.outcomes import SentRequest
-
-
-TABLES = """
-CREATE TABLE {s}campaigns (
-    id {integer} PRIMARY KEY {counted},
-    name TEXT NOT NULL,
-    base_url TEXT NOT NULL,
-    left_out TEXT NOT NULL DEFAULT '[]',
-    quota {blob}
-){strict};
-
-CREATE TABLE {s}campaign_rows (
-    campaign {integer} NOT NULL,
-    ref TEXT NOT NULL,
-    version {integer} NOT NULL,
-    number {integer} NOT NULL,
-    fingerprint TEXT NOT NULL,
-    channel TEXT NOT NULL,
-    date {real} NOT NULL,
-    state TEXT NOT NULL,
-    request {integer},
-    post_id TEXT,
-    note TEXT NOT NULL DEFAULT '',
-    finding TEXT NOT NULL DEFAULT '',
-    remark TEXT NOT NULL DEFAULT '',
-    link TEXT NOT NULL DEFAULT '',
-    name TEXT NOT NULL DEFAULT '',
-    moved_from {real},
-    said TEXT NOT NULL DEFAULT '',
-    change {integer},
-    becomes TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (campaign, ref)
-){strict};
-
-CREATE INDEX campaign_rows_request ON {s}campaign_rows (campaign, request);
-
-CREATE INDEX campaign_rows_post ON {s}campaign_rows (campaign, post_id);
-
-CREATE TABLE {s}campaign_requests (
-    number {integer} PRIMARY KEY {counted},
-    campaign {integer} NOT NULL,
-    id TEXT NOT NULL,
-    version {integer} NOT NULL,
-    kind TEXT NOT NULL,
-    state TEXT NOT NULL,
-    posts {integer} NOT NULL,
-    sent_at {real},
-    moment {integer} NOT NULL,
-    mark {integer},
-    value {blob} NOT NULL,
-    body {blob} NOT NULL
-){strict};
-
-CREATE UNIQUE INDEX campaign_requests_id ON {s}campaign_requests (campaign, id);
-
-CREATE UNIQUE INDEX campaign_requests_mark ON {s}campaign_requests (campaign, mark)
-    WHERE mark IS NOT NULL;
-
-CREATE INDEX campaign_requests_moment ON {s}campaign_requests (campaign, moment);
-
-CREATE INDEX campaign_requests_open ON {s}campaign_requests (campaign, kind)
-    WHERE state IN ('leaving', 'lost');
-
-CREATE TABLE {s}campaign_uploads (
-    campaign {integer} NOT NULL,
-    sha256 TEXT NOT NULL,
-    media {blob} NOT NULL,
-    PRIMARY KEY (campaign, sha256)
-){strict};
-
-CREATE TABLE {s}campaign_copies (
-    campaign {integer} NOT NULL,
-    post_id TEXT NOT NULL,
-    ref TEXT NOT NULL,
-    mark TEXT NOT NULL,
-    PRIMARY KEY (campaign, post_id)
-){strict};
-"""
 
 
 class Cursor(Protocol):
@@ -159,17 +81,22 @@ class Tables(Protocol):
 
 
 class Meta(NamedTuple):
-    """What a journal is about: a campaign, whose name marks its posts, and the root of the API."""
+    """What a journal is about: a campaign, whose name marks its posts, and the root of the API.
+
+    `contents` are those of its file at the last run; empty: there was none.
+    """
 
     campaign: str
     base_url: str
+    contents: str
 
 
 def read_meta(t: Tables) -> Meta:
     """What the journal is about."""
-    return Meta(
-        *t.execute("SELECT name, base_url FROM {s}campaigns WHERE id = :campaign").fetchone()
-    )
+    return Meta(*t.execute(_META).fetchone())
+
+
+_META = "SELECT name, base_url, contents FROM {s}campaigns WHERE id = :campaign"
 
 
 def read_left_out(t: Tables) -> tuple[Problem, ...]:

@@ -27,7 +27,6 @@ from postiz_async.texts import render
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.rows import Row
@@ -255,7 +254,7 @@ def _place(placed: tuple[datetime, Post]) -> tuple[datetime, str]:
 def explain_existing_posts(
     there: Collection[str],
     rows: Iterable[Row],
-    journal: Path,
+    journal: object,
     *,
     known: Collection[str],
     is_new: bool,
@@ -265,7 +264,7 @@ def explain_existing_posts(
     Args:
         there: refs of the rows.
         rows: of the campaign.
-        journal: of the run.
+        journal: of the run, for messages.
         known: refs of the rows that the journal knows.
         is_new: there is no journal yet.
     """

@@ -84,6 +84,8 @@ class Job:
     purpose: Purpose = field(default_factory=NewPosts)
     on_left: Callable[[SentRequest], None] = unheard
     """Called with each request that is about to leave."""
+    elsewhere: set[str] = field(default_factory=set[str])
+    """Refs of rows that other hosts are seeing to."""
     doubts: Doubts = field(default_factory=Doubts)
     """What it looks up."""
     targets: Mapping[str, Post] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from postiz_async._delivery import transitions
 from postiz_async._delivery.delivery import DeliveryLookUp, FoundPosts
 from postiz_async._delivery.lookup import Fence, LookUp
 from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.errors import APIConnectionError, ServerError
 
 if TYPE_CHECKING:
@@ -187,7 +189,12 @@ async def look_up_lost(
     ]
     fence = fence or Fence(postiz, outage)
     look_ups = LookUps(postiz, journal, purpose, fence, outage, doubts=doubts)
+
+    async def find_out(request: RequestHandle) -> None:
+        with suppress(OvertakenError):  # another host sees to it
+            await look_ups.find_out(request, end_without_campaign)
+
     async with task_group() as group:
         for request in lost:
-            group.start_soon(look_ups.find_out, request, end_without_campaign)
+            group.start_soon(find_out, request)
     return bool(lost)

@@ -42,9 +42,9 @@ from postiz_async.errors import APIConnectionError, BatchError, ServerError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
     from datetime import date
-    from pathlib import Path
 
     from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import Copy, RowRecord
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import Row
@@ -86,7 +86,7 @@ class OtherRuns(ConcurrentChanges):
         options: of the user.
         past: what the journal accounts for, whatever is listed.
         client_refs: of the campaign.
-        path: of the journal, for messages.
+        place: of the journal, for messages.
         here: refs of all rows of the campaign; None where the journal has no others.
     """
 
@@ -97,7 +97,7 @@ class OtherRuns(ConcurrentChanges):
         options: BatchOptions,
         past: Past,
         client_refs: ClientRefs,
-        path: Path,
+        place: JournalPlace,
         here: Collection[str] | None,
     ) -> None:
         super().__init__(client_refs)
@@ -107,7 +107,7 @@ class OtherRuns(ConcurrentChanges):
         self._outage = outage
         self._options = options
         self._past = past
-        self._path = path
+        self._place = place
         self.here = here
         self._journal: Journal | None = None
         self._copies: list[Copy] = []
@@ -206,7 +206,7 @@ class OtherRuns(ConcurrentChanges):
         if decision.ask:
             is_new = self._journal is None and not known
             raise BatchError(
-                explain_existing_posts(decision.ask, rows, self._path, known=known, is_new=is_new)
+                explain_existing_posts(decision.ask, rows, self._place, known=known, is_new=is_new)
             )
         whole = are_whole(posts, past.post_ids)
         by_ref = {row.ref: row for row in rows}
@@ -287,6 +287,8 @@ class OtherRuns(ConcurrentChanges):
         return request
 
     def _another_is_at_work(self) -> None:
+        if self._journal is not None and self._journal.is_shared:
+            return  # it has rows of its own
         if not self._has_said_so:
             self._has_said_so = True
             log.warning(

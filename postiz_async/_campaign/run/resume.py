@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from postiz_async._campaign.journal.file import JournalFile
     from postiz_async._campaign.journal.journal import Journal
+    from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.journal.tables import Tables
     from postiz_async._campaign.plan.check import Checked
@@ -44,9 +45,9 @@ T = TypeVar("T")
 
 
 async def recorded(
-    journal: JournalFile, base_url: str, campaign: str | None = None
-) -> tuple[dict[str, RowRecord], tuple[Problem, ...]]:
-    """What the journal of an earlier run says: rows by ref, and problems of rows left out.
+    journal: JournalPlace, base_url: str, campaign: str | None = None
+) -> tuple[dict[str, RowRecord], tuple[Problem, ...], str]:
+    """What the journal of an earlier run says: rows by ref, problems of rows left out, contents.
 
     Args:
         journal: where it is.
@@ -57,7 +58,7 @@ async def recorded(
         BatchError: it belongs to another server or another campaign, or cannot be read.
     """
     if not await anyio.to_thread.run_sync(lambda: journal.is_there):
-        return {}, ()
+        return {}, (), ""
     summary = await in_thread(partial(read_summary, journal))
     if summary.base_url != base_url:
         raise of_another_server(journal, summary.base_url, base_url)
@@ -68,11 +69,48 @@ async def recorded(
             f"{campaign!r}. A campaign keeps its name, because its posts are marked with it: leave "
             f"{name} away to go on with it, or use another {other}."
         )
-    return {record.ref: record for record in summary.rows}, summary.left_out
+    known = {record.ref: record for record in summary.rows}
+    return known, summary.left_out, summary.contents
+
+
+def contents_of(rows: Iterable[Row]) -> str:
+    """What tells apart what files say: equal for equal rows, whatever their order."""
+    told = "\n".join(sorted(row.fingerprint for row in rows))
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def refuse_other_contents(
+    journal: JournalPlace,
+    campaign: Campaign,
+    file: Path,
+    records: Mapping[str, RowRecord],
+    contents: str,
+) -> None:
+    """Files of one name may be two campaigns: in a shared journal that is for the user to say.
+
+    Args:
+        journal: where it is.
+        campaign: the rows.
+        file: where they come from.
+        records: of the journal.
+        contents: those of the file that was run.
+
+    Raises:
+        BatchError: this one says something else, and the campaign has no name of its own.
+    """
+    if not contents or contents == contents_of(campaign.rows):
+        return
+    known = {record.fingerprint for record in records.values()}
+    same = sum(row.fingerprint in known for row in campaign.rows)
+    raise BatchError(
+        f"The journal {journal} is of a file that says something else: {same:,} of the "
+        f"{len(campaign.rows):,} rows of {file} are the same. If this is that campaign, edited, "
+        f"say so with --campaign {file.name!r}; if it is another one, give it another name."
+    )
 
 
 def refuse_foreign(
-    journal: JournalFile,
+    journal: JournalPlace,
     campaign: Campaign,
     file: Path,
     records: Mapping[str, RowRecord],
@@ -127,7 +165,7 @@ class RecordsOnDemand(Mapping[str, "RowRecord"]):
     Of many rows that takes a while: an event loop lets a thread ask first.
     """
 
-    def __init__(self, journal: JournalFile) -> None:
+    def __init__(self, journal: JournalPlace) -> None:
         self._journal = journal
 
     @cached_property

@@ -24,6 +24,7 @@ from postiz_async._campaign.run.send import RequestSender, may_return
 from postiz_async._delivery.lookup import HIDDEN, Fence
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.send import Lost, Refused, Stored, TooLate
+from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._resources.matching import stored_at
 from postiz_async._scheduler.limits import MAX_CREATES
 from postiz_async._wire import parse_date
@@ -84,6 +85,10 @@ class Runner:
         self._media = MediaUploads(job.postiz, job.journal, job.checked.facts, job.outage)
         self._sender = RequestSender(job, self._fence, self._media.medium)
         job.others.on_taken = self._taken
+
+    def another(self) -> Runner:
+        """One that runs the same job once more."""
+        return Runner(self.job, self._on_outcome, self._fence)
 
     async def run(
         self,
@@ -329,6 +334,9 @@ class Runner:
 
         try:
             await self._look_ups.find_out(request, end_of)
+        except OvertakenError:
+            self.job.elsewhere.update(request.refs)
+            return
         finally:
             if request.record.is_over:
                 await self._report(request, rows)

@@ -308,7 +308,8 @@ class _CampaignSending(DeliverySending):
             except TakenError:
                 await self._take_used(marked)
             except RowsTakenError as taken:
-                log.info("rows are at work elsewhere: %s", taken)
+                log.info("at work elsewhere, or ended: %s", taken)
+                self._job.elsewhere.update(taken.rows)
                 self.planned = PlannedRequest(tuple(r for r in rows if r.ref not in taken.rows))
                 return None
             else:

@@ -20,8 +20,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from journal_lab import ends, is_lost, leaves
+from postgres_lab import Place
+from postgres_server import why_no_postgres
 
 from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.places import journal_at
 from postiz_async._campaign.journal.purposes import NewPosts, RowEnd, RowsTakenError
 from postiz_async._campaign.journal.requests import RequestHandle, open_requests
 from postiz_async._campaign.journal.rows import Finding, RowRecord
@@ -296,4 +299,47 @@ class JournalMachine(RuleBasedStateMachine):
 def test_any_order_of_steps() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         JournalMachine, settings=settings(stateful_step_count=25)
+    )
+
+
+class SharedJournalMachine(JournalMachine):
+    """The journal in PostgreSQL, which two hosts have open: each step is one of either."""
+
+    def __init__(self) -> None:
+        self.database = Place.made()
+        super().__init__()
+
+    @property
+    def wal_size(self) -> int:
+        return 0
+
+    @initialize()
+    def begins(self) -> None:
+        self.other = self._opened()
+        super().begins()
+
+    def _opened(self) -> Journal:
+        url, server = self.database.url, "http://postiz.invalid"
+        place = journal_at(url, self.database.schema, "c.csv", server)
+        return self.loop.run(Journal.open(place, campaign="c.csv", base_url=server))
+
+    def teardown(self) -> None:
+        self.other.close()
+        super().teardown()
+
+    @rule()
+    def the_other_host_goes_on(self) -> None:
+        self.journal, self.other = self.other, self.journal
+
+    def _reborn(self, wal_size: int | None) -> None:
+        """A database keeps what was written."""
+        del wal_size
+        self.journal.close()
+        self.journal = self._opened()
+
+
+@pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+def test_any_order_of_steps_of_two_hosts() -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        SharedJournalMachine, settings=settings(stateful_step_count=25, max_examples=15)
     )

@@ -14,7 +14,7 @@ from postiz_async._quota import WINDOW
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from postiz_async._campaign.journal.file import JournalFile
+    from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.read.rows import Row
     from postiz_async.errors import Problem
@@ -92,7 +92,7 @@ class Facts:
 
 
 def read_facts(
-    journal: JournalFile,
+    journal: JournalPlace,
     *,
     made_at: float,
     rows: Sequence[Row] = (),

@@ -1,0 +1,221 @@
+"""Journals in a PostgreSQL database, where any number of hosts work on one campaign at once."""
+
+from __future__ import annotations
+
+import math
+import re
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from postiz_async._campaign.journal.file import no_journal
+from postiz_async.errors import BatchError
+from postiz_async.stores._deliveries import clean
+from postiz_async.stores._postgres_blocking import BlockingDatabase
+from postiz_async.stores._postgres_schema import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from psycopg import Cursor
+
+    from postiz_async._campaign.journal.tables import Tables
+    from postiz_async._wire.secrets import Secret
+    from postiz_async.clock import Clock
+
+T = TypeVar("T")
+
+HOLD = 60.0
+"""Seconds for which a request that left is its sender's alone, and each step of a look-up too."""
+
+_WITHOUT = "Nothing is sent without it, because it has the journal of the campaign."
+
+
+class _PostgresTables:
+    """See `tables.Tables`."""
+
+    def __init__(
+        self, cursor: Cursor[tuple[Any, ...]], schema: str, campaign: int, speed: float
+    ) -> None:
+        self._cursor = cursor
+        self._schema = schema
+        self._campaign = campaign
+        self._speed = speed
+
+    def execute(self, statement: str, /, **values: object) -> Cursor[tuple[Any, ...]]:
+        cursor = self._cursor.connection.cursor()
+        return cursor.execute(_translated(statement, self._schema), self._filled(values))
+
+    def each(self, statement: str, values: Iterable[Mapping[str, object]], /) -> int:
+        filled = [self._filled(each) for each in values]
+        if not filled:
+            return 0
+        self._cursor.executemany(_translated(statement, self._schema), filled)
+        return self._cursor.rowcount
+
+    def time(self) -> float:
+        [(now,)] = self._cursor.execute(_NOW).fetchall()
+        return float(now) * self._speed
+
+    departs = time
+
+    def _filled(self, values: Mapping[str, object]) -> dict[str, object]:
+        texts = {name: clean(each) for name, each in values.items() if isinstance(each, str)}
+        return {"campaign": self._campaign, **values, **texts}
+
+
+_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
+
+
+@cache
+def _translated(statement: str, schema: str) -> bytes:
+    """A statement as the driver takes it."""
+    named = re.sub(r":(\w+)", r"%(\1)s", statement)
+    return named.replace("{s}", f"{quoted(schema)}.").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class JournalDatabase:
+    """Where a journal is: a campaign in a database, which need not know of it yet.
+
+    Args:
+        url: of the database; it is shown nowhere.
+        schema: that has the tables.
+        campaign: the name of the campaign.
+        base_url: of its server; None: there is one campaign of the name.
+    """
+
+    url: Secret
+    schema: str
+    campaign: str
+    base_url: str | None
+
+    def __str__(self) -> str:
+        return f"of {self.campaign!r} in PostgreSQL at {self._database().where}"
+
+    @property
+    def path(self) -> None:
+        """It is no file."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the database knows the campaign.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
+        with closing(self._database()) as database:
+            return bool(database.transaction(self._found))
+
+    def query(self, query: Callable[[Tables], T], clock: Clock) -> T:
+        """Ask it something, also while runs are working on it. Changes nothing.
+
+        Raises:
+            BatchError: the database does not know the campaign, or several of its name.
+            StoreError: the database cannot be used.
+        """
+
+        def work(cursor: Cursor[tuple[Any, ...]]) -> T:
+            return query(self.tables(cursor, self._one(cursor), clock))
+
+        with closing(self._database()) as database:
+            return database.transaction(work)
+
+    def open(self, campaign: str, base_url: str, clock: Clock) -> OpenDatabase:
+        """Open it for writing, or begin it; other hosts may have it open, too.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        database = self._database()
+
+        def work(cursor: Cursor[tuple[Any, ...]]) -> int:
+            values = {"name": campaign, "base_url": base_url}
+            cursor.execute(_translated(_BEGIN, self.schema), values)
+            [(found,)] = cursor.execute(_translated(_FIND, self.schema), values).fetchall()
+            return int(found)
+
+        try:
+            found = database.transaction(work)
+        except BaseException:
+            database.close()
+            raise
+        return OpenDatabase(self, database, found, clock)
+
+    def _database(self) -> BlockingDatabase:
+        return BlockingDatabase(self.url, schema=self.schema, without=_WITHOUT)
+
+    def tables(self, cursor: Cursor[tuple[Any, ...]], found: int, clock: Clock) -> Tables:
+        """The tables of the campaign with a number."""
+        speed = clock.speed if math.isfinite(clock.speed) else 1.0
+        return _PostgresTables(cursor, self.schema, found, speed)
+
+    def _found(self, cursor: Cursor[tuple[Any, ...]]) -> list[tuple[int, str]]:
+        values = {"name": self.campaign, "base_url": self.base_url}
+        return cursor.execute(_translated(_FIND_ALL, self.schema), values).fetchall()
+
+    def _one(self, cursor: Cursor[tuple[Any, ...]]) -> int:
+        found = self._found(cursor)
+        if not found:
+            raise no_journal(self)
+        if len(found) > 1:
+            servers = " and ".join(base_url for _, base_url in found)
+            raise BatchError(
+                f"PostgreSQL knows campaigns called {self.campaign!r} of several servers: "
+                f"{servers}. Ask the one that is meant: with postiz.sent_campaign(...), or its key "
+                "and --base-url."
+            )
+        return found[0][0]
+
+
+_BEGIN = """
+INSERT INTO {s}campaigns (name, base_url) VALUES (:name, :base_url)
+ON CONFLICT (base_url, name) DO NOTHING
+"""
+
+_FIND = "SELECT id FROM {s}campaigns WHERE name = :name AND base_url = :base_url"
+
+_FIND_ALL = """
+SELECT id, base_url FROM {s}campaigns
+WHERE name = :name AND base_url = coalesce(:base_url, base_url) ORDER BY id
+"""
+
+
+class OpenDatabase:
+    """A journal that is open for writing.
+
+    Args:
+        place: where it is.
+        database: has it.
+        campaign: its number there.
+        clock: of the client.
+    """
+
+    hold = HOLD
+
+    def __init__(
+        self, place: JournalDatabase, database: BlockingDatabase, campaign: int, clock: Clock
+    ) -> None:
+        self._place = place
+        self._database = database
+        self._campaign = campaign
+        self._clock = clock
+
+    def do(self, work: Callable[[Tables], T], *, whole: bool = False) -> T:
+        """Carry out a transaction.
+
+        Raises:
+            TakenError: another request has the mark.
+            StoreError: the database cannot be used.
+        """
+        del whole  # a database is never moved apart from what lies beside it
+
+        def in_tables(cursor: Cursor[tuple[Any, ...]]) -> T:
+            return work(self._place.tables(cursor, self._campaign, self._clock))
+
+        return self._database.transaction(in_tables)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.close()

@@ -1,0 +1,108 @@
+"""Transactions of several statements on a PostgreSQL database, for work in a thread.
+
+Each is serializable, so what it read is still so when it is written. When it runs into another one,
+or the connection breaks, it is carried out again, though it may have been: it must come to the same
+then, or be known by what it wrote.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from postiz_async.stores._deliveries import TakenError
+from postiz_async.stores._postgres import CONFLICTS, TAKEN, VERSION, Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycopg import Cursor
+
+    from postiz_async._wire.secrets import Secret
+    from postiz_async.errors import StoreError
+    from postiz_async.stores._postgres_pool import BlockingConnection
+
+
+T = TypeVar("T")
+
+PATIENCE = 30.0
+"""Seconds for which a transaction is tried again."""
+
+_PAUSE = 0.5
+
+
+class BlockingDatabase:
+    """One connection to a database, made when it is needed.
+
+    Args:
+        url: such as `postgresql://user:password@host:5432/database`.
+        schema: that has the tables.
+        without: what an error says of a database that cannot be used.
+
+    Raises:
+        ConfigurationError: the extra is not installed, or the URL or the schema cannot be used.
+    """
+
+    def __init__(self, url: Secret, *, schema: str, without: str) -> None:
+        self._database = Database(url, schema=schema, without=without)
+        self._connection: BlockingConnection | None = None
+        self._is_checked = False
+
+    @property
+    def where(self) -> str:
+        """Such as `host:5432/database`."""
+        return self._database.where
+
+    def transaction(self, work: Callable[[Cursor[tuple[Any, ...]]], T]) -> T:
+        """Carry out a transaction. The first says at once why the database cannot be used.
+
+        Raises:
+            TakenError: a unique index has what was to be written.
+            StoreError: the database cannot be used.
+        """
+        from psycopg import Error  # noqa: PLC0415  (an extra)
+
+        given_up = time.monotonic() + (PATIENCE if self._is_checked else 0.0)
+        while True:
+            connection = self._connection = self._connection or self._connected(given_up)
+            try:
+                with connection.transaction(), connection.cursor() as cursor:
+                    if not self._is_checked:
+                        statement = self._database.statement(VERSION)
+                        self._database.check_version(cursor.execute(statement).fetchall())
+                        self._is_checked = True
+                    return work(cursor)
+            except Error as error:
+                trouble = self._trouble(connection, error)
+            if trouble is not None and (not connection.closed or time.monotonic() > given_up):
+                raise trouble
+            time.sleep(_PAUSE * random.random())  # noqa: S311
+
+    def _trouble(self, connection: BlockingConnection, error: Exception) -> StoreError | None:
+        """What an error means; None: the transaction ran into another one.
+
+        Raises:
+            TakenError: see `transaction`.
+        """
+        code = getattr(error, "sqlstate", None)
+        if connection.closed:
+            self._connection = None
+        elif code == TAKEN:
+            raise TakenError
+        elif code in CONFLICTS:
+            return None
+        return self._database.trouble(self._database.login.shown(error))
+
+    def _connected(self, given_up: float) -> BlockingConnection:
+        while isinstance(made := self._database.login.connect_blocking(), str):
+            if time.monotonic() > given_up:
+                raise self._database.trouble(made)
+            time.sleep(_PAUSE)
+        return made
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        made, self._connection = self._connection, None
+        if made is not None:
+            made.pgconn.finish()

@@ -1,0 +1,242 @@
+"""One campaign on several hosts, with its journal in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batch_lab import START, Lab, rows
+from postgres_lab import Place
+from postgres_server import why_no_postgres
+
+from postiz_async import BatchError, CampaignStatus, ConfigurationError
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.places import journal_at
+from postiz_async._delivery.outcomes import RowState
+from postiz_async.errors import StoreError
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.testing import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from postiz_async import Batch, Report
+    from postiz_async._client import Postiz
+
+pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+
+COUNT = 36
+TEXTS = [f"post {n}" for n in range(COUNT)]
+
+
+class SharedLab(Lab):
+    """Hosts that share a database, the server and a quota, each with a file of its own."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        super().__init__(folder, **options)
+        self.database = Place.made()
+        self.clock = self.database.clock(START.timestamp())
+        self.sandbox = type(self.sandbox)(clock=self.clock, limit=30, work_per_post=0.0)
+        self.own_clock = type(self.own_clock)(self.clock)
+        self.transport = type(self.transport)(self.sandbox, self.latency)
+        self.store = MemoryStore()
+
+    def client(self, **options: Any) -> Postiz:
+        return super().client(store=self.store, **options)
+
+    def batch(self, postiz: Postiz, **options: Any) -> Batch:
+        shared = {"journal": self.database.url, "schema": self.database.schema}
+        return postiz.batch(self.path, **shared, **options)
+
+    def status(self, **options: Any) -> CampaignStatus:
+        return CampaignStatus.read(
+            self.path, journal=self.database.url, schema=self.database.schema, **options
+        )
+
+    def sent(self, postiz: Postiz) -> Any:
+        return postiz.sent_campaign(
+            self.path, journal=self.database.url, schema=self.database.schema
+        )
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[SharedLab]:
+    made = SharedLab(tmp_path)
+    channels = [made.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+    made.write(rows(channels, COUNT))
+    async with made.sandbox:
+        yield made
+
+
+def hosts(lab: SharedLab, count: int) -> list[SharedLab]:
+    return [lab.host(f"host {n}") for n in range(count)]  # type: ignore[misc]
+
+
+async def test_a_run_is_continued_on_another_host(lab: SharedLab) -> None:
+    one, other = hosts(lab, 2)
+
+    def after_some(transport: Any, die: Any) -> None:
+        transport.after[12] = die
+
+    assert await one.killed(after_some)
+    assert not other.status().report.complete
+    assert (await other.run()).complete
+    lab.assert_each_once(TEXTS)
+    status = one.status()
+    assert (status.report.complete, status.journal_path) == (True, None)
+    assert (await one.run()).counts == {"stored": COUNT}
+    lab.assert_each_once(TEXTS)
+
+
+async def test_hosts_run_a_campaign_together(lab: SharedLab) -> None:
+    """Each row is sent once, and each host ends with the whole campaign."""
+    reports: list[Report] = await asyncio.gather(*(host.run() for host in hosts(lab, 3)))
+    assert [report.counts for report in reports] == [{"stored": COUNT}] * 3
+    lab.assert_each_once(TEXTS)
+    spent = Counter(create.status for create in lab.sandbox.creates)
+    assert spent == {201: reports[0].requests}
+
+
+async def test_each_host_tells_of_each_row_once(lab: SharedLab) -> None:
+    async def told(host: SharedLab) -> Counter[str]:
+        found: list[str] = []
+        async with host.client() as postiz, host.batch(postiz) as batch, batch.run() as outcomes:
+            async for outcome in outcomes:
+                assert outcome.state is RowState.STORED
+                found.append(outcome.ref)
+        return Counter(found)
+
+    one, other = await asyncio.gather(*map(told, hosts(lab, 2)))
+    assert one == other
+    assert set(one.values()) == {1}
+    assert len(one) == COUNT
+
+
+@pytest.mark.parametrize("kind", ["drop_answer", "stop"])
+async def test_what_a_dead_host_left_is_looked_up_by_the_others(lab: SharedLab, kind: Any) -> None:
+    dead, *alive = hosts(lab, 3)
+    lab.sandbox.faults.add(Fault(kind, route="create_post", times=2))
+
+    def with_its_first(transport: Any, die: Any) -> None:
+        def if_it_is_there() -> None:
+            if lab.sandbox.creates:
+                die()
+            else:
+                transport.after[len(transport.sent) + 1] = if_it_is_there
+
+        transport.after[1] = if_it_is_there
+
+    await asyncio.gather(dead.killed(with_its_first), *(host.run() for host in alive))
+    assert all(host.status().report.complete for host in alive)
+    await lab.clock.sleep(3_600)
+    lab.assert_each_once(TEXTS)
+
+
+async def test_a_refused_row_is_found_by_one_host(lab: SharedLab) -> None:
+    lab.judge = _refuses_the_third
+    reports = await asyncio.gather(*(host.run() for host in hosts(lab, 2)))
+    assert {tuple(sorted(report.counts.items())) for report in reports} == {
+        (("refused", 1), ("stored", COUNT - 1))
+    }
+    assert lab.contents() == Counter(text for text in TEXTS if text != "post 3")
+
+
+def _refuses_the_third(posts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    bad = [n for n, post in enumerate(posts) if post["value"][0]["content"] == "post 3"]
+    if not bad:
+        return None
+    return {"message": [f"posts.{bad[0]}.value is bad"], "error": "Bad Request", "statusCode": 400}
+
+
+# ------------------------------------------------------------------ which campaign it is
+
+
+async def test_files_of_one_name_that_differ_are_refused(lab: SharedLab) -> None:
+    one, other = hosts(lab, 2)
+    await one.run()
+    lines = other.path.read_text().splitlines()
+    other.path.write_text("\n".join([*lines[:-1], lines[-1].replace("post 35", "post of another")]))
+    with pytest.raises(BatchError) as refused:
+        await other.run()
+    told = str(refused.value)
+    assert "35 of the 36 rows" in told
+    assert "--campaign 'campaign.jsonl'" in told
+    assert "postgres:" not in told
+    lab.assert_each_once(TEXTS)
+    await other.run(campaign="campaign.jsonl")  # it is that one, edited
+    lab.assert_each_once(TEXTS)
+    await other.run(campaign="another", existing="adopt")
+    lab.assert_each_once([*TEXTS, "post of another"])
+    assert other.status(campaign="another").report.counts == {"stored": COUNT}
+
+
+async def test_another_file_waits_while_a_host_runs_the_campaign(lab: SharedLab) -> None:
+    one, other = hosts(lab, 2)
+    running = asyncio.create_task(one.run(campaign="spring"))
+    while not lab.sandbox.creates:
+        await lab.clock.sleep(0.1)
+    text = other.path.read_text()
+    other.path.write_text(text.replace("post 35", "post of another"))
+    with pytest.raises(BatchError, match="Another host is running the campaign 'spring'"):
+        await other.run(campaign="spring")
+    assert (await running).complete
+    lab.assert_each_once(TEXTS)
+
+
+async def test_a_journal_that_is_nowhere_is_no_journal(lab: SharedLab) -> None:
+    with pytest.raises(BatchError, match=r"There is no journal of 'campaign\.jsonl' in PostgreSQL"):
+        lab.status()
+    with pytest.raises(ConfigurationError, match="cannot be in Redis"):
+        CampaignStatus.read(lab.path, journal="redis://localhost")
+
+
+async def test_a_database_that_is_away_is_said_at_once(lab: SharedLab) -> None:
+    url = "postgresql://me:secret-word@127.0.0.1:1/nothing"
+    with pytest.raises(StoreError, match=r"PostgreSQL at 127\.0\.0\.1:1/nothing") as away:
+        CampaignStatus.read(lab.path, journal=url)
+    place = journal_at(url, "postiz_async", "c", None)
+    assert "secret-word" not in f"{away.value!r} {away.value} {place!r} {place}"
+
+
+# ------------------------------------------------------------------ from each host
+
+
+async def test_it_is_undone_and_updated_from_other_hosts(lab: SharedLab) -> None:
+    one, other = hosts(lab, 2)
+    await one.run()
+    other.path.write_text(other.path.read_text().replace("post 35", "post anew"))
+    async with other.client() as postiz, other.batch(postiz, campaign="campaign.jsonl") as batch:
+        updated = await batch.update()
+    assert len(updated.changed) == 1
+    assert lab.contents()["post anew"] == 1
+    async with one.client() as postiz, one.sent(postiz) as sent:
+        undone = await sent.undo()
+    assert len(undone.rows) == COUNT
+    assert not lab.sandbox.posts
+    assert other.status().report.counts == {"withdrawn": COUNT}
+
+
+async def test_two_hosts_that_undo_a_campaign_delete_each_post_once(lab: SharedLab) -> None:
+    await lab.run()
+
+    async def undo(host: SharedLab) -> int:
+        async with host.client() as postiz, host.sent(postiz) as sent:
+            return len((await sent.undo()).rows)
+
+    await asyncio.gather(*map(undo, hosts(lab, 2)))
+    assert not lab.sandbox.posts
+    assert lab.status().report.counts == {"withdrawn": COUNT}
+
+
+async def test_a_connection_that_breaks_is_made_again(lab: SharedLab) -> None:
+    place = journal_at(lab.database.url, lab.database.schema, "c", "http://x")
+    async with await Journal.open(place, campaign="c", base_url="http://x") as journal:
+        assert await journal.rows() == {}
+        lab.database.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert await journal.rows() == {}
