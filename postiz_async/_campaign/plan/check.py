@@ -288,14 +288,15 @@ async def verdicts(rows: Iterable[Row], checked: Checked, postiz: BatchClient) -
         if wrong is not None:
             found.append(wrong)
             continue
-        group = groups[row.shared]
-        if len(group) == _JUDGED_AT_ONCE or (group and sizes[row.shared] + size > _ROOM):
+        shared = row.shared
+        group = groups[shared]
+        if len(group) == _JUDGED_AT_ONCE or (group and sizes[shared] + size > _ROOM):
             found += await _judged(group, checked, postiz)
             group.clear()
-            sizes[row.shared] = 0
+            sizes[shared] = 0
             await anyio.lowlevel.checkpoint()  # others may want to work meanwhile
         group.append((row, item))
-        sizes[row.shared] += size
+        sizes[shared] += size
     for group in groups.values():
         found += await _judged(group, checked, postiz)
     return found
