@@ -15,14 +15,7 @@ from postiz_async.clock import unseen_work
 from postiz_async.errors import APITimeoutError, UploadError
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        Awaitable,
-        Callable,
-        Coroutine,
-        Generator,
-        Iterable,
-    )
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
 
     from postiz_async.clock import Clock
 

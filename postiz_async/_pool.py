@@ -14,13 +14,7 @@ import anyio
 
 from postiz_async import _wire as wire
 from postiz_async._api import checked_options
-from postiz_async._client import (
-    IDEMPOTENCY_KEEP,
-    POLITENESS,
-    ClientSettings,
-    Postiz,
-    close_own,
-)
+from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, ClientSettings, Postiz, close_own
 from postiz_async._resources.api import absent, opened
 from postiz_async._resources.pool_health import NOT_LOOKED, Found, call_in_loop, look, standing
 from postiz_async._scheduler.attempt import Identity

@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async._quota import (
-    SILENT,
-    WINDOW,
-    Flights,
-    Ledger,
-    Log,
-    LoggedCall,
-    Neighbours,
-    Window,
-)
+from postiz_async._quota import SILENT, WINDOW, Flights, Ledger, Log, LoggedCall, Neighbours, Window
 from postiz_async._quota.neighbours import MOST_RIVALS
 from postiz_async._quota.window import LONGEST
 

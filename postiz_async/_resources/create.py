@@ -10,26 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET, Raw
 
-from postiz_async._resources.builder import (
-    CreateCall,
-    NewCreate,
-    refuse_past,
-    request_problems,
-)
-from postiz_async._resources.create_body import (
-    build_body,
-    refuse_type_problems,
-    refuse_wrong_types,
-)
+from postiz_async._resources.builder import CreateCall, NewCreate, refuse_past, request_problems
+from postiz_async._resources.create_body import build_body, refuse_type_problems, refuse_wrong_types
 from postiz_async._resources.keyed import KeyedCreate, check_key, keyed_body, said_of
 from postiz_async._resources.listing import group_of, list_posts
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
-from postiz_async.errors import (
-    BadRequestError,
-    InvalidPostError,
-    Problem,
-)
+from postiz_async.errors import BadRequestError, InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:

@@ -13,12 +13,7 @@ import aiohttp
 from yarl import URL
 
 from postiz_async._concurrency import StallWatchdog
-from postiz_async._transport.faults import (
-    CONNECT_TIMEOUT,
-    BrokenError,
-    connection_error,
-    host_of,
-)
+from postiz_async._transport.faults import CONNECT_TIMEOUT, BrokenError, connection_error, host_of
 from postiz_async._transport.settings import ConnectionSettings
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.endpoints import FilePart

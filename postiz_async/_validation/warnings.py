@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from postiz_async._validation.constraints import crashes, has_zone, is_clear, is_iso_date, moment
-from postiz_async._validation.javascript import (
-    as_list,
-    as_object,
-    is_list,
-    is_number,
-    is_object,
-)
+from postiz_async._validation.javascript import as_list, as_object, is_list, is_number, is_object
 from postiz_async._validation.media import Entries
 from postiz_async._validation.messages import closest, read_as_true, shown, warning
 from postiz_async._validation.settings import SettingsVerdict, settings_warnings

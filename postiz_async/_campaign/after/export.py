@@ -11,14 +11,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
-from typing import (
-    TYPE_CHECKING,
-    Literal,
-    NotRequired,
-    TypeAlias,
-    TypedDict,
-    Unpack,
-)
+from typing import TYPE_CHECKING, Literal, NotRequired, TypeAlias, TypedDict, Unpack
 
 import anyio.to_thread
 import msgspec
