@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
+from delivery_machine import PROCESSES, DeliveryMachine
 from hypothesis import settings
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -22,49 +22,24 @@ from postiz_async import NewPost, PostizError
 from postiz_async._delivery.record import KeyMarks
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from key_lab import Process
 
     from postiz_async.models.posts import Created
 
-PROCESSES = 3
 KEYS = ("order-1", "order-2")
 """Their posts are equal, and go to one moment: only the marks tell them apart."""
 
-FAULTS = st.sampled_from(
-    [
-        ("drop_answer", {}),
-        ("reset", {}),
-        ("late_work", {"delay": 45.0}),
-        ("late_work", {"delay": 600.0}),
-        ("hang", {"delay": 100.0}),
-        ("stop", {"after_items": 0}),
-        ("stop", {"after_items": 1}),
-        ("stop", {"after_items": 1, "half": True}),
-        ("error_before", {}),
-        *(("error_after", {"status": status}) for status in (200, 302, 403, 502)),
-        ("empty_401", {}),
-        ("reset", {"route": "list_posts"}),
-        ("drop_answer", {"route": "delete_post_group"}),
-        ("reset", {"route": "change_post_status"}),
-    ]
-)
-SECONDS = st.sampled_from([0.05, 1.0, 12.0, 60.0, 400.0, 750.0, 4_000.0])
 
+class Keys(DeliveryMachine):
+    lab: KeyLab
 
-class Keys(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.loop = asyncio.new_event_loop()
         self.stack = AsyncExitStack()
         self.processes: list[Process] = []
         self.calls: list[tuple[str, asyncio.Task[list[Created] | None]]] = []
         self.answers: dict[str, set[tuple[str, ...]]] = {key: set() for key in KEYS}
         self.used: set[str] = set()
-
-    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return self.loop.run_until_complete(work)
 
     @initialize(
         release=st.sampled_from(["HEAD", "v2.23.0"]),
@@ -106,10 +81,6 @@ class Keys(RuleBasedStateMachine):
         self.used.add(key)
         self.calls.append((key, self.loop.create_task(run())))
 
-    @rule(fault=FAULTS)
-    def something_goes_wrong(self, fault: tuple[str, dict[str, Any]]) -> None:
-        self.lab.fault(fault[0], **fault[1])
-
     @rule(number=st.integers(0, PROCESSES - 1), steps=st.integers(1, 25))
     def a_process_dies(self, number: int, steps: int) -> None:
         """Now or soon; another one takes its place."""
@@ -122,10 +93,6 @@ class Keys(RuleBasedStateMachine):
         process = self.processes[number]
         process.cancels_at = process.steps
         process.cancel()
-
-    @rule(seconds=SECONDS)
-    def time_passes(self, seconds: float) -> None:
-        self.do(self.lab.clock.sleep(seconds))
 
     @precondition(lambda self: self.calls)
     @rule()
