@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 from recorded import TOPICS, Exchange, Recorded, exchanges, is_whole
+from redis_server import RedisServer, redis_server, why_no_redis
 from samples import PNG
 from users_environment import hide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 hide()
 
@@ -76,6 +78,23 @@ def recordings() -> list[tuple[str, Exchange]]:
 def answers(recordings: list[tuple[str, Exchange]]) -> list[Recorded]:
     """The recorded exchanges that have an answer with a body that was written down."""
     return [Recorded(name, exchange) for name, exchange in recordings if is_whole(exchange)]
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A real Redis."""
+    if why_no_redis():
+        pytest.skip(why_no_redis())
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Ctrl-C is heard, also by a suite that a shell runs behind `&`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

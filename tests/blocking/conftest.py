@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def interrupts() -> Iterator[None]:
-    """Ctrl-C is heard, also by a suite that a shell runs behind `&`."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+def with_interrupts(interrupts: None) -> None:
+    """In each of these tests."""
 
 
 @pytest.fixture

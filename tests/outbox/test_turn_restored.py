@@ -11,13 +11,21 @@ from postiz_async import NewPost
 if TYPE_CHECKING:
     from outbox_lab import OutboxLab
 
+    from postiz_async import Ticket
 
-async def test_what_was_sent_since_is_found_by_its_mark(lab: OutboxLab) -> None:
+
+async def put_and_kept(lab: OutboxLab) -> Ticket:
+    """A ticket of two posts, with a copy of the outbox from before they were sent."""
     other = lab.sandbox.add_integration("telegram").id
     async with lab.client(sends=False) as postiz:
         posts = [NewPost(channel, "post 0") for channel in (lab.channel, other)]
         ticket = await postiz.outbox.put(*posts, at=lab.at(24))
     lab.keep()
+    return ticket
+
+
+async def test_what_was_sent_since_is_found_by_its_mark(lab: OutboxLab) -> None:
+    ticket = await put_and_kept(lab)
     async with lab.client() as postiz:
         before = await postiz.outbox.wait(ticket.id)
     lab.restore()
@@ -29,11 +37,7 @@ async def test_what_was_sent_since_is_found_by_its_mark(lab: OutboxLab) -> None:
 
 
 async def test_of_what_was_stored_in_part_the_rest_is_sent(lab: OutboxLab) -> None:
-    other = lab.sandbox.add_integration("telegram").id
-    async with lab.client(sends=False) as postiz:
-        posts = [NewPost(channel, "post 0") for channel in (lab.channel, other)]
-        ticket = await postiz.outbox.put(*posts, at=lab.at(24))
-    lab.keep()
+    ticket = await put_and_kept(lab)
     async with lab.client() as postiz:
         first, second = (await postiz.outbox.wait(ticket.id)).post_ids
         await postiz.posts.delete(second)

@@ -6,29 +6,20 @@ from typing import TYPE_CHECKING
 import pytest
 from postgres_server import shared_server, why_no_postgres
 from processes import PATIENCE
-from redis_server import RedisServer, redis_server, why_no_redis
 
 from postiz_async.stores.postgres import ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="session")
-def real_redis() -> Iterator[RedisServer]:
-    if why_no_redis():
-        pytest.skip(why_no_redis())
-    with redis_server() as server:
-        yield server
+    from redis_server import RedisServer
 
 
 @pytest.fixture
-def redis_url(real_redis: RedisServer) -> str:
+def redis_url(redis: RedisServer) -> str:
     """The address of an empty database of a real Redis."""
-    with socket.create_connection(("127.0.0.1", real_redis.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", redis.port), timeout=PATIENCE) as connection:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(16) == b"+OK\r\n"
-    return real_redis.url
+    return redis.url
 
 
 @pytest.fixture

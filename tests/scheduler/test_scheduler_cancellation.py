@@ -164,20 +164,25 @@ async def test_a_time_out_around_a_create_in_flight_counts_it_as_spent() -> None
         assert it.free == 1
 
 
+async def cancelled_with_finish(it: Lab, cancel: str) -> None:
+    """Cancel a create that is asked to finish, two seconds after another one."""
+    await it.create(0)
+    scope = anyio.CancelScope()
+
+    async def work() -> None:
+        with scope:
+            await it.create(1, finish=True)
+
+    task = asyncio.create_task(work())
+    await it.clock.sleep(2)
+    scope.cancel() if cancel == "scope" else task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 @pytest.mark.parametrize("cancel", ["task", "scope"])
 async def test_with_finish_a_create_in_flight_ends_with_its_answer(cancel: str) -> None:
     async with lab(limit=3, latency=5.0) as it:
-        await it.create(0)
-        scope = anyio.CancelScope()
-
-        async def work() -> None:
-            with scope:
-                await it.create(1, finish=True)
-
-        task = asyncio.create_task(work())
-        await it.clock.sleep(2)
-        scope.cancel() if cancel == "scope" else task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancelled_with_finish(it, cancel)
         assert it.clock.monotonic() == pytest.approx(20)
         assert opened(it.postiz).scheduler.ledger.flights.unseen == ()
         assert (it.minutes, it.free) == ([0, 1], 1)
@@ -186,17 +191,7 @@ async def test_with_finish_a_create_in_flight_ends_with_its_answer(cancel: str) 
 @pytest.mark.parametrize("cancel", ["task", "scope"])
 async def test_with_finish_a_create_that_waits_for_its_slot_is_cancelled(cancel: str) -> None:
     async with lab(limit=1) as it:
-        await it.create(0)
-        scope = anyio.CancelScope()
-
-        async def work() -> None:
-            with scope:
-                await it.create(1, finish=True)
-
-        task = asyncio.create_task(work())
-        await it.clock.sleep(2)
-        scope.cancel() if cancel == "scope" else task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancelled_with_finish(it, cancel)
         assert it.clock.monotonic() < 3
         assert it.minutes == [0]
 

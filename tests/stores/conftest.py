@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from deliveries_lab import DeliveriesLab, postgres_deliveries, sqlite_deliveries
 from postgres_server import PostgresServer, shared_server, why_no_postgres
-from redis_server import RedisServer, redis_server, why_no_redis
 from stores_lab import KINDS, new_postgres_store
 
 from postiz_async.clock import JumpingClock
@@ -16,19 +15,10 @@ from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from postiz_async.stores import Records
-
-
-@pytest.fixture(scope="session")
-def redis() -> Iterator[RedisServer]:
-    """A real Redis."""
-    if why_no_redis():
-        pytest.skip(why_no_redis())
-    with redis_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import GIF, JPEG, MP4, PNG, WEBP
 
-from postiz_async._client import Postiz
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
-from postiz_async._sandbox.http import serve
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._uploads import inspect_file, upload
 from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO
-from postiz_async.clock import AcceleratedClock, JumpingClock
+from postiz_async.clock import JumpingClock
 from postiz_async.errors import InvalidPostError, UploadError
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
+    from postiz_async._client import Postiz
     from postiz_async._sandbox.faults import FaultKind
 
 KINDS = {
@@ -155,20 +154,6 @@ async def test_a_file_that_changes_under_way_is_not_used(png: Callable[..., Path
 
 
 # ------------------------------------------------------------------ over loopback
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as made:
-        yield made
-
-
-@pytest.fixture
-async def postiz(sandbox: Sandbox) -> AsyncIterator[Postiz]:
-    async with serve(sandbox) as served:
-        clock = AcceleratedClock(50)
-        async with Postiz(api_key="sandbox", base_url=served.url, clock=clock) as client:
-            yield client
 
 
 async def test_what_arrives_is_what_was_sent(
