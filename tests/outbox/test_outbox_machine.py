@@ -349,7 +349,10 @@ class InPostgres(Outboxes):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
-@pytest.mark.parametrize("machine", [Outboxes, InPostgres])
-def test_so_is_each_in_longer_lives(machine: type[Outboxes]) -> None:
-    run_state_machine_as_test(machine, settings=settings(stateful_step_count=15, max_examples=12))
+@pytest.mark.parametrize(("machine", "lives"), [(Outboxes, 12), (InPostgres, 6)])
+def test_so_is_each_in_more_lives(machine: type[Outboxes], lives: int) -> None:
+    run_state_machine_as_test(
+        machine, settings=settings(stateful_step_count=15, max_examples=lives)
+    )
