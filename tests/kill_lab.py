@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from processes import Process, Server
 
     from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.journal.summary import Summary
 
 SPEED = 400.0
 LIMIT = 300
@@ -190,12 +191,32 @@ class Series:
         records = list(campaign(self.dice, server.now, 8 * kills, is_urgent=is_urgent))
         file.write_text("\n".join(json.dumps(record) for record in records))
         (folder / "a.png").write_bytes(PNG)
-        for _ in range(kills):
-            # rows that are in no journal yet when their dates pass are refused
-            if not self._killed(file, server, spared=is_urgent and not rows_of(file)):
-                break
+        self.kill_often(file, server, kills, is_urgent=is_urgent)
         self.finish(file, server)
         self.judge(file, server, records)
+
+    def kill_often(self, file: Path, server: Server, kills: int, *, is_urgent: bool) -> None:
+        """Kill so often, unless the campaign comes to its end."""
+        for _ in range(kills):
+            # rows that are in no journal yet when their dates pass are refused
+            if not self._killed(file, server, spared=is_urgent and not self.rows_of(file)):
+                break
+
+    # -------------------------------------------------------------- what it is about
+
+    def name(self, file: Path) -> str:
+        """The campaign's."""
+        return file.name
+
+    def summary(self, file: Path) -> Summary | None:
+        """What its journal knows, if there is one yet."""
+        journal = journal_of(file)
+        return read_summary(journal) if journal.exists() else None
+
+    def rows_of(self, file: Path) -> Sequence[RowRecord]:
+        """The rows that its journal knows."""
+        summary = self.summary(file)
+        return () if summary is None else summary.rows
 
     # -------------------------------------------------------------- runs
 
@@ -215,7 +236,7 @@ class Series:
         with ended(self.start(file, server)) as process:
             if spared:
                 wait_until(
-                    lambda: process.poll() is not None or bool(rows_of(file)),
+                    lambda: process.poll() is not None or bool(self.rows_of(file)),
                     "the rows are planned",
                 )
             elif self.dice.random() < 0.9:
@@ -227,11 +248,15 @@ class Series:
             was_working = process.poll() is None
             process.kill()
             _, err = process.communicate(timeout=PATIENCE)
-        self._look_for_traceback(err)
+        self.look_for_traceback(err)
         self.tally.kills += was_working
-        states = Counter(row.state for row in rows_of(file))
-        self.tally.open_rows += states[RowState.SENDING] + states[RowState.UNKNOWN]
+        self.count_open(file)
         return was_working or process.returncode != 0
+
+    def count_open(self, file: Path) -> None:
+        """Count the rows that a kill left without an outcome."""
+        states = Counter(row.state for row in self.rows_of(file))
+        self.tally.open_rows += states[RowState.SENDING] + states[RowState.UNKNOWN]
 
     def finish(self, file: Path, server: Server) -> None:
         """Run until nothing is left to be done; an outage may stop a run before that."""
@@ -242,15 +267,15 @@ class Series:
                     _, err = process.communicate(timeout=PATIENCE)
                 except subprocess.TimeoutExpired:  # a busy machine; it is killed once more
                     continue
-            self._look_for_traceback(err)
-            rows = rows_of(file)
+            self.look_for_traceback(err)
+            rows = self.rows_of(file)
             if rows and not any(row.state in OPEN for row in rows):
                 return
             if process.returncode == 2 and not rows:  # every date has passed
                 return
         self.tally.wrong.append(f"{file}: not at its end after {ATTEMPTS} runs: {err}")
 
-    def _look_for_traceback(self, err: str) -> None:
+    def look_for_traceback(self, err: str) -> None:
         if "Traceback" in err:
             self.tally.wrong.append(err)
 
@@ -258,11 +283,11 @@ class Series:
 
     def judge(self, file: Path, server: Server, records: Sequence[dict[str, Any]]) -> None:
         self.tally.rows += len(records)
-        if not journal_of(file).exists():  # all dates passed before a run could begin
+        summary = self.summary(file)
+        if summary is None:  # all dates passed before a run could begin
             self.tally.states["never planned"] += len(records)
             return
-        summary = read_summary(journal_of(file))
-        marks = client_refs(file.name, records)
+        marks = client_refs(self.name(file), records)
         posts: dict[str, list[dict[str, Any]]] = {}
         for post in server.posts:
             posts.setdefault(str(post["settings"].get(CLIENT_REF)), []).append(post)

@@ -58,7 +58,7 @@ class _PostgresTables:
         [(now,)] = self._cursor.execute(_NOW).fetchall()
         return float(now) * self._speed
 
-    departs = time
+    kept_time = time
 
     def _filled(self, values: Mapping[str, object]) -> dict[str, object]:
         texts = {name: clean(each) for name, each in values.items() if isinstance(each, str)}

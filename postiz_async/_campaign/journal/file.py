@@ -59,7 +59,7 @@ class _SqliteTables:
     def time(self) -> float:
         return read_clock(self._connection, self._clock)
 
-    def departs(self) -> float:
+    def kept_time(self) -> float:
         return set_clock(self._connection, self._clock)
 
 

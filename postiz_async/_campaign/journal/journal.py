@@ -75,7 +75,7 @@ class Journal:
         """Seconds for which a request that left is its sender's alone; 0: there is nobody else."""
         self._opened = opened
         self._turn = anyio.Lock()
-        self.campaign, time = opened.do(lambda t: (read_meta(t).campaign, t.time()))
+        self.campaign, time = opened.do(lambda t: (read_meta(t).campaign, t.kept_time()))
         """Its name, with which the posts of its rows are marked."""
         self.ahead: float = time - clock.monotonic()
         """Seconds by which the journal's clock is ahead of our monotonic one."""

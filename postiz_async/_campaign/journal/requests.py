@@ -78,7 +78,7 @@ class RequestHandle(Handle):
     async def _put(self, delivery: DeliveryRecord, value: bytes) -> tuple[bool, Kept]:
         def write(t: Tables) -> tuple[bool, Kept]:
             version = new_version()
-            time = t.departs() if delivery.state == "leaving" else t.time()
+            time = t.kept_time() if delivery.state == "leaving" else t.time()
             columns = {
                 "id": self._name,
                 "was": self.version,

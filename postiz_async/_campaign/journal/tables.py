@@ -72,8 +72,8 @@ class Tables(Protocol):
         """Seconds on the clock of the store."""
         ...
 
-    def departs(self) -> float:
-        """The same; a store without a clock of its own writes it down, as something leaves now."""
+    def kept_time(self) -> float:
+        """The same; a store without a clock of its own writes it down, and goes on from it."""
         ...
 
 
