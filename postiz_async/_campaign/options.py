@@ -43,15 +43,12 @@ class BatchOptions:
     existing: Existing = "refuse"
     exact_seconds: bool = False
     as_new: bool = False
+    span: timedelta = field(init=False)
+    """How far dates may move so that posts share a request: `align`, which was read."""
 
     def __post_init__(self) -> None:
-        read_span(self.align)
+        object.__setattr__(self, "span", read_span(self.align))  # which is frozen
         checked_late(self.late)
-
-    @property
-    def span(self) -> timedelta:
-        """How far dates may move so that posts share a request."""
-        return read_span(self.align)
 
     def with_kept(self, kept: FileOptions) -> BatchOptions:
         """With what is kept beside the campaign, where nothing else was said."""
