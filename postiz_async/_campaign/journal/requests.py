@@ -113,7 +113,8 @@ class RequestHandle(Handle):
         return msgspec.json.encode(self.body)
 
     def _kept(self, t: Tables) -> Kept:
-        value, version = t.execute(_KEPT, id=self._name).fetchone() or (None, 0)
+        kept = t.execute(_KEPT, id=self._name).fetchone()
+        self.number, value, version = kept or (0, None, 0)
         return Kept(value, version, t.time())
 
 
@@ -125,7 +126,7 @@ def _mark(delivery: DeliveryRecord) -> int | None:
 
 
 _KEPT = """
-SELECT value, version FROM {s}campaign_requests WHERE campaign = :campaign AND id = :id
+SELECT number, value, version FROM {s}campaign_requests WHERE campaign = :campaign AND id = :id
 """
 
 _INSERT = """

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from batch_lab import START, Lab, rows
+from journal_lab import leaves
 from postgres_lab import Place
 from postgres_server import why_no_postgres
 
 from postiz_async import BatchError, CampaignStatus, ConfigurationError
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.places import journal_at
+from postiz_async._campaign.journal.purposes import NewPosts
+from postiz_async._campaign.journal.requests import RequestHandle
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.record import write_record
 from postiz_async.errors import StoreError
+from postiz_async.models.posts import CreatePost
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Fault
 
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
 COUNT = 36
+BODY = CreatePost(type="schedule", date="2033-01-01T00:00:00.101Z", posts=[])
 TEXTS = [f"post {n}" for n in range(COUNT)]
 
 
@@ -229,6 +236,38 @@ async def test_two_hosts_that_undo_a_campaign_delete_each_post_once(lab: SharedL
     await asyncio.gather(*map(undo, hosts(lab, 2)))
     assert not lab.sandbox.posts
     assert lab.status().report.counts == {"withdrawn": COUNT}
+
+
+async def test_a_run_without_its_database_stops_and_goes_on_later(lab: SharedLab) -> None:
+    schema = lab.database.schema
+
+    def without_it(transport: Any) -> None:
+        transport.before[12] = lambda: lab.database.run(
+            f'ALTER SCHEMA "{schema}" RENAME TO "{schema}_away"'
+        )
+
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        without_it(lab.transport)
+        with pytest.raises(StoreError, match="is not there, or not whole"):
+            await batch.run_all()
+    lab.database.run(f'ALTER SCHEMA "{schema}_away" RENAME TO "{schema}"')
+    assert (await lab.run()).complete
+    lab.assert_each_once(TEXTS)
+
+
+async def test_what_was_written_before_the_connection_broke_is_known_by_its_name(
+    lab: SharedLab,
+) -> None:
+    """The answer to COMMIT was lost: the same is written again, and found."""
+    place = journal_at(lab.database.url, lab.database.schema, "c", "http://x")
+    async with await Journal.open(place, campaign="c", base_url="http://x") as journal:
+        await journal.put([RowRecord("a", 1, "f", "c1", 2e9)])
+        request = await leaves(journal, BODY, ("a",))
+        again = RequestHandle(journal, NewPosts(), request._name)
+        again.body, again.refs = request.body, request.refs
+        done, kept = await again._put(request.record, write_record(request.record))
+        assert (done, kept.value) == (False, write_record(request.record))
+        assert again.number == request.number
 
 
 async def test_a_connection_that_breaks_is_made_again(lab: SharedLab) -> None:
