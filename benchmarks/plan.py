@@ -32,6 +32,9 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from figures import Figure, note
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/campaign"))
+from journal_lab import ends, leaves
+
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.read.rows import CampaignRow
@@ -182,8 +185,8 @@ async def journal(folder: Path, count: int = 6_000) -> None:
     async with await Journal.open(folder / "j.journal", campaign="c", base_url="http://x") as book:
         await book.put(records)
         for body, refs in bodies:
-            number = await book.intend(msgspec.json.decode(body, type=CreatePost), refs, 0.0)
-            await book.settle(number, stored={ref: f"id-{ref}" for ref in refs}, others={})
+            request = await leaves(book, msgspec.json.decode(body, type=CreatePost), refs, 0.0)
+            await ends(request, {ref: f"id-{ref}" for ref in refs})
     ours = time.perf_counter() - began
     began = time.perf_counter()
     with (folder / "log").open("wb") as file:
