@@ -133,7 +133,9 @@ _ROWS = f"SELECT {', '.join(RowRecord.__slots__)} FROM {{s}}campaign_rows"  # no
 
 def read_rows(t: Tables, where: str = "", /, **values: object) -> Iterator[RowRecord]:
     """Rows, in the order of the campaign: all, or those of a condition (`AND ...`)."""
-    query = f"{_ROWS} WHERE campaign = :campaign {where} ORDER BY number, request IS NULL, request, ref"
+    query = (
+        f"{_ROWS} WHERE campaign = :campaign {where} ORDER BY number, request IS NULL, request, ref"
+    )
     return map(_row, t.execute(query, **values))
 
 

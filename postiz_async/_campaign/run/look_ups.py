@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.journal.purposes import RowEnd
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.lookup import Doubts
     from postiz_async._delivery.options import OnDoubt
-    from postiz_async._delivery.outcomes import Account
+    from postiz_async._delivery.outcomes import Account, SentRequest
     from postiz_async._delivery.pauses import Outage
     from postiz_async._delivery.record import DeliveryRecord
     from postiz_async.models.posts import Post
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _UNSEEN = "its answer was lost, and Postiz could not be reached until its date"
 
 _STEP = 60.0
-"""Seconds of a pause after which it is written down that somebody still looks."""
+"""Seconds after which what was seen is written down where nobody else waits for that."""
 
 
 class LookUps:
@@ -93,7 +92,7 @@ class LookUps:
         self._held[request.number] = held
         sent = request.sent
         try:
-            found = await held.find(self._look_up, sent, sleep=partial(self._sleep, held))
+            found = await self._find(held, sent)
         except (APIConnectionError, ServerError):
             if self._look_up.is_in_doubt(sent):
                 doubts = dict.fromkeys(range(len(sent.refs)), _UNSEEN)
@@ -139,12 +138,18 @@ class LookUps:
         }
         await request.move(event)
 
-    async def _sleep(self, held: DeliveryLookUp, seconds: float) -> None:
-        while seconds > 0:
-            step = min(_STEP, seconds)
-            await held.handle.move(partial(held.held, seconds=step))
-            await self._clock.sleep(step)
-            seconds -= step
+    async def _find(self, held: DeliveryLookUp, sent: SentRequest) -> FoundPosts:
+        """Look until it is certain; meanwhile it is written down that somebody looks."""
+        async with task_group() as group:
+            group.start_soon(self._go_on_holding, held)
+            found = await held.find(self._look_up, sent)
+            group.cancel_scope.cancel()
+        return found
+
+    async def _go_on_holding(self, held: DeliveryLookUp) -> None:
+        while True:
+            await self._clock.sleep(self._journal.hold / 3 or _STEP)
+            await held.handle.move(held.held)
 
     # ---------- what the journal accounts for; see `_delivery.client.Accounts`
 
