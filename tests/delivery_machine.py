@@ -57,7 +57,8 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule(fault=FAULTS)
     def something_goes_wrong(self, fault: tuple[Any, dict[str, Any]]) -> None:
         kind, options = fault
-        self.lab.sandbox.faults.add(Fault(kind, **({"route": "create_post"} | options)))
+        where: dict[str, Any] = {"route": "create_post"}
+        self.lab.sandbox.faults.add(Fault(kind, **(where | options)))
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:

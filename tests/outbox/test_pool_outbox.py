@@ -177,7 +177,7 @@ def count_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     fetch = Database.fetch
 
     async def noted(database: Database, query: Any, *rest: Any, **options: Any) -> Any:
-        made.append(query.as_string(None))
+        made.append(query)
         return await fetch(database, query, *rest, **options)
 
     monkeypatch.setattr(Database, "fetch", noted)
