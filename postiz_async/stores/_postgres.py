@@ -113,7 +113,7 @@ TAKEN = "23505"
 _READ_ONLY = "25006"
 """Code of a server that was the primary once: its address may lead to another one now."""
 
-VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.version"
+READ_VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.version"
 
 
 class _Failure(NamedTuple):
@@ -244,7 +244,7 @@ class Database:
             )
             schemas = await found.fetchall()
             if schemas == [(True,)]:
-                self.check_version(await _rows(self.statement(VERSION), (), connection))
+                self.check_version(await _rows(self.statement(READ_VERSION), (), connection))
                 return False
             text = tables(self.schema) if schemas else ddl(self.schema)
             await connection.execute(text.encode())
@@ -264,11 +264,11 @@ class Database:
         """
         if self._is_checked:
             return
-        self.check_version(await self._tried(partial(_rows, self.statement(VERSION), ())))
+        self.check_version(await self._tried(partial(_rows, self.statement(READ_VERSION), ())))
         self._is_checked = True
 
     def check_version(self, rows: list[tuple[Any, ...]]) -> None:
-        """See that what `VERSION` gives is this library's version.
+        """See that what `READ_VERSION` gives is this library's version.
 
         Raises:
             StoreError: it is not.

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from postiz_async.stores._deliveries import TakenError
-from postiz_async.stores._postgres import CONFLICTS, TAKEN, VERSION, Database
+from postiz_async.stores._postgres import CONFLICTS, READ_VERSION, TAKEN, Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
+TRIED_FOR = 30.0
 """Seconds for which a transaction is tried again."""
 
 _PAUSE = 0.5
@@ -63,13 +63,13 @@ class BlockingDatabase:
         """
         from psycopg import Error  # noqa: PLC0415  (an extra)
 
-        given_up = time.monotonic() + (PATIENCE if self._is_checked else 0.0)
+        given_up = time.monotonic() + (TRIED_FOR if self._is_checked else 0.0)
         while True:
             connection = self._connection = self._connection or self._connected(given_up)
             try:
                 with connection.transaction(), connection.cursor() as cursor:
                     if not self._is_checked:
-                        statement = self._database.statement(VERSION)
+                        statement = self._database.statement(READ_VERSION)
                         self._database.check_version(cursor.execute(statement).fetchall())
                         self._is_checked = True
                     return work(cursor)
