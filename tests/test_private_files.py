@@ -20,6 +20,7 @@ import pytest
 from postiz_async import NewPost
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.lock import FileLock
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._uploads import cache
@@ -108,7 +109,7 @@ async def use_journal(folder: Path) -> set[str]:
     path = folder / "c.journal"
     async with await Journal.open(path, campaign="c.csv", base_url=URL) as journal:
         await journal.put([])
-        await journal._do(lambda c: c.execute("UPDATE meta SET value = value"))
+        await journal.put([RowRecord("a", 1, "f", "c1", 1.0)])
         assert open_to_others(folder) == {}
         return names(folder)
 

@@ -688,7 +688,8 @@ class Batch(SentCampaign):
     async def _open_job(self) -> Job:
         self._outage = outage = Outage.of(self._postiz, log=OUTAGE_LOG)
         lists = outage.wrap(self._postiz.posts.list)
-        seen = self._seen if self._is_just_planned else None
+        is_shared = self._place.path is None  # others may have deleted since what was seen then
+        seen = self._seen if self._is_just_planned and not is_shared else None
         calendar = Calendar(lists) if seen is None else seen
         calendar.lists = lists
         if await anyio.to_thread.run_sync(lambda: self._place.is_there):
@@ -767,8 +768,8 @@ class Batch(SentCampaign):
                 if row.ref in channels
                 and (row.ref in to_send or is_unstored(checked.records.get(row.ref)))
             ]
-        known = checked.records.keys()
-        strangers = await others.at_start(rows, calendar, read, known=known, to_send=to_send)
+        records = checked.records
+        strangers = await others.at_start(rows, calendar, read, records=records, to_send=to_send)
         adopted, again = {row.ref for row in others.adopted}, others.sent_again
         self._repeated = [
             Problem("row", _AGAIN, row.number, severity="warning")

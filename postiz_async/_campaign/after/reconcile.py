@@ -34,6 +34,7 @@ from postiz_async._campaign.journal.tables import (
 from postiz_async._campaign.run.intents import intents
 from postiz_async._campaign.run.look_ups import LookUps
 from postiz_async._concurrency import in_thread
+from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.matching import listed_ref
 from postiz_async._delivery.outcomes import RowState
@@ -121,6 +122,7 @@ async def sweep_journal(
     Raises:
         PostizError: the server could not be asked.
     """
+    with_open = with_open and not journal.is_shared  # whoever looks these up may delete posts
     look = await _look(postiz, journal, with_open=with_open)
     deletable = look.deletable
     if deletable:  # another host may delete too, so a single look is not enough
@@ -136,12 +138,31 @@ async def sweep_journal(
         if result.post is not None and result.post.id in deletable and result.ref not in unsure
     }
     removed = await _remove(postiz, doubles.values()) if delete_doubles else set[str]()
-    await journal.found(with_findings(rows, results, removed=removed, unsure=unsure))
+    changed = with_findings(rows, results, removed=removed, unsure=unsure)
+    await journal.found(await _still_there(postiz, journal, rows, changed))
     lacking = lacking_tags(results, intents(look.requests))
     for tags in look.sift.lacking.values():
         lacking += tags
     summed = _summed(results, rows, lacking, sum(look.sift.fine.values()))
     return replace(summed, doubles=len(doubles.keys() - removed))
+
+
+async def _still_there(
+    postiz: BatchClient,
+    journal: Journal,
+    rows: Mapping[str, RowRecord],
+    changed: Sequence[RowRecord],
+) -> list[RowRecord]:
+    """Without rows whose posts were adopted and are gone: another host deleted them meanwhile.
+
+    The list is older than what was read of the rows.
+    """
+    adopted = {row.ref: row for row in changed if row.post_id != rows[row.ref].post_id}
+    if not adopted or not journal.is_shared:
+        return list(changed)
+    calendar = Calendar(postiz.posts.list)
+    await calendar.look(datetime.fromtimestamp(row.date, UTC) for row in adopted.values())
+    return [row for row in changed if row.ref not in adopted or row.post_id in calendar.posts]
 
 
 @dataclass(frozen=True, slots=True)

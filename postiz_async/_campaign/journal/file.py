@@ -144,7 +144,8 @@ class OpenFile:
         """
         try:
             with self._connection:
-                self._connection.execute("BEGIN")  # Python does not see each INSERT as a beginning
+                # a transaction that has read cannot wait for another program's write any more
+                self._connection.execute("BEGIN IMMEDIATE")
                 done = work(self._tables)
             if whole:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

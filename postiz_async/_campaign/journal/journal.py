@@ -271,21 +271,32 @@ class Journal:
         """The marks in use between two moments, in milliseconds since the epoch."""
         return await self.do(lambda t: [m for (m,) in t.execute(_MARKS, first=first, last=last)])
 
-    async def adopt(self, rows: Iterable[RowRecord], bodies: Iterable[CreatePost]) -> None:
+    async def adopt(
+        self, rows: Iterable[RowRecord], bodies: Iterable[CreatePost]
+    ) -> list[RowRecord]:
         """Take over what is stored already: rows with their post ids, each with a body like one.
 
         The bodies count as requests in which the rows were sent, though they never were from here.
         A row that was known as one of these posts gives way; one that is stored, or in a request
-        whose outcome is not known, stays as it is.
+        whose outcome is not known, stays as it is, and so does one that has another version by now:
+        somebody may have deleted the post since it was listed.
+
+        Returns:
+            The rows that were taken over.
         """
+        given = list(zip(rows, bodies, strict=True))
 
-        def work(t: Tables) -> None:
-            for row, body in zip(rows, bodies, strict=True):
+        def work(t: Tables) -> list[RowRecord]:
+            done: list[RowRecord] = []
+            for row, body in given:
                 known = next(read_rows(t, "AND ref = :ref", ref=row.ref), None)
-                if known is None or known.state in UNSTORED:
+                is_free = known is None or known.state in UNSTORED
+                if is_free and row.version == (0 if known is None else known.version):
                     take_over(t, row, _stands_for(t, row, body))
+                    done.append(row)
+            return done
 
-        await self.do(work, whole=True)
+        return await self.do(work, whole=True)
 
     # -------------------------------------------------------------- changes that cost nothing
 

@@ -293,7 +293,8 @@ class Taken:
     """A post that is taken over as that of a row.
 
     `is_ours` says that the row was certainly stored as this post, by whichever run; `is_whole` that
-    nothing can be lacking of it.
+    nothing can be lacking of it. `version` is that of the row before the post was listed: what the
+    journal says otherwise since then is newer than the list.
     """
 
     row: Row
@@ -301,6 +302,7 @@ class Taken:
     channel: Integration
     is_ours: bool
     is_whole: bool
+    version: int = 0
 
 
 def adopted_record(taken: Taken) -> RowRecord:
@@ -318,6 +320,7 @@ def adopted_record(taken: Taken) -> RowRecord:
         name=row.integration,
         moved_from=_asked_for(row, stored_at(post)),
         said=row.said.write(),
+        version=taken.version,
     )
 
 

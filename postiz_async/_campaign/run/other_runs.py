@@ -130,7 +130,7 @@ class OtherRuns(ConcurrentChanges):
         calendar: Calendar,
         read: ReadJournal | None,
         *,
-        known: Collection[str],
+        records: Mapping[str, RowRecord],
         to_send: Collection[str],
     ) -> Sequence[Post]:
         """Look for rows that the journal does not call stored.
@@ -139,7 +139,7 @@ class OtherRuns(ConcurrentChanges):
             rows: of the campaign.
             calendar: of the job.
             read: asks the journal; None where there is none yet.
-            known: refs of the rows that the journal knows.
+            records: the rows that the journal knows, by ref, as they were before the look.
             to_send: refs of the rows that are to be sent.
 
         Returns:
@@ -156,13 +156,13 @@ class OtherRuns(ConcurrentChanges):
         moments = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
         await calendar.look(at + timedelta(days=by) for at in moments for by in (-1, 0, 1))
         now = self._now()
-        if any(row.type == "now" and row.ref in known for row in rows):
+        if any(row.type == "now" and row.ref in records for row in rows):
             await calendar.span(now - _NOW_WAS, now)
         for start, end in self._left_late(rows, now):
             await calendar.span(start, end)
         posts = list(calendar.posts.values())
         past = await self._past_of(posts, read)
-        return self._decide(rows, posts, past, known=known, to_send=to_send)
+        return self._decide(rows, posts, past, records=records, to_send=to_send)
 
     @property
     def adopted(self) -> list[Row]:
@@ -185,7 +185,7 @@ class OtherRuns(ConcurrentChanges):
         if not taken:
             return []
         records = [adopted_record(each) for each in taken]
-        await journal.adopt(records, [adopted_body(each) for each in taken])
+        records = await journal.adopt(records, [adopted_body(each) for each in taken])
         self._refs.update(record.ref for record in records)
         return records
 
@@ -195,24 +195,33 @@ class OtherRuns(ConcurrentChanges):
         posts: Sequence[Post],
         past: Past,
         *,
-        known: Collection[str],
+        records: Mapping[str, RowRecord],
         to_send: Collection[str],
     ) -> Sequence[Post]:
         """Decide what is to be done with rows that are in Postiz; the posts that are not theirs."""
         if not posts:
             return ()
         found = self._find(rows, posts, past)
-        decision = decide(found, self._options.existing, known=known, to_send=to_send)
+        decision = decide(found, self._options.existing, known=records, to_send=to_send)
         if decision.ask:
-            is_new = self._journal is None and not known
+            is_new = self._journal is None and not records
             raise BatchError(
-                explain_existing_posts(decision.ask, rows, self._place, known=known, is_new=is_new)
+                explain_existing_posts(
+                    decision.ask, rows, self._place, known=records, is_new=is_new
+                )
             )
         whole = are_whole(posts, past.post_ids)
         by_ref = {row.ref: row for row in rows}
         self._copies += decision.leave
         self._taken += [
-            Taken(by_ref[ref], post, self.client_refs.channels[ref], is_ours, post.id in whole)
+            Taken(
+                row=by_ref[ref],
+                post=post,
+                channel=self.client_refs.channels[ref],
+                is_ours=is_ours,
+                is_whole=post.id in whole,
+                version=records[ref].version if ref in records else 0,
+            )
             for ref, (post, is_ours) in decision.take.items()
         ]
         return found.others
@@ -299,12 +308,13 @@ class OtherRuns(ConcurrentChanges):
 
     async def _without_stored(self, request: PlannedRequest) -> PlannedRequest:
         rows = tuple(row for row in request.rows if row.ref not in self._refs)
+        refs = {row.ref for row in rows}
+        records = {} if self._journal is None else await self._journal.rows(refs)
         posts = await self._listed(rows)
         asked = [row.at(row.asked_for) for row in rows]
         if self._find(asked, posts, self._past).is_something:
-            refs = {row.ref for row in rows}
             past = await self._past_of(posts, self._read)
-            self._decide(asked, posts, past, known=refs, to_send=refs)
+            self._decide(asked, posts, past, records=records, to_send=refs)
             if self._taken:
                 self._another_is_at_work()
             if self._journal is not None and (self._taken or self._copies):

@@ -119,7 +119,7 @@ async def test_the_file_alone_tells_of_each_outcome(journal: Journal, path: Path
     await ends(number, {"a": "cm1"})
     shutil.copy(path, alone)
     assert [each.post_id for each in read_summary(alone).rows] == ["cm1", None]
-    stored = row("b", state=RowState.STORED, post_id="cm2")
+    stored = replaced((await journal.rows())["b"], state=RowState.STORED, post_id="cm2")
     await journal.adopt([stored], [BODY])
     shutil.copy(path, alone)
     assert [each.post_id for each in read_summary(alone).rows] == ["cm1", "cm2"]
@@ -152,13 +152,26 @@ async def test_what_is_taken_over_does_not_undo_what_is_stored_or_in_doubt(
     stored = await leaves(journal, BODY, ("a",), 1.0)
     await ends(stored, {"a": "cm1"})
     await leaves(journal, BODY, ("b",), 2.0)
-    taken = [row(ref, state=RowState.STORED, post_id=f"other-{ref}") for ref in "abcd"]
-    await journal.adopt(taken, [BODY] * 4)
+    known = {"d": row("d")} | await journal.rows()
+    taken = [replaced(known[ref], state=RowState.STORED, post_id=f"other-{ref}") for ref in "abcd"]
+    done = await journal.adopt(taken, [BODY] * 4)
+    assert [each.ref for each in done] == ["c", "d"]
     rows = await journal.rows()
     assert [rows[ref].post_id for ref in "abcd"] == ["cm1", None, "other-c", "other-d"]
     assert rows["b"].state is RowState.SENDING
     assert len(await journal.requests()) == 4
     assert len(await journal.requests(adopted=False)) == 2
+
+
+async def test_what_changed_since_a_post_was_listed_is_not_taken_over(journal: Journal) -> None:
+    """Another host deleted the post meanwhile, and planned its row again."""
+    await journal.put([row("a")])
+    listed = replaced((await journal.rows())["a"], state=RowState.STORED, post_id="cm1")
+    request = await leaves(journal, BODY, ("a",))
+    await ends(request, {}, {})
+    assert (await states(journal)) == {"a": RowState.PLANNED}
+    assert await journal.adopt([listed], [BODY]) == []
+    assert (await states(journal)) == {"a": RowState.PLANNED}
 
 
 async def test_posts_that_stay_beside_rows_are_remembered(path: Path) -> None:
@@ -184,7 +197,7 @@ async def test_requests_are_found_by_their_exact_date(journal: Journal) -> None:
     later = replace(BODY, date="2027-01-15T09:00:00.002Z")
     await leaves(journal, BODY, ("a",), 5.0)
     await leaves(journal, later, ("b",), 6.0)
-    await journal.adopt([row("c", 4, post_id="p")], [BODY])
+    await journal.adopt([replaced((await journal.rows())["c"], post_id="p")], [BODY])
     end = moment + timedelta(milliseconds=1)
 
     async def asked(first: datetime, last: datetime, *, adopted: bool) -> list[tuple[str, ...]]:
