@@ -654,13 +654,15 @@ class Batch(SentCampaign):
         left = job.elsewhere
         while left:
             await self._postiz.clock.sleep(TOGETHER)
-            self._know(replace(self._checked, records=await job.journal.rows()))
+            now = {**self._checked.records, **await job.journal.rows(left)}
+            self._know(replace(self._checked, records=now))
             rows = [row for row in self._unsent() if row.ref in left]
             again = {row.ref for row in rows}
-            for record in self._checked.records.values():
-                if record.ref in left - again and record.state not in _IN_FLIGHT:
-                    left.discard(record.ref)
-                    await send.send(outcome_of(record))
+            for ref in left - again:
+                if ref not in now or now[ref].state not in _IN_FLIGHT:
+                    left.discard(ref)
+                    if ref in now:
+                        await send.send(outcome_of(now[ref]))
             left -= again
             planner = self._planner
             arranged = await in_thread(partial(planner.arrange, rows, self._options.span))

@@ -43,8 +43,8 @@ class _Entry:
     __slots__ = ("__weakref__", "changed_at", "key", "ledger", "listeners")
 
     def __init__(self, key: _Key, ledger: Ledger) -> None:
-        self.key = key
-        self.ledger = ledger
+        self.key: _Key = key
+        self.ledger: Ledger = ledger
         self.changed_at: float | None = None
         self.listeners: dict[LocalLedger, _Listener] = {}
 
@@ -58,7 +58,7 @@ class LocalLedgers:
     """
 
     def __init__(self) -> None:
-        self.records = MemoryStore()
+        self.records: MemoryStore = MemoryStore()
         self._known: weakref.WeakValueDictionary[_Key, _Entry] = weakref.WeakValueDictionary()
         self._kept: dict[_Key, _Entry] = {}
         self._tidy_at = -math.inf

@@ -192,7 +192,7 @@ class OpenDatabase:
         clock: of the client.
     """
 
-    hold = HOLD
+    hold: float = HOLD
 
     def __init__(
         self, place: JournalDatabase, database: BlockingDatabase, campaign: int, clock: Clock

@@ -120,7 +120,7 @@ class OpenFile:
         clock: tells the time of the file.
     """
 
-    hold = 0.0
+    hold: float = 0.0
     """Seconds for which what left is its sender's alone: whoever opens the file has it alone."""
 
     def __init__(
