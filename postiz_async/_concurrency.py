@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterable
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
@@ -95,19 +94,9 @@ async def in_own_task(work: Coroutine[object, object, T], clock: Clock, seconds:
 
 
 async def ended(task: asyncio.Future[T]) -> asyncio.CancelledError | None:
-    """Wait for `task`; the cancellation that came meanwhile, if one did.
-
-    A scope of anyio that is cancelled does it again at the next chance, so that is not told.
-    """
+    """Wait for `task`; the cancellation that came meanwhile, if one did."""
     cancelled: asyncio.CancelledError | None = None
-    try:
-        await asyncio.wait([task])
-    except asyncio.CancelledError as error:
-        if anyio.current_effective_deadline() > -math.inf:
-            cancelled = error
-    if task.done():
-        return cancelled
-    with anyio.CancelScope(shield=True):  # or a scope would do it again and again
+    with anyio.CancelScope(shield=True):
         while not task.done():
             try:
                 await asyncio.wait([task])
