@@ -1,4 +1,4 @@
-"""`Batch`: a campaign, its journal, and the job between them."""
+"""`Batch`: a campaign with its journal, and the job that sends it."""
 
 from __future__ import annotations
 
@@ -88,12 +88,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TOGETHER = 5.0
-"""Seconds between two looks at what other hosts do with the last rows."""
+"""Seconds between two looks at the last rows that other hosts are sending."""
 
 _IN_FLIGHT = {RowState.SENDING, RowState.UNKNOWN}
 
 OUTAGE_LOG = logging.getLogger("postiz_async.batch.outage")
-"""Is told when a run pauses until Postiz is back, and when it goes on."""
+"""The logger that reports the beginning and the end of pauses while Postiz is away."""
 
 _EXACT = (
     "Dates go without the milliseconds that mark a request (exact seconds). If an answer is lost, "
@@ -110,15 +110,15 @@ _NOT_LOOKED = Problem(
     severity="warning",
 )
 _FRESH = 60.0
-"""Seconds after which the dates of a plan are thought over before anything is sent."""
+"""Seconds after which a plan is made anew before anything is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateBeside:
-    """An update that works while a run sends what is new.
+    """An update that runs together with the sending of new rows.
 
-    `moving` are refs of rows whose posts are deleted when their create may leave, `changing` those
-    of rows in changes whose answers were lost.
+    `moving` are refs of rows whose posts are deleted right before their create leaves, `changing`
+    are refs of rows in changes whose answers were lost.
     """
 
     work: Update
@@ -128,7 +128,7 @@ class UpdateBeside:
 
 
 class Batch(SentCampaign):
-    """A campaign and what became of it.
+    """A campaign: its plan, its run, and its report.
 
         async with postiz.batch("campaign.csv") as batch:
             print(await batch.plan())
@@ -159,11 +159,11 @@ class Batch(SentCampaign):
         self._update: UpdateBeside | None = None
         self._adopted: list[RowRecord] = []
         self._adopting: frozenset[str] = frozenset()
-        """Refs of rows that the last plan found in Postiz: a run takes them over."""
+        """Refs of rows that the last plan found in Postiz, so that a run adopts them."""
         self._repeated: list[Problem] = []
-        """Warnings of rows whose text Postiz has within a day, from the last look."""
+        """Warnings about rows whose text is in Postiz within a day, from the last look."""
         self._seen: Calendar | None = None
-        """What the last plan saw in Postiz."""
+        """The posts that the last plan saw in Postiz."""
 
     async def __aenter__(self) -> Self:
         kept = await in_thread(partial(FileOptions.saved, self._origin.source))
@@ -174,10 +174,10 @@ class Batch(SentCampaign):
         return self
 
     async def save_options(self) -> Path:
-        """Save what describes the file next to it, as `campaign.toml`, which every command reads.
+        """Save the options of a file next to it, as `campaign.toml`, which every command reads.
 
         Returns:
-            Where it is kept.
+            The path of the saved file.
 
         Raises:
             BatchError: the campaign is not a file, or the file next to it cannot be written.
@@ -193,22 +193,22 @@ class Batch(SentCampaign):
 
     @property
     def timezone(self) -> str | None:
-        """The zone of dates that have none."""
+        """The time zone of dates without one."""
         return self._options.reading.timezone
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What the file calls columns of a campaign, where it calls them something else."""
+        """The file's own names of columns, by the campaign's names, where they differ."""
         return self._checked.campaign.labels
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the campaign; `plan` and `run` refuse while there is any."""
+        """What is wrong with the campaign; `plan` and `run` refuse if there is any problem."""
         return self._checked.problems
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What the server accepts but probably is not meant; nothing stops for it."""
+        """Warnings: accepted by the server, but probably mistakes; nothing stops for them."""
         return (*self._checked.warnings, *self._repeated)
 
     @property
@@ -218,9 +218,9 @@ class Batch(SentCampaign):
 
     @property
     def adopted(self) -> list[Row]:
-        """Rows that the last `plan` found in Postiz: a run takes them over and does not send them.
+        """Rows that the last `plan` found in Postiz: a run adopts them and does not send them.
 
-        Those are rows of which the journal knows, and with `existing="adopt"` all of them.
+        These are rows that the journal knows; with `existing="adopt"`, all rows.
         """
         return [row for row in self.rows if row.ref in self._adopting]
 
@@ -231,7 +231,7 @@ class Batch(SentCampaign):
 
     @property
     def by_channel(self) -> list[ChannelPlan]:
-        """For each channel of the file, what is in Postiz and what is still to be sent."""
+        """For each channel of the file, what is in Postiz and what has still to be sent."""
         checked = self._checked
         dates: defaultdict[str, list[datetime]] = defaultdict(list)
         for request in self.requests:
@@ -258,7 +258,7 @@ class Batch(SentCampaign):
 
     @property
     def requests(self) -> list[PlannedRequest]:
-        """What is still to be sent, the most urgent first."""
+        """The requests that have still to be sent, the most urgent first."""
         return list(self._arrangement.requests)
 
     @property
@@ -273,13 +273,13 @@ class Batch(SentCampaign):
 
     @property
     def media_files(self) -> int:
-        """Distinct media contents of the rows that are still to be sent."""
+        """The number of distinct media files of the rows that have still to be sent."""
         facts = self._checked.facts
         return len({facts[name].sha256 for row in self._unsent() for name in row.media})
 
     @property
     def uploads_done(self) -> int:
-        """Media of this run that are uploaded."""
+        """The number of media that this run has uploaded."""
         return self._runner.uploads_done if self._runner is not None else 0
 
     @property
@@ -289,12 +289,12 @@ class Batch(SentCampaign):
 
     @property
     def changed(self) -> list[Row]:
-        """Rows that the file gives differently than they were stored; they stay as stored."""
+        """Rows that differ in the file from what was stored; the posts stay as stored."""
         return [each.row for each in self.edits.changed]
 
     @property
     def edits(self) -> Edits:
-        """What the campaign says differently than what was sent of it; `update` carries it out."""
+        """The differences between the campaign and what was sent of it; `update` applies them."""
         if self._edits is None:
             checked = self._checked
             self._edits = find_edits(
@@ -309,7 +309,7 @@ class Batch(SentCampaign):
 
     @property
     def has_news(self) -> bool:
-        """Whether it is news to the journal which rows the file changes, or which are left out."""
+        """Whether rows changed or left out differ from what the journal has noted."""
         changes = with_changes(self.rows, self._checked.records, self._changed_refs)
         return bool(changes) or self._checked.left_out != self.problems
 
@@ -318,7 +318,7 @@ class Batch(SentCampaign):
         return {each.row.ref for each in self.edits.changed}
 
     def icalendar(self) -> str:
-        """What is planned and what is stored, each at its date, as a calendar file (RFC 5545).
+        """The planned and stored posts as a calendar file (RFC 5545).
 
         Rows with problems, refused ones and those that were deleted in Postiz are left out.
         """
@@ -344,7 +344,7 @@ class Batch(SentCampaign):
     # -------------------------------------------------------------- running
 
     async def plan(self) -> Forecast:
-        """What is still to be sent, what it costs and when it is done. Sends nothing.
+        """Plan what has still to be sent, with its cost and its end. Sends nothing.
 
         Looks in Postiz for the rows as a run does, unless the server counts reads.
 
@@ -412,16 +412,16 @@ class Batch(SentCampaign):
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
     ) -> Updated:
-        """Let Postiz have what the campaign says now: stored posts are changed, new ones sent.
+        """Change stored posts to what the campaign says now, and send new rows.
 
-        What people changed in Postiz meanwhile is left and named, unless `force` says otherwise.
-        A row that moved to another channel is deleted and sent anew, so that there are never two.
-        It may be killed and called again.
+        What people changed in Postiz meanwhile is left and reported, unless `force` is given. A row
+        that moved to another channel is deleted and sent anew, so that there are never two posts.
+        An update may be killed and called again.
 
         Args:
             prune: delete posts whose row is not in the campaign any more.
             force: overwrite what people edited in Postiz, and send anew what they deleted.
-            dry_run: do nothing, and say what would be done and what it costs.
+            dry_run: change nothing, and return what would be done and what it costs.
             on_outcome: called with each `Outcome` once it is known; None: no calls.
 
         Raises:
@@ -467,7 +467,7 @@ class Batch(SentCampaign):
         return joined(done, then)
 
     async def report(self) -> Report:
-        """What became of each row, as the journal knows it.
+        """The outcome of each row, as recorded in the journal.
 
         Raises:
             BatchError: the campaign was never run, or its journal is gone since.
@@ -483,10 +483,10 @@ class Batch(SentCampaign):
         return make_report(summary.rows, summary.requests, self.problems)
 
     async def html_report(self, *, zone: tzinfo | None = None) -> str:
-        """What became of the campaign as a page without external resources.
+        """The outcome of the campaign as an HTML page without external resources.
 
         Args:
-            zone: of its dates; None for the machine's.
+            zone: the time zone of its dates; None for the machine's.
 
         Raises:
             BatchError: the campaign was never run.
@@ -521,13 +521,13 @@ class Batch(SentCampaign):
 
     @property
     def _arrangement(self) -> Arrangement:
-        """The plan; made anew when something else is known."""
+        """The plan; made anew if the quota or the rows have changed."""
         if self._arranged is None:
             return self._plan_is(self._planner.arrange(self._unsent(), self._options.span))
         return self._arranged
 
     async def _arrange(self, planner: Planner, rows: list[Row]) -> Arrangement:
-        """A plan of rows, made in a thread."""
+        """Plan rows in a thread."""
         work = partial(planner.arrange, rows, self._options.span)
         return self._plan_is(await anyio.to_thread.run_sync(work))
 
@@ -537,7 +537,7 @@ class Batch(SentCampaign):
 
     @property
     def _is_just_planned(self) -> bool:
-        """Whether a plan was made so lately that a run may go by it."""
+        """Whether the plan is recent enough for a run."""
         age = self._postiz.clock.monotonic() - self._arranged_at
         return self._arranged is not None and age <= _FRESH
 
@@ -554,7 +554,7 @@ class Batch(SentCampaign):
         self._known, self._arranged, self._edits = checked, None, None
 
     def _unsent(self) -> list[Row]:
-        """Valid rows that neither have an outcome nor are in a request with an open one."""
+        """Valid rows that have no outcome and are in no request with an unknown one."""
         records = self._checked.records
         moving = self._update.moving if self._update is not None else frozenset[str]()
         return [
@@ -570,7 +570,7 @@ class Batch(SentCampaign):
         return [row for row in self.rows if row.number not in wrong]
 
     def _updated(self, plan: UpdatePlan, in_doubt: Collection[str]) -> Updated:
-        """What a plan of an update does and costs, and what a run sends after it."""
+        """The result of a planned update, with what a run sends after it."""
         planner, align = self._planner, self._options.span
         requests, bound = plan.requests(planner, align)
         forecast = self._coming(plan, requests)
@@ -585,7 +585,7 @@ class Batch(SentCampaign):
         return replace(updated, unclear=tuple(unclear))
 
     def _coming(self, plan: UpdatePlan, changes: Sequence[PlannedRequest]) -> Forecast | None:
-        """What changes cost with what is sent after them; None where nothing is."""
+        """The cost of changes and of what is sent after them; None if nothing is."""
         planner, rows = self._planner, [*self._unsent(), *plan.sent_anew]
         sent = planner.arrange(rows, self._options.span).requests
         coming = sorted([*changes, *sent], key=lambda request: request.deadline)
@@ -604,14 +604,14 @@ class Batch(SentCampaign):
                 await self._send(job, runner, self._arrangement.requests)
             finally:
                 self.remarks += runner.remarks()
-            self._arranged = None  # it is carried out
+            self._arranged = None  # the plan has been carried out
             if journal.is_shared:
                 await self._end_together(job, runner, send)
             await self._sweep(journal)
 
     @asynccontextmanager
     async def _taking_part(self, journal: Journal) -> AsyncGenerator[None]:
-        """While the block lasts, no other host may run the campaign with other rows."""
+        """Keep other hosts from running the campaign with other rows while the block lasts."""
         if not journal.is_shared:
             yield
             return
@@ -632,7 +632,7 @@ class Batch(SentCampaign):
                     await journal.part(run)
 
     async def _send(self, job: Job, runner: Runner, requests: deque[PlannedRequest]) -> None:
-        """Send requests, and look up what was lost, of this run or another."""
+        """Send requests, and look up lost ones of this or another run."""
         lost: list[RequestHandle] = []
         for each in await open_requests(job.journal, NewPosts()):
             if each.is_anybodys:
@@ -641,7 +641,7 @@ class Batch(SentCampaign):
                 job.elsewhere.update(each.refs)
         if not requests and not lost:
             return
-        known = self._checked.channels  # of rows that are not done
+        known = self._checked.channels  # channels of rows that are not done
         rows = {row.ref: row for row in self._valid() if row.ref in known} if lost else {}
         for each in lost:
             rows |= as_sent(each.sent, rows, self._checked.records)
@@ -650,7 +650,7 @@ class Batch(SentCampaign):
     async def _end_together(
         self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]
     ) -> None:
-        """Wait for what other hosts are sending; send what they leave."""
+        """Wait for rows that other hosts are sending; send what they leave."""
         left = job.elsewhere
         while left:
             await self._postiz.clock.sleep(TOGETHER)
@@ -669,7 +669,7 @@ class Batch(SentCampaign):
             await self._send(job, runner.another(), arranged.requests)
 
     async def _sweep(self, journal: Journal) -> None:
-        """The sweep at the end of a run; that it failed does not undo the run."""
+        """Sweep at the end of a run; a failure does not affect the result of the run."""
         if self._postiz.scheduler.is_counted(LIST_POSTS.name):
             self.remarks.append(
                 "What people did to the posts since was not looked at, because this server "
@@ -690,7 +690,7 @@ class Batch(SentCampaign):
     async def _open_job(self) -> Job:
         self._outage = outage = Outage.of(self._postiz, log=OUTAGE_LOG)
         lists = outage.wrap(self._postiz.posts.list)
-        is_shared = self._place.path is None  # others may have deleted since what was seen then
+        is_shared = self._place.path is None  # posts seen then may have been deleted since
         seen = self._seen if self._is_just_planned and not is_shared else None
         calendar = Calendar(lists) if seen is None else seen
         calendar.lists = lists
@@ -731,7 +731,7 @@ class Batch(SentCampaign):
         )
 
     async def _open_journal(self) -> Journal:
-        """The journal, made if it is not there."""
+        """The journal, created if it does not exist."""
         if self._journal is None:
             self._journal = await Journal.open(
                 self._place,
@@ -752,10 +752,10 @@ class Batch(SentCampaign):
         by_id = {channel.id: channel for channel in checked.listed}
         recorded = {ref: by_id.get(record.channel) for ref, record in checked.records.items()}
         channels: Mapping[str, Integration] = checked.channels
-        if recorded:  # of many rows it is large: no copy of it is made for nothing
+        if recorded:  # avoid a needless copy: it is large for many rows
             there = {ref: channel for ref, channel in recorded.items() if channel is not None}
             channels = {**there, **channels}
-        here = {row.ref for row in checked.campaign.rows} if recorded else None  # a large set
+        here = {row.ref for row in checked.campaign.rows} if recorded else None  # free a large set
         read: ReadJournal | None = self._ask if recorded else None
         read = self._journal.read if self._journal is not None else read
         past = await past_of(read, self._origin.campaign)
@@ -784,7 +784,7 @@ class Batch(SentCampaign):
         return others
 
     async def _look_in_postiz(self, unsent: list[Row]) -> None:
-        """Look for rows before a plan, as long as that costs nothing."""
+        """Look in Postiz for rows before a plan, if this costs no quota."""
 
         async def lists(*, start: datetime, end: datetime) -> list[Post]:
             if self._postiz.scheduler.is_counted(LIST_POSTS.name):
@@ -804,4 +804,4 @@ class Batch(SentCampaign):
 
 
 class _ReadsCountError(Exception):
-    """Lists cost quota."""
+    """The server counts list requests, so that looking would cost quota."""

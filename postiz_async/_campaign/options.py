@@ -1,4 +1,4 @@
-"""What the user of a batch may choose."""
+"""Options of a batch that users choose."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from postiz_async._wire.secrets import Secret
 
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
-"""Rows that are in Postiz when there is no journal: stop, take them over, or send them again."""
+"""How to treat rows that are in Postiz without a journal: stop, adopt them, or send them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
-    """All of them; `Postiz.batch` says what they mean.
+    """The options of a batch; `Postiz.batch` explains them.
 
     Raises:
         ConfigurationError: dates cannot move by `align`.
@@ -44,14 +44,14 @@ class BatchOptions:
     exact_seconds: bool = False
     as_new: bool = False
     span: timedelta = field(init=False)
-    """How far dates may move so that posts share a request: `align`, which was read."""
+    """The parsed `align`: how far dates may move so that posts share a request."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "span", read_span(self.align))  # which is frozen
         checked_late(self.late)
 
     def with_kept(self, kept: FileOptions) -> BatchOptions:
-        """With what is kept beside the campaign, where nothing else was said."""
+        """Fill in saved options of the campaign where none was given."""
         return replace(
             self,
             campaign=kept.campaign if self.campaign is None else self.campaign,
@@ -62,10 +62,11 @@ class BatchOptions:
 
 
 def read_span(said: timedelta | str | None) -> timedelta:
-    """How far dates may move: `15m`, `1h`, `0`; not at all if None.
+    """Parse how far dates may move: `15m`, `1h`, `0`; None: not at all.
 
     Raises:
-        ConfigurationError: it is not written like that, not whole seconds, or longer than a week.
+        ConfigurationError: the text has another form, is not in whole seconds, or is longer than a
+            week.
     """
     align = read_duration(said) if isinstance(said, str) else said or timedelta(0)
     if align is None:

@@ -1,4 +1,4 @@
-"""Where a campaign comes from, and what is known of it before anything is sent."""
+"""Where a campaign comes from, and what is known of it after validation, before it is sent."""
 
 from __future__ import annotations
 
@@ -38,15 +38,16 @@ class Origin:
     journal: JournalPlace
     folder: Path
     campaign: str
-    """The name with which its posts are marked."""
+    """The name that marks the posts of the campaign."""
 
     @classmethod
     def of(cls, source: CampaignSource, options: BatchOptions, base_url: str) -> Self:
-        """Where a campaign and its journal lie, and its name.
+        """Determine the paths of a campaign and its journal, and the name of the campaign.
 
         Raises:
             ConfigurationError: rows that come from no file have no journal, or the name is empty.
-            BatchError: the campaign or its journal can be no file, or they are the same.
+            BatchError: the path of the campaign or its journal cannot be a file, or both are the
+                same.
         """
         name, journal = options.campaign, options.journal
         if name is not None and not name.strip():
@@ -79,10 +80,10 @@ class Origin:
 
 
 def journal_path(campaign: Path) -> Path:
-    """Where the journal of a campaign lies unless it is named: beside it.
+    """The default path of a campaign's journal: beside the campaign.
 
     Raises:
-        BatchError: the campaign can be no file.
+        BatchError: the path of the campaign cannot be a file.
     """
     if not campaign.name:
         raise BatchError(f"{campaign} is a directory; {CAMPAIGNS_ARE}")
@@ -96,18 +97,18 @@ def journal_of(
     campaign: str,
     base_url: str | None = None,
 ) -> JournalPlace:
-    """Where the journal of a campaign is.
+    """The place of a campaign's journal.
 
     Args:
         path: the campaign, or its journal.
         journal: a path, or the address of a PostgreSQL database; None: beside the campaign.
-        schema: of the tables in PostgreSQL.
+        schema: the schema of the tables in PostgreSQL.
         campaign: the name of the campaign.
-        base_url: of its server; None: there is one campaign of the name.
+        base_url: the root of its server's API; None: only one campaign has this name.
 
     Raises:
-        ConfigurationError: it is an address of something else, or the extra is not installed.
-        BatchError: the campaign, or its journal, can be no file.
+        ConfigurationError: the address is of another kind, or the extra is not installed.
+        BatchError: the path of the campaign or its journal cannot be a file.
     """
     if journal is None:
         return JournalFile(path if path.suffix == ".journal" else journal_path(path))
@@ -124,26 +125,27 @@ def sent_place(
     schema: str,
     base_url: str | None = None,
 ) -> JournalPlace:
-    """Where the journal of a campaign is that was run; as `journal_of`.
+    """The place of the journal of a campaign that was run; see `journal_of`.
 
     Args:
         path: the campaign, or its journal.
         journal: a path, or the address of a PostgreSQL database; None: beside the campaign.
-        campaign: its name; None: as it is saved beside the file, else the name of the file.
-        schema: of the tables in PostgreSQL.
-        base_url: of its server; None: there is one campaign of the name.
+        campaign: the name of the campaign; None: the name saved beside the file, else the name of
+            the file.
+        schema: the schema of the tables in PostgreSQL.
+        base_url: the root of its server's API; None: only one campaign has this name.
     """
     called = campaign or FileOptions.saved(path).campaign or path.name
     return journal_of(path, journal, schema, readable(called), base_url)
 
 
 async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOptions) -> Checked:
-    """Read a campaign, its media, the channels, and the journal of an earlier run.
+    """Validate a campaign: its rows, media and channels, and the journal of an earlier run.
 
     Raises:
         BatchError: the campaign or the journal cannot be used.
         ConfigurationError: a media root is not a folder.
-        PostizError: the channels could not be asked for.
+        PostizError: the channels could not be listed.
     """
     try:
         campaign = await read_source(origin.source, origin.path, options.reading)

@@ -1,4 +1,4 @@
-"""What is done with a campaign after it was sent: by its journal, with or without its file."""
+"""Work on a campaign after it was sent, by its journal, with or without its file."""
 
 from __future__ import annotations
 
@@ -37,14 +37,13 @@ if TYPE_CHECKING:
 
 
 class SentCampaign(OfOneProcess):
-    """A campaign that was run, by its journal: its file need not be valid any more, nor be there.
+    """A campaign that was run, opened by its journal; its file may be invalid or missing.
 
         async with postiz.sent_campaign("campaign.csv") as sent:
             print(await sent.undo(channel="x", dry_run=True))
 
-    Entering opens the journal. With one that is a file no other process can work meanwhile.
-
-    `Postiz.sent_campaign` makes one. `CampaignStatus` tells how far it is.
+    Entering opens the journal. While a journal file is open, no other process can work on the
+    campaign. `Postiz.sent_campaign` creates this object. `CampaignStatus` shows the progress.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class SentCampaign(OfOneProcess):
     ) -> None:
         self.path: Path = path
         self.journal_path: Path | None = place.path
-        """Its journal; None: it is in a database."""
+        """The path of the journal; None: it is in a database."""
         self._place: JournalPlace = place
         self._postiz = postiz
         self._options = options
@@ -76,7 +75,7 @@ class SentCampaign(OfOneProcess):
             await journal.aclose()
 
     async def has_journal(self) -> bool:
-        """Whether anything of it is written down.
+        """Whether the campaign has a journal.
 
         Raises:
             StoreError: the database that has its journal cannot be used.
@@ -85,18 +84,18 @@ class SentCampaign(OfOneProcess):
 
     @property
     def doubts(self) -> Doubts:
-        """The requests that are looked up now, because their answers were lost."""
+        """The requests that are being looked up now, because their answers were lost."""
         return self._doubts
 
     async def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
-        """Hold what is stored against the server: what people moved, deleted or doubled.
+        """Compare what is stored with the server: posts that people moved, deleted or doubled.
 
         Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
         where reads are free.
 
         Args:
-            delete_doubles: whether a post that was stored twice by us loses the one too many, if
-                nobody edited that one and it is not due within ten minutes.
+            delete_doubles: delete the second post of a row that was stored twice, if nobody edited
+                it and it is not due within ten minutes.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
@@ -115,11 +114,11 @@ class SentCampaign(OfOneProcess):
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
     ) -> Undone:
-        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
+        """Delete the posts of this journal that are still to come: all, or a selection.
 
-        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
-        run does not send these rows, unless the batch is made with `existing="again"`. It may be
-        cancelled and called again.
+        What is published stays, and so do posts that people edited in Postiz, unless `edited` is
+        given. A later run does not send these rows, unless the batch is made with
+        `existing="again"`. An undo may be cancelled and called again.
 
         Args:
             after: only posts of this moment and later.
@@ -131,8 +130,8 @@ class SentCampaign(OfOneProcess):
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
-            ConfigurationError: there is no such channel, its name is not that of one, or `rows` is
-                not written like that.
+            ConfigurationError: there is no such channel, several have its name, or `rows` has
+                another form.
             PostizError: the server could not be asked; call it again to go on.
         """
         asked = read_rows(rows) if isinstance(rows, str) else rows
@@ -154,10 +153,11 @@ class SentCampaign(OfOneProcess):
         on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
         on_look: Callable[[Waited], Awaitable[None]] | None = None,
     ) -> Waited:
-        """Wait until what is stored is published or failed; to be called after a run.
+        """Wait until each stored post is published or failed; call this after a run.
 
         Ends when each post is out, refused by its network, deleted, or `patience` over its date.
-        What was seen is in the journal, so it may be cancelled and called again; `report` tells.
+        What was seen is in the journal, so it may be cancelled and called again; `report`
+        shows it.
 
         Args:
             patience: how long after its date a post is waited for.
@@ -178,7 +178,7 @@ class SentCampaign(OfOneProcess):
 
     @asynccontextmanager
     async def _ran_journal(self) -> AsyncGenerator[Journal]:
-        """The journal of a run, opened for the block where it is not open."""
+        """The journal of a run, opened for the block if it is not open."""
         if self._journal is not None:
             yield self._journal
         else:
@@ -187,13 +187,13 @@ class SentCampaign(OfOneProcess):
 
     @property
     def _rows_read(self) -> Sequence[Row] | None:
-        """The rows of the file, where it was read."""
+        """The rows of the file, if it was read."""
         return None
 
     async def _numbers(
         self, journal: Journal, asked: Collection[int] | None
     ) -> Mapping[str, int] | None:
-        """Where rows stand in the file now, by ref; None: where the journal has them.
+        """The present row numbers in the file, by ref; None: those in the journal.
 
         Raises:
             BatchError: it is not certain which rows are meant.

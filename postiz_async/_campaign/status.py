@@ -1,4 +1,4 @@
-"""How far a campaign is, as its journal tells without asking a server."""
+"""The progress of a campaign, read from its journal without a server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class RecordedQuota(NamedTuple):
-    """The quota when a run last saw it; `as_of` in seconds since the epoch."""
+    """The quota as a run last saw it; `as_of` is in seconds since the epoch."""
 
     limit: int
     remaining: int
@@ -42,7 +42,7 @@ class RecordedQuota(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStatus:
-    """How far a campaign is, as its journal knows it, even while a run works on it.
+    """The progress of a campaign, read from its journal, even while a run is working on it.
 
         status = CampaignStatus.read("campaign.csv")
         print(status.report.counts)
@@ -52,14 +52,14 @@ class CampaignStatus:
 
     path: Path
     journal_path: Path | None
-    """Its journal; None: it is in a database."""
+    """The path of the journal; None: it is in a database."""
     campaign: str
-    """Its name, with which its posts are marked."""
+    """The name of the campaign, which marks its posts."""
     base_url: str
-    """The root of the API to which it was sent."""
+    """The root of the API to which the campaign was sent."""
     report: Report
     doubts: Doubts
-    """The requests whose answers are missing; a run or an update looks them up."""
+    """Requests whose answers are missing; a run or an update looks them up."""
     quota: RecordedQuota | None
     _place: JournalPlace
 
@@ -78,9 +78,9 @@ class CampaignStatus:
             path: the campaign, or its journal (`.journal`).
             journal: the journal: a path, or the address of a PostgreSQL database; None: next to
                 the campaign.
-            campaign: its name in a database; None: as it is saved beside the file, else the name of
-                the file.
-            schema: of the tables in PostgreSQL.
+            campaign: the name of the campaign in a database; None: the name saved beside the file,
+                else the name of the file.
+            schema: the schema of the tables in PostgreSQL.
 
         Raises:
             BatchError: there is no journal, or it cannot be read.
@@ -107,7 +107,7 @@ class CampaignStatus:
         )
 
     def compare(self, *, reading: ReadOptions | None = None) -> FileComparison:
-        """What the file says now, and differently than what was sent of it.
+        """Compare the file with what was sent of it.
 
         Args:
             reading: how to read the file, besides what is saved next to it.
@@ -125,14 +125,14 @@ class CampaignStatus:
         zone: tzinfo | None = None,
         figures: Figures | None = None,
     ) -> str:
-        """What became of the campaign as a page without external resources.
+        """The outcome of the campaign as an HTML page without external resources.
 
         Names and texts are those of the file, as far as it can be read.
 
         Args:
             reading: how to read the file, besides what is saved next to it.
-            zone: of its dates; None for the machine's.
-            figures: of the posts, as from `analytics.posts`.
+            zone: the time zone of its dates; None for the machine's.
+            figures: figures of the posts, as from `analytics.posts`.
 
         Raises:
             BatchError: the journal cannot be read.

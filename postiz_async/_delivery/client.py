@@ -1,7 +1,7 @@
-"""What `delivery`, `batch` and `outbox` need of a client, and look-ups of what a job sent.
+"""The parts of a client that deliveries, campaigns and outboxes use, as protocols.
 
-They are handed what is behind an open `Postiz` and know it by these protocols only: the resources
-of the API, and the scheduler as far as a job asks it for the time and announces what it will send.
+An open `Postiz` satisfies them: the resources of the API, and the parts of the scheduler from which
+a job gets the time and to which it announces its requests.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 
 async def ask(postiz: Client, *, retry: bool = False) -> None:
-    """Ask Postiz something that costs nothing, whose answer has the server's time.
+    """Make a call that costs no quota and whose answer brings the server's time.
 
     Args:
         postiz: the client.
         retry: False for a single attempt, if the caller does its own retries.
 
     Raises:
-        APIConnectionError: it is away.
-        APIStatusError: it is in trouble, or does not take the key.
+        APIConnectionError: Postiz is away.
+        APIStatusError: Postiz reports an error, or refuses the key.
     """
     try:
         await postiz.integrations.is_connected(retry=retry)
@@ -50,36 +50,36 @@ async def ask(postiz: Client, *, retry: bool = False) -> None:
 
 
 class JobScheduler(Protocol):
-    """The scheduler of a client, as jobs see it."""
+    """The part of a client's scheduler that jobs use."""
 
     def server_time(self) -> float:
-        """The server's wall clock, as far as its last answer tells it."""
+        """The server's wall clock, by its last answer; without one, this host's clock."""
         ...
 
     def knows_server_time(self) -> bool:
-        """Whether an answer has told it; else it is the time of this host."""
+        """Whether an answer has told the server's time."""
         ...
 
     def is_counted(self, route: str) -> bool:
-        """Whether the server counts the calls of a route of this name, as far as it was seen."""
+        """Whether the server counts calls of this route, as far as known."""
         ...
 
     @property
     def budget(self) -> ConcurrencyLimit:
-        """How many posts bulk work may have in flight, and one request may carry."""
+        """The limits of bulk work: posts in flight, and posts in one request."""
         ...
 
     @property
     def ledger(self) -> Ledger:
-        """The quota of the create route as it was last seen."""
+        """The last known quota of the create route."""
         ...
 
     def ledger_time(self) -> float:
-        """Now, on the clock of the ledger."""
+        """The present time on the clock of the ledger."""
         ...
 
     async def refresh(self) -> None:
-        """Look at what other processes did to the ledger."""
+        """Read changes that other processes made to the ledger."""
         ...
 
     def view(self) -> Quota:
@@ -94,26 +94,26 @@ class JobScheduler(Protocol):
         """Seconds until a bulk create can leave; 0 at once, or with an answer.
 
         Args:
-            due_in: seconds until it is due.
-            planned: creates that an outbox holds, with this one.
+            due_in: seconds until the create is due.
+            planned: creates that the outbox holds, this one included.
         """
         ...
 
     def plan(self, creates: int) -> None:
-        """An outbox holds so many creates, with those that wait for a slot."""
+        """Set the number of creates that an outbox holds, those waiting for a slot included."""
         ...
 
     def job(self, journal: SnapshotStore) -> AbstractContextManager[Callable[[int], None]]:
-        """A job runs: it announces its creates, and its journal keeps the quota."""
+        """Announce the creates of a job and keep the quota in its journal while the block runs."""
         ...
 
     async def restore(self, store: SnapshotStore) -> None:
-        """Take over the quota that an earlier run left in its journal, if that says more."""
+        """Take over the quota that an earlier run kept in its journal, if it says more."""
         ...
 
 
 class Client(Protocol):
-    """What it takes to send posts and to find out what became of them."""
+    """The parts of a client with which posts are sent and looked up."""
 
     @property
     def clock(self) -> Clock:
@@ -122,7 +122,7 @@ class Client(Protocol):
 
     @property
     def scheduler(self) -> JobScheduler:
-        """What admits and sends the calls."""
+        """The scheduler that admits and sends calls."""
         ...
 
     @property
@@ -137,35 +137,35 @@ class Client(Protocol):
 
 
 class Accounts(Protocol):
-    """Whatever remembers what a job sent: a journal, or the file of an outbox."""
+    """The record of what a job sent: a journal, or the store of an outbox."""
 
     async def account(self, posts: Iterable[Post]) -> Account:
-        """What is accounted for by now.
+        """The stored posts and the moments of requests that the record knows.
 
         Args:
-            posts: that are listed; of others, and of other moments, it need not tell.
+            posts: the listed posts; the answer may leave out other posts and other moments.
         """
         ...
 
     async def has_stored(self, post_id: str) -> bool:
-        """Whether it is written down that this post is stored."""
+        """Whether this post is recorded as stored."""
         ...
 
     async def mends(self, request: int, wall: float) -> None:
         """Write down that a post of a request is about to be repaired; see `SentRequest`.
 
         Args:
-            request: its number.
-            wall: the time on the clock of `sent_at`, by how long it has been gone.
+            request: the number of the request.
+            wall: the present time on the clock of `sent_at`.
 
         Raises:
-            StoreError: the request is not ours any more.
+            StoreError: another process has the request now.
         """
         ...
 
 
 class BatchClient(Client, Protocol):
-    """What a campaign needs besides."""
+    """The further parts of a client that campaigns use."""
 
     @property
     def base_url(self) -> str:
@@ -184,16 +184,16 @@ class BatchClient(Client, Protocol):
 
     @property
     def notifications(self) -> Notifications:
-        """What Postiz told the organisation."""
+        """Notifications of the organisation."""
         ...
 
     async def problems(self, body: CreatePost, *, media: Mapping[str, MediaFacts]) -> list[Problem]:
-        """What the server would refuse of a request, and what would be regretted; not its date."""
+        """Errors and warnings for a request, except for its date."""
         ...
 
 
 class OutboxClient(Client, Protocol):
-    """What an outbox needs besides."""
+    """The further parts of a client that outboxes use."""
 
     @property
     def is_open(self) -> bool:
@@ -207,7 +207,7 @@ class OutboxClient(Client, Protocol):
 
     @property
     def channels(self) -> Channels:
-        """Its channels, as last listed."""
+        """The channels, as last listed."""
         ...
 
     async def channel_id(self, channel: Integration | str, where: str) -> str:
@@ -220,7 +220,7 @@ class OutboxClient(Client, Protocol):
 
     @property
     def quota_name(self) -> str:
-        """The name of the quota that its creates spend."""
+        """The name of the quota that the client's creates use."""
         ...
 
     @property
@@ -230,25 +230,25 @@ class OutboxClient(Client, Protocol):
 
 
 class KeyScheduler(JobScheduler, Protocol):
-    """The scheduler, as calls with an idempotency key see it: they wait for others of their own."""
+    """The part of the scheduler that calls with an idempotency key use, and that counts them."""
 
     def call_began(self) -> None:
         """Count a call as under way, until `call_ended`."""
         ...
 
     def call_ended(self) -> None:
-        """A call that began is over."""
+        """Count the end of a call that began."""
         ...
 
 
 class KeyClient(OutboxClient, Protocol):
-    """What it takes to see to idempotency keys."""
+    """The parts of a client that idempotency keys use."""
 
     def viewed(self, options: CallOptions) -> KeyClient:
-        """The same client, whose requests have these headers, time-out and retries."""
+        """The same client with these headers, time-out and retries for its requests."""
         ...
 
     @property
     def scheduler(self) -> KeyScheduler:
-        """What admits and sends the calls."""
+        """The scheduler that admits and sends calls."""
         ...

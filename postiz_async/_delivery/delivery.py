@@ -1,7 +1,7 @@
-"""How a delivery is sent and looked up, each step written to its store by a transition.
+"""Send and look up a delivery, and write each step to its store by a transition.
 
-This is what outbox and idempotency keys have in common; each adds what leaves, for how long it may
-be on its way, and what becomes of a step that the store does not take.
+This is the common part of outbox and idempotency keys. Each adds the request that leaves, how long
+it may take, and how to handle a step that could not be written.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 
 class DeliverySending(ABC):
-    """A delivery from the wait for its slot to what is known of it; see `send.Record`.
+    """The sending of a delivery, from the wait for a slot to its outcome; see `send.Record`.
 
     Args:
         handle: the delivery.
-        attempt: names the sending.
-        request: what leaves of it, with a marked date.
-        what: what it is called in the log.
-        log: is told of what goes wrong.
+        attempt: a name for this sending.
+        request: makes the request for a marked date.
+        what: its name in the log.
+        log: the logger for errors.
     """
 
     def __init__(
@@ -54,32 +54,32 @@ class DeliverySending(ABC):
         log: logging.Logger,
     ) -> None:
         self.is_sending = False
-        """It is written down that it leaves."""
+        """Whether the record says that the request leaves."""
         self.handle = handle
         self.attempt = attempt
         self.request = request
         self.what = what
         self._log = log
         self._places: list[int] = []
-        """Those of the posts that left."""
+        """The places of the posts that left."""
 
     @abstractmethod
     def left(self, was: DeliveryRecord, date: str, now: float) -> DeliveryRecord:
-        """The delivery as it leaves."""
+        """The record of the delivery as it leaves."""
 
     @abstractmethod
     def unwritten(self, error: StoreError, state: State) -> None:
-        """The store did not take how it ended: raise that, or go on without."""
+        """Handle an outcome that could not be written: raise `error`, or go on."""
 
     async def move(self, event: Callable[[DeliveryRecord], DeliveryRecord]) -> None:
-        """Write a step down."""
+        """Write a step to the store."""
         await self.handle.move(event)
 
     async def leave(self, date: str, now: float) -> None:
-        """Write down that it leaves.
+        """Write down that the request leaves.
 
         Raises:
-            OvertakenError: somebody else sends it, or it is over.
+            OvertakenError: another process sends the delivery, or it has ended.
         """
         await self.move(lambda was: self.left(was, date, now))
         self.is_sending, self._places = True, self.handle.record.missing
@@ -112,7 +112,7 @@ class DeliverySending(ABC):
             await self.end("stored", lambda was: transitions.answered(was, self.attempt, ids))
 
     async def end(self, state: State, event: Callable[[DeliveryRecord], DeliveryRecord]) -> None:
-        """Write down how it ended, unless somebody else found that out; also while it closes."""
+        """Write the outcome, also while closing; nothing happens if another process was quicker."""
         try:
             with anyio.CancelScope(shield=True):
                 await self.move(event)
@@ -127,7 +127,7 @@ class DeliverySending(ABC):
 
 @dataclass(frozen=True, slots=True)
 class FoundPosts:
-    """What is stored of a delivery, by place; `doubts` says why it is not certain of others."""
+    """The stored posts of a delivery, by place; `doubts` has the reason where this is uncertain."""
 
     ids: Mapping[int, str]
     notes: Mapping[int, str]
@@ -135,22 +135,22 @@ class FoundPosts:
 
     @property
     def note(self) -> str:
-        """What is to be said of those that are stored."""
+        """The notes on the stored posts, in one line."""
         return "; ".join(self.notes.values())
 
     @property
     def doubt(self) -> str:
-        """Why it is not certain of the others; empty: it is."""
+        """Why it is uncertain whether the other posts are stored; empty: it is certain."""
         return HIDDEN if HIDDEN in self.doubts.values() else next(iter(self.doubts.values()), "")
 
 
 class DeliveryLookUp:
-    """The look-up of a delivery whose answer was lost, by its only holder.
+    """The look-up of a delivery whose answer was lost, by one holder at a time.
 
     Args:
         handle: the delivery; nobody is sending it any more.
-        holder: names the look-up.
-        seconds: for which nobody else looks it up, from each step on; 0: there is nobody else.
+        holder: a name for this look-up.
+        seconds: for which each step holds the look-up; 0: no hold is needed.
     """
 
     def __init__(self, handle: Handle, holder: str, seconds: float) -> None:
@@ -160,10 +160,10 @@ class DeliveryLookUp:
         self._looks = Looks()
 
     async def claim(self) -> None:
-        """Become its only holder.
+        """Become the only holder of the look-up.
 
         Raises:
-            OvertakenError: somebody else is, or it is not lost.
+            OvertakenError: another process holds it, or the answer is not lost.
         """
         await self.handle.move(
             lambda was: transitions.claimed(
@@ -172,7 +172,7 @@ class DeliveryLookUp:
         )
 
     def held(self, was: DeliveryRecord, seconds: float = 0.0) -> DeliveryRecord:
-        """Held for some seconds more, with what was seen so far."""
+        """The record held for some seconds more, with the posts seen so far."""
         now, looks = self.handle.now(), self._looks
         return transitions.held(
             was,
@@ -192,7 +192,7 @@ class DeliveryLookUp:
         *,
         sleep: Callable[[float], Awaitable[None]] | None = None,
     ) -> FoundPosts:
-        """Look until it is certain what is stored of it; see `LookUp.find`."""
+        """Look until it is certain which posts are stored; see `LookUp.find`."""
         kept, now = self.handle.record, self.handle.now()
         seen_at = self.handle.clock.monotonic() - (now - kept.seen_at)
         self._looks = Looks(now - kept.gone_at, kept.seen, seen_at)
@@ -210,7 +210,7 @@ class DeliveryLookUp:
         return FoundPosts(*map(kept.placed, (found.stored, found.notes, doubts)))
 
     async def mended(self) -> None:
-        """Write down that a post is about to be repaired: what was seen before does not count."""
+        """Write down that a post is about to be repaired: earlier looks no longer count."""
         self._looks.seen = None
 
         def event(was: DeliveryRecord) -> DeliveryRecord:

@@ -1,4 +1,4 @@
-"""One delivery in its store: read, and changed by compare-and-swap."""
+"""Read one delivery in its store, and change it by compare-and-swap."""
 
 from __future__ import annotations
 
@@ -21,54 +21,55 @@ if TYPE_CHECKING:
     from postiz_async.stores import Kept, Records
 
 HOLD = 60.0
-"""Seconds beyond the next pause for which a look-up is one caller's alone."""
+"""Seconds beyond the next pause for which a look-up belongs to one caller."""
 
 
 class Handle(ABC):
     """A delivery in its store.
 
     Args:
-        clock: tells how much has passed, and the time where the store has no clock.
-        what: what it is called when it cannot be read.
+        clock: measures durations, and gives the time if the store has no clock.
+        what: the subject of the error message if the delivery cannot be read.
     """
 
     def __init__(self, clock: Clock, what: str) -> None:
         self.clock = clock
         self._what = what
         self.record: DeliveryRecord = BARE
-        """As it was last seen."""
+        """The record as last seen."""
         self.version: int = 0
         self._ahead: float | None = None
-        """Seconds by which the store's clock is ahead of our monotonic one; None: it has none."""
+        """Seconds by which the store's clock is ahead of our monotonic one; None: the store has no
+        clock."""
 
     @abstractmethod
     async def _get(self) -> Kept:
-        """What the store has."""
+        """Read the value and version from the store."""
 
     @abstractmethod
     async def _put(self, delivery: DeliveryRecord, value: bytes) -> tuple[bool, Kept]:
-        """Swap it for what has our version. Returns whether that was done, and what is there."""
+        """Swap the value if our version is current. Returns whether it was, and what is stored."""
 
     def now(self) -> float:
-        """The time by the store's clock, or else the monotonic one, which all of a host share."""
+        """The time on the store's clock; without one, on the monotonic clock of the host."""
         return self.clock.monotonic() + (self._ahead or 0.0)
 
     async def read(self) -> DeliveryRecord:
-        """The delivery now.
+        """Read the delivery from the store.
 
         Raises:
-            StoreError: it cannot be read.
+            StoreError: the delivery cannot be read.
         """
         if self.saw(await self._get()) and self.clock.boot_id:
-            await self._swap(self.record)  # else another process may be at work on it
+            await self._swap(self.record)  # without boot id, another process may be at work on it
         return self.record
 
     async def move(self, event: Callable[[DeliveryRecord], DeliveryRecord]) -> DeliveryRecord:
-        """Change it by a transition, as it is when that is written.
+        """Apply a transition to the current record and write the result.
 
         Raises:
             OvertakenError: the event does not fit, also after another look.
-            StoreError: it cannot be written, or it was and the store did not say so.
+            StoreError: the result could not be written, or it is not known whether it was.
         """
         is_fresh = False
         while True:
@@ -84,12 +85,12 @@ class Handle(ABC):
             is_fresh = True
 
     async def _swap(self, delivery: DeliveryRecord) -> bool:
-        """Put a delivery in the place of that last seen. Returns whether that was done."""
+        """Replace the record last seen. Returns whether that was done."""
         has_moments = self._ahead is None and delivery.state in {"leaving", "lost"}
         delivery = replace(delivery, run=run_of(self.clock) if has_moments else "")
         value = write_record(delivery)
         done, kept = await self._put(delivery, value)
-        if done or kept.value == value:  # a store that asked twice
+        if done or kept.value == value:  # the store repeated the swap
             self.record, self.version = delivery, kept.version
             self._tell_time(kept)
             return True
@@ -97,7 +98,7 @@ class Handle(ABC):
         return False
 
     def saw(self, kept: Kept) -> bool:
-        """Take over what the store has. Returns whether its moments are of another run."""
+        """Take over the stored record. Returns whether its times are of another boot."""
         self._tell_time(kept)
         if kept.version == self.version:
             return False
@@ -115,7 +116,7 @@ class Handle(ABC):
             raise self.unreadable(error) from error
 
     def unreadable(self, error: Exception) -> StoreError:
-        """What is said of it when it is damaged, or of another version of the library."""
+        """The error for a record that is damaged, or of another version of the library."""
         return StoreError(
             f"{self._what} in the store cannot be read: {error}. Was it written by another version "
             "of postiz_async? Nothing was sent."
@@ -130,10 +131,10 @@ class KeyHandle(Handle):
     """The delivery of an idempotency key.
 
     Args:
-        records: where it is.
-        scope: the name of the quota that it belongs to.
+        records: the store.
+        scope: the name of the quota that the key belongs to.
         key: the key.
-        keep: seconds from each change until the store forgets it.
+        keep: seconds from each change until the store forgets the record.
         clock: see `Handle`.
     """
 
@@ -155,7 +156,7 @@ class KeyHandle(Handle):
         return done, self._scaled(kept)
 
     def _scaled(self, kept: Kept) -> Kept:
-        """With the time as fast as ours: an accelerated clock is so for all who share a store."""
+        """The stored value with its time scaled to the speed of the client's clock."""
         if kept.time is None or not math.isfinite(self.clock.speed):
             return kept
         return kept._replace(time=kept.time * self.clock.speed)

@@ -1,4 +1,4 @@
-"""The law of idempotency keys: how a call comes into Postiz once, from whichever process.
+"""Idempotency keys: how a call creates its posts once, from whichever process it is made.
 
 The server knows no such keys. So a delivery (`record`) of each is in the store of the quota, and
 whoever makes a call finds there how far it came, and goes on (`transitions`):
@@ -68,13 +68,13 @@ log = logging.getLogger("postiz_async")
 def keyed_creator(
     client: KeyClient, store: Records | None, *, keep: timedelta, transport: object
 ) -> KeyedCreator:
-    """What sees to the idempotency keys of a client.
+    """The handler of a client's idempotency keys.
 
     Args:
         client: the open client.
-        store: that of its quota; None: it has none, and the records are this process's.
+        store: the store of its quota; None: records are kept in the memory of this process.
         keep: how long a record is kept, from its last change on.
-        transport: the way to the server that the client was given; see `ledgers_of_process`.
+        transport: the transport that the client was given; see `ledgers_of_process`.
     """
     kept = records_of_process(client.clock, transport) if store is None else store
     if isinstance(kept, MemoryStore) and not kept.are_keys_told_of:
@@ -88,7 +88,7 @@ def keyed_creator(
 
 
 class KeyedCreator:
-    """Sees to the idempotency keys of one open client; see `keyed_creator`."""
+    """The handler of the idempotency keys of one open client; see `keyed_creator`."""
 
     def __init__(self, client: KeyClient, store: Records, keep: float) -> None:
         self._client = client
@@ -97,10 +97,10 @@ class KeyedCreator:
         self._outage = Outage.of(client, log=log, waits_for=None)
         self._fence = Fence(client, self._outage)
         self._turns: dict[str, anyio.Lock] = {}
-        """By keys: the calls with one take turns."""
+        """Locks by key: calls with the same key run one after another."""
 
     async def create(self, keyed: KeyedCreate) -> list[Created]:
-        """See `resources.keyed.KeyedCreates`."""
+        """Create posts with an idempotency key; see `resources.keyed.KeyedCreates`."""
         client = self._client
         handle = KeyHandle(self._store, client.quota_name, keyed.key, self._keep, client.clock)
         viewed = client.viewed(keyed.call.bound.options)
@@ -119,7 +119,7 @@ class KeyedCreator:
             client.scheduler.call_ended()
 
     async def _in_turn(self, call: KeyedCall) -> list[Created]:
-        """Do what is to be done, while no other call of this client with the key does."""
+        """Make a call while no other call of this client with the same key runs."""
         turn = self._turns.setdefault(call.handle.key, anyio.Lock())
         answer: list[Created] | None = None
         has_turn = not turn.locked()
@@ -138,12 +138,12 @@ class KeyedCreator:
         finally:
             if has_turn:
                 turn.release()
-            if not turn.locked():  # nobody waits
+            if not turn.locked():  # no other call waits
                 self._turns.pop(call.handle.key, None)
         return answer
 
     async def _step(self, call: KeyedCall) -> list[Created] | None:
-        """Do what is to be done next; None: it is to be looked at again."""
+        """Do the next step of a call; None: read the record again."""
         kept, now = call.handle.record, call.handle.now()
         if kept.state == "planned":
             return await self._send(call)
@@ -159,7 +159,7 @@ class KeyedCreator:
         call.lost = None
         if isinstance(refusal, PostizError) and refusal.may_be_stored:
             refusal.may_be_stored = bool(kept.stored)
-            raise refusal  # of a firewall, which would refuse it again
+            raise refusal  # a firewall would refuse it again
         try:
             call.body = await call.keyed.build()
         except InvalidPostError as error:
@@ -175,7 +175,7 @@ class KeyedCreator:
         return await KeyedSending(call).run()
 
     async def _wait(self, call: KeyedCall) -> None:
-        """Wait until another call has changed the delivery, or its time is over."""
+        """Wait until another call has changed the delivery, or until that call's time is over."""
         handle, version, pause = call.handle, call.handle.version, FIRST_RECORD_LOOK
         while handle.version == version:
             if not self._client.is_open:

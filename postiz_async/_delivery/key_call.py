@@ -1,4 +1,4 @@
-"""One call with an idempotency key: what it works with, how long it may wait, what it raises."""
+"""One call with an idempotency key: its state, its remaining wait, and its errors."""
 
 from __future__ import annotations
 
@@ -45,13 +45,14 @@ if TYPE_CHECKING:
 
 
 LEAST_WAIT = 0.001
-"""Seconds below which nobody waits: what rounding leaves of a wait moves no clock on."""
+"""Shortest wait in seconds; a shorter one is a rounding error and would not advance a clock."""
 
 
 class AllowedWait:
     """How long a call may wait: for the quota, for others with its key, and between looks.
 
-    All of that is one wait, the `max_wait` of the call, and no part of its `timeout`.
+    Together these waits may last for the `max_wait` of the call; its `timeout` does not include
+    them.
     """
 
     def __init__(self, keyed: KeyedCreate) -> None:
@@ -64,19 +65,19 @@ class AllowedWait:
 
     @property
     def left(self) -> float:
-        """Seconds: 0, or `LEAST_WAIT` and more."""
+        """Seconds left: 0, or at least `LEAST_WAIT`."""
         until_deadline = self._deadline - self._clock.monotonic()
         left = min(self._most - self._time.waited, until_deadline)
         return left if left >= LEAST_WAIT else 0.0
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, not longer than is left."""
+        """Sleep, and count the time as waiting."""
         with self.counted():
             await self._clock.sleep(seconds)
 
     @contextmanager
     def counted(self) -> Generator[None]:
-        """The time inside is waiting."""
+        """Count the time in the block as waiting."""
         began = self._clock.monotonic()
         try:
             yield
@@ -88,9 +89,9 @@ class AllowedWait:
 
 @dataclass(slots=True)
 class KeyedCall:
-    """A call on its way.
+    """A call with an idempotency key.
 
-    `name` tells it from all others, `lost` is the error of its own request whose answer was lost.
+    `name` is unique to the call, `lost` is the error of its own request if the answer was lost.
     """
 
     client: KeyClient
@@ -104,7 +105,7 @@ class KeyedCall:
     fingerprint: dict[str, str] = field(init=False)
     wait: AllowedWait = field(init=False)
     body: CreatePost = field(init=False)
-    """The request with all its posts, once it was built."""
+    """The request with all its posts, once built."""
 
     def __post_init__(self) -> None:
         self.marks = KeyMarks(self.handle.scope, self.handle.key)
@@ -112,12 +113,12 @@ class KeyedCall:
         self.wait = AllowedWait(self.keyed)
 
     async def look(self) -> list[Created] | None:
-        """Read what is kept; the answer, if there is one.
+        """Read the record of the key; return the answer if the record has it.
 
         Raises:
-            IdempotencyError: it is of another call.
-            BadRequestError: it was refused.
-            StoreError: it cannot be read.
+            IdempotencyError: the record has other arguments.
+            BadRequestError: the request was refused.
+            StoreError: the record cannot be read.
         """
         kept = await self.handle.read()
         if kept.is_bare:
@@ -131,7 +132,7 @@ class KeyedCall:
 
     @property
     def answer(self) -> list[Created] | None:
-        """What is returned once it is stored."""
+        """The result of the call, once all posts are stored."""
         kept = self.handle.record
         if kept.state != "stored":
             return None
@@ -139,22 +140,22 @@ class KeyedCall:
 
     @property
     def posts(self) -> tuple[DeliveryPost, ...]:
-        """Its posts, with the ids of those that are known to be stored."""
-        kept = self.handle.record  # which may be of other arguments, where it is bare
+        """The posts of the call, with the ids of those known to be stored."""
+        kept = self.handle.record  # a bare record may have been made with other arguments
         return tuple(map(DeliveryPost, self.keyed.channels)) if kept.is_bare else kept.posts
 
     @property
     def missing(self) -> list[int]:
-        """The places of its posts that are not known to be stored."""
+        """The places of the posts that are not known to be stored."""
         return [place for place, post in enumerate(self.posts) if not post.id]
 
     @property
     def age(self) -> float:
-        """Seconds since its request was sent."""
+        """Seconds since the request was sent."""
         return max(0.0, self.handle.now() - self.handle.record.left_at)
 
     def request(self, date: str) -> CreatePost:
-        """What is sent of it, or was, with a marked date."""
+        """The request with a marked date, for the posts that are sent."""
         return marked(self.body, self.marks, date, self.missing)
 
     def left(
@@ -165,7 +166,7 @@ class KeyedCall:
         served_at: float,
         seconds: float,
     ) -> DeliveryRecord:
-        """Its delivery as it leaves; see `transitions.left`."""
+        """The record of the delivery as it leaves; see `transitions.left`."""
         return transitions.left(
             was,
             self.name,
@@ -180,7 +181,7 @@ class KeyedCall:
     # -------------------------------------------------------------- what is raised
 
     def busy(self) -> PostizError:
-        """Another call has the key for longer than this one may wait."""
+        """The error for a key that another call holds for longer than this one may wait."""
         kept, now = self.handle.record, self.handle.now()
         if kept.state not in {"leaving", "lost"}:
             wait = max(1.0, self.client.scheduler.leaves_in(1))
@@ -190,7 +191,7 @@ class KeyedCall:
                 f"  Make it again in {describe_seconds(wait)} for the answer of the other.",
                 retry_after=wait,
             )
-        if kept.is_leaving_at(now):  # mostly it is answered soon
+        if kept.is_leaving_at(now):  # usually it is answered soon
             wait = min(self.age, kept.gone_at - now)
             return self.unknown("another call is sending it", retry_after=wait)
         return self.unknown("another call is looking it up", retry_after=known_in(self.age))
@@ -198,12 +199,12 @@ class KeyedCall:
     def unknown(
         self, why: str, *, retry_after: float | None, sent: CreatePost | None = None
     ) -> DeliveryUnknownError:
-        """What is raised while it is not known whether the posts are stored.
+        """The error for an unknown outcome.
 
         Args:
-            why: the end of a sentence.
+            why: the reason, as the end of a sentence.
             retry_after: seconds until a look is worthwhile; None: a person has to look.
-            sent: the request, where it was built.
+            sent: the request, if it was built.
         """
         look = by_reader("Look", "Look with posts.find(error.marks)")
         advice = f"{look} before sending with another key."
@@ -217,7 +218,7 @@ class KeyedCall:
         return DeliveryUnknownError(f"{text}\n  {advice}", marks=marks, retry_after=retry_after)
 
     def _marks(self) -> Marks:
-        """The marks of a request that was not built: without its texts."""
+        """The marks of a request that was not built; they lack its texts."""
         return Marks(
             parse_date(self.handle.record.date),
             channels=self.keyed.channels,
@@ -226,7 +227,7 @@ class KeyedCall:
         )
 
     def lost_for_now(self, error: PostizError) -> DeliveryUnknownError:
-        """Its own answer was lost, and cannot be looked up: store or client are away."""
+        """The error for a lost answer that cannot be looked up now, as store or client are away."""
         assert self.lost is not None  # noqa: S101  (else the error of the store is raised)
         why = trouble_of(error).rstrip(".")
         text = f"{self.lost}\n  What became of it cannot be looked up now ({why})."
@@ -234,9 +235,9 @@ class KeyedCall:
 
 
 def known_in(age: float) -> float:
-    """Seconds until a look at a request is worthwhile that was sent `age` seconds ago and lost.
+    """Seconds until it is worthwhile to look up a request that was sent `age` seconds ago.
 
-    What is stored is listed after the first pause, and what is not can be known when it settled.
+    A stored post is listed after the first pause; absence can be proved only after `SILENT`.
     """
     if age < SHORTEST_LOOK_PAUSE:
         return SHORTEST_LOOK_PAUSE - age

@@ -1,6 +1,6 @@
-"""The delivery of an idempotency key: sent, and looked up where its answer was lost.
+"""Send the request of an idempotency key, and look it up if its answer is lost.
 
-No cancellation cuts off the sending once it left. The hold of a look-up is renewed before each
+A request that has left is not cancelled. The hold of a look-up is renewed before each
 pause and before anything is mended: a dead caller does not renew it, and a slow one notices that
 somebody else has it, because the delivery has changed.
 """
@@ -52,20 +52,20 @@ FIRST_RECORD_LOOK, LAST_RECORD_LOOK = 0.25, 15.0
 """Seconds between two looks at a record that another call may change; doubled each time."""
 
 QUICK = 5.0
-"""Seconds from a change of the record to the first byte, at most; a process may be stopped."""
+"""Seconds from the change of the record to the first byte, at most; a process may be suspended."""
 
 OVER_AFTER = 15.0
-"""Seconds beyond its time-out after which nobody is sending a request any more."""
+"""Seconds after the time-out of a request from which nobody can still be sending it."""
 
 STEP = 60.0
 """Seconds of a pause after which the hold is renewed."""
 
 
 class KeyedSending(DeliverySending):
-    """Sends what a call has built, in a task of its own.
+    """Sends the request of a call, in a task of its own.
 
     Args:
-        call: the call.
+        call: the call whose request is built.
     """
 
     due = None  # the call has its own
@@ -77,36 +77,37 @@ class KeyedSending(DeliverySending):
         self._clock = call.client.clock
         self._time = call.keyed.call.bound.time
         self._posts = call.posts
-        """As they are known when it begins."""
+        """The posts of the call as known at the beginning."""
         self._has_left = False
-        """Whether the record says that it leaves; it is not cancelled then."""
+        """Whether the record says that the request leaves; from then on it is not cancelled."""
         self._is_unwanted = False
-        """Nobody waits for another attempt."""
+        """Whether the caller is gone, so that no further attempt is made."""
         self._timeout = self._time.timeout
         self._kept_back = 0.0
-        """Seconds of the call that this attempt does not get, whose key would be taken as long."""
+        """Seconds of the call's time withheld from this attempt, which holds the key for its whole
+        time."""
 
     async def run(self) -> list[Created] | None:
-        """The answer; None: the record has to be looked at again.
+        """Send; return the answer, or None if the record has to be read again.
 
         Raises:
-            PostizError: nothing is stored, and the key is free, or it was refused.
+            PostizError: nothing is stored, and the key is free, or the request was refused.
         """
         task = asyncio.create_task(self._sent(), name="postiz_async.idempotency")
         try:
-            with suppress(StoreError):  # the next look raises it again, if it is still away
+            with suppress(StoreError):  # if the store is still away, the next read raises again
                 await self._watch(task)
-        finally:  # it comes to its end, and does not begin another attempt
+        finally:  # finish this attempt, and begin no other
             self._is_unwanted = True
             if not self._has_left:
                 task.cancel()
             await ended(task)
             if not task.cancelled():
-                task.exception()  # asyncio warns of those that nobody looked at
+                task.exception()  # else asyncio warns of an unread exception
         return None if task.cancelled() else task.result()
 
     async def _watch(self, task: asyncio.Task[list[Created] | None]) -> None:
-        """Wait for its end; while it waits for a slot another call may take the key."""
+        """Wait until the task ends, or another call takes the key before the task has a slot."""
         pause = FIRST_RECORD_LOOK
         while not task.done():
             with self._clock.move_on_after(pause):
@@ -137,7 +138,7 @@ class KeyedSending(DeliverySending):
         except PostizError:
             if call.lost is None:
                 raise
-            return None  # of a firewall, and raised when it is certain that nothing is stored
+            return None  # a firewall's answer; raised once nothing is certainly stored
         finally:
             self._unbound()
             call.fence.coming -= 1
@@ -151,7 +152,7 @@ class KeyedSending(DeliverySending):
         ]
 
     def is_over(self, now: float) -> bool:
-        """Never, because what is late is due as it leaves."""
+        """Never: a late post gets the time of sending as its date."""
         del now
         return False
 
@@ -167,7 +168,7 @@ class KeyedSending(DeliverySending):
         return True
 
     async def intend(self, now: float) -> CreatePost | None:
-        """Take the key, with a slot held: whoever comes next knows that it leaves now."""
+        """Take the key while a slot is held, so that other calls know that the request leaves."""
         while True:
             began, date = self._clock.monotonic(), self._date()
             self._bound()
@@ -185,7 +186,7 @@ class KeyedSending(DeliverySending):
         return self._call.left(was, self._posts, date, now, seconds)
 
     def _bound(self) -> None:
-        """Bound the attempt, with its wait for a connection."""
+        """Limit the time of the attempt, the wait for a connection included."""
         self._unbound()
         create = Call(CREATE_POST, posts=len(self._call.missing))
         most = min(time_out(create, self._time) or 0.0, LONGEST_JOB_CREATE)
@@ -200,7 +201,7 @@ class KeyedSending(DeliverySending):
         self._kept_back = 0.0
 
     def _date(self) -> str:
-        """When the posts are due; what is published at once, or late, is due as it leaves."""
+        """The marked date of the posts; the time of sending if they are late or have no date."""
         scheduler, body = self._call.client.scheduler, self._call.body
         now = datetime.fromtimestamp(scheduler.server_time(), UTC)
         due = now if body.type == "now" else parse_date(body.date)
@@ -234,7 +235,7 @@ class KeyedSending(DeliverySending):
                 await self.set_aside()
 
     def unwritten(self, error: StoreError, state: State) -> None:
-        """The caller has its answer all the same; the next call looks it up."""
+        """Log the error; the caller gets the answer, and the next call looks the request up."""
         if state == "planned":
             log.warning("%s stays taken for a while: %s", self.what, error)
         else:
@@ -245,7 +246,7 @@ class KeyedSending(DeliverySending):
 
 
 class WaitOverError(Exception):
-    """A caller may not wait this many seconds more. Never leaves `delivery`."""
+    """The remaining wait of a caller is too short for this pause. Never leaves `_delivery`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -253,10 +254,10 @@ class WaitOverError(Exception):
 
 
 class KeyLookUp(DeliveryLookUp):
-    """Finds out what became of a lost request, unless somebody else does.
+    """The look-up of a lost request by one of the calls with its key.
 
     Args:
-        call: the call that looks; nobody is sending its request any more.
+        call: the call that looks; its request is no longer being sent.
     """
 
     def __init__(self, call: KeyedCall) -> None:
@@ -266,10 +267,10 @@ class KeyLookUp(DeliveryLookUp):
         self._sent: CreatePost | None = None
 
     async def run(self) -> list[Created] | None:
-        """The answer; None: the delivery has changed, and has to be looked at again.
+        """Look up; return the answer, or None if the delivery has changed and has to be read again.
 
         Raises:
-            DeliveryUnknownError: it cannot be known yet, or not at all.
+            DeliveryUnknownError: the outcome cannot be known yet, or not at all.
             StoreError: the delivery cannot be changed.
         """
         try:
@@ -312,7 +313,7 @@ class KeyLookUp(DeliveryLookUp):
         return await self.find(look_up, sent_request(kept, self._sent), sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
-        """Pause, and keep the hold meanwhile."""
+        """Pause, and renew the hold meanwhile."""
         if seconds > self._call.wait.left:
             raise WaitOverError(seconds)
         self._pauses += 1
@@ -325,16 +326,16 @@ class KeyLookUp(DeliveryLookUp):
             seconds -= step
 
     async def _hold(self, seconds: float = 0.0) -> None:
-        """Go on as the only one who looks it up, for so many seconds and some more.
+        """Renew the hold of the look-up, for these seconds and some more.
 
         Raises:
-            OvertakenError: somebody else does.
-            StoreError: that cannot be written.
+            OvertakenError: another call holds the look-up.
+            StoreError: the hold cannot be written.
         """
         await self.handle.move(lambda was: self.held(was, seconds))
 
     async def _release(self) -> None:
-        """Let others look, who go on where this caller stopped."""
+        """End the hold, so that another call can go on with the look-up."""
         if self.handle.record.holder != self.holder:
             return
         try:
@@ -347,7 +348,7 @@ class KeyLookUp(DeliveryLookUp):
     # ---------- what is known to be stored; see `client.Accounts`. The hold has to last.
 
     async def account(self, posts: Iterable[Post]) -> Account:
-        """What is at its own moment was matched there."""
+        """The posts and the date of the delivery itself, after renewing the hold."""
         del posts
         await self._hold()
         kept = self.handle.record
@@ -363,14 +364,14 @@ class KeyLookUp(DeliveryLookUp):
 
 
 async def adopt_forgotten(call: KeyedCall) -> bool:
-    """Write down what is stored of a call whose delivery was forgotten, if anything is.
+    """Write down stored posts of a call whose record was forgotten. Returns whether there are any.
 
     Args:
-        call: the call; nothing is kept of it. What is published at once has no date by which it
-            could be found.
+        call: a call without a record. Posts that are published at once have no date to find them
+            by.
 
     Raises:
-        IdempotencyError: what is stored says something else.
+        IdempotencyError: the stored posts differ from the arguments.
     """
     scheduler, body = call.client.scheduler, call.body
     if body.type == "now" or scheduler.is_counted(LIST_POSTS.name):
@@ -388,7 +389,7 @@ async def adopt_forgotten(call: KeyedCall) -> bool:
     ids = {place: post.id for place, post in found.items()}
 
     def remembered(was: DeliveryRecord) -> DeliveryRecord:
-        """As if it were sent now, because its rest may be on its way."""
+        """The record as if it were sent now, because the other posts may still be on their way."""
         sent = call.left(was, call.posts, date, scheduler.server_time(), 0.0)
         is_whole = len(ids) == len(sent.posts)
         return transitions.answered(sent, call.name, ids) if is_whole else sent

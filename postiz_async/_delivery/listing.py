@@ -1,4 +1,4 @@
-"""What is listed on some days: asked for in chunks that the server can bear, each day once."""
+"""List the posts of some days, in chunks that the server can handle, each day only once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 _GAP = timedelta(days=7)
-"""Days that are no farther from each other are read together: a request costs more than a day."""
+"""Days at most this far apart are listed in one request: it costs more than a few empty days."""
 
 
 class Calendar:
     """The posts of the days that were looked at, by id.
 
     Args:
-        list_posts: `postiz.posts.list`, or the same made through outages.
+        list_posts: `postiz.posts.list`, or a wrapper that repeats the call after outages.
     """
 
     def __init__(self, list_posts: ListPosts) -> None:
@@ -37,7 +37,7 @@ class Calendar:
         self._chunks = Chunks(first=3 * DAY)
 
     async def look(self, moments: Iterable[datetime]) -> None:
-        """List the days of these moments that were not listed before."""
+        """List the days of these moments, unless they were listed before."""
         days = {moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in moments}
         missing = sorted(days - self._days)
         gaps = (n for n in range(1, len(missing)) if missing[n] - missing[n - 1] > _GAP)
@@ -46,12 +46,12 @@ class Calendar:
             self._days.update(missing[first:end])
 
     def forget(self) -> None:
-        """Know nothing of the days that were listed, so that they are listed anew."""
+        """Forget the listed days, so that they are listed anew."""
         self.posts.clear()
         self._days.clear()
 
     async def search(self, ids: Iterable[str], start: datetime, end: datetime) -> None:
-        """List a long range until all these posts were seen, or it is over."""
+        """List a long range in chunks until all these posts were seen, or the range ends."""
         missing = set(ids) - self.posts.keys()
         if missing:
             await self.span(start, end, until_seen=missing)
@@ -59,12 +59,12 @@ class Calendar:
     async def span(
         self, start: datetime, end: datetime, *, until_seen: AbstractSet[str] = frozenset()
     ) -> None:
-        """List a long range, or as much of it as it takes to see certain posts."""
+        """List a long range in chunks; stop early once these posts were seen."""
         async for _, listed in self._chunks.lists(self.lists, start, end):
             self.posts.update((post.id, post) for post in listed)
             if until_seen and until_seen <= self.posts.keys():
                 return
 
     def moments(self) -> list[datetime]:
-        """The exact dates of the posts that were seen."""
+        """The exact dates of the posts seen."""
         return [stored_at(post) for post in self.posts.values()]

@@ -1,4 +1,4 @@
-"""Finds out what became of a request whose answer was lost.
+"""Find out what became of a request whose answer was lost.
 
 What is found at its exact instant is stored. That nothing is found proves little: the server
 goes on working after its caller is gone, it may not have begun, and the list may come from a
@@ -63,33 +63,33 @@ HIDDEN = (
 )
 
 SHORTEST_LOOK_PAUSE, LONGEST_LOOK_PAUSE = 10.0, 60.0
-"""Seconds between two looks, at least, and while absence cannot be believed anyway."""
+"""Seconds between two looks: the shortest pause, and the longest until absence can be proved."""
 
 MOVED_WITHIN = timedelta(days=62)
-"""How far from its date a post is looked for that somebody may have moved meanwhile."""
+"""How far from its date a post is searched for that somebody may have moved."""
 
 
 class Fence:
-    """Knows whether a create was answered that had been sent after a certain moment."""
+    """Knows whether the server answered a create that was sent after a given moment."""
 
     def __init__(self, postiz: Client, outage: Outage) -> None:
         self.coming = 0
-        """Creates of the job that are planned or under way and will be answered by themselves."""
+        """Creates of the job that are planned or on their way and need no probe to be answered."""
         self._postiz = postiz
         self._outage = outage
         self._answered = -math.inf
         self._one_at_a_time = anyio.Lock()
 
     def answered(self, sent_at: float) -> None:
-        """A create that was sent at `sent_at` (monotonic) was answered by the server."""
+        """Note that the server answered a create that was sent at `sent_at` (monotonic)."""
         self._answered = max(self._answered, sent_at)
 
     async def is_behind(
         self, moment: float, *, sleep: Callable[[float], Awaitable[None]] | None = None
     ) -> bool:
-        """Whether `moment` lies before the fence; if nothing else comes, one is put up.
+        """Whether `moment` lies before the fence; if no other create comes, send a probe.
 
-        That costs one create request: an empty one, which is refused and stores nothing.
+        A probe costs one create request: an empty one, which is refused and stores nothing.
 
         Args:
             moment: monotonic.
@@ -117,9 +117,9 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class LookUpResult:
-    """What is stored of a request: place to post id, and notes on some of the places.
+    """The stored posts of a request: place to post id, and notes on some places.
 
-    `gone` are the places of which nothing can be known, because their channels are deleted.
+    `gone` are the places whose channels are deleted, so that their posts are not listed.
     """
 
     stored: Mapping[int, str]
@@ -129,13 +129,14 @@ class LookUpResult:
 
 @dataclass(slots=True)
 class Looks:
-    """What is known of a lost request from earlier looks.
+    """The results of earlier looks for a lost request.
 
     Args:
-        lost_for: seconds since it can no longer be sent; negative: until then.
-        seen: place to post id, as the last look showed it that was settled and behind the fence;
+        lost_for: seconds since the request could last be sent; negative: it may still be sent for
+            so long.
+        seen: place to post id, from the last look after the request settled and the fence was up;
             None: there was none so far.
-        seen_at: when that was (monotonic).
+        seen_at: the time of that look (monotonic).
     """
 
     lost_for: float = 0.0
@@ -144,19 +145,19 @@ class Looks:
 
 
 class Doubts:
-    """The requests of a job that are being looked up, because their answers were lost."""
+    """The requests of a job whose lost answers are being looked up."""
 
     def __init__(self) -> None:
         self._open: list[tuple[int, float]] = []
 
     @contextmanager
     def of(self, posts: int, certain_at: float) -> Generator[None]:
-        """A request is looked up while the block lasts.
+        """Count a request as being looked up while the block lasts.
 
         Args:
-            posts: how many it has.
-            certain_at: from when on it may be certain that they are not stored, in seconds since
-                the epoch.
+            posts: the number of its posts.
+            certain_at: the earliest time at which absence can be proved, in seconds since the
+                epoch.
         """
         self.add(posts, certain_at)
         try:
@@ -165,22 +166,22 @@ class Doubts:
             self._open.remove((posts, certain_at))
 
     def add(self, posts: int, certain_at: float) -> None:
-        """Note one, with the arguments of `of`."""
+        """Count a request, with the arguments of `of`."""
         self._open.append((posts, certain_at))
 
     @property
     def requests(self) -> int:
-        """How many there are."""
+        """The number of requests."""
         return len(self._open)
 
     @property
     def posts(self) -> int:
-        """How many posts they have."""
+        """The number of posts in these requests."""
         return sum(posts for posts, _ in self._open)
 
     @property
     def certain_at(self) -> float:
-        """From when on all may be certain, in seconds since the epoch."""
+        """The earliest time at which all outcomes may be known, in seconds since the epoch."""
         return max((moment for _, moment in self._open), default=0.0)
 
 
@@ -189,15 +190,15 @@ class LookUp:
 
     Args:
         postiz: an open client.
-        accounts: what the job sent.
-        fence: of the job.
-        outage: of the job.
+        accounts: the record of what the job sent.
+        fence: the fence of the job.
+        outage: the outage of the job.
         on_doubt: with `send` the fence and two looks are enough when a request is due before it
             settles.
         is_one_of_many: whether others send equal posts that `accounts` does not know. A post that
             somebody moved is then known by its mark, or, on servers that list no settings, by
             its text only where its milliseconds are not those of another request.
-        doubts: what is looked up is noted there meanwhile.
+        doubts: counts the requests that are being looked up.
     """
 
     def __init__(
@@ -221,7 +222,7 @@ class LookUp:
         self._is_one_of_many = is_one_of_many
         self._list = outage.wrap(postiz.posts.list)
         self.taken: set[str] = set()
-        """Ids of posts that are known to be something else than a lost one."""
+        """Ids of posts known to belong to something other than a lost request."""
         self._repair = Repair(postiz, accounts, outage)
         self._moving = anyio.Lock()
         self._moved: set[str] = set()
@@ -235,13 +236,13 @@ class LookUp:
         looks: Looks | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,
     ) -> LookUpResult:
-        """What is stored of a request, when that is certain.
+        """Return which posts of a request are stored, once that is certain.
 
         Args:
             sent: the request.
-            age: for how many seconds at least it has been gone.
-            is_broken: the server said that it failed, so its last post is suspect in any case.
-            looks: what is known of it from earlier looks; what is seen now is written there.
+            age: seconds since it was sent, at least.
+            is_broken: the server reported a failure, so the last post is suspect in any case.
+            looks: the results of earlier looks; updated by this one.
             sleep: waits for some seconds, or raises; None: the clock does.
         """
         if not self._postiz.scheduler.knows_server_time():
@@ -280,7 +281,7 @@ class LookUp:
         end: RepairResult = "lost"
         try:
             if last not in posts or await self._accounts.has_stored(stored[last]):
-                end = "whole"  # a post known as stored is left as it is
+                end = "whole"  # a post recorded as stored is not repaired
             else:
                 age = self._clock.monotonic() - sent_at
                 end = await self._repair.complete(
@@ -300,7 +301,7 @@ class LookUp:
         return LookUpResult(stored, notes, gone)
 
     def forget(self, post_ids: Iterable[str]) -> None:
-        """These posts were found, and are looked for again."""
+        """Search again for posts that were found, because they belong to other requests."""
         self.taken.difference_update(post_ids)
         self._moved.difference_update(post_ids)
 
@@ -311,7 +312,7 @@ class LookUp:
         looks: Looks,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Wait until a repair has settled, wherever it was; nothing seen before counts."""
+        """Wait until a repair by any process has settled; earlier looks do not count."""
         if not sent.mended_at or sent.mended_at < sent.sent_at:
             return
         left = SILENT - max(0.0, age - (sent.mended_at - sent.sent_at))
@@ -321,7 +322,7 @@ class LookUp:
                 await sleep(left)
 
     async def _gone(self, sent: SentRequest, places: set[int]) -> frozenset[int]:
-        """The places whose channels are not there any more: nothing of them is listed."""
+        """The places whose channels no longer exist, so that their posts are not listed."""
         if not places:
             return frozenset()
         listed = await self._outage.read(self._postiz.integrations.list)
@@ -329,7 +330,7 @@ class LookUp:
         return frozenset(n for n in places if sent.body.posts[n].integration.id not in known)
 
     async def _moved_elsewhere(self, sent: SentRequest, places: set[int]) -> dict[int, Post]:
-        """What somebody moved meanwhile. One look at a time, so that no post counts twice."""
+        """Find posts that somebody moved. One search at a time, so that no post counts twice."""
         if (
             not places
             or changed_ids(sent.body)
@@ -353,7 +354,7 @@ class LookUp:
         return found
 
     def is_in_doubt(self, sent: SentRequest) -> bool:
-        """Whether a request ends undecided unless all of it is found, because its date is over."""
+        """Whether a request is undecided unless all of it is found, because its date has passed."""
         return self._on_doubt == "skip" and self._due_in(sent) <= 0
 
     def _due_in(self, sent: SentRequest) -> float:
@@ -397,7 +398,7 @@ class LookUp:
                 await sleep(pause)
 
     def _in_doubt(self, sent: SentRequest, seconds: float) -> AbstractContextManager[None]:
-        """While the block lasts, it is told that a request may be certain in some seconds."""
+        """Count a request as being looked up while the block lasts."""
         return self._doubts.of(len(sent.refs), self._clock.time() + seconds)
 
     async def _look(self, sent: SentRequest) -> dict[int, Post]:

@@ -1,4 +1,4 @@
-"""By what requests and posts are recognised in the server's list, and which are stored. PURE.
+"""Recognise the posts of a request in the server's list, to find out which are stored. PURE.
 
 The server has no idempotency key. But it keeps the milliseconds of a date, which people and the
 web page never set, and unknown keys inside `settings`. So a request is marked by the
@@ -34,7 +34,7 @@ CLIENT_REF = "client_ref"
 
 
 def client_ref(campaign: str, ref: str) -> str:
-    """The 12 characters that mark one post of one campaign."""
+    """The 12 characters that mark one post of a campaign."""
     digest = hashlib.sha256(f"{campaign}\n{ref}".encode()).digest()
     return base64.b32encode(digest)[:12].decode().lower()
 
@@ -42,22 +42,22 @@ def client_ref(campaign: str, ref: str) -> str:
 def row_ref(
     campaign: str, ref: str, *, channel: str, date: datetime, texts: Sequence[str], copy: int = 1
 ) -> str:
-    """The `client_ref` of a row, the same on every host.
+    """The `client_ref` of a row, equal on every host.
 
     Args:
-        campaign: its name.
-        ref: of the row.
-        channel: the id of its channel.
-        date: what the row asks for, in UTC, wherever the post may be moved to.
-        texts: its content and the parts of its thread, as the campaign gives them.
-        copy: 2 and more where the row is stored once more on purpose.
+        campaign: the name of the campaign.
+        ref: the ref of the row.
+        channel: the id of the row's channel.
+        date: the date in the campaign, in UTC, even if the post is moved.
+        texts: the content and the parts of its thread, as the campaign gives them.
+        copy: 2 or more if the row is stored once more on purpose.
     """
     said = (ref, channel, date.isoformat(), tuple(texts))
     return client_ref(campaign, repr(said if copy == 1 else (*said, copy)))
 
 
 def listed_ref(settings: str | None) -> str:
-    """The `client_ref` in the settings that the server lists; empty where there is none."""
+    """The `client_ref` in the listed settings; empty if there is none."""
     if settings is None or CLIENT_REF not in settings:
         return ""
     value = listed_settings(settings).get(CLIENT_REF)
@@ -65,7 +65,7 @@ def listed_ref(settings: str | None) -> str:
 
 
 def listed_settings(settings: str | None) -> Mapping[str, object]:
-    """The settings that the server lists; none where it lists none that can be read."""
+    """The settings as the server lists them; empty if they are missing or unreadable."""
     try:
         return msgspec.json.decode(settings or "{}", type=dict[str, object])
     except (msgspec.DecodeError, RecursionError):
@@ -73,18 +73,18 @@ def listed_settings(settings: str | None) -> Mapping[str, object]:
 
 
 def with_marks(listed: Iterable[Post], marks: Mapping[int, str]) -> dict[int, Post]:
-    """The listed posts that bear a mark, by its place."""
+    """The listed posts that have one of these marks, by place."""
     by_ref = {listed_ref(post.settings): post for post in listed}
     return {place: by_ref[mark] for place, mark in marks.items() if mark in by_ref}
 
 
 class MillisecondMarks:
-    """Hands out dates with milliseconds from 1 to 999 that nobody uses in their second.
+    """Hands out dates with milliseconds from 1 to 999 that are unique within their second.
 
     Args:
-        used: moments that are in use.
-        first: the milliseconds to begin with. Hosts that begin with others do not meet in one
-            instant, where the posts of a request are looked for.
+        used: exact moments in use.
+        first: the milliseconds to begin with. Hosts with different ones do not choose the same
+            instant.
     """
 
     def __init__(self, used: Iterable[datetime] = (), *, first: int = 1) -> None:
@@ -94,12 +94,12 @@ class MillisecondMarks:
             self.take(moment)
 
     def take(self, moment: datetime) -> None:
-        """Note that the exact moment is in use."""
+        """Note that an exact moment is in use."""
         second = moment.replace(microsecond=0)
         self._used.setdefault(second, set()).add(moment.microsecond // 1000)
 
     def mark(self, moment: datetime) -> datetime:
-        """The moment, moved to free milliseconds of its second, or of a later one if it is full."""
+        """Add unused milliseconds to a moment; if its second is full, take a later second."""
         second = moment.replace(microsecond=0)
         while True:
             taken = self._used.setdefault(second, set())
@@ -111,12 +111,12 @@ class MillisecondMarks:
 
 
 def in_milliseconds(moment: datetime) -> int:
-    """A moment as a mark is kept: whole milliseconds since the epoch."""
+    """A moment as a mark is stored: whole milliseconds since the epoch."""
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 
 
 def from_milliseconds(mark: int) -> datetime:
-    """The moment of a mark."""
+    """The moment of a stored mark."""
     second, rest = divmod(mark, 1000)
     return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)
 
@@ -124,24 +124,24 @@ def from_milliseconds(mark: int) -> datetime:
 _ID = re.compile(r"c[0-9a-z]{24}")
 
 SKEW = 60.0
-"""Seconds by which our clock and that of the server may differ."""
+"""Seconds by which our clock and the server's may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`found`: place in the request to post id. `unmatched`: ids that fit no place."""
+    """Matched posts: `found` maps place to post id, `unmatched` are ids without a place."""
 
     found: Mapping[int, str]
     unmatched: tuple[str, ...]
 
 
 def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
-    """Match the posts of a request with what the list shows at its exact instant.
+    """Match the posts of a request with the posts listed at its exact instant.
 
-    A post is known by its `client_ref` where the server lists settings, else by channel, text
-    and order: of equal posts on one channel the first stored is the first sent. A text that the
-    server may have rewritten, with markup or shortened links, counts as any text of its channel
-    when no other place takes that as its own.
+    A post is known by its `client_ref` where the server lists settings, else by channel, text and
+    order: of equal posts on one channel the first stored is the first sent. A text that the server
+    may have rewritten (markup, shortened links) matches any text of its channel that no other place
+    claims.
     """
     moment, short = parse_date(body.date), body.short_link
     mine = {post.id: post for post in listed if stored_at(post) == moment}
@@ -162,18 +162,18 @@ def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
 
 
 def changed_ids(body: CreatePost) -> frozenset[str]:
-    """The ids of the posts that a request changes; none where it makes new ones."""
+    """The ids of the posts that a request changes; empty if it creates new ones."""
     ids = (item.value[0].id for item in body.posts)
     return frozenset(post_id for post_id in ids if post_id is not UNSET)
 
 
 def says(item: PostItem, post: Post, *, short: bool) -> bool:
-    """Whether a listed text is what the server makes of one that was sent.
+    """Whether a listed text is the server's form of a text that was sent.
 
     Args:
-        item: as it was sent.
-        post: as it is listed.
-        short: its request asked for shortened links.
+        item: the post as sent.
+        post: the post as listed.
+        short: the request asked for shortened links.
     """
     return same_text(item.value[0].content, post.content, short_link=short)
 
@@ -187,19 +187,21 @@ def match_moved(
     moments: Collection[datetime],
     is_one_of_many: bool = False,
 ) -> dict[int, Post]:
-    """Posts of a request that somebody moved to another date, by their place in it.
+    """Find posts of a request that somebody moved to another date, by their place in it.
 
     A post is known by its `client_ref` where the server lists settings. Where it does not, by
-    channel and text, when it was made since the request was sent and nothing else accounts for it.
+    channel and text, when it was created after the request was sent and belongs to no other
+    request.
 
     Args:
         sent: the request.
-        places: the posts of it that are not where they were put.
+        places: the posts that are not listed at the date of the request.
         listed: posts of other dates.
-        taken: ids of posts that are known as those of other rows.
-        moments: of all requests of the job; a post that is at one of them belongs there.
-        is_one_of_many: others send equal posts at moments that are not known; those with the
-            milliseconds of another request belong to it.
+        taken: ids of posts that belong to other rows.
+        moments: the dates of all requests of the job; a post at one of them belongs to that
+            request.
+        is_one_of_many: others send equal posts at unknown moments; posts with the milliseconds of
+            another request belong to that one.
     """
 
     def is_free(post: Post) -> bool:
@@ -214,7 +216,7 @@ def match_moved(
 
 
 def is_of_another_run(sent: SentRequest, post: Post) -> bool:
-    """Whether a post that lies elsewhere came there by another request than this one.
+    """Whether the milliseconds of a moved post show that another request created it.
 
     People move a post to a date without milliseconds, or with those that it has.
     """
@@ -237,12 +239,12 @@ def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection
 
 
 def made_at(post_id: str) -> float | None:
-    """When a post was made, in seconds since the epoch: its id begins with that moment."""
+    """The time at which a post was created, in seconds since the epoch, taken from its id."""
     return int(post_id[1:9], 36) / 1000 if _ID.fullmatch(post_id) else None
 
 
 def is_post(item: PostItem, post: Post, *, short: bool) -> bool:
-    """Whether a post that is listed at the instant of a request may be this one of its posts."""
+    """Whether a post listed at the instant of a request may be this one of its posts."""
     if item.value[0].id is not UNSET:
         return post.id == item.value[0].id
     if post.settings is not None:

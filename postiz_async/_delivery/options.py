@@ -1,4 +1,4 @@
-"""What a user may choose for posts that come too late, or whose answer was lost."""
+"""The user's choices for posts that are late, or whose answer was lost."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Literal, TypeAlias
 from postiz_async.errors import UsageError
 
 Late: TypeAlias = Literal["skip", "send"] | timedelta
-"""A post whose date passes before it leaves: keep it unsent, publish it at once, or move it to
-that long after a slot is free."""
+"""The choice for a late post: `skip` it, `send` it at once, or move it to that long after a slot is
+free."""
 
 OnDoubt: TypeAlias = Literal["skip", "send"]
-"""A post whose answer was lost and whose date comes before its absence can be proved: end it
-undecided, or send it again."""
+"""The choice for a post whose answer is lost and whose date comes before its absence is proved:
+`skip` ends it undecided, `send` sends it again."""
 
 _MOST = timedelta(days=366)
 
 
 def checked_late(late: Late) -> Late:
-    """The choice, if a shift is one.
+    """Check the choice; a shift is checked for its length.
 
     Raises:
         UsageError: the shift is less than a second, or longer than a year.

@@ -1,4 +1,4 @@
-"""What becomes of a post on its way into Postiz, in the words that users see. PURE."""
+"""The states of a post on its way into Postiz, as users see them. PURE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RowState(StrEnum):
-    """What became of a row."""
+    """The state of a row."""
 
     PLANNED = "planned"
     """Not sent yet."""
@@ -30,7 +30,7 @@ class RowState(StrEnum):
     UNKNOWN = "unknown"
     """The answer was lost; it is being looked up."""
     UNDECIDED = "undecided"
-    """Whether it is stored could not be found out; not sent again."""
+    """It could not be found out whether it is stored; not sent again."""
     PUBLISHED = "published"
     """Stored, and out on its network."""
     FAILED = "failed"
@@ -48,7 +48,7 @@ FOUND_UNSURE = f"{FOUND}; {LACKS}"
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """A request whose intent was written, and by the same clock, when a repair of it was."""
+    """A request as sent, and the time of its last repair, on the same clock."""
 
     id: int
     body: CreatePost
@@ -59,7 +59,7 @@ class SentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a job accounts for: ids of its stored posts, and the moments of its requests."""
+    """The ids of the posts that a job stored, and the moments of its requests."""
 
     post_ids: frozenset[str]
     moments: frozenset[datetime]

@@ -1,4 +1,4 @@
-"""One pause for a whole job while Postiz is away, as a circuit breaker makes it.
+"""A circuit breaker: the whole job pauses while Postiz is away.
 
 | state   | what may leave                     | what ends it                              |
 |---------|------------------------------------|-------------------------------------------|
@@ -46,19 +46,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PAUSES = (5.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
-"""Seconds between attempts while Postiz is away; then a batch stops, resumable."""
+"""Seconds between attempts while Postiz is away; after them a batch stops, resumable."""
 
 LONGEST_PAUSE = 3_600.0
-"""Seconds between attempts where somebody has to do something first."""
+"""Seconds between attempts while the cause needs a person."""
 
 REFUSED_PAUSE = 60.0
-"""Seconds at least between attempts that are refused because they are too many."""
+"""Seconds between attempts, at least, while Postiz answers with 429."""
 
 _PASSING = (APIConnectionError, ServerError, StoreError, UnexpectedAnswerError)
 
 
 def is_away(error: PostizError) -> bool:
-    """Whether an error means that Postiz is away: no connection, 5xx, a key look-up that failed."""
+    """Whether an error shows that Postiz is away: no connection, 5xx, a failed key look-up."""
     return isinstance(error, APIConnectionError | ServerError)
 
 
@@ -67,7 +67,7 @@ def _never(_: PostizError) -> bool:
 
 
 def has_crashed(error: DeliveryUnknownError) -> bool:
-    """Whether Postiz itself said that it failed at a create, so that it works on it no more."""
+    """Whether Postiz itself reported that a create failed, so that it no longer works on it."""
     cause = error.__cause__
     return (
         isinstance(cause, ServerError) and cause.status_code == 500 and is_refusal(500, cause.body)
@@ -75,7 +75,7 @@ def has_crashed(error: DeliveryUnknownError) -> bool:
 
 
 def pause_after(error: PostizError, failures: int) -> float:
-    """Seconds to wait after this many failures in a row: longer if the trouble does not pass."""
+    """Seconds to wait after this many failures in a row; longer if the cause needs a person."""
     place = min(failures, len(PAUSES)) - 1
     if isinstance(error, QuotaError):
         return max(REFUSED_PAUSE, error.retry_after)
@@ -85,12 +85,12 @@ def pause_after(error: PostizError, failures: int) -> float:
 
 
 def trouble_of(error: PostizError) -> str:
-    """An error in one line; with what to do about it, where it does not pass by itself."""
+    """An error in one line, with advice unless it passes by itself."""
     return str(error).partition("\n")[0] if isinstance(error, _PASSING) else _in_one_line(error)
 
 
 def why_lost(error: DeliveryUnknownError | None) -> str:
-    """That an answer was lost, and what came in its place."""
+    """One line that says that an answer was lost, and what came instead."""
     cause = None if error is None else error.__cause__
     seen = f" ({trouble_of(cause)})" if isinstance(cause, PostizError) else ""
     return f"its answer was lost{seen}"
@@ -102,11 +102,11 @@ def _in_one_line(error: PostizError) -> str:
 
 
 class PausedError(Exception):
-    """A create must not leave now; its slot is given back."""
+    """A create must not leave now; its slot is returned."""
 
 
 class _AgainError(Exception):
-    """The call is to be made again when the outage is over."""
+    """The call is to be repeated when the outage is over."""
 
 
 class _PauseState(Enum):
@@ -125,27 +125,27 @@ class Departure:
         self._is_trial = is_trial
 
     def check(self) -> None:
-        """Raise `PausedError` if it must not leave now."""
+        """Raise `PausedError` if the create must not leave now."""
         if not self._outage.admits(is_trial=self._is_trial):
             raise PausedError
 
     def leave(self) -> None:
-        """Say that its first byte leaves now; raises what `check` raises."""
+        """Note that the first byte leaves now; raises `PausedError` as `check` does."""
         self.check()
         self.turn = self._outage.turn
         self.has_left = True
 
 
 class Outage:
-    """Sees the calls of one job through the times in which Postiz is away.
+    """Pauses the calls of one job while Postiz is away.
 
     Args:
-        clock: of the client.
-        ask: a free question to Postiz; an error other than those of `waits_for` is an answer too.
+        clock: the clock of the client.
+        ask: a call that costs no quota; an error not in `waits_for` counts as an answer, too.
         log: gets one line when the job pauses and one when it goes on.
-        waits_for: the errors that are waited out; others are raised. None: it never pauses.
+        waits_for: whether an error is waited out; others are raised. None: no error is.
         gives_up: whether to raise the error when the longest pause did not help.
-        on_change: called when it begins to pause, or goes on.
+        on_change: called when the pause begins or ends.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class Outage:
         self.turn: int = 0
         """Counts the changes of state."""
         self.error: PostizError | None = None
-        """Why it pauses; None while it does not."""
+        """The error that caused the pause; None while there is no pause."""
         self._clock = clock
         self._ask = ask
         self._log = log
@@ -188,7 +188,7 @@ class Outage:
         gives_up: bool = True,
         on_change: Callable[[], object] = lambda: None,
     ) -> Outage:
-        """The pause of a client: it asks Postiz by the cheapest route that looks up the key."""
+        """The outage of a client, which probes the cheapest route that checks the key."""
         return cls(
             postiz.clock,
             lambda: postiz.integrations.is_connected(retry=False),
@@ -200,18 +200,18 @@ class Outage:
 
     @property
     def trouble(self) -> str:
-        """Why it pauses, in one line; empty while it does not."""
+        """The cause of the pause in one line; empty while there is none."""
         return "" if self.error is None else trouble_of(self.error)
 
     @property
     def pauses_for(self) -> float:
-        """Seconds in which nothing is sent for certain."""
+        """Seconds during which nothing is sent for certain."""
         left = self._until - self._clock.monotonic()
         return max(0.0, left) if self._state is _PauseState.DOWN else 0.0
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the longest pause did not help, and the job has to stop."""
+        """Whether Postiz was still away after the longest pause, so that the job has to stop."""
         return self._gives_up and self._failures > len(PAUSES)
 
     def admits(self, *, is_trial: bool) -> bool:
@@ -219,7 +219,7 @@ class Outage:
         return self._state is _PauseState.UP or (self._state is _PauseState.TRIAL and is_trial)
 
     def repeats(self, error: Exception) -> bool:
-        """Whether a create that ends with this error is made again when the outage is over."""
+        """Whether a create with this error is repeated when the outage is over."""
         return isinstance(error, PausedError) or (
             isinstance(error, PostizError) and self._waits_for(error)
         )
@@ -227,11 +227,10 @@ class Outage:
     # -------------------------------------------------------------- calls
 
     async def read(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call that costs no quota, again after each outage.
+        """Make a call that costs no quota, and repeat it after each outage.
 
         Raises:
-            PostizError: the job has to stop, the call fails while others do not, or its error is
-                not one that is waited for.
+            PostizError: the job has to stop, only this call fails, or its error is not waited out.
         """
         for failures in itertools.count(1):
             await self._passable()
@@ -252,7 +251,7 @@ class Outage:
         raise AssertionError("itertools.count ended")
 
     def wrap(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-        """The same call, made through outages; see `read`."""
+        """Wrap a call so that it is repeated after each outage; see `read`."""
 
         async def until_answered(*args: P.args, **kwargs: P.kwargs) -> T:
             return await self.read(lambda: call(*args, **kwargs))
@@ -260,14 +259,14 @@ class Outage:
         return until_answered
 
     async def create(self, call: Callable[[Departure], Awaitable[T]]) -> T:
-        """Make a create, again as long as it was proved not carried out.
+        """Make a create, and repeat it as long as it was proved not carried out.
 
         Args:
-            call: makes one attempt. It says `leave()` as the last thing before the first byte.
+            call: makes one attempt, and calls `leave()` right before the first byte.
 
         Raises:
-            DeliveryUnknownError: its answer was lost, which counts as a failure.
-            PostizError: the job has to stop, or it is not one that is waited for.
+            DeliveryUnknownError: the answer was lost, which counts as a failure.
+            PostizError: the job has to stop, or the error is not waited out.
         """
         while True:
             await self._passable()
@@ -305,12 +304,12 @@ class Outage:
         return value
 
     def failed(self, error: PostizError) -> None:
-        """Something else failed that everybody has to wait for."""
+        """Note the failure of another call, which pauses the whole job."""
         if self._state is not _PauseState.DOWN:
             self._failed(error, self.turn, is_create=False)
 
     def carried_out(self) -> None:
-        """A create whose answer was lost was carried out: Postiz did not fail at it."""
+        """Note that a create with a lost answer was carried out: Postiz did not fail at it."""
         self._creates_fail = False
         if self._state is _PauseState.TRIAL:
             self._up()
@@ -318,17 +317,17 @@ class Outage:
     # -------------------------------------------------------------- states
 
     async def _passable(self) -> None:
-        """Wait until calls may leave; one of those that wait asks."""
+        """Wait until calls may leave; one of the waiting tasks probes Postiz."""
         while self._state is _PauseState.DOWN:
             async with self._asking:
                 if self._state is _PauseState.DOWN:
                     await self._look()
 
     async def _look(self) -> None:
-        """Ask once, when the pause is over.
+        """Probe Postiz once, when the pause is over.
 
         Raises:
-            PostizError: the longest pause did not help.
+            PostizError: Postiz was still away after the longest pause.
         """
         if self.is_lasting and self.error is not None:
             raise self.error

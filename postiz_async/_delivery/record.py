@@ -1,8 +1,8 @@
-"""A delivery: one request on its way into Postiz, and what is known of it. PURE.
+"""The record of a delivery: the state of one request on its way into Postiz. PURE.
 
-A record keeps no content. What was asked for is there as short hashes, one for each part, so that
-it can be said what differs. What was sent is built again with its marks, of the body that an outbox
-keeps beside it, or of the arguments of the next call with its key.
+A record keeps no content. It has a short hash of each argument, so that differences can be named.
+The request is built again with its marks: from the body that an outbox keeps beside the record, or
+from the arguments of the next call with the key.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import CreatePost
 
 LONGEST_TEXT = 4_096
-"""Characters of a server's refusal that are kept."""
+"""Characters kept of a server's refusal."""
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A `BadRequestError` as it is kept, to be raised again."""
+    """A stored `BadRequestError`, from which it can be raised again."""
 
     status: int
     text: str
@@ -46,7 +46,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def of(cls, error: BadRequestError) -> Refusal:
-        """What is kept of an error."""
+        """Keep the parts of an error."""
         return cls(
             error.status_code,
             _writable(error.text[:LONGEST_TEXT]),
@@ -57,7 +57,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
     def error(self) -> BadRequestError:
-        """The error again."""
+        """Make the error again."""
         return BadRequestError(
             self.text,
             status_code=self.status,
@@ -69,39 +69,39 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def _writable(text: str) -> str:
-    """A text without halves of characters, which a server's words may have."""
+    """A text without lone surrogates, which a server's words may have."""
     return text.encode("utf-8", "replace").decode()
 
 
 State: TypeAlias = Literal[
     "planned", "leaving", "lost", "stored", "refused", "late", "withdrawn", "undecided"
 ]
-"""Of these the last five do not change any more."""
+"""The states of a delivery; the last five are final."""
 
 
 class DeliveryPost(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True, gc=False):
-    """One post of a delivery; `id` is empty while it is not known to be stored."""
+    """One post of a delivery; `id` is empty until the post is known to be stored."""
 
     channel: str
     id: str = ""
     ref: str = ""
-    """By which a campaign knows its row."""
+    """The ref of the row in a campaign."""
 
 
 class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a request so far; `transitions` has the law of its changes.
+    """The state of a request; `transitions` has the rules of its changes.
 
-    Moments are in seconds of its store's clock, or else of the monotonic clock of its host in that
-    `run`; only `served_at` and `due` are by the server's.
+    Times are in seconds of its store's clock, or else of the monotonic clock of its host in that
+    `run`; only `served_at` and `due` are on the server's clock.
 
     `posts` are in the order of the call. `due` is the date of an outbox's posts, or without one
-    (`is_dated` is False) when they were handed over. `date` is that which was sent, with its mark.
-    `attempt` names the sending: whoever has it may say how it ended. It left at `left_at`
-    (`served_at`), and from `gone_at` on nobody is sending it any more. Until `until` it is its
-    sender's while it leaves, and its `holder`'s while it is looked up; what is planned rests until
-    then, because it was `forbidden` so many times. `seen` and `seen_at` are what was seen so far,
-    see `lookup.Looks`. At `mended_at` the repair of a post of it was about to leave. `note` says
-    why it is in its state.
+    (`is_dated` is False) when they were handed over. `date` is the date as sent, with its mark.
+    `attempt` names the sending, which alone may write its outcome. The request left at `left_at`
+    (`served_at`), and after `gone_at` it is no longer being sent. Until `until` it belongs to its
+    sender while it leaves, and to its `holder` while it is looked up; a planned one rests until
+    then, after it was `forbidden` so many times. `seen` and `seen_at` are results of look-ups, see
+    `lookup.Looks`. At `mended_at` the repair of one of its posts was about to leave. `note` gives
+    the reason for the state.
     """
 
     state: State
@@ -132,40 +132,40 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     @property
     def missing(self) -> list[int]:
-        """The places of its posts that are not known to be stored."""
+        """The places of the posts that are not known to be stored."""
         return [place for place, post in enumerate(self.posts) if not post.id]
 
     def placed(self, ids: Mapping[int, str]) -> dict[int, str]:
-        """Ids by the places of its posts; they are given by those of its request."""
+        """Values by place in the delivery, given values by place in its request."""
         missing = self.missing
         return {missing[place]: post_id for place, post_id in ids.items()}
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more happens to it."""
+        """Whether the state is final."""
         return self.state not in {"planned", "leaving", "lost"}
 
     @property
     def is_bare(self) -> bool:
-        """Whether it says nothing: any call may begin."""
+        """Whether the record is empty, so that any call may begin."""
         return self.state == "planned" and not self.stored
 
     def is_leaving_at(self, now: float) -> bool:
-        """Whether it may be on its way by its sender's own doing."""
+        """Whether the sender may still be sending the request."""
         return self.state == "leaving" and now < self.until
 
     def is_held_at(self, now: float) -> bool:
-        """Whether somebody looks it up."""
+        """Whether a look-up is held."""
         return self.state == "lost" and bool(self.holder) and now < self.until
 
     def with_stored(self, ids: Mapping[int, str]) -> tuple[DeliveryPost, ...]:
-        """Its posts with the ids of some places."""
+        """The posts with the ids of some places filled in."""
         return tuple(
             replace(post, id=ids.get(place, post.id)) for place, post in enumerate(self.posts)
         )
 
     def begun_anew(self, run: str, now: float, held_for: float) -> DeliveryRecord:
-        """The same, as if it had been sent now: how long ago that was is not known."""
+        """The record as if sent now, used when the true age is unknown."""
         gone_at = now + max(0.0, self.gone_at - self.left_at)
         return replace(
             self,
@@ -179,25 +179,25 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 BARE = DeliveryRecord(state="planned")
-"""A delivery of which nothing is known."""
+"""An empty record."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(DeliveryRecord)
 
 
 def write_record(delivery: DeliveryRecord) -> bytes:
-    """A delivery as a store keeps it."""
-    if delivery.note:  # of a server's words some are no text
+    """Encode a record for a store."""
+    if delivery.note:  # a server's words may contain lone surrogates
         delivery = replace(delivery, note=_writable(delivery.note).replace("\0", ""))
     return _encoder.encode(delivery)
 
 
 def read_record(value: bytes | None) -> DeliveryRecord:
-    """A delivery as a store kept it; None: there is none.
+    """Decode a record from a store; None: there is none.
 
     Raises:
-        msgspec.DecodeError: it is damaged, or of another version of the library.
-        UnicodeDecodeError: it is damaged.
+        msgspec.DecodeError: the record is damaged, or of another version of the library.
+        UnicodeDecodeError: the record is damaged.
     """
     return BARE if value is None else _decoder.decode(value)
 
@@ -205,13 +205,13 @@ def read_record(value: bytes | None) -> DeliveryRecord:
 def sent_request(
     kept: DeliveryRecord, body: CreatePost, number: int = 0, refs: tuple[str, ...] = ()
 ) -> SentRequest:
-    """A request as it was sent.
+    """The request as it was sent.
 
     Args:
         kept: the delivery.
-        body: what was sent of it.
-        number: of the delivery.
-        refs: what its posts are called; without, they are the places that are missing.
+        body: the body that was sent.
+        number: the number of the delivery.
+        refs: names of its posts; by default the places that are missing.
     """
     mended_at = kept.served_at + kept.mended_at - kept.left_at if kept.mended_at else 0.0
     return SentRequest(
@@ -223,10 +223,10 @@ def sent_request(
 
 
 def fingerprint_of(said: Said) -> dict[str, str]:
-    """A short hash for each part of the arguments of a call, by its path.
+    """A short hash of each argument of a call, by its path.
 
     Raises:
-        InvalidPostError: JSON has no word for one of them.
+        InvalidPostError: JSON cannot express one of them.
     """
     parts = dict(said.request)
     for place, post in enumerate(said.posts):
@@ -244,14 +244,14 @@ def _hash(path: str, value: object) -> str:
 
 
 def differing(kept: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
-    """The paths of what differs; of a post that only one of them has, its own path."""
+    """The paths of the arguments that differ; a post on one side only counts as one path."""
     changed = [path for path in {**kept, **given} if kept.get(path) != given.get(path)]
     both = set(map(_post, kept)) & set(map(_post, given))
     return tuple(dict.fromkeys(path if _post(path) in both else _post(path) for path in changed))
 
 
 def _post(path: str) -> str:
-    """The path of the post that something belongs to; itself where it belongs to none."""
+    """The path of the post that a path lies in; the path itself if it lies in none."""
     return ".".join(path.split(".")[:2])
 
 
@@ -259,7 +259,7 @@ def _post(path: str) -> str:
 
 
 class KeyMarks:
-    """By what the posts of a key are known in the server's list; see `delivery.matching`.
+    """The marks of a key's posts in the server's list; see `delivery.matching`.
 
     Args:
         quota: the name of the quota that the key belongs to.
@@ -272,25 +272,25 @@ class KeyMarks:
         self.milliseconds: int = int.from_bytes(digest.digest()[:8]) % 999 + 1
 
     def date(self, moment: datetime) -> str:
-        """A date with the milliseconds of the key, as it is sent."""
+        """The date with the milliseconds of the key."""
         return format_date(moment.replace(microsecond=1000 * self.milliseconds))
 
     def ref(self, place: int) -> str:
-        """What is in the settings of the post at this place of the call."""
+        """The `client_ref` of the post at this place of the call."""
         return client_ref(self.campaign, str(place))
 
 
 def marked(body: CreatePost, marks: KeyMarks, date: str, places: Sequence[int]) -> CreatePost:
-    """The request that is sent, or was sent, of some posts of a call.
+    """The request with marks, for some of the posts of a call.
 
-    What is to be published at once is sent with the moment of sending, which the server would
-    give it otherwise, without a mark.
+    Posts to be published at once get the time of sending as their date; the server would do the
+    same, but without a mark.
 
     Args:
         body: the request as the caller means it, with all posts.
-        marks: of the key.
-        date: as `marks.date` makes it.
-        places: of the posts that are sent.
+        marks: the marks of the key.
+        date: made by `marks.date`.
+        places: the places of the posts to send.
     """
     posts = [
         replace(item, settings={**item.settings, CLIENT_REF: marks.ref(place)})

@@ -1,4 +1,4 @@
-"""The last post of a request whose outcome was unknown: repaired, removed or reported.
+"""Repair, remove or report the last post of a request whose outcome was unknown.
 
 A server that fails in the middle of a request leaves a prefix of it, and a client that did not get
 its answer cannot know. So the last post that is found may lack its publishing job, or parts of its
@@ -36,7 +36,7 @@ log = logging.getLogger("postiz_async.batch")
 
 
 async def delete_whole(posts: Posts, post: Post) -> None:
-    """Delete a post by its own group where the server can, else by its id."""
+    """Delete a post by its group where the server can, else by its id."""
     if post.group is not None:
         try:
             await posts.delete_group(post.group)
@@ -59,7 +59,7 @@ RepairResult: TypeAlias = Literal["whole", "unsure", "removed", "lost"]
 
 
 class Repair:
-    """Repairs posts that the server may have stored in part."""
+    """Repairs posts that the server may have stored only in part."""
 
     def __init__(self, postiz: Client, accounts: Accounts, outage: Outage) -> None:
         self._postiz = postiz
@@ -69,18 +69,18 @@ class Repair:
     async def complete(
         self, sent: SentRequest, place: int, post: Post, *, age: float, has_ended: bool
     ) -> RepairResult:
-        """Give the last post of a request what it may lack, or delete it.
+        """Complete the last post of a request, or delete it.
 
         Args:
             sent: the request.
-            place: of the post in it.
-            post: as it is listed at the request's date.
-            age: for how many seconds at least it has been gone.
+            place: the place of the post in the request.
+            post: the post as listed at the date of the request.
+            age: seconds since the request was sent, at least.
             has_ended: the server is certainly not working on the request any more.
 
         Returns:
-            `whole`; `removed`, it is to be sent again; `unsure`, nothing could be done; or `lost`,
-            the answer to a repair was, and it is too late for another.
+            `whole`; `removed` (it has to be sent again); `unsure` (nothing could be done); or
+            `lost` (the answer to a repair was lost, and it is too late for another).
         """
         since = self._postiz.clock.monotonic() - age
         is_draft = sent.body.type == "draft"
@@ -93,7 +93,7 @@ class Repair:
                 return end
         if not has_ended:
             return "unsure"
-        if changed_ids(sent.body):  # it is changed once more
+        if changed_ids(sent.body):  # changes are repeated
             return "removed"
 
         async def delete(posts: Posts) -> RepairResult:
@@ -103,7 +103,7 @@ class Repair:
         return await self._in_time(sent, since, delete)
 
     async def _restart(self, sent: SentRequest, since: float, post: Post) -> RepairResult | None:
-        """Give a post the publishing job that it may lack; None when the server has no way to."""
+        """Give a post a new publishing job; None if the server has no route for this."""
 
         async def restart(posts: Posts) -> RepairResult | None:
             try:
@@ -119,9 +119,9 @@ class Repair:
     async def _in_time(
         self, sent: SentRequest, since: float, call: Callable[[Posts], Awaitable[T]]
     ) -> T | RepairResult:
-        """Call, again while Postiz is away, but not when the date of the post is near.
+        """Make a call, repeated after outages, but not when the date of the post is near.
 
-        When the call arrives it may be published already, and would be published again.
+        A post that was published before the call arrives would be published again.
         """
         has_left = False
 

@@ -1,4 +1,4 @@
-"""The law of sending: how a request of a job comes into Postiz once, whatever breaks.
+"""The rules of sending: how a request of a job is stored once, whatever breaks.
 
 | step    | what happens                                              | what is written down     |
 |---------|-----------------------------------------------------------|--------------------------|
@@ -18,15 +18,15 @@
 |         | a firewall refuses (400, 403, 404), a campaign stops, and |                          |
 |         | the outbox tries it later, alone where that may help      |                          |
 
-So whoever comes after a crash finds each request planned (it is sent), with an outcome (it is
-done), or with an intent or as unknown: that is looked up (`lookup`) and never just sent again.
+So after a crash each request is found planned (it is sent), with an outcome (it is done), or with
+an intent or as unknown: then it is looked up (`lookup`) and never simply sent again.
 
 An answer also tells look-ups that the server is past what was sent before (`Fence`). That a request
 is too large tells them nothing, because it is refused before the server looks at it.
 
-A single call (`posts.schedule`) has nobody who would come after it. It keeps no record, and a lost
-answer is raised as `DeliveryUnknownError`, with the marks to look for. With an idempotency key
-whoever makes the same call comes after it: see `idempotency`, which keeps the same law.
+A single call (`posts.schedule`) is not resumed by another. It keeps no record, and a lost answer is
+raised as `DeliveryUnknownError`, with the marks to look for. With an idempotency key a repeated
+call resumes it: see `idempotency`, which follows the same rules.
 """
 
 from __future__ import annotations
@@ -65,43 +65,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """All its posts are stored, with these ids, in its order."""
+    """All posts are stored, with these ids, in the order of the request."""
 
     ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing is stored, and it would be refused again."""
+    """Nothing is stored, and another attempt would be refused as well."""
 
     error: InvalidPostError | BadRequestError | PayloadTooLargeError
 
     @property
     def text(self) -> str:
-        """Why, mostly in the server's words."""
+        """The reason, usually in the server's words."""
         if isinstance(self.error, InvalidPostError):
             return self.error.problems[0].message
         return self.error.text
 
     @property
     def is_size(self) -> bool:
-        """It was too large, which says nothing of its posts."""
+        """Whether the request was too large, which says nothing about its posts."""
         return not isinstance(self.error, BadRequestError)
 
 
 @dataclass(frozen=True, slots=True)
 class TooLate:
-    """It was not sent, because its date had passed."""
+    """The request was not sent, because its date had passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """It was not sent, because there is nothing to send, or not now."""
+    """The request was not sent, because there is nothing to send, or not now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Its answer was lost; with `is_broken` the server said that it failed.
+    """The answer was lost; with `is_broken` the server reported a failure.
 
     `age` is how many seconds ago the last attempt was sent.
     """
@@ -115,27 +115,27 @@ SendResult: TypeAlias = Stored | Refused | TooLate | Unsent | Lost
 
 
 class Record(Protocol):
-    """A request of a job, and where it is written down how far it came."""
+    """A request of a job, and its persistent state."""
 
     @property
     def due(self) -> datetime | None:
-        """By when it should have left; None: it can wait."""
+        """The time by which the request should have left; None: it can wait."""
         ...
 
     def is_over(self, now: float) -> bool:
-        """Whether its date has passed, so that the server would publish it at once."""
+        """Whether the date has passed, so that the server would publish the posts at once."""
         ...
 
     def draft(self) -> CreatePost:
-        """The request as it is now, before it has its mark."""
+        """The current request, without a mark."""
         ...
 
     async def may_leave(self) -> bool:
-        """Whether there is still something to send; asked when a slot is free."""
+        """Whether there is still something to send; called when a slot is free."""
         ...
 
     async def shift(self, date: int) -> bool:
-        """Give it a later date, and take its intent back. Returns whether it can have one.
+        """Give the request a later date and take its intent back. Returns whether it may have one.
 
         Args:
             date: in whole seconds since the epoch.
@@ -143,7 +143,7 @@ class Record(Protocol):
         ...
 
     async def intend(self, now: float) -> CreatePost | None:
-        """Mark it and write down that it leaves; None: it must not leave any more.
+        """Mark the request and write its intent; None: it must not leave any more.
 
         Args:
             now: on the server's clock, in seconds since the epoch.
@@ -155,33 +155,33 @@ class Record(Protocol):
         ...
 
     async def set_aside(self) -> None:
-        """It was proved not carried out: take the intent back, if there is one."""
+        """Take the intent back, if there is one: the request was proved not carried out."""
         ...
 
     def waits_alone(self, error: PermissionDeniedError) -> bool:
-        """Whether it is sent at another time, while others go on."""
+        """Whether the request is tried again later while others go on."""
         ...
 
     async def lost(self, error: DeliveryUnknownError) -> SentRequest:
-        """Write down that its outcome is unknown; the request as it was sent."""
+        """Write down that the outcome is unknown; return the request as sent."""
         ...
 
     async def settle(self, result: Stored | Refused | TooLate | Unsent) -> None:
-        """Write down what became of it."""
+        """Write down the outcome."""
         ...
 
 
 class Sender:
-    """Sends the requests of one job by the law above.
+    """Sends the requests of one job by the rules above.
 
     Args:
-        client: sends.
-        outage: of the job.
-        fence: learns of answers.
-        late: what is done with a request whose date has passed.
-        keeps_intents: False takes intents back while the job waits for Postiz or for another
-            slot, so that what waits can be withdrawn; with True the same body leaves then.
-        call: by which each attempt is sent; None: `posts.create`, once, as bulk work.
+        client: an open client.
+        outage: the outage of the job.
+        fence: is told of answers.
+        late: how to handle a request whose date has passed.
+        keeps_intents: False takes intents back while the job waits for Postiz or for another slot,
+            so that waiting requests can be withdrawn; True sends the same body afterwards.
+        call: makes one attempt; None: `posts.create` without retries, as bulk work.
     """
 
     def __init__(
@@ -202,11 +202,11 @@ class Sender:
         self._call = call
 
     async def send(self, record: Record) -> SendResult:
-        """See a request through to what is known of it.
+        """Send a request and return its outcome.
 
         Raises:
-            PostizError: it would meet every request, so the job has to stop. Nothing is stored,
-                unless too many answers were lost one after the other.
+            PostizError: the error would meet every request, so the job has to stop. Nothing is
+                stored, unless too many answers were lost one after the other.
         """
         sending = _Sending(record)
         result: Stored | Refused | TooLate | Unsent
@@ -259,12 +259,12 @@ class Sender:
             raise
 
     async def _set_aside(self, sending: _Sending) -> None:
-        """Take the intent back, while it waits for Postiz or for another slot."""
+        """Take the intent back while the request waits for Postiz or for another slot."""
         sending.body = None
         await sending.record.set_aside()
 
     async def _prepare(self, sending: _Sending, departure: Departure) -> CreatePost:
-        """What leaves, once it is written down; called with a slot held."""
+        """Write the intent and return the body to send; called with a slot held."""
         if sending.body is None and not await sending.record.may_leave():
             raise _EndedError(Unsent())
         departure.check()
@@ -281,9 +281,10 @@ class Sender:
         return sending.body
 
     async def _check_date(self, sending: _Sending) -> None:
-        """Move what is late to its later date, or end it, as the user wants it.
+        """Apply the user's choice to a late request: move it, end it, or let it leave.
 
-        What is to be sent late is moved to this moment: newer servers refuse dates in the past.
+        A late request that leaves gets the present time as its date: newer servers refuse past
+        dates.
         """
         now = self._client.scheduler.server_time()
         if sending.record.is_over(now):
@@ -294,7 +295,7 @@ class Sender:
             if not is_moved:
                 raise _EndedError(TooLate())
             sending.body = None
-        elif sending.body is not None and _is_past(sending.body, now):  # it was to leave at once
+        elif sending.body is not None and _is_past(sending.body, now):  # it should leave at once
             await self._set_aside(sending)
 
     async def _lost(self, sending: _Sending, error: DeliveryUnknownError) -> Lost:
@@ -314,7 +315,7 @@ def _is_past(body: CreatePost, now: float) -> bool:
 
 @dataclass(slots=True)
 class _Sending:
-    """A request on its sending: its body once that is settled, and when it left (monotonic)."""
+    """A request while it is sent: its body once settled, and the time it left (monotonic)."""
 
     record: Record
     body: CreatePost | None = None
@@ -322,7 +323,7 @@ class _Sending:
 
 
 class _EndedError(Exception):
-    """A request does not leave, and its slot is given back; or a firewall forbids it alone."""
+    """The request does not leave and its slot is returned, or a firewall refuses only this one."""
 
     def __init__(self, result: TooLate | Unsent | Lost) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How a delivery goes from state to state. PURE: a delivery, and what happened, give the next one.
+"""The state machine of a delivery: pure functions from a record and an event to a record. PURE.
 
 | from                    | event                                               | to               |
 |-------------------------|-----------------------------------------------------|------------------|
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class OvertakenError(Exception):
-    """Somebody else changed the delivery, so that the event does not fit. Stays in `delivery`."""
+    """Another process changed the delivery: the event does not fit. Stays in `_delivery`."""
 
 
 def left(
@@ -50,9 +50,9 @@ def left(
     seconds: float,
     hold: float | None = None,
 ) -> DeliveryRecord:
-    """It leaves now, as the posts that are missing; in `seconds` nobody sends it any more.
+    """The missing posts leave now; after `seconds` the request is no longer being sent.
 
-    Until then, or for the seconds of `hold`, nobody looks it up; with 0 anybody may.
+    Until then, or for the seconds of `hold`, nobody looks the request up; with 0 others may.
     """
     stored = {place: post.id for place, post in enumerate(posts) if post.id}
     is_planned = was.state == "planned" and was.stored == stored
@@ -72,53 +72,53 @@ def left(
 
 
 def withdrawn(was: DeliveryRecord) -> DeliveryRecord:
-    """Whoever put it does not want it any more."""
+    """The caller withdrew the posts."""
     return replace(_at_rest(_waiting(was), "withdrawn"), note="withdrawn")
 
 
 def late(was: DeliveryRecord, note: str) -> DeliveryRecord:
-    """Its date passed before it could leave."""
+    """The date passed before the posts could leave."""
     return replace(_at_rest(_waiting(was), "late"), note=note)
 
 
 def rests(was: DeliveryRecord, until: float, note: str) -> DeliveryRecord:
-    """It is not sent before, because it was forbidden; that is counted."""
+    """The posts wait until a given time, because a gateway refused them once more."""
     forbidden = _waiting(was).forbidden + 1
     return replace(was, until=until, note=note, forbidden=forbidden)
 
 
 def adopted(was: DeliveryRecord, ids: Mapping[int, str], note: str) -> DeliveryRecord:
-    """Posts of it are stored, by place, though its store does not know that it left."""
+    """Some posts are stored, by place, though the record does not say that they left."""
     return _known(replace(_waiting(was), date=""), was.stored | dict(ids), note)
 
 
 def shifted(was: DeliveryRecord, attempt: str, due: float) -> DeliveryRecord:
-    """It has a later date, and what was to leave does not."""
+    """The posts have a later date, and the request does not leave."""
     planned = _planned(_own(was, attempt), was.stored) if was.state == "leaving" else _waiting(was)
     return replace(planned, due=due)
 
 
 def set_aside(was: DeliveryRecord, attempt: str) -> DeliveryRecord:
-    """It was proved not carried out."""
+    """The request was proved not carried out."""
     return _planned(_own(was, attempt), was.stored)
 
 
 def answered(was: DeliveryRecord, attempt: str, ids: Mapping[int, str]) -> DeliveryRecord:
-    """All its posts are stored, with these ids by place."""
+    """All posts are stored, with these ids by place."""
     return _stored(_own(was, attempt), ids)
 
 
 def refused(
     was: DeliveryRecord, attempt: str, refusal: Refusal | None, note: str = ""
 ) -> DeliveryRecord:
-    """The server refused it, and would again."""
+    """The server refused the request, and would refuse it again."""
     return replace(_at_rest(_own(was, attempt), "refused"), refusal=refusal, note=note)
 
 
 def lost(
     was: DeliveryRecord, attempt: str, *, now: float, is_broken: bool, note: str = ""
 ) -> DeliveryRecord:
-    """Its answer was lost; with `is_broken` the server said that it failed."""
+    """The answer was lost; with `is_broken` the server reported a failure."""
     gone_at = min(now, _own(was, attempt).gone_at)
     is_broken = was.is_broken or is_broken
     until = was.until if was.holder else 0.0
@@ -126,7 +126,7 @@ def lost(
 
 
 def claimed(was: DeliveryRecord, holder: str, *, now: float, seconds: float) -> DeliveryRecord:
-    """Somebody looks it up, and is the only one for so many seconds; with 0 others may join."""
+    """A look-up begins and holds the delivery for some seconds; with 0 others may join."""
     is_gone = was.state == "lost" or (was.state == "leaving" and now >= was.until)
     if not is_gone or (was.holder not in {"", holder} and now < was.until):
         raise OvertakenError
@@ -141,19 +141,19 @@ def held(
     seen_at: float,
     until: float,
 ) -> DeliveryRecord:
-    """Its holder goes on; the last look that counts showed these posts, None: there was none."""
+    """The look-up goes on; the last look that counts showed these posts, None: there was none."""
     if seen is None:
         return replace(_held(was, holder), until=until)
     return replace(_held(was, holder), seen=dict(seen), seen_at=seen_at, until=until)
 
 
 def mended(was: DeliveryRecord, holder: str, *, now: float, until: float) -> DeliveryRecord:
-    """A post of it is about to be repaired: what was seen before does not count any more."""
+    """A post is about to be repaired: earlier looks do not count any more."""
     return replace(_held(was, holder), seen=None, mended_at=now, until=until)
 
 
 def released(was: DeliveryRecord, holder: str) -> DeliveryRecord:
-    """Its holder looks no more; others go on where it stopped."""
+    """The holder ends its look-up; others go on from there."""
     return replace(_held(was, holder), holder="", until=0.0)
 
 
@@ -165,9 +165,9 @@ def found(
     *,
     doubt: str = "",
 ) -> DeliveryRecord:
-    """It is certain that these of its posts are stored, by place, and no others.
+    """The look-up found that these posts are stored, by place, and no others.
 
-    With `doubt`, which says why, that is not certain of the others, and will not be.
+    With `doubt`, a reason, it will never be certain whether the others are stored.
     """
     known = _known(_held(was, holder), was.stored | dict(ids), note)
     if known.is_over or not doubt:
@@ -211,7 +211,7 @@ def _planned(was: DeliveryRecord, ids: Mapping[int, str]) -> DeliveryRecord:
 
 
 def _at_rest(was: DeliveryRecord, state: State) -> DeliveryRecord:
-    """With what it is, and without what was known of the sending that is over."""
+    """The record with a new state, without the fields of the ended sending."""
     return DeliveryRecord(
         state=state,
         posts=was.posts,

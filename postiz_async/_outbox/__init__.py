@@ -1,1 +1,1 @@
-"""Durable hand-over: a web handler hands posts over and answers, a background task sends them."""
+"""Durable hand-over of posts: a web handler stores them, a background task sends them."""

@@ -1,4 +1,4 @@
-"""What all outboxes have: a place for hand-overs, a task that sends, tickets to ask for."""
+"""The common part of all outboxes: the store of hand-overs, the sending task, reads of tickets."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ FIRST_TICKET_LOOK, LAST_TICKET_LOOK = 0.25, 8.0
 """Seconds between two looks at a ticket that another process works on; doubled each time."""
 
 OWN_TICKET_LOOK = 60.0
-"""The same where this process sends, and tells of what changes; others may do so besides."""
+"""Seconds between two looks at a ticket that this process sends; others may change it, too."""
 
 _BROKE_OFF = "sending broke off, and the log says why; what waits is sent after the next start"
 
 
 class OutboxBase(OfOneProcess, ABC):
-    """An outbox: its opening and closing, and its tickets.
+    """The common part of all outboxes: open and close, get, wait for and withdraw tickets.
 
     Args:
-        deliveries: has the hand-overs; it is closed with the outbox.
-        clock: of its clients.
+        deliveries: the store of the hand-overs; it is closed with the outbox.
+        clock: the clock of the clients.
         sends: whether this process sends, or only hands over.
     """
 
     _courier: Courier
-    """Sends."""
+    """The task that sends."""
 
     def __init__(self, deliveries: Deliveries, clock: Clock, *, sends: bool) -> None:
         self._deliveries = deliveries
         self._clock = clock
         self._sends = sends
         self._scope: str | None = None
-        """The quota whose hand-overs these are; None: all."""
+        """The quota that all hand-overs here belong to; None: hand-overs of all quotas."""
         self._waiters = defaultdict[str, set[anyio.Event]](set)
         self._cancel_scope = anyio.CancelScope()
         self._task: asyncio.Task[None] | None = None
@@ -66,10 +66,10 @@ class OutboxBase(OfOneProcess, ABC):
         self._is_closing = False
 
     async def open(self) -> None:
-        """Open what keeps the hand-overs and begin to send what is in it.
+        """Open the store of the hand-overs and begin to send its contents.
 
         Raises:
-            StoreError: it cannot be used.
+            StoreError: the store cannot be used.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -96,15 +96,15 @@ class OutboxBase(OfOneProcess, ABC):
                 log.exception("the outbox stopped; what it holds is sent after the next start")
                 for ticket_id in [*self._waiters]:
                     self.notify(ticket_id)
-                if not isinstance(error, StrayCancellationError):  # which closing has no use for
+                if not isinstance(error, StrayCancellationError):  # which is of no use when closing
                     raise
 
     async def aclose(self, *, drain: float = 0.0) -> None:
-        """Stop sending. What was not sent stays in the outbox, for others or for the next start.
+        """Stop sending. Unsent posts stay in the outbox, for other processes or for the next start.
 
         Args:
-            drain: seconds to wait for what this process has to send. Requests whose first byte
-                is out are waited for in any case.
+            drain: seconds to wait for the hand-overs that this process has to send. Requests whose
+                first byte is out are waited for in any case.
         """
         self.stop_taking()
         try:
@@ -119,7 +119,7 @@ class OutboxBase(OfOneProcess, ABC):
                 await self._deliveries.aclose()
 
     def stop_taking(self) -> None:
-        """Nothing more is handed over."""
+        """Refuse further hand-overs."""
         self._is_closing = True
 
     def _refuse_closed(self) -> None:
@@ -141,10 +141,10 @@ class OutboxBase(OfOneProcess, ABC):
     # -------------------------------------------------------------- asking
 
     async def get(self, ticket_id: Ticket | str) -> Ticket:
-        """The state of a hand-over, whichever process works on it.
+        """Return the current state of a hand-over, whichever process works on it.
 
         Args:
-            ticket_id: the ticket, or its id, `Ticket.id`.
+            ticket_id: the ticket, or its `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket, or it was over too long ago.
@@ -155,13 +155,13 @@ class OutboxBase(OfOneProcess, ABC):
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:
-            ticket_id: the ticket, or its id, `Ticket.id`.
-            timeout: seconds after which it returns the ticket in any state, 0 for at once; None for
-                as long as it takes.
+            ticket_id: the ticket, or its `Ticket.id`.
+            timeout: seconds after which the ticket is returned in any state, 0 for at once; None
+                for as long as it takes.
 
         Raises:
             NotFoundError: there is no such ticket.
-            StoreError: this process was to send it, and its sending broke off.
+            StoreError: this process had to send the posts, and its sending task failed.
             UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
         """
         check_seconds("timeout", timeout, zero=True, none=True)
@@ -187,10 +187,10 @@ class OutboxBase(OfOneProcess, ABC):
                 self._forget(ticket_id, changed)
 
     async def withdraw(self, ticket_id: Ticket | str) -> bool:
-        """End a hand-over that has not left yet. Returns whether it had not.
+        """Withdraw a hand-over that has not left yet. Returns False if it has left.
 
         Args:
-            ticket_id: the ticket, or its id, `Ticket.id`.
+            ticket_id: the ticket, or its `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket.
@@ -206,7 +206,7 @@ class OutboxBase(OfOneProcess, ABC):
         return True
 
     async def counts(self) -> Mapping[RowState, int]:
-        """How many tickets are in which state, of all processes that share store and quota.
+        """Count the tickets in each state, of all processes that share store and quota.
 
         Raises:
             StoreError: the outbox cannot be used, or has tickets of another version.
@@ -223,7 +223,7 @@ class OutboxBase(OfOneProcess, ABC):
 
     @property
     def trouble(self) -> str:
-        """What holds this process's sending up: the server, the key, the disk; empty: nothing."""
+        """The reason why this process cannot send (server, key or disk); empty if it can."""
         return _BROKE_OFF if self._broke_off else self._courier.trouble_of(self._scope)
 
     @property
@@ -232,7 +232,7 @@ class OutboxBase(OfOneProcess, ABC):
 
     @abstractmethod
     async def _told(self, found: HandOver) -> Ticket:
-        """A hand-over as its user sees it."""
+        """Return the ticket that the user gets for a hand-over."""
         ...
 
     async def _found(self, ticket_id: Ticket | str) -> HandOver:
@@ -246,7 +246,7 @@ class OutboxBase(OfOneProcess, ABC):
     # -------------------------------------------------------------- waiting
 
     def notify(self, ticket_id: str) -> None:
-        """A ticket has changed: whoever waits for it looks.
+        """Wake everybody who waits for a ticket, because it has changed.
 
         Args:
             ticket_id: the id of the ticket.
@@ -262,10 +262,10 @@ class OutboxBase(OfOneProcess, ABC):
 
 
 def _id_of(ticket: Ticket | str) -> str:
-    """The id of a ticket that is given by itself or by its id.
+    """The id of a ticket that is given as a `Ticket` or as an id.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the argument is neither.
     """
     ticket_id = ticket.id if isinstance(ticket, Ticket) else ticket
     check_id("ticket_id", ticket_id)

@@ -1,10 +1,10 @@
-"""Sends what an outbox holds, organisation by organisation: for one client, or for all of a pool.
+"""Send the hand-overs of an outbox, one organisation after another, for a client or a whole pool.
 
 A turn sends what can leave at once, and ends when nothing is left, when the window of the quota is
-used up, when Postiz is away or refuses the key, or when it has had its share. What is looked up is
-seen through to its end. The next turn of the organisation begins when there is something to do
-again, in this process or in another one. That an organisation is one sender's at a time saves
-requests and slots; no promise depends on it.
+used up, when Postiz is away or refuses the key, or when it has had its share. A look-up that has
+begun is finished first. The next turn of the organisation begins when there is something to do
+again, in this process or in another one. One sender at a time for each organisation saves requests
+and slots; no promise depends on it.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async.outbox")
 
 SHARE = 100
-"""Hand-overs of one organisation in one turn while others may be waiting."""
+"""Hand-overs that one turn takes up while other organisations may be waiting."""
 
 SHARE_OF_MANY = 1
-"""The same while there are more organisations than turns: each has its first one sent soon."""
+"""The same limit while more organisations wait than turns are free, so that none waits long."""
 
 TURNS_AT_ONCE = 100
-"""Turns at the same time, beside those that only wait."""
+"""Turns that may work at the same time, not counting those that only wait."""
 
 MOST_TURNS = 2_000
-"""Turns at the same time, with those that wait for a look-up."""
+"""Turns that may be open at the same time, including those that only wait."""
 
 SLOW_CLIENT = 1.0
-"""Seconds after which a turn that waits for its client leaves its place to another one."""
+"""Seconds after which a turn that waits for its client no longer counts as working."""
 
 SHORTEST_LOOK = 0.05
-"""Seconds between two looks for organisations."""
+"""Seconds between two searches for organisations with work, at least."""
 
 PRUNING = 3_600.0
 """Seconds between two removals of old hand-overs."""
@@ -68,37 +68,37 @@ PRUNING = 3_600.0
 
 @dataclass(slots=True)
 class _Running:
-    """A turn as it goes on in this process."""
+    """A turn that runs in this process."""
 
     scope: Scope
     began: float
     share: int
     cancel_scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     turn: Turn | None = None
-    """None: it waits for its client."""
+    """None while the turn waits for its client."""
     is_lost: bool = False
 
     def lose(self) -> None:
-        """Somebody else has the organisation; what is on its way comes to its end."""
+        """End the turn, because another sender has the organisation."""
         self.is_lost = True
         self.cancel_scope.cancel()
 
     def only_waits(self, now: float) -> bool:
-        """Whether it leaves its place to others."""
+        """Whether the turn only waits, so that another one may work in its place."""
         return now - self.began >= SLOW_CLIENT if self.turn is None else self.turn.only_waits
 
 
 class Courier:
-    """Sends for one process.
+    """The sending task of one process.
 
     Args:
-        deliveries: has the hand-overs.
+        deliveries: the store of the hand-overs.
         client_of: finds the client of an organisation.
-        options: what is done in doubt.
-        clock: of the clients.
+        options: the options of the outbox.
+        clock: the clock of the clients.
         on_step: called with each ticket whose state changed.
-        only: the one quota that it sends for, whose turn lasts as long as its client; None: all
-            whose organisations have a name.
+        only: the only quota to send for, in one turn that lasts as long as its client; None: all
+            quotas with a named organisation.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Courier:
         only: str | None = None,
     ) -> None:
         self._trouble = ""
-        """Why nothing is sent for anybody; empty while something could be."""
+        """The reason why nothing can be sent for any organisation; empty if something can."""
         self._deliveries = deliveries
         self._client_of = client_of
         self._options = options
@@ -120,9 +120,9 @@ class Courier:
         self._only = only
         self._running: dict[str, _Running] = {}
         self._forbidden = defaultdict[str, ForbiddenHandOvers](lambda: ForbiddenHandOvers(clock))
-        """Of each quota; they wait through its turns."""
+        """Forbidden hand-overs by quota; they are kept from one turn of the quota to the next."""
         self._troubles: dict[str, str] = {}
-        """What ended the last turns of quotas."""
+        """The error that ended the last turn, by quota."""
         self._context = TurnContext(
             deliveries=deliveries,
             holder=uuid.uuid4().hex,
@@ -136,7 +136,7 @@ class Courier:
         self._is_idle = anyio.Event()
 
     def wake(self, quota: str | None = None) -> None:
-        """There may be something new to do.
+        """Look for new work soon.
 
         Args:
             quota: the name of the quota that has a new hand-over, if that is known.
@@ -147,7 +147,7 @@ class Courier:
                 running.turn.look()
 
     def forget(self, hand_over: HandOver) -> None:
-        """A hand-over was withdrawn."""
+        """Forget the pause of a hand-over that was withdrawn."""
         if hand_over.scope in self._forbidden:
             self._forbidden[hand_over.scope].forget(hand_over.id)
         self.wake(hand_over.scope)
@@ -156,19 +156,19 @@ class Courier:
         self._work.set()
 
     async def until_idle(self) -> None:
-        """Wait until only what others have, or what cannot be sent now, is left."""
+        """Wait until nothing is left that this process could send now."""
         self._is_idle = anyio.Event()
         self._drains = True
         self.wake()
         await self._is_idle.wait()
 
     def turn_of(self, quota: str) -> Turn | None:
-        """The turn of the organisation of a quota; None: it is not its turn, or not here."""
+        """The current turn of a quota; None: it has no turn in this process."""
         running = self._running.get(quota)
         return None if running is None else running.turn
 
     def trouble_of(self, quota: str | None) -> str:
-        """What holds the organisation of a quota up, or all of them; empty: nothing."""
+        """The reason why a quota, or all of them, cannot send; empty if it can."""
         if self._trouble or quota is None:
             return self._trouble
         turn = self.turn_of(quota)
@@ -177,20 +177,20 @@ class Courier:
         return met or forbidden
 
     def pauses_for(self, quota: str) -> float:
-        """Seconds in which nothing is sent for certain."""
+        """Seconds during which nothing is sent for a quota."""
         turn = self.turn_of(quota)
         return 0.0 if turn is None else turn.outage.pauses_for
 
     async def run(self) -> None:
-        """Send until cancelled; requests whose first byte is out are waited for."""
-        holding = anyio.CancelScope(shield=True)  # as long as there is a turn
+        """Send until cancelled, then finish the requests whose first byte is out."""
+        holding = anyio.CancelScope(shield=True)  # holds are renewed until all turns end
         async with anyio.create_task_group() as group:
             group.start_soon(self._hold, holding)
             try:
                 await self._take_all_turns()
             finally:
                 holding.cancel()
-        raise StrayCancellationError  # of what it runs beside the turns
+        raise StrayCancellationError  # a task beside the turns was cancelled
 
     async def _take_all_turns(self) -> None:
         async with anyio.create_task_group() as group:
@@ -199,13 +199,13 @@ class Courier:
             while True:
                 self._work = anyio.Event()
                 wait = 0.0
-                with anyio.CancelScope(shield=True):  # what is taken is begun, and so ended
+                with anyio.CancelScope(shield=True):  # taken scopes have to get a turn
                     wait = await self._take_turns(group)
                 with self._clock.move_on_after(wait):
                     await self._work.wait()
 
     async def _take_turns(self, group: TaskGroup) -> float:
-        """Begin turns as far as there are any. Returns for how long there is nothing to do."""
+        """Begin a turn for each scope that is ready. Returns the seconds until the next search."""
         now = self._clock.monotonic()
         active = sum(not each.only_waits(now) for each in self._running.values())
         free = min(TURNS_AT_ONCE - active, MOST_TURNS - len(self._running))
@@ -231,11 +231,11 @@ class Courier:
             self._running[scope.name] = running
             group.start_soon(self._serve, running)
         if taken:
-            return 0.0 if new else LEASE / 3  # the hold of a turn was over; it goes on
+            return 0.0 if new else LEASE / 3  # a hold of a running turn had expired
         return min(max(next_in, SHORTEST_LOOK), LONGEST_LOOK)
 
     async def _look_if_idle(self) -> None:
-        """Tell `until_idle` when nothing is left for which it waits."""
+        """Set the event of `until_idle` when no work is left."""
         turns = [each.turn for each in self._running.values()]
         if not self._drains or not all(turn is not None and turn.is_idle for turn in turns):
             return
@@ -258,7 +258,7 @@ class Courier:
     # -------------------------------------------------------------- beside the turns
 
     async def _listen(self) -> None:
-        """Look for work when somebody tells of it; otherwise the looks suffice."""
+        """Look for work at each notification of the store; without them, `run` polls."""
         while True:
             try:
                 await self._hear()
@@ -267,9 +267,9 @@ class Courier:
             await self._clock.sleep(LONGEST_LOOK)
 
     async def _hear(self) -> None:
-        """Look for what is told, until the connection ends."""
+        """Follow the notifications of the store until the connection ends."""
         async with self._deliveries.changes() as changes:
-            self.wake()  # what was told before was not heard
+            self.wake()  # earlier notifications were missed
             async for quotas in changes:
                 if not quotas:
                     self.wake()
@@ -278,7 +278,7 @@ class Courier:
                         self.wake(quota)
 
     async def _hold(self, scope: anyio.CancelScope) -> None:
-        """Keep the organisations for as long as their turns last."""
+        """Renew the leases of the organisations whose turns go on."""
         with scope:
             while True:
                 await self._clock.sleep(LEASE / 3)
@@ -307,7 +307,7 @@ class Courier:
     # -------------------------------------------------------------- a turn
 
     async def _serve(self, running: _Running) -> None:
-        """One turn, from its beginning to its end."""
+        """Run one turn from beginning to end."""
         scope = running.scope
         end = TurnEnd(failures=scope.failures, trouble=scope.trouble)
         try:
@@ -316,7 +316,7 @@ class Courier:
         except PostizError as error:
             end = TurnEnd.in_trouble(error, scope.failures)
             log.warning("%r: %s", scope.organization, end.trouble)
-        except (Exception, asyncio.CancelledError) as error:  # it must not end others' turns
+        except (Exception, asyncio.CancelledError) as error:  # an error must not end other turns
             is_asked_for = anyio.current_effective_deadline() == -math.inf
             if is_asked_for and isinstance(error, asyncio.CancelledError):
                 raise
@@ -364,12 +364,12 @@ class Courier:
                 failures=end.failures,
                 trouble=end.trouble,
             )
-        except StoreError as error:  # it is held for a while, and then free
+        except StoreError as error:  # the hold expires by itself
             self._is_away(error)
 
 
 def _broken_off(error: BaseException) -> PostizError:
-    """What is said of a turn that ended with an error that is none of this library's."""
+    """The message for a turn that ended with an unexpected error."""
     while isinstance(error, ExceptionGroup):
         error = cast("tuple[Exception, ...]", error.exceptions)[0]
     return PostizError(f"sending broke off with {type(error).__name__}; the log has all of it")

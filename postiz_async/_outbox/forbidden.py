@@ -1,7 +1,8 @@
-"""Hand-overs that a firewall or gateway in front of Postiz does not let through (403).
+"""Hand-overs that a firewall or gateway in front of Postiz refuses (403).
 
-Mostly it forbids words, so one hand-over waits alone, for longer each time, while others are sent.
-Where several in a row are forbidden, the fault is in none of them, and all wait as in an outage.
+Usually a firewall objects to words of one hand-over, which then waits alone, for longer each time,
+while others are sent. When several in a row are refused, none of them is to blame, and all wait as
+in an outage.
 """
 
 from __future__ import annotations
@@ -26,45 +27,46 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async.outbox")
 
 MOST_ALONE = 2
-"""Hand-overs in a row that may be forbidden, each for its own words, before all wait."""
+"""Hand-overs in a row that may be refused, each for its own words, before all of them wait."""
 
 WITHDRAWN_AFTER = 3_600.0
-"""Seconds after its pause at which a hand-over that does not come back was withdrawn elsewhere."""
+"""Seconds after its pause at which a hand-over not taken up again was withdrawn elsewhere."""
 
 
 @dataclass(slots=True)
 class _Pause:
     error: PermissionDeniedError
     until: float
-    """When it is tried again, by the clock of the store."""
+    """The time of the next attempt, on the clock of the store."""
     over_at: float
-    """The same by the monotonic clock."""
+    """The same time on the monotonic clock."""
 
 
 class ForbiddenHandOvers:
-    """Those of one quota that wait alone, as far as this process met them.
+    """The refused hand-overs of one quota that wait alone, as far as this process knows.
 
     Args:
-        clock: of the client.
+        clock: the clock of the client.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pauses: dict[str, _Pause] = {}
-        """By tickets."""
+        """The pauses by ticket id."""
         self._in_a_row: set[str] = set()
-        """Those that were forbidden since Postiz last answered a create."""
+        """Hand-overs that were refused since Postiz last answered a create."""
 
     def __len__(self) -> int:
         return len(self._pauses)
 
     def waits_alone(self, hand_over: HandOver, error: PermissionDeniedError, now: float) -> bool:
-        """Note that one was forbidden. Returns whether it alone waits.
+        """Note a refused hand-over. Returns True if only this one waits.
 
         Args:
             hand_over: the hand-over.
-            error: what was answered in the place of Postiz.
-            now: on the server's clock. It does not wait beyond its date, to be told late in time.
+            error: the refusal by the firewall or gateway.
+            now: on the server's clock. The pause ends at the date of the post, so that it is found
+                late in time.
         """
         self._in_a_row.add(hand_over.id)
         if len(self._in_a_row) > MOST_ALONE:
@@ -84,18 +86,18 @@ class ForbiddenHandOvers:
         return True
 
     def rested(self, ticket: str, planned: DeliveryRecord) -> DeliveryRecord:
-        """A hand-over that is planned again: where it is forbidden, it rests."""
+        """Return the planned record of a hand-over, with its pause if it was refused."""
         pause = self._pauses.get(ticket)
         if pause is None:
             return planned
         return transitions.rests(planned, pause.until, trouble_of(pause.error))
 
     def answered(self) -> None:
-        """Postiz answered a create: creates are let through."""
+        """Note that Postiz answered a create: creates are let through."""
         self._in_a_row.clear()
 
     def keep(self, at_work: Collection[str]) -> None:
-        """Forget what others have withdrawn: its pause is long over, and it is not at work."""
+        """Forget hand-overs whose pause ended long ago and that are not being worked on."""
         now = self._clock.monotonic() - WITHDRAWN_AFTER
         self._pauses = {
             ticket: pause
@@ -104,12 +106,12 @@ class ForbiddenHandOvers:
         }
 
     def forget(self, ticket: str) -> None:
-        """One is over."""
+        """Forget a hand-over that has ended."""
         self._pauses.pop(ticket, None)
 
     @property
     def trouble(self) -> str:
-        """What is forbidden and what to do, in one line; empty: nothing."""
+        """One line on what is refused and what to do about it; empty: nothing is refused."""
         if not self._pauses:
             return ""
         (ticket, pause), *others = self._pauses.items()

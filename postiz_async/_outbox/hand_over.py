@@ -1,4 +1,4 @@
-"""A delivery of an outbox: what was handed over, and the ticket that its user sees."""
+"""A hand-over: a delivery in the store of an outbox, and the ticket that its user gets."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _ROW_STATES: Mapping[State, RowState] = {
 }
 
 _MARKED = frozenset({"leaving", "lost", "stored", "undecided"})
-"""States in which there may be posts with its mark."""
+"""States in which posts with the mark of the delivery may exist."""
 
 
 class HandOver(Handle):
-    """A delivery of an outbox.
+    """A delivery in the store of an outbox.
 
     Args:
-        deliveries: where it is.
-        kept: as it was found there.
-        clock: of the client.
+        deliveries: the store.
+        kept: the delivery as read from the store.
+        clock: the clock of the client.
 
     Raises:
         StoreError: another version wrote it.
@@ -80,25 +80,25 @@ class HandOver(Handle):
         return done, _kept(found)
 
     def request(self, date: str) -> CreatePost:
-        """What is to be sent of it, or was, with a marked date."""
+        """The create request for this hand-over, with a marked date."""
         posts = [self.body.posts[place] for place in self.record.missing]
         return replace(self.body, date=date, posts=posts)
 
     def ref(self, place: int) -> str:
-        """The mark of the post at a place."""
+        """The `client_ref` of the post at a place."""
         return str(self.body.posts[place].settings.get(CLIENT_REF))
 
     @property
     def at(self) -> datetime:
-        """When it is due."""
+        """The date at which the posts are due."""
         return datetime.fromtimestamp(self.record.due, UTC)
 
     def ticket(self, leaves_in: float = 0.0, held_up_by: str = "") -> Ticket:
-        """As its user sees it.
+        """The ticket that the user gets.
 
         Args:
-            leaves_in: seconds after which it will probably leave, if it waits.
-            held_up_by: what holds those up that wait; empty: nothing.
+            leaves_in: seconds until it will probably leave, if it waits.
+            held_up_by: the reason why it waits for longer; empty: there is none.
         """
         kept = self.record
         waits = kept.state == "planned"
@@ -113,7 +113,7 @@ class HandOver(Handle):
 
 
 def columns_of(delivery: DeliveryRecord) -> DeliveryColumns:
-    """What a store is asked by; its states are those of tickets."""
+    """The columns that a store can query; their states are those of tickets."""
     has_mark = delivery.state in _MARKED and delivery.date
     return DeliveryColumns(
         state=_ROW_STATES[delivery.state].value,

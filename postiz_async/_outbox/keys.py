@@ -1,7 +1,8 @@
 """Hand-overs with an idempotency key. PURE.
 
-The id of the ticket follows from the key, so that there is one. The marks of its posts follow from
-key and arguments, so that none of another call is taken for one of them when the key was forgotten.
+The id of the ticket is derived from the key, so that one key has one ticket. The marks of the posts
+are derived from key and arguments, so that after the key was forgotten no post of another call is
+taken for one of these.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KeyedHandOver:
-    """A hand-over as its caller means it: the ticket of its key, and a mark for each post.
+    """A hand-over with an idempotency key: the id of its ticket, and the marks of its posts.
 
     Args:
         key: the caller's key.
-        quota: the name of the quota that it belongs to.
+        quota: the name of the quota of the hand-over.
         new: the arguments, with channels by their ids.
 
     Raises:
-        InvalidPostError: JSON has no word for something in settings.
+        InvalidPostError: settings contain a value that JSON cannot express.
     """
 
     key: str
@@ -39,7 +40,7 @@ class KeyedHandOver:
 
     @property
     def ticket(self) -> str:
-        """The id of its ticket."""
+        """The id of the ticket of this key."""
         return hashlib.sha256(f"{self.quota}\n{self.key}".encode()).hexdigest()[:32]
 
     @property
@@ -50,17 +51,17 @@ class KeyedHandOver:
         return fingerprint_of(Said(request, said.posts))
 
     def refs(self) -> list[str]:
-        """What marks its posts, in order; another content has another mark."""
+        """The marks of the posts, in order; different content has different marks."""
         return [
             client_ref(self.ticket, repr((place, fingerprint_of(Said({}, [post])))))
             for place, post in enumerate(said_of(self.new).posts)
         ]
 
     def check(self, kept: DeliveryRecord) -> None:
-        """See that the hand-over that has its ticket is this one.
+        """Check that the stored hand-over of this key has the same arguments.
 
         Raises:
-            IdempotencyError: it is another one.
+            IdempotencyError: it has others.
         """
         differs = differing(kept.fingerprint, self.fingerprint)
         if differs:

@@ -1,4 +1,4 @@
-"""`postiz.outbox`: posts of one organisation that are handed over."""
+"""`postiz.outbox`: the outbox of one organisation."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Outbox(OutboxBase):
 
     Args:
         postiz: the client.
-        deliveries: has the hand-overs; it is closed with the outbox.
-        options: what is done in doubt, and whether this process sends.
-        courier: that of a pool, which sends; None: this one's own.
+        deliveries: the store of the hand-overs; it is closed with the outbox.
+        options: how the outbox works, and whether this process sends.
+        courier: the courier of a pool, which does the sending; None: the outbox makes its own.
         waiters: the events of those who wait, by ticket, where several outboxes share them.
     """
 
@@ -106,19 +106,20 @@ class Outbox(OutboxBase):
             idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
                 same call again returns the first ticket in its current state, for as long as
                 that is kept (`OutboxOptions(keep=...)`).
-            connection: of PostgreSQL, in whose transaction they are handed over: they are sent if
+            connection: a PostgreSQL connection whose transaction includes them: they are sent if
                 it commits, and only then. An asynchronous one of psycopg, asyncpg or SQLAlchemy
                 (connection or session) to the database of the outbox.
 
-        Costs one of the hourly create requests, later. Sends nothing but a look at the channels
-        (as for `posts.validate`). While Postiz cannot be reached that is done without, if all
+        Costs one of the hourly create requests, later. The only request at once is a list of the
+        channels (as for `posts.validate`). While Postiz cannot be reached, this is skipped if all
         channels are given as `Integration` or were listed by this client before.
 
         Raises:
             InvalidPostError: the server would refuse them; nothing was stored.
             IdempotencyError: the key was used with other arguments; nothing was stored.
-            StoreError: it cannot be written down; nothing was stored. When PostgreSQL went away in
-                that moment, it says that it may have been, and as which ticket.
+            StoreError: the hand-over cannot be written down; nothing was stored. If PostgreSQL went
+                away in that moment, the error says that it may have been stored, and as which
+                ticket.
             UsageError: the connection is in no transaction, or in one that failed.
             APIConnectionError: Postiz cannot be reached, and a channel is given by an id, a name
                 or a provider that this client has not seen in a list yet.
@@ -150,7 +151,7 @@ class Outbox(OutboxBase):
         kept, ahead = await self._written(ticket, body, record, connection)
         found = HandOver(self._deliveries, kept, self._clock)
         if keyed is not None:
-            keyed.check(found.record)  # a call at the same moment may have been first
+            keyed.check(found.record)  # a simultaneous call may have been first
         if connection is None:
             self._courier.wake(found.scope)
         return self._ticket(found, ahead)
@@ -165,7 +166,7 @@ class Outbox(OutboxBase):
         await deliveries.register(postiz.quota_name, postiz.organization, postiz.base_url)
         try:
             return await deliveries.put(postiz.quota_name, new, connection=connection)
-        except asyncio.CancelledError:  # nobody gets the ticket
+        except asyncio.CancelledError:  # the caller does not get the ticket
             if connection is None and not record.fingerprint:
                 with anyio.CancelScope(shield=True):
                     await self._take_back(ticket)
@@ -196,7 +197,7 @@ class Outbox(OutboxBase):
         *,
         short_link: bool,
     ) -> KeyedHandOver:
-        """What is asked for, without a look at Postiz where the channels are known."""
+        """Build the keyed hand-over, without a request to Postiz if all channels are known."""
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
         kind: PostType = "now" if at is None else "schedule"
         moment = now if at is None else at
@@ -223,7 +224,7 @@ class Outbox(OutboxBase):
         *,
         short_link: bool,
     ) -> CreatePost:
-        """The request as it is validated; what goes at once is sent with the time of sending."""
+        """Build and validate the request; without a date, it is dated when it is sent."""
         creating = self._postiz.posts
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
         kind: PostType = "now" if at is None else "schedule"
@@ -246,7 +247,7 @@ class Outbox(OutboxBase):
         return replace(body, type="schedule")
 
     def _remembered(self, post: NewPost, away: APIConnectionError | ServerError) -> NewPost:
-        """A post with its channel as last listed; raises `away` where nobody knows it."""
+        """A post with its channel as last listed; raises `away` if the channel is unknown."""
         channel = self._postiz.channels.remembered(post.channel)
         if channel is not None:
             return replace(post, channel=channel)
@@ -261,16 +262,17 @@ class Outbox(OutboxBase):
     async def _told(self, found: HandOver) -> Ticket:
         if found.record.state != "planned":
             return found.ticket()
-        with suppress(StoreError):  # then by what this process saw last
+        with suppress(StoreError):  # then forecast by the last known quota
             await self._postiz.scheduler.refresh()
         return self._ticket(
             found, await self._deliveries.ahead(found.scope, found.number, found.record.due)
         )
 
     def _ticket(self, found: HandOver, ahead: Ahead) -> Ticket:
-        """By the quota's forecast, behind interactive calls and hand-overs that are due before.
+        """The ticket with a forecast: behind interactive calls and hand-overs that are due earlier.
 
-        What has time until the next window waits for what is held back for others, too.
+        A hand-over that is not due before the next window does not use slots that are kept free for
+        others.
         """
         scheduler, kept = self._postiz.scheduler, found.record
         place = ahead.before + scheduler.view().queued.interactive + 1
@@ -282,7 +284,7 @@ class Outbox(OutboxBase):
 
 
 def _marked(body: CreatePost, refs: Sequence[str]) -> CreatePost:
-    """The request with a mark in each post."""
+    """The request with a mark in the settings of each post."""
     posts = [
         replace(item, settings={**item.settings, CLIENT_REF: ref})
         for item, ref in zip(body.posts, refs, strict=True)

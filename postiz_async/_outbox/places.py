@@ -1,4 +1,4 @@
-"""What `store=` and `outbox=` of a client or a pool mean: where quota, keys and posts are kept."""
+"""Read `store=` and `outbox=` of a client or a pool: where quota, keys and hand-overs are kept."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a client or a pool keeps what lasts."""
+    """The stores of a client or a pool."""
 
     store: Records | None
-    """Of quotas and idempotency keys; None: they are this process's."""
+    """The store of quotas and idempotency keys; None: the memory of this process."""
     own: Records | None
-    """The same, if it was made of an address, and so is to be closed."""
+    """The same store if it was opened here from an address, and so has to be closed here."""
     outbox: OutboxOptions | None
-    """None: there is none."""
+    """Options of the outbox; None: there is no outbox."""
 
 
 Address: TypeAlias = Path | Secret | str
@@ -37,13 +37,13 @@ Address: TypeAlias = Path | Secret | str
 def places_of(
     store: Records | Address | None, outbox: OutboxOptions | Address | None, clock: Clock
 ) -> Places:
-    """What the options of a client mean: an outbox is in the store, unless it says where it is.
+    """The stores of a client: an outbox without a path shares `store`.
 
     Without a store the quota is remembered beside the outbox: a restart must not probe a window
     that is used up.
 
     Raises:
-        UsageError: the outbox can be in neither of them, or `store` is no store.
+        UsageError: neither option names a place for the outbox, or `store` is not a store.
         ConfigurationError: an address cannot be used, or its extra is not installed.
     """
     address = place_of(store) if isinstance(store, str | Path | Secret) else None
@@ -74,10 +74,10 @@ def places_of_many(
     credentials: object,
     clock: Clock,
 ) -> Places:
-    """The same of a pool, whose outbox asks for keys and is in PostgreSQL.
+    """The stores of a pool, whose outbox needs `credentials` and PostgreSQL.
 
     Raises:
-        UsageError: one of what it takes is missing, or it is a file.
+        UsageError: `credentials` or the place of the outbox is missing, or it is a file.
     """
     places = places_of(store, outbox, clock)
     if credentials is None and outbox is None:
@@ -96,10 +96,10 @@ def places_of_many(
 
 
 def deliveries_of(outbox: OutboxOptions, clock: Clock) -> Deliveries:
-    """What has the hand-overs of an outbox.
+    """Open the store of the hand-overs of an outbox.
 
     Raises:
-        ConfigurationError: its address cannot be used, or the extra is not installed.
+        ConfigurationError: the address cannot be used, or the extra is not installed.
     """
     if outbox.database is None:
         from postiz_async.stores._sqlite_deliveries import (  # noqa: PLC0415  (not every client)
@@ -122,5 +122,5 @@ def deliveries_of(outbox: OutboxOptions, clock: Clock) -> Deliveries:
 
 
 def speed_of(clock: Clock) -> float:
-    """Seconds of a clock in one of the database's."""
+    """Seconds that pass on a clock in one second of the database's clock."""
     return clock.speed if math.isfinite(clock.speed) else 1.0

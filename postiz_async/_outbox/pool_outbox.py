@@ -1,4 +1,4 @@
-"""`pool.outbox`: one outbox, in PostgreSQL, for all organisations of a pool."""
+"""`pool.outbox`: one outbox in PostgreSQL for all organisations of a pool."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async.outbox")
 
 _LONGEST_NAME = 255
-"""Characters of an organisation's name."""
+"""Characters of an organisation's name, at most."""
 
 ASKER_SECONDS = 3.0
-"""Seconds that `credentials` may take while somebody asks for a ticket."""
+"""Seconds that `credentials` may take while a user waits for a ticket."""
 
 CALLBACK_SECONDS = 30.0
-"""Seconds that `credentials` may take."""
+"""Seconds that `credentials` may take at other times."""
 
 CredentialsOf: TypeAlias = "Callable[[str], Awaitable[str | Secret]]"
-"""From the name of an organisation to its key or token, asked for each time that it is needed."""
+"""From the name of an organisation to its key or token; called each time that a key is needed."""
 
 
 class ClientPool(Protocol):
-    """What an outbox needs of a pool."""
+    """The part of a pool that an outbox uses."""
 
     async def client(
         self, api_key: str | Secret, *, organization: str | None = None, base_url: str | None = None
     ) -> Resources:
-        """The open client of a key."""
+        """Open the client of a key."""
         ...
 
 
@@ -63,13 +63,13 @@ class PoolOutbox(OutboxBase):
         async with PostizPool(store="postgresql://...", credentials=key_of) as pool:
             ticket = await pool.outbox.put(NewPost(channel, "Hello"), organization="acme", at=at)
 
-    The pool makes, opens and closes it. Keys are in no table: whoever sends asks `credentials`.
+    The pool makes, opens and closes it. Keys are not stored: each sender calls `credentials`.
 
     Args:
-        pool: has the clients.
-        clock: of the pool.
-        options: what is done in doubt.
-        deliveries: has the hand-overs; it is closed with the outbox.
+        pool: provides the clients.
+        clock: the clock of the pool.
+        options: how the outbox works.
+        deliveries: the store of the hand-overs; it is closed with the outbox.
         credentials: from an organisation's name to its key or token.
     """
 
@@ -91,10 +91,11 @@ class PoolOutbox(OutboxBase):
     # -------------------------------------------------------------- clients
 
     async def _key_of(self, organization: str) -> Secret:
-        """The key of an organisation, as the user's function has it.
+        """Get the key of an organisation from the user's `credentials`.
 
         Raises:
-            ConfigurationError: it has none, fails, or takes too long.
+            ConfigurationError: the organisation has no key, or `credentials` fails or takes too
+                long.
         """
 
         async def asked() -> object:
@@ -130,10 +131,10 @@ class PoolOutbox(OutboxBase):
     async def _client(
         self, organization: str, base_url: str | None = None
     ) -> AsyncGenerator[OpenClient]:
-        """The client of an organisation, which the pool keeps open for the length of the block.
+        """The client of an organisation, kept open for the length of the block.
 
         Raises:
-            ConfigurationError: `credentials` fails, or has the key of another organisation.
+            ConfigurationError: `credentials` fails, or returns the key of another organisation.
         """
         _check_name(organization)
         key = await self._key_of(organization)
@@ -163,13 +164,13 @@ class PoolOutbox(OutboxBase):
             yield client
 
     def of(self, client: OpenClient) -> Outbox:
-        """The outbox as one organisation's client has it.
+        """The outbox of one organisation, for its client.
 
         Args:
-            client: with the name of its organisation.
+            client: a client that was given an organisation name.
 
         Raises:
-            UsageError: it has no such name, by which its key could be asked for.
+            UsageError: the client has no organisation name, which `credentials` needs.
         """
         _check_name(client.organization or "-")
         if not client.organization:
@@ -201,7 +202,7 @@ class PoolOutbox(OutboxBase):
         idempotency_key: str | None = None,
         connection: object = None,
     ) -> Ticket:
-        """Hand posts of an organisation over; as `Outbox.put`.
+        """Hand over posts of an organisation, as `Outbox.put` does.
 
         Args:
             posts: what to post, each on its channel.
@@ -210,11 +211,11 @@ class PoolOutbox(OutboxBase):
             tags: names of tags that exist in Postiz.
             short_link: shorten links if the server has a shortener.
             idempotency_key: the same call of this organisation again returns the same ticket.
-            connection: of PostgreSQL, in whose transaction they are handed over: they are sent if
+            connection: a PostgreSQL connection whose transaction includes them: they are sent if
                 it commits, and only then. An asynchronous one of psycopg, asyncpg or SQLAlchemy
                 (connection or session) to the database of the outbox.
 
-        Raises what `Outbox.put` raises.
+        Raises the errors of `Outbox.put`.
         """
         self._refuse_closed()
         async with self._client(organization) as client:
@@ -228,11 +229,11 @@ class PoolOutbox(OutboxBase):
             )
 
     async def troubles(self) -> Mapping[str, str]:
-        """What holds organisations up, by their names: key, server, credentials."""
+        """Reasons why organisations cannot send (key, server, credentials), by their names."""
         return (await self._deliveries.overview()).troubles
 
     async def _told(self, found: HandOver) -> Ticket:
-        """As its organisation's client forecasts, else by when that has its next turn."""
+        """The ticket with a forecast: by the organisation's client, or by its next turn."""
         if found.record.state != "planned":
             return found.ticket()
         ahead = await self._deliveries.ahead(found.scope, found.number, found.record.due)
@@ -245,10 +246,10 @@ class PoolOutbox(OutboxBase):
 
 
 def _check_name(organization: object) -> None:
-    """Refuse what cannot be the name of an organisation in a table.
+    """Refuse a name that a table cannot store.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: the name is empty, too long, or not storable.
     """
     is_name = isinstance(organization, str) and 1 <= len(organization) <= _LONGEST_NAME
     if is_name and not re.search("[\0\ud800-\udfff]", str(organization)):
@@ -262,7 +263,7 @@ def _check_name(organization: object) -> None:
 async def open_outbox(
     pool: ClientPool, clock: Clock, options: OutboxOptions, credentials: CredentialsOf
 ) -> PoolOutbox:
-    """The open outbox of a pool.
+    """Open the outbox of a pool for the length of the block.
 
     Raises:
         StoreError: its database cannot be used.

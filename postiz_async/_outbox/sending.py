@@ -1,4 +1,4 @@
-"""The sending of a hand-over, written down step by step; see `delivery.send.Record`."""
+"""Send a hand-over and write down each step; see `delivery.send.Record`."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async.outbox")
 
 LEASE = 20.0
-"""Seconds for which a sender has an organisation, and what is on its way; then others take over."""
+"""Seconds for which an organisation, and a request on its way, belong to one sender."""
 
 _LATE = "its date passed before a slot was free"
 
 
 class HandOverSending(DeliverySending):
-    """One hand-over from the wait for its slot to what is known of it.
+    """The sending of one hand-over, from the wait for a slot to its outcome.
 
     Args:
-        hand_over: what is sent.
-        deliveries: where it is.
+        hand_over: the hand-over to send.
+        deliveries: its store.
         postiz: the client.
-        marks: of the organisation, as far as this process knows them.
-        forbidden: those that wait alone.
-        on_step: called when something was written down.
+        marks: marks in use by the organisation, as far as this process knows.
+        forbidden: the refused hand-overs that wait alone.
+        on_step: called after each step that was written down.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class HandOverSending(DeliverySending):
         self._forbidden = forbidden
         self._on_step = on_step
         self._waits = True
-        """Nothing is written down of it, and no slot is held."""
+        """True while no step is written down and no slot is held."""
         self._wait = anyio.CancelScope()
 
     @contextmanager
     def waiting(self, *, until_late: bool) -> Generator[anyio.CancelScope]:
-        """Leave the block when its date passes while it waits; before, the time must be known."""
+        """Cancel the block when the date passes while it waits and the server's time is known."""
         clock, scheduler = self._postiz.clock, self._postiz.scheduler
         timer: Timer | None = None
 
@@ -108,7 +108,7 @@ class HandOverSending(DeliverySending):
         return self.request(self.hand_over.body.date)
 
     async def may_leave(self) -> bool:
-        """A hand-over that was withdrawn is noticed when its intent is written down."""
+        """False if the wait was cancelled; a withdrawal is noticed when the intent is written."""
         self._waits = False
         return not self._wait.cancel_called
 
@@ -121,7 +121,7 @@ class HandOverSending(DeliverySending):
         return True
 
     async def intend(self, now: float) -> CreatePost | None:
-        """None: the hand-over was withdrawn, or somebody else sends it."""
+        """Write the intent; None: the hand-over was withdrawn, or another sender has it."""
         kept = self.hand_over.record
         at = datetime.fromtimestamp(kept.due if kept.is_dated else now, UTC)
         while True:
@@ -149,7 +149,7 @@ class HandOverSending(DeliverySending):
         )
 
     async def _take_used(self, moment: datetime) -> None:
-        """Note what others used in a second: this process did not know of it."""
+        """Note the marks of other processes in one second, which this process did not know."""
         second = 1000 * int(moment.timestamp())
         _, used = await self._deliveries.known(
             self.hand_over.scope, (), range(second + 1, second + 1000)
@@ -166,7 +166,7 @@ class HandOverSending(DeliverySending):
         return self._forbidden.waits_alone(self.hand_over, error, now)
 
     async def settle(self, result: SendResult) -> None:
-        """What is not sent was withdrawn, which is written down already."""
+        """Write the outcome; an unsent hand-over was withdrawn, which is written already."""
         await super().settle(result)
         if isinstance(result, Refused):
             note = result.text
@@ -181,6 +181,6 @@ class HandOverSending(DeliverySending):
         self._on_step()
 
     def unwritten(self, error: StoreError, state: State) -> None:
-        """It is found again, and looked up where it may have left."""
+        """Raise: a later turn finds the hand-over, and looks it up if it may have left."""
         del state
         raise error

@@ -1,4 +1,4 @@
-"""What was handed over, what became of it, and how an outbox is told what to do."""
+"""Tickets, which show the state of hand-overs, and the options of an outbox."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 OVER = frozenset(
     {RowState.STORED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
 )
-"""The states that do not change any more."""
+"""The final states."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxOptions:
-    """How an outbox works.
+    """Options of an outbox.
 
     Args:
         path: its SQLite file, on a local disk, which the processes of one host may share; or the
-            address of a PostgreSQL, `postgresql://...`, for any number of hosts. None: it is in
-            the `store` of the client.
-        late: what is done with posts whose date passes before they can leave: `skip` them,
+            address of a PostgreSQL, `postgresql://...`, for any number of hosts. None: the outbox
+            is in the `store` of the client.
+        late: how to treat posts whose date passes before they can leave: `skip` them,
             `send` them (they are published at once), or move them to that long after a slot is
             free.
-        on_doubt: what is done with posts whose answer was lost and whose date comes before it
+        on_doubt: how to treat posts whose answer was lost and whose date comes before it
             is proved that they are not stored: `skip` ends them undecided, `send` risks a double.
-        keep: for how long tickets that are over are remembered.
+        keep: how long finished tickets are kept.
         sends: False only hands over: another process that shares the outbox sends.
-        schema: of the tables in PostgreSQL.
+        schema: the schema of the tables in PostgreSQL.
 
     Raises:
         UsageError: an option has a value that makes no sense.
@@ -68,15 +68,15 @@ class OutboxOptions:
 
     @property
     def database(self) -> Secret | None:
-        """The address of a PostgreSQL; None: it is a file."""
+        """The address of a PostgreSQL database; None: the outbox is in a file."""
         return self.path if isinstance(self.path, Secret) else None
 
 
 class Ticket(Value, frozen=True):
-    """One hand-over as it stands at the moment of asking.
+    """A hand-over as it stood at the moment of the call.
 
     `state` is `planned` (waits for the quota), `sending`, `unknown` (the answer was lost and is
-    being looked up), or one of the ends: `stored`, `refused` (by the server), `late`, `skipped`
+    being looked up), or a final state: `stored`, `refused` (by the server), `late`, `skipped`
     (withdrawn) and `undecided` (look for it in Postiz). `at` is the date it is for, None for as
     soon as possible. `leaves_in` is the time in seconds after which it will probably leave; 0
     when it has left. `post_ids` are those that are stored, in order. `reason` says why an end is
@@ -92,5 +92,5 @@ class Ticket(Value, frozen=True):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the state is final."""
         return self.state in OVER

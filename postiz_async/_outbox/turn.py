@@ -1,7 +1,7 @@
-"""One organisation's turn: its hand-overs are sent, and looked up where their answers were lost.
+"""One turn of an organisation: send its hand-overs, and look up those whose answers were lost.
 
-What keeps the hand-overs is the memory: a task takes one of them one step further, writes the
-outcome down and ends. What a step leaves open is found there again, by this process or by another.
+All state is in the store: a task takes one hand-over one step further, writes the outcome down and
+ends. An open hand-over is found there again, by this process or by another.
 """
 
 from __future__ import annotations
@@ -67,32 +67,32 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async.outbox")
 
 MAX_WAITING = 100
-"""Hand-overs that wait for the quota at once; others that are due earlier join them."""
+"""Hand-overs that wait for the quota at once; those that are due earlier may join them."""
 
 JOINING = 10
-"""So many of these are looked at in one go."""
+"""Hand-overs that may join in one look at the store."""
 
 LONGEST_LOOK = 20.0
-"""Seconds between two looks for new hand-overs where nobody tells of them."""
+"""Seconds between two looks for new hand-overs in a store without notifications."""
 
 LONGEST_SLOT_WAIT = 15.0
-"""Seconds that a turn waits for a slot of the quota; what takes longer is for another turn."""
+"""Seconds that a turn waits for a slot of the quota; for a longer wait the turn ends."""
 
 LONGEST_REST = 300.0
-"""Seconds after which an organisation without slots is looked at, whatever its quota said."""
+"""Seconds after which an organisation without slots gets its next turn in any case."""
 
 UNREADABLE_PAUSE = 60.0
-"""Seconds until the next turn of an organisation that has a hand-over of another version."""
+"""Seconds until the next turn of an organisation with a hand-over of another library version."""
 
 _OF_THE_POST = (InvalidPostError, BadRequestError, PayloadTooLargeError, DeliveryUnknownError)
-"""Errors about one hand-over; any other would meet all of them, and is waited out."""
+"""Errors that concern one hand-over only; any other would meet all, and is waited out."""
 
 _UNDECIDED = f"{IN_DOUBT}; look for it in Postiz, and hand it over again only if it is not there"
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """How a turn ends: see `Deliveries.rest`."""
+    """The outcome of a turn, as arguments for `Deliveries.rest`."""
 
     rest: float = 0.0
     failures: int = 0
@@ -100,37 +100,37 @@ class TurnEnd:
 
     @classmethod
     def in_trouble(cls, error: PostizError, failures: int) -> TurnEnd:
-        """It met an error, as the `failures` turns before it did."""
+        """A turn that ended with an error, after `failures` other failed turns in a row."""
         return cls(pause_after(error, failures + 1), failures + 1, trouble_of(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnContext:
-    """What all turns of a courier work with."""
+    """What all turns of a courier share."""
 
     deliveries: Deliveries
-    """Has the hand-overs."""
+    """The store of the hand-overs."""
     holder: str
-    """Who has the organisations."""
+    """The name of this sender, which leases organisations."""
     options: OutboxOptions
     unreadable: dict[int, str]
-    """Hand-overs of another version, by their numbers, and what it is about them."""
+    """Why hand-overs of another library version cannot be read, by their numbers."""
     on_step: Callable[[str], None]
-    """Called with each ticket whose state changed."""
+    """Called with the id of each ticket whose state changed."""
     on_idle: Callable[[], None]
     """Called when a turn has nothing left to do."""
 
 
 class Turn:
-    """A turn, from the moment in which the organisation was taken.
+    """One turn, from the lease of the organisation to its end.
 
     Args:
         scope: the organisation.
-        client: of the organisation.
-        context: of the courier.
-        forbidden: those that wait alone, of turns before this one too.
-        on_lost: called when somebody else has the organisation; it has to end the turn.
-        share: hand-overs that it takes up while other organisations may be waiting; None: it lasts
+        client: the client of the organisation.
+        context: what all turns share.
+        forbidden: the refused hand-overs that wait alone, those of earlier turns included.
+        on_lost: called when another sender has the organisation; has to end the turn.
+        share: hand-overs to take up while other organisations may be waiting; None: the turn lasts
             as long as the client.
     """
 
@@ -171,22 +171,22 @@ class Turn:
         self._look_up = LookUp(client, self, self._fence, self.outage, on_doubt=options.on_doubt)
         self._marks = MillisecondMarks()
         self._looks_at = -math.inf
-        """When it looks for hand-overs again, by the monotonic clock."""
+        """The time of the next look for hand-overs, on the monotonic clock."""
         self._is_full = False
-        """There were more at the last look."""
+        """Whether the last look left hand-overs behind."""
         self._active: dict[int, HandOver] = {}
         self._sendings: dict[int, HandOverSending] = {}
         self._lookups: dict[int, DeliveryLookUp] = {}
         self._taken = 0
         self._planned = 0
-        """How many were planned at the last look, less those that have left since."""
+        """Planned hand-overs at the last look, less those that have left since."""
         self._has_ended = False
-        """A hand-over came to its end in this turn."""
+        """Whether a hand-over reached a final state in this turn."""
         self._waits_for_slot = False
 
     @property
     def only_waits(self) -> bool:
-        """Whether it waits for a slot, or to know what became of what it sent."""
+        """Whether the turn only waits for a slot, or for the outcome of lost requests."""
         return (bool(self._lookups) or self._waits_for_slot) and not self._is_sending
 
     @property
@@ -194,7 +194,7 @@ class Turn:
         return any(each.is_sending for each in self._sendings.values())
 
     def look(self) -> None:
-        """There may be something new to do."""
+        """Look for new hand-overs soon."""
         self._looks_at = -math.inf
         self._work.set()
 
@@ -202,7 +202,7 @@ class Turn:
         self._work.set()
 
     async def run(self) -> TurnEnd:
-        """Send until the turn is over; requests whose first byte is out are waited for."""
+        """Send until the turn is over, then finish the requests whose first byte is out."""
         try:
             async with anyio.create_task_group() as group:
                 while True:
@@ -218,8 +218,8 @@ class Turn:
         raise StrayCancellationError  # of a step
 
     def _waits_for(self, error: PostizError) -> bool:
-        """Whether a call that fails so is made again later: the fault is not in one hand-over."""
-        if isinstance(error, BadRequestError) and error.may_be_stored:  # of a firewall
+        """Whether a call with this error is repeated later: the fault is not in one hand-over."""
+        if isinstance(error, BadRequestError) and error.may_be_stored:  # refused by a firewall
             return True
         return not (self._is_closed(error) or isinstance(error, (*_OF_THE_POST, QuotaError)))
 
@@ -229,7 +229,7 @@ class Turn:
     # -------------------------------------------------------------- what is begun
 
     async def _began_more(self, group: TaskGroup) -> TurnEnd | None:
-        """Begin what can be begun; how the turn ends, None: it goes on."""
+        """Begin every step that can begin; return how the turn ends, or None if it goes on."""
         found: list[HandOver] = []
         if self._share is None:
             if self._is_due():
@@ -256,7 +256,7 @@ class Turn:
         return has_room or self._clock.monotonic() >= self._looks_at
 
     async def _take(self) -> list[HandOver]:
-        """What is to be begun now: all that is in doubt, and of the rest what is due first."""
+        """Take from the store: all hand-overs in doubt, and of the planned ones those due first."""
         self._looks_at = self._clock.monotonic() + LONGEST_LOOK
         self._forbidden.keep({each.id for each in self._active.values()})
         waiting = [each for each in self._active.values() if each.record.state == "planned"]
@@ -299,7 +299,7 @@ class Turn:
         return 0 if self._has_ended else self._scope.failures
 
     async def _end(self, found: Sequence[HandOver]) -> TurnEnd | None:
-        """How a turn of a share ends, with what could be begun now; None: it goes on."""
+        """How a turn with a share ends, given the hand-overs found; None: it goes on."""
         if not self._client.is_open:
             return TurnEnd(failures=self._failures)
         work = [*self._active.values(), *found]
@@ -318,14 +318,14 @@ class Turn:
         return await self._end_without_slots(work)
 
     async def _end_without_slots(self, planned: Sequence[HandOver]) -> TurnEnd | None:
-        """By the quota as it is now, and by what waits for it."""
+        """Decide by the quota whether to wait for a slot (None) or to end the turn."""
         scheduler = self._client.scheduler
         now = scheduler.server_time()
         count = max(self._planned, len(planned))
         due_in = min(each.record.due for each in planned) - now
         slot_in = scheduler.bulk_in(due_in, count)
         if slot_in > LONGEST_SLOT_WAIT:
-            with suppress(StoreError):  # then by what this process saw last
+            with suppress(StoreError):  # then decide by the last known quota
                 await scheduler.refresh()
             slot_in = scheduler.bulk_in(due_in, count)
         dated = (each.record.due for each in planned if each.record.is_dated)
@@ -337,7 +337,7 @@ class Turn:
     # -------------------------------------------------------------- one step
 
     async def _step(self, hand_over: HandOver) -> None:
-        """Take one a step further; after an error it is found again."""
+        """Take one hand-over a step further; after an error a later look finds it again."""
         try:
             if hand_over.record.state == "planned":
                 await self._send(hand_over)
@@ -349,7 +349,7 @@ class Turn:
             if not self._is_closed(error):
                 self.outage.failed(error)
         except asyncio.CancelledError:
-            if anyio.current_effective_deadline() > -math.inf:  # nobody here asked for that
+            if anyio.current_effective_deadline() > -math.inf:  # not cancelled by this process
                 raise StrayCancellationError from None
             raise
         finally:
@@ -363,7 +363,7 @@ class Turn:
             self._work.set()
 
     async def _send(self, hand_over: HandOver) -> None:
-        """Send it when it is its turn, and look for it if its answer is lost."""
+        """Send a hand-over when a slot is free, and look it up if its answer is lost."""
         sending = HandOverSending(
             hand_over,
             self._deliveries,
@@ -404,7 +404,7 @@ class Turn:
         self._work.set()
 
     async def _posts_around(self, hand_over: HandOver) -> list[Post]:
-        """What is stored in the second of its date; looked up while that is free.
+        """List the posts in the second of a hand-over's date; empty where lists cost quota.
 
         What leaves then has the server's time, and not that of a host whose clock is wrong.
         """
@@ -420,7 +420,7 @@ class Turn:
     # -------------------------------------------------------------- lost answers
 
     async def _find_out(self, hand_over: HandOver) -> None:
-        """Find out what became of a request; adopt what is stored, plan the rest again."""
+        """Find out what became of a lost request: note the stored posts, plan the rest again."""
         held = DeliveryLookUp(hand_over, uuid.uuid4().hex, LEASE)
         await held.claim()
         self._lookups[hand_over.number] = held
@@ -431,7 +431,7 @@ class Turn:
             del self._lookups[hand_over.number]
 
     async def _found(self, hand_over: HandOver, held: DeliveryLookUp) -> bool:
-        """Look once; False: what was found is another's, and it is to be looked again."""
+        """Look once; False: a post that was found belongs to another hand-over, so look again."""
         kept = hand_over.record
         sent = sent_request(kept, hand_over.request(kept.date), hand_over.number)
         found = await held.find(self._look_up, sent)
@@ -464,6 +464,6 @@ class Turn:
         return post_id in known
 
     async def mends(self, request: int, wall: float) -> None:
-        """By the clock of the store."""
+        """Note a repair, timed by the clock of the store."""
         del wall
         await self._lookups[request].mended()

@@ -1,4 +1,4 @@
-"""The ledger of the quota: how many creates may leave now, and if none, when. PURE.
+"""A ledger of the quota: how many creates may leave now, and if none, when the next may. PURE.
 
 What the server does
     It counts the create-post requests of one organisation in a window of one hour that starts
@@ -8,17 +8,15 @@ What the server does
     retries often enough is locked out for ever. Refusals by validation are counted like
     successes. Older servers keep a sliding log of hits in their memory instead.
 
-What the server tells
-    Each counted answer carries the limit, what remains of it, and the seconds (rounded up) to
-    the end of the window. A refusal carries only the seconds to the end of the lock-out. Reads
-    carry nothing, so there is no free look. It does not tell when the window started, who else
-    used it, and whether a request whose answer was lost was counted.
+What the server tells Each counted answer carries the limit, what remains of it, and the seconds
+(rounded up) to the end of the window. A refusal carries only the seconds to the end of the
+lock-out. Reads carry nothing, so there is no free look. The server does not tell when the window
+started, who else used it, or whether it counted a request whose answer was lost.
 
-What follows
-    The ledger mirrors the server's window from the headers and never infers what can be read.
-    When it knows nothing (start, new window, after a lock-out) one real call goes alone and
-    reads the counter. A call whose answer is lost counts as spent until a later reading must
-    have included it. At ``remaining == 0`` nothing leaves until the window is over plus a
+What follows The ledger mirrors the server's window from the headers and never infers a number that
+it can read. When it knows nothing (start, new window, after a lock-out) one real call goes alone
+and reads the counter. A call whose answer is lost counts as spent until a later reading must have
+included it. At ``remaining == 0`` nothing leaves until the window is over plus a
     margin: a call too many costs an hour, a second of waiting costs a second.
 
 A window of the server, beside others::

@@ -1,4 +1,4 @@
-"""May a call leave, and if not, when? Asks a ledger and changes nothing. PURE.
+"""Decide whether a call may leave, and if not, when to ask again. Changes nothing. PURE.
 
 The first line that applies decides.
 
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 
 
 RELEASE, MAX_RELEASE = 8.0, 300.0
-"""Seconds before the end of a window at which held slots are let go: at least, and at most."""
+"""Seconds before the end of a window at which held slots are released: at least, and at most."""
 
 ASKED_RELEASE = 12.0
-"""The same at least where interactive calls come, and nobody else."""
+"""The least such seconds if interactive calls come but no other clients do."""
 
 EDGE, EDGE_LATENCIES = 0.5, 2.5
-"""Seconds, and usual times of an answer, before the end of a window in which the last slots go."""
+"""Start of the time for the last slots: seconds, and typical latencies, before a window's end."""
 
 NOBODY = 75.0
-"""Seconds before the end of a window from which nobody is reckoned with who was never seen."""
+"""Seconds before the end of a window from which unseen clients are no longer expected."""
 
 IN_TIME = 0.9
-"""The share of a time that may not be missed after which one acts."""
+"""The share of the remaining time after which to act, when a moment must not be missed."""
 
 LOCK_OUT = 10.0
-"""A lock-out costs as much as this many windows."""
+"""The cost of a lock-out, in windows."""
 
 
 class WaitReason(Enum):
@@ -73,7 +73,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Ask again at `until` (monotonic seconds; infinity: after the next answer)."""
+    """Wait, and ask again at `until` (monotonic seconds; infinity: after the next answer)."""
 
     until: float
     why: WaitReason
@@ -90,14 +90,14 @@ def decide(
     backlog: int | None = None,
     waiting: int = 0,
 ) -> Grant | Wait:
-    """Say whether one more call may leave at `now`.
+    """Decide whether one more call may leave at `now`.
 
     Args:
         ledger: the state.
         now: monotonic seconds.
-        urgent: an interactive call; may use the slots that are held back for such.
-        backlog: bulk calls still to come, this one included; None if unknown. When they all
-            fit into what is free, nothing is held back for callers who may never come.
+        urgent: an interactive call, which may use the slots that are kept free for such calls.
+        backlog: bulk calls still to come, this one included; None if unknown. If they all fit into
+            the free slots, nothing is kept free for calls that may never come.
         waiting: bulk calls that wait, this one included; more may come if `backlog` is unknown.
     """
     window = ledger.window
@@ -111,7 +111,7 @@ def decide(
 
 
 def _probe(ledger: Ledger, now: float) -> Grant | Wait:
-    """One call alone reads the counter, however long that takes."""
+    """Let one call alone read the counter, however long its answer takes."""
     if ledger.flights.open:
         return Wait(math.inf, WaitReason.PROBE)
     start = probe_from(ledger, now)
@@ -119,7 +119,7 @@ def _probe(ledger: Ledger, now: float) -> Grant | Wait:
 
 
 def probe_from(ledger: Ledger, now: float) -> float:
-    """From when on a probe cannot be the call too many, as far as it depends on us.
+    """The time from which a probe cannot exceed the limit, as far as our own calls are concerned.
 
     The end of a window that was read is enough. Calls sent since then without a reading (their
     answers were lost, or their process died) may have filled the next one.
@@ -139,13 +139,13 @@ def probe_from(ledger: Ledger, now: float) -> float:
 def _by_window(
     ledger: Ledger, now: float, *, urgent: bool, backlog: int | None, waiting: int
 ) -> Grant | Wait:
-    """All slots come back at once, at the end of the window."""
+    """Decide when all slots come back together, at the end of the window."""
     window, flights = ledger.window, ledger.flights
     free, rivals = ledger.free, ledger.neighbours.rivals
     awaited = flights.awaited(now)
     spared = rivals if urgent or not rivals else rivals + 1
     if free <= spared:
-        if awaited and ledger.unclaimed > spared:  # answers tell whether there is one more
+        if awaited and ledger.unclaimed > spared:  # answers may show a free slot
             return _answer(ledger, now, WaitReason.IN_FLIGHT)
         return Wait(window.reopens, WaitReason.WINDOW)
     most = max(1, free // (2 + 2 * rivals)) if rivals else flights.cap
@@ -175,10 +175,10 @@ def _answer(ledger: Ledger, now: float, why: WaitReason) -> Wait:
 
 
 def _settled_at(ledger: Ledger, now: float) -> float:
-    """When the last slots may go: an answer should tell what became of the calls before them.
+    """The time from which the last slots may go: earlier calls should have been answered by then.
 
-    Sent any earlier, they leave none to read with, and the slot of a call that was lost on its
-    way to the server cannot be found again.
+    If they went earlier, no call would be left to read the counter, and the slot of a call that was
+    lost on its way to the server could not be recovered.
     """
     flights = ledger.flights
     if flights.awaited(now):
@@ -188,11 +188,11 @@ def _settled_at(ledger: Ledger, now: float) -> float:
 
 
 class Held(NamedTuple):
-    """Slots of a window that bulk does not take before it closes.
+    """Slots of a window that bulk work does not take until shortly before its end.
 
-    `reserved` for interactive calls, and `left` to other clients, who send `others` calls a second.
-    The `last` of those that are left is not taken when the window closes either. From `until` on
-    fewer are held.
+    `reserved` are for interactive calls, `left` for other clients, which send `others` calls a
+    second. The `last` of the slots left to others is not taken at the end of the window either.
+    From `until` on fewer are held.
     """
 
     reserved: int
@@ -205,12 +205,12 @@ class Held(NamedTuple):
 def held_of_window(
     ledger: Ledger, now: float, backlog: int | None = None, waiting: int = 0
 ) -> Held:
-    """What bulk holds until the window closes; see `decide`.
+    """The slots that bulk work leaves free until the window closes; see `decide`.
 
     Holding much costs a long job little, for what is held is let go before the window closes. So
-    beside one others are taken to be there until they were watched for long enough, or the window
-    is about to end (what is held for nobody has to pass a gateway that counts by the minute); else
-    only what experience asks for is held, and a tenth. Those who came in numbers once may come
+    beside a long job other clients are expected until the window was watched for long enough, or is
+    about to end (slots held for nobody have to pass a gateway that counts by the minute); else only
+    what experience asks for is held, and a tenth. Clients that sent many calls at once may do so
     again. When all that is still to come fits, only what others are likely to use is left.
     """
     fits = backlog is not None and backlog <= ledger.free + len(ledger.flights.unseen)
@@ -236,18 +236,18 @@ def held_of_window(
 
 
 def others_rate(ledger: Ledger) -> float:
-    """Calls of others a second to count on, as far as they were seen."""
+    """Calls a second to expect from other clients, by what was seen of them."""
     return ledger.neighbours.rate(ledger.watched)
 
 
 @lru_cache(maxsize=64)
 def _likely(limit: int) -> Poisson:
-    """What others do not exceed, so surely that one slot more is not worth a lock-out."""
+    """Quantiles for calls of others, so certain that one more slot is not worth a lock-out."""
     return Poisson(1.0 - 1.0 / (LOCK_OUT * limit))
 
 
 def _drain(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -> Grant | Wait:
-    """Held slots are let go shortly before the window closes, when the counter was read again."""
+    """Release held slots shortly before the window closes, after the counter was read again."""
     window, flights = ledger.window, ledger.flights
     likely = _likely(window.limit)
     closing = window.ends_after - _release(ledger, now, held)
@@ -265,13 +265,13 @@ def _drain(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -
                 return _answer(ledger, now, why)
             if free > max(likely.quantile(held.others * (now - window.read_at)), held.last):
                 return GRANT
-    if flights.awaited(now):  # one by one: each reads exactly
+    if flights.awaited(now):  # one by one, so that each reading is exact
         return _answer(ledger, now, why)
     return _last_slots(ledger, now, free, why, held)
 
 
 def _last_slots(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -> Grant | Wait:
-    """The counter was read just now: what is left goes, as far as others surely leave it."""
+    """Right after a reading: use the remaining slots, except for those that others may take."""
     window, edge, last = ledger.window, _edge(ledger, now), held.last
     if last and now < edge < math.inf and free <= last + 1:
         return Wait(edge, why)
@@ -284,11 +284,11 @@ def _last_slots(ledger: Ledger, now: float, free: int, why: WaitReason, held: He
 
 
 def _edge(ledger: Ledger, now: float) -> float:
-    """From when on the last slots of a window go, too; infinity: one stays beside others.
+    """From when on the last slots of a window go, too; infinity: one stays for other clients.
 
-    The last but one reads what is left, and the last one follows its answer, so that others hardly
-    come in between: what that would cost is less than the slot is worth. It is not taken where
-    others went over within two days, or where the user said what to keep free.
+    The last but one reads what is left, and the last one follows its answer, so that other calls
+    rarely come in between: the risk costs less than the slot is worth. It is not taken where others
+    went over within two days, or where the user said what to keep free.
     """
     window, flights, hits = ledger.window, ledger.flights, ledger.neighbours
     if ledger.reserve is not None or now < hits.over_until:
@@ -297,9 +297,9 @@ def _edge(ledger: Ledger, now: float) -> float:
 
 
 def _release(ledger: Ledger, now: float, held: Held) -> float:
-    """Seconds before the end of the window at which held slots are let go.
+    """Seconds before the end of the window at which held slots are released.
 
-    Others may come in between, so beside them it is as late as the latency allows. Alone it is
+    Other clients may use them, so beside others this is as late as the latency allows. Alone it is
     early enough to find out what became of a call that is lost then.
     """
     least = SETTLE + RELEASE
@@ -315,7 +315,7 @@ def _release(ledger: Ledger, now: float, held: Held) -> float:
 
 
 def _by_log(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) -> Grant | Wait:
-    """Slots come back one by one, and a held one is lost: only what experience asks for is held."""
+    """Decide when slots come back one by one: a held slot is lost, so only likely calls get one."""
     window, free = ledger.window, ledger.free_slots(now)
     moments = ledger.log.returns(now, window.length)
     first = next(moments, math.inf)
@@ -348,19 +348,19 @@ def _by_log(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) ->
 
 
 def _unread(window: Window, now: float) -> float:
-    """Seconds of which no reading tells, and whose calls still occupy slots."""
+    """Seconds in the last window length that no reading covers."""
     return min(now - window.read_at, window.length)
 
 
 def _clear_at(ledger: Ledger, now: float, free: int, rate: float, least: int = 1) -> float:
-    """When slots come back, the first time that leaves more than others may have taken.
+    """The first time at which more slots are back than other clients may have taken.
 
     Args:
         ledger: the state.
         now: monotonic seconds.
         free: slots that are free now.
-        rate: calls of others a second.
-        least: slots that are to be free then.
+        rate: calls of other clients a second.
+        least: slots that have to be free then.
     """
     window, likely = ledger.window, _likely(ledger.window.limit)
     for slots, moment in enumerate(ledger.log.returns(now, window.length), start=free + 1):
@@ -372,7 +372,7 @@ def _clear_at(ledger: Ledger, now: float, free: int, rate: float, least: int = 1
 def _enough_at(
     window: Window, now: float, free: int, rate: float, moments: Iterable[float]
 ) -> float:
-    """From when on the slots that come back keep up with calls at this rate, if one goes then.
+    """The time from which returning slots keep up with calls at a rate, if one more call goes then.
 
     Before slot number j + 1 comes back, free - 1 + j calls may come, and most likely no more do.
     That holds from the moment on at which the time until then is short enough. The slot of the call
@@ -380,11 +380,11 @@ def _enough_at(
     long.
 
     Args:
-        window: of the server.
+        window: the window of the server.
         now: monotonic seconds.
-        free: slots that are free, less those that are reserved whatever comes.
-        rate: calls a second that are to find a slot.
-        moments: when slots come back, in this order.
+        free: free slots, less those that are reserved in any case.
+        rate: calls a second that have to find a slot.
+        moments: times at which slots come back, ascending.
     """
     length, likely, enough = window.length, _likely(window.limit), now
     for slots, moment in enumerate(chain(moments, (math.inf,)), start=free - 1):

@@ -1,4 +1,4 @@
-"""The quota in words: what is known of it, what bulk work leaves to whom, and why. PURE."""
+"""Describe the quota in words: its state, the slots bulk work leaves free, and why. PURE."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 def in_short(
     ledger: Ledger, now: float, decision: Wait | None = None, leaves_at: float = 0.0
 ) -> str:
-    """The state of the quota, as part of a sentence.
+    """Describe the state of the quota, as part of a sentence.
 
     Args:
         ledger: the state.
         now: the time on its clock.
-        decision: why a call waits; None: for its turn.
-        leaves_at: when it would leave, in seconds since the epoch.
+        decision: why a call waits; None: it waits for its turn.
+        leaves_at: when the call would leave, in seconds since the epoch.
     """
     window, free = ledger.window, ledger.free_slots(now)
     if now < window.blocked_until:
@@ -50,7 +50,7 @@ _KEPT_FOR = {WaitReason.RESERVED: "single posts", WaitReason.OTHERS: "other clie
 
 
 def explain(ledger: Ledger, now: float, backlog: int | None = None) -> list[str]:
-    """What a bulk call would meet at `now`, and the numbers behind it, line by line.
+    """Describe what a bulk call would meet at `now`, with the numbers, line by line.
 
     Args:
         ledger: the state.
@@ -74,7 +74,7 @@ def _bulk(decision: Grant | Wait, now: float) -> str:
 
 
 def _used(ledger: Ledger, now: float) -> Iterator[str]:
-    """Where the slots went; in a window, the numbers add up to the limit."""
+    """Describe who used the slots; in a window, the numbers add up to the limit."""
     window, flights = ledger.window, ledger.flights
     told = "" if window.limit_read else ", as is believed: no answer told"
     yield _number(window.limit, f"requests an hour are allowed{told}")
@@ -98,7 +98,7 @@ def _used(ledger: Ledger, now: float) -> Iterator[str]:
 
 
 def _by_window(ledger: Ledger, now: float, backlog: int | None) -> Iterator[str]:
-    """What is held of the slots that are left until the window closes."""
+    """Describe which of the remaining slots are kept free until the window closes."""
     hits, free = ledger.neighbours, ledger.free_slots(now)
     held = held_of_window(ledger, now, backlog)
     left = min(held.left, free)
@@ -125,7 +125,7 @@ def _why_reserved(ledger: Ledger) -> str:
 
 
 def _by_log(ledger: Ledger, now: float) -> Iterator[str]:
-    """What comes back when."""
+    """Describe how many slots come back, and when."""
     why = "The server counts each request for an hour"
     if ledger.log.headerless:
         why = "The answers carry no rate headers, so this client counts for itself"

@@ -1,4 +1,4 @@
-"""When calls can leave, if nobody else uses the key. PURE."""
+"""Forecast when calls can leave, assuming that nobody else uses the key. PURE."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Outlook(msgspec.Struct, frozen=True):
-    """`free` calls can leave from `start` on, the next ones after `ends`.
+    """A forecast: `free` calls can leave from `start` on, the next ones after `ends`.
 
-    Monotonic seconds. `by_window`: then a limit more each window; else slots come back one by one.
-    `likely`: how many could leave in this window if the calls in flight are all that is to come,
-    at least `free`; what makes the difference, their answers will tell.
+    Times are monotonic seconds. `by_window`: later windows have a full limit each; else slots come
+    back one by one. `likely`, at least `free`, are the calls that could leave in this window if no
+    others than those in flight were counted; their answers will tell.
     """
 
     start: float
@@ -49,20 +49,20 @@ def outlook(ledger: Ledger, now: float) -> Outlook:
 
 
 def forecast(ledger: Ledger, now: float, ahead: int) -> float:
-    """When the call with `ahead` others before it can leave, in monotonic seconds."""
+    """The time, in monotonic seconds, at which the call with `ahead` others before it can leave."""
     return forecasts(ledger, now, [ahead])[0]
 
 
 def forecasts(ledger: Ledger, now: float, ahead: Sequence[int]) -> list[float]:
-    """When each of some calls can leave, by how many are before it, if nobody else uses the key.
+    """The times at which calls can leave, given how many calls are before each of them.
 
-    Monotonic seconds, `now` if at once. Counts whole windows; the slots that are held back
-    are taken as used within their window.
+    Times are monotonic seconds, `now` if at once, and assume that nobody else uses the key. Slots
+    that are kept free count as used within their window.
 
     Args:
         ledger: the quota as it is known.
         now: monotonic seconds.
-        ahead: how many others are before each call, ascending.
+        ahead: the number of calls before each call, ascending.
     """
     seen, window = outlook(ledger, now), ledger.window
     length, ends = window.length + MARGIN, seen.ends
@@ -84,6 +84,6 @@ def forecasts(ledger: Ledger, now: float, ahead: Sequence[int]) -> list[float]:
             moment = max(seen.start, returns[place] + rounds * length)
         else:
             moment = ends + MARGIN + beyond // window.limit * length
-        same = bool(moments) and moments[-1] == moment  # of many calls, one number takes less
+        same = bool(moments) and moments[-1] == moment  # one shared number saves memory
         moments.append(moments[-1] if same else moment)
     return moments

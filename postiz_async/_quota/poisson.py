@@ -1,4 +1,4 @@
-"""How many calls to expect where they come at random, given their average. PURE."""
+"""Quantiles of the Poisson distribution: how many calls to expect, given their mean. PURE."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from bisect import bisect_left
 
 GREAT_MEAN = 200.0
-"""Averages above it are told by a straight line, which errs on the careful side."""
+"""Means above this are approximated by a straight line, which errs on the safe side."""
 
 SUREST = 1.0 - 1e-6
-"""A confidence above it is taken for it: sums of floats are not that exact."""
+"""Greater confidences are reduced to this one: floating-point sums are not that exact."""
 
 
 class Poisson:
-    """The numbers of calls that are not exceeded with one confidence.
+    """Quantiles of the Poisson distribution for one confidence.
 
     `bearable(k)` grows with k and `quantile(mean)` is its inverse, so both come from one list.
     """
@@ -35,9 +35,9 @@ class Poisson:
         return known[k] if k < len(known) else known[-1] + (k + 1 - len(known)) * _slope(known)
 
     def _known(self, k: int, mean: float) -> list[float]:
-        """The means for 0, 1, 2 ..., as far as k and a mean want, or to `GREAT_MEAN`.
+        """The bearable means for 0, 1, 2, ..., up to `k` and the mean, or to `GREAT_MEAN`.
 
-        A longer list replaces the one before as a whole, for threads may read it meanwhile.
+        A longer list replaces the previous one as a whole, because other threads may read it.
         """
         known = self._bearable
         if len(known) > k and known[-1] >= mean:
@@ -49,7 +49,7 @@ class Poisson:
         return known
 
     def _solve(self, known: list[float]) -> float:
-        """By Newton's method; the chance falls ever faster in the mean, until it is one half."""
+        """The next mean, by Newton's method; the chance falls ever faster until it is one half."""
         mean = known[-1] if known else 0.0
         while True:
             term = total = math.exp(-mean)
@@ -63,5 +63,5 @@ class Poisson:
 
 
 def _slope(known: list[float]) -> float:
-    """By how much the last of them is greater than the one before; it grows, towards 1."""
+    """The difference between the last two means; it grows towards 1."""
     return known[-1] - known[-2]

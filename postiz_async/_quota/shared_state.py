@@ -1,11 +1,11 @@
-"""What several processes keep in one store. PURE.
+"""The state of a quota that several processes keep in one store. PURE.
 
 A store can fail for one process and not for the next, lose an answer to a change that it made, or
-lose everything. So what a process saw last says little: the others may have spent the rest, and
-without the store nothing is spent.
+lose everything. So the last state that a process saw says little: others may have spent the rest,
+and without the store nothing is sent.
 
-A state that vanished is written again from what somebody saw last, with one call at a time until
-an answer tells the truth. `lineage` tells it from the one that was lost.
+A lost state is rebuilt from the last one that a process saw; then one call goes at a time, until an
+answer shows the true numbers. `lineage` distinguishes the new state from the lost one.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ T = TypeVar("T")
 SCHEMA = 4
 
 SAME_CLOCK = 5.0
-"""Seconds by which two looks at one monotonic clock may differ against the wall clock."""
+"""Seconds by which a monotonic clock may differ from the wall clock between two looks."""
 
 
 class SharedState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in a store: the ledger, and by whose clocks its times were taken."""
+    """The content of a store: the ledger, and the clocks of its times."""
 
     schema: int = SCHEMA
     ledger: Ledger
     lineage: int
-    """Where its tokens started; another one: the state was lost and made anew."""
+    """The first token of this state; another one shows that the state was lost and made anew."""
     writer: str = ""
-    """Who wrote it: two processes that make the same change are told apart by it."""
+    """The process that wrote the state; tells equal changes of two processes apart."""
     boot: str = ""
     monotonic: float = 0.0
     wall: float = 0.0
 
 
 class _Version(msgspec.Struct):
-    """What a state of any version says of itself."""
+    """The version number of an encoded state."""
 
     schema: int
 
@@ -58,7 +58,7 @@ _versions = msgspec.msgpack.Decoder(_Version)
 
 
 def encode(state: SharedState) -> bytes:
-    """A state as bytes for a store, its log in one piece."""
+    """Encode a state for a store, with its log in one piece."""
     log = state.ledger.log
     if log.newest:
         whole = replace(log, calls=log.every, newest=())
@@ -67,10 +67,10 @@ def encode(state: SharedState) -> bytes:
 
 
 def decode(name: str, value: bytes) -> SharedState:
-    """A state from a store.
+    """Decode a state from a store.
 
     Raises:
-        StoreError: it is not a state, or one of another version.
+        StoreError: the bytes are not a state, or one of another version.
     """
     try:
         schema = _versions.decode(value).schema
@@ -91,7 +91,7 @@ def decode(name: str, value: bytes) -> SharedState:
 
 
 def written_again(seen: SharedState, lineage: int) -> SharedState:
-    """A state that vanished, from what was seen of it last. The next call goes alone and reads."""
+    """Rebuild a lost state from the last one seen. One call goes alone to read the counter."""
     ledger = seen.ledger
     ledger = replace(
         ledger,
@@ -102,10 +102,10 @@ def written_again(seen: SharedState, lineage: int) -> SharedState:
 
 
 def reunited(seen: SharedState, found: SharedState, mine: set[int]) -> SharedState:
-    """A state that others made anew, with what we know of the one that was lost.
+    """Merge a state that others made anew with our knowledge of the lost one.
 
     Args:
-        seen: the lost state as we saw it last.
+        seen: the last state that we saw before the loss.
         found: the one in its place.
         mine: tokens of our calls in flight, which nobody else can know.
     """
@@ -137,12 +137,12 @@ def _open(ours: Flights, theirs: Flights, mine: set[int]) -> tuple[Flight, ...]:
 
 
 def _either(ours: tuple[T, ...], theirs: tuple[T, ...]) -> tuple[T, ...]:
-    """What is in one of two tuples, as often as in the one that has more of it."""
+    """The multiset union of two tuples: each value as often as in the tuple with more of it."""
     return tuple((Counter(ours) | Counter(theirs)).elements())
 
 
 def not_ahead(state: SharedState, now: float) -> SharedState:
-    """A state by the clock of its store, which shows `now` and may have been set back since."""
+    """Clamp the times of a state to `now` of the store's clock, which may have been set back."""
     ledger = state.ledger
     window, flights = ledger.window, ledger.flights
     sent = (*(flight.sent for flight in flights.open), *(call.sent for call in ledger.log.every))
@@ -153,12 +153,12 @@ def not_ahead(state: SharedState, now: float) -> SharedState:
 
 
 def on_this_clock(state: SharedState, boot: str, now: float, wall: float) -> SharedState:
-    """A state by the clocks of a host, on the clock that this host has now.
+    """Convert a state by the clocks of a host to the clock that this host has now.
 
     Each start of a machine begins a new monotonic clock. Where nothing tells one start from the
-    next, the wall clock does: if it went another way than the monotonic one, what was kept is
-    taken up as by a new process, with margins, for the wall clock may have been set. So is what a
-    client with another clock kept, such as that of a sandbox.
+    next, the wall clock does: if the two clocks disagree, the state is restored as by a new
+    process, with margins, because the wall clock may have been set. The same holds for the state of
+    a client with another clock, such as that of a sandbox.
     """
     if now < state.monotonic - SAME_CLOCK:  # no monotonic clock goes back
         is_same = False

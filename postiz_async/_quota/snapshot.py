@@ -1,4 +1,4 @@
-"""A ledger written down, and taken up again by another process or on another clock. PURE."""
+"""Save a ledger, and restore it in another process or on another clock. PURE."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 RESTART_MARGIN = 30.0
-"""Seconds added to a kept window end, because the wall clock may have been set meanwhile."""
+"""Seconds added to a saved window end, because the wall clock may have been set meanwhile."""
 
 SLACK = 600.0
-"""Seconds by which an end may be further ahead than a window: restarts in a row moved it."""
+"""Seconds that a saved end may be further ahead than one window: restarts in a row move it."""
 
 MOST_SLOTS = 1_000_000
-"""A limit, a count or a window (seconds) above it is nonsense."""
+"""A limit, count or window (seconds) above this is invalid."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A ledger on disk, in wall time (seconds since the epoch), so that a restart is not a probe.
+    """A ledger in wall time (seconds since the epoch), so that a restart does not need a probe.
 
     `pending` has an entry for each call that `remaining` may not include, those in flight among
     them: a killed process's calls count as spent. `gaps` is the log of our calls, where one is
@@ -37,7 +37,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     as_of: float
     run: str = ""
-    """In which run of a machine it was taken, at `monotonic` seconds of it; see `clock.run_of`."""
+    """The boot of the machine in which it was taken, at `monotonic` seconds; see `clock.run_of`."""
     monotonic: float = 0.0
     limit: int
     limit_read: bool = False
@@ -66,7 +66,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def take_snapshot(ledger: Ledger, now: float, wall: float) -> Snapshot:
-    """The ledger as a value that can be written down. Its calls in flight count as spent."""
+    """Take a snapshot of a ledger. Its calls in flight count as spent."""
     shift = wall - now
     until = now + SILENT
     window, hits, log = ledger.window, ledger.neighbours, ledger.log
@@ -104,7 +104,7 @@ def take_snapshot(ledger: Ledger, now: float, wall: float) -> Snapshot:
 
 
 def _pending(ledger: Ledger, now: float, until: float) -> tuple[int, ...]:
-    """The calls that a reading may not include yet; the first reading of a window has the rest."""
+    """Times of calls that a reading may not include yet; a new window's first reading does."""
     moments = (*ledger.flights.unseen, *(until for _ in ledger.flights.open))
     seconds = sorted(max(0, math.ceil(moment - now)) for moment in moments)
     if ledger.window.is_over(now):
@@ -113,7 +113,7 @@ def _pending(ledger: Ledger, now: float, until: float) -> tuple[int, ...]:
 
 
 def _gaps(ledger: Ledger, now: float, until: float) -> tuple[int, ...]:
-    """The log, as far as the next process needs it: of a fixed window, what came after its end."""
+    """The log, as far as the next process needs it: for a fixed window, the calls after its end."""
     window, log = ledger.window, ledger.log
     since = -math.inf if log.rules or not window.is_known else window.ends_before
     counted = [call.until for call in log.live(now, window.length, since) if call.sent > since]
@@ -131,7 +131,7 @@ def _steps(seconds: list[int]) -> tuple[int, ...]:
 def restore_snapshot(
     kept: Snapshot, now: float, wall: float, *, reserve_slots: int | None = None
 ) -> Ledger:
-    """A ledger from what an earlier process wrote down.
+    """Restore a ledger from the snapshot of an earlier process.
 
     A window end or lock-out much further ahead than one window is nonsense and taken as unknown,
     like NaN; one a little further, as restarts in a row make it, is taken as a window ahead. The
@@ -189,12 +189,12 @@ def _moments(as_of: float, steps: Iterable[int]) -> Iterator[float]:
 
 
 def _newest(moments: Iterable[float], most: int) -> list[float]:
-    """The last of these moments, no more than can matter, in their order."""
+    """The latest of these times, at most as many as matter, in order."""
     return sorted(moment for moment in moments if math.isfinite(moment))[-most:]
 
 
 def _neighbours(kept: Snapshot, early: float) -> Neighbours:
-    """What an earlier process had learnt of others, and of interactive calls."""
+    """The experience of an earlier process with other clients and interactive calls."""
 
     def then(moment: float | None) -> float:
         return moment + early if moment is not None and math.isfinite(moment) else -math.inf

@@ -1,4 +1,4 @@
-"""What is known of the quota at one moment: a frozen value of four parts. PURE."""
+"""The state of the quota at one moment: a frozen value of four parts. PURE."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from postiz_async._quota.window import Window
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The state of one (server, key, route)."""
+    """The state of the quota of one (server, key, route)."""
 
     window: Window = Window()
     flights: Flights = Flights()
     neighbours: Neighbours = Neighbours()
     log: Log = Log()
     reserve: int | None = None
-    """Slots that bulk leaves to interactive calls; None: as many as experience tells."""
+    """Slots that bulk work leaves to interactive calls; None: as experience suggests."""
 
     @property
     def least_reserve(self) -> int:
-        """Slots that bulk leaves to interactive calls at least, while a window runs."""
+        """Fewest slots that bulk work leaves to interactive calls while a window runs."""
         return max(1, math.ceil(self.window.limit / 10)) if self.reserve is None else self.reserve
 
     @property
     def watched(self) -> float:
-        """Hours of which the readings of this window show others; a sliding log shows the last."""
+        """Hours of this window (sliding log: of the last window length) that readings cover."""
         window = self.window
         if self.log.sliding:
             return window.length / 3600.0
         return max(0.0, window.read_at - (window.ends_before - window.length)) / 3600.0
 
     def expects_calls(self, now: float) -> bool:
-        """Whether interactive calls came, or the user keeps slots for them."""
+        """Whether interactive calls came, or the user reserves slots for them."""
         return bool(self.reserve) or self.neighbours.asked_surge(now, self.window.limit) > 0
 
     @property
@@ -52,7 +52,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def free(self) -> int:
-        """Slots of the window that nobody has taken, as far as is known; below 0: says little."""
+        """Free slots of the window, as far as is known; below 0, this says little."""
         flights, hits = self.flights, self.neighbours
         free = self.window.remaining - len(flights.open) - len(flights.unseen)
         if not flights.unseen or flights.open:
@@ -62,21 +62,21 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return max(free, self.unclaimed) if alone else free
 
     def is_at_rest(self, now: float) -> bool:
-        """Whether nothing that is known of the server holds any more."""
+        """Whether nothing known about the server still applies, so that a fresh ledger would do."""
         window = self.window
         over = now >= max(window.reopens, window.blocked_until)
         return over and not self.flights.open and not self.log.alive(now, window.length)
 
     def is_forgettable(self, now: float) -> bool:
-        """Whether it is at rest and nobody who came in numbers is expected to come back."""
+        """Whether the ledger is at rest and no burst by other clients is expected again."""
         return self.is_at_rest(now) and now >= self.neighbours.surge_until
 
     def must_read(self, now: float) -> bool:
-        """Nothing is known of the window that runs at `now`, and an answer can tell."""
+        """Whether nothing is known of the window that runs at `now`, but an answer can tell."""
         return not self.log.headerless and self.window.is_over(now)
 
     def free_slots(self, now: float) -> int:
-        """Slots that a call could take at `now`, as far as is known; 0 or more.
+        """Slots that a call could take at `now`, as far as is known; at least 0.
 
         Before the first answer this is the believed limit less what is in flight.
         """

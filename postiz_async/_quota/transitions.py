@@ -1,6 +1,6 @@
-"""What becomes of a ledger: each event is a function from state to state. PURE.
+"""Transitions of a ledger: each event is a function from state to state. PURE.
 
-The parts change by themselves; here is what an event means for them together.
+Each part has its own transitions; this module combines them for each event.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def acquired(
     Args:
         ledger: the state.
         now: monotonic seconds.
-        expires: when its holder, not heard of again, is taken for dead.
-        urgent: an interactive call; that more may come is taken into account.
+        expires: when its holder is taken for dead if it does not report.
+        urgent: an interactive call, so that more are expected.
 
     Returns:
         The new state and a token.
@@ -41,12 +41,12 @@ def acquired(
 
 
 def released(ledger: Ledger, token: int) -> Ledger:
-    """The call was proved not sent, or not counted (401, 404, 413): its slot is free again."""
+    """Return the slot of a call that was not sent, or not counted (401, 404, 413)."""
     return replace(ledger, flights=ledger.flights.ended(token)[0])
 
 
 def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Ledger:
-    """A counted answer with rate headers came back, whatever its status."""
+    """Note a counted answer with rate headers, whatever its status."""
     ledger, flight = _came_back(ledger, token, now)
     window = ledger.window
     if window.refusals:
@@ -83,7 +83,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
 
 
 def unread(ledger: Ledger, token: int, now: float) -> Ledger:
-    """A counted answer came back without rate headers: count for ourselves from now on."""
+    """Note a counted answer without rate headers: from now on our own log decides."""
     ledger, flight = _came_back(ledger, token, now)
     ledger = replace(
         ledger,
@@ -96,13 +96,13 @@ def unread(ledger: Ledger, token: int, now: float) -> Ledger:
 
 
 def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
-    """The server answered 429: nobody on the key sends until it is over."""
+    """Note a 429 of the throttler: nobody on the key sends until its lock-out is over."""
     ledger, flight = _came_back(ledger, token, now)
     before, neighbours = ledger.window, ledger.neighbours
     window, pause = _refusal(ledger, flight, retry_after)
     if retry_after is None or _is_impossible(ledger, now + pause):
         return _turned_away(ledger, flight, now, window.paused(now, pause))
-    is_news = window.refusals > before.refusals  # else it was under way when we learnt of it
+    is_news = window.refusals > before.refusals  # else it was in flight at the lock-out
     if is_news and window.is_known and flight.sent < window.ends_before and window.remaining > 0:
         if neighbours.own + len(ledger.flights.open) + 1 < window.limit:
             neighbours = neighbours.went_over(now, window.limit)
@@ -117,14 +117,14 @@ def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -
 
 
 def turned_away(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
-    """A 429 that is not the throttler's: nobody on the key sends, and the call is lost."""
+    """Note a 429 from elsewhere: nobody on the key sends for a while, and the call is lost."""
     ledger, flight = _came_back(ledger, token, now)
     window, pause = _refusal(ledger, flight, retry_after)
     return _turned_away(ledger, flight, now, window.paused(now, pause))
 
 
 def _refusal(ledger: Ledger, flight: Flight, retry_after: float | None) -> tuple[Window, float]:
-    """One more 429, and for how long nobody sends."""
+    """Count one more 429, and pause sending."""
     log = ledger.log
     window = ledger.window.refused(
         flight.sent, retry_after, log.let_in(), headerless=log.headerless
@@ -138,19 +138,19 @@ def _turned_away(ledger: Ledger, flight: Flight, now: float, window: Window) -> 
 
 
 def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Ledger:
-    """The call was sent and nothing came back: it counts as spent, for it may still arrive.
+    """Note a call without an answer: it counts as spent, because it may still arrive.
 
     Args:
         ledger: the state.
-        token: of the reservation.
+        token: the token of the reservation.
         now: monotonic seconds.
-        silent: the connection did not break; whoever holds the call may let it go much later.
+        silent: the connection did not break, so that a proxy may deliver the call much later.
     """
     return _unseen(*_came_back(ledger, token, now), now, SILENT if silent else SETTLE)
 
 
 def _unseen(ledger: Ledger, flight: Flight, now: float, seconds: float) -> Ledger:
-    """No reading has seen the call, which may be on its way for so long yet."""
+    """Note that no reading includes the call, which may be on its way for some seconds yet."""
     until, length = now + seconds, ledger.window.length
     return replace(
         ledger,
@@ -161,8 +161,8 @@ def _unseen(ledger: Ledger, flight: Flight, now: float, seconds: float) -> Ledge
 
 
 def expire(ledger: Ledger, now: float) -> Ledger:
-    """Calls whose holder died without a word count as spent."""
-    if ledger.flights.first_expiry > now:  # as nearly always
+    """Count calls as spent whose holder died without reporting."""
+    if ledger.flights.first_expiry > now:  # the usual case
         return ledger
     for flight in ledger.flights.open:
         if flight.expires <= now:
@@ -171,14 +171,14 @@ def expire(ledger: Ledger, now: float) -> Ledger:
 
 
 def set_back(ledger: Ledger, now: float) -> Ledger:
-    """The clock was set back, so `now` is what it had shown for later than it was.
+    """Adjust all times to a clock that was set back to `now`.
 
-    When exactly the window ends, the next answer tells.
+    The next answer tells when exactly the window ends.
     """
     window, end = ledger.window.set_back(now), ledger.window.ends_before
     sent = [flight.sent for flight in ledger.flights.open]
     sent += [call.sent for call in ledger.log.every]
-    if window.is_known and max(sent, default=end) > end:  # it was over, and stays so
+    if window.is_known and max(sent, default=end) > end:  # the window was over, and stays so
         over = min(end, now - MARGIN)
         window = replace(window, ends_after=min(window.ends_after, over), ends_before=over)
     return replace(
@@ -191,7 +191,7 @@ def set_back(ledger: Ledger, now: float) -> Ledger:
 
 
 def _came_back(ledger: Ledger, token: int, now: float) -> tuple[Ledger, Flight]:
-    """What ended; where that is before it was sent, the clock was set back meanwhile."""
+    """End a flight; if that is before it was sent, the clock was set back, so adjust all times."""
     flights, flight = ledger.flights.ended(token)
     ledger = replace(ledger, flights=flights)
     if flight.sent <= now:
@@ -200,7 +200,7 @@ def _came_back(ledger: Ledger, token: int, now: float) -> tuple[Ledger, Flight]:
 
 
 def _landed(ledger: Ledger, flight: Flight, now: float) -> Ledger:
-    """An answer came: it may be one call more at once, and the log has one call more."""
+    """Note that an answer came: one more call may be in flight, and the log gets an entry."""
     window = ledger.window
     return replace(
         ledger,
@@ -210,14 +210,14 @@ def _landed(ledger: Ledger, flight: Flight, now: float) -> Ledger:
 
 
 def _is_impossible(ledger: Ledger, lock_ends: float) -> bool:
-    """A lock-out up to then would have begun before a call that the server let in."""
+    """Whether a lock-out until then would have begun before a call that the server accepted."""
     return ledger.log.let_in() > lock_ends - ledger.window.length
 
 
 def _open_window(
     ledger: Ledger, flight: Flight, now: float, reading: RateHeaders
 ) -> tuple[Neighbours, Log, int]:
-    """The first reading of a window we knew nothing of, and what it leaves to us."""
+    """The first reading of an unknown window, and the slots it leaves to us."""
     window, length = ledger.window, ledger.window.length
     found = max(0, reading.limit - reading.remaining - 1)
     log = ledger.log.opened(found, now, length, began=_began(ledger, flight, reading))
@@ -229,13 +229,13 @@ def _open_window(
     neighbours = _close_window(ledger).neighbours.opened(own, others, ignored)
     if not (window.is_known or window.limit_read):
         neighbours = neighbours.first_seen(found, now, reading.limit)
-    elif not window.is_known and reading.limit < window.limit:  # it was too high at the lock-out
+    elif not window.is_known and reading.limit < window.limit:  # the believed limit was too high
         neighbours = neighbours.acquitted()
     return neighbours, log, reading.remaining
 
 
 def _began(ledger: Ledger, flight: Flight, reading: RateHeaders) -> bool:
-    """Whether this very call began the window, so that none of a fixed window is in it.
+    """Whether this very call began the window, so that a fixed window contains no earlier call.
 
     A call in the millisecond in which a window ends prolongs it with all its hits. Seconds are
     rounded up, so who bursts as we do may have begun it.
@@ -249,7 +249,7 @@ def _began(ledger: Ledger, flight: Flight, reading: RateHeaders) -> bool:
 def _read_again(
     ledger: Ledger, flight: Flight, now: float, reading: RateHeaders
 ) -> tuple[Neighbours, Log, int]:
-    """A further reading of the window we are in, and what it leaves to us."""
+    """A further reading of the known window, and the slots it leaves to us."""
     window, log, flights = ledger.window, ledger.log, ledger.flights
     used, remaining = reading.limit - reading.remaining, window.remaining
     foreign, bursting = _foreign(ledger, flight, used), False
@@ -264,16 +264,16 @@ def _read_again(
 
 
 def _foreign(ledger: Ledger, flight: Flight, used: int) -> int:
-    """Hits of others that a reading shows; calls of ours that overlap may be in it, too."""
+    """Hits of others that a reading shows, apart from overlapping calls of ours."""
     hits, log, flying = ledger.neighbours, ledger.log, len(ledger.flights.open)
     if not log.sliding:
         return max(hits.foreign, used - 1 - hits.own - flying)
-    ours = log.alive(flight.sent, ledger.window.length)  # a log lets go of theirs and of ours
+    ours = log.alive(flight.sent, ledger.window.length)  # a sliding log drops all old hits
     return max(0 if flight.alone else hits.foreign, used - 1 - ours - flying)
 
 
 def _close_window(ledger: Ledger) -> Ledger:
-    """The window is over: what was seen of others becomes experience."""
+    """Close the window: its hits of other clients become experience."""
     if not ledger.window.is_known:
         return ledger
     return replace(ledger, neighbours=ledger.neighbours.closed(ledger.watched))

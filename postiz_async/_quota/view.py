@@ -1,4 +1,4 @@
-"""The quota as users see it. PURE."""
+"""The quota as a value for users. PURE."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Queued(Value, frozen=True):
-    """Calls that wait for a slot, by priority."""
+    """The numbers of calls that wait for a slot, by priority."""
 
     interactive: int = 0
     bulk: int = 0
@@ -80,7 +80,7 @@ class Quota(Value, frozen=True, kw_only=True):
         return html_table("Quota of create requests", rows)
 
     def says_the_same_as(self, other: Quota) -> bool:
-        """Whether nothing happened between the two but time.
+        """Whether only time has passed between two views.
 
         Args:
             other: another view of the same quota.
@@ -97,7 +97,7 @@ def show(
     backlog: int | None,
     as_of: float | None,
 ) -> Quota:
-    """What a ledger says at `now`, the time of its clock."""
+    """The view of a ledger at `now` on its clock."""
     window, bulk = ledger.window, decide(ledger, now, backlog=backlog, waiting=queued.bulk)
     waits_for, until = None, now
     if isinstance(bulk, Wait):

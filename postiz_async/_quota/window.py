@@ -1,4 +1,4 @@
-"""The server's window, as its answers tell of it, and its lock-out. PURE."""
+"""The server's window and lock-out, as its answers describe them. PURE."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ WINDOW = 3600.0
 """Seconds of the server's window and of its lock-out."""
 
 MARGIN = 2.0
-"""Seconds added to each deadline: drift of two clocks over an hour, and the exact edge."""
+"""Seconds added to each deadline, for the drift between two clocks and the exact edge."""
 
 REFUSED_PAUSES = (30.0, 60.0, 120.0, 240.0, 480.0, 900.0)
-"""Seconds after the first 429 in a row that names no time, and at least after each further one."""
+"""Pauses after 429s in a row, in seconds: for answers without a time; after the first, minima."""
 
 LONGEST = 86_400.0
-"""Seconds: no window is believed to be longer."""
+"""Longest window that is believed, in seconds."""
 
 RAISED_BY = 3
-"""Answers in a row by which a limit that was lowered is believed to be raised again."""
+"""Answers in a row after which a raised limit is believed again."""
 
 
 class RateHeaders(msgspec.Struct, frozen=True, gc=False):
-    """What a counted answer says: calls per window, calls left, seconds to its end."""
+    """The rate headers of a counted answer: calls per window, calls left, seconds to its end."""
 
     limit: int
     remaining: int
@@ -36,7 +36,7 @@ class RateHeaders(msgspec.Struct, frozen=True, gc=False):
 
 
 class Place(Enum):
-    """Of which window an answer tells."""
+    """The window that an answer is about, compared with the known one."""
 
     PAST = "one that is over"
     SAME = "the one that we know"
@@ -44,38 +44,38 @@ class Place(Enum):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What was read of the window that runs. Times are monotonic seconds."""
+    """The last reading of the current window. Times are monotonic seconds."""
 
     length: float = WINDOW
     usual_length: float = 0.0
-    """What it was before a lock-out taught that windows are longer; 0: none did."""
+    """The length before a lock-out showed that windows are longer; 0: none has."""
     limit: int = BELIEVED_LIMIT
     limit_read: bool = False
     """Whether `limit` was read from an answer."""
     higher_limit: int = 0
     raises: int = 0
     lowered_at: float = -math.inf
-    """The limit before it was lowered, how many answers in a row have named a higher one since, and
-    when the lower one was read last."""
+    """The limit before it was lowered, the answers in a row that have named a higher one since, and
+    when the lower one was last read."""
     ends_after: float = -math.inf
     ends_before: float = -math.inf
-    """The window ends between these two moments; -inf: unknown."""
+    """The earliest and latest time at which the window ends; -inf: unknown."""
     from_snapshot: bool = False
-    """An earlier process read the window, and the wall clock may have been set since."""
+    """Whether an earlier process read the window; the wall clock may have been set since."""
     remaining: int = 0
-    """Calls left when last read."""
+    """Calls left at the last reading."""
     read_at: float = -math.inf
-    """When the call that brought the last reading was sent."""
+    """The time at which the call that brought the last reading was sent."""
     blocked_until: float = -math.inf
     refusals: int = 0
-    """429s in a row, each after the end of the pause before it."""
+    """The number of 429s in a row, each after the pause of the one before."""
     refused_at: float = -math.inf
     let_in: float = -math.inf
-    """When the first of these was sent, and the last call before it that was let in."""
+    """The times at which the first of these was sent, and the last accepted call before it."""
     is_doubted: bool = False
-    """An answer left more than there was, so our own count bounds `remaining`."""
+    """Whether an answer left more calls than possible, so that our own count bounds `remaining`."""
     agrees: bool = False
-    """The last answer of this window that could tell agrees with our own count."""
+    """Whether the last conclusive answer of this window agrees with our own count."""
 
     @property
     def is_known(self) -> bool:
@@ -83,18 +83,18 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def reopens(self) -> float:
-        """When the next window can surely be opened."""
+        """The time from which the next window can certainly be opened."""
         return self.ends_before + MARGIN
 
     def is_over(self, now: float) -> bool:
         return now >= self.ends_before + MARGIN
 
     def agreed(self, sent: float, now: float, reading: RateHeaders) -> tuple[Window, RateHeaders]:
-        """Keep to the lower of two limits that answers name in turn, and read them all by it.
+        """Choose the lower of two limits that answers name alternately, and read all answers by it.
 
-        So do servers of two releases behind one address. A limit that is raised back to what it was
-        is believed when three answers in a row, or all of a quarter of a window, name it; any other
-        one at once.
+        Servers of two releases behind one address answer like this. A limit that is raised back to
+        what it was is believed when three answers in a row, or all of a quarter of a window, name
+        it; any other one at once.
         """
         if sent < self.read_at or not self.limit_read:
             return self, reading
@@ -113,12 +113,12 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return replace(self, raises=raises), told
 
     def end_told(self, sent: float, now: float, reading: RateHeaders) -> tuple[float, float]:
-        """Between which moments the window of a reading ends: its seconds are rounded up."""
-        reset = min(reading.reset, self.length)  # a window that is longer than a window is none
+        """The earliest and latest end of a reading's window: its seconds are rounded up."""
+        reset = min(reading.reset, self.length)  # a longer reset is invalid
         return sent + reset - 1.0, now + reset
 
     def place(self, lo: float, hi: float) -> Place:
-        """Of which window a reading tells that puts its end between two moments."""
+        """The window that a reading is about if its end lies between two times."""
         if lo > self.ends_before + self.length / 2:
             return Place.NEW
         if hi < self.ends_after - self.length / 2 and not self.from_snapshot:
@@ -126,13 +126,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return Place.SAME
 
     def compared(self, told: int, left: int, *, alone: bool, is_new: bool) -> Window:
-        """Compare what a doubted answer tells with what our own count leaves.
+        """Compare the calls left by a doubted answer with those left by our own count.
 
         Args:
-            told: what remains as the answer says.
-            left: the same by our own count.
-            alone: no other call was in flight, so that the answer must have seen all before it.
-            is_new: it opens a window; if the one before agreed to its end, doubt ends.
+            told: the calls left according to the answer.
+            left: the calls left by our own count.
+            alone: no other call was in flight, so that the answer must include all earlier calls.
+            is_new: the answer opens a window; if the previous one agreed until its end, doubt ends.
         """
         if is_new:
             return replace(self, is_doubted=not self.agrees, agrees=False)
@@ -141,7 +141,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self
 
     def with_usual_length(self) -> Window:
-        """Answers have rate headers again, which tell when a window ends."""
+        """Restore the usual length, because answers have rate headers again."""
         length = self.usual_length or self.length
         return replace(self, length=length, usual_length=0.0)
 
@@ -155,7 +155,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         *,
         is_new: bool,
     ) -> Window:
-        """A reading of a window that ends between two moments, with what it leaves to us."""
+        """Take over a reading of a window that ends between two times, and its remaining slots."""
         fresh = self.from_snapshot or is_new
         both = max(lo, self.ends_after), min(hi, self.ends_before)
         if not fresh and both[0] <= both[1]:  # else the newest wins the conflict
@@ -174,14 +174,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def refused(
         self, sent: float, retry_after: float | None, let_in: float, *, headerless: bool
     ) -> Window:
-        """A call that was sent then was refused, and `let_in` was the last that was let in.
+        """Note the refusal of a call; `let_in` is when the last accepted call was sent.
 
         A lock-out lasts as long as a window. Without rate headers nothing else tells how long that
         is, so one that outlasts a window teaches a longer one.
         """
         if not self.refusals:
             return replace(self, refusals=1, refused_at=sent, let_in=let_in)
-        if sent < self.blocked_until:  # it was under way then
+        if sent < self.blocked_until:  # it was in flight when the lock-out was noticed
             return self
         window = replace(self, refusals=self.refusals + 1)
         lasted = sent - self.refused_at
@@ -191,7 +191,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return replace(window, length=length, usual_length=self.usual_length or self.length)
 
     def let_in_again(self, sent: float) -> Window:
-        """A call that was sent then was let in: the lock-out lasted until now at most."""
+        """Note that a call was accepted: the lock-out has ended by now."""
         if not self.refusals or sent < self.blocked_until:
             return self
         length = self.length
@@ -201,10 +201,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return replace(self, refusals=0, length=length)
 
     def pause(self, retry_after: float | None) -> float:
-        """Seconds for which nobody sends after a 429 that names these, or none.
+        """Seconds in which nobody sends after a 429 that names this time, or none.
 
-        The first one is believed, up to a window: then one call asks again. If that is refused too,
-        the pauses grow, whatever the answers say: each refused call may keep a lock-out alive.
+        The first 429 is believed, up to one window; then one call tries again. If it is refused
+        too, the pauses grow, whatever the answers say: each refused call may prolong a lock-out.
         """
         guess = REFUSED_PAUSES[min(max(1, self.refusals), len(REFUSED_PAUSES)) - 1]
         if retry_after is None:
@@ -213,11 +213,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return told if self.refusals <= 1 else max(told, guess)
 
     def paused(self, now: float, pause: float) -> Window:
-        """Nobody sends for a while; what is known of the window stays."""
+        """Pause sending for a while; the known window stays."""
         return replace(self, blocked_until=max(self.blocked_until, now + pause + MARGIN))
 
     def locked(self, now: float, pause: float) -> Window:
-        """The server refuses everybody; what runs after it, nobody knows."""
+        """Note a lock-out; the window that runs after it is unknown."""
         return replace(
             self.paused(now, pause),
             ends_after=-math.inf,
@@ -226,7 +226,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         )
 
     def set_back(self, now: float) -> Window:
-        """The clock was set back: no end is further away than it can be."""
+        """Clamp all times, because the clock was set back."""
         latest = now + self.length
         return replace(
             self,

@@ -1,1 +1,1 @@
-"""When a call may leave, and what happens until its answer is there."""
+"""Admission of calls by the quota, sending, and retries."""

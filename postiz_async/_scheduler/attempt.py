@@ -1,4 +1,4 @@
-"""One attempt at a call: encoded, sent, read, told of. No quota, no repetition."""
+"""One attempt at a call: encode, send, decode, report. Without quota and retries."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 @cache
 def user_agent() -> str:
-    """Who calls, as servers see it: this library, Python and aiohttp with their versions."""
+    """The `User-Agent` header: the versions of this library, Python and aiohttp."""
     from importlib.metadata import version  # noqa: PLC0415  (only who calls needs it)
 
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -50,7 +50,7 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls, and where: the API root, the key, the organisation's name."""
+    """The API root, the key and the organisation's name."""
 
     root: str
     key: Secret
@@ -67,13 +67,13 @@ _CANCELLED = (
 
 
 class Attempts:
-    """Sends requests in the name of one key.
+    """Makes attempts with one key.
 
     Args:
-        transport: moves the bytes.
-        clock: tells the time.
+        transport: sends requests.
+        clock: the clock of the client.
         identity: root URL, key, the organisation's name.
-        hook: sees every attempt.
+        hook: called after every attempt.
     """
 
     def __init__(
@@ -89,15 +89,15 @@ class Attempts:
         self._key = identity.key
         self._organization = identity.organization
         self._own: Fields = ()
-        """The headers of each request, from the first one on."""
+        """The headers of each request, made for the first one."""
         self._hook = hook
         self._numbers = itertools.count(1)
         self._server_ahead: float | None = None
-        """Seconds by which the server's clock is ahead of our monotonic one, from its answers."""
+        """Seconds by which the server's clock is ahead of our monotonic one, by its answers."""
         self._key_refusal = ""
 
     def server_time(self) -> float:
-        """The server's wall clock by its last answer; before the first one, that of this host."""
+        """The server's wall clock, by its last answer; without one, this host's clock."""
         if self._server_ahead is None:
             return self._clock.time()
         return self._clock.monotonic() + self._server_ahead
@@ -107,7 +107,7 @@ class Attempts:
         return self._server_ahead is not None
 
     def key_refusal(self) -> str:
-        """In what words the server refuses the key; empty: it accepts it, as far as is known."""
+        """The server's words if it last refused the key; empty if it accepts the key."""
         return self._key_refusal
 
     async def send(
@@ -118,12 +118,12 @@ class Attempts:
         *,
         expires: float = math.inf,
     ) -> tuple[WireResponse, Observation]:
-        """Send a call once; the answer, and what it says of the quota.
+        """Make one attempt; return the answer and what it says about the quota.
 
         Args:
-            call: what to send.
-            options: how it is treated.
-            time: what is left for it.
+            call: the call to send.
+            options: options of the call.
+            time: the remaining time of the call.
             expires: when its first byte must not leave any more, on the clock's `monotonic()`.
 
         Raises:
@@ -162,7 +162,7 @@ class Attempts:
         seen = wire.observe(response, now=now)
         if seen.server_time is not None:
             self._server_ahead = seen.server_time - self._clock.monotonic()
-        elif self._server_ahead is None:  # no answer may ever say it
+        elif self._server_ahead is None:  # answers may never tell the server's time
             self._server_ahead = now - self._clock.monotonic()
         if response.status == 401 or (self._key_refusal and response.status < 300):
             self._look_at_key(wire.failure(response))
@@ -179,9 +179,9 @@ class Attempts:
             )
 
     def _look_at_key(self, error: PostizError | None) -> None:
-        """Note whether an answer accepts or refuses the key; a fault of the server says neither."""
+        """Note whether an answer accepts or refuses the key; a server error shows neither."""
         if isinstance(error, AuthenticationError):
-            if not self._key_refusal and self._organization:  # else there is nobody to name
+            if not self._key_refusal and self._organization:  # needs a name to report
                 said = self._root, self._organization, error.text
                 log.warning("Postiz at %s refuses the key of %r: %s", *said)
             self._key_refusal = error.text
@@ -198,7 +198,7 @@ class Attempts:
         error: BaseException | None,
         reading: RateHeaders | None = None,
     ) -> None:
-        """Tell the log and the hook of an attempt."""
+        """Report an attempt to the log and the hook."""
         attempt = Attempt(
             endpoint=call.endpoint.name,
             number=number,
@@ -213,7 +213,7 @@ class Attempts:
 
 
 def _say_how_much_was_left(error: APITimeoutError, given: float | None, time: CallTime) -> None:
-    """An attempt that ended sooner than its caller allowed the whole call says why."""
+    """Explain in the error that an attempt had less time than the whole call was given."""
     if given is not None and time.timeout is not None and given < 0.99 * time.timeout:
         error.message += f" That was what was left of the {in_seconds(time.timeout)}."
         error.args = (f"{error.message} {error.hint}".rstrip(),)

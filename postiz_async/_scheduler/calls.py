@@ -1,4 +1,4 @@
-"""How one call is treated: its options, its priority, and the view that it is made with."""
+"""Options, priority, remaining time and kept answers of one call."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Priority(IntEnum):
 
 
 class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A create that asks for a slot. Moments are of the clock's `monotonic()`.
+    """A create that asks for a slot. Times are of the clock's `monotonic()`.
 
     Within a priority the earliest `due` goes first. It is refused when it cannot leave within
-    `max_wait` seconds or before its `deadline`. `lifetime` is the time in seconds after which its
-    holder is taken for dead.
+    `max_wait` seconds or before its `deadline`. `lifetime` is the number of seconds after which the
+    holder of the slot is taken for dead.
     """
 
     priority: int
@@ -61,13 +61,13 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def give_up_at(self) -> float:
-        """When it no longer wants a slot; infinity: never."""
+        """The time at which the create gives up its wait for a slot; infinity: never."""
         end = math.inf if self.max_wait is None else self.since + max(0.0, self.max_wait)
         return end if self.deadline is None else min(end, self.deadline)
 
     @property
     def allowance(self) -> str:
-        """How long it may wait, for people."""
+        """The allowed wait in words."""
         patience = self.give_up_at - self.since
         if self.max_wait is not None and self.max_wait <= patience:
             return f"you allowed {_told(self.max_wait)}"
@@ -78,13 +78,13 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def refused(
         self, wait: float, state: str, answer: str = "", *, ahead: int, behind: int
     ) -> QuotaWaitError:
-        """The error of one that cannot wait so long.
+        """The error for a create that cannot wait so long.
 
         Args:
-            wait: seconds until it could leave.
+            wait: seconds until the create could leave.
             state: the quota, in short.
             answer: why the answer of another call has to come first; empty: no slot is free.
-            ahead: calls that wait before it.
+            ahead: calls that wait in front of it.
             behind: bulk calls that wait behind it.
         """
         waiting = f"; {ahead} {_calls(ahead)} before yours" if ahead else ""
@@ -103,7 +103,7 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 _EXACT = 10.0
-"""Seconds below which a duration is told with its fractions."""
+"""Seconds below which a duration is shown with fractions."""
 
 
 def _told(seconds: float) -> str:
@@ -117,27 +117,27 @@ def _calls(count: int) -> str:
 T = TypeVar("T")
 
 answers: ContextVar[list[WireResponse] | None] = ContextVar("postiz_async_answers", default=None)
-"""Where the answers of the calls of this context are kept; None: they are not."""
+"""The list for answers of calls in this context; None: they are not kept."""
 
 CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
-"""The read time-out of a create: a base and a share for each post."""
+"""The read time-out of a create: a base, and a share for each post."""
 
 LONGEST_JOB_CREATE = 300.0
-"""Seconds of a create of a job or with an idempotency key at most, whatever the user allows:
-begun within `PREPARED_SECONDS`, it is over before others may believe that it did not arrive."""
+"""Most seconds of a create of a job or with an idempotency key, whatever the user allows. Begun
+within `PREPARED_SECONDS`, it ends before others may believe that it did not arrive."""
 
 USUAL_RETRIES = 3
 MOST_RETRIES = 100
-"""Attempts after the first: as a rule, and at most."""
+"""Further attempts after the first one: the default, and the maximum."""
 
 PREPARED_SECONDS = 240.0
-"""For how long a request may be begun that was prepared. A process may be stopped in between, and
-whoever takes over believes that it did not arrive once `SILENT` seconds have passed: by then a
-request that was begun at the last moment has had minutes to arrive."""
+"""Seconds within which a prepared request may be begun. If the process is suspended in between,
+another one takes over and believes after `SILENT` seconds that the request did not arrive; a
+request begun at the last moment has had minutes to arrive by then."""
 
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How one call is treated. Seconds everywhere.
+    """Options of one call. Durations are in seconds.
 
     `timeout` is for the whole call but its wait for the quota; None gives each attempt the time of
     its route. `max_wait` bounds that wait; None waits as long as it takes. A call that cannot leave
@@ -169,38 +169,38 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallTime(msgspec.Struct, gc=False):
-    """What one call of a user has used of its time, and what is left of it.
+    """The used and remaining time of one user call.
 
     `timeout` is in seconds and for all that the call does, apart from its wait for the quota; None:
-    no bound. Moments are of the clock's `monotonic()`.
+    no bound. Times are of the clock's `monotonic()`.
     """
 
     clock: Clock
     timeout: float | None
     until: float = math.inf
-    """When it is over; infinity: never."""
+    """The time at which the call has to end; infinity: no limit."""
     waited: float = 0.0
-    """Seconds that it waited for the quota, or for other calls with its idempotency key."""
+    """Seconds spent waiting for the quota, or for other calls with the same idempotency key."""
     sent_at: float = 0.0
-    """When its last attempt began."""
+    """The start of the last attempt."""
     due: float | None = None
-    """When it should be sent: within a priority the earliest goes first."""
+    """The due time: within a priority, the earliest goes first."""
 
     @classmethod
     def from_now(cls, clock: Clock, timeout: float | None) -> CallTime:
-        """All of the time of a call that begins now."""
+        """The time of a call that begins now."""
         return cls(clock, timeout, math.inf if timeout is None else clock.monotonic() + timeout)
 
     @property
     def left(self) -> float:
-        """Seconds; infinity without a bound."""
+        """Remaining seconds; infinity without a limit."""
         return self.until - self.clock.monotonic()
 
     async def bounded(self, work: Awaitable[T], what: str) -> T:
-        """Await what has to happen before a request can be sent, while there is time.
+        """Await preparatory work, as long as the call has time left.
 
         Args:
-            work: is cancelled when the time is over.
+            work: the work, which is cancelled when the time is over.
             what: what did not happen then, such as `the file was looked at`.
 
         Raises:
@@ -213,7 +213,7 @@ class CallTime(msgspec.Struct, gc=False):
         raise self.over(what)
 
     def over(self, what: str) -> APITimeoutError:
-        """The error for a time that was over before something happened."""
+        """The error for a call whose time ended before something happened."""
         return APITimeoutError(
             f"The call's timeout of {in_seconds(self.timeout or 0.0)} was over before {what}. "
             "The request was not sent. Allow it more with timeout=...; `postiz-async doctor` shows "
@@ -223,7 +223,7 @@ class CallTime(msgspec.Struct, gc=False):
 
 
 async def prepared(call: Call[T], options: CallOptions, time: CallTime) -> tuple[Call[T], float]:
-    """A call that is prepared before it leaves, and until when (monotonic) it may be begun."""
+    """Run `prepare` of a call; return the call to send, and until when (monotonic) it may begin."""
     assert options.prepare is not None  # noqa: S101  (it is used only then)
     expires = time.clock.monotonic() + PREPARED_SECONDS
     body = await time.bounded(options.prepare(), "its body was prepared")
@@ -231,12 +231,12 @@ async def prepared(call: Call[T], options: CallOptions, time: CallTime) -> tuple
 
 
 def time_out(call: Call[T], time: CallTime, longer: float | None = None) -> float | None:
-    """Seconds from sending to the whole answer; None: only a stalled transfer ends it.
+    """Seconds from sending to the whole answer; None: only a stalled transfer is cut off.
 
     Args:
-        call: what is sent.
-        time: what is left for it, if that is bounded.
-        longer: what it may have instead of the time of its route, where that is more.
+        call: the call to send.
+        time: the remaining time of the call.
+        longer: seconds instead of the time of the route, if they are more.
     """
     if time.timeout is not None:
         return time.left
@@ -248,10 +248,10 @@ def time_out(call: Call[T], time: CallTime, longer: float | None = None) -> floa
 
 
 def check_retries(value: object) -> None:
-    """Refuse what is not a number of attempts after the first.
+    """Refuse an invalid number of retries.
 
     Raises:
-        UsageError: it is something else, or more than helps anybody.
+        UsageError: it is not a number of retries, or is too large.
     """
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_RETRIES:
         return
@@ -262,10 +262,10 @@ def check_retries(value: object) -> None:
 
 
 def check_priority(value: object) -> None:
-    """Refuse what is no priority.
+    """Refuse an invalid priority.
 
     Raises:
-        UsageError: it is no whole number.
+        UsageError: it is not a whole number.
     """
     if not isinstance(value, int) or isinstance(value, bool):
         raise UsageError(
@@ -279,7 +279,7 @@ def check_priority(value: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer(Generic[T]):
-    """A value with the answer that it was read from; the last one, if there were several."""
+    """A value with the answer it was read from; the last one if there were several."""
 
     value: T
     status: int
@@ -288,15 +288,15 @@ class RawAnswer(Generic[T]):
 
 
 def wants_answer() -> bool:
-    """Whether the answers of this call are kept, so that it needs its own."""
+    """Whether answers of this call are kept, so that it cannot share one with other calls."""
     return answers.get() is not None
 
 
 async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
-    """Await `call` and return its value together with its last answer.
+    """Await `call` and return its value together with its last raw answer.
 
     Raises:
-        UsageError: it was carried out, but there was no answer to keep.
+        UsageError: the call was carried out, but there was no answer to keep.
     """
     if not isawaitable(call):
         raise UsageError(

@@ -1,8 +1,8 @@
-"""Calls that wait for a slot, and those that give up: who is late, and whose time is over.
+"""Wake waiting calls at their deadlines, and as soon as they can no longer leave in time.
 
-Each change of the quota costs the same beside 100 of them and beside 100,000. When a call begins to
-wait, it is noted how much later slots may come before it is late; the *lag* says how late they
-come. Only calls whose note the lag has passed are forecast again.
+A change of the quota costs the same with 100 waiting calls and with 100,000. For each call it is
+noted how much later slots may come before the call is late; the *lag* says how late they come. Only
+calls whose note the lag has passed are forecast again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Key: TypeAlias = "tuple[float, float, float]"
 
 
 SLICE = 500
-"""Calls that are looked at in one callback; others may want to run."""
+"""Calls checked in one callback, so that other tasks can run in between."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,23 +38,23 @@ class WaitingCall:
     key: Key
     request: SlotRequest
     is_bulk: bool
-    """Whether it leaves the held slots to others."""
+    """Whether the call must leave the held slots to others."""
     give_up_at: float
     sleep: asyncio.Future[None] | None = None
     timer: Timer | None = None
-    """Wakes it, if it is the head of the queue."""
+    """The timer that wakes the call while it is at the head of the queue."""
     is_watched: bool = False
-    """Whether it is woken when it gives up."""
+    """Whether `Deadlines` watches the call."""
     noted_lag: float = 0.0
-    """With which lag of the slots it may be late; see `Deadlines`."""
+    """The lag of slots from which the call may be late; see `Deadlines`."""
 
     def wake(self) -> None:
-        """Let it ask again."""
+        """Wake the call, so that it asks for a slot again."""
         if self.sleep is not None and not self.sleep.done():
             self.sleep.set_result(None)
 
     def wakes(self) -> None:
-        """It sleeps no longer."""
+        """Note that the call is awake."""
         if self.timer is not None:
             self.timer.cancel()
         self.sleep = self.timer = None
@@ -64,7 +64,7 @@ key_of = operator.attrgetter("key")
 
 
 def wake_all(calls: Iterator[WaitingCall]) -> None:
-    """Wake calls, a slice at a time."""
+    """Wake calls, a limited number in each callback."""
     some = tuple(islice(calls, SLICE))
     for call in some:
         call.wake()
@@ -73,15 +73,15 @@ def wake_all(calls: Iterator[WaitingCall]) -> None:
 
 
 LEAST = 0.5
-"""Slots by which the lag grows before a call that is barely in time is forecast again."""
+"""Slots by which the lag grows before a call that is just in time is forecast again."""
 
 
 class Deadlines:
-    """Wakes calls that wait: each when its time is over, or when it cannot leave in time any more.
+    """Wakes waiting calls: when their time is over, or as soon as they cannot leave in time.
 
     Args:
-        clock: has one timer for all of them.
-        spare: how many slots may be lost before a call is late; below 0, it is.
+        clock: provides one timer for all calls.
+        spare: the number of slots that may be lost before a call is late; below 0 it is late.
     """
 
     def __init__(self, clock: Clock, spare: Callable[[WaitingCall], float]) -> None:
@@ -90,9 +90,9 @@ class Deadlines:
         self.waiting = 0
         self._ends = SortedKeyList[WaitingCall, tuple[float, float]](key=_end_of)
         self._notes = SortedKeyList[WaitingCall, tuple[float, float]](key=_note_of)
-        """By the lag with which they may be late."""
+        """Calls by the lag from which they may be late."""
         self._doubted: list[WaitingCall] = []
-        """Those without a note."""
+        """Calls that have to be forecast again."""
         self._lag = 0.0
         self._slot: float | None = None
         self._timer: Timer | None = None
@@ -100,7 +100,7 @@ class Deadlines:
         self._checks = False
 
     def add(self, call: WaitingCall, lag: float, slot: float | None) -> None:
-        """A call begins to wait, in time as it is forecast now; see `changed`."""
+        """Watch a call that begins to wait and is in time so far; see `changed`."""
         if not self.waiting:
             self._slot = slot
         self.waiting += 1
@@ -110,7 +110,7 @@ class Deadlines:
         self._set_timer()
 
     def left(self, call: WaitingCall) -> None:
-        """A call waits no more."""
+        """Stop watching a call."""
         call.is_watched = False
         self.waiting -= 1
         self._ends.discard(call)
@@ -120,12 +120,12 @@ class Deadlines:
             self._set_timer()
 
     def changed(self, lag: float, slot: float | None) -> None:
-        """Wake those that are late now.
+        """Wake calls that are late by now.
 
         Args:
             lag: how late slots come, in slots. While it does not grow, no call leaves later.
-            slot: seconds of a slot. If they are others than before, or None, the lag says nothing,
-                and all calls are forecast again.
+            slot: seconds of a slot. If they have changed, or are None, the lag says nothing, and
+                all calls are forecast again.
         """
         self._lag = lag
         if slot is None or slot != self._slot:

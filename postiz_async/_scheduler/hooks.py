@@ -1,6 +1,6 @@
-"""What hooks and the log are told of calls and attempts: no content, no key.
+"""Hooks and log messages about calls and attempts, without content or keys.
 
-A hook that fails loses no answer.
+An error in a hook does not lose an answer.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request that was sent, after its end.
+    """One request, reported after it ended.
 
-    `number` counts the requests of a client, `posts` those in a create. `seconds` is the time
-    from sending to the answer on the client's clock. `status` is None and `error` a class name
-    when no answer came. `reading` has the rate headers, where there were any. `call` is that of
-    its `CallStarted`; 0 when nobody listens to calls.
+    `number` counts the requests of a client, `posts` those in a create. `seconds` is the time from
+    sending to the answer on the client's clock. `status` is None and `error` a class name when no
+    answer came. `reading` has the rate headers, where there were any. `call` is the number of its
+    `CallStarted`; 0 without a hook for calls.
     """
 
     endpoint: str
@@ -78,7 +78,7 @@ class CallEnded:
 
 @dataclass(slots=True)
 class Trace:
-    """What is noted of a call while it lives, for its `CallEnded`."""
+    """Notes on a running call, for its `CallEnded`."""
 
     call: int
     waited: float = 0.0
@@ -104,10 +104,10 @@ class CallHook(Protocol):
 
 
 def check_hook(name: str, hook: object) -> None:
-    """Refuse what cannot be called without `await`, and None is nothing to call.
+    """Refuse a hook that cannot be called, or that is async; None is fine.
 
     Raises:
-        UsageError: it is no function, or an `async def` one, which nobody would await.
+        UsageError: it is not a function, or is an `async def` function, which would not be awaited.
     """
     if hook is None:
         return
@@ -131,11 +131,11 @@ _Event = TypeVar("_Event")
 def traced(
     hook: CallHook, call: Call[_T], *, root: str, clock: Clock, queued: Callable[[], int]
 ) -> Generator[Trace]:
-    """Tell of the beginning and the end of what happens inside.
+    """Report the beginning and the end of the call made in the block.
 
     Args:
-        hook: is told.
-        call: what is made inside; note on the trace how long it waits.
+        hook: the hook to call.
+        call: the call made in the block, which notes its waiting time on the trace.
         root: the API's.
         clock: measures.
         queued: says how many creates wait.
@@ -155,7 +155,7 @@ def traced(
 
 
 def tell_attempt(hook: AttemptHook | None, attempt: Attempt) -> None:
-    """Tell of a request that was sent."""
+    """Report a request that was sent."""
     log.info(
         "request %d %s posts=%d %s remaining=%s",
         attempt.number,

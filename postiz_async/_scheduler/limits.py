@@ -1,8 +1,8 @@
-"""Limits beside the quota: how much bulk work is in flight at once, and the rhythm of creates.
+"""Limits besides the quota: bulk creates in flight at once, and the pace of creates.
 
-What loads the server are posts, not requests: it stores them one after another, the answers of
-simultaneous requests arrive together, and proxies cut a request after about a minute. The pacer
-is a token bucket: the ledger is the guarantee, the bucket only spreads.
+Posts load the server, not requests: it stores them one after another, the answers of simultaneous
+requests arrive together, and proxies cut a request after about a minute. The pacer is a token
+bucket, which only spreads the creates: the ledger guarantees the quota.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ MAX_CREATES = 4
 """Bulk creates in flight at once."""
 
 QUICK, SLOW = 5.0, 15.0
-"""Answers under QUICK seconds let the budget grow, over SLOW seconds they halve it."""
+"""Answers within QUICK seconds raise the limit of posts in flight, answers after SLOW halve it."""
 
 MIN_POSTS, MAX_POSTS = 10, 2_000
 
 REQUEST_SECONDS = 15.0
-"""Seconds that the server may take for one request: it carries no more posts than that."""
+"""Seconds that the server may take for one request, which limits the posts in a request."""
 
 BELIEVED_RATE = 20.0
-"""Posts a second of one request, assumed before anything was measured."""
+"""Posts stored per second, assumed before anything was measured."""
 
 
 class ConcurrencyLimit(msgspec.Struct, frozen=True):
-    """What bulk may have in flight: posts and creates, and what one request may carry."""
+    """Limits of bulk work: posts and creates in flight, and posts in one request."""
 
     max_posts: int = 100
     rate: float = BELIEVED_RATE
@@ -42,17 +42,17 @@ class ConcurrencyLimit(msgspec.Struct, frozen=True):
     creates: int = 0
 
     def admits(self, posts: int) -> bool:
-        """Whether a create with `posts` posts may leave now; one alone always may."""
+        """Whether a create with `posts` posts may leave now; always if none is in flight."""
         if self.creates == 0:
             return True
         return self.creates < MAX_CREATES and self.posts + posts <= self.max_posts
 
     def started(self, posts: int) -> ConcurrencyLimit:
-        """A create with `posts` posts leaves."""
+        """Count a create that leaves."""
         return replace(self, posts=self.posts + posts, creates=self.creates + 1)
 
     def ended(self, posts: int, seconds: float | None) -> ConcurrencyLimit:
-        """A create came back after `seconds`; None when it was lost or never sent."""
+        """Count the end of a create after `seconds`; None: it was lost or never sent."""
         down = replace(self, posts=self.posts - posts, creates=self.creates - 1)
         if seconds is None:
             return down
@@ -72,12 +72,12 @@ class ConcurrencyLimit(msgspec.Struct, frozen=True):
 
 
 class Pacer:
-    """The rhythm `smooth`: a token bucket whose burst and refill fit into one window.
+    """The pace `smooth`: a token bucket whose burst and refill fit into one window.
 
     A bucket of (limit, window) would allow almost twice the limit in the first hour.
 
     Args:
-        speed: seconds of the clock in one second of the event loop, whose time the bucket keeps.
+        speed: seconds of the clock in one second of the event loop, on whose time the bucket runs.
     """
 
     def __init__(self, speed: float) -> None:
@@ -92,7 +92,7 @@ class Pacer:
         return max(0.0, missing) * bucket.time_period / bucket.max_rate * self._speed
 
     async def use(self, ledger: Ledger) -> None:
-        """Take a place in the rhythm; at once when there is nothing to wait for."""
+        """Take a token; wait for one if there is none."""
         await self._bucket_of(ledger).acquire()
 
     def _bucket_of(self, ledger: Ledger) -> AsyncLimiter:
@@ -106,7 +106,7 @@ class Pacer:
 
 
 def politeness_limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
-    """Lets `politeness` calls go in a second of a clock, those of one second all at once."""
+    """A limiter for `politeness` calls a second, which may come all at once."""
     if politeness is None or not math.isfinite(speed):
         return None
     burst = max(1.0, politeness)
@@ -114,7 +114,7 @@ def politeness_limiter(politeness: float | None, speed: float) -> AsyncLimiter |
 
 
 def _room(bucket: AsyncLimiter) -> float:
-    """Calls that a bucket lets go now, with the fraction that has come back of the next."""
+    """Tokens in a bucket, fractions included."""
     low, high = 0.0, bucket.max_rate
     if bucket.has_capacity(high):
         return high

@@ -1,12 +1,12 @@
-"""The queue of calls that wait for a slot.
+"""The queue of calls that wait for a slot of the quota.
 
-Waiting calls drive themselves. They stand in one queue, by priority, then by due time, then by
-arrival. The head asks the ledger and sleeps until the time that it names or until an answer
-changes the state; everybody else sleeps until they are the head. So there is no background
-task, and an idle client costs nothing.
+The waiting calls do the work. They stand in one queue, by priority, then by due time, then by
+arrival. The head asks the ledger and sleeps until the time that the ledger names, or until an
+answer changes the state; all others sleep until they are the head. So there is no background task,
+and an idle client costs nothing.
 
-A priority overtakes those below it, but not for ever: when a lower one waits, of ten slots it
-gets one (`OVERTAKES`).
+A priority overtakes those below it, but not for ever: a lower one that waits gets one of ten slots
+(`OVERTAKES`).
 """
 
 from __future__ import annotations
@@ -40,29 +40,30 @@ if TYPE_CHECKING:
 
 
 OVERTAKES = 9
-"""Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""
+"""Slots in a row for calls that overtake another call; the next slot goes to the overtaken one."""
 QUIET = 10.0
-"""Seconds from the end of a bulk create in which a job that goes on sends its next one."""
+"""Seconds after the end of a bulk create within which a running job sends its next one."""
 
 
 class QueueReleasedError(Exception):
-    """The route is not counted any more: go without a slot. Never leaves the scheduler."""
+    """The route is no longer counted: send without a slot. Never leaves the scheduler."""
 
 
 class AdmissionQueue:
-    """Lets calls go, one by one, as the ledger and the pacer allow."""
+    """Admits calls one by one, as the ledger and the pacer allow."""
 
     def __init__(self, handle: LedgerHandle, clock: Clock, pacer: Pacer | None = None) -> None:
         self.handle = handle
         self.budget: ConcurrencyLimit = ConcurrencyLimit()
         self.expected: int = 0
-        """Bulk creates announced and not yet queued; see `expect`."""
+        """Bulk creates that were announced and are not queued yet; see `expect`."""
         self.announcers: int = 0
-        """Jobs that announce what they have to send."""
+        """Jobs that announce their creates."""
         self.planned: int = 0
-        """Bulk creates that outboxes hold, with those of them that wait here."""
+        """Bulk creates that outboxes hold, including those that wait in this queue."""
         self._quiet_from = math.inf
-        """When a bulk create's end, since which none joined, is long enough ago; infinity: none."""
+        """The time from which bulk work counts as finished, if no create joins; infinity: none has
+        ended."""
         self._clock = clock
         self._pacer = pacer
         self._state_changes = 0
@@ -71,19 +72,19 @@ class AdmissionQueue:
         self._queue: SortedKeyList[WaitingCall, Key] = SortedKeyList(key=key_of)
         self._deadlines = Deadlines(clock, self._spare)
         self._shift = 0
-        """How far calls moved up in the queue, on the whole; see `_lag`."""
+        """Places that calls moved up in the queue, in total; see `_lag`."""
         self._watchers: list[asyncio.Event] = []
         self._arrivals = itertools.count()
         self._is_closed = self._is_open = False
 
     def expect(self, creates: int) -> None:
-        """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
+        """Announce bulk creates, or take announced ones back (negative)."""
         self.expected = max(0, self.expected + creates)
         self.wake_head()
 
     @contextmanager
     def announced(self) -> Generator[Callable[[int], None]]:
-        """A job announces what it has to send, with what is yielded; at its end nothing is left."""
+        """Let a job announce creates with the yielded function; at the end none stays announced."""
         left = 0
 
         def expect(creates: int) -> None:
@@ -99,29 +100,29 @@ class AdmissionQueue:
             self.announcers -= 1
 
     def bulk_left(self, posts: int) -> None:
-        """A bulk create with this many posts was sent."""
+        """Note that a bulk create with this many posts was sent."""
         self.budget = self.budget.started(posts)
 
     def bulk_ended(self, posts: int, seconds: float | None) -> None:
-        """A bulk create came back after `seconds`; None: it was lost, or never sent."""
+        """Note that a bulk create ended after `seconds`; None: it was lost, or never sent."""
         self.budget = self.budget.ended(posts, seconds)
         self._quiet_from = min(self._quiet_from, self._clock.monotonic() + QUIET)
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether a fresh one would do as well: nobody waits, and no window runs."""
+        """Whether a new queue would do as well: no call waits, and no window runs."""
         return not self._queue and self.handle.ledger.is_at_rest(self.handle.now())
 
     # -------------------------------------------------------------- showing
 
     @property
     def waiting(self) -> int:
-        """Calls that wait for a slot."""
+        """The number of calls that wait for a slot."""
         return len(self._queue)
 
     @property
     def queued(self) -> Queued:
-        """The same by priority."""
+        """The waiting calls, by priority."""
         urgent = self._before((float(Priority.BULK), -math.inf, 0.0))
         return Queued(interactive=urgent, bulk=len(self._queue) - urgent)
 
@@ -142,10 +143,11 @@ class AdmissionQueue:
         return max(0.0, self._leaves_at(max(0, place - 1)) - self._clock.monotonic())
 
     async def changes(self, *, poll: float | None) -> AsyncGenerator[Quota]:
-        """The quota now and after each change; a slow reader gets the newest only.
+        """The quota now and after each change; a slow reader gets only the newest.
 
         Args:
-            poll: seconds between two looks at a state that others change too; None: no looks.
+            poll: seconds between two reads of a state that other processes may change; None: no
+                reads.
         """
         changed = asyncio.Event()
         self._watchers.append(changed)
@@ -164,7 +166,7 @@ class AdmissionQueue:
             self._unlisten()
 
     async def _until_changed(self, changed: asyncio.Event, view: Quota, poll: float | None) -> None:
-        """Sleep until the state changes, time alone changes the view, or it is time to look."""
+        """Sleep until the state or the view changes, or until the next read is due."""
         now = self._clock.monotonic()
         ends = (view.resets_in, view.blocked_for, view.bulk_in)
         until = now + min(filter(None, ends), default=math.inf)
@@ -183,7 +185,7 @@ class AdmissionQueue:
     # -------------------------------------------------------------- waiting
 
     async def admit(self, request: SlotRequest) -> int:
-        """Wait for a slot and take it. Cancelling gives the place to the next.
+        """Wait for a slot and take it. If cancelled, the next call gets the place.
 
         Returns:
             The token of the reservation.
@@ -198,7 +200,7 @@ class AdmissionQueue:
         if isinstance(decision, int):
             return decision
         ticket = self._joined(request)
-        try:  # in one coroutine, because each takes memory for each call that waits
+        try:  # one coroutine, to save memory for each waiting call
             while True:
                 self._refuse_closed()
                 seen = self._state_changes
@@ -226,7 +228,7 @@ class AdmissionQueue:
             self.wake_head()
 
     def _at_once(self, request: SlotRequest) -> int | None:
-        """A slot, as mostly there is nobody before it and one is free; else None."""
+        """Take a slot without waiting, if one is free and no call is in front; else None."""
         if request.priority >= Priority.BULK or (
             self._queue or self._pacer or self._is_open or self._is_closed
         ):
@@ -260,27 +262,27 @@ class AdmissionQueue:
             )
 
     def _moved_up(self, ticket: WaitingCall) -> None:
-        """A waiting call has got a slot, and those behind it have one before them less."""
+        """Count a call that left the queue with a slot, so that the calls behind it moved up."""
         overtakes = len(self._queue) > 1 and self._priority_below(ticket) is not None
         self._overtakes = self._overtakes + 1 if overtakes else 0
         self._shift += 1
 
     def _listen(self) -> bool:
-        """Be told of changes by other clients; whether that begins now, so that one was missed."""
+        """Subscribe to changes by other clients; True if the subscription is new."""
         begins = not self._listens and self.handle.listen(self.state_changed)
         self._listens |= begins
         return begins
 
     def _unlisten(self) -> None:
-        """Nobody need be told of anything while nobody waits."""
+        """End the subscription when no call waits."""
         if self._listens and not (self._queue or self._watchers):
             self._listens = False
             self.handle.unlisten()
 
     def _head(self) -> WaitingCall:
-        """Whose turn it is: the first of the highest priority, or of the next one.
+        """The call whose turn it is: the first of the highest priority, or of the next one.
 
-        The next one has its turn if it was overtaken too often, or is urgent and due earlier.
+        The lower priority has its turn if it was overtaken too often, or is urgent and due earlier.
         """
         first = self._queue[0]
         if self._queue[-1].key[0] == first.key[0]:
@@ -302,7 +304,7 @@ class AdmissionQueue:
         return self._queue[place] if place < len(self._queue) else None
 
     async def _take(self, ticket: WaitingCall) -> int | Wait:
-        """A slot for the head of the queue, or how long to wait; others wait for their turn."""
+        """Take a slot for the head of the queue, or return how long to wait; other calls wait."""
         if self._head() is not ticket:
             return Wait(math.inf, WaitReason.IN_FLIGHT)
         if ticket.is_bulk and not self.budget.admits(ticket.request.posts):
@@ -324,15 +326,15 @@ class AdmissionQueue:
         overtaken = ticket is not self._queue[0]
         due = ticket.key[1] - self._clock.monotonic() + now  # on the clock of the ledger
         urgent = not ticket.is_bulk or overtaken or _is_due(ledger, due)
-        known = None if urgent else self._backlog()  # urgent calls leave nothing to it
+        known = None if urgent else self._backlog()  # for urgent calls it does not matter
         return quota.decide(ledger, now, urgent=urgent, backlog=known, waiting=len(self._queue))
 
     def bulk_in(self, due_in: float, planned: int) -> float:
         """Seconds until a bulk create can leave; 0 at once, or with an answer.
 
         Args:
-            due_in: seconds until it is due.
-            planned: bulk creates that an outbox holds, with this one.
+            due_in: seconds until the create is due.
+            planned: bulk creates that the outbox holds, this one included.
         """
         ledger, now = self.handle.ledger, self.handle.now()
         urgent = _is_due(ledger, now + due_in)
@@ -344,11 +346,11 @@ class AdmissionQueue:
         return max(0.0, min(decision.until - now, known_in if known_in > 0 else math.inf))
 
     def _backlog(self, planned: int = 0) -> int | None:
-        """Creates still to come, as far as it is known that there are no more.
+        """The number of creates still to come; None if more may come than are known.
 
-        A job that announces nothing and sends its next create after an answer would always seem
-        to be at its end; that it is shows when an answer brings no further create. An outbox knows
-        what it holds, and keeps nothing back for interactive calls that never came.
+        A job that announces nothing and sends its next create after an answer would always seem to
+        be at its end; it is only when no create follows an answer. An outbox knows its creates, and
+        keeps nothing back for interactive calls that never came.
         """
         planned, ledger = max(planned, self.planned), self.handle.ledger
         is_known = self.announcers or self._clock.monotonic() >= self._quiet_from
@@ -358,9 +360,9 @@ class AdmissionQueue:
     def _fall_asleep(
         self, ticket: WaitingCall, decision: Wait
     ) -> tuple[asyncio.Future[None], bool]:
-        """What ends when it is woken or something may have changed; whether to look at the store.
+        """The future that ends when the call has to ask again; and whether to read the store then.
 
-        The head then looks at a state that is shared.
+        Only the head reads the store.
         """
         if ticket.give_up_at < math.inf and not ticket.is_watched:
             self._deadlines.add(ticket, *self._lag())
@@ -377,18 +379,18 @@ class AdmissionQueue:
         return woken, look < math.inf
 
     def release_all(self) -> None:
-        """There is nothing to wait for any more: everybody may go without a slot."""
+        """Let all waiting calls go without a slot, because the route is not counted any more."""
         self._is_open = True
         wake_all(iter(tuple(self._queue)))
 
     def close(self) -> None:
-        """Let all calls fail that wait."""
+        """Let all waiting calls fail."""
         self._is_closed = True
         wake_all(iter(tuple(self._queue)))
         self._tell_watchers()
 
     def wake_head(self) -> None:
-        """Let the head of the queue ask again, also when it is asking a store just now."""
+        """Let the head of the queue ask again, even if it is reading a store right now."""
         self._state_changes += 1
         if self._queue:
             self._head().wake()
@@ -396,7 +398,7 @@ class AdmissionQueue:
             self._tell_watchers()
 
     def state_changed(self) -> None:
-        """The state changed: the head may go, and whoever waits too long now is told."""
+        """Wake the head and the calls that cannot leave in time any more."""
         if self._queue or self._watchers:
             self.wake_head()
         if self._deadlines.waiting:
@@ -405,9 +407,8 @@ class AdmissionQueue:
     def _lag(self) -> tuple[float, float | None]:
         """How late slots come, in slots, and the seconds of a slot; see `Deadlines.changed`.
 
-        A call that moves up by one has one free slot less before it, and a window later there are
-        as many more, so mostly it stays the same. Where slots do not come by the window, it says
-        nothing.
+        A call that moves up by one place has one free slot less in front of it, so the lag usually
+        stays the same. Where slots do not come by the window, the lag says nothing.
         """
         seen, slot = quota.outlook(self.handle.ledger, self.handle.now()), self._slot
         if not seen.by_window or self._pacer is not None:
@@ -417,12 +418,12 @@ class AdmissionQueue:
 
     @property
     def _slot(self) -> float:
-        """Seconds of a slot."""
+        """Average seconds for each slot: a window divided by its limit."""
         window = self.handle.ledger.window
         return (window.length + quota.MARGIN) / window.limit
 
     def _spare(self, ticket: WaitingCall) -> float:
-        """How many slots may be lost before a call that waits is late, or fewer; below 0: it is."""
+        """How many slots at least may be lost before a call is late; below 0: it is late."""
         place, slot = self._before(ticket.key), self._slot
         left = ticket.give_up_at - self._leaves_at(place)
         more = int(left / slot / 2)
@@ -440,7 +441,7 @@ class AdmissionQueue:
     # -------------------------------------------------------------- refusing
 
     def _leaves_at(self, ahead: int) -> float:
-        """When a call with `ahead` others before it can leave, as far as is known, on our clock."""
+        """When a call with `ahead` others before it can leave, on our monotonic clock."""
         now = self.handle.now()
         wait = quota.forecast(self.handle.ledger, now, ahead) - now
         if self._pacer is not None:
@@ -448,16 +449,16 @@ class AdmissionQueue:
         return wait + self._clock.monotonic()
 
     def _before(self, key: Key) -> int:
-        """How many waiting calls come before a place in the queue."""
+        """The number of waiting calls in front of a place in the queue."""
         return self._queue.bisect_key_left(key)
 
     def _refuse_long_wait(self, ticket: WaitingCall, decision: Wait) -> None:
-        """Raise at once when the ticket cannot leave before it would give up."""
+        """Raise at once if the call cannot leave before it would give up."""
         if ticket.give_up_at == math.inf:
             return
         expected = self._leaves_at(self._before(ticket.key))
-        now = self._clock.monotonic()  # not before: what is free at once is not free later
-        is_answer = decision.why in (WaitReason.IN_FLIGHT, WaitReason.PROBE)  # may come before
+        now = self._clock.monotonic()  # measured last, as a free slot may be gone later
+        is_answer = decision.why in (WaitReason.IN_FLIGHT, WaitReason.PROBE)  # may come earlier
         if self._head() is ticket and decision.until < math.inf and not is_answer:
             expected = max(expected, decision.until - self.handle.now() + now)
         if expected <= ticket.give_up_at and now < ticket.give_up_at:
@@ -476,5 +477,5 @@ _decide_urgent = partial(quota.decide, urgent=True)
 
 
 def _is_due(ledger: Ledger, due: float) -> bool:
-    """Whether a create is due before the window opens again, and so as urgent as a waited call."""
+    """Whether a create is due before the window opens again, so that it is urgent."""
     return due < ledger.window.reopens

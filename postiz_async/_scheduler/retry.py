@@ -1,8 +1,8 @@
-"""Whether to try again, and after how long. PURE.
+"""Decide whether to retry, and after how long. PURE.
 
-A call may be repeated only as far as its replay safety allows: reads freely, creates only when
-it is proved that the request was not carried out. Waits are bounded; anything longer than a
-minute belongs to the scheduler or to the caller.
+A call is repeated only as far as its replay safety allows: reads freely, creates only when it is
+proved that the request was not carried out. Waits are bounded; longer ones than a minute are left
+to the scheduler or to the caller.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from postiz_async._wire.endpoints import Replay
 from postiz_async._wire.responses import FailureKind
 
 _BASE, _CAP = 0.5, 20.0
-"""Seconds of the first pause at most, and of any pause."""
+"""Seconds of the first pause, and of any pause, at most."""
 
 _LONGEST = 60.0
-"""A server that asks for a longer pause is not waited for here. One that asks for a shorter one
-than ours, or none, has it a few times only: it may say so for ever."""
+"""Seconds: if the server asks for a longer pause, the call is not retried here. A shorter pause
+than ours, or none, is accepted only a few times, as a server may ask for it for ever."""
 
 
 def next_wait(
@@ -32,9 +32,9 @@ def next_wait(
 
     Args:
         outcome: how the attempt failed.
-        attempt: its number, from 1.
-        retries: how many may come after the first.
-        replay: what a repetition would do.
+        attempt: the number of the attempt, from 1.
+        retries: attempts after the first, at most.
+        replay: whether the call may be repeated.
         jitter: a random number from 0 to 1.
         retry_after: seconds that the server asked for.
     """

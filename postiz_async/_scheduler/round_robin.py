@@ -1,6 +1,6 @@
-"""Connections that many organisations share: they take turns.
+"""Fair sharing of connections among organisations, which take turns.
 
-When more calls want to go than there are connections, the organisations take turns, one call
+When there are more calls than connections, the organisations take turns, one call
 each; within one the calls go in the order in which they came. One organisation never holds all
 connections, however slow its uploads are.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class RoundRobin:
-    """Turns, a certain number at a time, given to waiting owners in rotation.
+    """Turns for waiting owners in rotation, a limited number at a time.
 
     Args:
         capacity: turns that can be held at once, at least 1; a quarter is out of reach of any
@@ -36,7 +36,7 @@ class RoundRobin:
         self._waiting: OrderedDict[str, OrderedDict[asyncio.Future[None], None]] = OrderedDict()
 
     async def take(self, owner: str) -> None:
-        """Wait for a turn. Cancelling gives it to the next."""
+        """Wait for a turn. If cancelled, the next owner gets it."""
         if self._free and self._held[owner] < self._most and owner not in self._waiting:
             self._hand_to(owner)
             return
@@ -90,7 +90,7 @@ class RoundRobin:
 
 
 class FairTransport:
-    """One organisation's way to a transport that many share. Does not close it."""
+    """A transport of one organisation that shares the connections of another transport fairly."""
 
     def __init__(self, shared: Transport, turns: RoundRobin, owner: str, clock: Clock) -> None:
         self._shared = shared
@@ -99,7 +99,7 @@ class FairTransport:
         self._clock = clock
 
     async def send(self, request: WireRequest) -> WireResponse:
-        """As `Transport.send`, after a turn."""
+        """Send a request after waiting for a turn; see `Transport.send`."""
         expires = request.expires
         if expires is None:
             await self._turns.take(self._owner)
@@ -127,4 +127,4 @@ class FairTransport:
         )
 
     async def aclose(self) -> None:
-        """The pool closes what is shared."""
+        """Do nothing: the pool closes the shared transport."""

@@ -1,4 +1,4 @@
-"""Which routes count their calls, found out by what their answers show.
+"""Find out from answers which routes count their calls.
 
 Today only the create-post route does. Older servers counted others too, each with a counter of
 its own. So a route is taken to be free until an answer of it carries rate headers; from then on
@@ -31,19 +31,19 @@ class RouteState:
 
     def __init__(self) -> None:
         self.queue: AdmissionQueue | None = None
-        """Its calls pass here; None while it seems to be free."""
+        """The queue of the route's calls; None while calls seem to cost no quota."""
         self.loose = 0
-        """Calls under way that no ledger knows of; each ends with `call_ended`."""
+        """Calls in flight that were sent without a reservation; each ends with `call_ended`."""
         self._all_back: asyncio.Event | None = None
 
     def call_ended(self) -> None:
-        """A call ended that no ledger knew of."""
+        """Count the end of a call that was sent without a reservation."""
         self.loose -= 1
         if self._all_back is not None and not self.loose:
             self._all_back.set()
 
     async def settled(self) -> AdmissionQueue | None:
-        """The queue, once all calls are back that left before it was found."""
+        """The queue, once all calls have ended that left before the route had one."""
         self._all_back = self._all_back or asyncio.Event()
         while self.queue is not None and self.loose:
             self._all_back.clear()
@@ -53,11 +53,11 @@ class RouteState:
     async def counts(
         self, sent: float, reading: RateHeaders, make_queue: Callable[[], AdmissionQueue]
     ) -> None:
-        """An answer to a call that no ledger knew of carries rate headers.
+        """Count the route's calls from now on: an answer carried rate headers.
 
         Args:
-            sent: when it was sent, in monotonic seconds of the ledger's clock.
-            reading: what its headers say.
+            sent: when the call was sent, in monotonic seconds of the ledger's clock.
+            reading: its rate headers.
             make_queue: makes the queue with the route's ledger.
         """
         queue = self.queue = self.queue or make_queue()
@@ -65,14 +65,14 @@ class RouteState:
         queue.state_changed()
 
     def mark_free(self) -> None:
-        """An answer without rate headers: whoever waits may go."""
+        """Stop counting: an answer had no rate headers, so all waiting calls may go."""
         queue, self.queue = self.queue, None
         if queue is not None:
             queue.release_all()
 
 
 def _read(ledger: Ledger, sent: float, now: float, reading: RateHeaders) -> Ledger:
-    """The ledger with a reading of a call that left without asking, perhaps not alone."""
+    """The ledger after an answer to a call that had no reservation, and perhaps was not alone."""
     ledger, first = quota.acquired(ledger, sent)
     ledger, other = quota.acquired(ledger, sent)
     return quota.released(quota.answered(ledger, first, now, reading), other)
@@ -80,20 +80,21 @@ def _read(ledger: Ledger, sent: float, now: float, reading: RateHeaders) -> Ledg
 
 @dataclass(slots=True, kw_only=True)
 class QueueFactory:
-    """Makes the queues of one client, each time that it is opened."""
+    """Makes the queues of one client, each time the client is opened."""
 
     name: str
-    """The name of the quota that its creates spend."""
+    """The name of the quota that the client's creates use."""
     fresh: Ledger
-    """What is believed of a route of which nothing is known."""
+    """The assumed state of a route of which nothing is known."""
     clock: Clock
     store: Records | None = None
-    """Where ledgers are kept; None: in this process, with those of its other clients."""
+    """The store of ledgers; None: they are in the memory of this process."""
     transport: object = None
-    """The way to the server that the client or its pool was given, if one was."""
+    """The transport that the client or its pool was given, if any."""
     smooth: bool = False
     pool: dict[str, AdmissionQueue] | None = None
-    """The queues of all clients of a pool, which closes them; None: it is in none."""
+    """The queues that all clients of a pool share, and that the pool closes; None: there is no
+    pool."""
 
     def queue(self, route: str) -> AdmissionQueue:
         """The queue of a route; "" is the create route."""

@@ -1,4 +1,4 @@
-"""Admitting, sending and retrying: the life of a call after its arguments are known."""
+"""Admit, send and retry calls whose arguments have been checked."""
 
 from __future__ import annotations
 
@@ -67,20 +67,20 @@ _FAILED = {
 }
 
 PREPARE_SECONDS = 30.0
-"""What a create may take between its slot and its first byte, and for the look at its answer."""
+"""Seconds that a create may take from its slot to its first byte, and to handle its answer."""
 
 
 class Scheduler:
-    """Sends the calls of one key. Made and used in one running event loop.
+    """Sends the calls of one key. Created and used in one running event loop.
 
     Args:
-        transport: moves the bytes.
+        transport: sends requests.
         clock: tells the time and waits.
         identity: root URL and key.
-        queue_of: makes or finds the queue of a route; "" is the create route.
+        queue_of: returns the queue of a route; "" is the create route.
         politeness: calls per second of routes without quota; None: no limit.
-        on_attempt: sees every attempt.
-        on_call: sees every call, when it is made and when it ends.
+        on_attempt: called after every attempt.
+        on_call: called when a call is made and when it ends.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Scheduler:
         self.clock = clock
         self.identity = identity
         self.persistence: Persistence = Persistence(clock)
-        """Where the state of the create route is written down beyond this process."""
+        """Saves the state of the create route outside this process."""
         self.queue: AdmissionQueue = queue_of("")
         self.leaves_in: Callable[[int], float] = self.queue.leaves_in
         self.bulk_in: Callable[[float, int], float] = self.queue.bulk_in
@@ -119,24 +119,24 @@ class Scheduler:
 
     @property
     def ledger(self) -> Ledger:
-        """The state of the create route as it was last seen."""
+        """The last known state of the create route."""
         return self.queue.handle.ledger
 
     def ledger_time(self) -> float:
-        """Now, on the clock of the ledger."""
+        """The present time on the clock of the ledger."""
         return self.queue.handle.now()
 
     async def refresh(self) -> None:
-        """Look at what other processes did to the ledger."""
+        """Read changes that other processes made to the ledger."""
         await self.queue.handle.refresh()
 
     async def restore(self, store: SnapshotStore) -> None:
-        """Take over the state that was kept there, when it says more than ours."""
+        """Take over the state of the quota in a journal, if it says more than ours."""
         await self.persistence.restore(self.queue.handle, store)
 
     @property
     def budget(self) -> ConcurrencyLimit:
-        """How many posts bulk work may have in flight, and one request may carry."""
+        """The limits of bulk work: posts in flight, and posts in one request."""
         return self.queue.budget
 
     def view(self) -> Quota:
@@ -144,26 +144,27 @@ class Scheduler:
         return self.queue.view()
 
     def plan(self, creates: int) -> None:
-        """An outbox holds so many bulk creates, with those that wait in the queue."""
+        """Set the number of bulk creates that an outbox holds, queued ones included."""
         self.queue.planned = creates
         self.queue.wake_head()
 
     @contextmanager
     def job(self, journal: SnapshotStore) -> Generator[Callable[[int], None]]:
-        """A job runs: it announces its creates, and its journal keeps the state of the quota.
+        """Announce the creates of a job and keep the quota in its journal while the block runs.
 
-        Yields what announces creates, or, negative, says that they came; see `expect`.
+        Yields the function that announces creates, or takes announced ones back (negative); see
+        `expect`.
         """
         with self.persistence.keeping_in(journal), self.queue.announced() as expect:
             yield expect
 
     def is_counted(self, route: str) -> bool:
-        """Whether the server counts the calls of a route of this name, as far as it was seen."""
+        """Whether the server counts calls of this route, as far as known."""
         return route in self._routes and self._routes[route].queue is not None
 
     @property
     def under_way(self) -> int:
-        """Calls that were made and have not ended."""
+        """The number of calls that were made and have not ended."""
         return self._under_way
 
     async def drain(self, seconds: float) -> None:
@@ -192,15 +193,15 @@ class Scheduler:
     def call(
         self, call: Call[T], options: CallOptions, time: CallTime
     ) -> Coroutine[object, None, T]:
-        """Send a call, again where that is safe.
+        """Send a call, and retry it where that is safe.
 
         Args:
-            call: what to send.
-            options: how it is treated.
-            time: what is left for it, which other calls may have used.
+            call: the call to send.
+            options: options of the call.
+            time: the remaining time, which other calls of the same user call share.
 
         Raises:
-            PostizError: one of the tree's errors.
+            PostizError: any error of this library.
         """
         if self.is_closing or asyncio.get_running_loop() is not self.loop:
             raise self._unusable()
@@ -218,9 +219,9 @@ class Scheduler:
             return await self._answered(call, options, time)
 
     async def _answered(self, call: Call[T], options: CallOptions, time: CallTime) -> T:
-        """Wait, send, and again where that is safe.
+        """Wait for a slot, send, and retry where that is safe.
 
-        All of it in one coroutine, because each takes memory for each call that waits.
+        This is one coroutine, because each further one would take memory for every waiting call.
         """
         attempt = 0
         trouble: tuple[FailureKind, PostizError] | None
@@ -244,7 +245,7 @@ class Scheduler:
                         response = await self._send_reserved(queue, call, options, time, token)
                         if response.status == 429 and wire.proves_nothing_stored(response):
                             await self._set_aside(queue, options)
-                            continue  # it was not carried out, and queues again
+                            continue  # not carried out, so queue again
                 except QueueReleasedError:
                     continue
                 except APIConnectionError as error:
@@ -271,7 +272,7 @@ class Scheduler:
         self._under_way += 1
 
     def call_ended(self) -> None:
-        """A call that began is over."""
+        """Count the end of a call that began."""
         self._under_way -= 1
         if not self._under_way and self._is_idle is not None:
             self._is_idle.set()
@@ -293,7 +294,7 @@ class Scheduler:
         attempt: int,
         retry_after: float | None,
     ) -> None:
-        """Wait before the next attempt, or raise the cause when there is none."""
+        """Wait before the next attempt, or raise the error if there is none."""
         failed, cause = trouble
         wait = next_wait(
             failed,
@@ -313,10 +314,10 @@ class Scheduler:
     # -------------------------------------------------------------- routes without quota
 
     async def _counted(self, call: Call[T], time: CallTime) -> AdmissionQueue | None:
-        """The queue of a route that was found to be counted; None: it costs no quota."""
+        """The queue of a route that the server counts; None: its calls cost no quota."""
         route = self._routes.get(call.endpoint.name)
         if route is None or route.queue is None:
-            return None  # as mostly
+            return None  # the usual case
         return await time.bounded(route.settled(), "other calls of its route had come back")
 
     async def _send_uncounted(
@@ -351,7 +352,7 @@ class Scheduler:
     # -------------------------------------------------------------- counted routes
 
     async def _set_aside(self, queue: AdmissionQueue, options: CallOptions) -> None:
-        """A call met a lock-out."""
+        """Take back what was prepared for a call that met a lock-out."""
         if options.set_aside is not None:
             await options.set_aside()
         left = queue.handle.ledger.window.blocked_until - queue.handle.now()
@@ -365,7 +366,7 @@ class Scheduler:
         time: CallTime,
         token: int,
     ) -> WireResponse:
-        """Use the reservation `token`; it ends here, in exactly one way."""
+        """Send a call with the reservation `token`, which ends here in exactly one way."""
         bulk = options.priority >= Priority.BULK
         if bulk:
             queue.bulk_left(call.posts)
@@ -384,7 +385,7 @@ class Scheduler:
             queue.state_changed()
 
     async def _keep_or_release(self, token: int) -> None:
-        """Write the reservation down before anything is sent; without that nothing is sent."""
+        """Save the reservation before anything is sent; if that fails, nothing is sent."""
         try:
             await self.persistence.save(self.queue.handle)
         except BaseException:
@@ -399,7 +400,7 @@ class Scheduler:
         time: CallTime,
         token: int,
     ) -> WireResponse:
-        """Prepare and send; whatever happens, the ledger learns it."""
+        """Prepare and send; the ledger learns the outcome, whatever happens."""
         sent, expires = False, math.inf
         try:
             if options.prepare is not None:
@@ -431,7 +432,7 @@ class Scheduler:
         sent: bool,
         silent: bool = False,
     ) -> None:
-        """Tell the ledger how a reservation ended."""
+        """Write the end of a reservation to the ledger."""
         others = False
 
         def event(ledger: Ledger, now: float) -> Ledger:
@@ -460,12 +461,12 @@ def _slot_request(call: Call[T], options: CallOptions, time: CallTime, began: fl
 
 @lru_cache(maxsize=256)
 def _lifetime(seconds: float) -> float:
-    """For how long a slot may be held; one number for the many that wait."""
+    """Seconds for which a slot may be held; cached, so that waiting calls share the number."""
     return PREPARE_SECONDS + seconds
 
 
 def _warn_of_others(ledger: Ledger) -> None:
-    """Others spend this quota; sharing a store with them would help."""
+    """Log that others use this quota; a shared store would help."""
     log.warning(
         "others spend the create requests of this organisation: %d in this window beside our "
         "%d. Processes of yours should share one store (store='postiz.sqlite', or "
@@ -490,12 +491,12 @@ def settled(
     """The ledger after the end of a reservation.
 
     Args:
-        ledger: the state before.
+        ledger: the state before the end.
         now: the time on the ledger's clock.
         token: the reservation.
-        seen: what the answer says; None if there was none.
+        seen: what was read from the answer; None if there was none.
         sent: whether a byte may have reached the server.
-        silent: whether the server did not answer in time, and may carry the call out yet.
+        silent: whether the server did not answer in time, and may still carry out the call.
     """
     if not sent:
         return quota.released(ledger, token)
@@ -503,7 +504,7 @@ def settled(
         return quota.lost(ledger, token, now, silent=silent)
     if seen.cost in {QuotaEffect.REFUSED, QuotaEffect.TURNED_AWAY}:
         if all(flight.token != token for flight in ledger.flights.open):
-            # it was taken for dead meanwhile, and the lock-out that it met holds all the same
+            # taken for dead meanwhile, but its lock-out counts
             ledger, token = quota.acquired(ledger, now)
         ends = quota.refused if seen.cost is QuotaEffect.REFUSED else quota.turned_away
         return ends(ledger, token, now, seen.retry_after)
@@ -515,8 +516,8 @@ def settled(
 
 
 def shows_others(before: Ledger, after: Ledger) -> bool:
-    """Whether an answer shows that somebody else spends this quota in the same window."""
-    if after.neighbours.foreign <= before.neighbours.foreign:  # as mostly
+    """Whether an answer shows that other clients use this quota in the same window."""
+    if after.neighbours.foreign <= before.neighbours.foreign:  # the usual case
         return False
     moved = abs(after.window.ends_before - before.window.ends_before)
     return moved < before.window.length / 2
@@ -526,10 +527,10 @@ def shows_others(before: Ledger, after: Ledger) -> bool:
 
 
 class BoundScheduler(msgspec.Struct):
-    """A scheduler with the options that a client or a view of it makes its calls with.
+    """A scheduler with the default options of a client, or of a view of a client.
 
-    `shared_time` is for all that one call of a user causes; None: each call has the time that the
-    options give.
+    `shared_time` is the time for all requests of one user call; None: each request has the time of
+    the options.
     """
 
     scheduler: Scheduler
@@ -544,14 +545,14 @@ class BoundScheduler(msgspec.Struct):
 
     @property
     def time(self) -> CallTime:
-        """What a call has that begins now, or all of those that share it."""
+        """The time of a request that begins now; requests of one user call may share it."""
         return self.shared_time or CallTime.from_now(self.scheduler.clock, self.options.timeout)
 
     def begun(self, *, timeout: float | None = None) -> BoundScheduler:
-        """For one call of the user: all that it causes shares one time, which runs from now.
+        """A scheduler for one user call, whose requests share one time from now on.
 
         Args:
-            timeout: its seconds; None: those of the options, or what others left of them.
+            timeout: seconds; None: those of the options, or the rest of a shared time.
         """
         if self.shared_time is not None and timeout is None:
             return self
@@ -560,6 +561,6 @@ class BoundScheduler(msgspec.Struct):
         return BoundScheduler(self.scheduler, self.options, time)
 
     def call(self, call: Call[T], options: CallOptions | None = None) -> Coroutine[object, None, T]:
-        """Make a call, with other options than the client's if given."""
+        """Make a call, with options that may differ from the client's."""
         time = self.shared_time or CallTime.from_now(self.scheduler.clock, self.options.timeout)
         return self.scheduler.call(call, options or self.options, time)

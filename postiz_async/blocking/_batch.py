@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Batch(SentCampaign, EnteredTwin):
-    """A campaign and what became of it.
+    """A campaign: its plan, its run, and its report.
 
         with postiz.batch("campaign.csv") as batch:
             print(batch.plan())
@@ -52,10 +52,10 @@ class Batch(SentCampaign, EnteredTwin):
         return self._async.remarks
 
     def save_options(self) -> Path:
-        """Save what describes the file next to it, as `campaign.toml`, which every command reads.
+        """Save the options of a file next to it, as `campaign.toml`, which every command reads.
 
         Returns:
-            Where it is kept.
+            The path of the saved file.
 
         Raises:
             BatchError: the campaign is not a file, or the file next to it cannot be written.
@@ -64,25 +64,25 @@ class Batch(SentCampaign, EnteredTwin):
 
     @property
     def timezone(self) -> str | None:
-        """The zone of dates that have none."""
+        """The time zone of dates without one."""
         original = self._async
         return self._portal.call_sync(lambda: original.timezone)
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What the file calls columns of a campaign, where it calls them something else."""
+        """The file's own names of columns, by the campaign's names, where they differ."""
         original = self._async
         return self._portal.call_sync(lambda: original.labels)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the campaign; `plan` and `run` refuse while there is any."""
+        """What is wrong with the campaign; `plan` and `run` refuse if there is any problem."""
         original = self._async
         return self._portal.call_sync(lambda: original.problems)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What the server accepts but probably is not meant; nothing stops for it."""
+        """Warnings: accepted by the server, but probably mistakes; nothing stops for them."""
         original = self._async
         return self._portal.call_sync(lambda: original.warnings)
 
@@ -94,9 +94,9 @@ class Batch(SentCampaign, EnteredTwin):
 
     @property
     def adopted(self) -> list[Row]:
-        """Rows that the last `plan` found in Postiz: a run takes them over and does not send them.
+        """Rows that the last `plan` found in Postiz: a run adopts them and does not send them.
 
-        Those are rows of which the journal knows, and with `existing="adopt"` all of them.
+        These are rows that the journal knows; with `existing="adopt"`, all rows.
         """
         original = self._async
         return self._portal.call_sync(lambda: original.adopted)
@@ -109,13 +109,13 @@ class Batch(SentCampaign, EnteredTwin):
 
     @property
     def by_channel(self) -> list[ChannelPlan]:
-        """For each channel of the file, what is in Postiz and what is still to be sent."""
+        """For each channel of the file, what is in Postiz and what has still to be sent."""
         original = self._async
         return self._portal.call_sync(lambda: original.by_channel)
 
     @property
     def requests(self) -> list[PlannedRequest]:
-        """What is still to be sent, the most urgent first."""
+        """The requests that have still to be sent, the most urgent first."""
         original = self._async
         return self._portal.call_sync(lambda: original.requests)
 
@@ -133,13 +133,13 @@ class Batch(SentCampaign, EnteredTwin):
 
     @property
     def media_files(self) -> int:
-        """Distinct media contents of the rows that are still to be sent."""
+        """The number of distinct media files of the rows that have still to be sent."""
         original = self._async
         return self._portal.call_sync(lambda: original.media_files)
 
     @property
     def uploads_done(self) -> int:
-        """Media of this run that are uploaded."""
+        """The number of media that this run has uploaded."""
         original = self._async
         return self._portal.call_sync(lambda: original.uploads_done)
 
@@ -151,31 +151,31 @@ class Batch(SentCampaign, EnteredTwin):
 
     @property
     def changed(self) -> list[Row]:
-        """Rows that the file gives differently than they were stored; they stay as stored."""
+        """Rows that differ in the file from what was stored; the posts stay as stored."""
         original = self._async
         return self._portal.call_sync(lambda: original.changed)
 
     @property
     def edits(self) -> Edits:
-        """What the campaign says differently than what was sent of it; `update` carries it out."""
+        """The differences between the campaign and what was sent of it; `update` applies them."""
         original = self._async
         return self._portal.call_sync(lambda: original.edits)
 
     @property
     def has_news(self) -> bool:
-        """Whether it is news to the journal which rows the file changes, or which are left out."""
+        """Whether rows changed or left out differ from what the journal has noted."""
         original = self._async
         return self._portal.call_sync(lambda: original.has_news)
 
     def icalendar(self) -> str:
-        """What is planned and what is stored, each at its date, as a calendar file (RFC 5545).
+        """The planned and stored posts as a calendar file (RFC 5545).
 
         Rows with problems, refused ones and those that were deleted in Postiz are left out.
         """
         return self._portal.call_sync(self._async.icalendar)
 
     def plan(self) -> Forecast:
-        """What is still to be sent, what it costs and when it is done. Sends nothing.
+        """Plan what has still to be sent, with its cost and its end. Sends nothing.
 
         Looks in Postiz for the rows as a run does, unless the server counts reads.
 
@@ -216,16 +216,16 @@ class Batch(SentCampaign, EnteredTwin):
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], object] | None = None,
     ) -> Updated:
-        """Let Postiz have what the campaign says now: stored posts are changed, new ones sent.
+        """Change stored posts to what the campaign says now, and send new rows.
 
-        What people changed in Postiz meanwhile is left and named, unless `force` says otherwise.
-        A row that moved to another channel is deleted and sent anew, so that there are never two.
-        It may be killed and called again.
+        What people changed in Postiz meanwhile is left and reported, unless `force` is given. A row
+        that moved to another channel is deleted and sent anew, so that there are never two posts.
+        An update may be killed and called again.
 
         Args:
             prune: delete posts whose row is not in the campaign any more.
             force: overwrite what people edited in Postiz, and send anew what they deleted.
-            dry_run: do nothing, and say what would be done and what it costs.
+            dry_run: change nothing, and return what would be done and what it costs.
             on_outcome: called with each `Outcome` once it is known; None: no calls.
 
         Raises:
@@ -244,7 +244,7 @@ class Batch(SentCampaign, EnteredTwin):
         return call.run(work)
 
     def report(self) -> Report:
-        """What became of each row, as the journal knows it.
+        """The outcome of each row, as recorded in the journal.
 
         Raises:
             BatchError: the campaign was never run, or its journal is gone since.
@@ -252,10 +252,10 @@ class Batch(SentCampaign, EnteredTwin):
         return self._portal.call(self._async.report)
 
     def html_report(self, *, zone: tzinfo | None = None) -> str:
-        """What became of the campaign as a page without external resources.
+        """The outcome of the campaign as an HTML page without external resources.
 
         Args:
-            zone: of its dates; None for the machine's.
+            zone: the time zone of its dates; None for the machine's.
 
         Raises:
             BatchError: the campaign was never run.

@@ -48,15 +48,16 @@ class Outbox(OutboxBase):
                 same call again returns the first ticket in its current state, for as long as
                 that is kept (`OutboxOptions(keep=...)`).
 
-        Costs one of the hourly create requests, later. Sends nothing but a look at the channels
-        (as for `posts.validate`). While Postiz cannot be reached that is done without, if all
+        Costs one of the hourly create requests, later. The only request at once is a list of the
+        channels (as for `posts.validate`). While Postiz cannot be reached, this is skipped if all
         channels are given as `Integration` or were listed by this client before.
 
         Raises:
             InvalidPostError: the server would refuse them; nothing was stored.
             IdempotencyError: the key was used with other arguments; nothing was stored.
-            StoreError: it cannot be written down; nothing was stored. When PostgreSQL went away in
-                that moment, it says that it may have been, and as which ticket.
+            StoreError: the hand-over cannot be written down; nothing was stored. If PostgreSQL went
+                away in that moment, the error says that it may have been stored, and as which
+                ticket.
             UsageError: the connection is in no transaction, or in one that failed.
             APIConnectionError: Postiz cannot be reached, and a channel is given by an id, a name
                 or a provider that this client has not seen in a list yet.

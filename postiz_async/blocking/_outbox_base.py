@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class OutboxBase(Twin):
-    """An outbox: its opening and closing, and its tickets."""
+    """The common part of all outboxes: open and close, get, wait for and withdraw tickets."""
 
     @property
     def _async(self) -> AsyncOutboxBase:
         return cast("AsyncOutboxBase", self._twin)
 
     def get(self, ticket_id: Ticket | str) -> Ticket:
-        """The state of a hand-over, whichever process works on it.
+        """Return the current state of a hand-over, whichever process works on it.
 
         Args:
-            ticket_id: the ticket, or its id, `Ticket.id`.
+            ticket_id: the ticket, or its `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket, or it was over too long ago.
@@ -36,22 +36,22 @@ class OutboxBase(Twin):
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:
-            ticket_id: the ticket, or its id, `Ticket.id`.
-            timeout: seconds after which it returns the ticket in any state, 0 for at once; None for
-                as long as it takes.
+            ticket_id: the ticket, or its `Ticket.id`.
+            timeout: seconds after which the ticket is returned in any state, 0 for at once; None
+                for as long as it takes.
 
         Raises:
             NotFoundError: there is no such ticket.
-            StoreError: this process was to send it, and its sending broke off.
+            StoreError: this process had to send the posts, and its sending task failed.
             UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
         """
         return self._portal.call(self._async.wait, ticket_id, timeout=timeout)
 
     def withdraw(self, ticket_id: Ticket | str) -> bool:
-        """End a hand-over that has not left yet. Returns whether it had not.
+        """Withdraw a hand-over that has not left yet. Returns False if it has left.
 
         Args:
-            ticket_id: the ticket, or its id, `Ticket.id`.
+            ticket_id: the ticket, or its `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket.
@@ -59,7 +59,7 @@ class OutboxBase(Twin):
         return self._portal.call(self._async.withdraw, ticket_id)
 
     def counts(self) -> Mapping[RowState, int]:
-        """How many tickets are in which state, of all processes that share store and quota.
+        """Count the tickets in each state, of all processes that share store and quota.
 
         Raises:
             StoreError: the outbox cannot be used, or has tickets of another version.
@@ -68,6 +68,6 @@ class OutboxBase(Twin):
 
     @property
     def trouble(self) -> str:
-        """What holds this process's sending up: the server, the key, the disk; empty: nothing."""
+        """The reason why this process cannot send (server, key or disk); empty if it can."""
         original = self._async
         return self._portal.call_sync(lambda: original.trouble)

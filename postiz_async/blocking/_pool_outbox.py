@@ -21,7 +21,7 @@ class PoolOutbox(OutboxBase):
         with PostizPool(store="postgresql://...", credentials=key_of) as pool:
             ticket = pool.outbox.put(NewPost(channel, "Hello"), organization="acme", at=at)
 
-    The pool makes, opens and closes it. Keys are in no table: whoever sends asks `credentials`.
+    The pool makes, opens and closes it. Keys are not stored: each sender calls `credentials`.
     """
 
     @property
@@ -37,7 +37,7 @@ class PoolOutbox(OutboxBase):
         short_link: bool = False,
         idempotency_key: str | None = None,
     ) -> Ticket:
-        """Hand posts of an organisation over; as `Outbox.put`.
+        """Hand over posts of an organisation, as `Outbox.put` does.
 
         Args:
             posts: what to post, each on its channel.
@@ -47,7 +47,7 @@ class PoolOutbox(OutboxBase):
             short_link: shorten links if the server has a shortener.
             idempotency_key: the same call of this organisation again returns the same ticket.
 
-        Raises what `Outbox.put` raises.
+        Raises the errors of `Outbox.put`.
         """
         return self._portal.call(
             self._async.put,
@@ -60,5 +60,5 @@ class PoolOutbox(OutboxBase):
         )
 
     def troubles(self) -> Mapping[str, str]:
-        """What holds organisations up, by their names: key, server, credentials."""
+        """Reasons why organisations cannot send (key, server, credentials), by their names."""
         return self._portal.call(self._async.troubles)

@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 
 
 class SentCampaign(EnteredTwin):
-    """A campaign that was run, by its journal: its file need not be valid any more, nor be there.
+    """A campaign that was run, opened by its journal; its file may be invalid or missing.
 
         with postiz.sent_campaign("campaign.csv") as sent:
             print(sent.undo(channel="x", dry_run=True))
 
-    Entering opens the journal. With one that is a file no other process can work meanwhile.
-
-    `Postiz.sent_campaign` makes one. `CampaignStatus` tells how far it is.
+    Entering opens the journal. While a journal file is open, no other process can work on the
+    campaign. `Postiz.sent_campaign` creates this object. `CampaignStatus` shows the progress.
     """
 
     @property
@@ -43,11 +42,11 @@ class SentCampaign(EnteredTwin):
 
     @property
     def journal_path(self) -> Path | None:
-        """Its journal; None: it is in a database."""
+        """The path of the journal; None: it is in a database."""
         return self._async.journal_path
 
     def has_journal(self) -> bool:
-        """Whether anything of it is written down.
+        """Whether the campaign has a journal.
 
         Raises:
             StoreError: the database that has its journal cannot be used.
@@ -56,19 +55,19 @@ class SentCampaign(EnteredTwin):
 
     @property
     def doubts(self) -> Doubts:
-        """The requests that are looked up now, because their answers were lost."""
+        """The requests that are being looked up now, because their answers were lost."""
         original = self._async
         return self._portal.call_sync(lambda: original.doubts)
 
     def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
-        """Hold what is stored against the server: what people moved, deleted or doubled.
+        """Compare what is stored with the server: posts that people moved, deleted or doubled.
 
         Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
         where reads are free.
 
         Args:
-            delete_doubles: whether a post that was stored twice by us loses the one too many, if
-                nobody edited that one and it is not due within ten minutes.
+            delete_doubles: delete the second post of a row that was stored twice, if nobody edited
+                it and it is not due within ten minutes.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
@@ -86,11 +85,11 @@ class SentCampaign(EnteredTwin):
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], object] | None = None,
     ) -> Undone:
-        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
+        """Delete the posts of this journal that are still to come: all, or a selection.
 
-        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
-        run does not send these rows, unless the batch is made with `existing="again"`. It may be
-        interrupted and called again.
+        What is published stays, and so do posts that people edited in Postiz, unless `edited` is
+        given. A later run does not send these rows, unless the batch is made with
+        `existing="again"`. An undo may be interrupted and called again.
 
         Args:
             after: only posts of this moment and later.
@@ -102,8 +101,8 @@ class SentCampaign(EnteredTwin):
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
-            ConfigurationError: there is no such channel, its name is not that of one, or `rows` is
-                not written like that.
+            ConfigurationError: there is no such channel, several have its name, or `rows` has
+                another form.
             PostizError: the server could not be asked; call it again to go on.
         """
         call = self._portal.new_call()
@@ -125,10 +124,11 @@ class SentCampaign(EnteredTwin):
         on_outcome: Callable[[Outcome], object] | None = None,
         on_look: Callable[[Waited], object] | None = None,
     ) -> Waited:
-        """Wait until what is stored is published or failed; to be called after a run.
+        """Wait until each stored post is published or failed; call this after a run.
 
         Ends when each post is out, refused by its network, deleted, or `patience` over its date.
-        What was seen is in the journal, so it may be interrupted and called again; `report` tells.
+        What was seen is in the journal, so it may be interrupted and called again; `report`
+        shows it.
 
         Args:
             patience: how long after its date a post is waited for.

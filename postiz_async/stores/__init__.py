@@ -1,17 +1,16 @@
-"""Where a ledger lives, so that several clients can share it and the next process knows of it.
+"""Stores, in which several clients and later processes share the quota and idempotency keys.
 
 Stores keep `Records`: bytes and a version, changed by compare-and-swap. The pure ledger decides, a
-store only keeps. Whoever changes a record names the version that it was made from; when somebody
-else was quicker, the store says so and hands out the newer one. The scheduler reserves and settles
-through a `LedgerHandle`. A `SnapshotStore` only writes down what one client knows, for its
-successor.
+store only keeps. A caller that changes a record names the version that the change was made from; if
+another caller was quicker, the store returns the newer record. The scheduler reserves and settles
+through a `LedgerHandle`. A `SnapshotStore` only saves the state of one client for the next one.
 
 A record has a scope and a key: the ledger of a quota is the record of its name with an empty key,
 and each idempotency key has a record beside that of its quota.
 
-A version never comes again, also after its record was deleted, forgotten or lost: a process that
-was suspended meanwhile would overwrite what was written anew. A counter in the store starts again
-with it, so the stores of this library draw each version at random.
+A version is never used again, even after its record was deleted, forgotten or lost: otherwise a
+process that was suspended meanwhile would overwrite newer data. A counter could start again with
+the store, so the stores of this library draw each version at random.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ __all__ = [
 
 
 class Kept(NamedTuple):
-    """A record as a store has it.
+    """A record as read from a store.
 
     `version` is 0 while there is none, else another number for each change. `time` is the store's
     own clock in seconds, None for a store that has none, because all its users share the clocks of
@@ -43,14 +42,14 @@ class Kept(NamedTuple):
 
 
 class Records(Protocol):
-    """Has records by scope and key.
+    """A store of records, by scope and key.
 
-    A record whose time is over is as good as none. Later writes remove such records, a few at a
-    time. No version of a record may come again after that: draw versions at random, or count on.
+    An expired record counts as missing. Later writes remove such records, a few at a time. Its
+    versions must not be used again: draw versions at random, or keep counting.
     """
 
     async def get(self, scope: str, key: str, /) -> Kept:
-        """The record now.
+        """Read a record.
 
         Args:
             scope: the name of a quota, which reveals neither server nor API key.
@@ -65,7 +64,7 @@ class Records(Protocol):
     async def swap(
         self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
     ) -> tuple[bool, Kept]:
-        """Put `value` in the place of the record with `version`.
+        """Replace the record if it still has `version`.
 
         Args:
             scope: as for `get`.
@@ -73,7 +72,7 @@ class Records(Protocol):
             version: that of the record that `value` was made from; 0: there was none.
             value: the new record, not empty.
             keep: seconds from now until the record is forgotten, by the clock of the store; None:
-                it is kept, for days at least after its last change.
+                the record is kept for days at least after its last change.
 
         Returns:
             True and the new record, or False and the record that somebody else put there. A store
@@ -86,22 +85,22 @@ class Records(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         ...
 
 
 def new_version() -> int:
-    """A version that no other change has; Redis counts exactly up to 53 bits."""
+    """A random version, unique in practice; at most 53 bits, which Redis can represent exactly."""
     return secrets.randbits(52) + 1
 
 
 def ledger_name(root: str, key: str) -> str:
-    """A name for (server, key) that reveals neither."""
+    """A name for server and key that reveals neither."""
     return hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
 
 
 def check_store(store: object) -> None:
-    """Refuse what keeps no records.
+    """Refuse an object that is not a store.
 
     Raises:
         UsageError: it is neither a store nor None.

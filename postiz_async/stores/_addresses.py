@@ -1,4 +1,4 @@
-"""Addresses of stores, and what is at them."""
+"""Open stores by address, and tell the kinds of addresses apart."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def open_store(
     clock: Clock | None = None,
     schema: str = "postiz_async",
 ) -> Records:
-    """A store at an address: Redis or PostgreSQL for many hosts, else a file for one.
+    """Open the store at an address: Redis or PostgreSQL for many hosts, a file for one host.
 
     Args:
         where: an address, `redis://...`, `rediss://...`, `unix://...` or `postgresql://...`; the
             path of an SQLite file, with or without `sqlite:` before it; or a store, which is
             returned.
-        clock: of the clients that use a file; None: the machine's.
-        schema: of the tables in PostgreSQL.
+        clock: the clock of clients that use a file; None: the machine's.
+        schema: the schema of the tables in PostgreSQL.
 
     Raises:
         ConfigurationError: the address cannot be used, or its extra is not installed.
@@ -58,10 +58,10 @@ def open_store(
 
 
 def place_of(where: Path | Secret | str) -> Path | Secret:
-    """The path of a place that is a file, else its address, which may have a password.
+    """The path of a place that is a file, else the address, which may have a password.
 
     Raises:
-        ConfigurationError: it is an address of something else.
+        ConfigurationError: the address is of another kind.
     """
     if isinstance(where, Path):
         return where
@@ -78,5 +78,5 @@ def place_of(where: Path | Secret | str) -> Path | Secret:
 
 
 def is_redis(place: Path | Secret) -> bool:
-    """Whether a place is the address of a Redis."""
+    """Whether a place is the address of a Redis server."""
     return isinstance(place, Secret) and place.reveal().startswith(_REDIS)

@@ -1,4 +1,4 @@
-"""The tables of campaigns, for SQLite and PostgreSQL; `_campaign.journal` says what is in them."""
+"""The tables of campaigns, for SQLite and PostgreSQL; `_campaign.journal` explains them."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ CREATE TABLE {s}campaign_copies (
 
 
 def campaign_tables_of_sqlite() -> str:
-    """The statements that make them in a file."""
+    """SQL statements that create the tables of campaigns in a SQLite file."""
     return _TABLES.format(
         s="", integer="INTEGER", real="REAL", blob="BLOB", counted="", strict=" STRICT"
     )
 
 
 def campaign_tables_of_postgres() -> str:
-    """The same in a schema, which is called `{schema}` in them."""
+    """SQL statements that create the tables of campaigns in the PostgreSQL schema `{schema}`."""
     return _TABLES.format(
         s="{schema}.",
         integer="bigint",

@@ -1,4 +1,4 @@
-"""How many connections to a database may be in use, where its server may have no room for more."""
+"""A limit of connections to a database, lowered while the server refuses further ones."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ For this long a connection that was refused is not asked for again.
 """
 
 NO_ROOM_PAUSE = 0.2
-"""Seconds, at most, until such a call tries again."""
+"""Seconds until such a call tries again, at most."""
 
 
 class ConnectionSlots:
-    """The connections that may be in use at once, in one event loop.
+    """A limit of connections in use at once, for one event loop.
 
-    Slots of connections that the server has no room for stay taken for a while. So calls share the
-    connections that there are, and one slot is always left to ask for room.
+    Slots of connections that the server refused stay taken for a while. So calls share the existing
+    connections, and one slot is always left to try again.
 
     Args:
         most: connections at the same time; further callers wait.
@@ -42,10 +42,10 @@ class ConnectionSlots:
         self._free = anyio.Semaphore(most, fast_acquire=True)
         self._usable = most
         self.refusal: str = ""
-        """What the server said when it had no room, until it has."""
+        """The server's words when it had no room; empty once it has room again."""
 
     async def acquire(self, began: float) -> bool:
-        """Wait for a slot, first come, first served; whether there was one in time.
+        """Wait for a slot, first come, first served. Returns False if there was none in time.
 
         Args:
             began: when the call began, on the monotonic clock.
@@ -60,7 +60,7 @@ class ConnectionSlots:
         self._free.release()
 
     def release_refused(self) -> None:
-        """Give a slot back because the server had no room for its connection."""
+        """Give back the slot of a connection that the server had no room for."""
         if self._usable == 1:
             self._free.release()
             return
@@ -72,7 +72,7 @@ class ConnectionSlots:
         self._free.release()
 
     async def wait_for_room(self, began: float, refusal: str) -> bool:
-        """Pause before a call tries again; False at once if it has tried for long enough.
+        """Pause before a call tries again; returns False at once if it has tried for long enough.
 
         Args:
             began: when the call began, on the monotonic clock.
@@ -86,10 +86,10 @@ class ConnectionSlots:
 
 
 class SlotsOfLoop:
-    """The slots of connections that belong to the event loop in which they were made.
+    """Connection slots that are bound to the event loop in which they were created.
 
     Args:
-        what: has them, for messages.
+        what: the owner of the connections, for messages.
         to_make: what each event loop needs of its own, for messages.
     """
 
@@ -99,14 +99,14 @@ class SlotsOfLoop:
         self._made: tuple[asyncio.AbstractEventLoop, ConnectionSlots] | None = None
 
     def here(self, most: int, renew: Callable[[], None]) -> ConnectionSlots:
-        """Those of the event loop that runs.
+        """The slots of the running event loop.
 
         Args:
             most: connections that may be in use at once.
-            renew: lets go of those of an event loop that has ended.
+            renew: drops the connections of an event loop that has ended.
 
         Raises:
-            UsageError: the connections live in another one.
+            UsageError: the connections belong to another event loop that still runs.
         """
         here = asyncio.get_running_loop()
         if self._made is not None:

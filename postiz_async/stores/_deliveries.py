@@ -1,8 +1,8 @@
-"""What keeps the deliveries of an outbox: in SQLite for one host, in PostgreSQL for any number.
+"""The store interface of an outbox's deliveries; SQLite serves one host, PostgreSQL many.
 
-A store knows bytes and the columns that it is asked by. A delivery changes by compare-and-swap of
-its version, and what spans deliveries is a unique index: in a scope no two have one mark or one
-post. So whatever a store says of holders only saves work, and may be wrong without doing harm.
+A store sees a delivery as bytes and some columns that can be queried. A delivery changes by
+compare-and-swap of its version. Rules across deliveries are unique indexes: no two deliveries of a
+scope have the same mark or post. Holders of scopes only save work, and may be wrong without harm.
 
 A scope is the quota of an organisation. It is ready when nobody holds it and it does not rest, or
 rests without failures and something was put since. It has work when a delivery of it that is not
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 PLANNED = "planned"
-"""The state of what waits to be sent; what is neither that nor over is in doubt."""
+"""The state of a delivery that waits to be sent; others are in doubt until they have ended."""
 
 MOST_COUNTED = 1_000
-"""Deliveries of a scope beyond which they are not counted."""
+"""Largest number to which the deliveries of a scope are counted."""
 
 
 def clean(words: str) -> str:
-    """Words as a column takes them: of a server's some may be no text for a database."""
+    """A text that a database can store; a server's words may contain other characters."""
     return words.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 class TakenError(Exception):
-    """Another delivery of the scope has this mark, or one of these posts. Nothing was written."""
+    """Another delivery of the scope has this mark or one of these posts. Nothing was written."""
 
 
 class DeliveryColumns(NamedTuple):
-    """What a store is asked by; the rest of a delivery is in its value."""
+    """The columns of a delivery that a store can query; all else is in its value."""
 
     state: str
     is_over: bool
     due: float
-    """Seconds since the epoch: planned deliveries are in the order of it, and of their numbers."""
+    """Seconds since the epoch; planned deliveries are ordered by it, then by number."""
     is_dated: bool
-    """Whether that is the date of its posts, and not when it was put."""
+    """Whether `due` is the date of the posts, and not the time of `put`."""
     until: float = 0.0
-    """Planned: from when on it may be sent. In doubt: until when somebody is at work on it."""
+    """Planned: may be sent from then on. In doubt: belongs to a holder until then."""
     mark: int | None = None
-    """Milliseconds since the epoch."""
+    """The mark of the delivery, in milliseconds since the epoch."""
     post_ids: tuple[str, ...] = ()
 
 
 class NewDelivery(NamedTuple):
-    """A planned delivery that is put, without a mark and posts.
+    """A planned delivery to be put; it has no mark and no posts yet.
 
-    `id` is unique in the store, `body` does not change any more.
+    `id` is unique in the store, `body` never changes.
     """
 
     id: str
@@ -64,7 +64,7 @@ class NewDelivery(NamedTuple):
 
 
 class KeptDelivery(NamedTuple):
-    """A delivery as a store has it; see `Kept`. Numbers grow in the order of putting."""
+    """A delivery as read from a store; see `Kept`. Numbers grow in the order of `put`."""
 
     value: bytes
     version: int
@@ -76,74 +76,74 @@ class KeptDelivery(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """What a delivery waits for, and whose it is."""
+    """The queue in front of a delivery, and the organisation of its scope."""
 
     before: int
-    """Planned deliveries of its scope that are due before it, `MOST_COUNTED` at most."""
+    """Planned deliveries of the scope that are due earlier, at most `MOST_COUNTED`."""
     planned: int
-    """All of them, this one included, if it is one."""
+    """All planned deliveries of the scope, this one included if it is planned."""
     rests: float
-    """Seconds for which its scope rests because of failures."""
+    """Seconds for which the scope rests because of failures."""
     trouble: str
-    """What that is; empty: nothing."""
+    """The cause of these failures; empty: there were none."""
     organization: str
     base_url: str
 
 
 class Scope(NamedTuple):
-    """The work of one organisation, which its holder has for a while."""
+    """One organisation's deliveries, which a sender holds for a while."""
 
     name: str
     organization: str
     base_url: str
     failures: int
-    """Times in a row that its work was ended by trouble."""
+    """Turns in a row that ended with an error."""
     trouble: str
     was_left: bool
-    """Its last holder did not let go of it."""
+    """Whether the last holder died without giving the scope back."""
 
 
 class ScopeWork(NamedTuple):
-    """What there is to be done in a scope."""
+    """The deliveries of a scope that can be worked on now."""
 
     deliveries: list[KeptDelivery]
     planned: int
-    """As `Ahead.planned`."""
+    """All planned deliveries of the scope."""
 
 
 class Overview(NamedTuple):
-    """How an outbox stands."""
+    """Counts and troubles of a whole outbox."""
 
     states: Mapping[str, int]
     organizations: int
     held: int
-    """Organisations that somebody sends for at this moment."""
+    """Organisations that a sender holds at this moment."""
     waiting: int
-    """Organisations with deliveries that are not over, which nobody sends for at this moment."""
+    """Organisations with open deliveries that no sender holds at this moment."""
     oldest: float | None
     """The `due` of the first planned delivery."""
     troubles: Mapping[str, str]
-    """What holds organisations up, by their names; a thousand at most."""
+    """The reasons why organisations cannot send, by their names; a thousand at most."""
 
 
 class Deliveries(Protocol):
-    """Has the deliveries of an outbox.
+    """The store of an outbox's deliveries.
 
-    Each method raises `StoreError` when the store cannot be used; what was to be written is then
-    not, or, where the error says `may_be_done`, perhaps.
+    Each method raises `StoreError` when the store cannot be used; then nothing is written, unless
+    the error says `may_be_done`.
     """
 
     @property
     def where(self) -> str:
-        """Where it is, for messages; without a password."""
+        """The location of the store, for messages; without a password."""
         ...
 
     async def open(self) -> None:
-        """See that it can be used."""
+        """Check that the store can be used."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of it."""
+        """Close the store."""
         ...
 
     # ------------------------------------------------------------ one delivery
@@ -151,16 +151,16 @@ class Deliveries(Protocol):
     async def put(
         self, scope: str, new: NewDelivery, *, connection: object = None
     ) -> tuple[KeptDelivery, Ahead]:
-        """Write a delivery down; what this returned for would survive a loss of power.
+        """Write a new delivery; once this returns, it survives a loss of power.
 
-        Where there is one with its id, that is left as it is, and returned. The scope has to be
-        registered.
+        An existing delivery with the same id is returned unchanged. The scope has to be registered.
 
         Args:
             scope: the name of the quota.
             new: the delivery.
-            connection: of the caller's, in whose transaction it is written; None: in its own. What
-                it waits for may be unknown then (nothing before it).
+            connection: a connection of the caller, in whose transaction the delivery is written;
+                None: in a new one. With a connection, the queue in front may be unknown, and counts
+                as empty.
 
         Raises:
             UsageError: the store takes no such connection, or it is in no transaction.
@@ -168,67 +168,67 @@ class Deliveries(Protocol):
         ...
 
     async def get(self, delivery: str, scope: str | None = None) -> KeptDelivery | None:
-        """The delivery with this id, of this scope or of any."""
+        """The delivery with this id, in this scope or (None) in any."""
         ...
 
     async def swap(
         self, number: int, version: int, value: bytes, columns: DeliveryColumns
     ) -> tuple[bool, KeptDelivery | None]:
-        """Put `value` and `columns` in the place of the delivery as `version` has it.
+        """Replace value and columns of the delivery if it still has `version`.
 
-        A delivery that is over is kept until `prune` removes it. Where the statement was repeated
-        because the connection broke, a swap that was done is told as done.
+        An ended delivery is kept until `prune` removes it. A swap that was done and repeated
+        because the connection broke counts as done.
 
         Returns:
-            True and the delivery, or False and as it is now; None: it is gone.
+            True and the delivery, or False and the delivery as it is now; None: there is none.
 
         Raises:
-            TakenError: another one of its scope has the mark, or one of the posts.
+            TakenError: another delivery of the scope has the mark, or one of the posts.
         """
         ...
 
     async def ahead(self, scope: str, number: int, due: float) -> Ahead:
-        """What the delivery of a scope waits for that has this number and `due`."""
+        """The queue in front of a delivery with this number and `due`."""
         ...
 
     async def known(
         self, scope: str, post_ids: Collection[str], marks: Collection[int]
     ) -> tuple[set[str], set[int]]:
-        """Which of these posts and marks are of deliveries of the scope."""
+        """Which of these posts and marks belong to deliveries of the scope."""
         ...
 
     # ------------------------------------------------------------ the work of scopes
 
     async def register(self, scope: str, organization: str, base_url: str) -> None:
-        """See that there is a scope; one that is there is left as it is. Cheap when repeated."""
+        """Create a scope; an existing one stays unchanged. Cheap when repeated."""
         ...
 
     async def key_owner(self, scope: str, key_name: str) -> str | None:
-        """Note that a scope's organisation uses a key, unless another one does: its name then.
+        """Note that an organisation uses a key. Returns another organisation that uses it already.
 
         Args:
-            scope: of the organisation.
-            key_name: a name of server and key that tells neither.
+            scope: the scope of the organisation.
+            key_name: a name for server and key that reveals neither.
         """
         ...
 
     async def line(
         self, holder: str, seconds: float, limit: int, only: str | None = None
     ) -> list[Scope]:
-        """Take scopes that are ready and have work, those first that waited longest.
+        """Take scopes that are ready and have work, those that waited longest first.
 
         Args:
-            holder: who takes them, a name that no other one ever has.
+            holder: a unique name for the new holder.
             seconds: for how long they are held.
             limit: how many at most.
-            only: no other scope than this; None: all whose organisations have a name.
+            only: the only scope to take; None: any with a named organisation.
         """
         ...
 
     async def next_in(self, only: str | None = None) -> float:
-        """Seconds until a scope may be ready, or have work, by the times that are written down.
+        """Seconds until a scope may be ready or have work; infinity if nothing is scheduled.
 
-        Scopes that are ready and without work do not count; infinity: there is none.
+        Ready scopes without work do not count.
 
         Args:
             only: as for `line`.
@@ -236,52 +236,54 @@ class Deliveries(Protocol):
         ...
 
     async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
-        """Go on holding scopes. Returns those that are still this holder's."""
+        """Renew the hold of scopes. Returns those that this holder still has."""
         ...
 
     async def take(
         self, scope: str, holder: str, seconds: float, limit: int, besides: Collection[int] = ()
     ) -> ScopeWork | None:
-        """What there is to be done in a scope, which is held for longer by that.
+        """Take the deliveries of a held scope that can be worked on now, and renew the hold.
 
-        All in doubt whose `until` has passed, then planned ones likewise, in order.
+        All deliveries in doubt whose `until` has passed, then planned ones likewise, in order.
 
         Args:
             scope: its name.
-            holder: who has it.
-            seconds: for how long it goes on holding it.
-            limit: planned ones at most.
-            besides: numbers of those that are at work already.
+            holder: the holder of the scope.
+            seconds: for how long the hold is renewed.
+            limit: planned deliveries, at most.
+            besides: numbers of deliveries to leave out.
 
         Returns:
-            None: somebody else holds it, or nobody.
+            None: this holder does not have the scope any more.
         """
         ...
 
     async def rest(
         self, scope: str, holder: str, seconds: float, *, failures: int = 0, trouble: str = ""
     ) -> None:
-        """Let go of a scope; nothing happens when it is another holder's by now.
+        """Give back a scope; nothing happens if another holder has it by now.
 
         Args:
             scope: its name.
-            holder: who had it.
-            seconds: after which it is ready again; without failures, when something is put, too.
+            holder: the holder of the scope.
+            seconds: after which the scope is ready again; without failures, also when something is
+                put.
             failures: see `Scope`.
-            trouble: what it was; empty: nothing.
+            trouble: the cause of the failures; empty: there were none.
         """
         ...
 
     async def rouse(self, scope: str) -> None:
-        """Make a scope ready that rests without failures."""
+        """Make a resting scope ready, unless it rests because of failures."""
         ...
 
     async def has_work(
         self, holder: str, only: str | None = None, besides: Collection[int] = ()
     ) -> bool:
-        """Whether anything is left to be done, now or later, by this holder or by nobody yet.
+        """Whether work is left for this holder, or in scopes that nobody holds.
 
-        What is planned and has an `until` to come does not count, nor what others hold.
+        Planned deliveries with a future `until` do not count, nor deliveries of scopes that others
+        hold.
 
         Args:
             holder: see `line`.
@@ -293,21 +295,21 @@ class Deliveries(Protocol):
     # ------------------------------------------------------------ all of it
 
     async def counts(self, scope: str | None = None) -> Mapping[str, int]:
-        """How many deliveries of a scope, or of all, are in which state."""
+        """Count the deliveries in each state, of one scope or of all."""
         ...
 
     async def overview(self) -> Overview:
-        """How all of it stands."""
+        """Counts and troubles of the whole outbox."""
         ...
 
     async def abandoned(self, only: str) -> int:
-        """How many deliveries wait that are of other scopes without a name, which nobody holds."""
+        """Count open deliveries of other scopes that have no organisation name and no holder."""
         ...
 
     async def prune(self, keep: timedelta) -> int:
-        """Remove what has been over for longer, in pieces. Returns how many they were."""
+        """Remove deliveries that ended longer ago, in pieces. Returns their number."""
         ...
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Sequence[str]]]:
-        """Names of scopes in which something was put or changed; empty: in any. Only a hint."""
+        """Yield names of scopes with new or changed deliveries, as hints; empty: any scope."""
         ...

@@ -1,4 +1,4 @@
-"""Files readable by their owner alone, and replaced as a whole."""
+"""Create files that only their owner can read, and replace files as a whole."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _PRIVATE_FOLDER = 0o700
 
 
 def connect(path: Path, *, timeout: float = 5.0, autocommit: bool = False) -> sqlite3.Connection:
-    """A connection to a SQLite file, which is made as its owner's alone when it is not there.
+    """Connect to a SQLite file; a new file is readable by its owner alone.
 
     Args:
         path: the file.
-        timeout: seconds to wait for another's write.
-        autocommit: transactions are begun by hand.
+        timeout: seconds to wait for another connection's write.
+        autocommit: the caller begins transactions.
 
     Raises:
-        sqlite3.Error: the file cannot be used. So does an OSError.
+        sqlite3.Error: the file cannot be used; an OSError is possible, too.
     """
     import sqlite3  # noqa: PLC0415  (not every client needs it)
 
     place = Path(os.path.realpath(path))
-    with suppress(FileExistsError, PermissionError):  # SQLite says better what may not be opened
+    with suppress(FileExistsError, PermissionError):  # SQLite reports this error better
         os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
     for suffix in ("", "-wal", "-shm"):
         tighten(place.with_name(place.name + suffix))
     return sqlite3.connect(
-        f"{place.as_uri()}?mode=rw",  # SQLite itself would make it readable by all
+        f"{place.as_uri()}?mode=rw",  # SQLite itself would make the file world-readable
         uri=True,
         timeout=timeout,
         check_same_thread=False,
@@ -45,10 +45,10 @@ def connect(path: Path, *, timeout: float = 5.0, autocommit: bool = False) -> sq
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder that only its owner may enter, with those above it; one that is there stays.
+    """Create a folder and its parents, for their owner alone; existing ones stay unchanged.
 
     Raises:
-        OSError: it cannot be made, or a file is there.
+        OSError: the folder cannot be created, or a file has its name.
     """
     if not path.is_dir():
         make_folder(path.parent)
@@ -56,10 +56,10 @@ def make_folder(path: Path) -> None:
 
 
 def tighten(path: Path) -> None:
-    """Take a file or folder that everybody may read from all but its owner.
+    """Make a world-readable file or folder readable by its owner alone.
 
-    Earlier versions made such files. One that is shared with a group alone was shared on purpose,
-    and stays so; and so does what is not ours, or not there.
+    Earlier versions created such files. A file that only a group can read was shared on purpose and
+    stays so; a missing file, or one of another user, is ignored.
     """
     if os.name != "posix":
         return
@@ -70,14 +70,14 @@ def tighten(path: Path) -> None:
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
-    """Write a file of which others see either the old text or the new one.
+    """Replace a file as a whole: readers see either the old content or the new one.
 
-    It is written beside its place and renamed. So a symbolic link in that place is replaced, and
-    what the link leads to stays as it is. A new file is its owner's alone; one that is replaced
-    keeps its permissions. A pipe, a device or `/dev/stdout` is written to, not replaced.
+    The new content is written to a temporary file, which is renamed. So a symbolic link is
+    replaced, and its target stays as it is. A new file is readable by its owner alone; a replaced
+    one keeps its permissions. A pipe, a device or `/dev/stdout` is written to, not replaced.
 
     Raises:
-        OSError: the folder, or what is in the place of the file, cannot be written.
+        OSError: the folder or the file cannot be written.
     """
     data = content if isinstance(content, bytes) else content.encode()
     if _takes_writing(path):
@@ -96,9 +96,9 @@ def replace_file(path: Path, content: str | bytes) -> None:
 
 
 def _takes_writing(path: Path) -> bool:
-    """Whether what is there is no file to be replaced: a pipe, a device, `/dev/stdout`.
+    """Whether a path has to be written to instead of replaced: a pipe, a device, `/dev/stdout`.
 
-    Where `/dev/stdout` and the like lead to a file, it is one that was opened for this process.
+    `/dev/stdout` and the like may lead to a file that was opened for this process.
     """
     folder = os.path.realpath(path.parent)
     if folder == "/dev" or folder.startswith("/proc/"):

@@ -1,7 +1,7 @@
-"""What the clients of one process know of their quotas together, in memory.
+"""Ledgers in memory, which the clients of one process share.
 
-Clients that are given no store have their ledgers here, in whatever thread or event loop they are:
-a web handler that opens a client for each request must not forget the window with each of them.
+They serve clients without a store, in any thread or event loop: a web handler that opens a client
+for each request must not forget the window each time.
 
 A change is made under a lock that is held for microseconds. Nothing waits, logs or calls another
 event loop meanwhile. Clients that wait for a change are woken after it; none polls.
@@ -38,7 +38,7 @@ log = logging.getLogger("postiz_async.quota")
 
 
 class _Entry:
-    """The ledger of one route of one organisation, and those who wait for its changes."""
+    """The ledger of one route of one organisation, and the listeners for its changes."""
 
     __slots__ = ("__weakref__", "changed_at", "key", "ledger", "listeners")
 
@@ -50,11 +50,11 @@ class _Entry:
 
 
 class LocalLedgers:
-    """The ledgers of this process on one clock.
+    """The ledgers of this process that share one clock.
 
-    One that nobody uses is remembered for as long as its window, its lock-out or its log says
-    anything, or others who came in numbers may come back, and forgotten at the next occasion
-    after that. Beside them are the records of idempotency keys.
+    An unused ledger is kept while its window, lock-out or log matters, or while a burst by other
+    clients may repeat, and is then dropped at the next occasion. Beside them are the records of
+    idempotency keys.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class LocalLedgers:
         return len(self._known)
 
     def handle(self, name: str, fresh: Ledger, clock: Clock) -> LocalLedger:
-        """The ledger of this name; `fresh` is what is believed while nothing is known."""
+        """The ledger with this name; `fresh` is its state if nothing is known."""
         key = name, fresh.window.length
         with Guard.lock:
             entry = self._known.get(key)
@@ -76,7 +76,7 @@ class LocalLedgers:
         return LocalLedger(self, entry, clock, fresh.reserve)
 
     def keep(self, entry: _Entry, now: float) -> None:
-        """Remember an entry that changed, also when its last client is gone. The lock is held."""
+        """Keep a changed entry, even after its last client is gone. The lock is held."""
         self._kept[entry.key] = entry
         if now >= self._tidy_at:
             self._tidy_at = now + WINDOW
@@ -84,19 +84,19 @@ class LocalLedgers:
             self._kept = {key: each for key, each in kept if not each.ledger.is_forgettable(now)}
 
     def forget(self) -> None:
-        """Let go of all that no client uses now, as a new process would."""
+        """Drop all ledgers that no client uses, as a new process would."""
         with Guard.lock:
             self._kept.clear()
             self.records = MemoryStore()
 
     def forked(self) -> None:
-        """In a child process: those who waited are in the parent."""
+        """Drop all listeners in a child process after a fork: they are in the parent."""
         for entry in self._known.values():
             entry.listeners.clear()
 
 
 class LocalLedger:
-    """One client's hold of a ledger of this process."""
+    """One client's handle of a ledger in this process."""
 
     def __init__(
         self, ledgers: LocalLedgers, entry: _Entry, clock: Clock, reserve: int | None
@@ -118,7 +118,7 @@ class LocalLedger:
         return self._clock.monotonic()
 
     def look_again_in(self) -> float:
-        """Until a call is taken for dead whose client never told its end."""
+        """Seconds until the next call whose client never reported its end is taken for dead."""
         return max(0.0, self._entry.ledger.flights.first_expiry - self.now())
 
     def listen(self, changed: Callable[[], object]) -> bool:
@@ -195,13 +195,13 @@ class LocalLedger:
                 self._tell(others)
 
     def _as_ours(self, ledger: Ledger) -> Ledger:
-        """The ledger with our reserve: how much bulk work leaves alone is each client's choice."""
+        """The ledger with this client's `reserve`, which is each client's own choice."""
         if ledger.reserve == self._reserve:
             return ledger
         return replace(ledger, reserve=self._reserve)
 
     def _others(self) -> tuple[tuple[LocalLedger, _Listener], ...]:
-        """Who else waits for a change. The lock is held."""
+        """The other listeners for changes. The lock is held."""
         listeners = self._entry.listeners.items()
         return tuple(listener for listener in listeners if listener[0] is not self)
 
@@ -209,24 +209,25 @@ class LocalLedger:
         for handle, (loop, changed) in others:
             try:
                 loop.call_soon_threadsafe(changed)
-            except RuntimeError:  # its event loop has ended, and with it all who waited
+            except RuntimeError:  # its event loop has ended, and so have its waiting calls
                 handle.unlisten()
 
 
 # ------------------------------------------------------------------ the default of all clients
 
 _ledgers: dict[tuple[int, int], LocalLedgers] = {}
-"""By the identities of clock and transport; those of `SystemClock` and None last for ever."""
+"""Ledgers by the identities of clock and transport; those of `SystemClock` and None are kept for
+ever."""
 
 
 def ledgers_of_process(clock: Clock, transport: object = None) -> LocalLedgers:
-    """The ledgers of all clients of this process that are given no store.
+    """The ledgers that clients of this process share if they have no store.
 
     Args:
         clock: all system clocks are one; beside them each clock has ledgers of its own, because
             their times mean nothing to one another.
-        transport: the way to the server that a client was given: it may lead to another server
-            than its address says, such as a sandbox in memory. None: none was given.
+        transport: the transport that a client was given, which may lead to another server than its
+            address says, such as a sandbox in memory. None: none was given.
     """
     shown: object = SystemClock if type(clock) is SystemClock else clock
     key = id(shown), id(transport)
@@ -235,13 +236,13 @@ def ledgers_of_process(clock: Clock, transport: object = None) -> LocalLedgers:
             for owner in (shown, transport):
                 if owner is not None:
                     weakref.finalize(owner, _ledgers.pop, key, None).atexit = False
-        except TypeError:  # its end cannot be seen, so a later one could be taken for it
+        except TypeError:  # without weak references its id might be reused
             return LocalLedgers()
     return _ledgers.setdefault(key, LocalLedgers())
 
 
 def records_of_process(clock: Clock, transport: object = None) -> MemoryStore:
-    """The records of idempotency keys of all clients of this process that are given no store.
+    """The records of idempotency keys that clients of this process share if they have no store.
 
     Args:
         clock: as for `ledgers_of_process`.
@@ -251,7 +252,7 @@ def records_of_process(clock: Clock, transport: object = None) -> MemoryStore:
 
 
 def _after_fork() -> None:
-    """In a child process: a thread that is only in the parent may have held the lock."""
+    """Replace the lock in a child process: a thread of the parent may have held it."""
     Guard.lock = threading.RLock()
     for ledgers in _ledgers.values():
         ledgers.forked()

@@ -1,4 +1,4 @@
-"""Where a client's ledger is written down for its successor, such as a job's journal."""
+"""Save a client's ledger for the next process, such as in the journal of a job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger("postiz_async")
 
 
 class Persistence:
-    """Those who write the ledger of the create route down, one state after the other."""
+    """The snapshot stores in which the ledger of the create route is saved."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -34,7 +34,7 @@ class Persistence:
 
     @contextmanager
     def keeping_in(self, store: SnapshotStore) -> Generator[None]:
-        """Write each state down there too, while the block runs."""
+        """Save each state in this store, too, while the block runs."""
         self.stores.append(store)
         try:
             yield
@@ -42,7 +42,7 @@ class Persistence:
             self.stores.remove(store)
 
     async def restore(self, handle: LedgerHandle, store: SnapshotStore) -> None:
-        """Offer a handle the state that was kept; it takes it if it knows nothing better."""
+        """Offer a saved state to a handle, which takes it if it knows nothing better."""
         kept = await store.load()
         await handle.refresh()
         if kept is None:
@@ -53,10 +53,10 @@ class Persistence:
         handle.restore(restore_snapshot(kept, now, wall, reserve_slots=handle.ledger.reserve))
 
     async def save(self, handle: LedgerHandle) -> None:
-        """Write the state down, the newest last.
+        """Save the state in all stores.
 
         Raises:
-            OSError: it could not be written; or one of the tree's errors.
+            OSError: the state could not be written; other errors of this library too.
         """
         clock = self._clock
         async with self._turn:
@@ -65,7 +65,7 @@ class Persistence:
                 await store.save(replace(taken, run=run_of(clock), monotonic=clock.monotonic()))
 
     async def save_answer(self, handle: LedgerHandle) -> None:
-        """Keep what an answer said. The answer itself matters more than a failing store."""
+        """Save the state after an answer; errors are only logged: the answer matters more."""
         try:
             await self.save(handle)
         except (OSError, PostizError) as error:
@@ -73,12 +73,12 @@ class Persistence:
 
 
 class SnapshotStore(Protocol):
-    """Writes a ledger down before each create is sent and after each answer."""
+    """Saves a ledger before each create is sent and after each answer."""
 
     async def load(self) -> Snapshot | None:
-        """The state that was kept last, or None."""
+        """The state that was saved last, or None."""
         ...
 
     async def save(self, kept: Snapshot) -> None:
-        """Keep the state; returns when it would survive a crash of this process."""
+        """Save the state; once this returns, it survives a crash of this process."""
         ...

@@ -1,7 +1,7 @@
-"""One PostgreSQL database: statements and notifications.
+"""Statements and notifications on one PostgreSQL database.
 
-Each statement is one round trip, in a transaction of its own. What the driver raises becomes a
-`StoreError`, which says what is wrong and what to do, and leads to no password.
+Each statement is one round trip, in a transaction of its own. Errors of the driver become a
+`StoreError`, which says what is wrong and what to do, and contains no password.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ STATEMENT_TIMEOUT = 10.0
 """Seconds to wait for the answer to a statement."""
 
 GRACE = 3.0
-"""Seconds for the server to end a statement that was given up, before the connection is closed."""
+"""Seconds in which the server may end an abandoned statement before its connection is closed."""
 
 AGAIN = 4
-"""Further attempts of a statement whose connection broke, or that ran into another one."""
+"""Further attempts of a statement whose connection broke, or that conflicted with another one."""
 
 _LOGIN = (
     "it refuses this user or password. Check them in the address, which looks like "
@@ -81,7 +81,7 @@ _BY_CODE = {
     "57P01 57P02 57P03": _NOT_YET,
     "57014 55P03": _SLOW,
 }
-"""What is wrong and what to do, by the code (SQLSTATE) of an error."""
+"""Error texts with advice, by SQLSTATE code."""
 
 _BY_TEXT = {
     "password authentication failed|no password supplied|no pg_hba.conf entry": _LOGIN,
@@ -102,16 +102,16 @@ _BY_TEXT = {
     "SSL|certificate": "no secure connection as the address asks for it. See sslmode in the "
     "address, and the certificate of the server.",
 }
-"""The same by a pattern of its class and text: while it connects, an error has no code."""
+"""Error texts with advice, by a pattern of class and text: errors while connecting have no code."""
 
 CONFLICTS = {"40001", "40P01"}
-"""Codes of statements that ran into others, and would succeed by themselves."""
+"""Codes of statements that conflicted with others and may be repeated."""
 
 TAKEN = "23505"
-"""Code of a statement that a unique index refused."""
+"""Code of a statement that violated a unique index."""
 
 _READ_ONLY = "25006"
-"""Code of a server that was the primary once: its address may lead to another one now."""
+"""Code of a former primary that is read-only now: its address may lead to another server by now."""
 
 READ_VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.version"
 
@@ -119,25 +119,25 @@ READ_VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.version"
 class _Failure(NamedTuple):
     reason: str
     passes: bool
-    """Another attempt may succeed."""
+    """Whether another attempt may succeed."""
     is_lost: bool = False
-    """The statement may have been carried out."""
+    """Whether the statement may have been carried out."""
     is_taken: bool = False
-    """A unique index has what was to be written."""
+    """Whether a unique index was violated."""
 
 
 class Database:
-    """Statements on one PostgreSQL database, over a few connections.
+    """A PostgreSQL database, used over a few connections.
 
-    It connects when it is first used, in the running event loop, and to that it belongs. Before the
-    first statement it sees that the schema is there, and of this library's version.
+    It connects at its first use and belongs to the event loop of that use. Before the first
+    statement it checks that the schema exists in this library's version.
 
     Args:
-        url: such as `postgresql://user:password@host:5432/database`; the password is in no
-            representation.
-        schema: the schema of the database that has the tables.
-        connections: at most, beside those that listen; further callers wait.
-        without: what an error says of a database that cannot be used.
+        url: such as `postgresql://user:password@host:5432/database`; the password is not shown by
+            `repr`.
+        schema: the schema with the tables.
+        connections: connections at most, besides those that listen; further callers wait.
+        without: what an error says about the consequences.
 
     Raises:
         ConfigurationError: the extra is not installed, or the URL or the schema cannot be used.
@@ -164,47 +164,47 @@ class Database:
 
     @property
     def where(self) -> str:
-        """Such as `host:5432/database`."""
+        """The location, such as `host:5432/database`."""
         return self.login.where
 
     def statement(self, text: LiteralString) -> sql.Composed:
-        """A statement whose `{schema}` is the name of the schema, quoted."""
+        """Fill in the quoted name of the schema for `{schema}`."""
         from psycopg import sql  # noqa: PLC0415  (an extra)
 
         return sql.SQL(text).format(schema=sql.Identifier(self.schema))
 
     def trouble(self, reason: str) -> StoreError:
-        """The error for a reason: the class, the code if any, a colon and the driver's text."""
+        """The `StoreError` for a reason: class, code if any, a colon, and the driver's text."""
         reason = _known(reason).format(schema=self.schema)
         return StoreError(f"PostgreSQL at {self.where} cannot be used: {reason}\n  {self._without}")
 
     async def fetch(
         self, query: LiteralString, params: Sequence[object] = ()
     ) -> list[tuple[Any, ...]]:
-        """The rows that one statement returns: one round trip, and a transaction of its own.
+        """Run one statement in a transaction of its own and return its rows: one round trip.
 
-        When the connection breaks, it is run again over a new one, though it may have been carried
-        out: it must come to the same, or be known by what it wrote.
+        When the connection breaks, the statement is run again over a new one, though it may have
+        been carried out. So it has to be idempotent, or to recognise its own result.
 
         Args:
-            query: the statement, with `{schema}` for that and `%s` for each parameter.
+            query: the statement, with `{schema}` for the schema and `%s` for each parameter.
             params: the parameters.
 
         Raises:
-            StoreError: the database cannot be used; what was to be written is not, unless it says
+            StoreError: the database cannot be used; nothing is written, unless the error says
                 `may_be_done`.
-            TakenError: a unique index has it already.
+            TakenError: a unique index was violated.
         """
         await self.check()
         return await self._tried(partial(_rows, self.statement(query), params))
 
     @asynccontextmanager
     async def listening(self, channel: str) -> AsyncGenerator[AsyncIterator[str]]:
-        """The payloads of a channel's notifications, over a connection of its own.
+        """Yield the payloads of a channel's notifications, over a connection of its own.
 
-        What is notified from the beginning of the block on comes; before that, look yourself. The
-        iterator has no end; when the connection breaks, it raises. Iterate in one task, and end
-        that before the block.
+        It yields notifications sent since the beginning of the block; earlier changes have to be
+        read. The iterator has no end; when the connection breaks, it raises. Iterate in one task,
+        and end that before the block.
 
         Raises:
             StoreError: the database cannot be used; also from the iterator.
@@ -223,12 +223,12 @@ class Database:
             close(connection)
 
     async def init(self) -> bool:
-        """Make the schema and its tables, in one transaction.
+        """Create the schema and its tables, in one transaction.
 
-        Of several who do, one does it.
+        Of several concurrent callers, one does it.
 
         Returns:
-            Whether they were made; False: they were there.
+            True if they were created, False if they existed.
 
         Raises:
             StoreError: the database cannot be used, or has the schema in another version.
@@ -257,10 +257,10 @@ class Database:
     # -------------------------------------------------------------- statements
 
     async def check(self) -> None:
-        """See that the schema is there, and of this library's version; asked once.
+        """Check once that the schema exists in this library's version.
 
         Raises:
-            StoreError: it is not, or the database cannot be used.
+            StoreError: it does not, or the database cannot be used.
         """
         if self._is_checked:
             return
@@ -268,10 +268,10 @@ class Database:
         self._is_checked = True
 
     def check_version(self, rows: list[tuple[Any, ...]]) -> None:
-        """See that what `READ_VERSION` gives is this library's version.
+        """Check that the result of `READ_VERSION` is this library's version.
 
         Raises:
-            StoreError: it is not.
+            StoreError: it is another version.
         """
         (found,) = rows[0]
         if found == TABLES_VERSION:
@@ -285,7 +285,7 @@ class Database:
         )
 
     async def _tried(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """What `work` gives over a connection, done to its end: it is short, and then known."""
+        """Run `work` with a connection, with retries; a cancellation waits until it has ended."""
         attempts, is_lost = AGAIN, False
         while True:
             try:
@@ -306,12 +306,12 @@ class Database:
     async def _run(
         self, connection: Connection, work: Callable[[Connection], Awaitable[T]]
     ) -> T | _Failure:
-        """Do `work`. What fails is returned, without a traceback that has more."""
+        """Run `work` once. Returns a failure without its traceback, which could show a password."""
         from psycopg import Error  # noqa: PLC0415  (an extra)
 
         with unseen_work(), anyio.move_on_after(STATEMENT_TIMEOUT + GRACE):
             try:
-                # then the server is asked to end the statement
+                # on time-out the driver cancels the statement on the server
                 async with asyncio.timeout(STATEMENT_TIMEOUT):
                     return await work(connection)
             except (Error, TimeoutError) as error:
@@ -335,7 +335,7 @@ class Database:
         raise self.trouble(failure.reason)
 
     def _failure(self, connection: Connection, error: BaseException) -> _Failure:
-        """What an error means. Connections that were idle beside a broken one are broken too."""
+        """The meaning of an error. After a broken connection, all idle ones are dropped."""
         code = getattr(error, "sqlstate", None)
         if connection.closed or code == _READ_ONLY:
             self._pool.drop()
@@ -355,7 +355,7 @@ async def _rows(
 
 
 def _known(reason: str) -> str:
-    """What is wrong and what to do, with `{schema}` for the schema."""
+    """The error text with advice for a code or pattern, with the schema filled in."""
     head = reason.partition(":")[0].split()
     for codes, advice in _BY_CODE.items():
         if not set(codes.split()).isdisjoint(head):
@@ -369,6 +369,6 @@ def _known(reason: str) -> str:
 
 
 def _lock(schema: str) -> int:
-    """The number of the advisory lock for a schema: 64 bits with a sign."""
+    """The number of the advisory lock for a schema: a signed 64-bit integer."""
     digest = hashlib.sha256(f"postiz-async {schema}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

@@ -1,8 +1,8 @@
-"""Transactions of several statements on a PostgreSQL database, for work in a thread.
+"""Transactions on a PostgreSQL database, for work in a thread.
 
-Each is serializable, so what it read is still so when it is written. When it runs into another one,
-or the connection breaks, it is carried out again, though it may have been: it must come to the same
-then, or be known by what it wrote.
+Each is serializable, so what it read still holds when it is committed. After a conflict, or when
+the connection breaks, it is run again, though it may have been committed. So it has to be
+idempotent, or to recognise its own result.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIED_FOR = 30.0
-"""Seconds for which a transaction is tried again."""
+"""Seconds for which a transaction is retried."""
 
 _PAUSE = 0.5
 
 
 class BlockingDatabase:
-    """One connection to a database, made when it is needed.
+    """One connection to a database, opened when needed.
 
     Args:
         url: such as `postgresql://user:password@host:5432/database`.
-        schema: that has the tables.
-        without: what an error says of a database that cannot be used.
+        schema: the schema with the tables.
+        without: what an error says about the consequences.
 
     Raises:
         ConfigurationError: the extra is not installed, or the URL or the schema cannot be used.
@@ -51,14 +51,14 @@ class BlockingDatabase:
 
     @property
     def where(self) -> str:
-        """Such as `host:5432/database`."""
+        """The location, such as `host:5432/database`."""
         return self._database.where
 
     def transaction(self, work: Callable[[Cursor[tuple[Any, ...]]], T]) -> T:
-        """Carry out a transaction. The first says at once why the database cannot be used.
+        """Run a transaction. If the first one cannot be run, the error is raised without retries.
 
         Raises:
-            TakenError: a unique index has what was to be written.
+            TakenError: a unique index was violated.
             StoreError: the database cannot be used.
         """
         from psycopg import Error  # noqa: PLC0415  (an extra)
@@ -80,7 +80,7 @@ class BlockingDatabase:
             time.sleep(_PAUSE * random.random())  # noqa: S311
 
     def _trouble(self, connection: BlockingConnection, error: Exception) -> StoreError | None:
-        """What an error means; None: the transaction ran into another one.
+        """The error to raise; None: the transaction conflicted with another one and is retried.
 
         Raises:
             TakenError: see `transaction`.

@@ -1,4 +1,4 @@
-"""Write in a transaction that the caller began, with whichever driver it uses."""
+"""Write in a transaction that the caller began, over the caller's connection and driver."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FAILED = (
 )
 
 _FAILED_CODE = "25P02"
-"""The code (SQLSTATE) of a statement in a transaction that has failed before."""
+"""Code (SQLSTATE) of a statement in a transaction that had failed before."""
 
 
 async def write_through(
@@ -35,12 +35,12 @@ async def write_through(
     """Run one statement in the transaction of a caller's connection, and return its row.
 
     Args:
-        connection: of psycopg, asyncpg or SQLAlchemy.
-        parts: the statement, cut where each value stands.
-        values: one fewer than the parts.
+        connection: a connection of psycopg, asyncpg or SQLAlchemy.
+        parts: the parts of the statement between the values.
+        values: the values; one fewer than the parts.
 
     Raises:
-        UsageError: it is something else, in no transaction, or in one that failed.
+        UsageError: the connection is of another kind, in no transaction, or in a failed one.
         StoreError: the statement failed, and with it the transaction.
     """
     writers = {"psycopg": _psycopg, "asyncpg": _asyncpg, "sqlalchemy": _sqlalchemy}

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 
 _LONGEST_NAME = 63
-"""Bytes of a name in PostgreSQL."""
+"""Bytes of a name in PostgreSQL, at most."""
 
 _PRUNED = 1_000
-"""Deliveries that are removed in one statement."""
+"""Deliveries removed in one statement."""
 
 _NOW: LiteralString = "extract(epoch FROM statement_timestamp())::float8"
 
@@ -57,7 +57,7 @@ _AHEAD: LiteralString = (
     " THEN greatest(0, s.ready_at - " + _NOW + ") ELSE 0 END)::text,"
     " s.trouble, s.organization, s.base_url] FROM {schema}.scopes s WHERE s.name = d.scope"
 )
-"""What a delivery `d` waits for."""
+"""The queue in front of a delivery `d`."""
 
 _PUT: LiteralString = (
     "INSERT INTO {schema}.deliveries AS d"
@@ -68,9 +68,9 @@ _PUT: LiteralString = (
     " CASE current_setting('transaction_isolation') WHEN 'serializable' THEN NULL"
     " ELSE (" + _AHEAD + ") END, " + _KEPT
 )
-"""Carried out again, when the answer was lost or the delivery is there, it comes to the same.
+"""Inserts a delivery; idempotent if the delivery exists or the answer was lost.
 
-In a transaction that must not have read what others write, what it waits for is not read.
+In a serializable transaction the queue in front of the delivery is not read.
 """
 
 _SWAP: LiteralString = (
@@ -85,7 +85,7 @@ _SWAP: LiteralString = (
     "SELECT d.version = %s, " + _KEPT + " FROM {schema}.deliveries d"
     " WHERE number = %s AND NOT EXISTS (SELECT FROM changed)"
 )
-"""When it is carried out again because its answer was lost, it finds its own version."""
+"""Updates a delivery. Repeated after a lost answer, it recognises its own version."""
 
 _READY_AT: LiteralString = (
     "CASE WHEN s.holder IS NULL AND s.failures = 0 AND ("
@@ -95,21 +95,20 @@ _READY_AT: LiteralString = (
     " AND NOT pg_visible_in_snapshot(d.put_in, s.seen)"
     " ORDER BY d.put_in LIMIT 1) THEN 0 ELSE s.ready_at END"
 )
-"""From when on a scope `s` is ready.
+"""The time from which a scope `s` is ready.
 
-`seen` is what its last holder could see. Of two transactions the one that put the lower number may
-end later, so numbers do not tell what was put since. Those that this database does not know yet
-came with a dump, out of another one.
+`seen` is the snapshot of its last holder. Numbers do not show what was put since: the transaction
+with the lower number may end later. Unknown transactions come from a dump of another database.
 """
 
 _TAKEN: LiteralString = "seen = pg_current_snapshot(), ready_at = " + _NOW + " + %s"
 
 
 class PostgresDeliveries:
-    """Has the deliveries of an outbox; as `Deliveries`.
+    """Deliveries in PostgreSQL; implements `Deliveries`.
 
     Args:
-        database: has the tables.
+        database: the database with the tables.
         speed: seconds of the client's clock in one of the database's; infinite: one.
     """
 
@@ -118,7 +117,7 @@ class PostgresDeliveries:
         self._speed = speed if math.isfinite(speed) else 1.0
         self._registered: set[str] = set()
         self._keys: dict[str, str] = {}
-        """The names of the keys that organisations are known to have, by their scopes."""
+        """The names of keys that are known to belong to organisations, by scope."""
         self._put_parts = database.statement(_PUT).as_string(None).split("%s")
 
     @property
@@ -152,7 +151,7 @@ class PostgresDeliveries:
         return self._kept(kept), self._ahead(ahead, int(is_new))
 
     async def get(self, delivery: str, scope: str | None = None) -> KeptDelivery | None:
-        if not delivery.isprintable():  # it could not even be asked for
+        if not delivery.isprintable():  # ids are printable
             return None
         found = await self._fetch(
             "SELECT " + _KEPT + " FROM {schema}.deliveries d"
@@ -171,7 +170,7 @@ class PostgresDeliveries:
             *(new, value, state, due, is_dated, until / self._speed, mark, is_over),
             *(number, version, [*{*post_ids}], number, new, number),
         )
-        if found and not found[0][0] and found[0][2] == version:  # another one was just quicker
+        if found and not found[0][0] and found[0][2] == version:  # another transaction was quicker
             found = await self._fetch(
                 "SELECT FALSE, " + _KEPT + " FROM {schema}.deliveries d WHERE number = %s", number
             )
@@ -202,7 +201,7 @@ class PostgresDeliveries:
         return KeptDelivery(value, version, time * self._speed, *rest)
 
     def _ahead(self, row: Sequence[str] | None, more: int = 0) -> Ahead:
-        """What a delivery waits for, besides so many that the statement did not see."""
+        """The queue in front of a delivery, plus `more` that the statement did not see."""
         before, planned, rests, *texts = row or ("0", "0", "0", "", "", "")
         most = min(int(planned) + more, MOST_COUNTED)
         return Ahead(int(before), most, float(rests) * self._speed, *texts)
@@ -406,7 +405,7 @@ class PostgresDeliveries:
 
 
 def channel_of(schema: str) -> str:
-    """The channel of NOTIFY on which changes are told, with the name of their scope."""
+    """The NOTIFY channel of changes; the payload is the name of the scope."""
     name = f"{schema}_deliveries"
     if len(name.encode()) <= _LONGEST_NAME:
         return name

@@ -1,4 +1,4 @@
-"""Connections to one PostgreSQL database, with a login that is shown to nobody."""
+"""Connections to one PostgreSQL database; its password never appears in an error."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 _NO_ROOM = re.compile("53300|too many c|connection slots|no more connections")
-"""How PostgreSQL, and poolers before it, say so."""
+"""The words of PostgreSQL, and of connection poolers, for having no room."""
 
 IDLE = 600.0
-"""Seconds after which a connection that nobody needs is closed."""
+"""Seconds after which an idle connection is closed."""
 
 OPTIONS = {
     "connect_timeout": "5",
@@ -45,13 +45,13 @@ OPTIONS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-"""Of each connection, unless the address says otherwise."""
+"""Options of each connection, unless the address has others."""
 
 _SCHEMES = ("postgresql://", "postgres://")
 
 
 class Login:
-    """Knows the address with its password, and connects.
+    """The address with its password; opens connections.
 
     Args:
         url: such as `postgresql://user:password@host:5432/database`.
@@ -64,10 +64,10 @@ class Login:
         self._conninfo, self._secrets, self.where = _parse(url)
 
     async def connect(self) -> Connection | str:
-        """A new connection, or the reason why there is none, in words without a password.
+        """Open a connection; if that fails, return the reason, in words without a password.
 
-        It is made in a task of its own: the frames of the driver have the password, and so would
-        the traceback of a caller who is cancelled meanwhile.
+        This is done in a separate task: the driver's frames contain the password, and so would the
+        traceback of a cancelled caller.
         """
         task = asyncio.ensure_future(self._connected())
         try:
@@ -92,7 +92,7 @@ class Login:
             return self.shown(error)
 
     def connect_blocking(self) -> BlockingConnection | str:
-        """The same for work in a thread; its transactions are serializable."""
+        """Open a blocking connection for work in a thread; its transactions are serializable."""
         from psycopg import Connection as Blocking, IsolationLevel  # noqa: PLC0415  (an extra)
 
         try:
@@ -105,7 +105,7 @@ class Login:
         return made
 
     def shown(self, error: BaseException) -> str:
-        """The class, the code and the text of an error, without a password."""
+        """Class, code and text of an error, without a password."""
         code = getattr(error, "sqlstate", None)
         name = type(error).__name__ + (f" {code}" if code else "")
         return redact_text(f"{name}: {error}", self._secrets)
@@ -117,15 +117,15 @@ class _Idle(NamedTuple):
 
 
 class Pool:
-    """Some connections for all who need one for a moment.
+    """A pool of connections, each of which is lent for a moment.
 
-    Nothing is done in the background. A caller that finds no idle connection makes one, and so is
-    told why there is none; when one is found broken, those that were idle with it are dropped.
+    Nothing is done in the background. A caller that finds no idle connection opens one, and gets
+    the error if that fails; when a connection turns out broken, all idle ones are dropped.
 
     Args:
-        login: makes connections.
+        login: opens connections.
         most: connections at the same time; further callers wait.
-        trouble: makes an error of a reason.
+        trouble: makes an error from a reason.
     """
 
     def __init__(self, login: Login, most: int, trouble: Callable[[str], StoreError]) -> None:
@@ -138,7 +138,7 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection for the length of the block; it is kept if no transaction is open then."""
+        """Lend a connection for the block; it is kept unless a transaction is still open."""
         slots = self._slots.here(self._most, self.drop)
         connection, generation = await self._one_of(slots)
         try:
@@ -150,10 +150,10 @@ class Pool:
             slots.release()
 
     async def fresh(self) -> Connection:
-        """A new connection, which is the caller's to close.
+        """Open a connection, which the caller has to close.
 
         Raises:
-            StoreError: there is none.
+            StoreError: none can be opened.
         """
         self._slots.here(self._most, self.drop)
         made = await self._login.connect()
@@ -162,7 +162,7 @@ class Pool:
         return made
 
     def drop(self) -> None:
-        """Close all connections; those that are in use when they come back."""
+        """Close all connections; those in use are closed when they are returned."""
         self._generation += 1
         while self._idle:
             close(self._idle.pop().connection)
@@ -182,10 +182,10 @@ class Pool:
     async def _one_of(self, slots: ConnectionSlots) -> tuple[Connection, int]:
         """A connection and its generation, first come, first served.
 
-        Where the server has no room for one, calls share those that there are.
+        While the server has no room for further connections, calls share the existing ones.
 
         Raises:
-            StoreError: there is none.
+            StoreError: none can be opened.
         """
         began = time.monotonic()
         while True:
@@ -210,12 +210,12 @@ class Pool:
 
 
 def close(connection: Connection) -> None:
-    """Close a connection, whatever it does; the server rolls back what it had begun."""
+    """Close a connection and ignore errors; the server rolls back an open transaction."""
     connection.pgconn.finish()
 
 
 def _abandon(task: asyncio.Task[Connection | str]) -> None:
-    """Nobody waits for this connection any more; it may be there already."""
+    """Abandon an attempt to connect, whose connection may be open already."""
 
     def ended(task: asyncio.Task[Connection | str]) -> None:
         if not task.cancelled() and not isinstance(made := task.result(), str):
@@ -261,10 +261,10 @@ _SECRETS = ("password", "sslpassword")
 
 
 def _where(parts: Mapping[str, object]) -> str:
-    """Host, port and database.
+    """Host, port and database of an address.
 
     Raises:
-        ValueError: it was taken apart in another way than it is meant.
+        ValueError: the address was parsed wrongly because of a character in the password.
     """
     host, port = str(parts.get("host") or "localhost"), str(parts.get("port") or "")
     database = str(parts.get("dbname") or "")

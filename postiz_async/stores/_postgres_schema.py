@@ -8,7 +8,7 @@ from postiz_async.stores._campaign_tables import campaign_tables_of_postgres
 TABLES_VERSION = 5
 
 _LONGEST = 63
-"""Bytes of a name; PostgreSQL cuts what is longer."""
+"""Bytes of a name, at most; PostgreSQL truncates longer ones."""
 
 _TABLES = """
 CREATE TABLE {schema}.version (
@@ -87,13 +87,13 @@ CREATE TABLE {schema}.delivered (
 
 CREATE INDEX delivered_number ON {schema}.delivered (number);
 """
-"""No `%` and no `:` are in it: SQLAlchemy and drivers would take them for parameters."""
+"""Statements without `%` and `:`, which SQLAlchemy and drivers would take for parameters."""
 
 
 def ddl(schema: str = "postiz_async") -> str:
-    """The statements that make the schema and its tables, for Alembic and for people.
+    """The SQL statements that create the schema and its tables, for Alembic and for people.
 
-    Between two statements is an empty line.
+    Statements are separated by an empty line.
 
     Args:
         schema: its name.
@@ -105,10 +105,10 @@ def ddl(schema: str = "postiz_async") -> str:
 
 
 def check_name(schema: str) -> str:
-    """The name of a schema, if it can be used.
+    """Check the name of a schema and return it.
 
     Raises:
-        ConfigurationError: it is empty, too long, or PostgreSQL's own.
+        ConfigurationError: the name is empty, too long, or reserved by PostgreSQL.
     """
     size = len(schema.encode("utf-8", "surrogatepass"))
     is_plain = schema.isprintable() and not {"%", ":"} & {*schema}
@@ -121,11 +121,11 @@ def check_name(schema: str) -> str:
 
 
 def tables(schema: str) -> str:
-    """The statements that make the tables in a schema that is there."""
+    """The statements that create the tables in an existing schema."""
     made = f"{_TABLES.strip()}\n\n{campaign_tables_of_postgres().strip()}"
     return made.format(schema=quoted(schema), version=TABLES_VERSION)
 
 
 def quoted(schema: str) -> str:
-    """The name of a schema as it stands in a statement."""
+    """The quoted name of a schema."""
     return '"{}"'.format(check_name(schema).replace('"', '""'))

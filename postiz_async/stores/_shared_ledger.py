@@ -1,6 +1,6 @@
-"""A ledger that lives in a store, which other processes share.
+"""A ledger in a store, which other processes share.
 
-The scheduler holds a ledger by a `LedgerHandle`, wherever it is kept. All times are on the clock of
+The scheduler uses every kind of ledger through `LedgerHandle`. All times are on the clock of
 the handle, `now()`: this process's monotonic clock, or the store's time.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async.quota")
 
 POLL = 0.25
-"""Seconds after which a shared state is looked at again while others hold calls."""
+"""Seconds between two reads of a shared state while other processes have calls in flight."""
 
 
 class SharedLedger:
@@ -48,12 +48,12 @@ class SharedLedger:
     store has a clock, all times are its, made as fast as the client's clock; else they are the
     host's monotonic clock, which all processes of a host share until it is started again.
 
-    When the store fails, nothing is spent.
+    When the store fails, no create is sent.
 
     Args:
-        store: where the state is.
-        name: under which name; it reveals neither server nor key.
-        ledger: the state of a quota that the store knows nothing of.
+        store: the store of the state.
+        name: the name of the record; it reveals neither server nor key.
+        ledger: the initial state, for a store that has none.
         clock: tells the time.
     """
 
@@ -74,16 +74,16 @@ class SharedLedger:
         self._version: int | None = None
         self._state = self._begun(ledger)
         self._written: SharedState | None = None
-        """The last state of which we know that it was in the store."""
+        """The last state known to have been in the store."""
         self._mine: set[int] = set()
         self._unnoted: list[_Note] = []
-        """What the store was not told yet."""
+        """Events that could not be written to the store yet."""
 
     # -------------------------------------------------------------- what is seen
 
     @property
     def ledger(self) -> Ledger:
-        """The state as it was last seen."""
+        """The state as last seen."""
         return quota.expire(self._current(), self.now())
 
     @property
@@ -95,37 +95,37 @@ class SharedLedger:
         return self._clock.monotonic() + self._offset
 
     def look_again_in(self) -> float:
-        """Seconds after which somebody else may have given a slot back; infinity: nobody can.
+        """Seconds until another process may have given a slot back; infinity: none can.
 
-        Without calls in flight a state only gets worse, which the next swap finds out.
+        Without calls in flight the number of free slots only falls, which the next swap shows.
         """
         now = self.now()
         flights = [flight for flight in self._state.ledger.flights.open if flight.expires > now]
         if any(flight.token not in self._mine for flight in flights):
             return POLL
-        # one of ours whose end could not be noted is over when it expires
+        # a call of ours with an unwritten end expires
         return max(POLL, min((flight.expires for flight in flights), default=math.inf) - now)
 
     def listen(self, changed: Callable[[], object]) -> bool:
-        """Call `changed` in the running event loop when somebody else changes the state.
+        """Call `changed` in the running event loop when another client changes the state.
 
         Returns:
-            Whether that begins now: what changed just before was not told. False here: no store
-            tells of changes, and `look_again_in` says when to look.
+            True if the subscription is new, so that an earlier change may have been missed. False
+            here: stores send no notifications, and `look_again_in` says when to read.
         """
         del changed
         return False
 
     def unlisten(self) -> None:
-        """There is nothing to end."""
+        """Do nothing: there is no subscription to end."""
 
     async def refresh(self) -> None:
-        """Look at the state again."""
+        """Read the state from the store."""
         async with self._turn:
             await self._read()
 
     def restore(self, ledger: Ledger) -> None:
-        """Start from a state that was written down elsewhere, if nothing is known that holds."""
+        """Start from a state saved elsewhere, if no better state is known."""
         if not self._version and self._written is None:
             self._state = self._begun(ledger)
 
@@ -138,7 +138,7 @@ class SharedLedger:
         lifetime: float,
         urgent: bool = False,
     ) -> None:
-        """As `take`, where that waits for nothing; None: it would, for the store."""
+        """Reserve a slot like `take`, but only if this needs no wait for the store; else None."""
 
     async def take(
         self,
@@ -149,8 +149,8 @@ class SharedLedger:
     ) -> int | Wait:
         """Reserve a slot if `ask` grants it. Returns a token, or the decision to wait.
 
-        A holder that dies keeps its slot for `lifetime` seconds; then it counts as spent. That
-        an interactive call was `urgent` is remembered, for more may come.
+        The slot of a holder that dies counts as spent after `lifetime` seconds. An `urgent` call is
+        remembered, because more may come.
         """
         async with self._turn:
             if self._version is None:
@@ -167,7 +167,7 @@ class SharedLedger:
                     return token
 
     async def _taken(self, reserved: Ledger, token: int) -> bool:
-        """Write a reservation; a caller who was cancelled meanwhile gives it back."""
+        """Write a reservation; if the caller was cancelled meanwhile, give the slot back."""
         try:
             done = await self._swap(reserved)
         except asyncio.CancelledError:
@@ -186,9 +186,7 @@ class SharedLedger:
     async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
         """End a reservation: change the state by `event`.
 
-        A store that fails is logged, and told when it is back.
-
-        Whoever of this process writes next writes it too; mostly there is nothing left to do then.
+        If the store fails, this is logged, and the next write of this process includes the event.
         """
         note = event, self.now()
         self._unnoted.append(note)
@@ -200,7 +198,7 @@ class SharedLedger:
         await run_to_completion(work())
 
     async def _note(self, note: _Note) -> None:
-        """Write an event down, and with it whatever else there is to tell."""
+        """Write an event and all others that are not written yet."""
         try:
             while note in self._unnoted:
                 event, then = note
@@ -216,16 +214,16 @@ class SharedLedger:
     # -------------------------------------------------------------- the store
 
     def _begun(self, ledger: Ledger) -> SharedState:
-        """A first state. Its tokens are no other state's, so that none can be mistaken."""
+        """An initial state; its tokens are different from those of any other state."""
         lineage = secrets.randbits(48)
         flights = replace(ledger.flights, tokens=lineage)
         return SharedState(ledger=replace(ledger, flights=flights), lineage=lineage)
 
     def _current(self) -> Ledger:
-        """The state from which the next is made, with what could not be told to the store."""
+        """The last state with the events that could not be written yet."""
         ledger = self._state.ledger
         for event, then in self._unnoted:
-            with suppress(LookupError):  # it was told, and only the store's answer was lost
+            with suppress(LookupError):  # it was written, but the store's answer was lost
                 ledger = event(ledger, then)
         return ledger
 
@@ -243,14 +241,14 @@ class SharedLedger:
         self._saw(await self._store.get(self._name, ""))
 
     async def _swap(self, ledger: Ledger) -> bool:
-        """Write a state made from the one last seen; when somebody was quicker, see theirs."""
+        """Write a state made from the last one seen; if another was quicker, see its state."""
         state = self._next(ledger)
         noted = tuple(self._unnoted)
         value, version = shared_state.encode(state), self._version or 0
 
         async def work() -> bool:
             done, kept = await self._store.swap(self._name, "", version, value, keep=None)
-            if done or kept.value == value:  # done, then asked again by the store
+            if done or kept.value == value:  # done, and repeated by the store
                 self._wrote(state, kept)
                 self._unnoted = [note for note in self._unnoted if note not in noted]
                 return True
@@ -265,7 +263,7 @@ class SharedLedger:
         self._tell_time(kept)
 
     def _saw(self, kept: Kept) -> None:
-        """Take over what the store keeps."""
+        """Take over what the store returned."""
         self._tell_time(kept)
         if kept.value is None:
             self._lost()
@@ -290,7 +288,7 @@ class SharedLedger:
         self._state = shared_state.reunited(self._written, state, self._mine)
 
     def _lost(self) -> None:
-        """The store has nothing; if it had something before, write again what was there."""
+        """Recover from a store that lost the state: prepare to write the last one again."""
         if not self._version or self._written is None:
             return
         log.warning(

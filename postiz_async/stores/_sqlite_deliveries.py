@@ -49,10 +49,10 @@ _UNUSABLE = (
 )
 
 _LOOK = 1.0
-"""Seconds between two looks for changes of other processes, of which SQLite tells nobody."""
+"""Seconds between two looks for changes by other processes, as SQLite sends no notifications."""
 
 _PRUNED = 1_000
-"""Deliveries that are removed in one transaction."""
+"""Deliveries removed in one transaction."""
 
 _KEPT = "SELECT value, version, :now, number, scope, id, body FROM deliveries "
 
@@ -80,7 +80,7 @@ SELECT name, organization, base_url, failures, trouble, holder, served_at, ready
     ), 9e999)
 ) AS work_at FROM scopes
 """
-"""Scopes, and from when on each is ready and has work."""
+"""Scopes, with the times from which each is ready and has work."""
 
 _TAKE = """
 UPDATE scopes SET holder = :holder, ready_at = :now + :seconds,
@@ -88,14 +88,14 @@ UPDATE scopes SET holder = :holder, ready_at = :now + :seconds,
     seen_number = (SELECT ifnull(max(number), 0) FROM deliveries)
 WHERE name = :name
 """
-"""`seen_number`: what is put from now on makes the scope ready again when it rests."""
+"""Takes a scope; a delivery put later than `seen_number` makes it ready again while it rests."""
 
 
 class SqliteDeliveries:
-    """Has the deliveries of an outbox; as `Deliveries`.
+    """Deliveries in a SQLite file; implements `Deliveries`.
 
     Args:
-        store: has the file.
+        store: the store that uses the file.
     """
 
     def __init__(self, store: SqliteStore) -> None:
@@ -103,7 +103,7 @@ class SqliteDeliveries:
         self._clock = store._clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         self._do_in_store = store._do  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         self._ahead = -math.inf
-        """Seconds by which the file's clock was ahead of the monotonic one at the last look."""
+        """Seconds by which the file's clock was ahead of the monotonic one when last read."""
 
     @property
     def where(self) -> str:
@@ -113,7 +113,7 @@ class SqliteDeliveries:
         await self._do(lambda _: None)
 
     async def aclose(self) -> None:
-        """Also write the time down: until the next start of the machine it would stand still."""
+        """Write down the time and close: the file's clock may stand still until the next use."""
         try:
             await self._write(lambda _, now: now)
         finally:
@@ -122,18 +122,18 @@ class SqliteDeliveries:
     async def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
             return await self._do_in_store(work, _UNUSABLE)
-        except (ValueError, OverflowError) as error:  # of what SQLite cannot keep
+        except (ValueError, OverflowError) as error:  # a value that SQLite cannot store
             raise StoreError(_UNUSABLE.format(self.where, explain(error))) from None
 
     def _time(self, c: sqlite3.Connection, tell: Callable[..., float]) -> float:
-        """The time of the file, which goes on while this process lives, whatever others write."""
+        """The time of the file; it never goes back while this process lives."""
         monotonic = self._clock.monotonic()
         time = tell(c, self._clock, monotonic + self._ahead)
         self._ahead = time - monotonic
         return time
 
     async def _write(self, work: Callable[[sqlite3.Connection, float], _T]) -> _T:
-        """Do `work` in a transaction, at the time of the file, which is written down."""
+        """Run `work` in a transaction, with the time of the file, which is written down too."""
 
         def transact(c: sqlite3.Connection) -> _T:
             with _transaction(c):
@@ -142,11 +142,11 @@ class SqliteDeliveries:
         return await self._do(transact)
 
     async def _change(self, query: str, values: Mapping[str, object]) -> _Rows:
-        """The rows that one statement returns, which may use `:now`."""
+        """Run one statement that writes and may use `:now`; return its rows."""
         return await self._write(lambda c, now: c.execute(query, {**values, "now": now}).fetchall())
 
     async def _read(self, query: str, values: Mapping[str, object]) -> _Rows:
-        """The same of a statement that changes nothing."""
+        """Run one statement that only reads and may use `:now`; return its rows."""
 
         def read(c: sqlite3.Connection) -> _Rows:
             return c.execute(query, {**values, "now": self._time(c, read_clock)}).fetchall()
@@ -182,7 +182,7 @@ class SqliteDeliveries:
         return await self._write(put)
 
     async def get(self, delivery: str, scope: str | None = None) -> KeptDelivery | None:
-        if not delivery.isprintable():  # it could not even be asked for
+        if not delivery.isprintable():  # ids are printable
             return None
         where = "WHERE id = :id AND scope = ifnull(:scope, scope)"
         found = await self._read(_KEPT + where, {"id": delivery, "scope": scope})
@@ -265,7 +265,7 @@ class SqliteDeliveries:
 
         def line(c: sqlite3.Connection) -> list[Scope]:
             with _transaction(c):
-                now = self._time(c, resume_clock)  # else idle senders would never see it go on
+                now = self._time(c, resume_clock)  # else it stands still for idle senders
                 rows = c.execute(query, {"only": only, "now": now, "limit": limit}).fetchall()
                 if rows:
                     self._time(c, set_clock)
@@ -408,7 +408,7 @@ def _transaction(connection: sqlite3.Connection) -> Generator[None]:
 
 
 def _seen(connection: sqlite3.Connection) -> object:
-    """What is another one after a change by other connections."""
+    """A value that differs after a change by another connection."""
     return connection, connection.execute("PRAGMA data_version").fetchone()
 
 

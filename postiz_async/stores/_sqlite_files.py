@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 BUSY_MS = 5000
-"""Milliseconds to wait for another process's write, which takes about one unless it is stopped."""
+"""Milliseconds to wait for another process's write, which usually takes about one."""
 
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "Another program keeps it locked, such as a backup or a database browser; "
@@ -30,11 +30,11 @@ _ADVICE = {
     sqlite3.SQLITE_NOTADB: "It is something else: name another file, or move this one away.",
     sqlite3.SQLITE_CORRUPT: "It is damaged: move it away; a new one is made.",
 }
-"""What to do, by the primary code of SQLite's error."""
+"""Advice by the primary code of SQLite's error."""
 
 
 def explain(error: Exception) -> str:
-    """What is wrong with a SQLite file, and what to do."""
+    """Explain what is wrong with a SQLite file, and what to do."""
     advice = ""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -46,24 +46,24 @@ def explain(error: Exception) -> str:
 
 
 def open_shared(path: Path, application: int, version: int, schema: str) -> sqlite3.Connection:
-    """Open a file that several processes use, or make it.
+    """Open a file that several processes use; create it if it does not exist.
 
     A transaction survives a loss of power, at the price of a disk's flush each.
 
     Args:
-        path: the file; its folder is made too, both for their owner alone.
+        path: the file; its folder is created too, both for their owner alone.
         application: the number that marks files of this kind.
-        version: of its schema.
-        schema: the statements that make it, with `;` between them.
+        version: the version of its schema.
+        schema: the statements that create it, separated by `;`.
 
     Raises:
-        StoreError: it is something else, or of another version. It is left as it is.
-        sqlite3.Error: it cannot be used; see `explain`. So does an OSError.
+        StoreError: the file is of another kind or version. It is left unchanged.
+        sqlite3.Error: the file cannot be used; see `explain`; an OSError is possible, too.
     """
     make_folder(path.parent)
     connection = connect(path, timeout=BUSY_MS / 1000, autocommit=True)
     try:
-        connection.execute("BEGIN")  # all of it as of one moment, while another makes the file
+        connection.execute("BEGIN")  # a consistent view while another process creates the file
         _is_new(connection, path, application, version)
         connection.execute("COMMIT")
         _use_wal(connection)
@@ -90,7 +90,7 @@ CREATE TABLE clock (
 
 
 def set_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) -> float:
-    """The time of a file, which is written down; call it in the transaction that needs it."""
+    """Write down and return the time of a file, in the transaction that needs the time."""
     time = read_clock(connection, clock, least)
     values = run_of(clock), clock.monotonic(), time
     connection.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)", values)
@@ -98,22 +98,22 @@ def set_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) 
 
 
 def resume_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) -> float:
-    """The time of a file, which goes on from here if it was written down in another run."""
+    """The time of a file; if it was written in another boot, its clock goes on from now."""
     kept = connection.execute("SELECT run FROM clock").fetchone()
     is_of_this_run = kept is not None and kept[0] == run_of(clock)
     return (read_clock if is_of_this_run else set_clock)(connection, clock, least)
 
 
 def read_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) -> float:
-    """Seconds on the clock of a file: what is written in it is as old as that says, or older.
+    """Seconds on the clock of a file, which is never fast: records are at least as old as it says.
 
-    It goes on with the monotonic clock of its host and stands still from one run of the host to
-    the next, or from one process to the next where nothing tells the runs apart.
+    The clock runs with the host's monotonic clock. It stands still between two boots of the host,
+    or between two processes where boots cannot be told apart.
 
     Args:
-        connection: to the file.
-        clock: of this process.
-        least: the time at least, as this process has seen it go on.
+        connection: a connection to the file.
+        clock: the clock of this process.
+        least: the smallest result, by what this process has seen before.
     """
     kept = connection.execute("SELECT run, monotonic, time FROM clock").fetchone()
     if kept is None:
@@ -124,7 +124,7 @@ def read_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; of two that switch a new file at once SQLite fails one without waiting."""
+    """Switch to WAL, with retries: of two simultaneous switches SQLite fails one at once."""
     ends = time.monotonic() + BUSY_MS / 1000
     while True:
         try:
@@ -139,7 +139,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _is_new(connection: sqlite3.Connection, path: Path, application: int, version: int) -> bool:
-    """Whether the file is empty; one that is not ours is refused."""
+    """Whether the file is empty; a file of another application is refused."""
     mark = connection.execute("PRAGMA application_id").fetchone()[0]
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]

@@ -1,4 +1,4 @@
-"""A store in memory, which keeps the clients that are given it apart from the others."""
+"""A store in memory, for clients that shall share nothing with the rest of the process."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["MemoryStore"]
 
 _FEW = 1000
-"""Records up to which none is looked for whose time is over."""
+"""Number of records up to which expired ones are not removed."""
 
 
 class Guard:
-    """The lock of all that this process keeps in memory.
+    """The lock of all in-memory state of this process.
 
-    Reentrant, because a garbage collection may end a call that somebody dropped at any moment, and
-    its slot is given back by the thread that holds the lock. What that changes is then overwritten,
-    so this slot counts as spent when its time is over.
+    It is reentrant, because a garbage collection may end a dropped call at any moment, and its slot
+    is then given back by the thread that holds the lock. That change may be overwritten, so the
+    slot counts as spent once its time is over.
     """
 
     lock: AbstractContextManager[object] = threading.RLock()
@@ -35,18 +35,18 @@ class Guard:
 class _Record(NamedTuple):
     kept: Kept
     expires: float
-    """On the monotonic clock."""
+    """The time of expiry on the monotonic clock."""
 
 
 class MemoryStore(OfOneProcess):
-    """Keeps records in memory, for clients of one process that are given this object.
+    """Keeps records in memory, for the clients of one process that are given this object.
 
     Args:
-        clock: tells when the time of a record is over; None: the machine's.
+        clock: decides when a record expires; None: the machine's clock.
     """
 
     are_keys_told_of: bool = False
-    """Whether the log has said that no other process knows its idempotency keys."""
+    """Whether the log has warned that no other process knows its idempotency keys."""
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -70,14 +70,14 @@ class MemoryStore(OfOneProcess):
             return True, kept
 
     async def aclose(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to close."""
 
     def _kept(self, scope: str, key: str, now: float) -> Kept:
         record = self._records.get((scope, key))
         return record.kept if record and record.expires > now else Kept(None, 0, None)
 
     def _tidy(self, now: float) -> None:
-        """Drop what is over when there is twice as much as after the last time."""
+        """Remove expired records when their number has doubled since the last time."""
         if len(self._records) > self._tidy_at:
             self._records = {key: each for key, each in self._records.items() if each.expires > now}
             self._tidy_at = max(_FEW, 2 * len(self._records))

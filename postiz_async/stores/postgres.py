@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["PostgresStore", "ddl"]
 
 _REMOVED = 8
-"""Records whose time is over, removed with each that is written."""
+"""Expired records removed with each write."""
 
 _GET: LiteralString = """
 SELECT value, version, time
@@ -52,9 +52,9 @@ WITH removed AS (
 
 
 class PostgresStore(OfOneProcess):
-    """Keeps ledgers and records in PostgreSQL; each look and each change is one round trip.
+    """Keeps ledgers and records in PostgreSQL; each read and each change is one round trip.
 
-    A second one, to look, follows when somebody else was quicker. The time is the time of the
+    A second round trip, to read, follows if another client was quicker. The time is the time of the
     database, so that the clocks of the hosts do not matter.
 
     Its tables are made once, by `init`, by `postiz-async outbox init`, or by a migration with
@@ -62,9 +62,9 @@ class PostgresStore(OfOneProcess):
     `asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)`.
 
     Args:
-        url: such as `postgresql://user:password@host:5432/database`; the password is in no
-            representation.
-        schema: the schema that has the tables.
+        url: such as `postgresql://user:password@host:5432/database`; the password is not shown by
+            `repr`.
+        schema: the schema with the tables.
         connections: at most; calls wait while all are in use.
 
     Raises:
@@ -82,10 +82,10 @@ class PostgresStore(OfOneProcess):
         return f"PostgresStore({self._database.where!r}, schema={self._database.schema!r})"
 
     async def init(self) -> bool:
-        """Make the schema and its tables, if they are not there.
+        """Create the schema and its tables, if they do not exist.
 
         Returns:
-            Whether they were made.
+            Whether they were created.
 
         Raises:
             StoreError: the database cannot be used, or has the schema in another version.

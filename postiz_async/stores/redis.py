@@ -27,16 +27,16 @@ _TIMEOUT = 5.0
 """Seconds to connect and to wait for an answer."""
 
 _CONNECTIONS = 32
-"""Connections at most, if the address has no `max_connections`; Redis does one thing at a time."""
+"""Connections at most, unless the address has `max_connections`; Redis runs one command at once."""
 
 _LIFETIME = 3 * 24 * 3600
-"""Seconds after which a state that nobody touches is forgotten; longer than any window."""
+"""Seconds after which an untouched state is forgotten; longer than any window."""
 
 _RETRIES = 2
-"""Further attempts when a connection breaks; a change that was made twice is known by its value."""
+"""Further attempts when a connection breaks; a repeated change is recognised by its value."""
 
 _NO_ROOM = "max number of clients"
-"""How Redis says that `maxclients` are connected."""
+"""The words of Redis for `maxclients` connections being open."""
 
 _ALL_IN_USE = (
     f"none of its {{}} connections was free within {WAIT:g} s. Is the network or the server "
@@ -66,7 +66,7 @@ _KNOWN = {
     "SSL|certificate": "no secure connection. rediss:// needs a server with TLS and a certificate "
     "that is trusted here.",
 }
-"""What is wrong and what to do, by a part of the error's class or text."""
+"""Error texts with advice, by a part of the error's class or text."""
 
 _SCRIPT = """
 local now = redis.call('TIME')
@@ -85,14 +85,14 @@ return {1, tonumber(ARGV[5]), ARGV[3], now[1], now[2]}
 
 
 class RedisStore(OfOneProcess):
-    """Keeps ledgers and records in Redis 5 or newer; each look and each change is one round trip.
+    """Keeps ledgers and records in Redis 5 or newer; each read and each change is one round trip.
 
     The time is the time of Redis, so that the clocks of the hosts do not matter. Redis must not
     evict the keys (policy `noeviction`): a state that vanished is written again from what a client
     saw of it last, and what others spent since is found out by one call that may be one too many.
 
     Args:
-        url: such as `redis://:password@host:6379/0`; the password is in no representation.
+        url: such as `redis://:password@host:6379/0`; the password is not shown by `repr`.
 
     Raises:
         ConfigurationError: the extra is not installed, or the URL cannot be used.
@@ -164,12 +164,12 @@ class RedisStore(OfOneProcess):
         return self._redis.connection_pool.max_connections
 
     def _connect(self) -> None:
-        """Make the connections, which belong to the event loop that uses them first."""
+        """Create the client; its connections belong to the event loop that uses them first."""
         self._redis, self._login = _client(self._url)
         self._script = self._redis.register_script(_SCRIPT)
 
     def _reason(self, error: Exception) -> str:
-        """What is wrong and what to do. Some servers answer with what they were sent."""
+        """The error text with advice, without secrets: some servers repeat what they were sent."""
         shown = f"{type(error).__name__} {error}"
         for parts, reason in _KNOWN.items():
             if any(part in shown for part in parts.split("|")):
@@ -180,25 +180,25 @@ class RedisStore(OfOneProcess):
 
 
 def _connected_ones_last(redis: Redis) -> None:
-    """The last idle connection is taken next, and one that was refused counts as idle."""
+    """Move connected ones to the end of the idle connections, from where the next is taken."""
     idle = cast("list[Any]", redis.connection_pool._available_connections)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     idle.sort(key=attrgetter("is_connected"))
 
 
 class _Login:
-    """User and password for Redis, whose client asks when it connects and so keeps neither."""
+    """User and password for Redis, which the client reads at each connection and does not keep."""
 
     def __init__(self, user: Secret, password: Secret) -> None:
         self.user = user
         self.password = password
 
     def get_credentials(self) -> tuple[str, ...]:
-        """What `AUTH` is sent with."""
+        """The arguments of `AUTH`."""
         both = (self.user, self.password) if self.user else (self.password,)
         return tuple(each.reveal() for each in both)
 
     async def get_credentials_async(self) -> tuple[str, ...]:
-        """The same."""
+        """The arguments of `AUTH`, for the asynchronous client."""
         return self.get_credentials()
 
 
@@ -227,7 +227,7 @@ def _client(url: Secret) -> tuple[Redis, _Login]:
 
 
 def _take_login(client: Redis) -> _Login:
-    """Take user and password out of the options of its connections."""
+    """Remove user and password from the options of the client's connections."""
     options = client.connection_pool.connection_kwargs
     login = _Login(
         Secret(options.pop("username", None) or ""), Secret(options.pop("password", None) or "")
@@ -238,7 +238,7 @@ def _take_login(client: Redis) -> _Login:
 
 
 def _check_address(url: Secret) -> None:
-    """Refuse what would be taken apart in another way than it is meant."""
+    """Refuse an address that would be parsed wrongly."""
     parts = urlsplit(url.reveal())
     if parts.scheme in {"redis", "rediss"} and "@" in parts.path + parts.query + parts.fragment:
         raise ValueError("a / ? or # in the password")

@@ -74,25 +74,25 @@ CREATE INDEX delivered_number ON delivered (number)
 """
 
 _REMOVED = 8
-"""Records whose time is over, removed with each that is written."""
+"""Expired records removed with each write."""
 
 
 _UNUSABLE = (
     "The quota's file {} cannot be used: {}\n"
     "  Nothing is sent: without the file, what other processes spent and sent is not known."
 )
-"""What is said of a file that cannot be used, and why."""
+"""The message about a file that cannot be used, with placeholders for path and reason."""
 
 
 class SqliteStore(OfOneProcess):
     """Keeps ledgers and records in a SQLite file; put it on a local disk.
 
-    One may serve the clients of several threads and event loops.
+    One object may serve the clients of several threads and event loops.
 
     Args:
-        path: the file; made when it is not there, and its folder with it, for its owner alone.
-        clock: tells when the time of a record is over; None: the machine's. It is the monotonic
-            one: setting the machine's clock changes nothing.
+        path: the file; created with its folder if it does not exist, for its owner alone.
+        clock: decides when a record expires; None: the machine's clock. Its monotonic time is used:
+            setting the machine's clock changes nothing.
 
     Raises:
         StoreError: from its methods, when the file cannot be used, or is something else.
@@ -104,7 +104,7 @@ class SqliteStore(OfOneProcess):
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.Lock] = WeakKeyDictionary()
-        """So that the callers of one event loop wait in it, and not in a thread each."""
+        """A lock for each event loop, so that callers wait there and not in a thread each."""
         self._in_use = Lock()
 
     def __repr__(self) -> str:
@@ -166,11 +166,11 @@ class SqliteStore(OfOneProcess):
         await self._in_turn(self._close)
 
     async def _do(self, work: Callable[[sqlite3.Connection], _T], unusable: str = _UNUSABLE) -> _T:
-        """Do `work` with the connection, in a thread; `unusable` has room for path and reason."""
+        """Run `work` with the connection in a thread; `unusable` is the message for errors."""
         return await self._in_turn(partial(self._work, work, unusable))
 
     async def _in_turn(self, work: Callable[[], _T]) -> _T:
-        """One thread at a time uses the connection, also when callers are cancelled."""
+        """Run `work` while no other thread uses the connection, even if the caller is cancelled."""
 
         def alone() -> _T:
             with self._in_use:
@@ -190,7 +190,7 @@ class SqliteStore(OfOneProcess):
             raise StoreError(unusable.format(self.path, explain(error))) from None
 
     def _connected(self) -> sqlite3.Connection:
-        """A connection to the file that is at the path now: one that was deleted is nobody's."""
+        """A connection to the file now at the path; reconnects if the file was replaced."""
         if self._connection is None or _inode(self.path) != self._inode:
             self._close()
             self._connection = open_shared(self.path, _APPLICATION_ID, _SCHEMA_VERSION, _SCHEMA)
@@ -204,7 +204,7 @@ class SqliteStore(OfOneProcess):
 
 
 def _inode(path: Path) -> int:
-    """Which file is at the path; 0 for none."""
+    """The inode of the file at the path; 0 if there is none."""
     try:
         return path.stat().st_ino
     except FileNotFoundError:

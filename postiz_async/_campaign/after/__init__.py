@@ -1,1 +1,1 @@
-"""After a run: report, reconcile, export, figures, waiting for publication."""
+"""Work after a run: reports, reconciliation, exports, figures, and waiting for publication."""

@@ -1,8 +1,8 @@
-"""Posts that are in Postiz as a campaign file, to be filled in and run elsewhere or again.
+"""Export posts from Postiz as a campaign file, to be completed and run again or elsewhere.
 
-The list of the server returns neither media nor thread parts, and up to v2.23.0 no settings.
-So each exported row says `needs_media`, with which `plan` and `run` refuse it until somebody has
-said what belongs to it. PURE, but for the writing.
+The list of the server returns neither media nor thread parts, and up to v2.23.0 no settings. So
+each exported row has `needs_media` set, and `plan` and `run` refuse it until somebody has filled in
+its media and thread. PURE, but for the writing.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ Naming: TypeAlias = Literal["id", "name"]
 
 
 class Which(TypedDict):
-    """Which posts are exported, as `posts.iter` takes it, and what is told of them.
+    """A selection of posts to export, as `posts.iter` takes it, and what to export of them.
 
-    `naming` says what channels are called, `analytics` whether figures are asked for. `timezone` is
-    that of dates in files for spreadsheets, UTC if None.
+    `naming` chooses the names of channels, `analytics` adds figures. `timezone` is the zone of
+    dates in files for spreadsheets, UTC if None.
     """
 
     start: datetime
@@ -66,7 +66,7 @@ class Which(TypedDict):
 
 
 _OURS = {"__type", CLIENT_REF}
-"""Keys of settings that a server or a run writes itself."""
+"""Keys of settings that servers or runs write."""
 
 
 _LACKS = (
@@ -77,12 +77,12 @@ _LACKS = (
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was exported. `notes` say what the file lacks, as its head does."""
+    """The result of an export. `notes` list what the file lacks, as its head does."""
 
     posts: int
     notes: tuple[str, ...]
     content: str = field(default="", repr=False)
-    """The text of the file, where none was written."""
+    """The text of the file, if none was written."""
 
 
 async def export_posts(
@@ -94,17 +94,17 @@ async def export_posts(
     wanted: Literal["csv", "jsonl"] | None = None,
     **which: Unpack[Which],
 ) -> Exported:
-    """Write the posts of a range into a campaign file: JSON or a workbook by its name, else CSV.
+    """Export the posts of a range as a campaign file: JSON or a workbook by its name, else CSV.
 
-    Without a path they are only made into the content of one.
+    Without a path, only the content is returned.
 
     Costs no quota since v2.19.0.
 
     Raises:
         BatchError: the file exists already, or cannot be written.
-        InvalidPostError: the format that is wanted is another one.
-        ConfigurationError: there is no such zone, or an extra is not installed.
-        PostizError: the server could not be asked.
+        InvalidPostError: the requested format does not exist.
+        ConfigurationError: there is no such time zone, or an extra is not installed.
+        PostizError: the posts could not be listed.
     """
     if path is not None and wanted is not None and is_json(path) != (wanted == "jsonl"):
         problem = Problem("form", f"{path.name} would not be read as {wanted}")
@@ -134,10 +134,10 @@ async def export_posts(
 
 
 def form_of(path: Path, *, excel: bool = False) -> Form:
-    """The form of a file by its name and by what is said.
+    """The format of a file, by its name and the requested format.
 
     Raises:
-        BatchError: they do not go together.
+        BatchError: the name and the format contradict each other.
     """
     if is_json(path):
         if excel:
@@ -150,14 +150,14 @@ def form_of(path: Path, *, excel: bool = False) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Posts that were listed, to be written into a file of one form.
+    """Listed posts that will be written to a file of one format.
 
-    `names` are what the file calls channels, by their ids; channels that are not there go by id.
+    `names` are the channel names in the file, by id; other channels go by id.
     """
 
     form: Form
     what: str
-    """Of which server and which dates."""
+    """A description of the posts: server and dates."""
     posts: Sequence[Post]
     names: Mapping[str, str]
     figures: Figures | None
@@ -166,11 +166,11 @@ class Gathered:
 
     @property
     def exported(self) -> Exported:
-        """What is said of the export."""
+        """The result of the export."""
         return Exported(len(self.posts), _notes(self.posts, self.figures))
 
     def content(self, *, is_workbook: bool = False) -> str | bytes:
-        """The file: text, or a workbook if it is one for spreadsheets."""
+        """The content of the file: text, or a workbook for spreadsheets."""
         if self.form == "jsonl":
             return self._json_lines()
         if self.form == "csv":
@@ -211,14 +211,14 @@ class Gathered:
         return [figures.get(name, "") for name in self.figure_names]
 
     def _cells(self, post: Post) -> list[object]:
-        """The cells of a post for people: with its date in their zone."""
+        """The cells of a post for spreadsheets, with its date in the chosen zone."""
         date = {"date": _local(post.publish_date, self.zone), "timezone": self.zone.key}
         record = _record(post, self.names) | date
         return [record[name] for name in FOR_PEOPLE]
 
 
 async def gathered(postiz: BatchClient, form: Form, **which: Unpack[Which]) -> Gathered:
-    """List the posts of a range, for a file of a form."""
+    """List the posts of a range for a file of this format."""
     start, end = which["start"], which["end"]
     zone = _zone(which.get("timezone") or "UTC")
     by_name = form == "excel" or which.get("naming") == "name"
@@ -250,10 +250,10 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime | str:
-    """A date on the wall; a text where a spreadsheet would read it otherwise.
+    """A local date; a text where a spreadsheet would misread it.
 
-    That is an hour that exists twice, which is written with its offset, and midnight, which a
-    spreadsheet takes for a day.
+    It would misread an hour that exists twice, which is written with its offset, and midnight,
+    which it takes for a day without a time.
     """
     local = moment.astimezone(zone).replace(microsecond=0)
     if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
@@ -293,10 +293,10 @@ _CELLS: Mapping[str, Callable[[Post], str]] = {
     "state": lambda post: post.state,
 }
 EXPORTED = tuple(_CELLS)
-"""The columns of an exported file; those of a campaign, of which two are to be filled in."""
+"""The columns of an exported file; `media` and `thread` are empty, to be filled in."""
 
 FOR_PEOPLE = (*EXPORTED[:2], "timezone", *EXPORTED[2:])
-"""The columns of a file for a spreadsheet, which has local dates."""
+"""The columns of a file for spreadsheets, which has local dates."""
 
 
 def _record(post: Post, names: Mapping[str, str]) -> dict[str, str]:
@@ -306,7 +306,7 @@ def _record(post: Post, names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _settings(text: str | None) -> str:
-    """The settings without what the next run writes itself; what is not an object is left out."""
+    """The settings without keys that a run writes itself; only if they are an object."""
     try:
         settings = msgspec.json.decode(text or "{}", type=dict[str, object])
     except msgspec.MsgspecError:
@@ -318,7 +318,7 @@ def _settings(text: str | None) -> str:
 def _json_record(
     post: Post, names: Mapping[str, str], figures: Figures | None
 ) -> dict[str, object]:
-    """The filled cells; settings and tags as what they are."""
+    """The filled cells; settings and tags as JSON values."""
     record = _record(post, names)
     kept: dict[str, object] = {name: value for name, value in record.items() if value}
     if record["settings"]:
@@ -331,7 +331,7 @@ def _json_record(
 
 
 def _names(channels: Sequence[Integration]) -> dict[str, str]:
-    """The names, by id, of channels that a campaign can mean by their name."""
+    """Unique channel names by id."""
     meant = Counter(folded(channel.name) for channel in channels)
     ids = {channel.id for channel in channels}
     return {

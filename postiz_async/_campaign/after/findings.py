@@ -1,4 +1,4 @@
-"""From the results of a sweep to what the journal and the report say of the rows. PURE."""
+"""Convert the results of a sweep to row states and findings for journal and report. PURE."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FINDINGS = {
     SweepState.HIDDEN: Finding.HIDDEN,
 }
 SWEPT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
-"""What a sweep finds, and takes back; the weightiest first."""
+"""The findings that a sweep sets and clears, the most important first."""
 
 
 def with_findings(
@@ -40,10 +40,10 @@ def with_findings(
     """The rows that the results of a sweep change, with their findings.
 
     Args:
-        rows: of the journal, by ref.
+        rows: rows of the journal, by ref.
         results: see `delivery.sweep.sweep`.
         removed: ids of the doubles that were deleted.
-        unsure: refs of rows whose adopted post may be half made.
+        unsure: refs of rows whose adopted post may be incomplete.
     """
     by_ref: defaultdict[str, list[SweepResult]] = defaultdict(list)
     for result in results:
@@ -76,7 +76,7 @@ def _finding(result: SweepResult, removed: Collection[str]) -> Finding:
 
 
 def _adopted(row: RowRecord, result: SweepResult, note: str) -> RowRecord:
-    """The row with the post and the date that the server has; marks are not part of a date."""
+    """The row with the post and date on the server; milliseconds that are marks do not count."""
     if result.post is None or result.state not in {
         SweepState.FINE,
         SweepState.MOVED,

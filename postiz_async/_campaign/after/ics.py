@@ -1,8 +1,8 @@
-"""A campaign as a calendar file, as RFC 5545 has it. PURE.
+"""Write a campaign as a calendar file (RFC 5545). PURE.
 
 A post is a moment and takes no time, so an event has no end and leaves the calendar free. Dates are
-in UTC, which each program shows in the zone of whoever looks. An event keeps its UID as long as the
-row keeps its ref: a file that is imported again moves events and does not double them.
+in UTC; calendar programs convert them to local time. An event keeps its UID as long as the row
+keeps its ref: a file that is imported again moves events and does not double them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 _LINE = 75
-"""Octets of a line at most; a longer one goes on after a line break and a space."""
+"""Octets of a line at most; a longer one is folded: a line break and a space."""
 
 _SUMMARY = 60
-"""Characters of a text in the title of an event."""
+"""Characters of a text in the title of an event, at most."""
 
 _ENDLESS = 10**9
-"""Characters: whether a text fits is another's question."""
+"""A length limit larger than any text, because networks' limits are checked elsewhere."""
 
 _ESCAPED = {"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\t": "\t"}
 _ESCAPES = str.maketrans({chr(code): "" for code in [*range(32), 127]} | _ESCAPED)
@@ -35,7 +35,7 @@ _ESCAPES = str.maketrans({chr(code): "" for code in [*range(32), 127]} | _ESCAPE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A post in a calendar. `repeat_days` repeats it for ever."""
+    """A post in a calendar. `repeat_days` is the interval of an endless repetition."""
 
     ref: str
     date: datetime
@@ -47,7 +47,7 @@ class Event:
 
 
 def event_of(row: Row, channel: Integration) -> Event:
-    """A row as an event, with its texts as its network shows them."""
+    """A row as an event, with its texts as the network shows them."""
     parts = [
         preview(part, channel.provider, limit=_ENDLESS).text for part in (row.body, *row.parts)
     ]
@@ -63,10 +63,10 @@ def event_of(row: Row, channel: Integration) -> Event:
 
 
 def calendar_file(name: str, events: Iterable[Event], *, made_at: datetime) -> str:
-    """The text of a calendar file, with its line breaks.
+    """The text of a calendar file, with CRLF line breaks.
 
     Args:
-        name: of the campaign.
+        name: the name of the campaign.
         events: in any order.
         made_at: now.
     """
@@ -102,7 +102,7 @@ def _lines(event: Event, campaign: str, made_at: datetime) -> Iterator[str]:
 
 
 def _text(value: str) -> str:
-    """A value of type TEXT: escaped, without the characters that it may not have."""
+    """A value of type TEXT: escaped, without forbidden characters."""
     lines = value.replace("\r\n", "\n").replace("\r", "\n")
     return lines.encode("utf-8", "replace").decode().translate(_ESCAPES)
 
@@ -112,7 +112,7 @@ def _moment(date: datetime) -> str:
 
 
 def _folded(line: str) -> Iterator[str]:
-    """The lines as which a long one is written; no character is cut in two."""
+    """Fold a long line without splitting a character."""
     piece, size = "", 0
     for character in line:
         width = len(character.encode())

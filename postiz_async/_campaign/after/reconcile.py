@@ -1,7 +1,7 @@
-"""The sweep: what people did to the posts of a job since they were stored.
+"""The sweep: find out what people did to the posts of a job since they were stored.
 
-What they deleted, moved or edited is reported and left as it is. Nothing is sent; what turns up
-without its publishing job gets one. Of a post that was stored twice by us the double is deleted.
+Deleted, moved and edited posts are reported and left as they are. No post is sent; a post without
+its publishing job gets one. If our runs stored a post twice, the second one is deleted.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What a sweep saw.
+    """The results of a sweep.
 
-    `counts` tells how many rows and posts have which state, `hidden` names the channels (ids)
-    that are gone from Postiz: it lists none of their posts, so nothing is known of them.
-    `lacking_tags` are those that posts were sent with and do not have, by the number of posts.
-    `doubles` tells how many posts were left that are one too many and may be deleted.
+    `counts` has the number of rows and posts in each state, `hidden` names the channels (ids) that
+    are gone from Postiz: it lists none of their posts, so nothing is known of them. `lacking_tags`
+    are tags that posts were sent with and do not have, with the number of these posts. `doubles` is
+    the number of second posts that may be deleted and were not.
     """
 
     counts: Mapping[str, int]
@@ -79,7 +79,7 @@ class Reconciled:
 
     @property
     def remarks(self) -> list[str]:
-        """What is to be said beside the rows."""
+        """Remarks that belong to no row."""
         return [
             f"{number:,} post{' has' if number == 1 else 's have'} the tag {tag!r}, which Postiz "
             "does not seem to know: stored without it. Make the tag in Postiz and add it to them."
@@ -88,7 +88,7 @@ class Reconciled:
 
     @property
     def is_fine(self) -> bool:
-        """Whether all that was stored is where it was put, once."""
+        """Whether every stored post is where it was put, and exists once."""
         return set(self.counts) <= {SweepState.FINE.value, SweepState.ADOPTED.value}
 
 
@@ -96,7 +96,7 @@ async def open_existing(postiz: BatchClient, place: JournalPlace) -> Journal:
     """Open the journal of a campaign that was run.
 
     Raises:
-        BatchError: there is no journal, another run holds it, or it belongs to another server.
+        BatchError: there is no journal, another run has it open, or it belongs to another server.
     """
     summary = await in_thread(partial(read_summary, place))
     return await Journal.open(
@@ -107,22 +107,22 @@ async def open_existing(postiz: BatchClient, place: JournalPlace) -> Journal:
 async def sweep_journal(
     postiz: BatchClient, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
 ) -> Reconciled:
-    """Hold a journal against the server and write down what is found. Sends no post.
+    """Compare a journal with the server and write down the findings. Sends no post.
 
     Costs no quota since v2.19.0; where the server counts reads, they wait for their slots.
 
     Args:
         postiz: the client.
-        journal: of the job, open.
-        with_open: False leaves rows of requests alone that are to be looked up anyway. Those that
-            may be half made are left to the look-up in any case, as far as only it can repair them.
-        delete_doubles: whether a post that was stored twice by us loses the one too many, if
-            nobody edited that one and it is not due within ten minutes.
+        journal: the open journal of the job.
+        with_open: False leaves out rows of requests that will be looked up anyway. Posts that only
+            a look-up can repair are left to it in any case.
+        delete_doubles: delete the second post of a row that was stored twice, if nobody edited it
+            and it is not due within ten minutes.
 
     Raises:
-        PostizError: the server could not be asked.
+        PostizError: the posts could not be listed.
     """
-    with_open = with_open and not journal.is_shared  # whoever looks these up may delete posts
+    with_open = with_open and not journal.is_shared  # look-ups of these may delete posts
     look = await _look(postiz, journal, with_open=with_open)
     deletable = look.deletable
     if deletable:  # another host may delete too, so a single look is not enough
@@ -153,9 +153,9 @@ async def _still_there(
     rows: Mapping[str, RowRecord],
     changed: Sequence[RowRecord],
 ) -> list[RowRecord]:
-    """Without rows whose posts were adopted and are gone: another host deleted them meanwhile.
+    """The changed rows without those whose adopted post another host has deleted meanwhile.
 
-    The list is older than what was read of the rows.
+    The list of posts is older than the rows that were read.
     """
     adopted = {row.ref: row for row in changed if row.post_id != rows[row.ref].post_id}
     if not adopted or not journal.is_shared:
@@ -167,9 +167,10 @@ async def _still_there(
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """What a journal says, what the server lists, and what is to be said of both.
+    """A journal compared with the server's list.
 
-    Of what is fine `sift` has only the number. `apart` are the rows that nothing is said of.
+    `sift` has only the number of requests that are fine. `apart` are refs of rows that are left
+    out.
     """
 
     rows: Mapping[str, RowRecord]
@@ -181,14 +182,14 @@ class _Comparison:
 
     @property
     def deletable(self) -> set[str]:
-        """Ids of the doubles that may be deleted."""
+        """Ids of second posts that may be deleted."""
         return {v.post.id for v in self.results if v.may_delete and v.post is not None}
 
     def keeping_own(self, unsure: Collection[str]) -> list[SweepResult]:
-        """The results, where a row's own post stays beside one that may be half made.
+        """The results, where a row keeps its own post beside one that may be incomplete.
 
         Args:
-            unsure: refs of rows whose adopted post may be half made.
+            unsure: refs of rows whose adopted post may be incomplete.
         """
         firsts = {v.ref: v.post for v in self.results if v.state is SweepState.ADOPTED}
         return [self._keeping_own(each, firsts, unsure) for each in self.results]
@@ -207,7 +208,7 @@ class _Comparison:
 
 
 _IS_WITHDRAWN = f"AND state IN ('{RowState.WITHDRAWING}', '{RowState.WITHDRAWN}')"
-"""Rows whose posts are not there on purpose; whoever deletes them looks at them."""
+"""Rows whose posts were deleted on purpose; the deletion itself checks them."""
 
 
 async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _Comparison:
@@ -235,14 +236,14 @@ async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _C
 
 
 class _Survey:
-    """One look at all that a journal has put: the list is read window by window.
+    """One look at all posts that a journal accounts for, reading the list window by window.
 
     Args:
         postiz: the client.
-        journal: that is open.
-        channels: ids of those that exist.
-        copies: ids of posts that nothing is to be said of.
-        apart: refs of rows that nothing is to be said of.
+        journal: an open journal.
+        channels: ids of existing channels.
+        copies: ids of posts that are left out.
+        apart: refs of rows that are left out.
     """
 
     def __init__(
@@ -263,12 +264,12 @@ class _Survey:
         self._chunks = Chunks(first=_DAY)
 
     async def rows(self, query: Callable[[Tables], Iterable[RowRecord]]) -> dict[str, RowRecord]:
-        """Rows of the journal that something may be said of."""
+        """Read rows of the journal, except for those that are left out."""
         found = await self._journal.read(query)
         return {row.ref: row for row in found if row.ref not in self._apart}
 
     async def requests(self) -> list[SentRequest]:
-        """The requests that `sweep` has to look at; `sift.posts` has the posts for them."""
+        """The requests that `sweep` has to check; `sift.posts` has the posts for them."""
         await self._journal.read(self._outlined)
         self.sift.unclear |= self._outline.hidden
         for day in sorted(self._outline.days):
@@ -295,7 +296,7 @@ class _Survey:
         return found
 
     async def _look_at(self, day: datetime) -> None:
-        """A day on which something was put, or where it may be by now."""
+        """Check a day on which posts were put, or where they may be by now."""
         listing = self._chunks.lists(self._postiz.posts.list, day, day + _DAY - TICK)
         async for (start, end), listed in listing:
             sent = await self._journal.read(partial(sent_between, first=start, last=end))
@@ -305,7 +306,7 @@ class _Survey:
             await self._keep(p for p in strays if day_of(stored_at(p)) not in elsewhere)
 
     async def _keep(self, strays: Iterable[Post]) -> None:
-        """Keep posts that have, or may have, to do with what was put and is not fine."""
+        """Keep stray posts that may belong to requests that are not fine."""
         posts = [post for post in strays if post.id not in self._copies]
         asked = [(post.id, stored_at(post)) for post in posts]
         near = await self._journal.read(partial(near_posts, posts=asked))
@@ -317,7 +318,7 @@ class _Survey:
                 self.sift.keep(post, touched)
 
     async def _search(self) -> None:
-        """Look far and wide for posts that are not where they were put."""
+        """Search a long range for posts that are not where they were put."""
         missing = self.sift.missing - self.sift.posts.keys()
         if not missing or self._outline.span is None:
             return
@@ -331,7 +332,7 @@ class _Survey:
 
 
 async def _suspects(postiz: BatchClient, journal: Journal, look: _Comparison) -> Sequence[Suspect]:
-    """Posts that may be half made. Whatever else is at their instants shows that some are not."""
+    """Posts that may be incomplete; other posts at their instants prove that some are complete."""
     listed = look.sift.posts
     found = suspects(look.results, look.requests, look.rows, listed.values())
     beside: dict[str, Post] = {}
@@ -349,7 +350,7 @@ async def _suspects(postiz: BatchClient, journal: Journal, look: _Comparison) ->
 async def _repair_adopted(
     postiz: BatchClient, journal: Journal, found: Iterable[Suspect]
 ) -> set[str]:
-    """Give adopted posts what they may lack; the refs of those of which that is not sure."""
+    """Repair adopted posts; returns refs of rows whose posts may still be incomplete."""
     outage = Outage.of(postiz)
     look_ups = LookUps(postiz, journal, NewPosts(), Fence(postiz, outage), outage)
     repair = Repair(postiz, look_ups, outage)
@@ -357,7 +358,7 @@ async def _repair_adopted(
     for each in found:
         try:
             age = await look_ups.claim(each.sent.id)
-        except OvertakenError:  # who looks it up repairs it
+        except OvertakenError:  # the process that looks it up repairs it
             unsure.add(each.ref)
             continue
         end = await repair.complete(each.sent, each.place, each.post, age=age, has_ended=False)
@@ -367,9 +368,9 @@ async def _repair_adopted(
 
 
 async def _remove(postiz: BatchClient, doubles: Iterable[Post]) -> set[str]:
-    """Delete doubles, by their own groups. Returns the ids of those that are gone.
+    """Delete second posts by their own groups. Returns the ids of those that are gone.
 
-    What is deleted twice, as when another host does it too or an answer is lost, is gone once.
+    A post that another host has deleted, or whose answer was lost, counts as gone.
     """
     removed: set[str] = set()
     for post in doubles:

@@ -1,9 +1,9 @@
-"""The sweep of very many posts: what lies where it was put is counted and forgotten. PURE.
+"""Sift very many posts for a sweep: posts that are where they were put are only counted. PURE.
 
 Nearly all posts of a job are as they were stored. So the list is read window by window, a window
-being a range of dates: what was sent to it, and what is listed there. A request whose rows all
-have their post, at its instant and with nothing to be said of them, is fine; `sweep` holds the
-others against all posts that may have to do with them. Those are
+being a range of dates: what was sent to it, and what is listed there. A request is fine if all its
+rows have their post at its instant and need no remark; `sweep` compares the others with all posts
+that may be related. Related requests are added by these rules:
 
 | post                                      | brings in                                          |
 |-------------------------------------------|----------------------------------------------------|
@@ -39,25 +39,25 @@ if TYPE_CHECKING:
 
 
 class Outline:
-    """What a look has to know of all requests: where to look, and by which marks.
+    """What a look has to know of all requests: days to list, and marks to recognise.
 
     Args:
-        channels: ids of those that exist; of others nothing is listed.
+        channels: ids of existing channels; posts of others are not listed.
     """
 
     def __init__(self, channels: Collection[str]) -> None:
         self._channels = channels
         self.days: set[datetime] = set()
-        """The days on which something was put."""
+        """The days on which posts were put."""
         self._hashes = array("q")
-        """Of all marks, which themselves would be large."""
+        """Hashes of all marks; the marks themselves would take much memory."""
         self.hidden: set[int] = set()
         """Ids of requests that have posts on channels that are gone."""
         self.span: tuple[datetime, datetime] | None = None
-        """The first and the last moment at which something was put."""
+        """The first and the last moment at which posts were put."""
 
     def add(self, sent: SentRequest) -> None:
-        """Note a request."""
+        """Add a request."""
         self._hashes.extend(map(hash, _marks(sent)))
         there = [item.integration.id in self._channels for item in sent.body.posts]
         if not all(there):
@@ -69,10 +69,9 @@ class Outline:
             self.span = min(first, moment), max(last, moment)
 
     def may_know(self, mark: str) -> bool:
-        """Whether a post with this mark may be of a request; asked once all requests are added.
+        """Whether a post with this mark may belong to a request, once all requests are added.
 
-        A mark of somebody else with the hash of one of these is taken for it; `sweep` tells them
-        apart.
+        Another mark with an equal hash is accepted too; `sweep` tells them apart.
         """
         place = bisect_left(self._ordered, hash(mark))
         return place < len(self._ordered) and self._ordered[place] == hash(mark)
@@ -83,39 +82,39 @@ class Outline:
 
 
 class Sift:
-    """Counts the requests that are fine, and keeps what is to be said of the others.
+    """Counts the requests that are fine, and keeps the posts of the others.
 
     Args:
-        channels: ids of those that exist.
-        left_out: ids of posts that nothing is to be said of.
+        channels: ids of existing channels.
+        left_out: ids of posts that need no remark.
     """
 
     def __init__(self, channels: Collection[str], left_out: Collection[str]) -> None:
         self._channels = channels
         self._left_out = left_out
         self.fine: dict[int, int] = {}
-        """By the id of a request that is fine, its rows."""
+        """The number of rows of each request that is fine, by request id."""
         self.lacking: dict[int, Counter[str]] = {}
-        """By the id of such a request, how many of its posts do not have a tag."""
+        """The number of posts that lack each tag, by the id of a request that is fine."""
         self.unclear: set[int] = set()
-        """Ids of the other requests."""
+        """Ids of requests that are not fine."""
         self.missing: set[str] = set()
         """Ids of posts that are not listed where they were put."""
         self.posts: dict[str, Post] = {}
-        """Posts that have, or may have, to do with them."""
+        """Posts that may be related to requests that are not fine."""
 
     def window(
         self, sent: Iterable[SentRequest], rows: Mapping[str, RowRecord], listed: Iterable[Post]
     ) -> list[Post]:
-        """Look at a range of dates.
+        """Check a range of dates.
 
         Args:
-            sent: the requests of it.
-            rows: those that were sent in one of these at last, by ref.
-            listed: all posts of it.
+            sent: the requests of this range.
+            rows: rows that were last sent in one of these, by ref.
+            listed: all posts of this range.
 
         Returns:
-            The posts that are not of these rows.
+            The posts that do not belong to these rows.
         """
         posts = {post.id: post for post in listed if post.id not in self._left_out}
         for request in sent:
@@ -152,7 +151,7 @@ class Sift:
                 self.lacking[request.id] = lacking
 
     def _is_fine(self, row: RowRecord, item: PostItem, moment: datetime, post: Post) -> bool:
-        """Whether a row has its post, with nothing to be said of it or to be written down."""
+        """Whether a row has its post and needs neither a remark nor an update of its record."""
         channel = item.integration.id
         return (
             stored_at(post) == moment
@@ -165,16 +164,16 @@ class Sift:
         )
 
     def keep(self, post: Post, requests: Iterable[int]) -> None:
-        """Keep a post that has to do with these requests."""
+        """Keep a post that is related to these requests."""
         self.posts[post.id] = post
         self.unclear.update(requests)
 
     def is_fine(self, request: int) -> bool:
-        """Whether all that a request put is there."""
+        """Whether all posts of a request are where they were put."""
         return request in self.fine and request not in self.unclear
 
     def forget(self, request: int) -> bool:
-        """Count a request among the others; whether it was fine, so that its posts are lacking."""
+        """Count a request as not fine; True if it was fine, so that its posts were not kept."""
         self.unclear.add(request)
         self.lacking.pop(request, None)
         return self.fine.pop(request, None) is not None
@@ -183,12 +182,12 @@ class Sift:
 def brought_in(
     requests: Iterable[SentRequest], found: dict[int, SentRequest], sift: Sift
 ) -> dict[int, SentRequest]:
-    """What one look at all requests adds to those that `sweep` is given, until that is nothing.
+    """One more round of related requests for `sweep`; repeat until there are none.
 
     Args:
-        requests: all, oldest first.
-        found: what was found before.
-        sift: has seen all windows.
+        requests: all requests, the oldest first.
+        found: the requests found so far.
+        sift: a sift that has seen all windows.
     """
     refs = {ref for sent in found.values() for ref in sent.refs}
     marks = {listed_ref(post.settings) for post in sift.posts.values()} - {""}
@@ -209,5 +208,5 @@ def _marks(sent: SentRequest) -> Sequence[str]:
 
 
 def day_of(moment: datetime) -> datetime:
-    """The day of a moment, by its beginning."""
+    """The beginning of the day of a moment."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)

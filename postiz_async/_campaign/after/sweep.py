@@ -1,4 +1,4 @@
-"""What became of stored rows since: the journal held against a list of posts. PURE.
+"""Compare stored rows of a journal with a list of posts. PURE.
 
 | journal | server                                  | finding                            |
 |---------|-----------------------------------------|------------------------------------|
@@ -17,8 +17,8 @@ edited it, and it is not due soon.
 
 Several hosts may run a campaign, each with a journal of its own, and sweep at the same time. So
 which post of a row stays does not depend on the journal: of those that bear its mark, the one that
-was stored first (the lowest id). That one is never deleted, whatever else is, so that no two hosts
-can delete each other's. Where the server lists no marks (up to v2.23.0) nothing is deleted.
+was stored first (the lowest id). That one is never deleted, so that two hosts cannot delete each
+other's posts. Where the server lists no marks (up to v2.23.0) nothing is deleted.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 
 
 DUE_SOON = timedelta(minutes=10)
-"""Before its date a post is not touched any more: it may be published now."""
+"""How long before its date a post is not touched any more, because it may be published now."""
 
 _UNPUBLISHED = {"QUEUE", "DRAFT"}
 
 
 class SweepState(StrEnum):
-    """What a look at the server shows of a row or of one more post."""
+    """The state of a row, or of a further post of it, on the server."""
 
     FINE = "fine"
     MOVED = "moved"
@@ -65,10 +65,10 @@ class SweepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """The state of a row, and the post that it is about.
+    """The state of a row, and the post that the result is about.
 
-    `put_at` is only of a MOVED: where it was put. `may_delete` is only of a DOUBLED: `post` is
-    the one too many.
+    `put_at` is the original date of a MOVED post. `may_delete` is only for DOUBLED: `post` is the
+    second one.
     """
 
     state: SweepState
@@ -80,7 +80,7 @@ class SweepResult:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A post that may lack its thread or its publishing job: the last that is found of a request.
+    """A post that may lack its thread or publishing job: the last one found of a request.
 
     `place` is its place in the request.
     """
@@ -100,15 +100,15 @@ def sweep(
     now: datetime,
     copies: Collection[str] = (),
 ) -> list[SweepResult]:
-    """Hold rows against what is listed.
+    """Compare rows with listed posts.
 
     Args:
-        rows: of the journal.
+        rows: rows of the journal.
         sent: see `intents`.
-        listed: posts around the dates of the rows, and wherever the missing ones may be.
-        channels: ids of those that exist; of others nothing is listed.
-        now: the time of the server.
-        copies: ids of posts that equal those of rows and are meant to stay beside them.
+        listed: posts around the dates of the rows, and at possible dates of missing ones.
+        channels: ids of existing channels; posts of others are not listed.
+        now: the server's time.
+        copies: ids of posts that equal those of rows and shall stay beside them.
 
     Returns:
         At most one result for each row that was ever sent, then those on further posts.
@@ -149,9 +149,10 @@ def suspects(
     rows: Mapping[str, RowRecord],
     listed: Iterable[Post] = (),
 ) -> list[Suspect]:
-    """Which of the posts that are adopted, now or before, may be half made, see `repair`.
+    """Adopted posts that may be incomplete, see `repair`.
 
-    The posts of a request are made one after another, so all but the last that is there are whole.
+    The posts of a request are created one after another, so only the last existing one may be
+    incomplete.
     """
     said = {result.ref: result for result in results if result.state in _HELD}
     adopted = {ref: v.post for ref, v in said.items() if v.state is SweepState.ADOPTED and v.post}
@@ -202,7 +203,7 @@ def lacking_tags(results: Iterable[SweepResult], sent: Iterable[Intent]) -> Coun
 
 @dataclass(slots=True)
 class _Look:
-    """The posts by id, and which of them carry a mark of which row beside its own post."""
+    """The posts by id, and the rows whose marks further posts carry."""
 
     posts: dict[str, Post]
     rows: dict[str, RowRecord]
@@ -220,7 +221,7 @@ class _Look:
         for intent in self.sent:
             if intent.ref in self.rows:
                 self.tries.setdefault(intent.ref, []).append(intent)
-                if CLIENT_REF in intent.item.settings:  # what somebody else stored bears none
+                if CLIENT_REF in intent.item.settings:  # posts stored by others have no mark
                     by_moment[intent.moment].append(intent)
                     by_mark.setdefault(intent.item.settings[CLIENT_REF], []).append(intent)
         known = {row.post_id for row in self.rows.values()}
@@ -238,14 +239,14 @@ class _Look:
                 self.foreign.append(post)
 
     def own(self, ref: str) -> Post | None:
-        """The listed post that the journal knows as this row's."""
+        """The listed post that the journal has for this row."""
         return self.posts.get(self.rows[ref].post_id or "")
 
     def own_result(self, row: RowRecord, post: Post) -> SweepResult:
-        """Whether a row's post is where its request put it, to the millisecond.
+        """Compare the date of a row's post with that of its request, to the millisecond.
 
-        Another host's post of the row has other milliseconds, and is there as well; so is one
-        whose settings were changed by a process that died before it wrote that down.
+        Other milliseconds are fine for another host's post of the row, and for one whose settings
+        were changed by a process that died before it wrote this down.
         """
         tries, at = self.tries[row.ref], stored_at(post)
         put = next((i.moment for i in tries if i.request == row.request), tries[-1].moment)
@@ -262,9 +263,9 @@ class _Look:
         return list(posts.values() if own is None else ({own.id: own} | posts).values())
 
     def may_delete(self, ref: str, post: Post, first: Post | None) -> bool:
-        """Whether a post is one too many, and may go because the first stored one stays.
+        """Whether a post is a second one that may be deleted, because the first stays.
 
-        The first has to go out as the other would: somebody may have made a draft of it.
+        The first one must be going to be published: somebody may have made it a draft.
         """
         if first is None or post.id == first.id or post.settings is None:
             return False
@@ -275,7 +276,7 @@ class _Look:
         return is_marked and is_apart and self._is_untouched(ref, post)
 
     def equals(self) -> Iterator[SweepResult]:
-        """Posts of others that say the same as a row, on its channel in its second."""
+        """Posts of others with the text of a row, on its channel and in its second."""
         by_second: defaultdict[tuple[str, datetime], list[Intent]] = defaultdict(list)
         for tries in self.tries.values():
             last = tries[-1]
@@ -288,7 +289,7 @@ class _Look:
                 yield SweepResult(SweepState.EQUAL, equal.ref, post)
 
     def _owner(self, post: Post, there: Sequence[Intent]) -> str | None:
-        """The row whose mark a post carries: first one that misses its post, then any."""
+        """The row whose mark a post carries: first one without a post, then any."""
         fits = [i for i in there if is_post(i.item, post, short=i.short_link)]
         fits.sort(key=lambda i: (self._has_post(i.ref), not i.says(post)))
         return fits[0].ref if fits else None
@@ -297,9 +298,9 @@ class _Look:
         return self.own(ref) is not None or bool(self.marked.get(ref))
 
     def _is_untouched(self, ref: str, post: Post) -> bool:
-        """Whether nobody edited it, and it is not about to be published.
+        """Whether nobody edited a post, and it is not about to be published.
 
-        Milliseconds are kept by no web page, so a post that has them is where a program put it.
+        The web page drops milliseconds, so a date with milliseconds was set by a program.
         """
         at = stored_at(post)
         return (
@@ -311,10 +312,10 @@ class _Look:
 
 
 def _is_of(intent: Intent, post: Post) -> bool:
-    """Whether a post with the mark of a row is the row's, and no copy that somebody made of it.
+    """Whether a post with the mark of a row is the row's own, not a copy that somebody made.
 
-    It is at the row's date, however edited, or says the same where a program put it (see
-    `_is_untouched`), as another host does that moved the date to share a request.
+    It is at the row's date, even if edited, or has the same text at a date set by a program (see
+    `_is_untouched`), such as another host that moved the date to share a request.
     """
     at = stored_at(post)
     is_there = is_on(intent.item.integration.id, post)

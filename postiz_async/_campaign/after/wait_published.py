@@ -1,4 +1,4 @@
-"""Waiting until what was stored is out on its network, or is known not to be.
+"""Wait until stored posts are published, or are known not to be.
 
 | the list shows      | the row becomes                                                     |
 |---------------------|---------------------------------------------------------------------|
@@ -8,8 +8,8 @@
 | `DRAFT`             | not waited for: nobody publishes it                                 |
 | nothing             | looked for by a sweep: moved, then waited for there; else gone      |
 
-So the wait ends `patience` after the last date at the latest. What was seen is in the journal
-after each look: a wait that was interrupted goes on where it was.
+So the wait ends `patience` after the last date at the latest. The journal is updated after each
+look, so an interrupted wait goes on where it was.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
 
 
 PATIENCE = timedelta(minutes=15)
-"""How long after its date a post is waited for; then something is wrong with the server."""
+"""How long to wait for a post after its date; later the server must have a problem."""
 
 _BATCHED = 60.0
-"""Seconds after the last date of the first look at a server that counts looks."""
+"""Seconds after the last date at which a server that counts reads is looked at first."""
 
 _GONE = {Finding.DELETED, Finding.HIDDEN}
 
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """How far the wait is; at its end, what came of it.
+    """The progress of a wait, and its result at the end.
 
-    `waiting` are rows whose date is to come or just over, `stuck` those that the server should
-    have published, `gone` those that it does not list any more. `next_look` and `ends` are in
+    `waiting` are rows whose date is to come or just over, `stuck` those that the server should have
+    published, `gone` those that the server does not list any more. `next_look` and `ends` are in
     seconds since the epoch, None when the wait is over. `counted` says that the server counts
     looks, so that only two are made.
     """
@@ -68,7 +68,7 @@ class Waited:
 
     @property
     def is_fine(self) -> bool:
-        """Whether everything that was waited for is out."""
+        """Whether every post that was waited for is published."""
         return not (self.failed or self.stuck or self.gone)
 
 
@@ -80,13 +80,13 @@ async def wait_published(
     on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
     on_look: Callable[[Waited], Awaitable[None]] | None = None,
 ) -> Waited:
-    """Wait until each stored post of a journal is published or failed, or is stuck.
+    """Wait until each stored post of a journal is published, failed or stuck.
 
-    Costs no quota since v2.19.0; a server that counts reads is looked at twice, in long pieces.
+    Costs no quota since v2.19.0; a server that counts reads is asked twice, for long ranges.
 
     Raises:
         BatchError: the journal cannot be written.
-        PostizError: the server could not be asked for half an hour; call again to go on.
+        PostizError: the posts could not be listed for half an hour; call again to go on.
     """
     wait = _Wait(postiz, journal, patience.total_seconds())
     await wait.begin()
@@ -116,7 +116,7 @@ class _Wait:
         self._looked_at = 0.0
 
     async def begin(self) -> None:
-        """Find out what there is to wait for."""
+        """Read the rows to wait for."""
         rows = await self._journal.rows()
         drafts = await self._journal.read(
             lambda t: {
@@ -148,7 +148,7 @@ class _Wait:
         )
 
     def next_look(self) -> float | None:
-        """When to look next; None when there is nothing to wait for."""
+        """The time of the next look; None if there is nothing to wait for."""
         if not self._waiting:
             return None
         dates = [row.date for row in self._waiting.values()]
@@ -161,7 +161,7 @@ class _Wait:
         return self._postiz.scheduler.is_counted(LIST_POSTS.name)
 
     async def look(self) -> list[Outcome]:
-        """Look at what is due and write down what became of it."""
+        """Check posts that are due and write down their state."""
         began = self._postiz.clock.monotonic()
         self._looked_at = self.now()
         due = [row for row in self._waiting.values() if row.date <= self._looked_at]
@@ -188,7 +188,7 @@ class _Wait:
             await self._calendar.look(moments)
 
     async def _ended_rows(self, due: Sequence[RowRecord]) -> list[RowRecord]:
-        """The rows that need not be waited for any more, as they are now."""
+        """The present records of rows that need no further wait."""
         posts = {row.ref: self._calendar.posts[row.post_id or ""] for row in due}
         told = await publish_events(posts.values(), self._postiz.notifications.iter())
         events = {event.post.id: event for event in told}
@@ -218,7 +218,7 @@ class _Wait:
         return Outcome(row.number, row.ref, row.state, row.post_id, note, row.link)
 
     async def _find(self, missing: Sequence[RowRecord]) -> None:
-        """Look where the posts are that are not listed on their day, once for each day."""
+        """Search for posts that are not listed on their day, once for each day."""
         counted = self._is_counted()
         lost = [row for row in missing if counted or (row.ref, row.date) in self._swept]
         for row in lost:
@@ -234,13 +234,13 @@ class _Wait:
                 self._leave(ref)
 
     def _leave(self, ref: str) -> None:
-        """Wait no more for a post that is not listed."""
+        """Stop waiting for a post that is not listed."""
         del self._waiting[ref]
         self._ended["gone"] += 1
 
 
 def _settled(row: RowRecord, state: RowState, note: str, link: str) -> RowRecord:
-    """A row in a final state; that it was stuck is history."""
+    """A row in a final state, without the finding that it was stuck."""
     row = replace(row, state=state, note=note or row.note, link=link)
     if row.finding is Finding.STUCK:
         return replace(row, finding=Finding.NOTHING, remark="")

@@ -1,1 +1,1 @@
-"""The journal of a campaign: what became of each row, and of each request, through any crash."""
+"""The journal of a campaign: the crash-safe state of each row and each request."""

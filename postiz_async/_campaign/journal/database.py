@@ -1,4 +1,4 @@
-"""Journals in a PostgreSQL database, where any number of hosts work on one campaign at once."""
+"""Journals in a PostgreSQL database, so that several hosts can work on a campaign at once."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HOLD = 60.0
-"""Seconds for which a request that left is its sender's alone, and each step of a look-up too."""
+"""Seconds for which a request that left, and each step of a look-up, belong to one host."""
 
 _WITHOUT = "Nothing is sent without it, because it has the journal of the campaign."
 
 
 class _PostgresTables:
-    """See `tables.Tables`."""
+    """The tables of a campaign in PostgreSQL; see `tables.Tables`."""
 
     def __init__(
         self, cursor: Cursor[tuple[Any, ...]], schema: str, campaign: int, speed: float
@@ -70,20 +70,20 @@ _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 @cache
 def _translated(statement: str, schema: str) -> bytes:
-    """A statement as the driver takes it."""
+    """Translate a statement to the parameter style of the driver."""
     named = re.sub(r":(\w+)", r"%(\1)s", statement)
     return named.replace("{s}", f"{quoted(schema)}.").encode()
 
 
 @dataclass(frozen=True, slots=True)
 class JournalDatabase:
-    """Where a journal is: a campaign in a database, which need not know of it yet.
+    """The place of a campaign's journal in a database; the campaign need not exist there yet.
 
     Args:
-        url: of the database; it is shown nowhere.
-        schema: that has the tables.
+        url: the address of the database; never shown.
+        schema: the schema with the tables.
         campaign: the name of the campaign.
-        base_url: of its server; None: there is one campaign of the name.
+        base_url: the root of its server's API; None: only one campaign has this name.
     """
 
     url: Secret
@@ -96,23 +96,23 @@ class JournalDatabase:
 
     @property
     def path(self) -> None:
-        """It is no file."""
+        """None: the journal is not a file."""
 
     @property
     def is_there(self) -> bool:
-        """Whether the database knows the campaign.
+        """Whether the database has the campaign.
 
         Raises:
-            StoreError: it cannot be used.
+            StoreError: the database cannot be used.
         """
         with closing(self._database()) as database:
             return bool(database.transaction(self._found))
 
     def query(self, query: Callable[[Tables], T], clock: Clock) -> T:
-        """Ask it something, also while runs are working on it. Changes nothing.
+        """Run a read-only query, also while runs are working on the campaign.
 
         Raises:
-            BatchError: the database does not know the campaign, or several of its name.
+            BatchError: the database has no campaign with this name, or several.
             StoreError: the database cannot be used.
         """
 
@@ -123,7 +123,7 @@ class JournalDatabase:
             return database.transaction(work)
 
     def open(self, campaign: str, base_url: str, clock: Clock) -> OpenDatabase:
-        """Open it for writing, or begin it; other hosts may have it open, too.
+        """Open the journal for writing, or create it; other hosts may have it open, too.
 
         Raises:
             StoreError: the database cannot be used.
@@ -147,7 +147,7 @@ class JournalDatabase:
         return BlockingDatabase(self.url, schema=self.schema, without=_WITHOUT)
 
     def tables(self, cursor: Cursor[tuple[Any, ...]], found: int, clock: Clock) -> Tables:
-        """The tables of the campaign with a number."""
+        """The tables of the campaign with this number."""
         speed = clock.speed if math.isfinite(clock.speed) else 1.0
         return _PostgresTables(cursor, self.schema, found, speed)
 
@@ -186,10 +186,10 @@ class OpenDatabase:
     """A journal that is open for writing.
 
     Args:
-        place: where it is.
-        database: has it.
-        campaign: its number there.
-        clock: of the client.
+        place: the place of the journal.
+        database: the database.
+        campaign: the number of the campaign.
+        clock: the clock of the client.
     """
 
     hold: float = HOLD
@@ -203,7 +203,7 @@ class OpenDatabase:
         self._clock = clock
 
     def do(self, work: Callable[[Tables], T], *, whole: bool = False) -> T:
-        """Carry out a transaction.
+        """Run a transaction.
 
         Raises:
             TakenError: another request has the mark.

@@ -1,7 +1,7 @@
 """A journal in a SQLite file of its own, beside its campaign; one process at a time writes it.
 
-SQLite writes to a file beside it first (`-wal`). That is moved into the journal with the plan and
-with each outcome of a request, so that the journal alone is whole and may be moved or copied
+SQLite first writes to a second file (`-wal`), which is merged into the journal with the plan and
+with each outcome of a request. So the journal file alone is complete and may be moved or copied
 between two runs, also after a kill. A copy that is older than what was sent does no harm: a run
 looks in Postiz for the rows that its journal calls planned.
 
@@ -43,7 +43,7 @@ _SCHEMA = f"{CLOCK};{campaign_tables_of_sqlite()}"
 
 
 class _SqliteTables:
-    """See `tables.Tables`."""
+    """The tables of a campaign in SQLite; see `tables.Tables`."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self._connection = connection
@@ -65,7 +65,7 @@ class _SqliteTables:
 
 @dataclass(frozen=True, slots=True)
 class JournalFile:
-    """Where a journal is: a file, which need not be there."""
+    """The place of a journal in a file, which need not exist yet."""
 
     path: Path
 
@@ -74,14 +74,14 @@ class JournalFile:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is anything."""
+        """Whether the file exists."""
         return os.path.exists(self.path)  # noqa: PTH110  (false for what cannot be a name)
 
     def query(self, query: Callable[[Tables], T], clock: Clock) -> T:
-        """Ask it something, also while a run is working on it. Changes nothing.
+        """Run a read-only query, also while a run is working on the journal.
 
         Raises:
-            BatchError: there is no journal, or it cannot be read.
+            BatchError: there is no journal, or the file cannot be read.
         """
         if not self.is_there:
             raise no_journal(self)
@@ -93,11 +93,11 @@ class JournalFile:
             raise _damaged(self.path, error) from error
 
     def open(self, campaign: str, base_url: str, clock: Clock) -> OpenFile:
-        """Open it for writing, or make it.
+        """Open the journal for writing, or create it.
 
         Raises:
-            BatchError: it is in use, damaged, no journal, of another version, or belongs to
-                another server. It is never overwritten.
+            BatchError: the file is in use, damaged, no journal, of another version, or belongs to
+                another server. Such a file is never overwritten.
         """
         if os.path.isdir(self.path):  # noqa: PTH112  (false for what cannot be a name)
             raise _is_folder(self.path)
@@ -114,14 +114,14 @@ class OpenFile:
     """A journal that is open for writing.
 
     Args:
-        place: where it is.
-        connection: to the file.
-        lock: by which no other process has it.
-        clock: tells the time of the file.
+        place: the place of the journal.
+        connection: a connection to the file.
+        lock: the lock that keeps other processes out.
+        clock: the clock of the client.
     """
 
     hold: float = 0.0
-    """Seconds for which what left is its sender's alone: whoever opens the file has it alone."""
+    """0: the file has one user, so that requests need no hold against others."""
 
     def __init__(
         self, place: JournalFile, connection: sqlite3.Connection, lock: FileLock, clock: Clock
@@ -132,11 +132,11 @@ class OpenFile:
         self._tables = _SqliteTables(connection, clock)
 
     def do(self, work: Callable[[Tables], T], *, whole: bool = False) -> T:
-        """Carry out a transaction.
+        """Run a transaction.
 
         Args:
-            work: what is done in it.
-            whole: move it into the journal's own file, so that the file alone tells of it.
+            work: what to do in it.
+            whole: merge it into the journal file, so that this file alone is complete.
 
         Raises:
             TakenError: another request has the mark.
@@ -158,13 +158,13 @@ class OpenFile:
         return done
 
     def close(self) -> None:
-        """Close the file and let go of the lock."""
+        """Close the file and release the lock."""
         self._connection.close()
         self._lock.release()
 
 
 def no_journal(place: object) -> BatchError:
-    """What is said of a campaign whose journal is not there."""
+    """The error for a campaign without a journal."""
     option = by_reader("--journal", "journal=")
     return BatchError(
         f"There is no journal {place}: this campaign has not been run, or its journal lies "
@@ -173,7 +173,7 @@ def no_journal(place: object) -> BatchError:
 
 
 def of_another_server(place: object, its: str, ours: str) -> BatchError:
-    """What is said of a journal that belongs to another server."""
+    """The error for a journal that belongs to another server."""
     return BatchError(
         f"The journal {place} belongs to {its}, and this run is for {ours}. Use another --journal "
         "for another server."
@@ -205,11 +205,11 @@ def _connect(path: Path, campaign: str, base_url: str, clock: Clock) -> sqlite3.
 
 
 _FAULTS = (sqlite3.Error, msgspec.MsgspecError, OSError, ValueError, KeyError, TypeError)
-"""What a damaged file may raise."""
+"""Errors that a damaged file may cause."""
 
 
 def _create(path: Path, campaign: str, base_url: str) -> None:
-    """Make the file beside its place and move it there, so that it is whole or not at all."""
+    """Create the file under another name and rename it, so that it appears as a whole."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     with closing(_files.connect(fresh)) as connection:
@@ -225,7 +225,7 @@ def _create(path: Path, campaign: str, base_url: str) -> None:
 
 
 def _check(path: Path) -> None:
-    """Refuse what the first bytes show to be something else."""
+    """Refuse a file whose first bytes show that it is not a journal."""
     if path.is_dir():
         raise _is_folder(path)
     with path.open("rb") as file:
@@ -247,9 +247,10 @@ def _is_folder(path: Path) -> BatchError:
 
 
 def _reader(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, also while a run is working on the journal.
+    """Open a read-only connection, also while a run is working on the journal.
 
-    SQLite reads a journal at rest with two files beside it; where none can be made, without.
+    SQLite creates two files beside a journal to read it; if it cannot, the journal is read without
+    them.
     """
     place = path.resolve()
     if place.with_name(place.name + "-wal").exists():  # a run is at work, or was killed
@@ -280,7 +281,7 @@ _OF_THE_DISK = {
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_READONLY,
 }
-"""Errors that say nothing against the file itself; an extended code has these in its last byte."""
+"""Errors that do not indicate a damaged file; extended codes have these in the last byte."""
 
 
 def _damaged(path: Path, why: object) -> BatchError:

@@ -1,4 +1,4 @@
-"""The journal of a campaign: what became of every row, and of every request, through any crash.
+"""The journal of a campaign: the crash-safe state of every row and every request.
 
 Each step is one transaction. A request is on the disk, with its marks, before its first byte is
 sent, and its outcome after its answer (`requests`).
@@ -62,21 +62,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TAKES_PART = 300.0
-"""Seconds for which a run takes part that does not say so again."""
+"""Seconds for which a run counts as taking part without renewing it."""
 
 
 class Journal:
-    """Open with `Journal.open`; a file only one process at a time can."""
+    """An open journal; a journal file can be open in one process only."""
 
     def __init__(self, place: JournalPlace, opened: OpenPlace, clock: Clock) -> None:
         self.place: JournalPlace = place
         self.clock = clock
         self.hold: float = opened.hold
-        """Seconds for which a request that left is its sender's alone; 0: there is nobody else."""
+        """Seconds for which a request that left belongs to its sender; 0: no other process has the
+        journal."""
         self._opened = opened
         self._turn = anyio.Lock()
         self.campaign, time = opened.do(lambda t: (read_meta(t).campaign, t.kept_time()))
-        """Its name, with which the posts of its rows are marked."""
+        """The name of the campaign, which marks the posts of its rows."""
         self.ahead: float = time - clock.monotonic()
         """Seconds by which the journal's clock is ahead of our monotonic one."""
 
@@ -84,17 +85,17 @@ class Journal:
     async def open(
         cls, place: JournalPlace | Path, *, campaign: str, base_url: str, clock: Clock | None = None
     ) -> Journal:
-        """Open the journal at a place, or make it.
+        """Open the journal at a place, or create it.
 
         Args:
-            place: where it is.
-            campaign: its name.
-            base_url: the server's.
-            clock: tells how old requests are; None: the machine's.
+            place: the place of the journal.
+            campaign: the name of the campaign.
+            base_url: the root of the server's API.
+            clock: measures the age of requests; None: the machine's clock.
 
         Raises:
-            BatchError: it is in use, damaged, no journal, of another version, or belongs to
-                another server. It is never overwritten.
+            BatchError: the journal is in use, damaged, of another version, or belongs to another
+                server, or the file is no journal. Such a file is never overwritten.
         """
         where = JournalFile(place) if isinstance(place, Path) else place
         told = clock or SystemClock()
@@ -105,7 +106,7 @@ class Journal:
         return await in_thread(opening, undo=lambda journal: journal.close())
 
     async def aclose(self) -> None:
-        """Close the journal and let go of it."""
+        """Close the journal."""
         await run_to_completion(self._close_in_turn())
 
     async def _close_in_turn(self) -> None:
@@ -113,7 +114,7 @@ class Journal:
             await anyio.to_thread.run_sync(self.close)
 
     def close(self) -> None:
-        """The same, blocking."""
+        """Close the journal (blocking)."""
         self._opened.close()
 
     async def __aenter__(self) -> Self:
@@ -128,10 +129,10 @@ class Journal:
         await self.aclose()
 
     async def do(self, work: Callable[[Tables], T], *, whole: bool = False) -> T:
-        """Run one transaction in a thread; it is whole or not at all, also when cancelled.
+        """Run one transaction in a thread, as a whole or not at all, even if cancelled.
 
         Args:
-            work: what is done in it.
+            work: what to do in it.
             whole: see `OpenFile.do`.
 
         Raises:
@@ -143,25 +144,25 @@ class Journal:
         raise AssertionError("a shielded block is never left by cancellation")
 
     async def read(self, query: Callable[[Tables], T]) -> T:
-        """What a query of `tables` finds."""
+        """Run a query of `tables` and return its result."""
         return await self.do(query)
 
     @property
     def is_shared(self) -> bool:
-        """Whether other processes may have it open, too."""
+        """Whether other processes may have the journal open, too."""
         return self.hold > 0
 
     # -------------------------------------------------------------- runs
 
     async def join(self, run: str, contents: str) -> None:
-        """Take part in the campaign for some minutes; call it again to go on.
+        """Announce a run for some minutes, so that no run with other rows starts; repeat to renew.
 
         Args:
-            run: a name that no other run has.
-            contents: those of its file.
+            run: a unique name of the run.
+            contents: the fingerprint of its rows.
 
         Raises:
-            BatchError: another run takes part whose file says something else.
+            BatchError: another run is at work with different rows.
         """
 
         def work(t: Tables) -> None:
@@ -179,23 +180,23 @@ class Journal:
         await self.do(work)
 
     async def part(self, run: str) -> None:
-        """Take part no more."""
+        """End the announcement of a run."""
         await self.do(lambda t: t.execute(_PART, id=run).rowcount)
 
     # -------------------------------------------------------------- rows
 
     async def rows(self, refs: Iterable[str] | None = None) -> dict[str, RowRecord]:
-        """Rows by ref: these, or all."""
+        """Rows by ref: those with these refs, or all."""
         return await self.do(
             lambda t: {row.ref: row for row in (read_rows(t) if refs is None else rows_of(t, refs))}
         )
 
     async def put(self, rows: Iterable[RowRecord]) -> None:
-        """Add rows, or replace what is known of rows that were not sent; others stay."""
+        """Add rows, or replace unsent ones; others stay."""
         await self.do(lambda t: put_rows(t, rows), whole=True)
 
     async def renumber(self, numbers: Mapping[str, int]) -> None:
-        """Note where rows stand in the campaign file now, whatever their state."""
+        """Note the present row numbers of the campaign file, whatever the state of the rows."""
         values = [{"number": number, "ref": ref} for ref, number in numbers.items()]
         await self.do(lambda t: t.each(_RENUMBER, values))
 
@@ -204,11 +205,11 @@ class Journal:
         await self.do(lambda t: purpose.turn_away(t, refs, end))
 
     async def plan_again(self, purpose: Purpose, rows: Iterable[RowRecord]) -> None:
-        """Write down rows that are to be sent again, as the campaign has them now."""
+        """Plan rows again, as the campaign has them now."""
         await self.do(lambda t: purpose.plan_again(t, rows))
 
     async def leave_out(self, problems: Iterable[Problem]) -> None:
-        """Note what is wrong with the rows that this run leaves out."""
+        """Note the problems of rows that this run leaves out."""
         await self.do(lambda t: write_left_out(t, problems))
 
     async def shift(self, refs: Iterable[str], date: float, remark: str) -> None:
@@ -223,12 +224,12 @@ class Journal:
         await self.do(work)
 
     async def found(self, rows: Iterable[RowRecord]) -> list[RowRecord]:
-        """Write down what became of rows later: state, post, date, finding.
+        """Write later findings on rows: state, post, date, finding.
 
-        Rows that somebody else changed since they were read stay as they are.
+        Rows that another process changed since they were read stay as they are.
 
         Returns:
-            Those that were written, as they are now.
+            The rows that were written, as they are now.
         """
         version = new_version()
         given = list(rows)
@@ -244,15 +245,15 @@ class Journal:
     # -------------------------------------------------------------- requests
 
     async def requests(self, *, adopted: bool = True) -> list[SentRequest]:
-        """All requests that may have been sent, oldest first.
+        """All requests that may have been sent, the oldest first.
 
         Args:
-            adopted: also what stands for posts that were taken over.
+            adopted: include the substitutes for requests of adopted posts.
         """
         return await self.do(lambda t: list(each_request(t, "" if adopted else SENT)))
 
     async def account(self) -> Account:
-        """The posts and moments that this campaign accounts for; see `client.Accounts`."""
+        """The posts and moments that belong to this campaign; see `client.Accounts`."""
 
         def work(t: Tables) -> Account:
             ids, moments = t.execute(_POSTS), t.execute(_MOMENTS)
@@ -264,7 +265,7 @@ class Journal:
         return await self.do(work)
 
     async def knows(self, purpose: Purpose, post_id: str) -> bool:
-        """Whether it is written down that a post is as it should be."""
+        """Whether a post is recorded as being as it should be."""
         return await self.do(lambda t: purpose.knows(t, post_id))
 
     async def marks(self, first: int, last: int) -> list[int]:
@@ -274,15 +275,15 @@ class Journal:
     async def adopt(
         self, rows: Iterable[RowRecord], bodies: Iterable[CreatePost]
     ) -> list[RowRecord]:
-        """Take over what is stored already: rows with their post ids, each with a body like one.
+        """Adopt stored posts: rows with their post ids, and an equivalent create request for each.
 
-        The bodies count as requests in which the rows were sent, though they never were from here.
-        A row that was known as one of these posts gives way; one that is stored, or in a request
-        whose outcome is not known, stays as it is, and so does one that has another version by now:
-        somebody may have deleted the post since it was listed.
+        The bodies count as requests in which the rows were sent, though no run of this journal sent
+        them. A row recorded with one of these posts gives it up. A row stays as it is if it is
+        stored, is in a request whose outcome is unknown, or has another version by now: somebody
+        may have deleted the post since it was listed.
 
         Returns:
-            The rows that were taken over.
+            The adopted rows.
         """
         given = list(zip(rows, bodies, strict=True))
 
@@ -304,24 +305,24 @@ class Journal:
         """Write down a change by a route that costs nothing, before it leaves.
 
         Args:
-            row: whose post is changed.
-            body: a request as it would have been sent for the post to be so.
+            row: the row of the changed post.
+            body: the equivalent create request.
 
         Returns:
-            A number for it.
+            The number of the change.
         """
         return await self.do(lambda t: _stands_for(t, row, body), whole=True)
 
     async def changed_freely(
         self, number: int, ref: str, becomes: Becomes, body: CreatePost
     ) -> None:
-        """Write down that it was made.
+        """Write down that a free change was made.
 
         Args:
-            number: of the change.
-            ref: of its row.
-            becomes: what the row is now.
-            body: the same request, with the date that the post has now.
+            number: the number of the change.
+            ref: the ref of its row.
+            becomes: the row as it is now.
+            body: the equivalent create request, with the post's present date.
         """
 
         def work(t: Tables) -> None:
@@ -339,16 +340,16 @@ class Journal:
     # -------------------------------------------------------------- copies, uploads, quota
 
     async def copies(self) -> list[Copy]:
-        """Posts that equal those of rows and are meant to stay beside them."""
+        """Posts that equal those of rows and shall stay beside them."""
         return await self.do(read_copies)
 
     async def leave(self, copies: Iterable[Copy]) -> None:
-        """Note posts that equal those of rows and are meant to stay beside them."""
+        """Note posts that equal those of rows and shall stay beside them."""
         values = [{"post_id": each.post_id, "ref": each.ref, "mark": each.mark} for each in copies]
         await self.do(lambda t: t.each(_LEAVE_COPY, values))
 
     async def uploads(self) -> dict[str, Media]:
-        """What was uploaded by this job: content hash to medium."""
+        """The uploads of this job: content hash to medium."""
 
         def work(t: Tables) -> dict[str, Media]:
             return {sha: msgspec.json.decode(kept, type=Media) for sha, kept in t.execute(_UPLOADS)}
@@ -361,17 +362,17 @@ class Journal:
         await self.do(lambda t: t.execute(_UPLOADED, sha256=sha256, media=value).rowcount)
 
     async def load(self) -> Snapshot | None:
-        """The state of the quota, as a `SnapshotStore`."""
+        """Load the state of the quota, as a `SnapshotStore`."""
         return await self.do(read_kept)
 
     async def save(self, kept: Snapshot) -> None:
-        """Keep the state of the quota, as a `SnapshotStore`."""
+        """Save the state of the quota, as a `SnapshotStore`."""
         value = msgspec.json.encode(kept)
         await self.do(lambda t: t.execute(_SAVE, value=value).rowcount)
 
 
 def _stands_for(t: Tables, row: RowRecord, body: CreatePost) -> int:
-    """A request that was never sent from here: as if the post of a row had been put by it."""
+    """A substitute request for an adopted post, which was not sent by this journal's runs."""
     post = DeliveryPost(row.channel, row.post_id or "", row.ref)
     record = DeliveryRecord(state="stored", posts=(post,), date=body.date, served_at=row.date)
     [(number,)] = t.execute(

@@ -1,4 +1,4 @@
-"""An operating-system lock, so that one job has one sender. It dies with its process.
+"""An operating-system lock that allows one sender for each job. It ends with its process.
 
 Not the library `filelock`: it makes missing folders, readable by all, reports a file system that
 refuses to lock with EACCES as a lock that somebody holds, and adds hooks to the whole process, for
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-"""A link in the place of a lock would have the file locked, or made, that it leads to."""
+"""Refuses symbolic links, which would have their target locked or created."""
 
 
 class FileLock:
     """Holds an exclusive lock on `path` until `release`.
 
     Args:
-        path: the file; made when it is not there.
-        held: a descriptor of it that holds the lock already.
+        path: the file; created if it does not exist.
+        held: a descriptor of the file that holds the lock already.
 
     Raises:
-        BatchError: somebody else holds it, or the file system cannot lock.
+        BatchError: another process holds the lock, or the file system cannot lock.
     """
 
     def __init__(self, path: Path, *, held: int | None = None) -> None:
@@ -46,19 +46,19 @@ class FileLock:
 
     @classmethod
     def if_free(cls, path: Path) -> FileLock | None:
-        """The lock, or None when somebody else holds it."""
+        """The lock, or None if another process holds it."""
         fd = _acquired(path)
         return None if fd is None else cls(path, held=fd)
 
     def release(self) -> None:
-        """Let go. The file stays, because removing it would race with the next holder."""
+        """Release the lock. The file stays, because removing it would race with the next holder."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 def _acquired(path: Path) -> int | None:
-    """A descriptor that holds the lock; None when somebody else holds it."""
+    """A descriptor that holds the lock; None if another process holds it."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, PRIVATE)
         tighten(path)  # others who may read it could hold the lock

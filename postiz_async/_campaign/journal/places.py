@@ -1,4 +1,4 @@
-"""Where journals can be."""
+"""Places of journals: files and databases."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class OpenPlace(Protocol):
 
     @property
     def hold(self) -> float:
-        """Seconds for which what left is its sender's alone; 0: no other process has it open."""
+        """Seconds for which a sent request belongs to its sender; 0: there is no other process."""
         ...
 
     def do(self, work: Callable[[Tables], T], *, whole: bool = False) -> T:
-        """Carry out a transaction.
+        """Run a transaction.
 
         Args:
-            work: what is done in it.
-            whole: let a file tell of it alone, without what lies beside it.
+            work: what to do in it.
+            whole: make a journal file complete without its companion files.
 
         Raises:
             TakenError: another request has the mark.
@@ -44,23 +44,23 @@ class OpenPlace(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the journal."""
         ...
 
 
 def journal_at(
     where: Path | Secret | str, schema: str, campaign: str, base_url: str | None
 ) -> JournalPlace:
-    """A journal at a path, or that of a campaign at the address of a PostgreSQL database.
+    """The place of a journal: a path, or a campaign in a PostgreSQL database.
 
     Args:
         where: the path or the address.
-        schema: of the tables in PostgreSQL.
+        schema: the schema of the tables in PostgreSQL.
         campaign: the name of the campaign.
-        base_url: of its server; None: there is one campaign of the name.
+        base_url: the root of its server's API; None: only one campaign has this name.
 
     Raises:
-        ConfigurationError: it is an address of something else, or the extra is not installed.
+        ConfigurationError: the address is of another kind, or the extra is not installed.
     """
     place = place_of(where)
     if isinstance(place, Path):

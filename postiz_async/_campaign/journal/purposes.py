@@ -1,4 +1,4 @@
-"""What requests are for, and what becomes of their rows meanwhile.
+"""Purposes of requests (new posts or changes), and their effects on rows.
 
 Each step of a request is written in one transaction with what follows from it for its rows:
 
@@ -44,7 +44,7 @@ class RowsTakenError(Exception):
     """Rows of a request are in another one, or have ended. Nothing was written.
 
     Attributes:
-        rows: by ref, what they are.
+        rows: the states of the rows, by ref.
     """
 
     def __init__(self, rows: Mapping[str, str]) -> None:
@@ -53,18 +53,18 @@ class RowsTakenError(Exception):
 
 
 class RowEnd(NamedTuple):
-    """What becomes of a row whose post is not stored."""
+    """The final state and note of a row whose post is not stored."""
 
     state: RowState = RowState.PLANNED
     note: str = ""
 
 
 class RequestRows(Protocol):
-    """A request, as far as its rows are concerned.
+    """The rows of a request, and what becomes of them.
 
-    `refs` are those of its rows, in its order. They leave with `date`, in seconds since the epoch;
-    None: what they have anyway. When it ends, `notes` tells by place what is to be said of rows
-    that are stored, and `ends` what becomes of others; those that it does not name are planned.
+    `refs` are in the order of the request. The rows leave with `date`, in seconds since the epoch;
+    None: with their own dates. When the request ends, `notes` are the notes on stored rows by
+    place, and `ends` the states of other rows; rows without one are planned again.
     """
 
     number: int
@@ -75,7 +75,7 @@ class RequestRows(Protocol):
 
 
 class Purpose(ABC):
-    """What requests are for, and so what becomes of their rows."""
+    """The effects of a request on its rows, by what the request is for."""
 
     kind: Kind
 
@@ -84,22 +84,22 @@ class Purpose(ABC):
         """Write down that a request leaves.
 
         Raises:
-            RowsTakenError: it must not.
+            RowsTakenError: the request must not leave.
         """
 
     @abstractmethod
     def lose(self, t: Tables, request: RequestRows, version: int, note: str) -> None:
-        """Write down that its answer was lost."""
+        """Write down that the answer of a request was lost."""
 
     @abstractmethod
     def end(
         self, t: Tables, request: RequestRows, version: int, posts: Sequence[DeliveryPost]
     ) -> None:
-        """Write down what became of its rows; a post without an id is not stored."""
+        """Write the outcome of the rows; a post without an id is not stored."""
 
     @abstractmethod
     def knows(self, t: Tables, post_id: str) -> bool:
-        """Whether it is written down that this post is as it should be."""
+        """Whether this post is recorded as being as it should be."""
 
     @abstractmethod
     def turn_away(self, t: Tables, refs: Iterable[str], end: RowEnd) -> None:
@@ -107,11 +107,11 @@ class Purpose(ABC):
 
     @abstractmethod
     def plan_again(self, t: Tables, rows: Iterable[RowRecord]) -> None:
-        """Write down rows that are to be sent again, as the campaign has them now."""
+        """Plan rows again, as the campaign has them now."""
 
 
 class NewPosts(Purpose):
-    """New posts."""
+    """Requests for new posts."""
 
     kind: Kind = "create"
 
@@ -179,11 +179,11 @@ UPDATE {s}campaign_rows
 SET moved_from = nullif(coalesce(moved_from, date), :date), date = :date, version = :version
 WHERE campaign = :campaign AND ref = :ref AND date != :date
 """
-"""Gives a row another date; it remembers that which it asks for."""
+"""Gives a row another date; `moved_from` keeps the date that the campaign asks for."""
 
 
 class Becomes(msgspec.Struct, frozen=True):
-    """What a row is once its post is changed."""
+    """The new state of a row once its post is changed."""
 
     number: int
     fingerprint: str
@@ -194,22 +194,22 @@ class Becomes(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, row: RowRecord, date: float | None) -> Becomes:
-        """What a row becomes that goes with a date; None: its own."""
+        """The new state of a row that is sent with `date`; None: with its own date."""
         if date is not None and date != row.date:
             row = replace(row, date=date, moved_from=row.date)
         return cls(row.number, row.fingerprint, row.date, row.name, row.said, row.moved_from)
 
     def write(self, t: Tables, ref: str, *, request: int, post_id: str | None, note: str) -> None:
-        """Let the row be so, and its post that of a request; without an id it is as it was."""
+        """Write the new state and the post's request; without an id the post stays the same."""
         columns = {**msgspec.structs.asdict(self), "version": new_version()}
         t.execute(_BECOME, **columns, ref=ref, request=request, post_id=post_id, note=note)
 
 
 class Changes(Purpose):
-    """Changes of posts that are stored.
+    """Requests that change stored posts.
 
     Args:
-        becoming: by ref, what rows become; not needed to look requests up.
+        becoming: the new state of rows, by ref; not needed for look-ups.
     """
 
     kind: Kind = "replace"
@@ -227,7 +227,7 @@ class Changes(Purpose):
             raise RowsTakenError(_others(t, request, version))
 
     def lose(self, t: Tables, request: RequestRows, version: int, note: str) -> None:
-        """Their posts are there, in one of two ways."""
+        """Change nothing: the posts exist, either changed or not."""
 
     def end(
         self, t: Tables, request: RequestRows, version: int, posts: Sequence[DeliveryPost]
@@ -244,7 +244,7 @@ class Changes(Purpose):
         t.execute(_CHANGED, request=request.number, version=version)
 
     def knows(self, t: Tables, post_id: str) -> bool:
-        """Of none that is being changed."""
+        """Always False: changes are re-checked."""
         del t, post_id
         return False
 
@@ -255,7 +255,7 @@ class Changes(Purpose):
             t.each(REMARK, [{"ref": ref, "version": new_version(), **columns} for ref in refs])
 
     def plan_again(self, t: Tables, rows: Iterable[RowRecord]) -> None:
-        """They stay as they are until their posts are changed."""
+        """Change nothing: the rows stay as they are until their posts are changed."""
 
 
 _CHANGE = """
@@ -285,11 +285,11 @@ REMARK = """
 UPDATE {s}campaign_rows SET finding = :finding, remark = :remark, version = :version
 WHERE campaign = :campaign AND ref = :ref
 """
-"""Says something of a row besides its state."""
+"""Sets a finding and a remark of a row, which do not affect its state."""
 
 
 def _others(t: Tables, request: RequestRows, version: int) -> dict[str, str]:
-    """What the rows of a request are that did not go into it, so that they have another version."""
+    """The states of a request's rows that could not be written with this `version`."""
     known = {row.ref: row for row in rows_of(t, request.refs)}
     taken = {ref: known.get(ref) for ref in request.refs}
     return {

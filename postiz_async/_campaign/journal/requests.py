@@ -1,4 +1,4 @@
-"""Requests of a campaign: deliveries in its journal."""
+"""Requests of a campaign, as deliveries in its journal."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ class RequestHandle(Handle):
     """A request in its journal.
 
     Args:
-        journal: that is open.
-        purpose: what it is for.
-        name: that no other request has.
+        journal: an open journal.
+        purpose: the purpose of the request.
+        name: a unique name.
     """
 
     body: CreatePost
-    """As it is sent."""
+    """The body of the request."""
     refs: tuple[str, ...]
-    """Of its rows, in its order."""
+    """The refs of its rows, in order."""
 
     def __init__(self, journal: Journal, purpose: Purpose, name: str) -> None:
         super().__init__(journal.clock, what=f"A request in the journal {journal.place}")
         self.number: int = 0
         self.date: float | None = None
-        """Of its rows when it leaves, in seconds since the epoch; None: what they have anyway."""
+        """The date of its rows when it leaves, in seconds since the epoch; None: the rows' own
+        dates."""
         self.notes: Mapping[int, str] = {}
-        """What is said of the rows of stored posts when it ends, by place."""
+        """Notes on the rows of stored posts when the request ends, by place."""
         self.ends: Mapping[int, RowEnd] = {}
-        """What becomes of the others."""
+        """The states of the other rows when the request ends."""
         self._journal = journal
         self._purpose = purpose
         self._name = name
@@ -55,7 +56,7 @@ class RequestHandle(Handle):
 
     @classmethod
     def found(cls, journal: Journal, purpose: Purpose, kept: KeptRequest) -> RequestHandle:
-        """One as a journal has it."""
+        """Make the handle of a request read from the journal."""
         handle = cls(journal, purpose, kept.id)
         handle.number, handle.version, handle.record = kept.number, kept.version, kept.record
         handle.body, handle.refs = kept.body, kept.sent.refs
@@ -63,7 +64,7 @@ class RequestHandle(Handle):
 
     @property
     def is_anybodys(self) -> bool:
-        """Whether nobody is at work on it, as far as that is written down."""
+        """Whether no process is at work on the request, according to the journal."""
         kept = self.record
         return not (kept.is_leaving_at(self.now()) or kept.is_held_at(self.now()))
 
@@ -119,7 +120,7 @@ class RequestHandle(Handle):
 
 
 def _mark(delivery: DeliveryRecord) -> int | None:
-    """The milliseconds that no other request may have while there may be posts with them."""
+    """The milliseconds reserved for the request while posts with them may exist."""
     moment = in_milliseconds(parse_date(delivery.date))
     is_used = delivery.stored or delivery.state in {"leaving", "lost", "undecided"}
     return moment if is_used and moment % 1000 else None
@@ -144,7 +145,7 @@ WHERE campaign = :campaign AND id = :id AND version = :was RETURNING number
 
 
 async def open_requests(journal: Journal, purpose: Purpose) -> list[RequestHandle]:
-    """The requests of this purpose whose outcome is not known, oldest first."""
+    """The requests of this purpose whose outcome is unknown, the oldest first."""
     where = f"AND kind = :kind {OPEN}"
 
     def work(t: Tables) -> list[RequestHandle]:
@@ -155,7 +156,7 @@ async def open_requests(journal: Journal, purpose: Purpose) -> list[RequestHandl
 
 
 async def open_request(journal: Journal, number: int) -> RequestHandle | None:
-    """The request for new posts with a number, while its outcome is not known."""
+    """The request for new posts with this number, while its outcome is unknown."""
     where = f"AND number = :number {OPEN}"
 
     def work(t: Tables) -> RequestHandle | None:

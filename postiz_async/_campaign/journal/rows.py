@@ -1,4 +1,4 @@
-"""The rows of a campaign as its journal knows them. PURE."""
+"""The rows of a campaign as recorded in its journal. PURE."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 UNSTORED = frozenset(
     {RowState.PLANNED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
 )
-"""States of rows that are not stored and in no request without an outcome, as far as is known."""
+"""States of rows that are not stored and in no request with an unknown outcome."""
 
 
 class Finding(StrEnum):
-    """What is to be said of a row besides its state; changed by people, or by the clock."""
+    """A finding about a row, besides its state: changes by people or by the passing of time."""
 
     NOTHING = ""
     SHIFTED = "shifted"
@@ -36,7 +36,7 @@ class Finding(StrEnum):
     DEDUPLICATED = "deduplicated"
     """It was stored more than once; the others were deleted."""
     EQUAL = "equal"
-    """Another post at the same moment says the same, and does not bear its mark."""
+    """Another post at the same moment says the same, and does not bear the row's mark."""
     HIDDEN = "hidden"
     """Its channel is gone, and Postiz does not list posts of such channels."""
     STUCK = "stuck"
@@ -47,19 +47,19 @@ ADOPTED = "was in Postiz already"
 ADOPTED_UNSURE = f"{ADOPTED}; {LACKS}"
 
 UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
-"""Notes of rows whose post may be half made, and what they become when it is whole."""
+"""Notes on rows whose post may be incomplete, and their replacements once it is complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """A row as the journal knows it. `date` is in seconds since the epoch.
+    """A row as recorded in the journal. `date` is in seconds since the epoch.
 
     `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
     address of the published post. `name` is what the campaign calls the channel. `moved_from` is
-    the date that the campaign asks for, if the row goes or went with another. `said` is what the
-    row said when the fingerprint was made, as `_campaign.read.rows.SaidRow` in JSON. `change` is
-    the request by which its post is being changed. `version` is another one whenever it changes;
-    0: it does not come from a journal.
+    the date that the campaign asks for, if the row goes or went with another. `said` is the content
+    of the row when the fingerprint was made, a `_campaign.read.rows.SaidRow` as JSON. `change` is
+    the request that is changing its post. `version` is new after each change; 0: the row does not
+    come from a journal.
     """
 
     ref: str
@@ -83,7 +83,7 @@ class RowRecord:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A post that equals a row's and is meant to stay beside it; `mark` is its `client_ref`."""
+    """A post that equals a row's and shall stay beside it; `mark` is its `client_ref`."""
 
     post_id: str
     ref: str
@@ -91,6 +91,6 @@ class Copy:
 
 
 def day_and_time(moment: datetime) -> str:
-    """A date in a remark: `2027-01-15 09:00 UTC`, with seconds where there are any."""
+    """Format a date for a remark: `2027-01-15 09:00 UTC`, with seconds unless they are 0."""
     at = moment.astimezone(UTC)
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at.second else f"{at:%Y-%m-%d %H:%M} UTC"

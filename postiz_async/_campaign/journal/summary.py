@@ -1,4 +1,4 @@
-"""A journal at a glance, also while a run is working on it."""
+"""A summary of a journal, which can be read while a run is working on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Sent(NamedTuple):
-    """A request: when it was sent (seconds since the epoch), and for how many rows."""
+    """A sent request: the time of sending (seconds since the epoch), and its number of rows."""
 
     at: float
     rows: int
@@ -34,11 +34,11 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A journal at a glance.
+    """A summary of a journal.
 
-    `contents` tells those of its file apart (`Meta`). `sent` are all requests that left, oldest
-    first, `unanswered` those of them without a known outcome. `left_out` is what is wrong with rows
-    that the last run left out.
+    `contents` is the fingerprint of the file's rows (`Meta`). `sent` are all requests that left,
+    the oldest first, `unanswered` those of them without a known outcome. `left_out` are the
+    problems of rows that the last run left out.
     """
 
     base_url: str
@@ -52,15 +52,15 @@ class Summary:
 
     @property
     def requests(self) -> int:
-        """How many left."""
+        """The number of requests that left."""
         return len(self.sent)
 
 
 def read_summary(place: JournalPlace | Path) -> Summary:
-    """Look into a journal. Changes nothing.
+    """Read the summary of a journal. Changes nothing.
 
     Raises:
-        BatchError: there is none, or it cannot be read.
+        BatchError: there is no journal, or it cannot be read.
     """
     where = JournalFile(place) if isinstance(place, Path) else place
     return where.query(_summary, SystemClock())

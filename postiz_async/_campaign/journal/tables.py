@@ -1,10 +1,10 @@
-"""The tables of campaigns, and what they are asked. One text of SQL for SQLite and PostgreSQL.
+"""SQL tables and queries of campaigns, in one dialect for SQLite and PostgreSQL.
 
-Requests are deliveries (`_delivery.record`) with their bodies; one that has no `sent_at` was never
-sent from here, and stands for posts that were taken over or changed freely. `moment` is the date of
-a request in milliseconds, `mark` the same while posts with it may be stored, so that no two
-requests have one. Copies are posts that equal a row's and stay beside them, because it was to be
-sent once more. `contents` tells apart what different files say of one campaign.
+Requests are deliveries (`_delivery.record`) with their bodies; a request without `sent_at` was not
+sent by a run of this journal; it stands for adopted or freely changed posts. `moment` is the date
+of a request in milliseconds, `mark` the same value while posts with it may be stored, so that it is
+unique. Copies are posts that equal a row's and stay beside it, because the row was sent once more
+on purpose. `contents` is a fingerprint of the rows, which differs between files of one campaign.
 """
 
 from __future__ import annotations
@@ -33,39 +33,39 @@ if TYPE_CHECKING:
 
 
 class Cursor(Protocol):
-    """What came of a statement."""
+    """The result of a statement."""
 
     @property
     def rowcount(self) -> int:
-        """How many rows it changed."""
+        """The number of changed rows."""
         ...
 
     def fetchone(self) -> Any:
-        """The next row of the answer; None: there is none."""
+        """The next row of the result; None: there is none."""
         ...
 
     def fetchall(self) -> list[Any]:
-        """All rows of the answer."""
+        """All rows of the result."""
         ...
 
     def __iter__(self) -> Iterator[Any]:
-        """The rows of the answer."""
+        """Iterate over the rows of the result."""
         ...
 
 
 class Tables(Protocol):
     """The tables of one campaign, for the length of a transaction.
 
-    A statement has `{s}` before the names of tables, and `:name` where a value stands; `:campaign`
-    is filled in.
+    A statement has `{s}` before the names of tables, and `:name` for each value; `:campaign` is
+    filled in.
     """
 
     def execute(self, statement: str, /, **values: object) -> Cursor:
-        """Carry a statement out."""
+        """Run a statement."""
         ...
 
     def each(self, statement: str, values: Iterable[Mapping[str, object]], /) -> int:
-        """Carry a statement out for each of some values. Returns how many rows that changed."""
+        """Run a statement for each of these values. Returns the number of changed rows."""
         ...
 
     def time(self) -> float:
@@ -73,7 +73,7 @@ class Tables(Protocol):
         ...
 
     def kept_time(self) -> float:
-        """The same; a store without a clock of its own writes it down, and goes on from it."""
+        """The time on the clock of the store, written down if the store has no clock of its own."""
         ...
 
 
@@ -81,9 +81,9 @@ class Tables(Protocol):
 
 
 class Meta(NamedTuple):
-    """What a journal is about: a campaign, whose name marks its posts, and the root of the API.
+    """The subject of a journal: a campaign, whose name marks its posts, and the root of the API.
 
-    `contents` are those of its file at the last run; empty: there was none.
+    `contents` is the fingerprint of the rows at the last run; empty: there was none.
     """
 
     campaign: str
@@ -92,7 +92,7 @@ class Meta(NamedTuple):
 
 
 def read_meta(t: Tables) -> Meta:
-    """What the journal is about."""
+    """Read the subject of the journal."""
     return Meta(*t.execute(_META).fetchone())
 
 
@@ -100,25 +100,25 @@ _META = "SELECT name, base_url, contents FROM {s}campaigns WHERE id = :campaign"
 
 
 def read_left_out(t: Tables) -> tuple[Problem, ...]:
-    """What is wrong with the rows that the last run left out; none where it is not known."""
+    """Read the problems of rows that the last run left out; empty if unknown."""
     kept = t.execute("SELECT left_out FROM {s}campaigns WHERE id = :campaign").fetchone()
     return msgspec.convert(json.loads(kept[0]), tuple[Problem, ...])
 
 
 def write_left_out(t: Tables, problems: Iterable[Problem]) -> None:
-    """Keep them in place of those of the run before; what they quote need not be valid Unicode."""
+    """Replace the problems of left-out rows; their quotations need not be valid Unicode."""
     said = json.dumps([asdict(problem) for problem in problems])
     t.execute("UPDATE {s}campaigns SET left_out = :said WHERE id = :campaign", said=said)
 
 
 def read_kept(t: Tables) -> Snapshot | None:
-    """The state of the quota, if it was ever kept."""
+    """Read the saved state of the quota, if any."""
     [kept] = t.execute("SELECT quota FROM {s}campaigns WHERE id = :campaign").fetchone()
     return None if kept is None else msgspec.json.decode(kept, type=Snapshot)
 
 
 def read_copies(t: Tables) -> list[Copy]:
-    """Posts that equal those of rows and are meant to stay beside them."""
+    """Read the posts that equal those of rows and shall stay beside them."""
     query = (
         "SELECT post_id, ref, mark FROM {s}campaign_copies WHERE campaign = :campaign"
         " ORDER BY post_id"
@@ -132,7 +132,7 @@ _ROWS = f"SELECT {', '.join(RowRecord.__slots__)} FROM {{s}}campaign_rows"  # no
 
 
 def read_rows(t: Tables, where: str = "", /, **values: object) -> Iterator[RowRecord]:
-    """Rows, in the order of the campaign: all, or those of a condition (`AND ...`)."""
+    """Read rows, in the order of the campaign: all, or those of a condition (`AND ...`)."""
     query = (
         f"{_ROWS} WHERE campaign = :campaign {where} ORDER BY number, request IS NULL, request, ref"
     )
@@ -140,16 +140,16 @@ def read_rows(t: Tables, where: str = "", /, **values: object) -> Iterator[RowRe
 
 
 def _row(values: Sequence[Any]) -> RowRecord:
-    """A record of its columns, which are in its order."""
+    """Make a record of the columns of a row, which have the order of its fields."""
     named: dict[str, Any] = dict(zip(RowRecord.__slots__, values, strict=True))
     named |= {"state": RowState(named["state"]), "finding": Finding(named["finding"])}
     return RowRecord(**named)
 
 
 def put_rows(t: Tables, rows: Iterable[RowRecord]) -> None:
-    """Add rows, or replace what is known of rows that were not sent; others stay.
+    """Add rows, or replace unsent ones; others stay.
 
-    What is not planned any more is replaced only as it was read: it has the version of its record.
+    A row that is not planned any more is replaced only if it still has the version that was read.
     """
     version = new_version()
     t.each(_PUT, ({**_columns(row), "was": row.version, "version": version} for row in rows))
@@ -177,7 +177,7 @@ WHERE kept.state = 'planned' OR (kept.version = :was AND kept.state IN ({_REPLAC
 
 
 def take_over(t: Tables, row: RowRecord, request: int | None) -> None:
-    """Put a row that is stored already, in the place of what is not."""
+    """Write a row that is stored already, in the place of an unstored one."""
     columns = {"post_id": row.post_id, "moved_from": row.moved_from, "request": request}
     t.execute(_DROP, ref=row.ref, post_id=row.post_id)
     t.execute(_TAKE_OVER, **_columns(row), **columns, version=new_version())
@@ -194,17 +194,17 @@ VALUES (:{_VALUES}, :request, :post_id, :moved_from)
 
 
 def rows_sent_in(t: Tables, requests: Iterable[int]) -> list[RowRecord]:
-    """The rows that were sent in these requests at last."""
+    """The rows that were last sent in these requests."""
     return [row for some in _some(requests) for row in read_rows(t, _IN.format("request"), **some)]
 
 
 def rows_of(t: Tables, refs: Iterable[str]) -> list[RowRecord]:
-    """The rows of these refs, as far as they are known."""
+    """The known rows with these refs."""
     return [row for some in _some(refs) for row in read_rows(t, _IN.format("ref"), **some)]
 
 
 def owners_of(t: Tables, post_ids: Iterable[str]) -> dict[str, list[tuple[str, int | None]]]:
-    """By the ids of posts, the rows that are stored as these and the requests they were in."""
+    """The rows stored as these posts with their requests, by post id."""
     found: dict[str, list[tuple[str, int | None]]] = {}
     for some in _some(post_ids):
         for row in read_rows(t, _IN.format("post_id"), **some):
@@ -213,7 +213,7 @@ def owners_of(t: Tables, post_ids: Iterable[str]) -> dict[str, list[tuple[str, i
 
 
 def dates_of_rows(t: Tables, channels: Collection[str]) -> Iterator[float]:
-    """The dates that rows of these channels have and had, as far as they were sent."""
+    """The present and former dates of sent rows on these channels."""
     query = (
         "SELECT channel, date, moved_from FROM {s}campaign_rows"
         " WHERE campaign = :campaign AND request IS NOT NULL"
@@ -227,11 +227,11 @@ def dates_of_rows(t: Tables, channels: Collection[str]) -> Iterator[float]:
 
 _MANY = 200
 _IN = f"AND {{}} IN ({', '.join(f':v{n}' for n in range(_MANY))})"
-"""One statement, whatever the number of values: it is prepared once."""
+"""A condition with a fixed number of values, so that the statement is prepared only once."""
 
 
 def _some(values: Iterable[object]) -> Iterator[dict[str, object]]:
-    """Values for `_IN`, so many at a time as it takes; the rest are nobody's."""
+    """Groups of values for `_IN`; the last group is filled up with values that match nothing."""
     rest = iter(values)
     while some := list(islice(rest, _MANY)):
         yield {f"v{n}": some[n] if n < len(some) else None for n in range(_MANY)}
@@ -240,16 +240,16 @@ def _some(values: Iterable[object]) -> Iterator[dict[str, object]]:
 # ------------------------------------------------------------------ requests
 
 OPEN = "AND state IN ('leaving', 'lost')"
-"""Of requests whose outcome is not known."""
+"""A condition: requests whose outcome is unknown."""
 
 SENT = "AND sent_at IS NOT NULL"
-"""Of requests that were sent from here."""
+"""A condition: requests that runs of this journal sent."""
 
 _body = msgspec.json.Decoder(CreatePost)
 
 
 class KeptRequest(NamedTuple):
-    """A request as its journal has it."""
+    """A request as recorded in the journal."""
 
     number: int
     id: str
@@ -265,7 +265,7 @@ class KeptRequest(NamedTuple):
 
 
 def read_requests(t: Tables, where: str = "", /, **values: object) -> Iterator[KeptRequest]:
-    """Requests, oldest first: all, or those of a condition (`AND ...`)."""
+    """Read requests, the oldest first: all, or those of a condition (`AND ...`)."""
     query = (
         "SELECT number, id, version, value, body FROM {s}campaign_requests"  # noqa: S608
         f" WHERE campaign = :campaign {where} ORDER BY number"
@@ -275,27 +275,27 @@ def read_requests(t: Tables, where: str = "", /, **values: object) -> Iterator[K
 
 
 def each_request(t: Tables, where: str = "", /, **values: object) -> Iterator[SentRequest]:
-    """The same, as they were sent; they need no memory together."""
+    """Yield requests as they were sent, one by one to save memory."""
     return (kept.sent for kept in read_requests(t, where, **values))
 
 
 def sent_between(
     t: Tables, first: datetime, last: datetime, *, adopted: bool = True
 ) -> list[SentRequest]:
-    """The requests of a range of dates, both ends included, oldest first.
+    """The requests of a range of dates, both ends included, the oldest first.
 
     Args:
         t: the tables.
         first: the first date.
         last: the last one.
-        adopted: also what was never sent from here.
+        adopted: include requests that no run of this journal sent.
     """
     where = "AND moment BETWEEN :first AND :last" + ("" if adopted else f" {SENT}")
     return list(each_request(t, where, first=in_milliseconds(first), last=in_milliseconds(last)))
 
 
 def near_posts(t: Tables, posts: Iterable[tuple[str, datetime]]) -> list[tuple[set[int], set[int]]]:
-    """For ids of posts and their dates: the requests of its rows, and those of its second."""
+    """For each post id and date: the requests of the post's rows, and those of that second."""
     query = (
         "SELECT number FROM {s}campaign_requests"
         " WHERE campaign = :campaign AND moment BETWEEN :first AND :last"

@@ -1,1 +1,1 @@
-"""Rows to requests: checked, grouped, aligned, packed."""
+"""Plan the requests for rows: validation, grouping, alignment of dates, packing."""

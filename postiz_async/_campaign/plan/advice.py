@@ -1,4 +1,4 @@
-"""What a campaign says and probably does not mean. Each kind can be turned off.
+"""Warnings about probable mistakes in a campaign; each kind can be turned off.
 
 PURE, but for the look at the tags in Postiz.
 """
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 _CLOSE = timedelta(hours=1)
 _APART = timedelta(hours=4)
 _RHYTHM = 5
-"""Posts of a channel from which on it has a rhythm."""
+"""Number of posts from which a channel is considered to have a rhythm."""
 
 _LOOKED_BACK = timedelta(days=60)
 
 _FEW_TAGS, _MOST_TAGS = 3, 20
-"""Unknown tags that have a warning each, and how many are named in one of more."""
+"""Unknown tags that get a warning each; tags named in one warning if there are more."""
 
 
 async def advice(
@@ -42,13 +42,13 @@ async def advice(
     channels: Mapping[str, Integration],
     ignore: Collection[Advice],
 ) -> list[Problem]:
-    """The warnings about rows that can be sent.
+    """The warnings about valid rows.
 
     Args:
-        postiz: tells which tags there are.
-        rows: of a campaign.
-        channels: by the ref of a row.
-        ignore: the kinds that are not wanted.
+        postiz: lists posts, whose tags are known to Postiz.
+        rows: rows of a campaign.
+        channels: the channels, by the refs of rows.
+        ignore: kinds of warnings that are turned off.
     """
     found: list[Problem] = []
     if "rhythm" not in ignore:
@@ -59,7 +59,7 @@ async def advice(
 
 
 def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[Problem]:
-    """Posts that follow another of their channel within an hour, where most do not."""
+    """Posts within an hour after another one on a channel where this is unusual."""
     by_channel: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row.type == "schedule":
@@ -89,7 +89,7 @@ def _hint_of_tag(tag: str) -> str:
 
 
 async def _unknown_tags(postiz: BatchClient, rows: Sequence[Row]) -> list[Problem]:
-    """Tags that no listed post has; Postiz leaves those out that it does not know."""
+    """Tags that no listed post has; Postiz drops tags that it does not know."""
     if postiz.scheduler.is_counted(LIST_POSTS.name):
         return []
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)

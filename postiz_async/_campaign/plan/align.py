@@ -1,4 +1,4 @@
-"""Dates that may move a little, so that more posts share a request. PURE.
+"""Move dates a little, so that more posts share a request. PURE.
 
 The problem
     Each row has a span in which its date may lie, a channel and a size. A request has
@@ -35,24 +35,24 @@ if TYPE_CHECKING:
 _UNLIMITED = Limits(body=2**62, posts=2**62)
 
 _MAX_SKIPPED = 64
-"""Rows in a sequence that do not fit before a request counts as full."""
+"""Rows in a row that do not fit before a request counts as full."""
 
 _ROUNDS = 2
-"""How often rows are handed to a nearer request."""
+"""How often rows are moved to a nearer request."""
 
 _MINUTE = 60
 _MINUTES_AROUND = 10
-"""How far from the best date one is looked for that is free in each channel, in minutes."""
+"""Minutes around the best date in which a date is searched that is free on each channel."""
 
 
 _Taken: TypeAlias = defaultdict[str, dict[int, int]]
-"""By channel and minute the date that the row there has in the campaign."""
+"""The campaign's date of the row at a minute, by channel and minute."""
 
 
 class Span(msgspec.Struct, frozen=True, order=True, gc=False):
-    """Where the date of a row may lie; in the order of urgency.
+    """The range of dates of a row, ordered by urgency.
 
-    `number` is that of the row, `date` where it lies now.
+    `number` is the number of the row, `date` its present date.
     """
 
     last: int
@@ -67,7 +67,7 @@ _by_date = attrgetter("date", "number")
 
 
 def tightened(spans: Iterable[Span]) -> list[Span]:
-    """Rows of one channel and date stay together, as far as the least movable of them can go."""
+    """Give rows of one channel and date the intersection of their spans, to keep them together."""
     # one key after the other: tuples of them, or a dict of groups, would take more than the spans
     ordered = sorted(spans, key=attrgetter("date"))
     ordered.sort(key=attrgetter("channel"))
@@ -83,7 +83,7 @@ def tightened(spans: Iterable[Span]) -> list[Span]:
 
 
 def arrange(spans: Iterable[Span], limits: Limits) -> list[list[Span]]:
-    """Spans (tightened) by request: those of one request have a moment in common."""
+    """Group spans (tightened) into requests; the spans of a request overlap."""
     requests: list[list[Span]] = []
     for cluster in _clusters(spans):
         is_fixed = _is_fixed(cluster)
@@ -94,11 +94,11 @@ def arrange(spans: Iterable[Span], limits: Limits) -> list[list[Span]]:
 
 
 def bound(spans: Iterable[Span], limits: Limits) -> int:
-    """The number of requests below which no arrangement of these spans (tightened) can get.
+    """A lower bound for the number of requests of these spans (tightened).
 
-    For each cluster of overlapping spans the largest of: the requests that channels alone need, the
-    requests that the number of posts alone needs, those that the bytes need if posts could be
-    cut, and the posts of which no two fit together.
+    For each cluster of overlapping spans it is the largest of: the requests that channels alone
+    need, the requests that the number of posts alone needs, those that the bytes need if posts
+    could be cut, and the posts of which no two fit together.
     """
     return sum(_bound_cluster(cluster, limits) for cluster in _clusters(spans))
 
@@ -107,9 +107,9 @@ def bound(spans: Iterable[Span], limits: Limits) -> int:
 
 
 def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """Spans that overlap, directly or through others: what happens in one is nothing to others.
+    """Clusters of spans that overlap, directly or through others; clusters are independent.
 
-    In each, what begins first is first.
+    The spans of a cluster are in order of their beginning.
     """
     cluster: list[Span] = []
     until = -math.inf
@@ -126,7 +126,7 @@ def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
 
 
 def _is_fixed(cluster: Sequence[Span]) -> bool:
-    """Whether a cluster is the rows of one date, none of which can share another request."""
+    """Whether all rows of a cluster have one date, so that no date has to be chosen."""
     return len({span.date for span in cluster}) == 1
 
 
@@ -162,11 +162,11 @@ def _bound_cluster(cluster: list[Span], limits: Limits) -> int:
 
 
 def _cover(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
-    """Serve the span that ends first, together with what ends next in each other channel.
+    """Serve the span that ends first, together with the next to end on each other channel.
 
     Args:
-        spans: of a cluster: what begins first is first.
-        limits: what a request may carry.
+        spans: the spans of a cluster, in order of their beginning.
+        limits: the limits of a request.
     """
     waiting = _Waiting(spans)
     requests: list[list[Span]] = []
@@ -183,26 +183,26 @@ class _Waiting:
     """Spans that have begun, by channel, the most urgent first.
 
     Args:
-        spans: of a cluster: what begins first is first.
+        spans: the spans of a cluster, in order of their beginning.
     """
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self._coming = [*reversed(spans)]
         self._channels: defaultdict[str, list[Span]] = defaultdict(list)
         self._heads: list[Span] = []
-        """At least the first of each channel; others among them are out of date."""
+        """A heap with the first span of each channel; it may contain outdated entries."""
         self._served: set[int] = set()
-        """Numbers of spans that were served and not asked for since."""
+        """Numbers of served spans that `was_served` has not reported yet."""
 
     def was_served(self, span: Span) -> bool:
-        """Whether a span was served; the answer is yes once, so that nothing is kept for long."""
+        """Whether a span was served; reported only once, to free memory."""
         if span.number not in self._served:
             return False
         self._served.remove(span.number)
         return True
 
     def release(self, moment: int) -> None:
-        """Let in the spans that have begun at a moment."""
+        """Add the spans that have begun at a moment."""
         while self._coming and self._coming[-1].first <= moment:
             span = self._coming.pop()
             channel = self._channels[span.channel]
@@ -211,7 +211,7 @@ class _Waiting:
                 heapq.heappush(self._heads, span)
 
     def serve(self, limits: Limits) -> list[Span]:
-        """One request: rows of one date from each channel, as many as there is room for."""
+        """Form one request: rows of one date from each channel, as many as fit."""
         request: list[Span] = []
         room, skipped = limits.body, 0
         seen: dict[str, list[Span]] = {}
@@ -233,7 +233,7 @@ class _Waiting:
 
 
 def _take(channel: list[Span], room: int, most: int, *, is_first: bool) -> list[Span]:
-    """Rows of the first date of a channel that fit; the first of a request always does."""
+    """Rows of a channel's first date that fit; the first row of a request always fits."""
     taken: list[Span] = []
     date = channel[0].date
     while channel and channel[0].date == date and len(taken) < most:
@@ -246,9 +246,9 @@ def _take(channel: list[Span], room: int, most: int, *, is_first: bool) -> list[
 
 
 def _poured(cluster: Sequence[Span], weights: Sequence[int], capacity: int) -> int:
-    """Requests that are needed if rows were a liquid of these weights and channels did not matter.
+    """Requests needed if rows could be divided like a liquid, and channels did not matter.
 
-    The span that ends first is served with what ends next, cut where the request is full.
+    The spans that end first fill a request, and the last one is cut where the request is full.
     """
     if sum(weights) <= capacity and max(s.first for s in cluster) <= min(s.last for s in cluster):
         return 1
@@ -268,7 +268,7 @@ def _poured(cluster: Sequence[Span], weights: Sequence[int], capacity: int) -> i
 
 
 def _pour(open_: list[tuple[int, int]], room: int) -> None:
-    """Take as much as there is room for, the most urgent first."""
+    """Fill the room, the most urgent first."""
     while open_ and room:
         last, weight = heapq.heappop(open_)
         if weight > room:
@@ -280,7 +280,7 @@ def _pour(open_: list[tuple[int, int]], room: int) -> None:
 
 
 class _Load:
-    """A request in the making: its rows by channel, and its date."""
+    """A request being formed: its rows by channel, and its date."""
 
     def __init__(self, spans: Sequence[Span], date: int) -> None:
         self.channels: defaultdict[str, list[Span]] = defaultdict(list)
@@ -311,14 +311,14 @@ class _Load:
 
 
 def _nearer(requests: Sequence[list[Span]], limits: Limits) -> list[list[Span]]:
-    """Give rows to the request before or after, where that is nearer to their dates."""
+    """Move rows to the request before or after, if that is nearer to their dates."""
     for _ in range(_ROUNDS):
         requests = list(_exchanged(requests, limits))
     return list(requests)
 
 
 def _exchanged(requests: Sequence[list[Span]], limits: Limits) -> Iterator[list[Span]]:
-    """The requests by date, each after an exchange with its neighbours: two are open at a time."""
+    """The requests by date, each after an exchange with its neighbours; two are in memory."""
     dates = [_middle(spans) for spans in requests]
     one: _Load | None = None
     for n in sorted(range(len(requests)), key=dates.__getitem__):
@@ -341,12 +341,12 @@ def _exchange(giver: _Load, taker: _Load, limits: Limits) -> None:
 
 
 def _window(spans: Sequence[Span]) -> tuple[int, int]:
-    """The moments that all spans have in common: first and last."""
+    """The intersection of all spans: first and last moment."""
     return max(span.first for span in spans), min(span.last for span in spans)
 
 
 def _middle(spans: Sequence[Span]) -> int:
-    """The date that moves rows least: one that a row has, if all can move there."""
+    """The date that moves rows least: the date of one of the rows, if all can move there."""
     if len(spans) == 1:
         return spans[0].date
     first, last = _window(spans)
@@ -359,10 +359,10 @@ def _middle(spans: Sequence[Span]) -> int:
 
 
 def date_all(requests: Sequence[list[Span]]) -> list[int]:
-    """The date of each request.
+    """Choose the date of each request.
 
-    Rows of one channel get different minutes if they had different dates, wherever their spans
-    have such a minute near the date that moves them least.
+    Rows of one channel with different dates get different minutes, if there is such a minute in
+    their spans near the date that moves them least.
     """
     dates = [_middle(spans) for spans in requests]
     taken: _Taken = defaultdict(dict)
@@ -381,7 +381,7 @@ def date_all(requests: Sequence[list[Span]]) -> list[int]:
 
 
 def _options(spans: Sequence[Span], best: int) -> Iterator[int]:
-    """Dates that a request may have, the better first."""
+    """Possible dates of a request, the best first."""
     yield best
     first, last = _window(spans)
     real = {span.date for span in spans if first <= span.date <= last}

@@ -1,7 +1,7 @@
-"""What is wrong with the rows of a campaign, before anything is sent.
+"""Validate the rows of a campaign before anything is sent.
 
-Rows are judged many at a time, as posts of one request, which takes half as long as one by one.
-What the server says of a post does not depend on the posts beside it.
+Many rows are validated at a time, as posts of one request, which takes half as long as one by one.
+The verdict on a post does not depend on the other posts.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ _LATELY = timedelta(days=1)
 
 
 def check_dates(rows: Iterable[Row], now: datetime, zone: tzinfo) -> list[Problem]:
-    """Dates that have passed: the server would publish such a post at once.
+    """Problems for dates that have passed: the server would publish such a post at once.
 
-    Those of the last day are told, as a time zone may be to blame; older ones are one problem.
+    Dates within the last day have a problem each, as a time zone may be to blame; older ones share
+    one problem.
     """
     return [
         Problem(
@@ -80,10 +81,10 @@ def check_dates(rows: Iterable[Row], now: datetime, zone: tzinfo) -> list[Proble
 async def inspect_media(
     rows: Iterable[Row], folders: MediaFolders
 ) -> tuple[dict[str, FileFacts], list[Problem]]:
-    """Look at each media file once.
+    """Inspect each media file once.
 
     Returns:
-        The facts by the name that the campaign gives, and the problems, one for each row.
+        The facts by the name in the campaign, and the problems, one for each row.
     """
     users: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
     for row in rows:
@@ -149,7 +150,7 @@ def _hint(
 def channels_by_row(
     rows: Iterable[Row], resolver: Resolver
 ) -> tuple[Mapping[str, Integration], list[Problem]]:
-    """The channel of each row by ref, and the problems."""
+    """The channels by the refs of rows, and the problems."""
     found: dict[str, Integration] = {}
     known: dict[str, Integration] = {}
     problems: list[Problem] = []
@@ -168,11 +169,11 @@ _LONGEST_ADDRESS = 173
 
 _MARK = len(f',"{CLIENT_REF}":"{"0" * 12}"')
 _IN_PLACE = len(b'"id":"","group":"",') + 25 + 36 + 8
-"""Bytes of the id and the group of a post."""
+"""Bytes of the id and the group of a post in a request."""
 
 
 def stand_in(name: str, facts: FileFacts) -> Media:
-    """A medium that is not uploaded yet, with an address as long and with a suffix as it gets."""
+    """A placeholder for a medium that is not uploaded yet, with a typical address."""
     suffix = POSTABLE[facts.mime]
     address = f"{_ADDRESS}{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
     return Media(
@@ -186,7 +187,7 @@ def stand_in(name: str, facts: FileFacts) -> Media:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A campaign held against the server's channels, its files and its journal."""
+    """A campaign validated against the server's channels, its files and its journal."""
 
     campaign: Campaign
     listed: Sequence[Integration]
@@ -195,19 +196,19 @@ class Checked:
     records: Mapping[str, RowRecord]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
-    """What the server accepts and the user probably does not want."""
+    """Warnings: accepted, but probably mistakes."""
     unsure: frozenset[str] = frozenset()
-    """Refs of rows that are only probably those that were sent under them."""
+    """Refs of rows that are only probably the ones sent under these refs."""
     left_out: tuple[Problem, ...] = ()
-    """What the journal says of rows that an earlier run left out."""
+    """Problems of rows that an earlier run left out, as the journal has them."""
     sizes: array[int] = field(default_factory=partial(array, "I"))
-    """By the number of a row what `size_of` says; 0 where that is not known yet."""
+    """The result of `size_of` by row number; 0 if it is not known yet."""
 
     def item_of(self, row: Row) -> PostItem:
-        """A row as it stands in a request, media that are not uploaded yet included.
+        """A row as an item of a request; placeholders stand for media that are not uploaded yet.
 
         Raises:
-            InvalidPostError: it cannot stand in any.
+            InvalidPostError: the row cannot be sent.
         """
         media = row.described(stand_in(name, self.facts[name]) for name in row.media)
         channel = self.channels[row.ref]
@@ -219,11 +220,11 @@ class Checked:
         return item
 
     def size_of(self, row: Row, *, is_in_place: bool = False) -> int:
-        """Bytes that a row adds to a body, marks and the longest usual media included.
+        """Bytes that a row adds to a request body, including marks and the longest usual media.
 
         Args:
-            row: of the campaign.
-            is_in_place: whether it names a post that becomes what the row says.
+            row: a row of the campaign.
+            is_in_place: whether the request changes a stored post.
         """
         if row.number >= len(self.sizes) or not self.sizes[row.number]:
             self.item_of(row)
@@ -234,7 +235,7 @@ _LIMITS = Limits()
 
 
 def too_large(row: Row, size: int) -> Problem | None:
-    """Whether no request can carry a row, not even alone."""
+    """The problem of a row that is too large for a request of its own, or None."""
     room = limits_for(_LIMITS, row).body
     if size <= room:
         return None
@@ -246,19 +247,19 @@ _PATH = re.compile(r"posts\.(\d+)\.(?:(value)\.(\d+)(?:\.(\w+))?|(\w+))(.*)", re
 _POST = re.compile(r"posts\.(\d+)\.")
 
 _JUDGED_AT_ONCE = 64
-"""Rows that are judged together, at most; more outlive a round of the garbage collector."""
+"""Rows validated together, at most; more would survive a garbage collection."""
 
 _ROOM = 60_000
-"""Bytes that they may take as they are sent; a request of 102,400 is refused for its size."""
+"""Bytes of the rows validated together; a request of 102,400 bytes is refused for its size."""
 
 
 async def verdicts(rows: Iterable[Row], checked: Checked, postiz: BatchClient) -> list[Problem]:
-    """What the server would refuse, and what it accepts with a warning, row by row.
+    """Errors and warnings of the server's rules, row by row.
 
     Args:
         rows: rows with a channel and with media that could be read.
-        checked: knows both, and is told the sizes of the rows.
-        postiz: knows the rules of the server.
+        checked: has both; sizes of the rows are added.
+        postiz: validates by the rules of the server.
     """
     found: list[Problem] = []
     groups: defaultdict[tuple[object, ...], _Group] = defaultdict(list)
@@ -294,7 +295,7 @@ async def verdicts(rows: Iterable[Row], checked: Checked, postiz: BatchClient) -
             found += await _judged(group, checked, postiz)
             group.clear()
             sizes[shared] = 0
-            await anyio.lowlevel.checkpoint()  # others may want to work meanwhile
+            await anyio.lowlevel.checkpoint()  # let other tasks run
         group.append((row, item))
         sizes[shared] += size
     for group in groups.values():
@@ -303,18 +304,18 @@ async def verdicts(rows: Iterable[Row], checked: Checked, postiz: BatchClient) -
 
 
 def _advised(problem: Problem, where: str, provider: str) -> str:
-    """What to do; about settings and media also where it stands what a network takes."""
+    """The advice for a problem; for settings and media also where the network's rules are shown."""
     if not where.startswith(("settings", "media")) or problem.severity == "warning":
         return problem.hint
     return "; ".join(filter(None, (problem.hint, f"see postiz-async providers {provider}")))
 
 
 _Group: TypeAlias = "list[tuple[Row, PostItem]]"
-"""Rows that share what a request says of all its posts, as many as are judged together."""
+"""Rows whose requests have equal common fields, and that are validated together."""
 
 
 async def _judged(group: _Group, checked: Checked, postiz: BatchClient) -> list[Problem]:
-    """What the server would say of rows as the posts of one request."""
+    """The server's verdict on rows as the posts of one request."""
     rows = [row for row, _ in group]
     first, items = rows[0], [item for _, item in group]
     kind: PostType = "draft" if first.type == "draft" else "schedule"
@@ -333,7 +334,7 @@ async def _judged(group: _Group, checked: Checked, postiz: BatchClient) -> list[
 
 
 def column_of(path: str) -> str:
-    """Where a problem of a post of a request stands in a campaign."""
+    """The column of a campaign for the path of a problem in a request."""
     match = _PATH.fullmatch(path)
     if match is None:
         return path
@@ -352,7 +353,7 @@ async def check_rows(
     folder: Path,
     options: BatchOptions,
 ) -> Checked:
-    """The campaign with what is known of these rows too: channels, media, problems, warnings."""
+    """Validate further rows of a campaign: channels, media, problems, warnings."""
     ignore, zone = options.reading.ignore, find_zone(options.reading.timezone or "UTC") or UTC
     folders = await in_thread(partial(MediaFolders.of, folder, options.media_root))
     channels, wrong_channels = channels_by_row(rows, Resolver(checked.listed))
@@ -360,7 +361,7 @@ async def check_rows(
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     wrong_dates = check_dates([row for row in rows if row.ref not in checked.records], now, zone)
     usable = [row for row in rows if row.ref in channels and all(m in facts for m in row.media)]
-    if checked.channels:  # of many rows it is large: no copy of it is made for nothing
+    if checked.channels:  # avoid a needless copy: it is large for many rows
         channels = {**checked.channels, **channels}
     checked = replace(checked, channels=channels, facts={**checked.facts, **facts})
     judged = await verdicts(usable, checked, postiz)
@@ -384,5 +385,5 @@ async def check_rows(
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Problems in the order of their rows."""
+    """Sort problems by row."""
     return tuple(sorted(problems, key=lambda problem: problem.row or 0))

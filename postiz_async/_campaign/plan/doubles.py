@@ -1,7 +1,7 @@
-"""Rows that say what another row or a post in Postiz says, on the same channel within a day. PURE.
+"""Find rows that repeat another row, or a post in Postiz, on one channel within a day. PURE.
 
-At the same moment that is a mistake, and the later row is refused. At another time of the same day
-it may be meant, so it is a warning.
+A repetition at the same moment is a mistake, and the later row is refused. At another time of the
+day it may be intended, so there is a warning.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 _NAMED = 3
-"""Warnings that say of which row or post each is a repetition; more are told on one line."""
+"""Number of warnings that each name the repeated row or post; more share one line."""
 
 _IN_FLIGHT = {RowState.SENDING, RowState.UNKNOWN}
 _IN_DOUBT = {*_IN_FLIGHT, RowState.UNDECIDED}
@@ -53,12 +53,12 @@ def alike(
     rough: Callable[[Row], Hashable],
     key: Callable[[Row], Hashable] | None = None,
 ) -> list[list[Row]]:
-    """Group the rows that share a key with others.
+    """Group rows with equal keys; rows with a unique key are left out.
 
     Args:
-        rows: of a campaign, of which hardly any share one.
-        rough: tells most of them apart, at little cost.
-        key: tells the others apart; `rough` itself if None.
+        rows: rows of a campaign, few of which share a key.
+        rough: a cheap key that tells most rows apart.
+        key: the exact key; `rough` itself if None.
     """
     hashes = [hash(rough(row)) for row in rows]
     twice = {one for one, other in pairwise(sorted(hashes)) if one == other}
@@ -75,13 +75,13 @@ def repeated_rows(
     records: Mapping[str, RowRecord],
     channel_of: Callable[[str], str],
 ) -> list[Problem]:
-    """What rows repeat of each other and of those that were sent: errors and warnings.
+    """Errors and warnings about rows that repeat each other or rows that were sent.
 
     Args:
         asked: rows that are still to be sent, or changed.
         rows: all of the file.
-        records: of the journal.
-        channel_of: the id of the channel that a campaign calls so.
+        records: the records of the journal.
+        channel_of: channel ids by their names in the campaign.
     """
     sent: list[Row] = []
     if records and asked:
@@ -114,7 +114,7 @@ def _sent_rows(
     records: Mapping[str, RowRecord],
     channel_of: Callable[[str], str],
 ) -> Iterator[Row]:
-    """The rows that are stored or may be: each as the file has it now, and then as it was sent."""
+    """Rows that are, or may be, stored: each as in the file now, and then as it was sent."""
     refs = {row.ref for row in asked}
     moments = {(channel_of(row.integration), row.date.timestamp()) for row in asked}
     for row in rows:
@@ -141,12 +141,12 @@ def _sent_rows(
 def repeated_posts(
     rows: Sequence[Row], posts: Iterable[Post], channels: Mapping[str, Integration]
 ) -> list[Problem]:
-    """Warnings of rows whose text Postiz has on their channel within a day.
+    """Warnings about rows whose text is in Postiz on their channel within a day.
 
     Args:
-        rows: that are to be sent.
-        posts: that are none of the campaign.
-        channels: by the ref of a row.
+        rows: rows that will be sent.
+        posts: posts that do not belong to the campaign.
+        channels: the channels, by the refs of rows.
     """
     kinds = {row.short_link for row in rows}
     by_text: defaultdict[Hashable, list[Post]] = defaultdict(list)
@@ -176,7 +176,7 @@ def repeated_posts(
 
 
 def _gap(row: Row, post: Post) -> timedelta:
-    """How much later than a row a post is due; of a repeating one its nearest date."""
+    """How much later than a row a post is due; for a repeating post, by its nearest date."""
     at = stored_at(post).replace(microsecond=0)
     if post.interval_in_days:
         every = timedelta(days=post.interval_in_days)
@@ -185,13 +185,13 @@ def _gap(row: Row, post: Post) -> timedelta:
 
 
 def _rest(row: Row) -> Hashable:
-    """What equal rows have in common besides channel and text."""
+    """The other values of equal rows, besides channel and text."""
     settings = row.settings and msgspec.json.encode(row.settings, order="deterministic")
     return row.type, row.thread, row.media, settings
 
 
 def _goes_there(row: Row, post: Post) -> bool:
-    """Whether the settings of a row, such as a forum or a board, are those of a post."""
+    """Whether the settings of a row, such as a forum or a board, match those of a post."""
     if not row.settings:
         return True
     theirs = listed_settings(post.settings)
@@ -209,7 +209,7 @@ def _same_moment(row: Row, first: Row, *, is_sent: bool, is_former: bool) -> Pro
 
 
 def _nearly_equal(same_moment: Iterable[Iterable[Row]], sent: Collection[str]) -> Iterator[Problem]:
-    """Rows that say what another says at the same moment, except for case or spaces."""
+    """Warnings about rows with equal texts at one moment, except for case or spaces."""
     for here in same_moment:
         first: dict[tuple[object, ...], Row] = {}
         for row in here:
@@ -230,7 +230,7 @@ def _nearly_equal(same_moment: Iterable[Iterable[Row]], sent: Collection[str]) -
 
 
 def _within_a_day(found: Mapping[int, tuple[str, timedelta]], general: str) -> Iterator[Problem]:
-    """Warnings by the number of a row: what else has its text, and how much later that is."""
+    """Warnings by row number: the row or post with the same text, and the time between them."""
     for number, (other, gap) in found.items():
         message = f"has the same text as {general} within a day on the same channel"
         if len(found) <= _NAMED:
@@ -242,5 +242,5 @@ def _within_a_day(found: Mapping[int, tuple[str, timedelta]], general: str) -> I
 
 
 def as_read(row: Row) -> tuple[str, ...]:
-    """The texts without what hardly anybody sees."""
+    """The texts in lower case and with single spaces."""
     return tuple(" ".join(text.casefold().split()) for text in (row.content, *row.thread))

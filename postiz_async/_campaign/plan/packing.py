@@ -1,7 +1,7 @@
-"""Sizes into the fewest requests. PURE.
+"""Pack sizes into the fewest requests. PURE.
 
-What is known beforehand is the bound of `fewest`. Packing itself is a hard problem in general, so
-it is tried twice: the largest first into the fullest request that has room, then dealt evenly.
+`fewest` gives a lower bound. The problem is NP-hard, so two heuristics are tried: the largest first
+into the fullest request that has room, then an even distribution.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may carry: bytes of its body, and posts (the time it takes)."""
+    """The limits of one request: bytes of its body, and posts (which take time to store)."""
 
     body: int = 100_000
-    """The server reads 102,400; the rest is a margin."""
+    """Bytes of a body; the server accepts 102,400, the rest is a margin."""
     posts: int = 300
 
 
 _room = itemgetter(0)
 
 _DEALS = 4
-"""Numbers of requests, from the fewest on, that are tried when packing took more."""
+"""Numbers of requests, from the lower bound on, that are tried with an even distribution."""
 
 
 def fewest(sizes: Sequence[int], limits: Limits) -> int:
-    """Requests below which posts of these sizes do not fit; what is too large goes alone."""
+    """A lower bound for the number of requests; posts that are too large go alone."""
     body = max(1, limits.body)
     total = sum(min(size, body) for size in sizes)
     halves = sum(1 for size in sizes if size * 2 > body)
@@ -42,7 +42,7 @@ def fewest(sizes: Sequence[int], limits: Limits) -> int:
 
 
 def pack(sizes: Sequence[int], limits: Limits) -> list[list[int]]:
-    """Places of `sizes` by request, ascending in each."""
+    """Pack sizes: the places of each request, ascending."""
     if len(sizes) <= limits.posts and sum(sizes) <= limits.body:
         return [list(range(len(sizes)))]
     order = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)
@@ -58,10 +58,10 @@ def pack(sizes: Sequence[int], limits: Limits) -> list[list[int]]:
 
 
 def _best_fit(sizes: Sequence[int], limits: Limits) -> list[list[int]]:
-    """Places of `sizes`, which fall, each into the fullest request that has room for it."""
+    """Best fit: put each of the falling sizes into the fullest request that has room."""
     full: list[list[int]] = []
     packs: list[tuple[int, list[int]]] = []
-    """Room left and places of those that can take more, the fullest first."""
+    """Free bytes and places of requests that are not full, the fullest first."""
     for place, size in enumerate(sizes):
         n = bisect.bisect_left(packs, size, key=_room)
         room, places = packs.pop(n) if n < len(packs) else (limits.body, [])
@@ -74,7 +74,7 @@ def _best_fit(sizes: Sequence[int], limits: Limits) -> list[list[int]]:
 
 
 def _deal(sizes: Sequence[int], limits: Limits, count: int) -> list[list[int]] | None:
-    """Places of `sizes`, which fall, each into the emptiest of `count` requests, if all fit."""
+    """Put each of the falling sizes into the emptiest of `count` requests; None: no fit."""
     packs: list[list[int]] = [[] for _ in range(count)]
     emptiest = [(0, n) for n in range(count)]
     for place, size in enumerate(sizes):

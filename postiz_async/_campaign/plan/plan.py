@@ -1,10 +1,10 @@
-"""Rows to requests, and when they will be done. PURE.
+"""Plan the requests for rows, and forecast when they leave. PURE.
 
-The scarce thing is the request, and one request carries many posts. Posts that share type,
-date, tags, link shortening and repetition travel together, as far as a body of 100 KiB and the
-time of one request allow. Where dates may move, posts share a date that all of them can have, and
-move less rather than make a post late. **Lower bound** means: the fewest requests under exactly
-these rules.
+The scarce thing is the request, and one request carries many posts. Posts that share type, date,
+tags, link shortening and repetition travel together, as far as a body of 100 KiB and the time of
+one request allow. Where dates may move, posts share a date that all of them can have, and move less
+if a post would otherwise be late. The **lower bound** is a number of requests that no plan under
+these rules can undercut.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ if TYPE_CHECKING:
 
 
 class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
-    """Rows that travel in one create request."""
+    """Rows that are sent in one create request."""
 
     rows: tuple[Row, ...]
 
     @property
     def date(self) -> datetime:
-        """The moment that all its rows share."""
+        """The date of all its rows."""
         return self.rows[0].date
 
     @property
     def deadline(self) -> float:
-        """When it has to have left, in seconds since the epoch; drafts can wait."""
+        """The time by which it has to leave, in seconds since the epoch; drafts can wait."""
         first = self.rows[0]
         return math.inf if first.type == "draft" else first.date.timestamp()
 
 
 class Forecast(Value, frozen=True):
-    """What a plan costs, if nobody else uses the key.
+    """The cost of a plan, if nobody else uses the key.
 
     `windows` counts the server's windows, the current one included. `finish` is when the last
     request leaves. `late` are the rows whose request cannot leave before their date.
@@ -67,12 +67,12 @@ class Forecast(Value, frozen=True):
     finish: DateTime
     late: tuple[Row, ...]
     moved: int = 0
-    """Posts whose date moves so that they share a request."""
+    """The number of posts whose date is moved so that they share a request."""
     estimates: tuple[Estimate, ...] = ()
-    """With dates as they are written and moved, at the usual limit and at that of the key."""
+    """Costs with unmoved and moved dates, at the usual limit and at that of the key."""
 
     def _repr_html_(self) -> str:
-        """A table, for notebooks."""
+        """An HTML table, for notebooks."""
         source = "" if self.limit_known else ", as long as no other is known"
         late = f"{len(self.late):,}"
         if self.late:
@@ -90,20 +90,20 @@ class Forecast(Value, frozen=True):
 
 
 class ChannelPlan(Value, frozen=True):
-    """The posts of one channel: how many are in Postiz, how many are still to be sent, and when."""
+    """The posts of one channel: how many are in Postiz, and how many will be sent, and when."""
 
     channel: Integration
     in_postiz: int
     posts: int
     first: DateTime | None = None
-    """The first date of what is still to be sent; None if that is nothing."""
+    """The earliest date of unsent posts; None if there are none."""
     last: DateTime | None = None
 
 
 class Estimate(Value, frozen=True):
-    """What a plan would cost: `align` is how far dates may move, None if they stay as written.
+    """The cost of a plan; `align` is how far dates may move, None if they stay as written.
 
-    With 0 they move by what rows say themselves. `late` is the number of posts whose request
+    With 0 only rows with their own tolerance move. `late` is the number of posts whose request
     could not leave before their date.
     """
 
@@ -120,10 +120,10 @@ class Leeway:
     """How far dates may move so that posts share a request.
 
     Attributes:
-        channel_of: the channel of a row; posts of one channel never share a request that they
-            would not share as they are written.
-        align: for rows that have no tolerance of their own.
-        not_before: no date moves to a moment before this, and none that lies before it moves.
+        channel_of: returns the channel of a row; posts of one channel with different dates never
+            share a request.
+        align: the tolerance of rows that have none of their own.
+        not_before: dates before this moment do not move, and no date moves there.
         held: refs of rows that may move to later dates only.
     """
 
@@ -133,7 +133,7 @@ class Leeway:
     held: frozenset[str] = frozenset()
 
     def span(self, row: Row) -> tuple[int, int, int]:
-        """The first date that a row may have, its own, the last; in seconds since the epoch."""
+        """The earliest, the own and the latest date of a row, in seconds since the epoch."""
         date, floor = int(row.date.timestamp()), math.ceil(self.not_before.timestamp())
         tolerance = self.align if row.tolerance is None else row.tolerance
         if row.type != "schedule" or not tolerance or date < floor:
@@ -152,20 +152,20 @@ def plan(
     limits: Limits,
     leeway: Leeway | None = None,
 ) -> list[PlannedRequest]:
-    """Put rows into the fewest requests, the most urgent request first.
+    """Plan the fewest requests for rows, the most urgent request first.
 
     Args:
-        rows: what is to be sent.
-        size_of: bytes that a row adds to a body.
-        limits: what a request may carry.
-        leeway: how far dates may move; not at all if None. Rows come back with their new dates.
+        rows: the rows to send.
+        size_of: returns the bytes that a row adds to a body.
+        limits: the limits of a request.
+        leeway: how far dates may move; None: not at all. Rows come back with their new dates.
     """
     requests: list[PlannedRequest] = []
     if leeway is not None:
         requests = _aligned(list(rows), size_of, limits, leeway)
     else:
         for group in _at_each_date(rows):
-            if len(group) == 1:  # as nearly always
+            if len(group) == 1:  # the usual case
                 requests.append(PlannedRequest((*group,)))
                 continue
             places = pack([size_of(row) for row in group], limits_for(limits, group[0]))
@@ -183,7 +183,7 @@ def lower_bound(
     limits: Limits,
     leeway: Leeway | None = None,
 ) -> int:
-    """The number of requests below which no plan under the same limits and leeway can get."""
+    """A lower bound for the number of requests under the same limits and leeway."""
     if leeway is None:
         return sum(
             fewest([size_of(row) for row in group], limits_for(limits, group[0]))
@@ -196,7 +196,7 @@ def lower_bound(
 
 
 def _at_each_date(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows that may share a request as they are written, date by date."""
+    """Groups of rows that may share a request with their own dates, date by date."""
     date = attrgetter("date")
     for _, same in itertools.groupby(sorted(rows, key=date), date):
         here = list(same)
@@ -204,7 +204,7 @@ def _at_each_date(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _groups(rows: Iterable[Row]) -> list[list[Row]]:
-    """Rows by what they share, in the order of the file."""
+    """Rows grouped by the values that posts of a request share, in the order of the file."""
     groups: defaultdict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in sorted(rows, key=attrgetter("number")):
         groups[row.shared].append(row)
@@ -223,7 +223,7 @@ def _aligned(
     # numbers without their objects, some of which would keep each block of memory of the spans
     dates = array("q", date_all(requests))
     numbers_of = [array("I", sorted(span.number for span in spans)) for spans in requests]
-    del requests  # of many rows its spans are large
+    del requests  # spans of many rows are large
     number = attrgetter("number")
     ordered = sorted(rows, key=number)  # a dict of all would be large, too
     return [
@@ -249,7 +249,7 @@ def _moved(rows: Iterable[Row], date: int) -> tuple[Row, ...]:
 
 
 def limits_for(limits: Limits, row: Row) -> Limits:
-    """Limits for the posts of the requests in which a row travels: they share its tags."""
+    """The limits for a row's request, less the bytes of the tags that its posts share."""
     if not row.tags:
         return limits
     tags = sum(2 * len(msgspec.json.encode(tag)) + 24 for tag in row.tags)
@@ -257,35 +257,35 @@ def limits_for(limits: Limits, row: Row) -> Limits:
 
 
 AHEAD = timedelta(minutes=10)
-"""No post moves to a date that is nearer than this."""
+"""No date is moved to a moment that is nearer than this."""
 
 SUGGESTED = timedelta(minutes=15)
-"""What a plan shows the gain of when nothing was said about moving dates."""
+"""The tolerance for which a plan shows the gain if the user gave none."""
 
 SUGGESTED_UP_TO = 20_000
-"""Rows beyond which the suggestion takes too long to compute unasked."""
+"""Number of rows above which this suggestion takes too long to compute."""
 
 USUAL_LIMIT = 30
-"""Requests an hour of a server whose owner never set another limit."""
+"""Requests an hour on a server with the default limit."""
 
 _REPLANS = 3
-"""How often is planned again for posts that would be late at their new date."""
+"""How often the plan is repeated for posts that would be late at their new date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Now: the quota as it is known, and the same moment on its clock and in wall time."""
+    """The present: the known quota, and the same moment on its clock and in wall time."""
 
     ledger: Ledger
     now: float
     wall: float
 
     def forecast(self, requests: Sequence[PlannedRequest], limit: int | None = None) -> Forecast:
-        """When a plan will be done, and what will be late.
+        """Forecast when a plan ends, and which rows are late.
 
         Args:
-            requests: in the order in which they will be sent.
-            limit: of an unused window; None for the quota as it is known.
+            requests: the requests in order of sending.
+            limit: the limit of an unused window; None: the known quota.
         """
         own = limit is None or limit == self.ledger.window.limit
         ledger = self.ledger if own or limit is None else Ledger(window=Window(limit=limit))
@@ -311,24 +311,24 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Requests, the most urgent first, the leeway that their dates had, and the cost without it."""
+    """Planned requests, the most urgent first, with their leeway and the cost without it."""
 
     requests: deque[PlannedRequest]
-    """A run takes them out as it sends them."""
+    """The requests; a run removes them as it sends them."""
     leeway: Leeway | None = None
     as_written: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Plans rows under the same limits.
+    """Plans rows under fixed limits.
 
     Args:
-        size_of: bytes that a row adds to a body.
-        limits: what a request may carry.
-        channels: of the rows, by ref.
-        not_before: a date before which no other moves.
-        moment: now.
+        size_of: returns the bytes that a row adds to a body.
+        limits: the limits of a request.
+        channels: the channels of the rows, by ref.
+        not_before: no date moves to a moment before this.
+        moment: the present.
     """
 
     size_of: Callable[[Row], int]
@@ -338,13 +338,13 @@ class Planner:
     moment: Moment
 
     def arrange(self, rows: Sequence[Row], align: timedelta) -> Arrangement:
-        """The fewest requests, dates moving by `align` or by what a row says itself."""
+        """Plan the fewest requests; dates move by `align` or by the tolerance of a row."""
         written = plan(rows, self.size_of, self.limits)
         if not align and not any(row.tolerance for row in rows):
             return Arrangement(deque(written))
         late = self._late(written)
         cost, as_written = (len(late), len(written)), tuple(self._estimates(written, None))
-        del written  # of many rows it is large
+        del written  # large for many rows
         held: frozenset[str] = frozenset()
         moved = Arrangement(deque())
         for _ in range(_REPLANS):
@@ -360,11 +360,11 @@ class Planner:
         return moved
 
     def lower_bound(self, rows: Sequence[Row], arrangement: Arrangement) -> int:
-        """The number of requests below which no plan with the same leeway can get."""
+        """A lower bound for the number of requests with the same leeway."""
         return lower_bound(rows, self.size_of, self.limits, arrangement.leeway)
 
     def forecast(self, rows: Sequence[Row], chosen: Arrangement, align: timedelta) -> Forecast:
-        """What a plan costs, and what moving dates gains."""
+        """The cost of a plan, and the gain of moving dates."""
         own = self.moment.forecast(chosen.requests)
         by = align if chosen.as_written else None
         estimates = [*chosen.as_written, *self._estimates(chosen.requests, by, own)]
@@ -376,7 +376,7 @@ class Planner:
     def _estimates(
         self, requests: Sequence[PlannedRequest], by: timedelta | None, own: Forecast | None = None
     ) -> Iterator[Estimate]:
-        """What requests cost at the usual limit and at that of the key; `own` if it is known."""
+        """The cost of requests at the usual limit and, if known, at that of the key (`own`)."""
         limit_of_key = self.moment.ledger.window.limit
         for limit in sorted({USUAL_LIMIT, limit_of_key}):
             said = own if own and limit == limit_of_key else self.moment.forecast(requests, limit)

@@ -1,4 +1,4 @@
-"""A row of the file and what the journal knows of its ref: what to do with it. PURE."""
+"""Decide what to do with a row of the file, given its record in the journal. PURE."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def is_unsent(row: Row, record: RowRecord | None, options: BatchOptions) -> bool
 
 
 def is_done(row: Row, record: RowRecord, options: BatchOptions) -> bool:
-    """Whether nothing of a recorded row has to be read again."""
+    """Whether a recorded row is done, so that it need not be validated again."""
     in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
     return not in_flight and not is_unsent(row, record, options)
 
@@ -49,12 +49,12 @@ def is_there(record: RowRecord) -> bool:
 
 
 def is_unstored(record: RowRecord | None) -> bool:
-    """Whether a row is known, is not stored, and is in no request with an open outcome."""
+    """Whether a row has a record, is not stored, and is in no request with an unknown outcome."""
     return record is not None and record.state in UNSTORED
 
 
 def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[RowRecord]:
-    """What the journal is told of rows that are to be sent."""
+    """New records for rows that will be sent."""
     for row in rows:
         date = row.asked_for.timestamp()
         channel = channels[row.ref].id
@@ -67,7 +67,7 @@ def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Ite
 def as_sent(
     sent: SentRequest, rows: Mapping[str, Row], records: Mapping[str, RowRecord]
 ) -> dict[str, Row]:
-    """The rows of a request with the date that it was sent with; edited ones as they are now."""
+    """The rows of a request with the date as sent; edited rows as they are now."""
     date = parse_date(sent.body.date).replace(microsecond=0)
     return {
         ref: row.at(date)
@@ -81,15 +81,15 @@ def as_sent(
 def with_changes(
     rows: Iterable[Row], records: Mapping[str, RowRecord], changed: Collection[str]
 ) -> list[RowRecord]:
-    """The records from which the file differs since now, or no longer does.
+    """The records whose finding `CHANGED` has to be set or cleared.
 
-    One in flight is marked before it is looked up: if it is found, no other run may take the edited
-    row for a post of its own.
+    A row in flight is marked before it is looked up: if its post is found, no other run may treat
+    the edited row as a new post.
 
     Args:
-        rows: of the campaign.
-        records: of the journal.
-        changed: refs of the rows that say something else than what is stored.
+        rows: the rows of the campaign.
+        records: the records of the journal.
+        changed: refs of rows that differ from what is stored.
     """
     after: list[RowRecord] = []
     for row in rows:

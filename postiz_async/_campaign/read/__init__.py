@@ -1,1 +1,1 @@
-"""Campaign files to rows: formats, headers, cells, dates."""
+"""Read campaign files into rows: formats, headers, cells, dates."""

@@ -1,4 +1,4 @@
-"""The cells of one record to a row. PURE."""
+"""Read the cells of one record into a row. PURE."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ FORMATS: tuple[TextFormat, ...] = get_args(TextFormat)
 TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")
 
 MAX_REPEAT = 36_500
-"""Days after which a post may be repeated at most."""
+"""Largest interval of a repeated post, in days."""
 
 NO_TIME = CellProblem(
     "has no time", "write it after the day, add a column of times, or say --default time=09:00"
 )
-"""What is wrong with a day."""
+"""The problem of a day without a time."""
 NO_CLOCK = CellProblem("is empty", "fill it in, or say --default time=09:00")
-"""What is wrong with a day beside a column of times."""
+"""The problem of an empty time beside a day."""
 
 _EXAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
 _LINK = re.compile(r"https?://[^\s<>\"]+\.[^\s<>\"]+", re.IGNORECASE)
@@ -80,15 +80,15 @@ class RowReader:
         self.problems: list[Problem] = []
 
         self.zone: ZoneInfo | None = None
-        """That of the date, if one is said."""
+        """The time zone of the date, if one is given."""
         self.has_date = False
-        """Whether the date is written as it may be."""
+        """Whether the date was read, so that at most its zone is wrong."""
         self.is_day = False
-        """Whether the date is a cell of a spreadsheet without a time, which may mean midnight."""
+        """Whether the date is a spreadsheet cell without a time, which may mean midnight."""
         self.has_clock = False
-        """Whether the time is in a cell of its own."""
+        """Whether the time has a cell of its own."""
         self.unread_date = ""
-        """The text of a date that no format reads."""
+        """The text of a date that no format can read."""
 
     def read(self) -> Row | None:
         has_others = not self.record.keys() <= COLUMNS.keys()
@@ -116,7 +116,7 @@ class RowReader:
         return None if self.problems else row
 
     def _values(self, *, has_others: bool) -> dict[str, Any]:
-        """What is said in the cells that have a reader."""
+        """The values of cells that have a reader."""
         said = {name for name, value in self.record.items() if value is not None and value != ""}
         said |= {"content"} if "link" in said else set()
         said |= {"thread"} if has_others else set()
@@ -187,7 +187,7 @@ class RowReader:
         return tuple(texts) if any(texts) else ()
 
     def _filled(self, name: str, value: object, template: Template) -> object:
-        """With the fields of the template filled in."""
+        """The value with the fields of the template filled in."""
         filled = template.fill_all(value)
         for fault in template.faults:
             self._wrong(name, *fault)
@@ -226,14 +226,14 @@ class RowReader:
             return None
         moment = to_moment(wall.replace(microsecond=0) if wall.microsecond else wall, zone)
         if isinstance(moment, CellProblem):
-            has_no_zone = zone is None and wall.tzinfo is None  # that of no row is said once
+            has_no_zone = zone is None and wall.tzinfo is None  # if no row has one: reported once
             raw = "" if has_no_zone else f"{cell_text(wall)} "
             self._wrong("date", f"{raw}{moment.message}", moment.hint)
             return None
         return moment
 
     def _wall(self) -> datetime | None:
-        """The date as it is written, with the time of a column of its own."""
+        """The date as written, with the time from its own column."""
         value = self.record.get("date")
         hours = self.record.get("time")
         clock = "" if hours is None else hours if isinstance(hours, time) else self._text("time")
@@ -249,7 +249,7 @@ class RowReader:
         return self._written(raw, clock, is_default=is_default) if raw else None
 
     def _written(self, raw: str, clock: time | str, *, is_default: bool) -> datetime | None:
-        """A date that is a text."""
+        """Read a date that is text."""
         form = self.rules.date_format
         whole = f"{raw} {cell_text(clock)}" if clock else raw
         wall, day = None, None
@@ -320,7 +320,7 @@ class RowReader:
         return tuple(dict.fromkeys(item.strip() for item in names if item.strip()))
 
     def _own_media(self) -> tuple[str, ...]:
-        """The media that are paths, as only a program gives them."""
+        """The media that a program gave as `Path`."""
         value = self.record.get("media")
         items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
         return tuple(str(item).strip() for item in items if isinstance(item, PurePath))
@@ -438,7 +438,7 @@ class RowReader:
         "format": _format,
         "tolerance": _tolerance,
     }
-    """By column what reads its cell, where it has one."""
+    """The readers of cells by column."""
 
 
 def _is_filled(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The columns of a campaign, what people call them, and which ones a file means. PURE."""
+"""The columns of a campaign, and recognising them by common names or contents. PURE."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Column(NamedTuple):
     """A column of a campaign.
 
-    `words` are what it is called in English, German, French, Spanish, Italian, Portuguese, Dutch
-    and Polish, without accents and spaces; `is_flag` says that its cells are true or false.
+    `words` are its names in English, German, French, Spanish, Italian, Portuguese, Dutch and
+    Polish, without accents and spaces; `is_flag`: its cells are true or false.
     """
 
     words: str = ""
@@ -90,12 +90,12 @@ COLUMNS = {
     "needs_media": Column(is_flag=True),
     "state": Column(),
 }
-"""What each is for is said by `CampaignRow` and in docs/bulk-jobs.md."""
+"""The columns; `CampaignRow` and docs/bulk-jobs.md explain them."""
 
 FIGURE = "figure"
-"""What the columns of figures begin with, which an exported file may have and nobody reads."""
+"""The prefix of columns with figures, which an exported file may have and which are not read."""
 EXPORT_ONLY = {"needs_media", "state"}
-"""Columns that only an exported file has; it is recognised by them."""
+"""Columns that identify an exported file."""
 
 _PARTS = {
     "thread 2": "firstcomment ersterkommentar premiercommentaire primercomentario primocommento "
@@ -103,7 +103,7 @@ _PARTS = {
     "thread 3": "secondcomment zweiterkommentar deuxiemecommentaire segundocomentario "
     "secondocommento tweedereactie drugikomentarz",
 }
-"""What the first parts of a thread are called."""
+"""Common names of the first parts of a thread."""
 _THREAD = re.compile(r"thread[ _-]?(\d{1,3})")
 
 _WORDS = {name: column.words for name, column in COLUMNS.items()} | _PARTS
@@ -112,24 +112,24 @@ _NO_LETTER = re.compile(r"[^a-z]+")
 _MEDIA = frozenset((".jpeg", *POSTABLE.values()))
 _LONG_TEXT = 25
 LONGEST_NAME = 40
-"""Characters of a name that is recognised."""
+"""Characters of a name that can be recognised, at most."""
 _MOST = 0.8
-"""The share of the cells of a column that have to fit, for the column to be recognised by them."""
+"""Share of a column's cells that have to match for the column to be recognised by its contents."""
 
 
 def thread_column(name: str) -> int | None:
-    """Which part of a thread a column has by its name, as `thread 2`; None for other columns."""
+    """The number in the name of a thread column, such as `thread 2`; None for other columns."""
     found = _THREAD.fullmatch(name) if name.startswith("thread") else None
     return int(found[1]) if found else None
 
 
 def is_column(name: str) -> bool:
-    """Whether a campaign has a column of this name."""
+    """Whether a name is a column of a campaign."""
     return name in COLUMNS or name.startswith(FIGURE) or thread_column(name) is not None
 
 
 def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
-    """A problem for each name that no column has."""
+    """A problem for each unknown column name."""
     known = f"; known columns: {', '.join(COLUMNS)}"
     for name in names:
         if is_column(name.lower()):
@@ -149,7 +149,7 @@ def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
 
 
 def column_options(columns: Mapping[str, str]) -> str:
-    """How a command is told what columns mean."""
+    """The command-line options that map columns."""
     return " ".join(f"--column {shlex.quote(f'{name}={to}')}" for name, to in columns.items())
 
 
@@ -159,12 +159,12 @@ def meant_columns(
     taken: Collection[str],
     channels: Collection[str] = (),
 ) -> dict[str, str]:
-    """The campaign's column that each unknown name most likely stands for; empty for none.
+    """The campaign's column that each unknown name most likely means; empty for none.
 
     Args:
-        names: of the file's columns, of which some are those of a campaign.
+        names: names of the file's columns, known and unknown.
         rows: some of the cells below them.
-        taken: columns of a campaign that are there.
+        taken: columns of a campaign that the file has.
         channels: names and ids of channels in Postiz.
     """
     unknown = [
@@ -191,7 +191,7 @@ def meant_columns(
 
 
 def column_named(name: str) -> str:
-    """The column that a name means in one of several languages, or by a slip; empty for none."""
+    """The column that a name means, in one of several languages or misspelt; empty for none."""
     plain = unicodedata.normalize("NFKD", name.casefold().replace("ß", "ss"))
     word = _NO_LETTER.sub("", "".join(c for c in plain if not unicodedata.combining(c)))
     if word in _MEANT:
@@ -225,4 +225,4 @@ _FITTING: dict[str, Callable[[object, set[str]], bool]] = {
     ),
     "link": _is_link,
 }
-"""By which contents a column is recognised."""
+"""Tests by which the contents of a column are recognised."""

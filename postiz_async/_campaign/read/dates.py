@@ -1,4 +1,4 @@
-"""Dates as a campaign writes them: as moments, and which format reads those of a column. PURE."""
+"""Parse the dates of a campaign, and find the format that reads a column of dates. PURE."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def no_such_zone(name: str) -> str:
-    """What an error says about a name that `find_zone` does not know."""
+    """The error message for a name that `find_zone` does not know."""
     return f"There is no time zone {name!r}. Write it like Europe/Berlin."
 
 
 def check_date_format(form: str) -> None:
-    """Refuse a format that does not say year, month and day, or a time but not the hour.
+    """Refuse a format without year, month or day, or with a time but without an hour.
 
     One of days alone is for files that have the time in a column of its own.
 
     Args:
-        form: as `strptime` takes it.
+        form: a format of `strptime`.
 
     Raises:
-        BatchError: it does not, or it is not a format.
+        BatchError: the format is incomplete or invalid.
     """
     written = _SAMPLE.strftime(form)
     vague = [word for word, other in _OTHERS.items() if other.strftime(form) == written]
@@ -64,7 +64,7 @@ def check_date_format(form: str) -> None:
 
 
 def says_hour(form: str) -> bool:
-    """Whether a format of dates has the hour."""
+    """Whether a date format has the hour."""
     return _OTHERS["hour"].strftime(form) != _SAMPLE.strftime(form)
 
 
@@ -78,7 +78,7 @@ _OTHERS = {
 
 
 def read_wall(raw: str, form: str | None) -> datetime | None:
-    """The date as it is written, aware if it has an offset; None if it is not a date.
+    """Parse a date as written, aware if it has an offset; None if it is not a date.
 
     Args:
         raw: the cell.
@@ -98,7 +98,7 @@ def read_wall(raw: str, form: str | None) -> datetime | None:
 
 
 def read_time(raw: str) -> time | None:
-    """A time of day as people write it: `9:00`, `09:00:30`, `9.30`, `9h30`, `9:30 pm`, `9 Uhr`."""
+    """Parse a time of day: `9:00`, `09:00:30`, `9.30`, `9h30`, `9:30 pm`, `9 Uhr`."""
     found = _CLOCK.fullmatch(raw.strip().casefold())
     if found is None or not (found[2] or found[4]):
         return None
@@ -117,7 +117,7 @@ _CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2}))?)?\s*(am|pm|uhr|h)
 
 
 def read_day(raw: str, form: str | None) -> date | None:
-    """A day without its time; None if it is not one. `form` as for `read_wall`."""
+    """Parse a day without a time; None if it is not one. `form` as for `read_wall`."""
     try:
         if form is None:
             match = _DAY.fullmatch(raw)
@@ -132,10 +132,10 @@ def _iso_day(iso: str | None, dotted: str | None) -> str:
 
 
 def describe_absence(raw: str, form: str | None) -> str:
-    """What is not there of a date that is written well: `February 2027 has no day 30`.
+    """Explain a well-formed date that does not exist: `February 2027 has no day 30`.
 
-    Empty if it is not that. A date is written well if it can be read with another number in place
-    of one of its own. `form` as for `read_wall`.
+    Empty for other texts. A date is well-formed if it can be read with one of its numbers changed.
+    `form` as for `read_wall`.
     """
     if len(raw) > _LONGEST or _read_date(raw, form) is not None:
         return ""
@@ -164,7 +164,7 @@ def _read_date(raw: str, form: str | None) -> datetime | None:
 
 
 def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | CellProblem:
-    """A wall-clock time in a zone; a time that the clocks skip or repeat is refused."""
+    """Convert a local time to a moment; refuse times that clock changes skip or repeat."""
     if wall.tzinfo is None and zone is None:
         return CellProblem("has no time zone", "add an offset, a timezone column, or --timezone")
     if wall.year not in POST_YEARS:
@@ -183,7 +183,7 @@ def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | CellProblem:
 
 
 def describe_drift(moment: datetime, zone: tzinfo) -> str:
-    """How a date that is repeated every few days moves when the clocks change; empty if not."""
+    """Explain how a repeated date moves when the clocks change; empty if it does not."""
     try:
         first = moment.astimezone(zone)
         days = (moment.astimezone(zone) + timedelta(days=n) for n in range(1, 366))
@@ -206,7 +206,7 @@ _TOO_FAR = CellProblem("is too far away", "")
 
 
 class FoundFormat(NamedTuple):
-    """A format, and how many of the dates it reads; `first` is the first of these."""
+    """A format, and the number of dates it reads; `first` is the first of these."""
 
     form: str
     read: int
@@ -229,10 +229,10 @@ _NAMED_ORDERS = (("%d", "%Y"), ("%Y", "%d"))
 
 
 def find_formats(dates: Sequence[str]) -> list[FoundFormat]:
-    """The formats that read most of some dates; several if day and month are ambiguous.
+    """Find the formats that read most of some dates; several if day and month are ambiguous.
 
-    They come from how a few of the dates are written. An order of day and month is kept beside
-    another one only where both read as many.
+    Candidates are derived from a few of the dates. Two orders of day and month are returned only if
+    both read equally many dates.
     """
     samples = _samples(dates)
     forms = dict.fromkeys(form for text in samples for form in _forms(text))
@@ -248,13 +248,13 @@ def find_formats(dates: Sequence[str]) -> list[FoundFormat]:
 
 
 def explain_dates(undated: Sequence[tuple[int, str]]) -> tuple[Problem, set[int]] | None:
-    """What reads the dates of a column of which none was read, if anything reads most of them.
+    """Explain which format reads a column of dates of which none was read, if one reads most.
 
     Args:
         undated: the rows with their dates.
 
     Returns:
-        One problem, and the rows that it is about.
+        One problem, and the rows that it covers.
     """
     formats = find_formats([text for _, text in undated])
     if not formats or formats[0].read * 2 < len(undated):
@@ -280,14 +280,14 @@ def explain_dates(undated: Sequence[tuple[int, str]]) -> tuple[Problem, set[int]
 
 
 def looks_like_date(text: str) -> bool:
-    """Whether a text is a date in some way, with its time or without."""
+    """Whether a text is a date in any format, with or without a time."""
     return len(text) <= _LONGEST and any(
         read_wall(text, form) is not None for form in _forms(text, is_day=True)
     )
 
 
 def _samples(dates: Sequence[str]) -> list[str]:
-    """Some of the dates that are written in different ways."""
+    """Up to three dates with different patterns of digits and other characters."""
     ways: dict[str, str] = {}
     for text in dates:
         if len(text) <= _LONGEST:
@@ -298,7 +298,7 @@ def _samples(dates: Sequence[str]) -> list[str]:
 
 
 def _is_new(each: FoundFormat, before: Sequence[FoundFormat], dates: Sequence[str]) -> bool:
-    """Whether a format reads some date differently than those before it."""
+    """Whether a format reads some date differently from each earlier format."""
     return all(
         any(read_wall(text, each.form) != read_wall(text, other.form) for text in dates)
         for other in before
@@ -306,7 +306,7 @@ def _is_new(each: FoundFormat, before: Sequence[FoundFormat], dates: Sequence[st
 
 
 def _forms(text: str, *, is_day: bool = False) -> Iterator[str]:
-    """The formats that a date may have by how it is written."""
+    """The possible formats of a date, derived from its text."""
     offset = _OFFSET.search(text)
     tokens = _TOKEN.findall(text[: offset.start()] if offset else text)
     numbers = [place for place, token in enumerate(tokens) if token.isdecimal()]

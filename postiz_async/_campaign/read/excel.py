@@ -1,4 +1,4 @@
-"""The rows of an .xlsx, as its standard has them. PURE, but for the file."""
+"""Read the rows of an .xlsx file. PURE, but for the file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_MERGED = 100_000
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _NO_FORMAT = re.compile(r'"[^"]*"|[\\_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
 _LAST_DAY = 2_958_466
-"""The day after 31 December 9999."""
+"""The serial number of the day after 31 December 9999."""
 
 _FORMATS = (
     dict.fromkeys([*range(14, 18), *range(27, 37), *range(50, 59)], "d")
@@ -36,13 +36,13 @@ _FORMATS = (
     | dict.fromkeys([4, *range(5, 9), *range(37, 45)], "#,##0.00")
     | dict.fromkeys([12, 13], "# ?/?")
 )
-"""Formats of numbers that have no text in the file, in short."""
+"""Built-in number formats, which have no text in the file, abbreviated."""
 _PLAIN = frozenset(("", "general", "0", "@"))
-"""Formats by which a number is shown as it is stored."""
+"""Formats that show a number as it is stored."""
 
 
 def xlsx_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]]:
-    """The rows of a sheet that are not blank, with their numbers."""
+    """Yield the rows of a sheet that are not blank, with their numbers."""
     book = package.elements(_BOOK, "sheet", "workbookPr")
     links = [link for _, link in package.elements("xl/_rels/workbook.xml.rels", "Relationship")]
     by_id = {link.get("Id"): link for link in links}
@@ -76,7 +76,7 @@ def xlsx_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list
 
 
 def _part_of(package: Package, link: Mapping[str, str]) -> str:
-    """The name of the part that a link of the workbook leads to."""
+    """The name of the part that a link of the workbook points to."""
     target = link.get("Target", "")
     if link.get("TargetMode") == "External":
         raise BatchError(
@@ -87,7 +87,7 @@ def _part_of(package: Package, link: Mapping[str, str]) -> str:
 
 
 def _formats(package: Package, part: str) -> list[str]:
-    """The format of numbers of each style."""
+    """The number format of each style."""
     own: dict[int, str] = dict(_FORMATS)
     formats: list[str] = []
     for name, attributes in package.elements(part, "numFmt", "cellXfs", "cellStyleXfs", "xf"):
@@ -102,7 +102,7 @@ def _formats(package: Package, part: str) -> list[str]:
 
 
 def _merged(package: Package, part: str) -> Mapping[int, set[int]]:
-    """The columns of the cells that are merged with one above, by row; the file ends with them."""
+    """The columns of cells merged with a cell above, by row; these are at the end of the file."""
     marked: defaultdict[int, set[int]] = defaultdict(set)
     for row, column in itertools.islice(_merged_cells(package, part), _MOST_MERGED):
         marked[row].add(column)
@@ -122,7 +122,7 @@ def _merged_cells(package: Package, part: str) -> Iterator[tuple[int, int]]:
 
 
 class _SharedTexts(XmlPart):
-    """The texts that cells refer to by number."""
+    """The shared texts, which cells refer to by number."""
 
     def __init__(self, package: Package, name: str) -> None:
         super().__init__(package, name)
@@ -225,7 +225,7 @@ class _XlsxSheet(SheetPart):
 
 
 def _shortened(moment: datetime, *, has_day: bool = True) -> datetime | date | time:
-    """The day alone at midnight, and the time alone where there is no day."""
+    """Only the day of a date at midnight; only the time if there is no day."""
     if not has_day:
         return moment.time()
     return moment if moment.hour or moment.minute or moment.second else moment.date()
@@ -233,7 +233,7 @@ def _shortened(moment: datetime, *, has_day: bool = True) -> datetime | date | t
 
 @lru_cache(maxsize=1000)
 def _kind(form: str) -> str:
-    """Whether a format of numbers shows a date or a duration."""
+    """Whether a number format shows a date or a duration; else empty."""
     letters = _NO_FORMAT.sub("", form.partition(";")[0]).lower()
     if "[" in letters:
         return "duration"
@@ -249,7 +249,7 @@ def _column(letters: str) -> int:
     """The number of a column, from 0.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the letters are not a column.
     """
     if not (letters.isascii() and letters.isalpha() and letters.isupper() and len(letters) <= 3):
         raise ValueError(f"{letters[:20]!r} is not a column")

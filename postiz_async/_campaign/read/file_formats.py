@@ -1,8 +1,8 @@
-"""Campaign files as spreadsheets and programs write them: encodings, delimiters, comments.
+"""Read campaign files in the encodings and delimiters that spreadsheets and programs write.
 
-Files are read in a stream, so that only the rows that were read take memory. A file that is not
-UTF-8 anywhere is taken for Windows-1252, if it looks like that. Where only some rows are not UTF-8,
-their bytes stay in the cells as half characters, and these rows are refused.
+Files are read in a stream, so that only the rows that were read take memory. A file without any
+UTF-8 letters is read as Windows-1252, if it looks like it. If only some rows are not UTF-8, their
+bytes stay in the cells as surrogates, and these rows are refused.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 
 CAMPAIGNS_ARE = "a campaign is a file of CSV, JSON, .xlsx or .ods."
-"""What to say of what can be none."""
+"""The advice for a file of an unsupported kind."""
 
 
 _SHEETS = frozenset((".xlsx", ".xlsm", ".ods"))
-"""Suffixes of spreadsheets that are read. An .xls does not tell an error from an empty cell."""
+"""Suffixes of supported spreadsheets. In an .xls, errors and empty cells look alike."""
 
 _FOREIGN = frozenset((".xls", ".xlsb", ".numbers", ".gsheet"))
 
 
 def is_json(path: Path) -> bool:
-    """Whether a file is JSON lines, by its name; everything else is CSV."""
+    """Whether a file is JSON, by its name; other texts are CSV."""
     return path.suffix.lower() in {".jsonl", ".ndjson", ".json"}
 
 
@@ -50,7 +50,7 @@ def is_spreadsheet(path: Path) -> bool:
     """Whether a file is a spreadsheet, by its name.
 
     Raises:
-        BatchError: it is one of a kind that is not read.
+        BatchError: the spreadsheet is of an unsupported kind.
     """
     suffix = path.suffix.lower()
     if suffix in _FOREIGN:
@@ -60,10 +60,10 @@ def is_spreadsheet(path: Path) -> bool:
 
 @contextmanager
 def campaign_file(path: Path) -> Generator[io.BufferedReader]:
-    """Open a regular file for reading; at the end it has to be what it was at the beginning.
+    """Open a regular file for reading, and check at the end that it has not changed.
 
     Raises:
-        BatchError: it cannot be opened, or somebody wrote to it meanwhile.
+        BatchError: the file cannot be opened, or was changed meanwhile.
     """
     try:
         file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115
@@ -92,38 +92,38 @@ def campaign_file(path: Path) -> Generator[io.BufferedReader]:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a pipe."""
+    """Open a file without waiting for the other end of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 MAX_FILE = 1_000_000_000
-"""Bytes of a file that is read as one campaign."""
+"""Bytes of a campaign file, at most."""
 
 COMMENT = "# "
-"""How a line begins that says something about a CSV file, before its header."""
+"""The beginning of a comment line before the header of a CSV file."""
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-"""Half characters that stand for no byte."""
+"""Lone surrogates that do not stand for an undecodable byte."""
 _CHUNK = 1 << 20
 _HEAD = 200
-"""Lines among which the header has to be."""
+"""Lines within which the header has to be."""
 
 
 class NotReadable(Exception):  # noqa: N818  (never leaves the package)
-    """A file cannot be read from here on."""
+    """A file cannot be read any further."""
 
 
 class Line(NamedTuple):
-    """The cells of one line of a table; `number` counts as a spreadsheet does."""
+    """The cells of one line of a table; `number` counts like a spreadsheet."""
 
     number: int
     cells: Sequence[object]
 
 
 class Opened(NamedTuple):
-    """The text of a campaign file; `guessed` is a piece of it if its encoding was guessed."""
+    """The text of a campaign file; `guessed` is a sample of it if its encoding was guessed."""
 
     text: TextIO
     guessed: str
@@ -131,7 +131,7 @@ class Opened(NamedTuple):
 
 @contextmanager
 def open_campaign(path: Path, encoding: str | None = None) -> Generator[Opened]:
-    """The text of a campaign file: in the encoding that is said, else UTF-8, or what it shows.
+    """Open a campaign file as text: in the given encoding, else by its mark or by a guess.
 
     Raises:
         BatchError: there is no such file, or it is empty, too large or unreadable.
@@ -195,13 +195,13 @@ _NOT_WESTERN = re.compile(
 
 
 def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
-    """The encoding of a file without a mark: Windows-1252 if little in it is UTF-8.
+    """Guess the encoding of a file without a mark: Windows-1252 if little in it is UTF-8.
 
     Returns:
-        It, and some of the text that it was guessed by.
+        The encoding, and a sample of the text.
 
     Raises:
-        BatchError: it is most likely neither.
+        BatchError: the file is most likely neither UTF-8 nor Windows-1252.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -235,7 +235,7 @@ def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
 
 
 def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
-    """The file from its beginning, to which it is set back."""
+    """Yield the file from its beginning in chunks, and rewind it at the end."""
     file.seek(0)
     try:
         while chunk := file.read(_CHUNK):
@@ -265,17 +265,17 @@ def _not_decoded(error: UnicodeDecodeError) -> NotReadable:
 
 
 def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
-    """The header and the rows of a CSV file.
+    """Read the header and the rows of a CSV file.
 
-    The delimiter is what an Excel line `sep=;` says, else that of comma, semicolon and tab which
-    finds most of the known columns. Lines before the header may be blank, comments or titles.
+    The delimiter is given by an Excel line `sep=;`; else it is the one of comma, semicolon and tab
+    that finds most of the known columns. Lines before the header may be blank, comments or titles.
 
     Args:
-        file: its text.
-        known: names of columns, in small letters.
+        file: the text of the file.
+        known: known names of columns, in lower case.
 
     Raises:
-        NotReadable: what follows is not CSV.
+        NotReadable: the rest of the file is not CSV.
     """
     lines = _lines(file)
     head, delimiter = _head(lines, set(known))
@@ -311,7 +311,7 @@ _NOT_CSV = {
     "close the quotation mark before it",
     "expected after": "has text after a closing quotation mark; double those within a text",
 }
-"""What the faults that Python finds in CSV mean for the person who wrote it."""
+"""Explanations of Python's CSV errors for the author of a file."""
 
 
 # A spreadsheet runs a cell that begins like a formula, also from a file of a stranger's words. An
@@ -321,28 +321,28 @@ _RUNS = re.compile(r"""['"\s]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]""")
 
 
 def csv_line(cells: Iterable[object], delimiter: str = ",") -> str:
-    """A line of a CSV file that is written here; no cell of it runs in a spreadsheet."""
+    """A line of a CSV file to be written, without cells that a spreadsheet runs as formulas."""
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=delimiter).writerow([with_escape(cell) for cell in cells])
     return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def with_escape(cell: object) -> object:
-    """A cell that no spreadsheet runs."""
+    """Escape a cell so that a spreadsheet does not run it as a formula."""
     return f"'{cell}" if isinstance(cell, str) and _RUNS.match(cell) else cell
 
 
 def without_escape(cell: object) -> object:
-    """A cell as it was before `csv_line` wrote it."""
+    """Remove the escape that `csv_line` added to a cell."""
     if isinstance(cell, str) and cell.startswith("'") and _RUNS.match(cell, 1):
         return cell[1:]
     return cell
 
 
 def readable(name: str) -> str:
-    """The name of a file, or what tells of it, as text that can be stored.
+    """The name of a file as text that can be stored, without surrogates.
 
-    Where the locale is not UTF-8, and where a name is not, Python keeps bytes as half characters.
+    If the locale or the name is not UTF-8, Python keeps the bytes as surrogates.
     """
     data = _HALF.sub("\ufffd", name).encode("utf-8", "surrogateescape")
     return data.decode("utf-8", "replace")
@@ -353,7 +353,7 @@ def _is_comment(text: str) -> bool:
 
 
 def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str]:
-    """The lines up to the header, but that for Excel, and the delimiter."""
+    """Read the lines up to the header, without the Excel line, and find the delimiter."""
     head: list[str] = []
     header, best = "", _Split(0, 0, ",")
     for line in itertools.islice(lines, _HEAD):
@@ -374,7 +374,7 @@ def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str]:
 
 
 class _Split(NamedTuple):
-    """A line at a delimiter: how many cells name columns, and how many there are."""
+    """A line split at a delimiter: the number of cells that name columns, and of all cells."""
 
     named: int
     cells: int
@@ -384,7 +384,7 @@ class _Split(NamedTuple):
 def _split(line: str, delimiter: str, known: set[str]) -> _Split:
     try:
         cells = next(csv.reader([line], delimiter=delimiter), list[str]())
-    except csv.Error:  # the reading meets it too, and says where
+    except csv.Error:  # the CSV reader meets the error too, and reports the line
         return _Split(0, 0, delimiter)
     short = {folded(cell) for cell in cells if len(cell) <= LONGEST_NAME}
     named = sum(name in known or bool(column_named(name)) for name in short)
@@ -395,7 +395,7 @@ def _split(line: str, delimiter: str, known: set[str]) -> _Split:
 
 
 def json_records(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
-    """The objects of JSON lines, or of one array; one whose only name is `#` is a comment."""
+    """Yield the objects of JSON lines, or of one array; one whose only name is `#` is a comment."""
     number = 0
     try:
         if _is_array(file):
@@ -413,7 +413,7 @@ def _is_array(file: TextIO) -> bool:
     start = file.tell()
     try:
         head = file.read(_CHUNK).lstrip()
-    except UnicodeDecodeError:  # the reading of its lines meets it too, and says where
+    except UnicodeDecodeError:  # reading the lines meets the error too, and reports where
         head = ""
     file.seek(start)
     return head.startswith("[") and _begins_array(head.partition("\n")[0])
@@ -430,10 +430,10 @@ def _begins_array(line: str) -> bool:
 
 
 def _array(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
-    """The objects of one array, numbered from 1.
+    """Yield the objects of one array, numbered from 1.
 
     Raises:
-        NotReadable: what follows is not text.
+        NotReadable: the rest of the file is not text.
     """
     try:
         data = file.read().encode("utf-8", "surrogateescape")

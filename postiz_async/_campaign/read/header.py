@@ -1,4 +1,4 @@
-"""The header of a table: which column of the file is which one of a campaign. PURE."""
+"""Read the header of a table: the campaign's column for each column of the file. PURE."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 
 
 _LISTED = 100
-"""Columns that a message names."""
+"""Columns named in a message, at most."""
 
 _FLAGS = frozenset(name for name, column in COLUMNS.items() if column.is_flag)
 _SAMPLED = 50
-"""Rows by whose cells columns are recognised."""
+"""Rows whose cells are used to recognise columns."""
 
 
 class AbsentColumn(Exception):  # noqa: N818  (never leaves the package)
-    """A column that was mapped is not in the file; `column` is its name in small letters."""
+    """A mapped column is missing from the file; `column` is its name in lower case."""
 
     def __init__(self, said: str, column: str) -> None:
         super().__init__(said)
@@ -53,7 +53,7 @@ class AbsentColumn(Exception):  # noqa: N818  (never leaves the package)
 
 
 class MissingColumns(Exception):  # noqa: N818  (never leaves the package)
-    """A campaign has no channel or no date, or calls them something else."""
+    """The file has no column for channels or dates, or names it differently."""
 
     def __init__(self, said: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         super().__init__(said)
@@ -62,7 +62,7 @@ class MissingColumns(Exception):  # noqa: N818  (never leaves the package)
         self.rows = rows
 
     def error(self, channels: Iterable[str] = ()) -> BatchError:
-        """The error with what its columns most likely mean, where these channels are known."""
+        """The error, with the likely meaning of columns, given these names of channels."""
         taken = [name.lower() for name in self.names if is_column(name.lower())]
         meant = meant_columns(self.names, self.rows, taken, set(channels))
         meant = {name: to for name, to in meant.items() if to}
@@ -72,22 +72,22 @@ class MissingColumns(Exception):  # noqa: N818  (never leaves the package)
 
 
 class Columns(NamedTuple):
-    """The columns of a table: what they are called, and what they mean."""
+    """The columns of a table: their names and their meanings."""
 
     number: int
     width: int
     kept: Sequence[tuple[int, str]]
     unnamed: Sequence[int]
     unknown: Mapping[int, str]
-    """The names of columns that a campaign does not have, by their places."""
+    """The names of unknown columns, by place."""
     meanings: Mapping[str, str]
-    """The campaign's column by the name in the file, in small letters."""
+    """The campaign's column by the file's name in lower case."""
     targets: Sequence[str]
     labels: Mapping[str, str]
-    """What the file calls the columns of a campaign that it calls something else."""
+    """The file's names of columns, by the campaign's names, where they differ."""
 
     def record(self, cells: Sequence[object]) -> dict[str, object] | str:
-        """The cells by column, or what is wrong; spreadsheets add columns without name and text."""
+        """The cells by column, or the problem; empty columns without a name are ignored."""
         count = len(cells)
         if count > self.width and any(cell_text(cell).strip() for cell in cells[self.width :]):
             return f"has {count} cells, the header has {self.width}"
@@ -102,7 +102,7 @@ class Columns(NamedTuple):
         }
 
     def _value(self, cell: object, name: str) -> object:
-        """Dates and times as they are, where they are asked for; the text of what else there is."""
+        """The value of a cell other than a plain string: a date or time if expected, else text."""
         target, text = self.meanings[name], cell_text(cell)
         if isinstance(cell, bool) and target not in _FLAGS:
             return Odd.of(text, "is TRUE or FALSE, which each program shows in its own words")
@@ -114,17 +114,17 @@ class Columns(NamedTuple):
 
 
 def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
-    """The columns of a table, whose header may stand below other rows.
+    """Read the header of a table, which may stand below other rows.
 
     Args:
-        lines: from which the header is taken.
-        name: of the file.
-        rules: by which it is read.
+        lines: the lines of the table; those up to the header are consumed.
+        name: the name of the file.
+        rules: how the file is read.
 
     Raises:
-        BatchError: there is no header, or it names columns twice.
-        AbsentColumn: it lacks one that was mapped.
-        MissingColumns: it lacks channels or dates.
+        BatchError: there is no header, or it has a column twice.
+        AbsentColumn: a mapped column is missing.
+        MissingColumns: the column of channels or dates is missing.
     """
     number, texts = _first(lines, name)
     written = [text.strip() for text in texts]
@@ -174,7 +174,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """The columns that there are, for a message."""
+    """The names of the columns, for a message."""
     named = [shown(each) for each in names if each]
     return f"It has: {', '.join(named[:_LISTED])}{', ...' if len(named) > _LISTED else ''}."
 
@@ -182,7 +182,7 @@ def _listed(names: Iterable[str]) -> str:
 def _header_below(
     lines: Iterator[Line], rules: Rules, names: Iterable[str]
 ) -> tuple[list[Line], list[Line]]:
-    """The header below a title and what follows it, and the rows that were looked through."""
+    """The header below a title, the rest of the lines, and the rows looked through."""
     seen: list[Line] = []
     with suppress(NotReadable):  # what is wrong with the header comes first
         for line in itertools.islice(lines, _SAMPLED):
@@ -199,14 +199,14 @@ def _header_below(
 def _is_header(
     names: Iterable[str], rules: Rules, meaning: Callable[[str], str] = str.strip
 ) -> bool:
-    """Whether a row names channels and dates."""
+    """Whether a row has columns for channels and dates."""
     words = [folded(name) for name in names if len(name) <= LONGEST_NAME]
     found = {rules.columns.get(word) or meaning(word) for word in words}
     return {"integration", "date"} <= {*found, *rules.defaults}
 
 
 def _first(lines: Iterator[Line], name: str) -> tuple[int, list[str]]:
-    """The number and the texts of the header of a table."""
+    """The number and the texts of the first row of a table."""
     try:
         header = next(lines, Line(0, []))
     except NotReadable as error:

@@ -1,8 +1,8 @@
-"""Which file a media cell means, and whether the campaign may have it.
+"""Find the file that a media cell means, within the folders that a campaign may use.
 
-A campaign may come from a stranger. So what its cells say stays within the folder of the campaign
-and those that were allowed, with symbolic links followed; a `Path` that a program gives is the
-program's own and may lead anywhere.
+A campaign may come from a stranger. So its cells may only name files in the folder of the campaign
+and in allowed folders, with symbolic links resolved; a `Path` that a program gives is the program's
+own and may lead anywhere.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from postiz_async._resources.channel_names import folded
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem, by_reader
 
 MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
-"""A folder, or several, from which a campaign may take media besides its own."""
+"""One or several folders from which a campaign may take media, besides its own folder."""
 
 
 def roots_of(media_root: MediaRoot) -> tuple[Path | str, ...]:
-    """The folders, of which several may be given in any iterable."""
+    """A sequence of folders, from one folder or any iterable."""
     return (media_root,) if isinstance(media_root, str | Path) else tuple(media_root)
 
 
@@ -36,11 +36,11 @@ _WINDOWS = re.compile(r"[A-Za-z]:[/\\]|\\\\")
 
 @dataclass(frozen=True, slots=True)
 class MediaFolders:
-    """Where the media of a campaign are.
+    """The folders of a campaign's media.
 
     Args:
-        folder: where relative names begin.
-        allowed: the real paths of the folders that cells may lead to.
+        folder: the folder of relative names.
+        allowed: the real paths of the allowed folders.
     """
 
     folder: Path
@@ -48,7 +48,7 @@ class MediaFolders:
 
     @classmethod
     def of(cls, folder: Path, media_root: MediaRoot) -> MediaFolders:
-        """The folder of a campaign, and those that are allowed beside it. Blocking.
+        """The folder of a campaign, and the folders allowed besides. Blocking.
 
         Raises:
             ConfigurationError: there is no such folder.
@@ -63,14 +63,14 @@ class MediaFolders:
         return cls(folder, tuple(_real(Path(root)) for root in [folder, *roots]))
 
     def find(self, name: str, *, is_trusted: bool) -> Path:
-        """The real path of the file that a cell means; whether it is there is not looked at.
+        """The real path of the file that a cell means; the file need not exist.
 
         Args:
-            name: as the cell has it.
+            name: the name in the cell.
             is_trusted: whether it may lead anywhere.
 
         Raises:
-            InvalidPostError: it may not be used.
+            InvalidPostError: the file is outside of the allowed folders.
         """
         if not is_trusted and _HOME.match(name):
             raise _refuse(
@@ -102,7 +102,7 @@ class MediaFolders:
         )
 
     def _spelled(self, name: str) -> Path:
-        """The real path of a name, of another form of its accents if only that is there."""
+        """The real path of a name; if only another Unicode form of its accents exists, that one."""
         path = _real(self.folder / name)
         if name.isascii() or path.exists():
             return path
@@ -115,14 +115,14 @@ def other_spelling(
     names: Callable[[Path], Mapping[str, list[str]]],
     form: Callable[[str], str] = folded,
 ) -> Path | None:
-    """The file that was probably meant: its name differs in capitals, or in how accents are stored.
+    """The file that was probably meant: its name differs in case, or in the form of accents.
 
-    On macOS and Windows, where the campaign may have been made, both are one name. Blocking.
+    On macOS and Windows, where the campaign may have been made, both names are equal. Blocking.
 
     Args:
-        missing: the real path at which nothing is.
-        names: `spellings`, or what remembers them.
-        form: what the names have in common.
+        missing: the real path without a file.
+        names: `spellings`, or a cached version of it.
+        form: the normal form of spellings.
     """
     found = Path(missing.anchor)
     for part in missing.parts[1:]:
@@ -140,7 +140,7 @@ def other_spelling(
 
 
 def spellings(folder: Path) -> Mapping[str, list[str]]:
-    """The names in a folder by what they have in common with those that differ in spelling only."""
+    """The names in a folder by the normal form of their spelling."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     try:
         for path in folder.iterdir():

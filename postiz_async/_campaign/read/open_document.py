@@ -1,4 +1,4 @@
-"""The rows of an .ods, as its standard has them. PURE, but for the file."""
+"""Read the rows of an .ods file. PURE, but for the file."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _CONTENT = "content.xml"
 _TIME = re.compile(r"PT(\d{1,9})H(\d{1,9})M(\d{1,9})(?:[.,]\d+)?S")
 _SIGNS = {"line-break": "\n", "tab": "\t"}
 _MOST_ALIKE = 1_000
-"""Rows that may repeat the one before; each would be a post."""
+"""Repetitions of one row, at most; each would be a post."""
 
 
 def ods_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]]:
-    """The rows of a sheet that are not blank, with their numbers."""
+    """Yield the rows of a sheet that are not blank, with their numbers."""
     return _OdsSheet(package, choose(_sheets(package))).read()
 
 
 def _sheets(package: Package) -> list[tuple[str, bool]]:
-    """The sheets, each with whether it is visible: its style may say that it is not."""
+    """The sheets, and whether their styles make them visible."""
     hidden: set[str | None] = set()
     sheets: list[tuple[str, bool]] = []
     style: str | None = None
@@ -69,7 +69,7 @@ class _OdsSheet(SheetPart):
             self.text.clear()
 
     def _start_text(self, name: str, attributes: Mapping[str, str]) -> None:
-        """Take what begins within a cell: its paragraphs, but not those of a note."""
+        """Start to collect the text of a cell: its paragraphs, without notes."""
         if name == "p" and self.depth == self._cell_depth + 1:
             if self._room <= MAX_TEXT:
                 self.text.append("\n")
@@ -126,7 +126,7 @@ def _value(said: Mapping[str, str], text: str) -> Cell:
 
 
 def _number(number: float, text: str) -> float | str:
-    """A number, or its text where it is shown otherwise."""
+    """The value of a number cell; its text if it is shown differently."""
     try:
         return number if not text or float(text) == number else text
     except ValueError:

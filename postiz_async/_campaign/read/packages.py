@@ -1,7 +1,7 @@
-"""Spreadsheet files: zip files of XML parts, read in a stream and bounded on the way.
+"""Read spreadsheet files: zip files of XML parts, read in a stream with limits.
 
-A small file can be made to unpack to gigabytes, or to nest without end. So only what its reader
-takes is kept of a part, and bounds are checked before memory is taken.
+A small file can unpack to gigabytes, or contain endless nesting. So a reader keeps only the
+elements it needs, and limits are checked before memory is used.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 Cell: TypeAlias = str | float | bool | datetime | date | time | timedelta
 
 ChooseSheet: TypeAlias = "Callable[[Sequence[tuple[str, bool]]], str]"
-"""Takes the names of the sheets, each with whether it is visible."""
+"""Chooses a sheet, given their names and whether each is visible."""
 
 DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError),  # of zipfile
+    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError),  # raised by zipfile
     *(expat.ExpatError, LookupError, ValueError, OverflowError),
 )
-"""What is raised where a spreadsheet is broken."""
+"""Exceptions that a broken spreadsheet may cause."""
 
 _SMALL, _RATIO = 20_000_000, 50
-"""Bytes that each file may unpack to, and how many times its size a larger one may."""
+"""Bytes that any file may unpack to; a larger result may be this many times the file's size."""
 
 _CHUNK = 1 << 16
 _MAX_DIRECTORY = 4_000_000
@@ -66,7 +66,7 @@ class Package:
         return name.lower() in self._parts
 
     def describe(self) -> str:
-        """Say what a file is that is no spreadsheet."""
+        """Describe the kind of a file that is not a spreadsheet."""
         kinds = {"word/": "a Word document", "ppt/": "a presentation", "xl/": "an .xlsb"}
         for folder, kind in kinds.items():
             if any(part.startswith(folder) for part in self._parts):
@@ -74,7 +74,7 @@ class Package:
         return "is a zip file, but no spreadsheet"
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The bytes of a part."""
+        """Yield the bytes of a part."""
         part = self._parts.get(name.lower())
         if part is None:
             raise zipfile.BadZipFile(f"it has no part {name[:100]}")
@@ -85,7 +85,7 @@ class Package:
                 yield chunk
 
     def elements(self, name: str, *wanted: str) -> list[tuple[str, Mapping[str, str]]]:
-        """The elements of these names in a part, with their attributes."""
+        """Yield the elements with these names in a part, with their attributes."""
         found = _Elements(self, name, wanted)
         for _ in found.feed():
             pass
@@ -93,7 +93,7 @@ class Package:
 
 
 class _Bounded:
-    """A file from which `zipfile` reads no list of parts without end; it does so at once."""
+    """A file in which `zipfile` cannot read a list of parts that would exhaust the memory."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
@@ -106,9 +106,9 @@ class _Bounded:
 
 
 class XmlPart:
-    """Takes the elements of a part, by their names without a prefix.
+    """Handles the elements of a part, by their names without a prefix.
 
-    `text` is the text since it was emptied, in pieces; what is over the limit of a cell is cut.
+    `text` has the collected text in pieces; text beyond the limit of a cell is cut.
     """
 
     def __init__(self, package: Package, name: str) -> None:
@@ -124,26 +124,26 @@ class XmlPart:
         self.parser.StartDoctypeDeclHandler = self._refuse_entities
 
     def start(self, name: str, attributes: Mapping[str, str], /) -> None:
-        """Take the beginning of an element."""
+        """Handle the start of an element."""
 
     def end(self, name: str) -> None:
-        """Take the end of an element."""
+        """Handle the end of an element."""
 
     def where(self) -> str:
-        """Name the place that is read."""
+        """Describe the current place, for messages."""
         return self.name
 
     def take_text(self, *, takes: bool) -> None:
-        """Keep the text from here on, or drop it."""
+        """Start or stop collecting text."""
         self.takes_text = takes
         self.parser.CharacterDataHandler = self.text.append if takes else None
 
     def refuse(self, why: str, advice: str = _COPY) -> NoReturn:
-        """Refuse the file for what is here."""
+        """Raise an error about the current place."""
         raise BatchError(f"{self.package.path}: {self.where()} {why}. {advice}")
 
     def feed(self) -> Iterator[None]:
-        """Read the part, chunk by chunk."""
+        """Parse the part, chunk by chunk."""
         parser, fed = self.parser, 0
         for chunk in itertools.chain(self.package.chunks(self.name), [b""]):
             parser.Parse(chunk, not chunk)
@@ -182,7 +182,7 @@ class _Elements(XmlPart):
 
 
 class SheetPart(XmlPart):
-    """Puts the cells of a sheet into rows; of each those up to the last that is not empty."""
+    """Collects the cells of a sheet in rows, each up to its last cell that is not empty."""
 
     def __init__(self, package: Package, name: str) -> None:
         super().__init__(package, name)
@@ -192,11 +192,11 @@ class SheetPart(XmlPart):
         self._size = 0
 
     def begin_row(self, row: int) -> None:
-        """Begin a row with this number."""
+        """Begin the row with this number."""
         self.row, self.column, self.cells, self._size = row, 0, [], 0
 
     def put(self, cell: Cell, times: int = 1) -> None:
-        """Put a cell, or several of one content, at the column that is next."""
+        """Add a cell, or several equal ones, at the next column."""
         column = self.column
         self.column = column + times
         if cell == "" and not isinstance(cell, Odd):
@@ -210,7 +210,7 @@ class SheetPart(XmlPart):
         self.cells[column : self.column] = [cell] * times
 
     def _refuse_cell(self, cell: Cell, column: int, times: int) -> None:
-        """Refuse a cell that is too long, or too far from the others."""
+        """Refuse a cell that is too long, or in a column too far to the right."""
         self.column = column
         if isinstance(cell, str) and len(cell) > MAX_TEXT:
             self.refuse(f"has more than {MAX_TEXT:,} characters", "Shorten it.")
@@ -233,17 +233,17 @@ class SheetPart(XmlPart):
         return f"cell {letters}{self.row}"
 
     def read(self) -> Iterator[tuple[int, list[Cell]]]:
-        """The rows that are not blank, with their numbers."""
+        """Yield the rows that are not blank, with their numbers."""
         for _ in self.feed():
             yield from self.rows
             self.rows.clear()
 
 
 def count_of(text: str) -> int:
-    """A number of cells, as it is written.
+    """Parse a number of repeated cells.
 
     Raises:
-        ValueError: it is none, or one that no spreadsheet has.
+        ValueError: the text is not a number, or the number is too large.
     """
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ValueError(f"{text[:20]!r} is not a number of cells")

@@ -1,4 +1,4 @@
-"""How a campaign is read, and what is kept beside it of that: `campaign.toml`."""
+"""Options for reading a campaign, and their saved form beside it: `campaign.toml`."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ if TYPE_CHECKING:
 Advice: TypeAlias = Literal[
     "doubles", "encoding", "formulas", "midnight", "repeats", "rhythm", "tags"
 ]
-"""Kinds of warnings that a campaign can do without."""
+"""Kinds of warnings that can be turned off."""
 
 
 def warning(kind: Advice, where: str, message: str, row: int | None, hint: str = "") -> Problem:
-    """A warning, with how its kind is turned off."""
+    """A warning, with the hint how to turn off its kind."""
     off = f"--ignore {kind}"
     return Problem(where, message, row, f"{hint}; {off}" if hint else off, severity="warning")
 
 
 class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a campaign is read, where it is not laid out as the columns are.
+    """How to read a campaign whose file has another layout.
 
         ReadOptions(columns={"Text": "content", "When": "date"}, date_format="%d.%m.%Y %H:%M")
 
     Args:
-        columns: the campaign's column by the name in the file; an empty one leaves it out.
-        defaults: the text of empty cells, by column.
+        columns: the campaign's column by the name in the file; an empty name leaves it out.
+        defaults: the text for empty cells, by column.
         date_format: how dates are written, as `strptime` takes it.
         timezone: the zone of dates that have none.
-        timezones: the zone of dates that have none, by what `integration` says; comes before
-            `timezone`, and a row's own zone before both.
-        encoding: of a text file that is neither UTF-8 nor says what it is, like `cp1252`.
+        timezones: the zone of dates that have none, by the text of `integration`; overrides
+            `timezone`, and a row's own zone overrides both.
+        encoding: the encoding of a text file that is not UTF-8 and has no mark, like `cp1252`.
         sheet: the name of the sheet of a spreadsheet that has several.
         template: fill `{name}` in content, thread and settings with the row's column of that
             name, whichever columns the file has. `{{` is a brace.
-        ignore: the kinds of warnings that are not wanted.
+        ignore: kinds of warnings to turn off.
     """
 
     columns: Mapping[str, str] = {}
@@ -73,7 +73,7 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions:
-    """How a campaign is read.
+    """Combine the given arguments into one `ReadOptions`.
 
     Raises:
         ConfigurationError: two time zones are given.
@@ -86,7 +86,7 @@ def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A `ReadOptions` that was checked; names in small letters, zones found."""
+    """A checked `ReadOptions`; names are in lower case, zones are resolved."""
 
     columns: Mapping[str, str]
     defaults: Mapping[str, str]
@@ -98,19 +98,19 @@ class Rules:
     template: bool
     ignore: frozenset[Advice]
     written: Mapping[str, str]
-    """Names of columns and channels in small letters, and as they were written."""
+    """Names of columns and channels as written, by their lower-case form."""
     is_day_format: bool
-    """Whether `date_format` leaves the time to a column of its own."""
+    """Whether `date_format` has no time, which is then in a column of its own."""
 
     def zone_of(self, integration: str) -> ZoneInfo | None:
-        """The zone of dates of this channel that have none."""
+        """The zone of dates without one, for this channel."""
         if not self.zones:
             return self.zone
         return self.zones.get(folded(integration), self.zone)
 
 
 def rules_of(reading: ReadOptions) -> Rules:
-    """Check how a campaign is read.
+    """Check the options for reading a campaign.
 
     Raises:
         BatchError: a column, zone or format that does not exist.
@@ -175,7 +175,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 _MOST = 1_000_000
-"""Bytes of options that are read."""
+"""Bytes of saved options, at most."""
 
 _HEAD = """\
 # How every command reads {name}; options on the command line override this.
@@ -184,12 +184,12 @@ _HEAD = """\
 
 
 class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that describes a campaign file.
+    """All options of a campaign file.
 
     Args:
-        campaign: its name, with which its posts are marked.
+        campaign: its name, which marks its posts.
         align: how far dates may move, like `15m`.
-        media_root: folders from which it may take media; relative ones begin at its own.
+        media_root: folders from which it may take media; relative ones start at its own folder.
     """
 
     campaign: str | None = None
@@ -198,7 +198,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @classmethod
     def saved(cls, source: CampaignSource) -> FileOptions:
-        """What `Batch.save_options` saved next to a campaign file; nothing if that is not there.
+        """The options that `Batch.save_options` saved next to a file; empty if there are none.
 
         Files of one name share it: a CSV leaves out the sheet, a spreadsheet the encoding.
 
@@ -206,7 +206,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
             source: the campaign.
 
         Raises:
-            BatchError: it cannot be read, or has something that is not an option.
+            BatchError: the saved file cannot be read, or has an unknown option.
         """
         if not isinstance(source, str | Path) or not Path(source).name:
             return FileOptions()
@@ -251,12 +251,12 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def options_path(campaign: Path) -> Path:
-    """Where the options of a campaign are kept."""
+    """The path of the saved options of a campaign."""
     return campaign.with_suffix(".toml")
 
 
 def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:
-    """How a campaign is read by what is said and, where nothing is, by what is kept beside it."""
+    """The given options, completed by the saved ones."""
     return ReadOptions(
         columns=_columns(said.columns, kept.columns),
         defaults={**kept.defaults, **said.defaults},
@@ -271,7 +271,7 @@ def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:
 
 
 def _columns(said: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
-    """The kept columns but those that are said, by their name or by what they are to be."""
+    """The saved columns without those that are given, under the same name or meaning."""
     names = {folded(name) for name in said}
     taken = {to.strip().lower() for to in said.values() if to.strip()}
     left = {
@@ -290,10 +290,10 @@ def save_options(
     align: str | None,
     media_root: Sequence[Path | str],
 ) -> Path:
-    """Keep options beside a campaign; those that say nothing are left out.
+    """Save options beside a campaign, without those that have their defaults.
 
     Returns:
-        Where they are kept.
+        The path of the saved options.
 
     Raises:
         BatchError: the file cannot be written.
@@ -316,7 +316,7 @@ def save_options(
 
 
 def _beside(root: Path, folder: Path) -> str:
-    """A folder as it is written in a file of another folder."""
+    """A path relative to the folder of another file, as it is saved there."""
     if root.is_absolute():
         return str(root)
     return Path(os.path.relpath(root, folder)).as_posix()

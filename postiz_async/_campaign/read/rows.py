@@ -1,4 +1,4 @@
-"""Rows of a campaign, and the refs by which they are known from run to run. PURE."""
+"""Rows of a campaign, and the refs that identify them from run to run. PURE."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 MAX_ALIGN = timedelta(days=7)
-"""How far a date may move at most so that posts share a request."""
+"""Largest amount by which a date may move so that posts share a request."""
 
 TextFormat = Literal["text", "markdown", "html"]
 
@@ -38,7 +38,7 @@ EditedField: TypeAlias = Literal[
     "text", "thread", "format", "date", "channel", "media", "alt", "settings", "tags", "type",
     "short_link", "repeat_days",
 ]  # fmt: skip
-"""A field of `SaidRow`, as people call it."""
+"""A field of `SaidRow`, by the name that users see."""
 
 _MADE_REF = re.compile(r"[0-9a-f]{24}(-\d+)?")
 
@@ -82,7 +82,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
 
 Given: TypeAlias = CampaignRow | Mapping[str, object]
 CampaignSource: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
-"""Where a campaign comes from: a file, or rows that a program makes."""
+"""The source of a campaign: a file, or rows that a program makes."""
 
 
 class Row(Value, frozen=True, kw_only=True, gc=False):
@@ -102,42 +102,42 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
     repeat_days: int | None = None
     format: TextFormat = "text"
     tolerance: timedelta | None = None
-    """By how much the date may move; as the batch says if None."""
+    """How far the date may move; None: as the batch says."""
     moved_from: datetime | None = None
-    """The date that the campaign asks for, if `date` is another."""
+    """The date in the campaign, if `date` is another one."""
     own_media: tuple[str, ...] = ()
-    """Those of `media` that a program gave as paths: they may lead anywhere."""
+    """Those of `media` that a program gave as `Path`: they may lead anywhere."""
     alt: tuple[str, ...] = ()
     """A text for each of `media`, or none at all."""
 
     def described(self, media: Iterable[Media]) -> list[Media]:
-        """The media with their texts for people who cannot see them."""
+        """The media with their alternative texts."""
         texts = zip_longest(media, self.alt)
         return [structs.replace(each, alt=alt) if alt else each for each, alt in texts]
 
     @property
     def asked_for(self) -> datetime:
-        """The date that the campaign asks for."""
+        """The date in the campaign."""
         return self.moved_from or self.date
 
     def at(self, date: datetime) -> Row:
-        """The row at another date."""
+        """The row with another date."""
         asked = self.asked_for
         return structs.replace(self, date=date, moved_from=None if date == asked else asked)
 
     @property
     def body(self) -> Content:
-        """The content as what it is."""
+        """The content, marked with its format."""
         return _KINDS[self.format](self.content)
 
     @property
     def parts(self) -> tuple[Content, ...]:
-        """The thread parts as what they are."""
+        """The thread parts, marked with their format."""
         return tuple(map(_KINDS[self.format], self.thread))
 
     @property
     def said(self) -> SaidRow:
-        """What the row says, for the journal."""
+        """The content of the row, for the journal."""
         values: dict[str, Any] = {name: getattr(self, name) for name in SaidRow.__struct_fields__}
         values["date"] = self.asked_for
         # a name of a file may hold bytes that are not UTF-8, which JSON cannot
@@ -146,18 +146,18 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all that would be sent."""
+        """A hash of everything that would be sent."""
         return _hash(self.said.write())
 
     @property
     def shared(self) -> tuple[object, ...]:
-        """What all posts of a request have in common besides their date."""
+        """The values that all posts of a request share, besides their date."""
         tags = frozenset(self.tags) if self.tags else None
         return self.type, self.short_link, tags, self.repeat_days
 
 
 class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """All that is sent of a row, as the journal keeps it; in the order in which edits are told."""
+    """Everything that is sent of a row, as the journal keeps it; in the order of reported edits."""
 
     content: str = ""
     thread: tuple[str, ...] = ()
@@ -173,17 +173,17 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     integration: str
 
     def write(self) -> str:
-        """As JSON."""
+        """Encode as JSON."""
         return msgspec.json.encode(self, order="deterministic", enc_hook=in_json).decode()
 
     @classmethod
     def read(cls, text: str) -> SaidRow:
-        """What a journal has."""
+        """Decode what a journal has."""
         return msgspec.json.decode(text, type=cls)
 
 
 def has_own_ref(ref: str) -> bool:
-    """Whether a ref was given, and not made from what its row says."""
+    """Whether the ref was given, and not derived from the content of the row."""
     return _MADE_REF.fullmatch(ref) is None
 
 
@@ -192,7 +192,7 @@ def _hash(*parts: object) -> str:
 
 
 def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
-    """Give rows without a ref one that their content makes; equal rows are counted."""
+    """Give each row without a ref one derived from its content; equal rows are numbered."""
     counts: Counter[str] = Counter()
     refs = sorted(row.ref for row in rows if row.ref)
     twice = {ref for ref, other in itertools.pairwise(refs) if ref == other}
@@ -204,7 +204,7 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
                 message = f"{row.ref!r} is the ref of row {owners[row.ref]} already"
                 problems.append(Problem("ref", message, row.number))
                 continue
-            if row.ref in twice:  # of all refs it would be large
+            if row.ref in twice:  # for all refs it would be large
                 owners[row.ref] = row.number
             result.append(row)
             continue
@@ -217,13 +217,13 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
 
 
 def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
-    """Rows of one content under the refs by which a journal knows them.
+    """Give rows that share the base of their derived refs the refs that the journal has.
 
-    Rows that differ in settings or tags alone share the base of their made refs, and their
-    counter follows their order in the file, which may have changed since.
+    Rows that differ only in settings or tags share the base of their derived refs. Their numbering
+    follows the order in the file, which may have changed since.
 
     Args:
-        rows: of a campaign.
+        rows: rows of a campaign.
         known: ref to fingerprint, from the journal.
     """
     if not known:
@@ -250,7 +250,7 @@ def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
 
 
 def _known_refs(base: str, group: Sequence[Row], known: Mapping[str, str]) -> dict[int, str]:
-    """Row number to ref: rows known by their fingerprint first, then edited rows, then new ones."""
+    """Refs by row number: first for rows with a known fingerprint, then edited, then new ones."""
     left = dict(known)
     refs: dict[int, str] = {}
     for row in group:

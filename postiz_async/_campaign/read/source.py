@@ -1,4 +1,4 @@
-"""A campaign to rows. Everything that is wrong is reported with row and column."""
+"""Read a campaign into rows, and report every problem with row and column."""
 
 from __future__ import annotations
 
@@ -48,36 +48,36 @@ if TYPE_CHECKING:
 
 
 MAX_ROWS = 1_000_000
-"""Rows of one campaign: what is planned together is held in memory together."""
+"""Rows of one campaign, at most: they are planned together in memory."""
 
 TOO_MANY_PROBLEMS = 100_000
-"""Problems after which a campaign is not read to its end."""
+"""Number of problems after which reading stops."""
 
 _READ_AT_ONCE = 500
-"""Rows of a program that are read before others may work."""
+"""Rows of a program that are read before other tasks may run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What was read: its rows, and what is wrong with the others."""
+    """The result of reading: the rows, and the problems of the others."""
 
     path: Path
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What the file calls columns of a campaign, where it calls them something else."""
+    """The file's names of columns, by the campaign's names, where they differ."""
 
     @property
     def unread(self) -> tuple[int, ...]:
-        """Rows that could not be read, by number."""
+        """The rows that could not be read, by number."""
         read = {row.number for row in self.rows}
         wrong = {problem.row for problem in self.problems if problem.row is not None}
         return tuple(sorted(wrong - read))
 
 
 def labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator[Problem]:
-    """Problems by the names that the file has for their columns."""
+    """Replace the column names in problems by the names in the file."""
     for problem in problems:
         column, dot, rest = problem.where.partition(".")
         label = labels.get(column)
@@ -131,17 +131,17 @@ def _read_file(path: Path, rules: Rules) -> Campaign:
 
 
 async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) -> Campaign:
-    """Read a campaign from wherever it comes; row numbers of a program's rows begin at 1.
+    """Read a campaign from a file or from rows; rows of a program are numbered from 1.
 
     Args:
-        source: a file, or rows; those are taken once, in the event loop.
-        path: what the campaign is called when it is not a file.
+        source: a file, or rows; rows are iterated once, in the event loop.
+        path: the name of a campaign that is not a file.
         reading: as `read_campaign` takes it.
 
     Raises:
         BatchError: the file or a row cannot be read at all.
-        AbsentColumn: a column that was mapped is not there.
-        MissingColumns: the file has no column of channels or dates by that name.
+        AbsentColumn: a mapped column is missing.
+        MissingColumns: the column of channels or dates is missing.
     """
     rules = rules_of(reading)
     if isinstance(source, str | Path):
@@ -159,11 +159,11 @@ async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) 
 
 
 _SUSPECT = ("=", *BEGINNINGS)
-"""How formulas and their errors begin."""
+"""The beginnings of formulas and error values."""
 
 
 class _Collector:
-    """Takes records one by one and keeps their rows and problems."""
+    """Takes records one by one and collects rows and problems."""
 
     def __init__(self, name: str, rules: Rules) -> None:
         self.name = name
@@ -185,7 +185,7 @@ class _Collector:
             self.warnings.append(warning(kind, column, message, row, hint))
 
     def take_table(self, lines: Iterator[Line]) -> None:
-        """The header and the rows of a table."""
+        """Take the header and the rows of a table."""
         columns = read_header(lines, self.name, self.rules)
         number = columns.number
         unknown = list(unknown_columns(columns.unknown.values(), number))
@@ -212,7 +212,7 @@ class _Collector:
             self.problems.append(Problem("csv", str(error), number + 1))
 
     def _has_errors(self, record: Mapping[str, object], columns: Columns, number: int) -> bool:
-        """Report the errors of formulas; a row that has any is not read further."""
+        """Report error values of formulas; a row with any is not read further."""
         has_errors = False
         for name, cell in record.items():
             if isinstance(cell, Odd) and is_column(columns.meanings[name]):
@@ -232,7 +232,7 @@ class _Collector:
         return has_errors
 
     def take_given(self, given: object) -> None:
-        """A row that a program made."""
+        """Take a row that a program made."""
         number = self.taken + 1
         if isinstance(given, CampaignRow):
             self.take(number, structs.asdict(given))
@@ -245,7 +245,7 @@ class _Collector:
             self.problems.append(Problem("row", message, number))
 
     def take(self, number: int, values: dict[str, object]) -> None:
-        """A record as it stands in the file, by the names that the file gives; it may change."""
+        """Take a record with the file's names of columns; it may be modified."""
         self.taken += 1
         if self.taken > MAX_ROWS:
             raise BatchError(
@@ -262,7 +262,7 @@ class _Collector:
     def _renamed(
         self, number: int, values: dict[str, object]
     ) -> tuple[dict[str, object], Mapping[str, object]]:
-        """A record by the campaign's names of columns, and the fields of a template."""
+        """A record with the campaign's names of columns, and the fields for a template."""
         columns, template = self.rules.columns, self.rules.template
         if not columns and not template:
             values.pop("", None)
@@ -308,7 +308,7 @@ class _Collector:
             self._channels.add(folded(str(reader.record.get("integration", ""))))
 
     def campaign(self, path: Path) -> Campaign:
-        """What was taken, with a ref for each row."""
+        """The campaign, with a ref for each row."""
         if not self.rows and not self.problems:
             raise BatchError(f"{self.name} has no rows.")
         self._refuse_unused()
@@ -320,7 +320,7 @@ class _Collector:
         return Campaign(path, tuple(rows), found, warned, self.labels)
 
     def _explain_dates(self) -> None:
-        """Say of a column whose dates cannot be read what reads them: once, not for each row."""
+        """Report once per column which format reads dates that could not be read."""
         if self.dated or not self.undated or self.rules.date_format is not None:
             return
         explained = explain_dates(self.undated)
@@ -330,9 +330,9 @@ class _Collector:
             self.problems.append(problem)
 
     def _explain_days(self) -> None:
-        """Days among moments are midnight; days alone are not when anybody wants to publish.
+        """Handle days without a time: among dates with times they are midnight, else a problem.
 
-        Nor are those beside an empty cell in a column of times.
+        Days beside an empty cell in a column of times lack a time, too.
         """
         if self.dated > len(self.days) and not self.clocked:
             for number in self.days:
@@ -345,7 +345,7 @@ class _Collector:
             self.problems += [Problem(column, wrong.message, n, wrong.hint) for n in self.days]
 
     def _refuse_unused(self) -> None:
-        """What was said of columns and channels that do not exist is most likely misspelt."""
+        """Report options for columns and channels that do not exist: they are probably misspelt."""
         if self._unseen:
             column = self.rules.written[min(self._unseen)]
             raise BatchError(f"{self.name} has no column {column!r}, which was mapped.")

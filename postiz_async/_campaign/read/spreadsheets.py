@@ -1,7 +1,7 @@
-"""The rows of a spreadsheet (.xlsx, .ods) as it stores them: texts, numbers, dates.
+"""Read the rows of a spreadsheet (.xlsx, .ods) as stored: texts, numbers, dates.
 
-Each is read by a reader of our own, in a stream: a library that makes a table of all cells can be
-made to take all the memory by one cell in the last corner. PURE, but for the files.
+Each format has a streaming reader of its own: a library that builds a table of all cells would use
+all memory for a file with one cell in the last corner. PURE, but for the files.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 _LISTED = 20
-"""Sheets that a message names."""
+"""Sheets named in a message, at most."""
 
 
 def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]:
-    """The rows of a sheet that are not blank, with their numbers.
+    """Yield the rows of a sheet that are not blank, with their numbers.
 
     Args:
         path: the spreadsheet.
-        name: of the sheet; None for the only visible one.
+        name: the name of the sheet; None for the only visible one.
 
     Raises:
-        BatchError: it cannot be read, or it has several sheets and none is named.
+        BatchError: the file cannot be read, or it has several sheets and none is named.
     """
     with campaign_file(path) as file:
         _refuse_odd(path, file.peek(8)[:8])
@@ -61,7 +61,7 @@ def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]
 
 
 def _refuse_odd(path: Path, start: bytes) -> None:
-    """Refuse what is not a zip file."""
+    """Refuse a file that is not a zip file."""
     if start.startswith(b"\xd0\xcf\x11\xe0"):
         raise BatchError(
             f"{path} has a password, or is an old .xls under another name. Save it as .xlsx "
@@ -79,7 +79,7 @@ def _refuse_locked(package: Package) -> None:
 
 
 def _chosen(path: Path, sheets: Sequence[tuple[str, bool]], name: str | None) -> str:
-    """The sheet that is meant, of those there are; each with whether it is visible."""
+    """Choose a sheet by name, or the only visible one."""
     names = [each for each, _ in sheets]
     if name is not None:
         wanted = folded(name)
@@ -99,7 +99,7 @@ def _chosen(path: Path, sheets: Sequence[tuple[str, bool]], name: str | None) ->
 
 
 def _some(names: Sequence[str], between: str) -> str:
-    """Names for a message, of a file that may have any number of any length."""
+    """Some of the names, shortened, for a message."""
     listed = between.join(name[:200] for name in names[:_LISTED])
     return listed if len(names) <= _LISTED else f"{listed}{between}..."
 
@@ -107,13 +107,13 @@ def _some(names: Sequence[str], between: str) -> str:
 # ------------------------------------------------------------------ writing
 
 MAX_CELL = 32_767
-"""Characters that a cell of Excel holds."""
+"""Characters of an Excel cell, at most."""
 
 _WIDTHS = {"content": 60, "settings": 30, "integration": 26, "date": 17, "timezone": 16}
 
 
 def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """An .xlsx of one sheet, with texts as texts and dates as dates.
+    """Write an .xlsx file of one sheet, with texts as text and dates as dates.
 
     Raises:
         BatchError: a text is too long for a cell.

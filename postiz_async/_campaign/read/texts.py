@@ -1,4 +1,4 @@
-"""The texts of cells: as people see them, as JSON, with fields filled in; what is wrong. PURE."""
+"""The texts of cells: display, JSON, templates, and detection of damage. PURE."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MAX_TEXT = 131_072
-"""Characters of one cell; a request has room for 102,400 bytes."""
+"""Characters of one cell, at most; a request has room for 102,400 bytes."""
 
 MAX_ROW_TEXT = 2_000_000
-"""Characters of one row."""
+"""Characters of one row, at most."""
 
 MAX_COLUMNS = 1_024
-"""Columns that may have text."""
+"""Number of columns with text, at most."""
 
 _ERRORS = frozenset(
     str.split(
@@ -38,14 +38,14 @@ _ERRORS = frozenset(
     )
 )
 _CODE = re.compile(r"Err:\d{3}|#{3,}", re.IGNORECASE)
-"""What LibreOffice says of an error, and Excel of a cell that is too narrow."""
+"""The texts of LibreOffice for an error, and of Excel for a cell that is too narrow."""
 
 BEGINNINGS = ("#", "E", "e", " ", "\t", "\n", "\r", "\xa0")
-"""What begins otherwise is no error, which is quickly seen of many cells."""
+"""First characters of error texts; most cells are ruled out by them quickly."""
 
 
 def is_cell_error(cell: str) -> bool:
-    """Whether a spreadsheet put an error where a text was to be."""
+    """Whether a cell has an error of the spreadsheet program instead of a text."""
     text = cell.strip()
     return text in _ERRORS or _CODE.fullmatch(text) is not None
 
@@ -58,7 +58,7 @@ UNCALCULATED = (
 
 
 class Odd(str):
-    """What a file stores of a cell that says something else to people."""
+    """A cell that the spreadsheet program shows differently from what the file stores."""
 
     __slots__ = ("hint", "why")
     hint: str
@@ -66,20 +66,20 @@ class Odd(str):
 
     @classmethod
     def of(cls, stored: str, why: str, hint: str = _AS_TEXT) -> Odd:
-        """The text of what is stored, why it is not what people see, and what to do."""
+        """Make one from the stored text, the reason for the difference, and the advice."""
         cell = cls(stored)
         cell.why, cell.hint = why, hint
         return cell
 
 
 class Merged(str):
-    """An empty cell that is merged with the one above it."""
+    """An empty cell that is merged with the one above."""
 
     __slots__ = ()
 
 
 class CellProblem(NamedTuple):
-    """What is wrong with a cell, and what to do."""
+    """A problem of a cell, and the advice."""
 
     message: str
     hint: str
@@ -87,13 +87,13 @@ class CellProblem(NamedTuple):
 
 _HALF = re.compile(r"[\ud800-\udfff]")
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
-"""What no database stores: NUL and half characters."""
+"""Characters that no database stores: NUL and surrogates."""
 _BYTE = re.compile(r"[\udc80-\udcff]")
-"""What the decoder makes of a byte that is not UTF-8."""
+"""Surrogates that the decoder puts in place of bytes that are not UTF-8."""
 
 
 def foreign_byte(text: str) -> CellProblem | None:
-    """The first byte of a text that is not UTF-8, as the decoder left it there."""
+    """The problem of a text with bytes that are not UTF-8: its first such byte."""
     found = None if text.isascii() else _BYTE.search(text)
     if found is None:
         return None
@@ -107,12 +107,12 @@ def foreign_byte(text: str) -> CellProblem | None:
 
 
 def is_storable(text: str) -> bool:
-    """Whether a database stores a text; in ASCII, only NUL can prevent it."""
+    """Whether a database can store a text; in ASCII, only NUL is a problem."""
     return "\0" not in text if text.isascii() else _NO_TEXT.search(text) is None
 
 
 def has_halves(text: str) -> bool:
-    """Whether a text has half a character (a surrogate), which nothing can store."""
+    """Whether a text has lone surrogates, which cannot be stored."""
     return not text.isascii() and _HALF.search(text) is not None
 
 
@@ -139,7 +139,7 @@ def cell_text(cell: object) -> str:
 
 
 def nearest_second(moment: datetime) -> datetime:
-    """A date without the error of a spreadsheet, which counts in days."""
+    """Round a date to seconds, as spreadsheets store dates as fractions of days."""
     return (moment + timedelta(milliseconds=500)).replace(microsecond=0)
 
 
@@ -147,14 +147,14 @@ def nearest_second(moment: datetime) -> datetime:
 
 
 MAX_DEPTH = 60
-"""Levels of lists and objects in a cell."""
+"""Largest nesting of lists and objects in a cell."""
 
 NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
-"""What reading a JSON text may raise."""
+"""Exceptions that reading JSON may raise."""
 
 
 def read_json(text: str) -> object:
-    """A JSON text as a value. Raises one of `NO_JSON`."""
+    """Parse a JSON text. Raises one of `NO_JSON`."""
     value: object = msgspec.json.decode(text)
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value, MAX_DEPTH):
         raise ValueError("it is nested too deeply")
@@ -163,12 +163,12 @@ def read_json(text: str) -> object:
 
 @lru_cache(maxsize=1000)
 def read_shared_json(text: str) -> object:
-    """As `read_json`, but equal texts are one value: of many rows it is large. Only to be read."""
+    """Parse JSON with a cache, so that equal texts share one value, which must not be modified."""
     return read_json(text)
 
 
 def _is_deep(value: object, levels: int) -> bool:
-    """Whether lists and objects lie in each other more than `levels` deep."""
+    """Whether lists and objects are nested more than `levels` deep."""
     inner: Iterable[object] = ()
     if isinstance(value, dict):
         inner = cast("dict[str, object]", value).values()
@@ -178,7 +178,7 @@ def _is_deep(value: object, levels: int) -> bool:
 
 
 def describe_lost_letters(text: str) -> str:
-    """What shows that some letters of a text were lost on its way; empty if nothing does."""
+    """Describe a sign that letters of a text were lost; empty if there is none."""
     if not text.isascii():
         if "\ufffd" in text:
             return "has \ufffd where a letter was"
@@ -195,9 +195,9 @@ _MOJIBAKE = re.compile(
     f"|[\u00c4\u00c5\u00ce-\u00d1](?![\u2013-\u2026\u00a0\u00ab\u00bb])[{re.escape(_CONT)}]"
     f"|[\u00e2\u00ef][{re.escape(_CONT)}]{{2}}|\u00f0[{re.escape(_CONT)}]{{3}}"
 )
-"""Letters of UTF-8 (Latin, Greek, Cyrillic, signs, emoji) that were read as Windows-1252."""
+"""Letters of UTF-8 (Latin, Greek, Cyrillic, signs, emoji) that were decoded as Windows-1252."""
 _NO_EMOJI = re.compile(r"(?<!\S)\?\?(?:\?\?)*(?=\s|$)")
-"""An emoji that was saved as Windows-1252: nobody asks so after a space."""
+"""`??` after a space: an emoji that was saved as Windows-1252, not the end of a question."""
 
 
 def _bytes(text: str) -> bytes:
@@ -207,19 +207,19 @@ def _bytes(text: str) -> bytes:
 
 
 _C1 = "\x81\x8d\x8f\x90\x9d"
-"""What Windows-1252 has no letter for."""
+"""Characters that Windows-1252 cannot encode."""
 
 
 _SIGN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|\{")
 
 
 class Template:
-    """Fills the fields of one row into its texts; collects faults instead of stopping.
+    """Fills the fields of one row into its texts, and collects faults instead of stopping.
 
-    `{{` and `}}` are braces. What is filled in is not looked at again.
+    `{{` and `}}` are braces. Inserted values are not searched for fields.
 
     Args:
-        fields: value by name of column, in small letters.
+        fields: values by column name in lower case.
     """
 
     def __init__(self, fields: Mapping[str, object]) -> None:
@@ -227,11 +227,11 @@ class Template:
         self.faults: list[CellProblem] = []
 
     def fill(self, text: str) -> str:
-        """The text with its fields filled in."""
+        """Fill in the fields of a text."""
         return _SIGN.sub(self._value, text) if "{" in text or "}" in text else text
 
     def fill_all(self, value: object) -> object:
-        """A JSON value with all its texts filled in; names of settings stay as they are."""
+        """Fill in the fields of all texts in a JSON value; names of settings stay as they are."""
         if isinstance(value, str):
             return self.fill(value)
         if isinstance(value, dict):

@@ -1,8 +1,8 @@
-"""Rows that are in Postiz already, by whatever run, host or hand. PURE.
+"""Find rows that are in Postiz already, sent by any run or host, or made by hand. PURE.
 
 A post is certainly a row's when it bears the row's `client_ref`; where the server lists none, when
-it lies at the exact millisecond of a request in which the row was sent. Any other post of its
-channel, second and text may be somebody else's: the user says what to do then.
+it is dated to the exact millisecond of a request in which the row was sent. Any other post with its
+channel, second and text may be somebody else's: then the user decides.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a journal accounts for: nothing, where there is none yet.
+    """Posts and requests that a journal accounts for; empty while there is no journal.
 
-    `post_ids` are those of its rows, `copies` those that stay beside them, `sent` is what went out
-    in requests of its own.
+    `post_ids` belong to its rows, `copies` are posts that stay beside them, `sent` are its
+    requests.
     """
 
     campaign: str
@@ -53,9 +53,9 @@ class ClientRefs:
     """The `client_ref` of each row of a campaign.
 
     Args:
-        past: what its journal accounts for.
-        rows: of the campaign.
-        channels: by ref, as far as they are known.
+        past: what the journal of the campaign accounts for.
+        rows: the rows of the campaign.
+        channels: the known channels, by ref.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ClientRefs:
         self._all: frozenset[str] | None = None
 
     def __call__(self, row: Row) -> str:
-        """The mark that the post of a row gets; another one than copies beside it have."""
+        """The mark for the post of a row, different from those of copies beside it."""
         channel = self.channels[row.ref].id
         texts = (row.format, row.content, *row.thread)
         made = partial(row_ref, channel=channel, date=row.asked_for, texts=texts)
@@ -94,16 +94,16 @@ class ClientRefs:
 
 @dataclass(slots=True)
 class StoredRows:
-    """Posts of rows by ref, the first stored first: certainly theirs, and equal only."""
+    """Posts found for rows, by ref, the first stored first: certain ones, and merely equal ones."""
 
     ours: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
     equal: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
     others: list[Post] = field(default_factory=list["Post"])
-    """Posts that are none of the campaign."""
+    """Posts that belong to no row of the campaign."""
 
     @property
     def is_something(self) -> bool:
-        """Whether anything was found."""
+        """Whether any post was found for a row."""
         return bool(self.ours or self.equal)
 
 
@@ -115,13 +115,13 @@ def find_rows(
     past: Past,
     align: timedelta = timedelta(0),
 ) -> StoredRows:
-    """What of these rows, which the journal does not call stored, is in Postiz.
+    """Find posts of rows that the journal does not call stored.
 
     Args:
-        rows: of the campaign.
+        rows: the rows of the campaign.
         listed: posts around the dates of the rows.
-        client_refs: of the campaign.
-        past: posts that it accounts for stand for no row.
+        client_refs: the marks of the campaign.
+        past: posts that the journal accounts for are not matched with rows.
         align: how far dates may move.
     """
     gone = past.post_ids | {copy.post_id for copy in past.copies}
@@ -160,10 +160,10 @@ def find_rows(
 
 @dataclass(slots=True)
 class Decision:
-    """What is to be done with rows that are in Postiz.
+    """How to treat rows that are in Postiz.
 
-    `take` has the post that a row is taken over as and whether it is certainly the row's, `leave`
-    the posts beside which a row is sent once more, `ask` the refs of rows of which nobody said.
+    `take` has the post to adopt for a row, and whether it is certainly the row's; `leave` the posts
+    beside which a row is sent once more; `ask` the refs of rows that need a decision by the user.
     """
 
     take: dict[str, tuple[Post, bool]] = field(default_factory=dict[str, "tuple[Post, bool]"])
@@ -174,14 +174,14 @@ class Decision:
 def decide(
     found: StoredRows, existing: Existing, *, known: Collection[str], to_send: Collection[str]
 ) -> Decision:
-    """What is to be done with rows that are in Postiz.
+    """Decide how to treat rows that are in Postiz.
 
     Args:
-        found: their posts.
-        existing: what the user says of posts that may be somebody else's, and of rows that no
+        found: the posts of the rows.
+        existing: the user's choice for posts that may be somebody else's, and for rows that no
             journal knows.
-        known: refs that the journal knows; what is certainly theirs is taken over without asking.
-        to_send: refs that would be sent; of the others only what is certainly theirs counts.
+        known: refs that the journal knows; their certain posts are adopted without asking.
+        to_send: refs that would be sent; for other refs only certain posts count.
     """
     decision = Decision()
     for ref in dict.fromkeys((*found.ours, *found.equal)):
@@ -206,10 +206,10 @@ def already_there(
     listed: Iterable[Post],
     align: timedelta = timedelta(0),
 ) -> dict[str, Post]:
-    """The listed post of each row that seems to be stored, by ref; no post stands for two rows.
+    """Match rows that seem to be stored with listed posts, by ref; each post is matched once.
 
-    Same channel, same second, and the text as the server keeps it; where a date may move, the
-    nearest that it may have moved to. Rows of type `now` have no date by which they could be known.
+    A match has the same channel and second, and the text as the server keeps it; if dates may move,
+    the nearest date in the allowed range. Rows of type `now` have no date to match.
     """
     by_channel: defaultdict[str, list[tuple[datetime, Post]]] = defaultdict(list)
     for post in listed:
@@ -237,7 +237,7 @@ def already_there(
 
 
 def may_move(row: Row, align: timedelta) -> timedelta:
-    """How far the date of a row may be from what it asks for."""
+    """How far the date of a row may be from the date in the campaign."""
     if row.type != "schedule":
         return timedelta(0)
     return align if row.tolerance is None else row.tolerance
@@ -259,12 +259,12 @@ def explain_existing_posts(
     known: Collection[str],
     is_new: bool,
 ) -> str:
-    """Why a run stops before rows that are in Postiz already, and the two ways out.
+    """Explain why a run stops before rows that are in Postiz already, with the two ways out.
 
     Args:
         there: refs of the rows.
-        rows: of the campaign.
-        journal: of the run, for messages.
+        rows: the rows of the campaign.
+        journal: the path of the journal, for messages.
         known: refs of the rows that the journal knows.
         is_new: there is no journal yet.
     """
@@ -290,11 +290,11 @@ def explain_existing_posts(
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A post that is taken over as that of a row.
+    """A post that is adopted for a row.
 
-    `is_ours` says that the row was certainly stored as this post, by whichever run; `is_whole` that
-    nothing can be lacking of it. `version` is that of the row before the post was listed: what the
-    journal says otherwise since then is newer than the list.
+    `is_ours`: a run certainly stored the row as this post. `is_whole`: the post is certainly
+    complete. `version` is the version of the row before the post was listed; a later one in the
+    journal is newer than the list.
     """
 
     row: Row
@@ -306,7 +306,7 @@ class Taken:
 
 
 def adopted_record(taken: Taken) -> RowRecord:
-    """What the journal says of a row that is taken over."""
+    """The journal's record of a row whose post is adopted."""
     row, post, channel = taken.row, taken.post, taken.channel
     return RowRecord(
         row.ref,
@@ -331,7 +331,7 @@ def _asked_for(row: Row, there: datetime) -> float | None:
 
 
 def adopted_body(taken: Taken) -> CreatePost:
-    """A request as it might have been sent, with the row's mark where the post bears it."""
+    """The equivalent create request of an adopted post, with the mark that the post bears."""
     row, post, channel = taken.row, taken.post, taken.channel
     mark = listed_ref(post.settings) if taken.is_ours else ""
     value = [ContentItem(content=post.content)]

@@ -1,4 +1,4 @@
-"""Whether the post of a row may be changed or deleted, by what the list shows of it. PURE.
+"""Decide by the list whether the post of a row may be changed or deleted. PURE.
 
 | condition | the post                                                | may be changed           |
 |-----------|---------------------------------------------------------|--------------------------|
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class PostCondition(StrEnum):
-    """What became of the post of a row, as the list shows it."""
+    """The condition of the post of a row, by the list."""
 
     OURS = "ours"
     EDITED = "edited"
@@ -48,7 +48,7 @@ class PostCondition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A row, its post as it is listed now, and what may be done with it."""
+    """A row, its post as listed now, and the condition of the post."""
 
     record: RowRecord
     condition: PostCondition
@@ -59,8 +59,8 @@ def may_change(condition: PostCondition, *, edited: bool) -> bool:
     """Whether a post may be changed or deleted.
 
     Args:
-        condition: of the post.
-        edited: what people edited may be, too.
+        condition: the condition of the post.
+        edited: whether posts that people edited may be, too.
     """
     return condition is PostCondition.OURS or (edited and condition is PostCondition.EDITED)
 
@@ -68,13 +68,13 @@ def may_change(condition: PostCondition, *, edited: bool) -> bool:
 def condition_of(
     post: Post | None, sent: Sequence[SentPost], *, now: datetime, near: timedelta, is_shared: bool
 ) -> PostCondition:
-    """What became of a post.
+    """The condition of a post.
 
     Args:
-        post: as it is listed; None: nowhere.
-        sent: the ways in which it was put.
-        now: the time of the server.
-        near: how long before its date it is left alone.
+        post: the post as listed; None: it is not.
+        sent: the states in which the post was sent.
+        now: the server's time.
+        near: how long before its date the post is left alone.
         is_shared: another post has its group.
     """
     if post is None:
@@ -96,7 +96,7 @@ _ENDS = {"PUBLISHED": PostCondition.PUBLISHED, "ERROR": PostCondition.FAILED}
 
 
 def _is_as_sent(post: Post, sent: SentPost) -> bool:
-    """Whether nobody changed a post, as far as the list shows it.
+    """Whether nobody changed a post, as far as the list shows.
 
     The web page keeps no milliseconds, so a post that still has them was not saved there; nor was
     one that still has the group in which its settings were changed.
@@ -121,14 +121,14 @@ def _is_as_sent(post: Post, sent: SentPost) -> bool:
 
 
 def has_settings(listed: str, sent: Mapping[str, object], *, all_of_them: bool = False) -> bool:
-    """Whether the settings that are listed are those that were sent.
+    """Whether the listed settings are those that were sent.
 
     The server adds some, leaves some out and turns others into another type.
 
     Args:
-        listed: as JSON.
-        sent: in a request.
-        all_of_them: none may be left out.
+        listed: the listed settings, as JSON.
+        sent: the settings in a request.
+        all_of_them: whether the list must have all of them.
     """
     try:
         there = msgspec.json.decode(listed, type=dict[str, object])

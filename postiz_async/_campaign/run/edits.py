@@ -1,4 +1,4 @@
-"""What a campaign says now beside what was sent of it: new, changed and gone. PURE.
+"""Compare a campaign with what was sent of it: new, changed and gone rows. PURE.
 
 A row with a `ref` of its own is known by it. A row without one has a ref that its text, date and
 channel make, so an edited one looks like a row that vanished and another that appeared. The two
@@ -49,15 +49,15 @@ if TYPE_CHECKING:
 
 
 SURE, LIKELY = 0.5, 0.25
-"""How much two texts have to have in common."""
+"""Likeness of two texts from which a row is surely, or probably, the same."""
 
 _WINDOW = 32
-"""Texts of one channel and moment that a text is held against, where there are very many."""
+"""Texts of one channel and moment that a text is compared with, if there are very many."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One thing that a row says differently.
+    """One field that differs between a row and what was sent of it.
 
     `part` is the place in the thread where the field is `thread`: 2 is the first part of it.
     """
@@ -69,14 +69,14 @@ class FieldChange:
 
     @property
     def name(self) -> str:
-        """The field as a column is called, such as `thread 2`."""
+        """The name of the field as a column, such as `thread 2`."""
         name = self.field.replace("_", " ")
         return name if self.part is None else f"{name} {self.part}"
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A row whose post is stored and says something else.
+    """A row that differs from its stored post.
 
     `sure` is False where the row is only probably the one that was sent.
     """
@@ -88,16 +88,17 @@ class Changed:
 
     @property
     def names(self) -> frozenset[str]:
-        """What changed."""
+        """The names of the changed fields."""
         return frozenset(change.field for change in self.fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What a campaign says differently than what was sent of it.
+    """The differences between a campaign and what was sent of it.
 
-    `new` are rows that no journal knows, `gone` posts still to come whose row is not there any
-    more. While rows cannot be read, `unread`, nothing is gone: the post may be that of such a row.
+    `new` are rows that no journal knows, `gone` are posts still to come whose rows are not in the
+    campaign any more. While there are unreadable rows (`unread`), nothing counts as gone: the post
+    may belong to one of them.
     """
 
     new: tuple[Row, ...] = ()
@@ -108,7 +109,7 @@ class Edits:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something that `run` does not do."""
+        """Whether there are differences that `run` does not apply."""
         return bool(self.changed or self.gone)
 
     def content_of(self, gone: RowRecord) -> str:
@@ -122,7 +123,7 @@ class Edits:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Rows under the refs by which the journal knows them.
+    """Rows with the refs by which the journal knows them.
 
     `edited` are refs of rows that were recognised by likeness, `unsure` those of them that are
     only probably the ones that were sent.
@@ -135,13 +136,13 @@ class Recognised:
 
 _UNCLEAR = {RowState.SENDING, RowState.UNKNOWN, RowState.UNDECIDED}
 _HELD = {*_UNCLEAR, RowState.STORED, RowState.WITHDRAWING, RowState.WITHDRAWN}
-"""States of rows whose edit is not just another row."""
+"""States of rows whose edit must not become a new row."""
 
 _STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED, RowState.WITHDRAWING}
 
 
 def is_to_come(record: RowRecord, now: datetime) -> bool:
-    """Whether the post of a row is not out yet, as far as its date tells."""
+    """Whether the post of a row is not published yet, judging by its date."""
     return record.date > now.timestamp() or SaidRow.read(record.said).type == "draft"
 
 
@@ -159,11 +160,11 @@ def recognise(
     """Give rows the refs by which the journal knows them.
 
     Args:
-        rows: of the campaign.
-        records: of the journal.
-        channel_of: the id of the channel that a campaign calls so.
-        now: the time of the server.
-        as_new: rows that only look like edits of others are rows of their own.
+        rows: the rows of the campaign.
+        records: the records of the journal.
+        channel_of: channel ids by their names in the campaign.
+        now: the server's time.
+        as_new: treat rows that only resemble recorded ones as new rows.
     """
     if not records:
         return Recognised(tuple(rows))
@@ -184,8 +185,8 @@ def recognise(
 
 
 def _may_be_edited(record: RowRecord, now: datetime) -> bool:
-    """Whether a row that appeared may be an edit of a recorded one, and no post of its own."""
-    if record.state in _UNCLEAR:  # also after its date: it may be out
+    """Whether a new row may be an edit of a recorded one."""
+    if record.state in _UNCLEAR:  # also after its date, when it may be published
         return True
     is_known_edit = record.finding is Finding.CHANGED
     if is_known_edit and record.state in {RowState.STORED, RowState.PUBLISHED}:
@@ -195,7 +196,7 @@ def _may_be_edited(record: RowRecord, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A row or a record, by what the two are compared."""
+    """A row or a record, with the values that are compared."""
 
     ref: str
     fingerprint: str
@@ -205,18 +206,18 @@ class _Side:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """The same whatever the order of the file."""
+        """A sort key that does not depend on the order of the file."""
         return (self.date, self.channel, self.said.content, self.fingerprint, self.ref)
 
     @property
     def text(self) -> Hashable:
-        """What a post says; one without words is known by its media."""
+        """The text of a post; a post without words is known by its media."""
         has_words = self.said.content.strip()
         return self.said.content, self.said.thread, () if has_words else self.said.media
 
 
 class _Pairing:
-    """Rows that vanished and rows that appeared, and which of them are the same."""
+    """Vanished rows and new rows, and the pairs found among them."""
 
     def __init__(
         self,
@@ -225,7 +226,7 @@ class _Pairing:
         channel_of: Callable[[str], str],
     ) -> None:
         self.refs: dict[str, str] = {}
-        """The ref that a row has to that by which the journal knows it."""
+        """Maps the ref of a new row to the ref that the journal has."""
         self.alike: set[str] = set()
         self.unsure: set[str] = set()
         self._records = {record.ref: record for record in vanished}
@@ -242,7 +243,7 @@ class _Pairing:
         self._came = sorted(came, key=lambda side: side.order)
 
     def exact(self) -> None:
-        """Pair what would be sent the same."""
+        """Pair rows that would be sent exactly alike."""
         self._by(lambda side: side.fingerprint, is_alike=False)
 
     def keep_only(self, accepts: Callable[[RowRecord], bool]) -> None:
@@ -250,7 +251,7 @@ class _Pairing:
         self._gone = [side for side in self._gone if accepts(self._records[side.ref])]
 
     def by_likeness(self) -> None:
-        """Pair what is alike, the surest first."""
+        """Pair rows by likeness, the surest stage first."""
         self._by(lambda side: (side.channel, side.text))
         self._by(lambda side: (side.date, side.text))
         for gone, came in self._groups(lambda side: (side.channel, side.date)):
@@ -262,7 +263,7 @@ class _Pairing:
         self._forget_paired()
 
     def _by(self, key: Callable[[_Side], Hashable], *, is_alike: bool = True) -> None:
-        """Pair those of one key, in order of date."""
+        """Pair rows with equal keys, in order of date."""
         for gone, came in self._groups(key):
             sure = len(gone) == len(came) == 1
             for one, other in zip(gone, came, strict=False):
@@ -270,7 +271,7 @@ class _Pairing:
         self._forget_paired()
 
     def _by_words(self, gone: Sequence[_Side], came: Sequence[_Side]) -> None:
-        """Pair texts of one channel and moment, those that have the most in common first."""
+        """Pair similar texts of one channel and moment, the most similar first."""
         if len(gone) == len(came) == 1:
             self._pair(gone[0], came[0], sure=likeness(gone[0].said, came[0].said) >= SURE)
             return
@@ -287,7 +288,7 @@ class _Pairing:
                 self._pair(one, other, sure=score >= SURE)
 
     def _groups(self, key: Callable[[_Side], Hashable]) -> list[tuple[list[_Side], list[_Side]]]:
-        """What vanished and what appeared with the same key, where there are both."""
+        """Groups of vanished and new rows with the same key, where both exist."""
         gone: defaultdict[Hashable, list[_Side]] = defaultdict(list)
         came: defaultdict[Hashable, list[_Side]] = defaultdict(list)
         for side in self._gone:
@@ -310,7 +311,7 @@ class _Pairing:
 
 
 def _neighbours(one: _Side, came: Sequence[_Side]) -> Sequence[_Side]:
-    """The texts that a text is held against; of very many those that begin most like it."""
+    """The texts to compare a text with; of very many, those with the most similar beginning."""
     if len(came) <= 2 * _WINDOW:
         return came
     place = bisect_left(came, one.said.content, key=lambda side: side.said.content)
@@ -318,7 +319,7 @@ def _neighbours(one: _Side, came: Sequence[_Side]) -> Sequence[_Side]:
 
 
 def likeness(one: SaidRow, other: SaidRow) -> float:
-    """How much two texts have in common, from 0 to 1: threes of letters (Dice)."""
+    """The likeness of two texts from 0 to 1, by groups of three letters (Dice coefficient)."""
     mine, theirs = _threes(one), _threes(other)
     whole = mine.total() + theirs.total()
     return 2 * (mine & theirs).total() / whole if whole else 1.0
@@ -342,13 +343,13 @@ def find_edits(
     unsure: Collection[str] = (),
     unread: tuple[int, ...] = (),
 ) -> Edits:
-    """What a campaign says differently than what was sent of it.
+    """Find the differences between a campaign and what was sent of it.
 
     Args:
-        rows: of the campaign, with the refs by which the journal knows them.
-        records: of the journal.
-        channel_of: the id of the channel that a campaign calls so.
-        now: the time of the server.
+        rows: the rows of the campaign, with the refs by which the journal knows them.
+        records: the records of the journal.
+        channel_of: channel ids by their names in the campaign.
+        now: the server's time.
         unsure: see `Recognised`.
         unread: numbers of rows that cannot be read.
     """
@@ -382,7 +383,7 @@ def _is_left(record: RowRecord) -> bool:
 def changes(
     row: Row, record: RowRecord, channel_of: Callable[[str], str]
 ) -> tuple[FieldChange, ...]:
-    """What a row says differently than when it was sent."""
+    """The fields that differ between a row and what was sent of it."""
     before, after = SaidRow.read(record.said), row.said
     found: list[FieldChange] = []
     for name in SaidRow.__struct_fields__:

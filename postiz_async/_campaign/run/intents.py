@@ -1,4 +1,4 @@
-"""What was sent of a campaign, post by post. PURE."""
+"""The posts that were sent of a campaign. PURE."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One post of a request of this job, as it was sent."""
+    """One post of a request of this job, as sent."""
 
     ref: str
     request: int
@@ -30,16 +30,16 @@ class Intent:
     tags: tuple[str, ...] = ()
 
     def says(self, post: Post) -> bool:
-        """Whether a listed text is what the server makes of its own."""
+        """Whether a listed text is the server's form of the sent one."""
         return says(self.item, post, short=self.short_link)
 
     def equals(self, post: Post) -> bool:
-        """Whether a listed post says that on the same channel."""
+        """Whether a listed post is on the same channel with the same text."""
         return is_on(self.item.integration.id, post) and self.says(post)
 
 
 def intents(requests: Iterable[SentRequest]) -> list[Intent]:
-    """All posts that were ever sent, oldest first."""
+    """All posts that were ever sent, the oldest first."""
     return [
         Intent(ref, sent.id, moment, item, sent.body.short_link, tags)
         for sent in requests
@@ -51,14 +51,14 @@ def intents(requests: Iterable[SentRequest]) -> list[Intent]:
 
 @dataclass(frozen=True, slots=True)
 class SentPost:
-    """How a post was put where it should be."""
+    """A state in which a post was sent: the post, its date and its tags."""
 
     intent: Intent
     is_draft: bool
 
 
 def sent_posts(requests: Iterable[SentRequest]) -> dict[str, list[SentPost]]:
-    """All the ways in which the post of each row was put, by ref, oldest first."""
+    """All states in which the post of each row was sent, by ref, the oldest first."""
     found: dict[str, list[SentPost]] = {}
     for sent in requests:
         for intent in intents([sent]):
@@ -68,14 +68,14 @@ def sent_posts(requests: Iterable[SentRequest]) -> dict[str, list[SentPost]]:
 
 
 def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> frozenset[str]:
-    """Ids of posts of other runs that are certainly whole, with their thread and publishing job.
+    """Ids of posts of other runs that are certainly complete, with their thread and publishing job.
 
-    The server makes the posts of a request one after another, and those of a request share an
-    instant; so all are whole but the last.
+    The server creates the posts of a request one after another, and they share an instant; so all
+    but the last are complete.
 
     Args:
         listed: posts.
-        own: ids of those that this run stored; they say nothing of the requests of others.
+        own: ids of the posts that this run stored; they tell nothing about requests of others.
     """
     by_instant: defaultdict[datetime, list[str]] = defaultdict(list)
     for post in listed:

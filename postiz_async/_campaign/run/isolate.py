@@ -1,4 +1,4 @@
-"""Which post of a refused request is the guilty one, and which channels are in trouble. PURE."""
+"""Find the guilty post of a refused request, and the channels in trouble. PURE."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 IN_A_ROW = 3
-"""Requests that were refused for one channel with the same words, after which it is paused."""
+"""Refusals in a row of one channel with the same words, after which the channel is paused."""
 
 _DETAILS = re.compile(r"\d+|\bposts?\.[\w.]+")
 
 
 class Bisection:
-    """Finds the guilty one of some rows that were refused together.
+    """Bisects rows that were refused together, to find a guilty one.
 
     Half of the suspects are sent. If they are stored, the guilty one is among the others, which
     were not sent; if they are refused, nothing is known of the others, which wait for the end and
@@ -37,29 +37,29 @@ class Bisection:
 
     @property
     def group(self) -> tuple[Row, ...]:
-        """What to send next; empty when the guilty one is found."""
+        """The rows to send next; empty when the guilty row is found."""
         return self.suspects[: len(self.suspects) // 2]
 
     @property
     def others(self) -> tuple[Row, ...]:
-        """What is neither in `group` nor stored."""
+        """The suspects that are not in `group`."""
         return (*self.suspects[len(self.group) :], *self.unknown)
 
     def stored(self) -> None:
-        """The group was stored."""
+        """Note that the group was stored."""
         self.is_fruitful = True
         self.suspects = self.suspects[len(self.group) :]
 
     def refused(self) -> None:
-        """The group was refused."""
+        """Note that the group was refused."""
         self.suspects, self.unknown = self.group, self.others
 
 
 class Refusals:
-    """Counts how often in a row the posts of a channel were refused with the same words.
+    """Counts how often in a row a channel's posts were refused with the same words.
 
     Attributes:
-        paused: channel id to the words, of those that failed again and again.
+        paused: the words of the refusals, by the ids of paused channels.
     """
 
     def __init__(self) -> None:
@@ -67,12 +67,12 @@ class Refusals:
         self._counts: dict[str, tuple[str, int]] = {}
 
     def stored(self, channels: Iterable[str]) -> None:
-        """Posts of these channels were stored."""
+        """Note that posts of these channels were stored."""
         for channel in channels:
             self._counts.pop(channel, None)
 
     def refused(self, channels: Iterable[str], text: str) -> None:
-        """Posts of these channels were refused in one request."""
+        """Note that posts of these channels were refused in one request."""
         words = _DETAILS.sub("", text)
         for channel in set(channels):
             before, count = self._counts.get(channel, ("", 0))
@@ -82,10 +82,10 @@ class Refusals:
                 self.paused.setdefault(channel, text)
 
     def remarks(self, names: Mapping[str, str], unsent: Mapping[str, int]) -> list[str]:
-        """What is to be said of paused channels.
+        """Remarks about paused channels.
 
         Args:
-            names: of the channels, by id.
+            names: names of the channels, by id.
             unsent: posts that were not sent, by channel id.
         """
         remarks: list[str] = []

@@ -1,4 +1,4 @@
-"""What a run works on, what becomes of its rows, and which error stopped it."""
+"""The input of a run, the outcomes of its rows, and the error that stops it."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 
 class ConcurrentChanges:
-    """What others do in Postiz to the rows of a job while it runs: nothing, unless overridden."""
+    """Changes by others in Postiz during a job; the default is that there are none."""
 
     def __init__(self, client_refs: ClientRefs) -> None:
         self.client_refs = client_refs
         """The marks of the rows."""
         self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = ignore
-        """Gets the rows that were taken over while the job ran; see `report`."""
+        """Called with the rows that were adopted while the job ran; see `report`."""
 
     async def give_way(self, request: PlannedRequest) -> PlannedRequest:
-        """The request without what others see to, once it may be sent."""
+        """Wait until the request may be sent; return it without rows that other runs store."""
         return request
 
     async def before(self, request: PlannedRequest) -> PlannedRequest:
@@ -52,27 +52,27 @@ class ConcurrentChanges:
         return request
 
     def comes_first(self, request: PlannedRequest) -> bool:
-        """Whether others come first."""
+        """Whether the request has to wait for another run."""
         del request
         return False
 
     async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
-        """The request was answered."""
+        """Note that the request was answered."""
 
     async def report(self) -> None:
-        """Tell what was taken over, or left."""
+        """Report adopted and left rows."""
 
     def over(self) -> None:
-        """The request has ended, however it did."""
+        """Note that the request has ended, with any outcome."""
 
 
 def unheard(_: object) -> None:
-    """Nobody has to be told."""
+    """Ignore the argument; the synchronous version of `ignore`."""
 
 
 @dataclass(slots=True)
 class Job:
-    """What a runner works on."""
+    """The input of a runner."""
 
     postiz: BatchClient
     journal: Journal
@@ -85,24 +85,24 @@ class Job:
     on_left: Callable[[SentRequest], None] = unheard
     """Called with each request that is about to leave."""
     elsewhere: set[str] = field(default_factory=set[str])
-    """Refs of rows that other hosts are seeing to."""
+    """Refs of rows that other hosts are working on."""
     doubts: Doubts = field(default_factory=Doubts)
-    """What it looks up."""
+    """The requests that are being looked up."""
     targets: Mapping[str, Post] | None = None
-    """By ref, the posts that become what the rows say; None: new ones are made."""
+    """The stored posts that become what the rows say, by ref; None: new posts are created."""
 
     @property
     def channels(self) -> Mapping[str, Integration]:
-        """By the ref of a row."""
+        """The channels by the refs of rows."""
         return self.checked.channels
 
     def size_of(self, row: Row) -> int:
-        """Bytes that a row adds to a body."""
+        """The bytes that a row adds to a request body."""
         return self.checked.size_of(row, is_in_place=self.targets is not None)
 
 
 class Outcome(Value, frozen=True):
-    """What became of one row. `post_id` is set when it is stored, `note` when it is not.
+    """The outcome of one row. `post_id` is set when it is stored, `note` when it is not.
 
     `link` is the address of a post that is published.
     """
@@ -116,17 +116,17 @@ class Outcome(Value, frozen=True):
 
 
 def outcome_of(record: RowRecord) -> Outcome:
-    """What became of a row, as the journal knows it."""
+    """The outcome of a row, from its record in the journal."""
     return Outcome(record.number, record.ref, record.state, record.post_id, record.note)
 
 
 async def ignore(_: object) -> None:
-    """Nobody has to be told."""
+    """Ignore the argument."""
 
 
 @asynccontextmanager
 async def task_group() -> AsyncGenerator[TaskGroup]:
-    """A task group that raises the error that stopped the job, and no group of errors."""
+    """A task group that raises the error that stopped the job, not an exception group."""
     try:
         async with anyio.create_task_group() as group:
             yield group

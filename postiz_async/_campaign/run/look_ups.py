@@ -1,4 +1,4 @@
-"""Requests of a campaign whose answers were lost: found out about, and written down."""
+"""Look up requests of a campaign whose answers were lost, and write down the outcome."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 _UNSEEN = "its answer was lost, and Postiz could not be reached until its date"
 
 _STEP = 60.0
-"""Seconds after which what was seen is written down where nobody else waits for that."""
+"""Seconds between two renewals of a look-up in a journal that one process uses alone."""
 
 
 class LookUps:
-    """The look-ups of a job; they account for what its journal knows (`client.Accounts`).
+    """The look-ups of a job; its journal says which posts are accounted for (`client.Accounts`).
 
     Args:
         postiz: an open client.
-        journal: that is open.
-        purpose: of the requests.
-        fence: of the job.
-        outage: of the job.
-        on_doubt: what becomes of a request of which nothing is certain until its date.
-        doubts: what is looked up is noted there.
+        journal: an open journal.
+        purpose: the purpose of the requests.
+        fence: the fence of the job.
+        outage: the outage of the job.
+        on_doubt: how to treat a request whose outcome is not certain by its date.
+        doubts: counts the requests that are being looked up.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class LookUps:
 
     @property
     def taken(self) -> set[str]:
-        """Ids of posts that are known to be something else than a lost one."""
+        """Ids of posts known to belong to something other than a lost request."""
         return self._look_up.taken
 
     async def find_out(
@@ -77,15 +77,15 @@ class LookUps:
         """Find out what became of a request, and write it down.
 
         Args:
-            request: that has not ended.
-            end_of: what becomes of a row that is not stored, by its ref and by why that is not
-                certain (empty: it is).
+            request: a request whose outcome is unknown.
+            end_of: the end of a row that is not stored, given its ref and the reason for doubt
+                (empty: certain).
 
         Returns:
-            What is stored of it.
+            The posts that are stored.
 
         Raises:
-            OvertakenError: another process looks it up, or found it out.
+            OvertakenError: another process looks the request up, or has done so.
         """
         held = DeliveryLookUp(request, uuid.uuid4().hex, self._journal.hold)
         await held.claim()
@@ -104,13 +104,13 @@ class LookUps:
         return found
 
     async def claim(self, number: int) -> float:
-        """Become the one who looks a request up, if its outcome is not known.
+        """Hold the look-up of a request, if its outcome is unknown.
 
         Returns:
-            For how many seconds it has been gone at least.
+            Seconds since it was sent, at least.
 
         Raises:
-            OvertakenError: another process looks it up.
+            OvertakenError: another process looks the request up.
         """
         request = await open_request(self._journal, number)
         if request is None:
@@ -139,7 +139,7 @@ class LookUps:
         await request.move(event)
 
     async def _find(self, held: DeliveryLookUp, sent: SentRequest) -> FoundPosts:
-        """Look until it is certain; meanwhile it is written down that somebody looks."""
+        """Look until the outcome is certain, and renew the hold meanwhile."""
         async with task_group() as group:
             group.start_soon(self._go_on_holding, held)
             found = await held.find(self._look_up, sent)
@@ -161,14 +161,14 @@ class LookUps:
         return await self._journal.knows(self._purpose, post_id)
 
     async def mends(self, request: int, wall: float) -> None:
-        """By the clock of the journal; what has ended is not looked up any more."""
+        """Note a repair, timed by the clock of the journal, if the request is still looked up."""
         del wall
         if request in self._held:
             await self._held[request].mended()
 
 
 def end_without_campaign(ref: str, doubt: str) -> RowEnd:
-    """What becomes of a row that is not stored, whatever its campaign says."""
+    """The end of a row that is not stored, decided without the campaign."""
     del ref
     return RowEnd(RowState.UNDECIDED, doubt) if doubt else RowEnd()
 
@@ -183,9 +183,10 @@ async def look_up_lost(
     fence: Fence | None = None,
     doubts: Doubts | None = None,
 ) -> bool:
-    """Find out what became of requests of these rows whose answers were lost. Sends no post.
+    """Look up requests of these rows whose answers were lost. Sends no post.
 
-    What is proved not to be stored is planned again. Returns whether there were such requests.
+    Posts that are proved not to be stored are planned again. Returns whether there were such
+    requests.
     """
     lost = [
         each
@@ -196,7 +197,7 @@ async def look_up_lost(
     look_ups = LookUps(postiz, journal, purpose, fence, outage, doubts=doubts)
 
     async def find_out(request: RequestHandle) -> None:
-        with suppress(OvertakenError):  # another host sees to it
+        with suppress(OvertakenError):  # another host looks it up
             await look_ups.find_out(request, end_without_campaign)
 
     async with task_group() as group:

@@ -1,4 +1,4 @@
-"""Uploads the media of a job ahead of need: each content once, the most urgent first."""
+"""Upload the media of a job in advance: each content once, the most urgent first."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 class MediaUploads:
-    """The media of one job.
+    """The uploads of one job's media.
 
     Args:
         postiz: an open client.
         journal: where uploads are noted, so that a later run need not repeat them.
-        facts: what inspecting each file showed, by its name in the campaign.
-        outage: of the job.
+        facts: the results of inspecting each file, by its name in the campaign.
+        outage: the outage of the job.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class MediaUploads:
         outage: Outage,
     ) -> None:
         self.done = 0
-        """Contents that need not be uploaded any more."""
+        """Contents whose upload is done, by this run or an earlier one."""
         self._postiz = postiz
         self._journal = journal
         self._facts = facts
@@ -54,27 +54,27 @@ class MediaUploads:
         self._decided: dict[str, anyio.Event] = {}
 
     def need(self, rows: Iterable[Row]) -> None:
-        """Announce rows, the most urgent first."""
+        """Announce rows whose media are needed, the most urgent first."""
         for row in rows:
             for name in row.media:
                 self._decided.setdefault(self._facts[name].sha256, anyio.Event())
 
     def medium(self, name: str) -> Media:
-        """The uploaded medium of a name in the campaign."""
+        """The uploaded medium for a name in the campaign."""
         return self._media[self._facts[name].sha256]
 
     async def refusal(self, row: Row) -> str | None:
-        """Wait until the media of a row are uploaded; the server's words if one is refused."""
+        """Wait until a row's media are uploaded; returns the server's words if one is refused."""
         hashes = [self._facts[name].sha256 for name in row.media]
         for sha in hashes:
             await self._decided[sha].wait()
         return next((self._refusals[sha] for sha in hashes if sha in self._refusals), None)
 
     async def run(self) -> None:
-        """Upload what was announced.
+        """Upload the announced media.
 
         Raises:
-            PostizError: the server cannot be reached, or a file is not what it was.
+            PostizError: the server cannot be reached, or a file has changed.
         """
         self._media |= await self._journal.uploads()
         names = {facts.sha256: name for name, facts in self._facts.items()}

@@ -1,4 +1,4 @@
-"""What other runs of a campaign store: hosts of their own, or ones with a newer journal.
+"""Find posts that other runs of a campaign store: on other hosts, or with a newer journal.
 
 A run knows its own posts by its journal. What is in Postiz beside them is looked for at the start,
 for each row that the journal does not call stored, and once more before each request leaves, at
@@ -59,34 +59,34 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async.batch")
 
 LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds between looks for what another run stores, before it counts as quiet."""
+"""Seconds between two looks for posts of another run, until it counts as quiet."""
 
 LOOK_SECONDS = 10.0
-"""What a look may take while a slot is held; then the request goes without it."""
+"""Seconds that a look may take while a slot is held; then the request goes without it."""
 
 BURST = 60.0
-"""Seconds without a create after which the next is alone until it is answered."""
+"""Seconds without a create after which the next request goes alone until it is answered."""
 
 TOO_NEAR = 120.0
-"""Seconds before its date from which a request waits for no other run."""
+"""Seconds before its date from which a request does not wait for another run."""
 
 _NOW_WAS = timedelta(days=31)
-"""How long ago a row of type `now` may have been sent by another run."""
+"""How far back to look for a row of type `now` sent by another run."""
 
 _NOW_IS = timedelta(minutes=30)
 _SECOND = timedelta(seconds=1)
 
 
 class OtherRuns(ConcurrentChanges):
-    """Finds rows that other runs store, and takes them over.
+    """Finds rows that other runs store, and adopts their posts.
 
     Args:
         postiz: an open client.
-        outage: of the job; a look that fails begins one.
-        options: of the user.
-        past: what the journal accounts for, whatever is listed.
-        client_refs: of the campaign.
-        place: of the journal, for messages.
+        outage: the outage of the job; a look that fails begins one.
+        options: the user's options.
+        past: posts and requests that the journal accounts for.
+        client_refs: the marks of the campaign.
+        place: the place of the journal, for messages.
         here: refs of all rows of the campaign; None where the journal has no others.
     """
 
@@ -102,7 +102,7 @@ class OtherRuns(ConcurrentChanges):
     ) -> None:
         super().__init__(client_refs)
         self.make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] = _as_it_is
-        """Called with what leaves now; the request without what has to stay."""
+        """Called with the request that leaves; returns it without rows whose posts have to stay."""
         self._postiz = postiz
         self._outage = outage
         self._options = options
@@ -114,7 +114,7 @@ class OtherRuns(ConcurrentChanges):
         self._taken: list[Taken] = []
         self._unreported: list[RowRecord] = []
         self._refs: set[str] = set()
-        """Rows that were taken over."""
+        """Refs of rows that were adopted."""
         self._gives_way = False
         self._has_said_so = False
         self._turn = anyio.Lock()
@@ -136,17 +136,17 @@ class OtherRuns(ConcurrentChanges):
         """Look for rows that the journal does not call stored.
 
         Args:
-            rows: of the campaign.
-            calendar: of the job.
-            read: asks the journal; None where there is none yet.
+            rows: the rows of the campaign.
+            calendar: the calendar of the job.
+            read: queries the journal; None: there is none yet.
             records: the rows that the journal knows, by ref, as they were before the look.
             to_send: refs of the rows that are to be sent.
 
         Returns:
-            What is listed within a day of the rows and is none of the campaign.
+            Posts within a day of the rows that do not belong to the campaign.
 
         Raises:
-            BatchError: some are in Postiz, and nobody said what to do with them.
+            BatchError: some rows are in Postiz, and `existing` does not say how to treat them.
         """
         days: set[date] = set()
         for row in rows:
@@ -166,16 +166,16 @@ class OtherRuns(ConcurrentChanges):
 
     @property
     def adopted(self) -> list[Row]:
-        """Rows that were found and are to be taken over."""
+        """The rows that were found and will be adopted."""
         return [taken.row for taken in self._taken]
 
     @property
     def sent_again(self) -> set[str]:
-        """Refs of rows that were found and are to be sent once more."""
+        """Refs of rows that were found and will be sent once more."""
         return {copy.ref for copy in self._copies}
 
     async def write_down(self, journal: Journal) -> list[RowRecord]:
-        """Tell the journal what was found; the rows that are taken over."""
+        """Write the findings to the journal; returns the adopted rows."""
         self._journal = journal
         copies, self._copies = self._copies, []
         taken, self._taken = self._taken, []
@@ -198,7 +198,7 @@ class OtherRuns(ConcurrentChanges):
         records: Mapping[str, RowRecord],
         to_send: Collection[str],
     ) -> Sequence[Post]:
-        """Decide what is to be done with rows that are in Postiz; the posts that are not theirs."""
+        """Decide how to treat rows that are in Postiz; returns the posts that belong to no row."""
         if not posts:
             return ()
         found = self._find(rows, posts, past)
@@ -233,10 +233,10 @@ class OtherRuns(ConcurrentChanges):
     # -------------------------------------------------------------- while the job runs
 
     async def before(self, request: PlannedRequest) -> PlannedRequest:
-        """The request without the rows that are stored by now; to be called when it may leave.
+        """The request without rows stored by now; called when it may leave.
 
         Raises:
-            BatchError: rows are in Postiz, and nobody said what to do with them.
+            BatchError: rows are in Postiz, and `existing` does not say how to treat them.
         """
         now = self._postiz.clock.monotonic()
         is_first, self._burst_ends = now >= self._burst_ends, now + BURST
@@ -249,11 +249,11 @@ class OtherRuns(ConcurrentChanges):
             request = await self._without_stored(request)
             return request if self.comes_first(request) else await self.make_room(request)
         except (APIConnectionError, ServerError) as error:
-            self._outage.failed(error)  # nothing leaves before it is over
+            self._outage.failed(error)  # nothing leaves before the outage is over
             return request
 
     async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
-        """Look back after the first answer of a burst, for what another run stored meanwhile."""
+        """After the first answer of a burst, look for posts that another run stored meanwhile."""
         if not self._looked_back:
             self._looked_back = True
             with suppress(APIConnectionError, ServerError):  # the next look will see it
@@ -269,12 +269,12 @@ class OtherRuns(ConcurrentChanges):
             self._another_is_at_work()
 
     async def report(self) -> None:
-        """Report the rows that were taken over since the last time."""
+        """Report the rows adopted since the last report."""
         taken, self._unreported = self._unreported, []
         await self.on_taken(taken)
 
     def over(self) -> None:
-        """The first request of a burst has ended, however it did."""
+        """Note that the first request of a burst has ended, with any outcome."""
         self._first_over.set()
 
     def comes_first(self, request: PlannedRequest) -> bool:
@@ -283,7 +283,7 @@ class OtherRuns(ConcurrentChanges):
         return self._gives_way and left > TOO_NEAR
 
     async def give_way(self, request: PlannedRequest) -> PlannedRequest:
-        """The request without what another run stores, which is waited for if one is at work."""
+        """Wait for another run that is at work; return the request without the rows it stores."""
         if not self.comes_first(request):
             return request
         async with self._turn:
@@ -297,7 +297,7 @@ class OtherRuns(ConcurrentChanges):
 
     def _another_is_at_work(self) -> None:
         if self._journal is not None and self._journal.is_shared:
-            return  # it has rows of its own
+            return  # in a shared journal each run has its own rows
         if not self._has_said_so:
             self._has_said_so = True
             log.warning(
@@ -319,7 +319,7 @@ class OtherRuns(ConcurrentChanges):
                 self._another_is_at_work()
             if self._journal is not None and (self._taken or self._copies):
                 taken = await self.write_down(self._journal)
-                self._unreported += taken  # not before: others may have reported those meanwhile
+                self._unreported += taken  # only after writing: other runs may have reported these
         return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
 
     @property
@@ -327,11 +327,11 @@ class OtherRuns(ConcurrentChanges):
         return None if self._journal is None else self._journal.read
 
     async def _past_of(self, posts: Collection[Post], read: ReadJournal | None) -> Past:
-        """What the journal accounts for of these posts by now."""
+        """What the journal accounts for now, as far as these posts are concerned."""
         return await past_of(read, self._past.campaign, posts, self.here)
 
     async def _listed(self, rows: Sequence[Row]) -> list[Post]:
-        """What is listed where rows may be, as far as the server says it in time."""
+        """The posts at the possible dates of rows; empty if the server is too slow."""
         posts: dict[str, Post] = {}
         scheduler = self._postiz.scheduler
         if scheduler.is_counted(LIST_POSTS.name):
@@ -345,7 +345,7 @@ class OtherRuns(ConcurrentChanges):
         return list(posts.values())
 
     def _left_late(self, rows: Iterable[Row], now: datetime) -> list[tuple[datetime, datetime]]:
-        """The times in which rows may be that another run sent after their date."""
+        """The ranges of dates at which another run may have sent late rows."""
         late = self._options.late
         dates = [row.date for row in rows if row.type == "schedule" and row.date <= now]
         if late == "skip" or not dates:
@@ -357,14 +357,14 @@ class OtherRuns(ConcurrentChanges):
 
 
 async def _as_it_is(request: PlannedRequest) -> PlannedRequest:
-    """Nothing has to make room."""
+    """Return the request unchanged."""
     return request
 
 
 def _spans(
     rows: Iterable[Row], align: timedelta, now: datetime
 ) -> Iterable[tuple[datetime, datetime]]:
-    """The times in which the posts of rows may be, those that overlap as one."""
+    """The ranges of dates at which posts of rows may be; overlapping ones are merged."""
     wanted: set[tuple[datetime, datetime]] = set()
     for row in rows:
         if row.type == "now":

@@ -1,4 +1,4 @@
-"""The journal of an earlier run: whose it is, what it accounts for, what is new to it."""
+"""The journal of an earlier run: check whose it is, read it, and write new rows to it."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ T = TypeVar("T")
 async def recorded(
     journal: JournalPlace, base_url: str, campaign: str | None = None
 ) -> tuple[dict[str, RowRecord], tuple[Problem, ...], str]:
-    """What the journal of an earlier run says: rows by ref, problems of rows left out, contents.
+    """Read the journal of an earlier run: rows by ref, problems of left-out rows, contents.
 
     Args:
-        journal: where it is.
-        base_url: of the client.
+        journal: the place of the journal.
+        base_url: the root of the client's API.
         campaign: the name that was asked for; None for that of the journal.
 
     Raises:
-        BatchError: it belongs to another server or another campaign, or cannot be read.
+        BatchError: the journal belongs to another server or campaign, or cannot be read.
     """
     if not await anyio.to_thread.run_sync(lambda: journal.is_there):
         return {}, (), ""
@@ -74,7 +74,7 @@ async def recorded(
 
 
 def contents_of(rows: Iterable[Row]) -> str:
-    """What tells apart what files say: equal for equal rows, whatever their order."""
+    """A fingerprint of the rows of a file that does not depend on their order."""
     told = "\n".join(sorted(row.fingerprint for row in rows))
     return hashlib.sha256(told.encode()).hexdigest()
 
@@ -86,17 +86,17 @@ def refuse_other_contents(
     records: Mapping[str, RowRecord],
     contents: str,
 ) -> None:
-    """Files of one name may be two campaigns: in a shared journal that is for the user to say.
+    """Refuse a file with other rows than a shared journal: the user has to name the campaign.
 
     Args:
-        journal: where it is.
-        campaign: the rows.
-        file: where they come from.
-        records: of the journal.
-        contents: those of the file that was run.
+        journal: the place of the journal.
+        campaign: the rows that were read.
+        file: the source of the rows.
+        records: the records of the journal.
+        contents: the fingerprint of the file that was run.
 
     Raises:
-        BatchError: this one says something else, and the campaign has no name of its own.
+        BatchError: this file has other rows, and the campaign has no explicit name.
     """
     if not contents or contents == contents_of(campaign.rows):
         return
@@ -118,18 +118,18 @@ def refuse_foreign(
     *,
     unsure: Collection[str] = (),
 ) -> None:
-    """A journal of another campaign or another organisation is never touched.
+    """Refuse the journal of another campaign or another organisation.
 
     Args:
-        journal: where it is.
-        campaign: the rows.
-        file: where they come from.
-        records: of the journal.
+        journal: the place of the journal.
+        campaign: the rows that were read.
+        file: the source of the rows.
+        records: the records of the journal.
         listed: the channels of the organisation.
         unsure: refs of rows that the journal only probably knows.
 
     Raises:
-        BatchError: it is one.
+        BatchError: the journal is such a one.
     """
     if not records:
         return
@@ -152,17 +152,17 @@ def refuse_foreign(
 
 
 class ReadJournal(Protocol):
-    """Asks a journal something; see `Journal.read`."""
+    """Queries a journal; see `Journal.read`."""
 
     async def __call__(self, query: Callable[[Tables], T], /) -> T:
-        """What the query finds."""
+        """The result of a query."""
         ...
 
 
 class RecordsOnDemand(Mapping[str, "RowRecord"]):
-    """The rows of a journal by ref, read when they are asked for: after most runs nobody does.
+    """The rows of a journal by ref, read on first use: after most runs nobody needs them.
 
-    Of many rows that takes a while: an event loop lets a thread ask first.
+    Many rows take a while to read: an event loop should let a thread read them first.
     """
 
     def __init__(self, journal: JournalPlace) -> None:
@@ -188,14 +188,14 @@ async def past_of(
     posts: Collection[Post] = (),
     refs: Collection[str] | None = None,
 ) -> Past:
-    """What a journal accounts for of some posts; nothing, where there is none yet.
+    """What a journal accounts for, limited to some posts; empty while there is no journal.
 
     Args:
-        read: asks the journal; None where there is none yet.
-        campaign: its name where there is none.
-        posts: that are listed. It is asked for these only, for all of it is very much.
-        refs: of the rows of the campaign; what is gone from it may be in it under another ref.
-            None where all rows of the journal are in the campaign.
+        read: queries the journal; None: there is none yet.
+        campaign: the name of the campaign, for the case without a journal.
+        posts: the listed posts; only these are queried, to save memory.
+        refs: refs of the rows of the campaign; a missing row may be there under another ref. None:
+            all rows of the journal are in the campaign.
     """
     if read is None:
         return Past(campaign)
@@ -219,7 +219,7 @@ async def past_of(
 
 @dataclass(frozen=True, slots=True)
 class FileComparison:
-    """What a file says now: its rows, by the refs by which its journal knows them."""
+    """A file compared with its journal: the rows with the refs that the journal has."""
 
     rows: tuple[Row, ...]
     edits: Edits
@@ -230,7 +230,7 @@ class FileComparison:
 def compare_file(
     file: Path, records: Sequence[RowRecord], *, reading: ReadOptions, now: datetime
 ) -> FileComparison:
-    """What a file says differently than its journal, without asking the server for channels.
+    """Compare a file with its journal, without asking the server for channels.
 
     Raises:
         BatchError: the file cannot be read.
@@ -257,7 +257,7 @@ def compare_file(
 _GONE = "not in the campaign file any more"
 _UNFOUND = "its answer was lost, Postiz was searched and does not have it"
 _NOT_STORED = {RowState.PLANNED, RowState.REFUSED, RowState.LATE}
-"""States of rows of which nothing is in Postiz, so that those that are gone are forgotten."""
+"""States of rows without a post in Postiz; if such rows are gone from the file, forget them."""
 
 
 async def write_rows(
@@ -268,16 +268,16 @@ async def write_rows(
     *,
     apart: Collection[str] = (),
 ) -> None:
-    """Tell the journal of new and changed rows, and of rows that are gone from the file.
+    """Write new and changed rows to the journal, and rows that are gone from the file.
 
-    Those that were undecided have been looked for by now, and are stored if they were found.
+    Undecided rows have been looked for by now, and are stored if they were found.
 
     Args:
-        journal: that is open.
-        checked: the campaign.
+        journal: an open journal.
+        checked: the validated campaign.
         unsent: rows that are to be sent.
         changed: refs of rows that say something else than what is stored.
-        apart: refs of rows whose posts are being changed: nothing is said of them.
+        apart: refs of rows whose posts are being changed, which are left alone.
     """
     records, rows = checked.records, checked.campaign.rows
     fresh = new_records(unsent, checked.channels)
@@ -297,7 +297,7 @@ async def write_rows(
     gone = [r for ref, r in records.items() if ref not in here and r.state in _NOT_STORED]
     await journal.found(replace(each, state=RowState.SKIPPED, note=_GONE) for each in gone)
     if not checked.campaign.unread:  # one of these may be such a row
-        listed = {channel.id for channel in checked.listed}  # of others nothing is found
+        listed = {channel.id for channel in checked.listed}  # others list no posts
         in_doubt = [r for r in records.values() if r.state is RowState.UNDECIDED]
         unfound = [r for r in in_doubt if r.ref not in here and r.channel in listed]
         note = f"{_UNFOUND}, and it is {_GONE}"

@@ -1,4 +1,4 @@
-"""Carries a plan out: uploads ahead, sends, looks up what was lost, writes everything down.
+"""Carry out a plan: upload in advance, send, look up lost answers, and write everything down.
 
 Each request has one task that sees it through to an outcome for every row. A slot among the
 senders is held only while a request waits for the quota or is being sent, so other work goes on
@@ -49,12 +49,12 @@ _NO_ROWS: Mapping[str, Row] = {}
 
 
 class Runner:
-    """Runs one job once.
+    """Runs one job, once.
 
     Args:
-        job: what is worked on.
-        on_outcome: called with what became of each row.
-        fence: of another job beside it; None: its own.
+        job: the input of the run.
+        on_outcome: called with the outcome of each row.
+        fence: the fence of another job beside this one; None: a new one.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class Runner:
         self._fence = fence or Fence(job.postiz, job.outage)
         self._refusals = Refusals()
         self.all_sent = anyio.Event()
-        """Set once nothing is left to do but to look up what was lost."""
+        """Set once only look-ups of lost requests are left."""
         self._to_send = 0
         self._unsent: Counter[str] = Counter()
-        """Posts that were not sent because their channel is paused, by its id."""
+        """The number of posts that were not sent because their channel is paused, by channel id."""
         self._look_ups = LookUps(
             job.postiz,
             job.journal,
@@ -87,7 +87,7 @@ class Runner:
         job.others.on_taken = self._taken
 
     def another(self) -> Runner:
-        """One that runs the same job once more."""
+        """A new runner for the same job."""
         return Runner(self.job, self._on_outcome, self._fence)
 
     async def run(
@@ -96,12 +96,12 @@ class Runner:
         lost: Sequence[RequestHandle] = (),
         rows: Mapping[str, Row] = _NO_ROWS,
     ) -> None:
-        """Send what is planned and look up what was lost.
+        """Send what is planned and look up lost requests.
 
         Args:
-            requests: what is planned; taken out as it is sent, for of many rows it is large.
-            lost: requests of earlier runs whose outcome is not known.
-            rows: by ref, those of the lost requests.
+            requests: the planned requests, removed as they are sent to free memory.
+            lost: requests of earlier runs whose outcome is unknown.
+            rows: rows of the lost requests, by ref.
 
         Raises:
             PostizError: the job has to stop; the journal says how far it came.
@@ -120,11 +120,11 @@ class Runner:
                 while requests:
                     await self._senders.acquire()
                     group.start_soon(self._deliver, requests.popleft(), expect)
-        self._look_ups.taken.clear()  # of many rows it is large, and nothing is looked up any more
+        self._look_ups.taken.clear()  # free it: large for many rows, and not needed any more
 
     @property
     def uploads_done(self) -> int:
-        """Media that are uploaded."""
+        """The number of media whose upload is done."""
         return self._media.done
 
     def remarks(self) -> list[str]:
@@ -137,10 +137,10 @@ class Runner:
     async def _deliver(
         self, request: PlannedRequest, expect: Callable[[int], None] | None = None
     ) -> None:
-        """See a request through. Entered with a sender's slot held; gives it back.
+        """Send a request and handle its outcome. Called with a sender's slot, which it gives back.
 
         Args:
-            request: what to send.
+            request: the request to send.
             expect: takes the request off the announced ones, if it was announced.
         """
         try:
@@ -159,13 +159,13 @@ class Runner:
         self._counted(-1)
 
     def _counted(self, requests: int) -> None:
-        """Count what is still to be sent; what is looked up is not."""
+        """Count requests that have still to be sent; lost ones do not count."""
         self._to_send += requests
         if not self._to_send:
             self.all_sent.set()
 
     async def _go_on(self, sent: SentRows) -> None:
-        """Do what follows when a sender is free again."""
+        """Handle the outcome of a request after the sender's slot was given back."""
         result, rows = sent.result, sent.request.rows
         if isinstance(result, Stored):
             await self._stored(rows, result)
@@ -179,7 +179,7 @@ class Runner:
             self._counted(1)
 
     def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
-        """What the server can do in the time of one request, and the rest."""
+        """Split a request into what the server can store in time, and the rest."""
         most = self.job.postiz.scheduler.budget.request_posts
         return PlannedRequest(request.rows[:most]), request.rows[most:]
 
@@ -195,7 +195,7 @@ class Runner:
         return PlannedRequest(tuple(good))
 
     async def _without_paused(self, request: PlannedRequest) -> PlannedRequest:
-        """Rows of a channel that is paused stay unsent; a further run tries them again."""
+        """The request without rows of paused channels; a later run tries those again."""
         paused = self._refusals.paused
         stay = [row for row in request.rows if self.job.channels[row.ref].id in paused]
         if not stay:
@@ -211,13 +211,13 @@ class Runner:
             await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, post_id))
 
     async def _taken(self, records: Sequence[RowRecord]) -> None:
-        """Rows that another run has stored."""
+        """Note rows that another run has stored."""
         self._look_ups.taken.update(r.post_id for r in records if r.post_id is not None)
         for record in records:
             await self._on_outcome(outcome_of(record))
 
     async def _too_late(self, rows: Sequence[Row]) -> None:
-        """Rows that had moved to an earlier date get their own back; the others are late."""
+        """Plan late rows again; rows that had moved to an earlier date get back their own."""
         now = self.job.postiz.scheduler.server_time()
         back = tuple(row.at(row.asked_for) for row in rows if may_return(row, now))
         gone = tuple(row for row in rows if not may_return(row, now))
@@ -229,7 +229,7 @@ class Runner:
     # -------------------------------------------------------------- refused
 
     async def _isolate(self, sent: SentRows, refused: Refused) -> None:
-        """One bad post sinks its whole request: find it by the message, else by bisection."""
+        """Find the bad post that made a whole request fail: by the message, else by bisection."""
         rows, guilty = sent.request.rows, sent.guilty
         if len(rows) == 1 or len(guilty) == len(rows):
             await self._refuse(rows, refused.text)
@@ -244,7 +244,7 @@ class Runner:
             await self._search(rows, refused.text)
 
     async def _search(self, rows: tuple[Row, ...], text: str) -> None:
-        """Find the guilty ones of a refused request one by one, and send the others."""
+        """Find all guilty rows of a refused request one by one, and send the others."""
         fruitless = 0
         rest: tuple[Row, ...] = ()
         async with anyio.create_task_group() as tasks:
@@ -256,7 +256,7 @@ class Runner:
                 rows, text, rest = await self._send_growing(rest, size, tasks)
 
     async def _halve(self, rows: tuple[Row, ...], text: str, tasks: TaskGroup) -> Bisection:
-        """Find one guilty row; a result that says nothing about it is handled in a task."""
+        """Find one guilty row; other kinds of results are handled in separate tasks."""
         search = Bisection(rows)
         while search.group:
             sent = await self._attempt(search.group)
@@ -277,10 +277,11 @@ class Runner:
     async def _send_growing(
         self, rows: tuple[Row, ...], size: int, tasks: TaskGroup
     ) -> tuple[tuple[Row, ...], str, tuple[Row, ...]]:
-        """Send rows of which nothing is known, more at a time as long as they are stored.
+        """Send rows of unknown quality in growing groups, as long as they are stored.
 
         Returns:
-            The rows of the first request of several that was refused, why, and what was not sent.
+            The rows of the first refused request with several rows, the reason, and the unsent
+            rows.
         """
         while rows := (await self._without_paused(PlannedRequest(rows))).rows:
             group, rows = rows[:size], rows[size:]
@@ -310,7 +311,7 @@ class Runner:
         self._refusals.refused([self.job.channels[row.ref].id for row in rows], text)
 
     async def _replan(self, rows: tuple[Row, ...]) -> None:
-        """Send rows that were in a request before; they may differ in their dates now."""
+        """Plan and send rows of an earlier request; their dates may differ now."""
         limits = Limits(posts=self.job.postiz.scheduler.budget.request_posts)
         requests = plan(rows, self.job.size_of, limits)
         self._fence.coming += len(requests)
@@ -323,7 +324,7 @@ class Runner:
     # -------------------------------------------------------------- lost answers
 
     async def _look_up_and_go_on(self, request: RequestHandle, rows: Mapping[str, Row]) -> None:
-        """Find out what became of a request, adopt what is stored, send the rest again."""
+        """Look up a lost request, adopt stored posts, and send the rest again."""
 
         def end_of(ref: str, doubt: str) -> RowEnd:
             if doubt == HIDDEN:
@@ -351,7 +352,7 @@ class Runner:
             await self._replan(tuple(again))
 
     async def _report(self, request: RequestHandle, rows: Mapping[str, Row]) -> None:
-        """Report what has ended of a lost request."""
+        """Report the outcomes of a lost request's rows."""
         for place, (ref, post) in enumerate(zip(request.refs, request.record.posts, strict=True)):
             state, note = request.ends.get(place, RowEnd())
             if post.id:
@@ -365,7 +366,7 @@ class Runner:
     async def _learn_marks(
         self, requests: Iterable[PlannedRequest], lost: Sequence[RequestHandle]
     ) -> None:
-        """See which moments are in use on the days of the campaign; a free list each."""
+        """Note which moments are in use on the days of the campaign, by one list each."""
         calendar = self.job.calendar
         lost_dates = {parse_date(each.body.date) for each in lost}
         await calendar.look([*(request.date for request in requests), *lost_dates])
@@ -395,7 +396,7 @@ _PAUSED = "not sent: its channel was refused again and again; run again to go on
 
 
 def _unnamed(sent: SentRows) -> str | None:
-    """Why a request was refused for one of its posts, where nothing says for which."""
+    """The reason of a refusal that does not say which post is at fault; else None."""
     refused = sent.result
     if isinstance(refused, Refused) and not sent.guilty and not refused.is_size:
         return refused.text

@@ -1,4 +1,4 @@
-"""Sends the requests of a campaign by the law of `_delivery.send`: bodies, marks, the journal."""
+"""Send the requests of a campaign by the rules of `_delivery.send`: bodies, marks, the journal."""
 
 from __future__ import annotations
 
@@ -66,15 +66,16 @@ def build_body(
     medium: Callable[[str], Media],
     targets: Mapping[str, Post] | None = None,
 ) -> CreatePost:
-    """The create request of planned rows, with the date and the marks it is known by.
+    """Build the create request for planned rows, with its marked date and marks.
 
     Args:
         request: the rows.
         moment: the marked date.
-        client_ref: the mark of a row's post.
-        channels: by ref.
-        medium: the uploaded medium of a name in the campaign.
-        targets: by ref, the posts that become what the rows say; None: new ones are made.
+        client_ref: returns the mark of a row's post.
+        channels: the channels, by ref.
+        medium: returns the uploaded medium for a name in the campaign.
+        targets: the stored posts that become what the rows say, by ref; None: new posts are
+            created.
     """
 
     def new_post(row: Row) -> NewPost:
@@ -103,7 +104,7 @@ def build_body(
 
 
 def _in_place(item: PostItem, post: Post | None) -> PostItem:
-    """A post in the place of one that is stored; its old thread goes with its group."""
+    """A post that replaces a stored one; its old thread is removed with its group."""
     if post is None:
         return item
     first = replace(item.value[0], id=post.id)
@@ -116,7 +117,7 @@ def guilty_places(
     channels: Mapping[str, Integration],
     error: BadRequestError | PayloadTooLargeError,
 ) -> set[int]:
-    """The places that a refusal names: by `posts.N`, by a channel, by its only post there."""
+    """The places that a refusal names: by `posts.N`, or by a channel with only one post."""
     named = {int(index[:9]) for index in _POST_INDEX.findall(error.text)}
     if named:
         return {place for place in named if place < len(request.rows)}
@@ -133,14 +134,14 @@ def guilty_places(
 
 
 class Marking:
-    """Gives each request its date.
+    """Assigns marked dates to requests.
 
-    With exact seconds a request goes without a mark, unless one of its posts says what another
-    of the same second says: then their posts could not be told apart.
+    With exact seconds a request has no mark, unless one of its posts equals another post of the
+    same second: they could not be told apart.
 
     Args:
         exact_seconds: see above.
-        first: the milliseconds to begin with, other ones on each host.
+        first: the milliseconds to begin with, different on each host.
     """
 
     def __init__(self, *, exact_seconds: bool, first: int) -> None:
@@ -153,17 +154,17 @@ class Marking:
         self._marks.take(moment)
 
     def lost(self, sent: SentRequest) -> None:
-        """Note a request of an earlier run whose outcome is not known."""
+        """Note a request of an earlier run whose outcome is unknown."""
         moment = parse_date(sent.body.date)
         self.take(moment)
         second = moment.replace(microsecond=0)
         self._said.update((second, p.integration.id, p.value[0].content) for p in sent.body.posts)
 
     def mark(self, moment: datetime, posts: Iterable[tuple[Row, Integration]]) -> datetime:
-        """The date of a request.
+        """The marked date of a request.
 
         Args:
-            moment: when its posts go out.
+            moment: the date of its posts.
             posts: its rows and their channels.
         """
         if not self._exact:
@@ -180,9 +181,9 @@ log = logging.getLogger("postiz_async.batch")
 
 @dataclass(frozen=True, slots=True)
 class SentRows:
-    """A request as it was sent at last, and what became of it.
+    """A request as sent last, and its outcome.
 
-    `guilty` are the places of the posts that a refusal names; `kept` is what the journal has of it.
+    `guilty` are the places of the posts that a refusal names; `kept` is its record in the journal.
     """
 
     request: PlannedRequest
@@ -195,9 +196,9 @@ class RequestSender:
     """Sends the requests of one job.
 
     Args:
-        job: what is worked on.
-        fence: learns of answers.
-        medium: the uploaded medium of a name in the campaign.
+        job: the input of the run.
+        fence: is told of answers.
+        medium: returns the uploaded medium for a name in the campaign.
     """
 
     def __init__(self, job: Job, fence: Fence, medium: Callable[[str], Media]) -> None:
@@ -214,9 +215,9 @@ class RequestSender:
         )
 
     async def send(self, request: PlannedRequest) -> SentRows:
-        """Send a request, and write down what became of it as far as that is known.
+        """Send a request, and write down the outcome as far as it is known.
 
-        Rows that another run has stored meanwhile are taken over and are not in its result.
+        Rows that another run has stored meanwhile are adopted and are not in the result.
 
         Raises:
             PostizError: the job has to stop.
@@ -244,7 +245,7 @@ class RequestSender:
 
 
 class _CampaignSending(DeliverySending):
-    """A request of planned rows; see `_delivery.send.Record`."""
+    """The sending of a request of planned rows; see `_delivery.send.Record`."""
 
     handle: RequestHandle
 
@@ -278,13 +279,13 @@ class _CampaignSending(DeliverySending):
         return self._body(self.planned.date)
 
     async def may_leave(self) -> bool:
-        """Leaves out what another run has stored; False if nothing is left, or it comes first."""
+        """Leave out rows of other runs; False if none is left, or another run comes first."""
         others = self._job.others
         self.planned = await others.before(self.planned)
         return bool(self.planned.rows) and not others.comes_first(self.planned)
 
     async def shift(self, date: int) -> bool:
-        """Not where a row that was moved to an earlier date can have its own back."""
+        """Move late rows; False if a row that was moved earlier can have its own date back."""
         now = self._job.postiz.scheduler.server_time()
         if any(may_return(row, now) for row in self.planned.rows):
             return False
@@ -297,7 +298,7 @@ class _CampaignSending(DeliverySending):
         return True
 
     async def intend(self, now: float) -> CreatePost | None:
-        """None: others have some of its rows, and it is planned without them."""
+        """Write the intent; None: other runs have some rows, and the rest is planned again."""
         rows, channels = self.planned.rows, self._job.channels
         moment = datetime.fromtimestamp(now, UTC) if rows[0].type == "now" else self.planned.date
         while True:
@@ -317,7 +318,7 @@ class _CampaignSending(DeliverySending):
                 return self.handle.body
 
     def _begin(self, body: CreatePost) -> None:
-        """Make a request of its own of each attempt that was written down."""
+        """Make a new request for each attempt, once an earlier one was written down."""
         if self.handle.version:
             self.attempt = uuid.uuid4().hex
             self.handle = RequestHandle(self._job.journal, self._job.purpose, self.attempt)
@@ -341,13 +342,13 @@ class _CampaignSending(DeliverySending):
         )
 
     async def _take_used(self, moment: datetime) -> None:
-        """Note what others used in a second: this process did not know of it."""
+        """Note the marks of other processes in one second, which this process did not know."""
         first = in_milliseconds(moment.replace(microsecond=0))
         for mark in await self._job.journal.marks(first, first + 999):
             self._marks.take(from_milliseconds(mark))
 
     async def set_aside(self) -> None:
-        """Its rows are planned again, and it is over."""
+        """End the request and plan its rows again."""
         if self.is_sending:
             await self.end("withdrawn", self._set_aside)
 
@@ -359,12 +360,12 @@ class _CampaignSending(DeliverySending):
         return self.handle.sent
 
     def waits_alone(self, error: PermissionDeniedError) -> bool:
-        """Nothing of a batch: it stops, and says why."""
+        """Never: a batch stops, and reports the reason."""
         del error
         return False
 
     async def settle(self, result: SendResult) -> None:
-        """What was refused or is late is planned again, for the job to decide about."""
+        """Write the outcome; refused and late rows are planned again, for the job to decide."""
         await super().settle(result)
         if isinstance(result, Stored):
             stored = dict(zip(self._refs, result.ids, strict=True))
@@ -378,7 +379,7 @@ class _CampaignSending(DeliverySending):
         return transitions.refused(was, self.attempt, None, note)
 
     def unwritten(self, error: StoreError, state: State) -> None:
-        """The journal cannot be read."""
+        """Raise: without the journal the job has to stop."""
         del state
         raise error
 
@@ -398,5 +399,5 @@ class _CampaignSending(DeliverySending):
 
 
 def may_return(row: Row, now: float) -> bool:
-    """Whether a row moved to an earlier date and its own is still to come."""
+    """Whether a row was moved to an earlier date, and its own date is still to come."""
     return row.moved_from is not None and row.moved_from.timestamp() > now

@@ -1,4 +1,4 @@
-"""The posts of a journal as Postiz lists them now: which of them may be changed or deleted."""
+"""Find the posts of a journal in Postiz, and whether they may be changed or deleted."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredPosts:
-    """Looks for the posts of rows.
+    """Finds the posts of rows.
 
     Args:
         postiz: an open client.
-        outage: of the job.
-        by_ref: the ways in which the post of each row was put, by ref.
+        outage: the outage of the job.
+        by_ref: the states in which the post of each row was sent, by ref.
         near: how long before its date a post is left alone.
     """
 
@@ -43,16 +43,16 @@ class StoredPosts:
     async def of(
         cls, postiz: BatchClient, outage: Outage, journal: Journal, near: timedelta
     ) -> StoredPosts:
-        """One that knows what a journal sent."""
+        """Make one with the requests of a journal."""
         return cls(postiz, outage, sent_posts(await journal.requests()), near)
 
     def learn(self, request: SentRequest) -> None:
-        """Note that a post may be put otherwise now."""
+        """Note a further state in which a post may be."""
         for ref, posts in sent_posts([request]).items():
             self.by_ref.setdefault(ref, []).extend(posts)
 
     def sent(self, ref: str) -> SentPost | None:
-        """How the post of a row was put at last; None where nobody knows."""
+        """The last state in which the post of a row was sent; None: unknown."""
         return next(reversed(self.by_ref.get(ref, ())), None)
 
     async def look(
@@ -62,15 +62,15 @@ class StoredPosts:
         is_patient: bool = True,
         also: Iterable[datetime] = (),
     ) -> list[Standing]:
-        """How the posts of these rows are now, in their order.
+        """The condition of the posts of these rows, in their order.
 
-        What is not at its date is looked for a year before and after.
+        A post that is not at its date is searched for a year before and after.
 
         Args:
-            records: of the journal.
-            is_patient: False raises an error at once when Postiz is away, and takes what is not
-                at a date that is known of it as gone.
-            also: further dates where they may be.
+            records: the records of the journal.
+            is_patient: False raises an error at once while Postiz is away, and treats a post that
+                is at none of its known dates as gone.
+            also: further dates at which the posts may be.
         """
         if not records:
             return []

@@ -1,4 +1,4 @@
-"""Undo: the posts of a campaign that are still to come are deleted again."""
+"""Undo a campaign: delete its posts that are still to come."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows are undone; None does not choose.
+    """A selection of rows to undo; None means no restriction.
 
     Args:
         after: only posts of this moment and later.
         channel: only those of this channel: its id, its name, or its provider if it has one.
-        rows: only these, as the file counts them.
-        numbers: by ref, where rows stand in the file now; None: as the journal has it.
+        rows: only these, by their numbers in the file.
+        numbers: the row numbers in the file now, by ref; None: those in the journal.
     """
 
     after: datetime | None = None
@@ -48,7 +48,7 @@ class Selection:
     numbers: Mapping[str, int] | None = None
 
     def holds(self, record: RowRecord, channel: str | None) -> bool:
-        """Whether a row is meant; `channel` is the id of what was named."""
+        """Whether a row is selected; `channel` is the id of the channel."""
         return (
             (self.after is None or record.date >= self.after.timestamp())
             and (channel is None or record.channel == channel)
@@ -56,12 +56,12 @@ class Selection:
         )
 
     def numbered(self, record: RowRecord) -> RowRecord:
-        """A row with the number that it has in the file now; one that is gone keeps its own."""
+        """A row with its present number in the file; a row that is gone keeps its own."""
         number = self._number(record)
         return record if number is None else replace(record, number=number)
 
     def unknown(self, records: Iterable[RowRecord]) -> tuple[int, ...]:
-        """Numbers of rows that were asked for and do not exist.
+        """The selected row numbers that do not exist.
 
         Raises:
             ConfigurationError: there is none of them.
@@ -86,7 +86,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What an undo deleted, or would delete, and what it leaves.
+    """The posts that an undo deleted, or would delete, and those it leaves.
 
     `left` has the rows by why their posts are left: `published`, `failed`, `edited` in Postiz,
     `due` within a minute, `shared` (another post has the same group), `hidden` (the channel is
@@ -114,12 +114,12 @@ async def undo_journal(
 
     Args:
         postiz: an open client.
-        journal: of the campaign.
-        selection: which rows.
-        edited: what people edited in Postiz is deleted too.
-        dry_run: only say what would be deleted.
+        journal: the journal of the campaign.
+        selection: the rows to undo.
+        edited: also delete posts that people edited in Postiz.
+        dry_run: only return what would be deleted.
         on_outcome: called with the `Outcome` of each row whose post is deleted.
-        doubts: what is looked up is noted there.
+        doubts: counts the requests that are being looked up.
 
     Raises:
         ConfigurationError: there is no such channel or row, or it is not certain which rows are
@@ -183,7 +183,7 @@ def _number(record: RowRecord) -> int:
 
 
 def _refuse_same_numbers(chosen: Sequence[RowRecord]) -> None:
-    """A row that is gone from the file keeps its number, which is that of another one then."""
+    """Refuse row numbers that two rows have: one in the file, and one that is gone from it."""
     numbers = Counter(record.number for record in chosen if record.state in THERE)
     same = sorted(number for number, count in numbers.items() if count > 1)
     if same:
@@ -195,7 +195,7 @@ def _refuse_same_numbers(chosen: Sequence[RowRecord]) -> None:
 
 
 async def _channel(postiz: BatchClient, journal: Journal, named: str | None) -> str | None:
-    """The id of the channel that is meant, also of one that is gone or disabled."""
+    """The id of the named channel, which may be gone or disabled."""
     if named is None:
         return None
     rows = (await journal.rows()).values()
@@ -219,10 +219,10 @@ _ROWS = re.compile(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?")
 
 
 def read_rows(text: str) -> frozenset[int]:
-    """The rows that `3-9` or `2,5,12-14` means.
+    """Parse row numbers such as `3-9` or `2,5,12-14`.
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: the text has another form.
     """
     numbers: set[int] = set()
     for part in text.split(","):

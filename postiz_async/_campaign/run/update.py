@@ -1,4 +1,4 @@
-"""Update: stored posts become what the campaign says now.
+"""Update: change stored posts to what the campaign says now.
 
 | what changed                         | how                                       | costs       |
 |--------------------------------------|-------------------------------------------|-------------|
@@ -77,19 +77,19 @@ if TYPE_CHECKING:
 
 
 LOOK_SECONDS, DELETE_SECONDS = 10.0, 30.0
-"""What a look, and what a deletion between two looks, may take while a slot is held."""
+"""Seconds for a look, and for a deletion between two looks, while a slot is held."""
 
 
 class Update:
-    """Changes the posts of one journal.
+    """Updates the posts of one journal.
 
     Args:
         postiz: an open client.
-        journal: that is open.
-        options: of the batch.
-        force: what people edited or deleted in Postiz becomes what the campaign says, too.
-        on_outcome: called with what became of each row.
-        doubts: what is looked up is noted there.
+        journal: an open journal.
+        options: the options of the batch.
+        force: also change posts that people edited or deleted in Postiz.
+        on_outcome: called with the outcome of each row.
+        doubts: counts the requests that are being looked up.
     """
 
     def __init__(
@@ -112,12 +112,12 @@ class Update:
         self.fence: Fence = Fence(postiz, self._outage)
 
     async def in_doubt(self) -> frozenset[str]:
-        """The rows in requests that change posts and whose answers were lost."""
+        """The refs of rows in changes whose answers were lost."""
         lost = await open_requests(self._journal, Changes())
         return frozenset(ref for each in lost for ref in each.refs)
 
     async def _look_up(self, refs: Collection[str]) -> None:
-        """Find out what became of those of an earlier update."""
+        """Look up changes of an earlier update whose answers were lost."""
         await look_up_lost(
             self._postiz,
             self._journal,
@@ -133,13 +133,13 @@ class Update:
     async def plan(
         self, checked: Checked, edits: Edits, *, prune: bool, in_doubt: Collection[str] = ()
     ) -> UpdatePlan:
-        """What is to be done with each row that changed, after a look at its post.
+        """Plan what to do with each changed row, after a look at its post.
 
         Args:
-            checked: the campaign.
-            edits: what it says differently.
-            prune: posts are deleted whose row is gone.
-            in_doubt: rows of which it is found out first what became of an earlier change.
+            checked: the validated campaign.
+            edits: the differences of the campaign.
+            prune: whether to delete posts whose rows are gone.
+            in_doubt: rows in earlier changes that have to be looked up first.
         """
         stored = await self._stored(NEAR)
         changes = [each for each in edits.changed if each.row.ref not in in_doubt]
@@ -172,15 +172,15 @@ class Update:
         coming: Callable[[], Forecast | None],
         in_doubt: Collection[str],
     ) -> AsyncGenerator[None]:
-        """Change and delete posts. What is to be sent as new is sent inside of the block.
+        """Change and delete posts; inside the block the caller sends what is new.
 
-        What was lost is looked up meanwhile; at the end of the block that is over.
+        Lost answers are looked up meanwhile; all look-ups have ended at the end of the block.
 
         Args:
-            plan: what is to be done.
-            planner: of the requests that change posts.
-            coming: tells when what is to be sent anew would leave.
-            in_doubt: rows of an earlier update whose answers were lost.
+            plan: the plan of the update.
+            planner: plans the requests that change posts.
+            coming: returns the forecast for posts that are sent anew.
+            in_doubt: rows in changes of an earlier update whose answers were lost.
 
         Raises:
             PostizError: the job has to stop; call it again to go on.
@@ -267,7 +267,7 @@ class Update:
             The request without rows whose posts have to stay.
 
         Raises:
-            PostizError: it is not known whether they are deleted; nothing may leave.
+            PostizError: it is not known whether the posts are deleted, so nothing may leave.
         """
         refs = {row.ref for row in request.rows}
         moved = [(row, record) for row, record in plan.moving if row.ref in refs]
@@ -330,14 +330,14 @@ def _rows(plan: UpdatePlan) -> list[Row]:
 
 
 def _planned(record: RowRecord) -> RowRecord:
-    """A row whose post is deleted, to be sent anew."""
+    """The record of a row whose post is deleted, to be sent anew."""
     return replace(
         record, state=RowState.PLANNED, post_id=None, note="", finding=Finding.NOTHING, remark=""
     )
 
 
 class _EditGuard(ConcurrentChanges):
-    """What people do to posts while they are changed."""
+    """Guards edits that people make to posts during an update."""
 
     def __init__(
         self,
@@ -356,7 +356,7 @@ class _EditGuard(ConcurrentChanges):
         self._force = force
 
     async def before(self, request: PlannedRequest) -> PlannedRequest:
-        """The request without what people edited since it was planned, and what is due by now."""
+        """The request without posts that people edited since the plan, or that are due by now."""
         if self._postiz.scheduler.is_counted(LIST_POSTS.name):
             return PlannedRequest(tuple(row for row in request.rows if self._is_in_time(row)))
         records = [self._plan.replaced[row.ref][1] for row in request.rows]
@@ -369,12 +369,12 @@ class _EditGuard(ConcurrentChanges):
         except (APIConnectionError, ServerError) as failure:
             error = failure
         if looked is None:
-            self._outage.failed(error)  # nothing leaves before it is over, and then it looks again
+            self._outage.failed(error)  # nothing leaves before the outage is over; then look again
             return request
         return PlannedRequest(tuple(self._kept(request.rows, looked)))
 
     def _is_in_time(self, row: Row) -> bool:
-        """Whether a post is still to come, going by the last look at it."""
+        """Whether a post is still to come, judging by the last look at it."""
         post = self._plan.targets[row.ref]
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
         if post.state == "DRAFT" or stored_at(post) > now + NEAR:
@@ -398,20 +398,20 @@ class _EditGuard(ConcurrentChanges):
 
 @dataclass(frozen=True, slots=True)
 class _FreeChanges:
-    """Makes the changes of an update that cost nothing.
+    """Makes the changes of an update that cost no quota.
 
     Each is written down before it leaves, so after a crash a post is known by either of its
     states, and each may be made again.
 
     Args:
         postiz: an open client.
-        outage: of the job.
-        journal: that is open.
-        changes: what rows become.
-        stored: knows how posts were sent.
-        client_refs: of the campaign.
-        on_outcome: called with what became of each row.
-        now: tells the time of the server.
+        outage: the outage of the job.
+        journal: an open journal.
+        changes: the new state of rows.
+        stored: the states in which posts were sent.
+        client_refs: the marks of the campaign.
+        on_outcome: called with the outcome of each row.
+        now: returns the server's time.
     """
 
     postiz: BatchClient
@@ -424,7 +424,7 @@ class _FreeChanges:
     now: Callable[[], datetime]
 
     async def make(self, plan: UpdatePlan) -> None:
-        """Make those of a plan. What an old server has no route for is to be replaced then."""
+        """Make the free changes of a plan. Without a route, plan the post as a replacement."""
         for row, standing in plan.status:
             meant = wanted(plan.checked, row, {"type"}, standing, self.stored)
             call = partial(self._set_status, row, standing)
@@ -455,7 +455,7 @@ class _FreeChanges:
         try:
             is_made_already = is_made(post, meant, self.now())
             date = stored_at(post) if is_made_already else await self.outage.read(call)
-        except NotFoundError:  # an old server
+        except NotFoundError:  # an old server has no such route
             await self.journal.not_changed(number)
             plan.replace(row, standing)
             return
@@ -476,7 +476,7 @@ class _FreeChanges:
         await self.on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
 
     async def _set_status(self, row: Row, standing: Standing) -> datetime | None:
-        """None where there was no time: what is due would be published at once, or once more."""
+        """Set the status; None if the post is due: it would be published at once, or once more."""
         post = standing.post
         if post is None or (row.type != "draft" and stored_at(post) <= self.now() + NEAR):
             return None
@@ -485,7 +485,7 @@ class _FreeChanges:
         return stored_at(post)
 
     async def _set_settings(self, standing: Standing, meant: SentPost | None) -> datetime | None:
-        """The date that the post has then, without its milliseconds."""
+        """Set the settings; returns the new date of the post, without milliseconds."""
         if standing.post is None or meant is None:
             return None
         settings = meant.intent.item.settings.items()
@@ -494,7 +494,7 @@ class _FreeChanges:
 
 
 def _body(meant: SentPost, post: Post) -> CreatePost:
-    """The create request that would have put a post as it is to be, in the group that it has."""
+    """The equivalent create request of the changed post, in its present group."""
     intent = meant.intent
     first, *others = intent.item.value
     item = structs.replace(

@@ -1,4 +1,4 @@
-"""What an update does with each row that changed, after a look at its post."""
+"""Plan what an update does with each changed row, after a look at its post."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ if TYPE_CHECKING:
 
 
 NEAR = timedelta(seconds=SILENT) + timedelta(minutes=3)
-"""How long before its date a post is left alone: a request may be held back on its way so long,
-and would publish again what was published meanwhile."""
+"""How long before its date a post is left alone: a delayed request would publish it again after it
+was published."""
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What an update did, or would do.
+    """The changes that an update made, or would make.
 
-    `changed` are rows whose posts become what the rows say, `free` those of them that cost
-    nothing; `moved` go to another channel, `pruned` were gone from the campaign, `new` are sent as
-    by a run. `left` has the numbers of rows whose posts stay as they are, by the reason:
-    `edited` in Postiz, `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter
-    of an hour, `late` (the new date has passed), `no_slot` (for a post on another channel there is
-    no create request left before its date), `refused`, `invalid` (with `skip_invalid`),
-    `shared`, `hidden`, `now`, `begun` (to be deleted by an undo that did not come to its end).
-    `requests` and `lower_bound` are of the posts that are changed in place; the forecast is of
-    all create requests, None where none is left to be sent.
+    `changed` are rows whose posts become what the rows say, `free` those of them that cost nothing;
+    `moved` go to another channel, `pruned` were gone from the campaign, `new` are sent as by a run.
+    `left` has the numbers of rows whose posts stay as they are, by the reason: `edited` in Postiz,
+    `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter of an hour, `late`
+    (the new date has passed), `no_slot` (for a post on another channel there is no create request
+    left before its date), `refused`, `invalid` (with `skip_invalid`), `shared`, `hidden`, `now`,
+    `begun` (to be deleted by an undo that did not come to its end). `requests` and `lower_bound`
+    are for posts that are changed in place; the forecast is for all create requests, None if none
+    has to be sent.
     """
 
     changed: tuple[Row, ...]
@@ -66,7 +66,7 @@ class Updated:
     lower_bound: int
     forecast: Forecast | None = None
     unclear: tuple[int, ...] = ()
-    """Numbers of rows in requests without an answer: their posts are looked up."""
+    """Numbers of rows in requests without an answer, which are being looked up."""
 
     @property
     def is_something(self) -> bool:
@@ -75,7 +75,7 @@ class Updated:
 
 
 def joined(first: Updated, second: Updated) -> Updated:
-    """What was done with an update and another one after it."""
+    """The sum of an update and the one after it."""
     whys = sorted(first.left.keys() | second.left.keys())
     rows = {why: {*first.left.get(why, ()), *second.left.get(why, ())} for why in whys}
     return replace(
@@ -93,7 +93,7 @@ def joined(first: Updated, second: Updated) -> Updated:
 
 @dataclass(slots=True)
 class UpdatePlan:
-    """What is to be done with rows that changed; `left` by reason."""
+    """What to do with changed rows; `left` has numbers by reason."""
 
     checked: Checked
     replaced: dict[str, tuple[Row, RowRecord]] = field(
@@ -107,7 +107,7 @@ class UpdatePlan:
     """Rows whose posts people deleted, to be sent anew."""
     pruned: list[RowRecord] = field(default_factory=list["RowRecord"])
     gone: set[str] = field(default_factory=set[str])
-    """Refs of `moved` whose posts are deleted."""
+    """Refs of `moved` rows whose posts are deleted by now."""
     left: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
 
     @property
@@ -117,23 +117,23 @@ class UpdatePlan:
 
     @property
     def sent_anew(self) -> list[Row]:
-        """Rows whose posts are gone, or will be, before they are sent."""
+        """Rows whose posts are gone, or will be, before the rows are sent."""
         return [row for row, _ in (*self.moved, *self.again)]
 
     @property
     def moving(self) -> list[tuple[Row, RowRecord]]:
-        """Those of `moved` whose posts are still where they were."""
+        """Rows of `moved` whose posts are not deleted yet."""
         return [(row, record) for row, record in self.moved if row.ref not in self.gone]
 
     @property
     def numbers_left(self) -> dict[str, tuple[int, ...]]:
-        """The numbers of the rows whose posts stay as they are, by reason."""
+        """The numbers of rows whose posts stay as they are, by reason."""
         return {why: tuple(sorted(numbers)) for why, numbers in self.left.items()}
 
     def updated(
         self, new: tuple[Row, ...], requests: int, lower_bound: int, forecast: Forecast | None
     ) -> Updated:
-        """What is told of it."""
+        """The result for the user."""
         return Updated(
             changed=(*(row for row, _ in self.replaced.values()), *self.free),
             free=tuple(self.free),
@@ -163,13 +163,13 @@ class UpdatePlan:
         self.leave(why, row.number)
 
     def replace(self, row: Row, standing: Standing) -> None:
-        """Note that a post is to become what its row says, by a create request."""
+        """Note that a create request has to change a post to what its row says."""
         assert standing.post is not None  # noqa: S101  (only a listed one is changed)
         self.replaced[row.ref] = row, standing.record
         self.targets[row.ref] = standing.post
 
     def requests(self, planner: Planner, align: timedelta) -> tuple[list[PlannedRequest], int]:
-        """The requests that change posts, and the number below which no plan can get."""
+        """The requests that change posts, and the lower bound of their number."""
         rows = [row for row, _ in self.replaced.values()]
         planner = replace(planner, size_of=partial(self.checked.size_of, is_in_place=True))
         arranged = planner.arrange(rows, align)
@@ -186,14 +186,14 @@ class UpdatePlan:
         now: datetime,
         force: bool,
     ) -> None:
-        """Decide what is done with a row.
+        """Decide what to do with a row.
 
         Args:
             changed: the row.
-            standing: its post, as it is listed now.
-            stored: knows how it was sent.
-            now: the time of the server.
-            force: what people edited or deleted in Postiz becomes what the campaign says, too.
+            standing: its post as listed now.
+            stored: the states in which it was sent.
+            now: the server's time.
+            force: also change posts that people edited or deleted in Postiz.
         """
         row, record, condition = changed.row, changed.record, standing.condition
         moves = "channel" in changed.names
@@ -213,7 +213,7 @@ class UpdatePlan:
             self.leave(condition.value, row.number)
 
     def prune(self, standing: Standing, *, force: bool) -> None:
-        """Decide what is done with a post whose row is gone."""
+        """Decide what to do with a post whose row is gone."""
         is_gone = standing.condition is PostCondition.GONE
         if is_gone or may_change(standing.condition, edited=force):
             self.pruned.append(standing.record)
@@ -221,7 +221,7 @@ class UpdatePlan:
             self.leave(standing.condition.value, standing.record.number)
 
     def _cannot(self, row: Row, now: datetime) -> str:
-        """Why no post can become what a row says; empty if one can."""
+        """The reason why no post can become what a row says; empty if one can."""
         if row.ref not in self.checked.channels:
             return "hidden"
         if row.type == "now":
@@ -230,11 +230,11 @@ class UpdatePlan:
 
 
 _NEVER = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.HIDDEN}
-"""Conditions in which no post is changed, whatever is asked for."""
+"""Conditions in which a post is never changed."""
 
 
 def _may_move(standing: Standing, *, force: bool) -> bool:
-    """Whether a post may be deleted to be made anew elsewhere, or is deleted for that."""
+    """Whether a post may be deleted to be sent anew elsewhere, or was deleted for this."""
     was_deleted = force or standing.record.state is RowState.WITHDRAWING
     is_gone = standing.condition is PostCondition.GONE and was_deleted
     return is_gone or may_change(standing.condition, edited=force)
@@ -257,7 +257,7 @@ def wanted(
     standing: Standing,
     stored: StoredPosts,
 ) -> SentPost | None:
-    """How a post should be, where a free route makes it so; None: there is no such route."""
+    """The new state of a post if a free route can make the change, else None."""
     sent, post = stored.sent(row.ref), standing.post
     if sent is None or post is None:
         return None
@@ -275,14 +275,14 @@ def wanted(
 
 
 def with_settings(sent: SentPost, settings: Mapping[str, object]) -> SentPost:
-    """How a post is with other settings: their route takes the milliseconds from its date."""
+    """The state of a post with other settings; their route removes the milliseconds of its date."""
     item = msgspec.structs.replace(sent.intent.item, settings=settings)
     moment = sent.intent.moment.replace(microsecond=0)
     return replace(sent, intent=replace(sent.intent, item=item, moment=moment))
 
 
 def is_made(post: Post, meant: SentPost, now: datetime) -> bool:
-    """Whether a post is as it should be already, as after a crash."""
+    """Whether a post is in the wanted state already, as after a crash."""
     made = condition_of(post, [meant], now=now, near=NEAR, is_shared=False)
     listed = post.settings
     return made is PostCondition.OURS and (

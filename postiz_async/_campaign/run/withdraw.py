@@ -1,4 +1,4 @@
-"""Deleting posts of a journal: exactly those, and never one that somebody else has a hand in.
+"""Delete exactly the posts of a journal's rows, and none that somebody else has changed.
 
 | step     | what happens                                             | the journal says       |
 |----------|----------------------------------------------------------|------------------------|
@@ -42,22 +42,22 @@ if TYPE_CHECKING:
 
 
 DUE_NOW = timedelta(minutes=1)
-"""Before its date a post is not deleted any more: it is being published."""
+"""How long before its date a post is not deleted any more, because it is being published."""
 
 THERE = {RowState.STORED, RowState.WITHDRAWING}
-"""States of rows whose posts may be there."""
+"""States of rows whose posts may exist."""
 
 WITHDRAWN = "deleted from Postiz; run with --again to send it"
 
 _AT_ONCE = 100
-"""Posts between two looks."""
+"""Posts deleted between two looks."""
 
 _DELETERS = 4
 _TRIES = 3
 
 
 def withdrawn(record: RowRecord) -> RowRecord:
-    """What the journal says of a row whose post is deleted."""
+    """The record of a row whose post is deleted."""
     return replace(
         record, state=RowState.WITHDRAWN, note=WITHDRAWN, finding=Finding.NOTHING, remark=""
     )
@@ -69,12 +69,12 @@ class Withdrawal:
 
     Args:
         postiz: an open client.
-        journal: that is open.
-        outage: of the job.
-        stored: looks for posts.
-        edited: what people edited in Postiz is deleted too.
-        on_outcome: called with what became of each row.
-        ended: what the journal says of a row whose post is deleted.
+        journal: an open journal.
+        outage: the outage of the job.
+        stored: finds posts.
+        edited: also delete posts that people edited in Postiz.
+        on_outcome: called with the outcome of each row.
+        ended: returns the record of a row whose post is deleted.
     """
 
     postiz: BatchClient
@@ -113,7 +113,7 @@ class Withdrawal:
     async def _delete_some(
         self, records: Sequence[RowRecord]
     ) -> tuple[list[RowRecord], list[Standing]]:
-        """Delete what may be; returns what has to be looked at again, and what is left for good."""
+        """Delete posts that may be; returns those to look at again, and those left for good."""
         looked = await self.stored.look(records)
         await self._end([each.record for each in looked if each.condition is PostCondition.GONE])
         doomed = [each for each in looked if may_change(each.condition, edited=self.edited)]

@@ -1,4 +1,4 @@
-"""What became of a campaign: counts, a table of rows, a CSV; what a row counts as."""
+"""The report of a campaign: counts, a table of rows, and a CSV of results."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 
 class RowLabel(NamedTuple):
-    """A state, or a finding that outweighs it.
+    """The label of a state, or of a finding that outweighs the state.
 
-    `sign` stands for it where there is no room for its name, `tone` is its colour in a page.
-    `advice` says what to do; it is empty where nothing is to be done. `one` and `many` go on after
-    "1 post" and "2 posts" in the title of such rows.
+    `sign` replaces the name where space is short, `tone` is the colour in a page. `advice` says
+    what to do; empty if nothing. `one` and `many` follow "1 post" and "2 posts" in titles.
     """
 
     name: str
@@ -189,25 +188,25 @@ _FINDINGS = (
 )
 
 KINDS: dict[str, RowLabel] = {kind.name: kind for kind in (*_STATES, *_FINDINGS)}
-"""By the value of the state or finding."""
+"""Labels by the value of the state or finding."""
 
 _OUTWEIGHS = {Finding.STUCK, Finding.DELETED, Finding.DOUBLED, Finding.HIDDEN}
-"""After these it means little that a post was stored."""
+"""Findings and states that matter more than that a post was stored."""
 
 
 def kind_of(row: RowRecord) -> RowLabel:
-    """What a row counts as: its state, unless something weightier was found."""
+    """The state of a row, or a finding that outweighs it."""
     return KINDS[row.finding.value if row.finding in _OUTWEIGHS else row.state.value]
 
 
 def findings(row: RowRecord) -> list[RowLabel]:
-    """Everything that is to be said of a row, if somebody has to know of it."""
+    """All remarks on a row that somebody should know."""
     kinds = [KINDS[name] for name in (row.state.value, row.finding.value) if name in KINDS]
     return [kind for kind in kinds if kind.advice]
 
 
 def title_of(kind: RowLabel, number: int) -> str:
-    """A number of rows of a kind in words: `30 posts were refused by Postiz`."""
+    """The title of a number of rows of one kind: `30 posts were refused by Postiz`."""
     what = kind.one if number == 1 else kind.many
     return f"{number:,} post{'' if number == 1 else 's'} {what or kind.name}"
 
@@ -217,13 +216,13 @@ def title_of(kind: RowLabel, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The end of a run. `requests` counts create requests of all runs of this journal."""
+    """The outcome of a campaign. `requests` counts create requests of all runs of its journal."""
 
     rows: tuple[RowRecord, ...]
     counts: dict[str, int]
     requests: int
     left_out: tuple[Problem, ...] = ()
-    """What is wrong with rows that `skip_invalid` left out, so that they are not among `rows`."""
+    """Problems of rows that `skip_invalid` left out, so that they are not in `rows`."""
 
     @property
     def complete(self) -> bool:
@@ -236,10 +235,10 @@ class Report:
 
     @property
     def doubled(self) -> int:
-        """Rows of which Postiz has more than one post, as far as was looked and is not undone.
+        """Rows with more than one post in Postiz, as far as is known and not undone.
 
-        Those of which a further post bears the row's mark, and those that equal a post of somebody
-        else. Doubles that were deleted, and what was sent once more on purpose, do not count.
+        These are rows whose mark a further post bears, and rows that equal a post of somebody else.
+        Deleted second posts, and posts that were sent once more on purpose, do not count.
         """
         return sum(row.finding in {Finding.DOUBLED, Finding.EQUAL} for row in self.rows)
 
@@ -252,7 +251,7 @@ class Report:
         )
 
     def advice(self, fate: RowState | Finding) -> str:
-        """What to do about rows of a state or with a finding; empty if nothing is to be done.
+        """The advice for rows in a state or with a finding; empty if nothing is to be done.
 
         Args:
             fate: the state or the finding.
@@ -260,17 +259,17 @@ class Report:
         return KINDS[fate].advice
 
     def troubles(self) -> list[RowRecord]:
-        """The rows that somebody has to look at.
+        """The rows that need attention.
 
-        Those that are neither stored nor still to be sent, those that their network refused, and
-        those that people or the clock moved, deleted, doubled or changed.
+        These are rows that are neither stored nor still to be sent, rows that their network
+        refused, and rows whose posts were moved, deleted, doubled or changed.
         """
         fine = {RowState.STORED, RowState.PUBLISHED, RowState.PLANNED, RowState.SENDING}
         fine.add(RowState.WITHDRAWN)
         return [row for row in self.rows if row.state not in fine or row.finding]
 
     def moved(self) -> list[RowRecord]:
-        """The rows whose date moved so that they share a request."""
+        """The rows whose date was moved so that they share a request."""
         return [
             row
             for row in self.rows
@@ -280,10 +279,10 @@ class Report:
         ]
 
     def due(self, now: float) -> list[RowRecord]:
-        """The rows whose posts are published, or should be by now, in seconds since the epoch.
+        """The rows whose posts are published, or should be by now.
 
         Args:
-            now: the moment.
+            now: seconds since the epoch.
         """
         gone = {Finding.DELETED, Finding.HIDDEN, Finding.STUCK}
         return [
@@ -297,15 +296,15 @@ class Report:
         ]
 
     def to_csv(self, figures: Figures | None = None) -> str:
-        """One line a row: row, ref, state, post_id, channel, date, and what is to be said of it.
+        """A CSV with one line for each row: row, ref, state, post_id, channel, date, and remarks.
 
-        `moved_from` is the date that the campaign asks for, where the post has another. A cell
-        that a spreadsheet would run (it begins with `=`, `+`, `-`, `@`, a tab or a line break,
-        perhaps after quotes or spaces) has an apostrophe before it. Rows that were left out stand
-        there with their problems: their state is `left out`.
+        `moved_from` is the date in the campaign, if the post has another. A cell that a spreadsheet
+        would run (it begins with `=`, `+`, `-`, `@`, a tab or a line break, perhaps after quotes or
+        spaces) has an apostrophe before it. Rows that were left out are listed with their problems:
+        their state is `left out`.
 
         Args:
-            figures: of the posts; each name becomes a column, `figure Likes`.
+            figures: figures of the posts; each name becomes a column, `figure Likes`.
         """
         names = figures.names if figures is not None else []
         lines = [csv_line([*_COLUMNS, *(f"figure {name}" for name in names)])]
@@ -318,12 +317,12 @@ class Report:
     def to_records(self, figures: Figures | None = None) -> list[dict[str, object]]:
         """One flat dict a row, with the names of `to_csv`: `pandas.DataFrame(report.to_records())`.
 
-        `date` and `moved_from` are datetimes in UTC. What there is none of is None: `post_id`,
-        `moved_from`, and figures of a post that has none. Rows that were left out have a `row`, a
+        `date` and `moved_from` are datetimes in UTC. Missing values are None: `post_id`,
+        `moved_from`, and figures of a post without figures. Rows that were left out have a `row`, a
         `note` and the state `left out`.
 
         Args:
-            figures: of the posts; each name becomes a key, `figure Likes`.
+            figures: figures of the posts; each name becomes a key, `figure Likes`.
         """
         records = [_record(row) for row in self.rows]
         if figures is not None:
@@ -335,7 +334,7 @@ class Report:
         return [*records, *_left_out(self.left_out, more)]
 
     def _repr_html_(self) -> str:
-        """A table of the counts and one of what somebody has to look at, for notebooks."""
+        """HTML tables of the counts and of the rows that need attention, for notebooks."""
         counts = [(state, f"{number:,}") for state, number in self.counts.items()]
         if self.left_out:
             counts.append((LEFT_OUT, f"{len({problem.row for problem in self.left_out}):,}"))
@@ -355,10 +354,10 @@ _COLUMNS = (
 )
 
 LEFT_OUT = "left out"
-"""The state of a row that has problems, and was not sent for them."""
+"""The state of a row that was not sent because of its problems."""
 
 _LISTED = 20
-"""Rows that a notebook shows of those that somebody has to look at."""
+"""Rows needing attention that a notebook shows, at most."""
 
 
 def _record(row: RowRecord) -> dict[str, object]:
@@ -369,7 +368,7 @@ def _record(row: RowRecord) -> dict[str, object]:
 
 
 def _left_out(problems: Iterable[Problem], more: Iterable[str]) -> Iterator[dict[str, object]]:
-    """A record for each row with problems; all of a row stand in its note."""
+    """A record for each row with problems; its note has all of them."""
     by_row: dict[int | None, list[str]] = {}
     for problem in problems:
         by_row.setdefault(problem.row, []).append(str(replace(problem, row=None)))
@@ -396,7 +395,7 @@ def _trouble(row: RowRecord) -> tuple[str, ...]:
 def make_report(
     rows: Iterable[RowRecord], requests: int, left_out: Iterable[Problem] = ()
 ) -> Report:
-    """A report from what the journal knows, and of the problems of rows that were left out."""
+    """Make a report from a journal and from the problems of rows that were left out."""
     ordered = tuple(sorted(rows, key=lambda row: row.number))
     counts = dict(Counter(row.state.value for row in ordered))
     return Report(ordered, counts, requests, tuple(left_out))

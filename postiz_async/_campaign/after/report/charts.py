@@ -1,4 +1,4 @@
-"""The charts of a report: the calendar of posts, and the requests of each window. PURE.
+"""Charts of a report: a calendar of posts, and the requests of each window. PURE.
 
 The calendar stays small whatever the campaign: long spans are shown by week or month, and channels
 beyond the busiest in one column.
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 MOST_BARS = 60
-"""Bars at most; more windows are shown by day, week or 30 days."""
+"""Bars at most; if there are more windows, a bar is a day, a week or 30 days."""
 
 _HEIGHT, _TOP, _FOOT = 190, 18, 24
-"""Pixels; the width is that of the screen, so positions across are per cent."""
+"""Sizes in pixels; the width is that of the screen, so horizontal positions are per cent."""
 
 _OF_A_BAR = 90
-"""Pixels of a bar with its label at most."""
+"""Pixels of a bar with its label, at most."""
 
 _WIDE, _NARROW = 560, 260
-"""Pixels for bars on a usual screen and on a telephone, at least."""
+"""Pixels for all bars on a usual screen and on a telephone, at least."""
 
 _LETTER, _SPACE, _MARGIN = 6.6, 10, 42
-"""Pixels of a letter of the labels, between two labels, and beside the bars at least."""
+"""Pixels of a label's letter, between two labels, and beside the bars, at least."""
 
 _SPANS = ((1, "day"), (7, "week"), (30, "30 days"), (365, "year"))
 
@@ -48,7 +48,7 @@ class _Bar(NamedTuple):
 
 
 def chart(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) -> str:
-    """An SVG with a bar for each window, or for each day and more if there are many.
+    """An SVG chart with a bar for each window, or for longer spans if there are many.
 
     Args:
         found: the windows, oldest first; at least one.
@@ -98,7 +98,7 @@ def _every(texts: Sequence[str], room: int) -> int:
 
 
 def _scale(value: int, y: float, kind: str = "") -> str:
-    """What a height beside the bars stands for."""
+    """A label of the vertical axis."""
     kind = f' class="{kind}"' if kind else ""
     return f'<text{kind} x="-6" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>'
 
@@ -144,14 +144,14 @@ _CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), 0xFFFE, 0
 
 
 def safe(text: str) -> str:
-    """A text for the inside of an element or of a quoted attribute."""
+    """Escape a text for an element or a quoted attribute."""
     return html.escape(text.translate(_CONTROL))
 
 
 def cut(text: str, length: int) -> str:
-    """The same for an element, on one line of at most `length` characters.
+    """Escape a text for an element, on one line of at most `length` characters.
 
-    What the text does to the direction of writing ends with it.
+    The text cannot change the direction of writing after itself.
     """
     line = _short(text, length)
     return f"<bdi>{line}</bdi>" if line else ""
@@ -170,13 +170,13 @@ _JOINER = "\u200d"
 _CONTINUES = re.compile(f"[{_JOINER}\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 _LETTERS_OF_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]+$")
 _LONGEST_WORD = 20
-"""Characters that a line loses so that no word of it is cut."""
+"""Characters that a line may lose so that it is not cut within a word."""
 _LONGEST_SIGN = 30
-"""Characters of an emoji at most; what goes on for longer is cut anywhere."""
+"""Characters of an emoji at most; longer sequences are cut anywhere."""
 
 
 def _end(line: str, most: int) -> int:
-    """Where to cut a line: not within an emoji, a flag, or a letter and its accents."""
+    """Where to cut a line: not within an emoji, a flag, or a letter with accents."""
     end = most
     while most - end < _LONGEST_SIGN and (
         _CONTINUES.match(line, end) or combining(line[end]) or line[end - 1] == _JOINER
@@ -188,19 +188,19 @@ def _end(line: str, most: int) -> int:
 
 
 MOST_LINES = 100
-"""Lines of a calendar at most; what is longer is shown by week, then by month."""
+"""Lines of a calendar at most; longer spans are shown by week, then by month."""
 
 MOST_CHANNELS = 24
 """Columns of channels at most; the others share one."""
 
 _MANY, _FEW = 8, 2
-"""Channels above which their names stand upright, and those on a telephone."""
+"""Numbers of channels: above the first their names are vertical; the second is for telephones."""
 
 _NAME = 60
-"""Characters of a channel's name."""
+"""Characters of a channel's name, at most."""
 
 _GAP = 3
-"""Empty days in a row above which they are one line."""
+"""Empty days in a row above which they become one line."""
 
 
 class CalendarEntry(NamedTuple):
@@ -246,12 +246,12 @@ def calendar(entries: Sequence[CalendarEntry], *, anchors: bool) -> str:
 
 
 def _scrolls(columns: Sequence[str]) -> str:
-    """What lets a keyboard scroll it sideways, where that may be wanted."""
+    """HTML attributes that let a keyboard scroll an element sideways, where needed."""
     return ' role="region" aria-label="Calendar" tabindex="0"' if len(columns) > _FEW else ""
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """A key by which `channel 2` comes before `channel 10`."""
+    """A sort key that puts `channel 2` before `channel 10`."""
     parts = re.split(r"(\d{1,18})", name.casefold())
     return [
         (not place % 2, int(part) if place % 2 else 0, part) for place, part in enumerate(parts)
@@ -293,7 +293,7 @@ def _lines(cells: _Cells, columns: Sequence[str], unit: str, anchors: bool) -> I
 
 
 def _with_gaps(days: Sequence[date]) -> Iterator[date | int]:
-    """The days with those between them; of many the number."""
+    """The days with the gaps between them; a long gap is a number."""
     before = days[0] - timedelta(days=1)
     for day in days:
         missing = (day - before).days - 1
@@ -328,7 +328,7 @@ def _chips(counts: Mapping[str, int] | None) -> str:
 
 
 def _chip(kind: RowLabel, number: int) -> str:
-    """`✓ 3` in the colour of the kind; its name for those who do not see it."""
+    """A sign with a number, `✓ 3`, in the colour of its kind; its name for screen readers."""
     what = f"{number:,} {kind.name}"
     said = f"{kind.sign}&#8239;{number:,}<i> {kind.name}</i>"
     return f'<span class="chip {kind.tone}" title="{what}">{said}</span>'

@@ -1,4 +1,4 @@
-"""What a report for the browser is made from: the journal, the campaign, the quota windows."""
+"""The data of an HTML report: the journal, the campaign, and the quota windows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class WindowUse(NamedTuple):
-    """What was sent from `start` (seconds since the epoch) until the window's end."""
+    """The requests sent in one window, from `start` (seconds since the epoch) to its end."""
 
     start: float
     requests: int
@@ -49,16 +49,16 @@ def windows(sent: Iterable[Sent], length: float) -> list[WindowUse]:
 
 
 _BEGINNING = 1_000
-"""Characters of a text of which the beginning is shown."""
+"""Characters shown of a text, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a report is made from.
+    """The data of an HTML report.
 
-    `names` (of channels) and `texts` are by ref, texts as far as the campaign is known. `made_at`
-    is in seconds since the epoch, `window` in seconds. `zone` is that of the dates, None for the
-    machine's. `remarks` are of the run as a whole.
+    `names` (of channels) and `texts` are by ref; texts are there if the campaign is known.
+    `made_at` is in seconds since the epoch, `window` in seconds. `zone` is the time zone of the
+    dates, None for the machine's. `remarks` are about the run as a whole.
     """
 
     campaign: str
@@ -73,21 +73,21 @@ class Facts:
     remarks: Sequence[str] = ()
     zone: tzinfo | None = None
     figures: Figures | None = None
-    """Of published posts, where they were asked for."""
+    """Figures of published posts, if requested."""
     unread: int = 0
-    """Rows of the campaign that cannot be read, so that they have no name."""
+    """Numbers of rows that cannot be read, so that they have no ref."""
 
     def at(self, moment: float) -> datetime:
-        """A moment in the zone of the report."""
+        """A moment in the time zone of the report."""
         return datetime.fromtimestamp(moment, UTC).astimezone(self.zone)
 
     def moment(self, moment: float) -> str:
-        """The same for people: `Fri 15 Jan 2027 09:00`."""
+        """A moment as text: `Fri 15 Jan 2027 09:00`."""
         at = self.at(moment)
         return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
 
     def channel(self, row: RowRecord) -> str:
-        """What the campaign calls the channel of a row, else its id."""
+        """The campaign's name for the channel of a row, else its id."""
         return self.names.get(row.ref) or row.name or row.channel
 
 
@@ -101,16 +101,16 @@ def read_facts(
     remarks: Sequence[str] = (),
     figures: Figures | None = None,
 ) -> Facts:
-    """Read what a journal knows, also while a run works on it.
+    """Read the data of a journal, also while a run is working on it.
 
     Args:
-        journal: where it is.
+        journal: the place of the journal.
         made_at: now, in seconds since the epoch.
-        rows: of the campaign, for names and texts.
-        problems: of the campaign, for rows that cannot be read.
-        zone: of the dates; None for the machine's.
-        remarks: of the run as a whole.
-        figures: of published posts, where they were asked for.
+        rows: rows of the campaign, for names and texts.
+        problems: problems of the campaign, for rows that cannot be read.
+        zone: the time zone of the dates; None for the machine's.
+        remarks: remarks about the run as a whole.
+        figures: figures of published posts, if requested.
 
     Raises:
         BatchError: there is no journal, or it cannot be read.
@@ -141,6 +141,6 @@ def read_facts(
 
 
 def _plain(row: Row) -> str:
-    """The beginning of what a reader sees of a row's content."""
+    """The beginning of a row's content, as readers see it."""
     text = row.content[:_BEGINNING]
     return plain_text(text) if row.format == "html" else text

@@ -1,8 +1,7 @@
-"""A page that tells what became of a campaign: one file, without scripts and outside resources.
+"""An HTML report of a campaign: one file, without scripts and external resources.
 
-It works from a file, in print, in light and dark, and stays small: what would grow with the
-campaign is summed up, cut at the limits below, or left to the result CSV. Whatever comes from a
-post, a file or a server is escaped. PURE.
+It works offline, in print, in light and dark mode, and stays small: long tables are summed up, cut
+at the limits below, or left to the result CSV. Texts of posts, files and servers are escaped. PURE.
 """
 
 from __future__ import annotations
@@ -42,32 +41,32 @@ if TYPE_CHECKING:
 
 
 TROUBLES = 50
-"""Rows that are listed of each kind of trouble; of the others their number is told."""
+"""Rows listed for each kind of trouble; of further rows only the number is shown."""
 
 LISTED = 1_000
-"""Posts up to which a campaign is listed one by one."""
+"""Number of posts up to which a campaign is listed post by post."""
 
 _FEW, _REASONS = 12, 8
-"""Rows up to which a table is unfolded; reasons that rows share and that are told by themselves."""
+"""Rows up to which a table is unfolded; reasons that are shown for a group of rows."""
 
 _TEXT, _WHY = 90, 400
-"""Characters that are shown of a text of a post, and of a reason."""
+"""Characters shown of a post's text, and of a reason."""
 
 MOST_POSTS = 200
-"""Posts that are listed, those with the highest figures first."""
+"""Posts listed with figures, those with the highest figures first."""
 
 _FIGURES = 4
-"""Figures that are shown, those that the most posts have; the result CSV has all."""
+"""Figures shown, those that most posts have; the result CSV has all."""
 
 _DONE = (RowState.STORED, RowState.PUBLISHED)
 _OPEN = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
 
 _URGENCY = ("bad", "doubt", "warn", "open")
-"""Tones of troubles, the worst first."""
+"""Tones of troubles, the most urgent first."""
 
 
 def html_report(facts: Facts) -> str:
-    """The page."""
+    """The HTML page of a report."""
     dates = [row.date for row in facts.rows]
     parts = [_overview(facts), _troubles(facts)]
     if facts.rows:
@@ -100,7 +99,7 @@ def _beside(name: str) -> str:
 
 
 def _apart(text: str) -> str:
-    """A name or an address; what it does to the direction of writing ends with it."""
+    """A name or an address that cannot change the direction of writing after itself."""
     return f'<bdi dir="ltr">{safe(text)}</bdi>'
 
 
@@ -126,7 +125,7 @@ def _zone_name(facts: Facts) -> str:
 
 
 class CardColumn(NamedTuple):
-    """Its name, and its class in the style sheet, which says how wide it is."""
+    """A column of `cards`: its name, and its CSS class, which sets the width."""
 
     name: str
     kind: str
@@ -139,14 +138,13 @@ _CHANNEL, _TEXT_OF = CardColumn("channel", "c"), CardColumn("text", "t")
 def cards(
     title: str, columns: Sequence[CardColumn], lines: Iterable[tuple[str, Sequence[str]]]
 ) -> str:
-    """The table as HTML, without columns in which nothing stands.
+    """A table as HTML, without empty columns.
 
-    The roles keep it a table for screen readers, as which some browsers do not tell it otherwise
-    once its cells are blocks.
+    The roles keep it a table for screen readers: some browsers drop this when cells are blocks.
 
     Args:
-        title: what is in it, for those who do not see where it stands.
-        columns: from left to right.
+        title: the contents of the table, for screen readers.
+        columns: the columns from left to right.
         lines: attributes of each row, and the HTML of its cells.
     """
     lines = list(lines)
@@ -194,10 +192,10 @@ def _overview(facts: Facts) -> str:
 
 
 def _not_here(facts: Facts) -> Iterator[str]:
-    """Why the file has another number of rows than the report, if that is known."""
+    """Why the file and the report have different numbers of rows, if that is known."""
     here = {row.ref for row in facts.rows}
     known = here & facts.names.keys()
-    if not known:  # no file, or one that is read in another way than it was run
+    if not known:  # no file, or one read with other options than in the run
         return
     rows = len(facts.names) + facts.unread
     if new := rows - len(known):
@@ -212,7 +210,7 @@ def _not_here(facts: Facts) -> Iterator[str]:
 
 
 def _moved(facts: Facts) -> Iterator[str]:
-    """What aligning dates did, if it did anything."""
+    """The effect of aligning dates, if there is any."""
     moved = make_report(facts.rows, 0).moved()
     if moved:
         by = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
@@ -245,7 +243,7 @@ def _verdict(facts: Facts, kinds: Mapping[str, int], states: Mapping[RowState, i
 
 
 def _tiles(facts: Facts, kinds: Mapping[str, int]) -> Iterator[str]:
-    """Each row counts in one tile after the first."""
+    """The tiles with counts; after the first one, each row counts in one tile."""
     yield _tile("", len(facts.rows), "row" if len(facts.rows) == 1 else "rows")
     for name in dict.fromkeys((RowState.STORED.value, *KINDS)):
         kind, number = KINDS[name], kinds.get(name, 0)
@@ -279,7 +277,7 @@ def _troubles(facts: Facts) -> str:
 
 
 def _trouble(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
-    """A kind of trouble: what rows share is said once, with the rows."""
+    """A section on one kind of trouble; a reason that rows share is shown once."""
     reasons: dict[str, list[RowRecord]] = {}
     for row in rows:
         reasons.setdefault(_why(kind, row), []).append(row)
@@ -303,7 +301,7 @@ def _trouble(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
 
 
 def _shared(facts: Facts, kind: RowLabel, why: str, rows: Sequence[RowRecord], room: int) -> str:
-    """A reason that several rows have."""
+    """A reason that several rows share."""
     which = describe_rows(row.number for row in rows)
     said = f"{which}: {cut(why, _WHY)}" if why else f"{which}."
     return f'<p class="why">{said}</p>{_folded(facts, kind, rows, room)}'
@@ -312,7 +310,7 @@ def _shared(facts: Facts, kind: RowLabel, why: str, rows: Sequence[RowRecord], r
 def _folded(
     facts: Facts, kind: RowLabel, rows: Sequence[RowRecord], room: int, *, with_why: bool = False
 ) -> str:
-    """Rows as a table, folded up if they are many; perhaps with what is said of each."""
+    """A table of rows, folded if there are many, with or without their remarks."""
     shown = rows[:room]
     if not shown:
         return ""
@@ -375,7 +373,7 @@ def _quota(facts: Facts) -> str:
 
 
 def _other_count(facts: Facts, posts: int) -> str:
-    """Why more or fewer posts were sent than there are rows, if so."""
+    """Why the number of sent posts differs from the number of rows, if it does."""
     if posts == len(facts.rows):
         return ""
     return (
@@ -432,7 +430,7 @@ def _state(row: RowRecord) -> str:
 
 
 def figures_section(facts: Facts, figures: Figures) -> str:
-    """The posts with the highest figures first, and why others have none."""
+    """A section with the posts that have the highest figures, and why others have none."""
     names = figures.names[:_FIGURES]
     rows = [row for row in facts.rows if row.post_id in figures.by_post]
     rows.sort(key=lambda row: [-figures.of(row.post_id).get(name, -1) for name in names])
@@ -450,12 +448,12 @@ def figures_section(facts: Facts, figures: Figures) -> str:
 
 
 def number(value: float) -> str:
-    """A figure for people: `1,250`, `3.5`."""
+    """A figure as text: `1,250`, `3.5`."""
     return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
 
 def _total(figures: Figures, rows: Sequence[RowRecord], name: str) -> str:
-    """The sum of a figure, where it counts something: the sum of rates says nothing."""
+    """The sum of a figure that counts something; rates have no sum."""
     values = [figures.of(row.post_id)[name] for row in rows if name in figures.of(row.post_id)]
     return number(sum(values)) if all(value % 1 == 0 for value in values) else ""
 
