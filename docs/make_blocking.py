@@ -72,11 +72,11 @@ HOW = {
     "awaited after": "called after",
     "awaited if": "called if",
     "an asynchronous function from the name of an organisation to its key or token,\n"
-    "            with which the outbox sends; it is asked each time and has 30 s. Keys are in no "
-    "table.": (
+    "            with which the outbox sends; it is called each time and has 30 s. No key is "
+    "stored.": (
         "a function from the name of an organisation to its key or token, with which\n"
-        "            the outbox sends; it is asked each time, in a worker thread, and has 30 s.\n"
-        "            Keys are in no table."
+        "            the outbox sends; it is called each time, in a worker thread, and has 30 s.\n"
+        "            No key is stored."
     ),
     "an async file, such as\n                FastAPI's `UploadFile`; an async iterator of bytes; "
     "a URL as text": "a URL as text",

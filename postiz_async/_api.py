@@ -1,4 +1,4 @@
-"""`Api`: what can be done with an open client, with the options of the client or others."""
+"""`Api`: the calls of an open client, with the client's options or others."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STORE_LOOK = 5.0
-"""Seconds between two looks of `quota_changes` at a store that other processes change."""
+"""Seconds between checks of `quota_changes` for changes by other processes in the store."""
 
 _NOT_FOR_JOBS = ("max_wait", "deadline", "priority")
 
@@ -142,7 +142,7 @@ class Api(OfOneProcess, Resources):
         return Api(self._client, BoundScheduler(self._client.scheduler, options), self._owner)
 
     def _moment(self, deadline: object) -> float | None:
-        """A deadline on our monotonic clock."""
+        """The deadline in seconds of the client's monotonic clock; None if there is none."""
         if deadline is None:
             return None
         if not isinstance(deadline, datetime) or deadline.utcoffset() is None:
@@ -153,10 +153,10 @@ class Api(OfOneProcess, Resources):
         return clock.monotonic() + deadline.timestamp() - clock.time()
 
     def _for_jobs(self, what: str) -> OpenClient:
-        """The client with which a job makes its requests.
+        """The client that makes the requests of a campaign or an export.
 
         Raises:
-            UsageError: there are options that no job can obey.
+            UsageError: `with_options` was given options that such jobs do not support.
         """
         plain, options = asdict(CallOptions()), asdict(self._bound.options)
         wrong = [name for name in _NOT_FOR_JOBS if options[name] != plain[name]]
@@ -260,12 +260,12 @@ class Api(OfOneProcess, Resources):
             source: a file (CSV, a spreadsheet, or JSON), or an iterable or async iterable of
                 `CampaignRow` or mappings, which is read once. To continue after a crash, pass the
                 same rows and the same journal again.
-            journal: what records what became of each row: a file, or a PostgreSQL database by its
-                address, with which several hosts run one campaign together; None: a file next to
-                the campaign file. Rows from a program need one, because otherwise a run that was
-                killed could neither continue nor be started again without storing posts twice.
-            schema: of the tables in PostgreSQL, which `postiz-async outbox init` makes.
-            campaign: its name, with which its posts are marked, the same on every host that runs
+            journal: where the result of each row is recorded: a file, or the address of a
+                PostgreSQL database, with which several hosts run one campaign together; None: a
+                file next to the campaign file. Rows from a program need a journal: without one, a
+                killed run could neither continue nor be repeated without storing posts twice.
+            schema: the schema of the tables in PostgreSQL; `postiz-async outbox init` creates it.
+            campaign: the name that marks the campaign's posts, the same on every host that runs
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
             timezone: the zone of dates without one; None: such dates are refused.
@@ -328,21 +328,21 @@ class Api(OfOneProcess, Resources):
         schema: str = "postiz_async",
         reading: ReadOptions | None = None,
     ) -> SentCampaign:
-        """A campaign that was run, to look after its posts: its file may be gone or wrong.
+        """A campaign that was run, for work on its posts; its file may be missing or invalid.
 
         Args:
             path: the campaign, or its journal (`.journal`).
             journal: the journal: a path, or the address of a PostgreSQL database; None: next to
                 the campaign.
-            campaign: its name in a database; None: as it is saved beside the file, else the name of
-                the file.
-            schema: of the tables in PostgreSQL.
+            campaign: the campaign's name in a database; None: the name saved next to the file, else
+                the name of the file.
+            schema: the schema of the tables in PostgreSQL.
             reading: how to read the file, besides what is saved next to it; only `undo` of numbered
                 rows reads it.
 
         Raises:
-            BatchError: there is no journal, another process works with it, or it belongs to another
-                server; when it is entered.
+            BatchError: there is no journal, another process uses it, or it belongs to another
+                server; raised on entering the campaign.
             ConfigurationError: `journal` is an address of something else.
         """
         # not every client needs them
@@ -393,11 +393,11 @@ class Api(OfOneProcess, Resources):
                 files always have it.
             timezone: the zone of dates for spreadsheets; None: UTC.
             overwrite: whether to replace an existing file.
-            form: that of the content where there is no file; None: CSV.
+            form: the format of `content` if no file is written; None: CSV.
 
         Raises:
             BatchError: the file exists already, or cannot be written.
-            InvalidPostError: `form` is not what the name of the file says, or not for `excel`.
+            InvalidPostError: `form` contradicts the name of the file, or does not go with `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
         from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
@@ -422,7 +422,7 @@ class Api(OfOneProcess, Resources):
         """Hand posts over: they are stored durably and sent in the background.
 
         Raises:
-            UsageError: there is none, or `with_options` was used.
+            UsageError: there is no outbox, or `with_options` was used.
         """
         asked = replace(self._bound.options, wait_timeout=None)
         if asked != self._owner._bound.options:  # noqa: SLF001
@@ -440,7 +440,7 @@ def checked_options(
     headers: Mapping[str, str | Secret] | UnsetType = UNSET,
     retries: int | UnsetType = UNSET,
 ) -> CallOptions:
-    """Options with what was given of these in place of what they had.
+    """A copy of `before` with the given options replaced.
 
     Raises:
         UsageError: the time-out or the retries make no sense.

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async")
 
 POLITENESS = 100.0
-"""Calls a second of routes without quota."""
+"""Calls per second of routes without quota, by default."""
 
 IDEMPOTENCY_KEEP = timedelta(days=30)
 
@@ -58,12 +58,12 @@ _OF_OPEN = ("_client", "_bound", "_owner")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
-    """What a client does, whatever its key and its connections; one for all clients of a pool.
+    """The options of a client except key and connections; all clients of a pool share them.
 
     Args: see `Postiz`.
 
     Raises:
-        UsageError: one makes no sense.
+        UsageError: an option has a value that makes no sense.
     """
 
     store: Records | None
@@ -223,15 +223,15 @@ class Postiz(Api):
         window: float = WINDOW,
         pool: dict[str, AdmissionQueue] | None = None,
     ) -> None:
-        """Take over what was checked.
+        """Initialise the client from arguments that were checked.
 
         Args:
             settings: shared by all clients of a pool.
-            identity: of the organisation.
-            connection: for a transport of its own.
-            transport: not its own, which stays open; None: it makes one.
+            identity: the server, key and name of the organisation.
+            connection: how the client connects, if it makes its own transport.
+            transport: one that stays open when the client closes; None: the client makes its own.
             window: seconds of the server's quota window.
-            pool: the queues of a pool.
+            pool: the queues of the pool that the client belongs to; None: it belongs to none.
         """
         self._settings = settings
         self._given_transport = transport
@@ -256,12 +256,12 @@ class Postiz(Api):
     _transport: Transport | None = None
     _open: OpenClient | None = None
 
-    if not TYPE_CHECKING:  # what an open client has, a closed one misses
+    if not TYPE_CHECKING:  # attributes of an open client are missing on a closed one
 
         def __getattr__(self, name: str) -> object:
             if self._open is None and (name in RESOURCES or name in _OF_OPEN):
                 raise absent("This client is not open. Use it as `async with Postiz() as postiz:`.")
-            return object.__getattribute__(self, name)  # or a property, whose error is said again
+            return object.__getattribute__(self, name)  # or a property: raise its own error
 
     def __repr__(self) -> str:
         if self._open is None:
@@ -365,7 +365,7 @@ class Postiz(Api):
             if outbox is not None:
                 await outbox.aclose(drain=until - clock.monotonic())
         except asyncio.CancelledError:
-            until = -math.inf  # whoever cancels does not wait for calls
+            until = -math.inf  # do not wait for calls once cancelled
             raise
         finally:
             await self._disconnect(max(0.0, until - clock.monotonic()))
@@ -376,11 +376,11 @@ class Postiz(Api):
             if client is not None:
                 await client.scheduler.drain(drain)
         finally:
-            if self._open is client:  # nobody in more of a hurry did it meanwhile
+            if self._open is client:  # not closed by another call meanwhile
                 await self._let_go(client)
 
     async def _let_go(self, client: OpenClient | None) -> None:
-        """Close what is the client's own, also when the closing is cancelled."""
+        """Close the store and the transport that the client made, even if closing is cancelled."""
         transport, self._transport, self._open = self._transport, None, None
         for name in (*_OF_OPEN, *RESOURCES):
             self.__dict__.pop(name, None)
@@ -413,7 +413,7 @@ class Postiz(Api):
 
 
 async def close_own(*owned: Records | Transport | None) -> None:
-    """Close what a client or a pool has made, the last first: to the end, whatever happens."""
+    """Close what a client or a pool made, in reverse order, even after errors or cancellation."""
     async with AsyncExitStack() as stack:
         for each in owned:
             if each is not None:
@@ -421,10 +421,10 @@ async def close_own(*owned: Records | Transport | None) -> None:
 
 
 def _refuse_other_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """See that a client's event loop is the one that runs, unless it has ended.
+    """Refuse to continue in another event loop than the client's, unless that is closed.
 
     Raises:
-        UsageError: it is another one.
+        UsageError: another event loop is running.
     """
     if asyncio.get_running_loop() is not loop and not loop.is_closed():
         raise UsageError(

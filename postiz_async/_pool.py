@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 100
-"""Clients that are closed in one callback; others may want to run."""
+"""Clients that are closed before other tasks get a turn."""
 
 _CLOSED = "This pool is not open. Use it as `async with PostizPool() as pool:`."
 
@@ -69,7 +69,7 @@ class _Tenant(Postiz):
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether nobody would miss it."""
+        """Whether the client can be closed: no call is in progress, and nothing needs it open."""
         return not self.calls_under_way and not (self.is_open and self._client.needed_by)
 
     @property
@@ -102,7 +102,7 @@ class PostizPool(OfOneProcess):
         outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions`, if the outbox
             is not in `store` or is to work in another way.
         credentials: an asynchronous function from the name of an organisation to its key or token,
-            with which the outbox sends; it is asked each time and has 30 s. Keys are in no table.
+            with which the outbox sends; it is called each time and has 30 s. No key is stored.
         connections: the largest number of connections, for all organisations together; None: 100.
         keep: the largest number of clients; beyond it, the least recently used is closed if it is
             idle.
@@ -251,7 +251,7 @@ class PostizPool(OfOneProcess):
         place = ledger_name(root, key.reveal()), quota_name
         if place not in self._clients and len(self._clients) >= self._keep:
             await self._let_go()
-        client = self._clients.pop(place, None)  # from here on nobody closes it meanwhile
+        client = self._clients.pop(place, None)  # so that it is not closed meanwhile
         if client is None or not client.is_open:
             identity = Identity(root, key, organization or "")
             fair = FairTransport(transport, self._turns, quota_name, self._settings.clock)
@@ -281,7 +281,7 @@ class PostizPool(OfOneProcess):
         return self._known(most, found)
 
     def _known(self, most: int, found: Found = NOT_LOOKED) -> PoolHealth:
-        """What is known here, and what was found elsewhere."""
+        """The health of the pool: what this process knows, and what store and outbox answered."""
         clients = [opened(client) for client in self._clients.values() if client.is_open]
         return standing(clients, found, most=most)
 
@@ -292,7 +292,7 @@ class PostizPool(OfOneProcess):
                 client.posts.look_again()
 
     async def _let_go(self) -> None:
-        """Close the longest unused tenth of the clients, as far as they are at rest."""
+        """Close idle clients, the least recently used first: up to a tenth of `keep`."""
         idle = (place for place, client in self._clients.items() if client.is_at_rest)
         places = tuple(islice(idle, max(1, self._keep // 10)))
         for number, client in enumerate([self._clients.pop(place) for place in places], start=1):
@@ -329,7 +329,7 @@ class PostizPool(OfOneProcess):
             most: how many organisations are listed.
 
         Returns:
-            None when it is closed, or its event loop does not answer within a second.
+            None if the pool is closed, or its event loop does not answer within a second.
         """
         loop = self._loop if self.is_open else None
         return None if loop is None else call_in_loop(loop, partial(self._known, most))
@@ -369,7 +369,7 @@ class PostizPool(OfOneProcess):
             if outbox is not None:
                 await outbox.aclose(drain=seconds)
         except asyncio.CancelledError:
-            until = -math.inf  # whoever cancels does not wait for calls
+            until = -math.inf  # do not wait for calls once cancelled
             raise
         finally:
             await self._disconnect(max(0.0, until - self._settings.clock.monotonic()))
@@ -387,7 +387,7 @@ class PostizPool(OfOneProcess):
                     if number % _AT_ONCE == 0:
                         await asyncio.sleep(0)
         finally:
-            for client in clients:  # whoever cancels does not wait
+            for client in clients:  # left over if cancelled: do not wait
                 await client.aclose(drain=0)
             for queue in self._queues.values():
                 queue.close()

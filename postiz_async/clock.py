@@ -7,8 +7,8 @@ notion of now. Seconds everywhere, as floats.
 * `SystemClock` is the real one.
 * `AcceleratedClock` runs `speed` times as fast. It is fixed to the machine's wall clock by an
   anchor, so that two processes with the same anchor agree on the time.
-* `JumpingClock` stands still while anybody works. When every caller waits, it jumps to the
-  earliest moment anybody waits for.
+* `JumpingClock` stands still while any task works. When all tasks wait, it jumps to the
+  earliest moment that one of them waits for.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ class Timer(Protocol):
     """A pending callback."""
 
     def cancel(self) -> None:
-        """Forget the callback; harmless when it ran already."""
+        """Cancel the callback; has no effect if it has already run."""
         ...
 
 
 class Clock(ABC):
-    """What the library knows of time."""
+    """Tells the time and waits; the library uses no other source of time."""
 
     speed: float = 1.0
     """Seconds of this clock in one second of the event loop."""
 
     @property
     def boot_id(self) -> str:
-        """What tells the run of a machine in which `monotonic()` goes on from the next.
+        """An id of the machine's boot, after which `monotonic()` starts anew; empty if unknown.
 
-        Clocks whose `monotonic()` is not the same have different ones; empty: nothing tells.
+        Clocks whose `monotonic()` cannot be compared have different ids.
         """
         return ""
 
@@ -63,7 +63,7 @@ class Clock(ABC):
 
     @abstractmethod
     def monotonic(self) -> float:
-        """Seconds that never step back. Its zero means nothing."""
+        """Seconds that never step back, counted from an arbitrary moment."""
 
     @abstractmethod
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
@@ -98,7 +98,7 @@ class Clock(ABC):
             timer.cancel()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait on this clock.
+        """Wait for some seconds of this clock.
 
         Args:
             seconds: how long.
@@ -132,17 +132,16 @@ _PROCESS = secrets.token_hex(8)
 
 
 def run_of(clock: Clock) -> str:
-    """In which run of a machine its moments were taken; where nothing tells, in which process.
+    """The machine's boot in which a clock's moments are valid; if unknown, an id of this process.
 
-    Moments of `monotonic()` that were written down in another run say nothing: how long ago they
-    were is not known then.
+    A stored moment of `monotonic()` from another boot does not tell how long ago it was.
     """
     return clock.boot_id or _PROCESS
 
 
 @cache
 def _boot_id() -> str:
-    """What tells one run of this machine from the next; empty where nothing does."""
+    """The id of the machine's current boot; empty if the system does not tell it."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -150,7 +149,7 @@ def _boot_id() -> str:
 
 
 def _sleepless_clock() -> Callable[[], float]:
-    """A monotonic clock that counts the time in which the machine sleeps."""
+    """A monotonic clock that also counts the time while the machine is suspended."""
     clock_id: int | None = getattr(time, "CLOCK_BOOTTIME", None)
     if sys.platform == "darwin":
         clock_id = time.CLOCK_MONOTONIC
@@ -193,7 +192,7 @@ _LOOK = 30.0
 
 
 class _LongTimer:
-    """A timer of the event loop that is set anew until the clock has come."""
+    """A timer of the event loop that is set again until the clock has reached its moment."""
 
     __slots__ = ("_callback", "_clock", "_handle", "_when")
 
@@ -219,7 +218,7 @@ class _LongTimer:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Ties an accelerated clock to the machine's wall clock.
+    """The connection between an accelerated clock and the machine's wall clock.
 
     At the machine's `real` seconds since the epoch the clock shows `shown`.
     """
@@ -261,17 +260,17 @@ class AcceleratedClock(Clock):
 
 
 _IDLE_TURNS = 64
-"""Turns of the event loop without a new timer after which everybody is taken to wait."""
+"""Turns of the event loop without a new timer after which all tasks are assumed to wait."""
 
 _QUIET = _IDLE_TURNS // 2
-"""What a turn counts in which nobody else had anything to do."""
+"""The number of turns for which one counts if no other callback was ready."""
 
 _THREAD_POLL = 0.0005
-"""Real seconds between two looks while a worker thread runs."""
+"""Real seconds between two checks while a worker thread runs."""
 
 
 class _Unseen(threading.local):
-    """How much work of this thread's event loop is under way that no clock sees."""
+    """The number of operations in this thread's event loop that a jumping clock cannot see."""
 
     count = 0
 
@@ -281,9 +280,9 @@ _unseen = _Unseen()
 
 @contextmanager
 def unseen_work() -> Generator[None]:
-    """Clocks that jump stand still inside: something is awaited that they cannot see.
+    """Stop jumping clocks in the block, which awaits something that they cannot see.
 
-    Such as the answer of a database. It is for what is short and whose clock is not at hand.
+    An example is the answer of a database. Use it for short waits where no clock is at hand.
     """
     _unseen.count += 1
     try:
@@ -301,7 +300,7 @@ class _Alarm:
 
 
 class JumpingClock(Clock):
-    """Stands still while anybody works; jumps to the next alarm when everybody waits.
+    """A clock that stands still while any task works, and jumps to the next timer when all wait.
 
     Meant for clients and sandboxes in one event loop without sockets between them: bytes on
     their way through a socket cannot be seen, so the clock would jump too early; `hold` it
@@ -309,8 +308,8 @@ class JumpingClock(Clock):
     statements of this library to PostgreSQL.
 
     Args:
-        start: What it shows in the beginning, in seconds since the epoch; unless said, 08:00 UTC on
-            15 January 2027.
+        start: The initial time, in seconds since the epoch; by default 08:00 UTC on 15 January
+            2027.
     """
 
     speed: float = math.inf
@@ -338,7 +337,7 @@ class JumpingClock(Clock):
 
     @contextmanager
     def hold(self) -> Generator[None]:
-        """Time stands still inside, whoever waits."""
+        """Keep the time still in the block, even while all tasks wait."""
         self._holds += 1
         try:
             yield
@@ -354,15 +353,15 @@ class JumpingClock(Clock):
         self._start += seconds
 
     def advance(self, seconds: float) -> None:
-        """Move both clocks by hand; alarms that are due ring.
+        """Move wall and monotonic time forward; timers that are due run.
 
-        Where you can wait, `await clock.sleep(seconds)` does it with all that happens meanwhile.
+        In async code, `await clock.sleep(seconds)` also runs everything that happens in between.
 
         Args:
             seconds: How far.
 
         Raises:
-            ValueError: They would go back.
+            ValueError: The time would go back.
         """
         if seconds < 0:
             raise ValueError("time does not go back")
@@ -382,7 +381,7 @@ class JumpingClock(Clock):
         return alarm
 
     async def _begin_watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Ask for the limiter of threads, of which anyio with sniffio tells tasks only."""
+        """Get the thread limiter in a task, as anyio with sniffio requires, and start watching."""
         threads = anyio.to_thread.current_default_thread_limiter()
         self._watch(loop, threads, self._activity, 0)
 
@@ -393,7 +392,7 @@ class JumpingClock(Clock):
         activity: int,
         idle: int,
     ) -> None:
-        """Count idle turns of the loop; ring when there were enough."""
+        """Count idle turns of the loop; jump to the next timer after enough of them."""
         while self._alarms and self._alarms[0][2].callback is None:
             heapq.heappop(self._alarms)
         if not self._alarms or self._watched is not loop:

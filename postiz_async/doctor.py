@@ -1,4 +1,4 @@
-"""Why a connection does not work, found by looking: base URL, key, clock, server's age.
+"""Find out why a connection does not work: base URL, key, clock, server release.
 
 Only free routes are asked, and nothing is changed on the server.
 """
@@ -42,7 +42,7 @@ __all__ = ["CheckResult", "CheckStatus", "examine"]
 T = TypeVar("T")
 
 MAX_SKEW = 60.0
-"""Seconds between our clock and the server's that are no reason to worry."""
+"""Largest difference in seconds between our clock and the server's that causes no warning."""
 
 _AGES: tuple[tuple[Endpoint[object], str], ...] = tuple(
     (endpoint, endpoint.since)
@@ -52,7 +52,7 @@ _AGES: tuple[tuple[Endpoint[object], str], ...] = tuple(
 
 
 class CheckStatus(StrEnum):
-    """How good a finding is."""
+    """The severity of a result."""
 
     FINE = "fine"
     WARNING = "warning"
@@ -64,7 +64,7 @@ FINE, WARNING, WRONG = CheckStatus
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing that was looked at, and what to change when it is not fine."""
+    """The result of one check, and what to change if it is not fine."""
 
     subject: str
     status: CheckStatus
@@ -91,12 +91,12 @@ class _Patient:
 
 
 def candidates(base_url: str) -> list[str]:
-    """The roots at which the API may be when somebody writes `base_url`, as written first."""
+    """The possible roots of the API for a `base_url`, the one as written first."""
     root = wire.api_root(base_url)
     parts = urlsplit(root)
     host = f"{parts.scheme}://{parts.netloc}"
     others = [f"{host}/public/v1", f"{host}/api/public/v1"]
-    if f".{parts.hostname}".endswith(".postiz.com"):  # whole labels: the key is sent there
+    if f".{parts.hostname}".endswith(".postiz.com"):  # whole labels, as the key is sent there
         others = [wire.api_root(wire.CLOUD_URL)]
     return list(dict.fromkeys([root, *others]))
 
@@ -111,7 +111,7 @@ async def examine(
     clock: Clock | None = None,
     transport: Transport | None = None,
 ) -> list[CheckResult]:
-    """Look at everything that usually goes wrong. Sends no create.
+    """Check everything that usually goes wrong. Sends no create.
 
         for each in await examine(api_key=key, base_url="https://postiz.example.com"):
             print(each.status, each.subject, each.text, each.advice)
@@ -119,7 +119,7 @@ async def examine(
     Args:
         api_key: the key as it was given, with its mistakes.
         base_url: the base URL as it was given.
-        headers: as for `Postiz`; another server than that of `base_url` is not sent them.
+        headers: as for `Postiz`; only sent to the server of `base_url`.
         ssl: as for `Postiz`.
         proxy: as for `Postiz`.
         clock: the clock that is compared with the server's; None: the machine's.
@@ -162,7 +162,7 @@ async def _findings(
             findings.extend([_key_accepted(response), _skew(response, clock)])
             break
     if here is None and unreached:
-        return findings  # why is said, and it is no question of the address
+        return findings  # the reason is reported, and is not the address
     if here is None:
         is_told = any(each.advice for each in findings if each.subject.startswith("address"))
         advice = "" if is_told else "Open the address in a browser: it has to be your Postiz."
@@ -211,7 +211,7 @@ async def _address(
 
 
 def _trouble(response: WireResponse) -> tuple[str, str]:
-    """Why an answer is not the API's, and what to do about it; empty: it is."""
+    """Why an answer is not the API's, and what to do about it; empty texts if it is."""
     wanted = demand_of(response)
     if wanted is not None and wanted.what:
         return f"{response.status}: {wanted.what}", wanted.advice
@@ -259,7 +259,7 @@ def _skew(response: WireResponse, clock: Clock) -> CheckResult:
 
 
 async def _age(patient: _Patient) -> CheckResult:
-    """The oldest and newest release that the server's routes allow."""
+    """The result for the server's release, estimated from the routes that it has."""
     at_least = "v1.62.0"
     too_new: list[str] = []
     throttles_reads = False

@@ -48,13 +48,13 @@ Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Document(TypedDict):
-    """What a command prints. `version` is that of its form."""
+    """The JSON output of a command. `version` is the version of its format."""
 
     version: Literal[1]
 
 
 class ProblemObject(TypedDict):
-    """Something that is wrong with the input, or may be regretted. `column` may be a path."""
+    """A problem with the input, or a warning about it. `column` may be a path."""
 
     row: int | None
     column: str
@@ -73,21 +73,21 @@ class ErrorObject(TypedDict):
     message: str
     exit_code: int
     problems: NotRequired[list[ProblemObject]]
-    """Of an `InvalidPostError`."""
+    """The problems of an `InvalidPostError`."""
     retry_after: NotRequired[float]
     """Seconds after which the same command may succeed."""
     status_code: NotRequired[int]
-    """The HTTP status, where the server refused something."""
+    """The HTTP status, if the server refused the request."""
     provider: NotRequired[str]
     channel: NotRequired[str]
     """The name of the channel that the server complained about."""
     delivery: NotRequired[str]
-    """Without an answer: `not sent`, or `unknown` when it may have been carried out."""
+    """If there was no answer: `not sent`, or `unknown` if the request may have been carried out."""
     date: NotRequired[Moment]
-    """With `channels`: by what posts can be found whose answer was lost."""
+    """With `channels`, identifies posts whose answer was lost."""
     channels: NotRequired[list[str]]
     differs: NotRequired[list[str]]
-    """Of an `IdempotencyError`: the paths of what is not the same."""
+    """The paths of the arguments that differ, for an `IdempotencyError`."""
     post_id: NotRequired[str]
 
 
@@ -114,7 +114,7 @@ class SlotDocument(Document):
 
 
 class PublishLine(Document):
-    """What became of a post, in one line as it happens."""
+    """A post that was published or refused; one line for each, as it happens."""
 
     post: Post
     published: bool
@@ -123,21 +123,21 @@ class PublishLine(Document):
 
 
 class StateDocument(Document):
-    """The state that a post has now."""
+    """The current state of a post."""
 
     id: str
     state: str
 
 
 class DeletedDocument(Document):
-    """Posts that were deleted, and ids of which there is no post, now or ever."""
+    """Posts that were deleted, and ids for which there is no post."""
 
     deleted: list[str]
     gone: list[str]
 
 
 class UploadFailure(TypedDict):
-    """Stands for a medium in the list of uploads when it failed."""
+    """An upload that failed, in the place of its medium in the list of uploads."""
 
     source: str
     error: ErrorObject
@@ -153,7 +153,7 @@ class QuotaDocument(Document):
 
 
 class ProfileObject(TypedDict):
-    """A profile. `key_from` is `key` or `key_command`; empty where it says neither."""
+    """A profile. `key_from` is `key` or `key_command`; empty if the profile has neither."""
 
     name: str
     url: str
@@ -163,7 +163,7 @@ class ProfileObject(TypedDict):
 
 
 class ProfilesDocument(Document):
-    """The profiles of a file, and whether POSTIZ_PROFILE names them; `faulty` says why by name."""
+    """The profiles of a file; `faulty` has the reason by name for profiles that cannot be read."""
 
     path: str
     profiles: list[ProfileObject]
@@ -171,7 +171,7 @@ class ProfilesDocument(Document):
 
 
 class OutboxObject(TypedDict):
-    """How an outbox stands. `tickets` counts them by state, `troubles` is by organisation."""
+    """The state of an outbox. `tickets` are counted by state, `troubles` are by organisation."""
 
     tickets: Mapping[str, int]
     organizations: int
@@ -182,7 +182,7 @@ class OutboxObject(TypedDict):
 
 
 class OutboxDocument(Document):
-    """How an outbox in PostgreSQL stands."""
+    """The state of an outbox in PostgreSQL."""
 
     outbox: OutboxObject
 
@@ -198,7 +198,7 @@ class SettingObject(TypedDict):
 
 
 class ProviderObject(TypedDict):
-    """What a network takes."""
+    """The settings and limits of a network."""
 
     identifier: str
     name: str
@@ -219,7 +219,7 @@ class ProviderObject(TypedDict):
 
 
 class FieldObject(TypedDict):
-    """What a row says differently; `before` is null where the journal does not tell it."""
+    """A changed field of a row; `before` is null if the journal does not have it."""
 
     field: str
     before: object
@@ -227,7 +227,7 @@ class FieldObject(TypedDict):
 
 
 class ChangedObject(TypedDict):
-    """A row whose post says something else. Not `sure`: it is only probably that row's post."""
+    """A row that differs from its post. If not `sure`, the post is only probably that row's."""
 
     row: int
     ref: str
@@ -237,7 +237,7 @@ class ChangedObject(TypedDict):
 
 
 class GoneObject(TypedDict):
-    """A post still to come whose row is not in the file any more; `row` is that of the last run."""
+    """A post still to be published, whose row was removed; `row` is its number in the last run."""
 
     row: int
     ref: str
@@ -246,9 +246,9 @@ class GoneObject(TypedDict):
 
 
 class EditsObject(TypedDict):
-    """What the file says differently than what was sent of it; `new` has numbers of rows.
+    """Differences between the file and what was sent; `new` has row numbers.
 
-    While there are rows that cannot be read, `unread`, nothing counts as gone.
+    If some rows cannot be read (`unread`), no post counts as gone.
     """
 
     new: list[int]
@@ -265,7 +265,7 @@ class RefusedDocument(Document):
 
 
 class EstimateObject(TypedDict):
-    """What a campaign would cost with dates moved by `align`, at `limit` requests an hour."""
+    """The cost of a campaign with dates moved by `align`, at `limit` requests an hour."""
 
     align: str | None
     limit: int
@@ -276,7 +276,7 @@ class EstimateObject(TypedDict):
 
 
 class ChannelObject(TypedDict):
-    """What of a channel is in Postiz and what is still to be sent, from the first to the last."""
+    """A channel's numbers of posts in Postiz and still to be sent, with first and last date."""
 
     id: str
     name: str
@@ -287,9 +287,9 @@ class ChannelObject(TypedDict):
 
 
 class PlanDocument(Document):
-    """What is left to send of a campaign, and what it costs.
+    """The part of a campaign that is still to be sent, and its cost.
 
-    `adopted_rows` are in Postiz already, and a run adopts them.
+    `adopted_rows` are in Postiz already; a run adopts them.
     """
 
     problems: list[ProblemObject]
@@ -313,7 +313,7 @@ class PlanDocument(Document):
 
 
 class ValidateDocument(Document):
-    """What would be refused of a campaign, and what may be regretted."""
+    """Errors and warnings about a campaign."""
 
     rows: int
     problems: list[ProblemObject]
@@ -321,7 +321,7 @@ class ValidateDocument(Document):
 
 
 class RowObject(TypedDict):
-    """What became of a row. `moved_from` is the date that the file says, if it was moved."""
+    """The result of a row. `moved_from` is the date in the file, if the row was moved."""
 
     row: int
     ref: str
@@ -339,11 +339,11 @@ class RowObject(TypedDict):
     figures: NotRequired[Mapping[str, float]]
     """With --analytics: the newest number by the network's name for it."""
     no_figures: NotRequired[str]
-    """With --analytics: why there are none of a post that is due."""
+    """With --analytics: why a post that is due has no figures."""
 
 
 class ReportDocument(Document):
-    """What became of a campaign. `counts` has the rows by state."""
+    """The result of a campaign. `counts` has the number of rows by state."""
 
     rows: list[RowObject]
     counts: Mapping[str, int]
@@ -353,7 +353,7 @@ class ReportDocument(Document):
 
 
 class RunDocument(ReportDocument):
-    """What became of a campaign by a run, which left rows with problems out."""
+    """The result of a run, with the problems of rows that it left out."""
 
     problems: list[ProblemObject]
     remarks: list[str]
@@ -361,7 +361,7 @@ class RunDocument(ReportDocument):
 
 
 class PostOfRow(TypedDict):
-    """A post that a row made; `row` is that of the last run."""
+    """A post and the row that made it; `row` is its number in the last run."""
 
     row: int
     ref: str
@@ -369,13 +369,13 @@ class PostOfRow(TypedDict):
 
 
 class UpdateDocument(Document):
-    """What an update did, or would do if it is not `done`: rows by what becomes of their posts.
+    """The result of an update, or its plan if it is not `done`: rows by the change to their posts.
 
-    `free` are those of `changed` that cost no create request, `unclear` rows in requests without an
-    answer, which are looked up, `left` rows by why they stay as they are. `requests` are all create
-    requests, `requests_that_change` those that change posts; no plan needs fewer of these than
-    `lower_bound`. A command that was stopped says what it would do, and of which rows that is
-    `finished`.
+    `free` are those of `changed` that cost no create request, `unclear` rows in requests without
+    an answer, which are looked up, `left` rows by the reason why they stay as they are. `requests`
+    are all create requests, `requests_that_change` those that change posts; no plan needs fewer of
+    these than `lower_bound`. A command that was stopped has the whole plan, and in `finished` the
+    rows that are done.
     """
 
     done: bool
@@ -395,10 +395,10 @@ class UpdateDocument(Document):
 
 
 class UndoDocument(Document):
-    """What was deleted, or would be; `left` are posts by why they stay.
+    """Posts that were deleted, or would be; `left` are posts by the reason why they stay.
 
-    `unsent` is the number of rows that were not sent yet, `unknown` are numbers of rows that there
-    are not. A command that was stopped has both: what it deleted, and what is still to be deleted.
+    `unsent` is the number of rows that were not sent yet, `unknown` are row numbers that do not
+    exist. A command that was stopped has both: what it deleted, and what is still to be deleted.
     """
 
     deleted: NotRequired[list[PostOfRow]]
@@ -417,9 +417,9 @@ class QuotaSeen(TypedDict):
 
 
 class DoubtObject(TypedDict):
-    """Requests whose answers are missing: a run or an update finds out what became of them.
+    """Requests whose answers are missing: a run or an update finds out whether they are stored.
 
-    `certain_at` is the moment from which on it may be certain that their posts are not stored.
+    `certain_at` is the earliest moment at which it can be certain that their posts are not stored.
     """
 
     requests: int
@@ -428,20 +428,20 @@ class DoubtObject(TypedDict):
 
 
 class StatusDocument(ReportDocument):
-    """How far a campaign is."""
+    """The progress of a campaign."""
 
     server: str
     campaign: str
     in_doubt: DoubtObject | None
     quota: QuotaSeen | None
     edits: EditsObject | None
-    """Null where the file as it is now cannot be read."""
+    """Null if the file cannot be read now."""
     problems: list[ProblemObject]
-    """Why rows of the file as it is now cannot be read."""
+    """Why rows of the file cannot be read now."""
 
 
 class ReconcileDocument(ReportDocument):
-    """What a campaign stored, held against Postiz. `found` counts rows by what was found."""
+    """A campaign compared with the posts in Postiz. `found` has the number of rows by finding."""
 
     found: Mapping[str, int]
     hidden_channels: list[str]
@@ -450,7 +450,7 @@ class ReconcileDocument(ReportDocument):
 
 
 class SandboxSeen(msgspec.Struct):
-    """What the sandbox saw. `hours` are from the first to the last create, on its clock."""
+    """Statistics of a sandbox. `hours` are from the first to the last create, on its clock."""
 
     posts: int
     uploads: int
@@ -461,7 +461,7 @@ class SandboxSeen(msgspec.Struct):
 
 
 class SandboxDocument(ReportDocument):
-    """What became of the sample campaign."""
+    """The result of the sample campaign."""
 
     sandbox: SandboxSeen
 
@@ -475,7 +475,7 @@ class SandboxChannel(TypedDict):
 
 
 class SandboxOrganization(TypedDict):
-    """An organisation of a sandbox; a client finds it by the variables of `environment`."""
+    """An organisation of a sandbox; `environment` has the variables for its clients."""
 
     name: str
     environment: Mapping[str, str]
@@ -483,7 +483,7 @@ class SandboxOrganization(TypedDict):
 
 
 class SandboxStarted(Document):
-    """A sandbox that is ready. Its clock showed `now` then; `limit` is of creates an hour."""
+    """A sandbox that is ready. `now` is the time on its clock, `limit` the creates an hour."""
 
     url: str
     now: Moment
@@ -496,11 +496,11 @@ class SandboxStarted(Document):
 
 
 def error_object(error: Exception, exit_code: int) -> ErrorObject:
-    """An error for programs.
+    """The JSON object for an error.
 
     Args:
-        error: of this library, or another.
-        exit_code: that of a command: 1 for what may go well later, 2 for what has to be put right.
+        error: an error of this library, or another.
+        exit_code: of the command: 1 if it may succeed later, 2 if something has to be corrected.
     """
     said: ErrorObject = {
         "type": type(error).__name__,
@@ -538,7 +538,7 @@ def _say_refusal(said: ErrorObject, error: APIStatusError) -> None:
 
 
 def problem_objects(problems: Iterable[Problem]) -> list[ProblemObject]:
-    """Problems for programs.
+    """The JSON objects for problems.
 
     Args:
         problems: of a campaign, or of an `InvalidPostError`.
@@ -549,7 +549,7 @@ def problem_objects(problems: Iterable[Problem]) -> list[ProblemObject]:
 
 
 def refused_document(batch: Batch) -> RefusedDocument:
-    """A campaign with problems.
+    """The JSON document for a campaign with problems.
 
     Args:
         batch: the campaign.
@@ -562,11 +562,11 @@ def refused_document(batch: Batch) -> RefusedDocument:
 
 
 def report_document(report: Report, figures: Figures | None = None) -> ReportDocument:
-    """A report.
+    """The JSON document for a report.
 
     Args:
-        report: what became of the rows.
-        figures: of their posts, if they were fetched.
+        report: the results of the rows.
+        figures: the figures of their posts, if they were fetched.
     """
     return {
         "version": VERSION,
@@ -602,10 +602,10 @@ def _row_object(row: RowRecord, figures: Figures | None) -> RowObject:
 
 
 def edits_object(edits: Edits) -> EditsObject:
-    """What a file says differently than what was sent of it.
+    """The JSON object for the differences between a file and what was sent.
 
     Args:
-        edits: of a campaign.
+        edits: the differences of a campaign.
     """
     return {
         "new": [row.number for row in edits.new],
@@ -627,7 +627,7 @@ def edits_object(edits: Edits) -> EditsObject:
 
 
 def plan_document(batch: Batch, forecast: Forecast) -> PlanDocument:
-    """A plan.
+    """The JSON document for a plan.
 
     Args:
         batch: the campaign.
@@ -675,12 +675,12 @@ def plan_document(batch: Batch, forecast: Forecast) -> PlanDocument:
 
 
 def update_document(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocument:
-    """An update.
+    """The JSON document for an update.
 
     Args:
         batch: the campaign.
         updated: what its `update` returned.
-        done: whether it was more than a dry run.
+        done: False for a dry run.
     """
     forecast = updated.forecast
     return {
@@ -702,11 +702,11 @@ def update_document(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocu
 
 
 def status_document(status: CampaignStatus, now: FileComparison | None) -> StatusDocument:
-    """How far a campaign is.
+    """The JSON document for the progress of a campaign.
 
     Args:
-        status: of the campaign.
-        now: what its file says now; None if it cannot be compared.
+        status: the status of the campaign.
+        now: the comparison with its current file; None if it cannot be compared.
     """
     doubts, quota = status.doubts, status.quota
     in_doubt: DoubtObject | None = None
@@ -729,10 +729,10 @@ def status_document(status: CampaignStatus, now: FileComparison | None) -> Statu
 
 
 def reconcile_document(report: Report, found: Reconciled) -> ReconcileDocument:
-    """What a campaign stored, held against Postiz.
+    """The JSON document for a comparison with Postiz.
 
     Args:
-        report: after it was held against it.
+        report: the campaign's report after the comparison.
         found: what `reconcile` returned.
     """
     return {
@@ -745,11 +745,11 @@ def reconcile_document(report: Report, found: Reconciled) -> ReconcileDocument:
 
 
 def undo_document(undone: Undone, *, done: bool) -> UndoDocument:
-    """An undo.
+    """The JSON document for an undo.
 
     Args:
         undone: what `Batch.undo` returned.
-        done: whether it was more than a dry run.
+        done: False for a dry run.
     """
     posts = list(map(post_of_row, undone.rows))
     said: UndoDocument = {
@@ -763,7 +763,7 @@ def undo_document(undone: Undone, *, done: bool) -> UndoDocument:
 
 
 def post_of_row(row: RowRecord) -> PostOfRow:
-    """A post and the row that made it.
+    """The JSON object for a post and the row that made it.
 
     Args:
         row: from a report or an undo.

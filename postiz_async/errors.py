@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 
 
 class Delivery(Enum):
-    """What is known about a request that got no usable answer."""
+    """Whether a request without a usable answer may have reached the server."""
 
     NOT_SENT = "not sent"
     """No byte reached the server: safe to send again."""
     UNKNOWN = "unknown"
-    """It may have been carried out, or may still be."""
+    """The request may have been carried out, or may still be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Problem:
 
     `where` is a path such as `posts.0.value.0.content`, or a column name in a campaign.
     `row` is the row number in a campaign file, as a spreadsheet counts; None otherwise.
-    `severity`: what an error is about is refused, a warning is about what would be regretted.
+    `severity`: an error is refused; a warning is accepted, but probably a mistake.
     `stage` says which check of the server refuses it: the size of the request, its channels, its
     body, one post after the other; `failure` makes the server fail. Empty: it is our own advice.
     """
@@ -76,7 +76,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """By what a create can be recognised in the list of posts when its answer was lost.
+    """Date, channels and texts by which to find the posts of a create whose answer was lost.
 
     `date` is the exact instant that was sent, `channels` the channel ids in request order and
     `contents` their texts as they were sent; empty where they are not known. `kind` is the type
@@ -92,14 +92,14 @@ class Marks:
 
 
 _LONGEST_TEXT = 2_000
-"""Characters of a server's words that a message repeats; `.text` has them all."""
+"""Characters of the server's text that a message quotes; `.text` has all of them."""
 
 
 class PostizError(Exception):
     """Base of everything that this library raises on purpose. Errors can be pickled.
 
-    After a create, `may_be_stored` says that it proves nothing: not Postiz answered but something
-    in front of it, or nobody. Look before you send it again.
+    After a create, `may_be_stored` says that the error proves nothing: something in front of
+    Postiz answered, or nothing did. Look for the posts before you send them again.
     """
 
     may_be_stored: bool = False
@@ -109,7 +109,7 @@ class PostizError(Exception):
 
 
 def _remake(kind: type[PostizError], args: tuple[object, ...]) -> PostizError:
-    """An error as it was, without the arguments that its class asks for."""
+    """An error rebuilt by pickle, without calling the `__init__` of its class."""
     error = kind.__new__(kind, *args)
     error.args = args
     return error
@@ -120,9 +120,9 @@ class ConfigurationError(PostizError):
 
 
 class UsageError(ConfigurationError):
-    """The program is wrong: a client that is not open, no outbox, an argument without sense.
+    """The program is wrong: a client that is not open, no outbox, an invalid argument.
 
-    Nobody but its author can mend it: in a web application it is a 500, never a 503 about Postiz.
+    Only the author of the program can fix it: a web application answers 500, never 503.
     """
 
 
@@ -136,7 +136,7 @@ class InvalidPostError(PostizError):
 
 
 class UploadError(PostizError):
-    """What was to be uploaded could not be read, or changed on its way. Nothing was stored."""
+    """A file, stream or URL could not be read, or changed during its upload. Nothing was stored."""
 
 
 class BatchError(PostizError):
@@ -168,8 +168,8 @@ class DeliveryUnknownError(PostizError):
     Do not send it again blindly. `marks` tells what to look for: `posts.find(marks)` says which
     of the posts are stored by now.
 
-    A call with an idempotency key can be made again: that finds out what became of it. It is worth
-    while after `retry_after` seconds; None: without a key, or where a person has to look.
+    A call with an idempotency key can be repeated after `retry_after` seconds, which finds out
+    whether the posts are stored. None: there is no key, or a person has to look.
     """
 
     may_be_stored = True
@@ -181,7 +181,7 @@ class DeliveryUnknownError(PostizError):
 
 
 class IdempotencyError(PostizError):
-    """An idempotency key that was used for something else. Nothing was sent.
+    """The idempotency key was already used for another call. Nothing was sent.
 
     `differs` are the paths of what differs, such as `at` or `posts.0.content`.
     """
@@ -238,7 +238,7 @@ class PlanLimitError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """Something before the server, such as a firewall, does not let the request through.
+    """Something in front of the server, such as a firewall, does not let the request through.
 
     Postiz itself answers so only to `users.search`, for keys without a super-admin.
     """
@@ -271,7 +271,7 @@ class UnexpectedAnswerError(PostizError):
 class StoreError(PostizError):
     """The store of a shared quota, or the outbox, cannot be used. Nothing was sent.
 
-    With `may_be_done` what was to be written down may be there nevertheless: its answer was lost.
+    With `may_be_done`, the write may have succeeded although its answer was lost.
     """
 
     def __init__(self, message: str, *, may_be_done: bool = False) -> None:
@@ -295,24 +295,24 @@ class QuotaWaitError(QuotaError):
 
 
 class RateLimitError(QuotaError):
-    """A call that costs no quota was answered with 429, again after its retries.
+    """A call that costs no quota was answered with 429, even after its retries.
 
-    A create raises none: after a 429 of Postiz it waits for the quota again, see `QuotaWaitError`,
-    and one of a gateway proves nothing, see `DeliveryUnknownError`.
+    A create never raises it: after a 429 of Postiz it waits for the quota again, see
+    `QuotaWaitError`; a 429 of a gateway proves nothing, see `DeliveryUnknownError`.
     """
 
 
 IS_COMMAND: ContextVar[bool] = ContextVar("IS_COMMAND", default=False)
-"""Whether a command of the command line reads what messages say."""
+"""Whether messages are shown by a command of the command line, not by a program."""
 
 
 def by_reader(command: str, python: str) -> str:
-    """What a message tells to do: to people at the command line, and to those who program."""
+    """Advice for the command line or for Python, whichever the reader of a message uses."""
     return command if IS_COMMAND.get() else python
 
 
 def describe_json_error(error: Exception) -> str:
-    """Why something cannot be read or written as JSON, as the end of a sentence."""
+    """The reason why a value is not valid JSON, in the form of the end of a sentence."""
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
@@ -336,15 +336,15 @@ def describe_seconds(seconds: float) -> str:
 
 
 _PARTS = 12
-"""Numbers and ranges that are named; of further rows only how many they are."""
+"""Row numbers and ranges that are listed; further rows are only counted."""
 
 
 def row_ranges(numbers: Iterable[int], most: int = _PARTS) -> str:
-    """Numbers of rows in order, neighbours as ranges: `3, 4, 7-16`.
+    """Row numbers in order, consecutive ones as ranges: `3, 4, 7-16`.
 
     Args:
-        numbers: of the rows; one that comes twice is named once.
-        most: numbers and ranges that are named; of the rows after them the number is told.
+        numbers: the row numbers; duplicates are listed once.
+        most: how many numbers and ranges to list; the rows after them are counted.
     """
     ordered = sorted(set(numbers))
     steps = count_from()
@@ -364,8 +364,8 @@ def describe_rows(numbers: Iterable[int], most: int = _PARTS) -> str:
     """`row 3`, or `12 rows (3, 4, 7-16)`.
 
     Args:
-        numbers: of the rows.
-        most: numbers and ranges that are named.
+        numbers: the row numbers.
+        most: how many numbers and ranges to list.
     """
     found = set(numbers)
     if len(found) == 1:
@@ -375,7 +375,7 @@ def describe_rows(numbers: Iterable[int], most: int = _PARTS) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProblemGroup:
-    """A problem that rows have in common. `rows` is empty if it is not one of rows."""
+    """A problem that one or more rows have. `rows` is empty if it concerns no row."""
 
     problem: Problem
     rows: tuple[int, ...]
@@ -390,7 +390,7 @@ class ProblemGroup:
 
 
 def group_problems(problems: Iterable[Problem]) -> list[ProblemGroup]:
-    """Equal problems of several rows as one, in the order in which they are met first.
+    """Merge equal problems of several rows, in the order in which they first occur.
 
     Args:
         problems: such as those of a campaign.

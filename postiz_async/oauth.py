@@ -6,8 +6,8 @@
     code = check_callback(callback_url, state)
     token = await oauth.exchange(code)               # works wherever an API key does
 
-Since server release v2.20.0. A new approval of the same user clears the token before at once, and a
-code works once: after a lost answer start again.
+Since server release v2.20.0. A new approval by the same user invalidates the previous token at
+once. A code works only once: if the answer is lost, start again.
 """
 
 from __future__ import annotations

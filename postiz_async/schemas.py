@@ -22,7 +22,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What a command prints: one of `kinds`, a list, one a line, or as the arguments say."""
+    """The output of a command: one of `kinds`, a list, one per line, or depending on arguments."""
 
     kinds: tuple[type, ...]
     number: Literal["one", "list", "lines", "either"] = "one"
@@ -37,7 +37,7 @@ def _list(*kinds: type) -> Printed:
 
 
 ERRORS = "errors"
-"""The name of what is printed on standard error."""
+"""The name of the schema of standard error."""
 
 OUTPUTS = {
     "plan": _one(documents.PlanDocument, documents.RefusedDocument),
@@ -78,7 +78,7 @@ OUTPUTS = {
     "demo": _one(documents.SandboxDocument),
     ERRORS: _one(documents.ErrorDocument),
 }
-"""By command. Types of the API are printed as the API has them."""
+"""The output of each command. Types of the API are printed as the API has them."""
 
 
 def schema_of(command: str) -> dict[str, object]:
@@ -111,7 +111,7 @@ def schema_of(command: str) -> dict[str, object]:
 
 
 def _put_null_last(schema: object) -> None:
-    """Releases of msgspec put it here and there, and a schema should not depend on that."""
+    """Put null last in each `anyOf`: its place differs between releases of msgspec."""
     if isinstance(schema, dict):
         choices = cast("dict[str, object]", schema).get("anyOf")
         if isinstance(choices, list):
@@ -124,7 +124,7 @@ def _put_null_last(schema: object) -> None:
 
 
 def _of_anything(kind: type) -> dict[str, object]:
-    """The schema of `object`, which msgspec leaves to us."""
+    """The schema of `object`, for which msgspec has none."""
     if kind is object:
         return {"description": "A JSON value."}
     raise NotImplementedError

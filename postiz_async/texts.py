@@ -1,4 +1,4 @@
-"""Texts for a network: what is published of them, and how they become a thread. PURE."""
+"""Texts for a network: preview them, and split them into threads. PURE."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class _Rules(NamedTuple):
 
 
 def plain_text(html: str) -> str:
-    """What a reader sees of a text in the form in which Postiz keeps it, as in `post.content`.
+    """The plain text of content in the form in which Postiz stores it, such as `post.content`.
 
     Args:
-        html: the text.
+        html: the stored content.
     """
     return contents.plain_text(html)
 
 
 def preview(content: Content, provider: str, *, limit: int | None = None) -> Preview:
-    """What a network publishes of a text, and how long the server finds it.
+    """The text that a network publishes, and its length as the server counts it.
 
     Args:
         content: plain text, `Text` with mentions, `Markdown` or `Html`.
@@ -49,7 +49,7 @@ def preview(content: Content, provider: str, *, limit: int | None = None) -> Pre
 
 
 def render(content: Content, provider: str) -> str:
-    """The `content` of a create request for a network, known or not.
+    """The `content` of a create request for a network, even one that the library does not know.
 
     Plain text goes as it is, or as paragraphs where that makes it fit one of the network's limits.
 
@@ -75,7 +75,7 @@ def split(
 def split(
     content: Content, provider: str, *, limit: int | None = None, numbering: bool = False
 ) -> list[Text] | list[Markdown]:
-    """A text as the parts of a thread: `NewPost(channel, parts[0], thread=parts[1:])`.
+    """Split a text into the parts of a thread: `NewPost(channel, parts[0], thread=parts[1:])`.
 
     Each part fits as the server counts. It ends at the end of a sentence or line where one fits,
     else between words, else between characters, never inside of a link or a mention. Blank text
@@ -84,7 +84,7 @@ def split(
     Args:
         content: plain text, `Text` with mentions, or `Markdown`.
         provider: the network, as in `channel.provider`.
-        limit: characters, in place of the network's usual limit; None: that.
+        limit: characters of a part; None: the network's usual limit.
         numbering: whether the parts are numbered, if there are several.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`quota`, `doctor`, `profiles`, `oauth`: the hour, the connection, whose it is, tokens."""
+"""The commands `quota`, `doctor`, `profiles` and `oauth`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def quota(
 
 
 def _left(view: Quota) -> str:
-    """What is left of the window, and how long it runs."""
+    """The slots left in the window, and the time until it ends."""
     if view.limit is None:
         return "No answer has told the limit yet."
     window = "the window has ended, a new one starts with the next create"
@@ -168,10 +168,10 @@ async def exchange(
 
 
 def _find_client_secret(given: Secret | None) -> Secret:
-    """The secret that was given, or is in the environment; a person types it unseen.
+    """The secret that was given, or that of the environment; else a person types it unseen.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is no secret.
     """
     secret = given or Secret(os.environ.get("POSTIZ_CLIENT_SECRET", ""))
     if secret.reveal() == "-":
@@ -228,7 +228,7 @@ async def doctor(*, spend_one: bool = False, api: ApiOptions = ApiOptions()) -> 
 
 
 def _settings(target: Target) -> str:
-    """Where the key comes from and what is on the way to the server, without secrets."""
+    """The source of the key and the settings of the connection, without secrets."""
     said = [f"the key comes from {target.source}"]
     if target.headers:
         said.append(f"sends {', '.join(name for name, _ in target.headers)}")
@@ -239,7 +239,7 @@ def _settings(target: Target) -> str:
 
 
 def _found_elsewhere(findings: list[CheckResult]) -> bool:
-    """Whether the API was found, at another address than the one that was given, and works."""
+    """Whether the API was only found at another address than the given one, where the key works."""
     accepted = any(f.subject == "key" and f.status is CheckStatus.FINE for f in findings)
     only_addresses = all(
         f.subject.startswith("address") for f in findings if f.status is CheckStatus.WRONG

@@ -1,4 +1,4 @@
-"""`status` and `report`: what became of a campaign, for people, programs and the browser."""
+"""The commands `status` and `report`: the results of a campaign."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from postiz_async.stores._files import replace_file
 from postiz_async.types import FileComparison, Finding, RowRecord, RowState
 
 MAX_TROUBLES = 30
-"""Kinds of trouble that are told with their rows."""
+"""Most kinds of trouble that are listed with their rows."""
 _SINGLY = 5
-"""Rows of which it is told one by one what was found in Postiz."""
+"""Most rows whose findings in Postiz are listed one by one."""
 _FIGURES = 4
-"""Figures that a table shows; JSON and the result CSV have all."""
+"""Most figures that a table shows; JSON and the result CSV have all."""
 _GONE = (Finding.DELETED, Finding.HIDDEN)
-"""After these a row does not count as stored or published."""
+"""Findings with which a row does not count as stored or published."""
 _NAMED = 5
-"""Problems that are said."""
+"""Most problems that are shown."""
 _ORDER = {fate.value: place for place, fate in enumerate((*RowState, *_GONE))}
 _SAVED = (
     "Options of run that say how the file is read have to be given here too, unless --save has "
@@ -49,12 +49,12 @@ _SAVED = (
 
 
 def show_report(output: Output, report: Report, zone: tzinfo) -> None:
-    """The rows that somebody has to look at, and the last line.
+    """Show the rows that need attention, and the summary.
 
     Args:
-        output: where to.
-        report: what became of the rows.
-        zone: of the dates.
+        output: where to show them.
+        report: the results of the rows.
+        zone: the zone of the dates.
     """
     troubles = _troubles(report)
     for why, rows in troubles[:MAX_TROUBLES]:
@@ -74,10 +74,10 @@ def show_report(output: Output, report: Report, zone: tzinfo) -> None:
 
 
 def _troubles(report: Report) -> list[tuple[str, list[RowRecord]]]:
-    """The rows that somebody has to look at, by what is to be said of them.
+    """The rows that need attention, by the text about them.
 
-    What was found in Postiz is another thing for each post, such as the id of its double. Of many
-    rows it is told in general.
+    Findings in Postiz differ for each post, such as the id of its duplicate. For many rows they are
+    described in general.
     """
     by_reason: dict[tuple[str, ...], list[RowRecord]] = {}
     for row in report.troubles():
@@ -112,7 +112,7 @@ def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo) -> Text:
 
 
 def standing(report: Report) -> str:
-    """`220 stored, 3 refused, 2 deleted of 225 rows, and 3 rows left out; 1 moved`.
+    """A summary: `220 stored, 3 refused, 2 deleted of 225 rows, and 3 rows left out; 1 moved`.
 
     Each row counts once before "of": those whose post is gone count as that.
     """
@@ -131,7 +131,7 @@ def standing(report: Report) -> str:
 
 
 def _fate(row: RowRecord) -> str:
-    """What a row counts as: its state, or how its post went."""
+    """The state as which a row counts: its own, or that its post is gone."""
     return row.finding.value if row.finding in _GONE else row.state.value
 
 
@@ -140,7 +140,7 @@ def _utc(moment: float) -> datetime:
 
 
 def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
-    """How many rows of each channel are in which state, or gone."""
+    """Show a table with the number of rows of each channel by state."""
     by_channel: dict[str, Counter[str]] = {}
     names: dict[str, str] = {}  # rows may write one channel in different ways
     for row in rows:
@@ -155,7 +155,7 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
 
 
 def write_result(path: Path, report: Report, figures: Figures | None = None) -> str:
-    """Write what became of each row beside the campaign; why that failed, if it did."""
+    """Write the result CSV next to the campaign; returns the reason if that fails, else ""."""
     try:
         replace_file(path, report.to_csv(figures))
     except OSError as error:
@@ -164,7 +164,7 @@ def write_result(path: Path, report: Report, figures: Figures | None = None) -> 
 
 
 def say_written(output: Output, path: Path, fault: str) -> None:
-    """Say where what became of each row is, or why it is not there."""
+    """Say where the result CSV is, or why it could not be written."""
     if fault:
         output.result(f"The result could not be written to {path}: {fault}.", "yellow")
     else:
@@ -172,7 +172,7 @@ def say_written(output: Output, path: Path, fault: str) -> None:
 
 
 async def read_status(file: Path, journal: JournalOptions) -> CampaignStatus:
-    """How far a campaign is, as its journal knows it."""
+    """Read the progress of a campaign from its journal."""
     reading = partial(
         CampaignStatus.read,
         file,
@@ -228,7 +228,7 @@ async def report(
 
 
 async def _ask_figures(connection: Connection, server: str, report: Report) -> Figures:
-    """The figures of the posts of a campaign.
+    """Fetch the figures of the posts of a campaign.
 
     Raises:
         ConfigurationError: the campaign was run at another server.
@@ -278,7 +278,7 @@ PAGE = "The report for the browser"
 
 
 async def write_file(output: Output, to: Path, content: str, what: str) -> None:
-    """Write a file that was asked for, and say where it is.
+    """Write a file that the user asked for, and say where it is.
 
     Raises:
         BatchError: it cannot be written.
@@ -335,7 +335,7 @@ async def status(
 
 
 def _file_now(status: CampaignStatus, reading: ReadOptions) -> FileComparison | str:
-    """What the file says differently than the journal, or why that cannot be told."""
+    """Compare the campaign's file with the journal; a text says why if that is not possible."""
     if status.path.suffix == ".journal":
         return f"{status.path} is the journal, so it is not known what the file says now."
     try:

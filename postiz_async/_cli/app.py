@@ -1,4 +1,4 @@
-"""The commands, and what an error looks like on a terminal."""
+"""The application: its commands, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _INTERRUPT = 2
 
 
 def _default(value: object) -> str | None:
-    """A default in the help; flags that are off have none to speak of."""
+    """A default for the help; None for flags that are off."""
     if value is False or value is None:
         return None
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -135,7 +135,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
 
 
 GLOBAL_OPTION = re.compile(r"-[^-]*[qh]|--(no-)?(quiet|help|version)?(=|$)")
-"""What may be an option of all commands, alone or among others of one letter."""
+"""Matches an option of all commands, alone or among others of one letter."""
 
 app.meta.suppress_keyboard_interrupt = False
 
@@ -164,7 +164,7 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    if logging.lastResort is not None:  # what nobody configured writes to stderr
+    if logging.lastResort is not None:  # the handler for logs without configuration
         logging.lastResort.setFormatter(_Warning())
         logging.lastResort.addFilter(_is_wanted)
     output = Output(as_json="--json" in arguments)
@@ -178,7 +178,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 class _Warning(logging.Formatter):
-    """What is logged, without what would steer the terminal."""
+    """Formats log records, without characters that control the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(f"warning: {super().format(record)}")
@@ -213,7 +213,7 @@ _MOMENTS = (datetime, Said, Said | None)
 
 
 def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
-    """What is wrong with a command line, and what to type instead."""
+    """The message about a wrong command line, and what to type instead."""
     error.verbose = False
     chain, rest = list(error.command_chain or ()), error.unused_tokens or [""]
     called = " ".join(["postiz-async", *chain])
@@ -239,7 +239,7 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
 
 
 def _stray(word: str, called: str, arguments: Sequence[str]) -> str:
-    """Of a word that belongs nowhere; it may be a secret that lacks its quotes or its option."""
+    """The message about an unexpected word, which may be a secret without its quotes or option."""
     for option, header in pairwise(arguments):
         if option == "--header" and header.endswith(":"):
             return f"--header {header} has no value: put both in quotes, 'Name: value'."
@@ -247,7 +247,7 @@ def _stray(word: str, called: str, arguments: Sequence[str]) -> str:
 
 
 def _names(of: App, before: str = "") -> Iterator[str]:
-    """The full names of all commands, each by its first one."""
+    """The full names of all commands; of several names of one command, the first."""
     seen: set[int] = set()
     for name, command in of.resolved_commands().items():
         if not name.startswith("-") and id(command) not in seen:
@@ -257,7 +257,7 @@ def _names(of: App, before: str = "") -> Iterator[str]:
 
 
 def _cannot_write(output: Output, error: OSError) -> int:
-    """Nothing more can be said on stdout, not at the exit either: a full disk, a closed pipe."""
+    """Report that stdout cannot be written (full disk, closed pipe), and close it for the exit."""
     if not isinstance(error, BrokenPipeError):
         with suppress(OSError):
             output.failure("OutputError", error.strerror or str(error), 1)

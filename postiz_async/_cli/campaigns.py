@@ -1,4 +1,4 @@
-"""`plan` and `run`: campaign files."""
+"""The commands `plan` and `run`, for campaign files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class BatchFlags:
-    """What commands that plan say of a campaign, besides how it is read.
+    """Options of commands that plan a campaign, besides those for reading it.
 
     Args:
         align: How far dates may move so that more posts share a request, like 15m (s, m, h or d). A
@@ -71,7 +71,7 @@ class BatchFlags:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions(BatchFlags):
-    """What is to be done with rows that are in Postiz already.
+    """Options for rows that are in Postiz already.
 
     Args:
         adopt: Adopt posts that are in Postiz already but not in the journal.
@@ -83,10 +83,10 @@ class PlanOptions(BatchFlags):
 
     @property
     def existing(self) -> Existing:
-        """The same as a program says it.
+        """The value of `existing` for `Postiz.batch`.
 
         Raises:
-            ConfigurationError: both are given.
+            ConfigurationError: both options are given.
         """
         if self.adopt and self.again:
             raise ConfigurationError("Say --adopt or --again, not both.")
@@ -96,7 +96,7 @@ class PlanOptions(BatchFlags):
 
 
 def read_late(text: str) -> Late:
-    """`skip`, `send`, or `shift=15m` with s, m, h or d.
+    """Read `skip`, `send`, or `shift=15m` with s, m, h or d.
 
     Raises:
         ConfigurationError: it is something else.
@@ -125,7 +125,7 @@ async def open_batch(
     read_as: ReadAs,
     **sending: Unpack[_SendingFlags],
 ) -> AsyncGenerator[tuple[Postiz, Batch]]:
-    """The client and the checked campaign that a command is about."""
+    """Open the client and the checked campaign of a command."""
     reading = await read_as.options(file)
     async with (
         flags.journal.client(read_as.connection) as postiz,
@@ -181,13 +181,13 @@ async def plan(
 
 
 async def save_options(output: Output, batch: Batch) -> None:
-    """Keep what describes the file beside it."""
+    """Save the options that describe the file next to it."""
     path = await batch.save_options()
     output.say(f"Saved for the next time: {path}")
 
 
 def refuse(output: Output, batch: Batch) -> int:
-    """Say what is wrong with a campaign; the exit code."""
+    """Show the problems of a campaign, and return the exit code."""
     if output.as_json:
         output.json(refused_document(batch))
     else:
@@ -202,7 +202,7 @@ def refuse(output: Output, batch: Batch) -> int:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class CampaignOptions(PlanOptions):
-    """What is to be done with rows that are not plain.
+    """Options for late rows and lost answers.
 
     Args:
         late: What to do with a post whose date passes before a slot is free: skip it, send it at
@@ -280,12 +280,12 @@ async def run(
 
 
 def result_path(batch: Batch) -> Path:
-    """Where the result CSV of a campaign goes: beside it."""
+    """The path of the result CSV: next to the campaign."""
     return batch.path.with_suffix(".result.csv")
 
 
 def say_result(output: Output, batch: Batch, fault: str) -> None:
-    """Say where the result CSV is, or why it is not there and how to get it."""
+    """Say where the result CSV is, or why it was not written and how to get it."""
     to = result_path(batch)
     say_written(output, to, fault)
     if not fault:
@@ -311,10 +311,10 @@ async def _send(
     waits: bool,
     lines: PublishLines | None,
 ) -> int | None:
-    """Send a checked batch, and wait until it is published if that is wanted.
+    """Send a checked batch, and if asked for wait until it is published.
 
     Returns:
-        As `run_if_open`.
+        The exit code, as from `run_if_open`.
     """
     say_left_out(output, batch)
     say_warnings(output, batch)
@@ -332,6 +332,6 @@ async def _send(
 
 
 def _say_remarks(output: Output, batch: Batch, told: int = 0) -> None:
-    """What is to be said of the run as a whole, besides what was said before."""
+    """Show the remarks about the run as a whole, except the first `told`, which were shown."""
     for remark in batch.remarks[told:]:
         output.say(remark, "yellow")

@@ -1,4 +1,4 @@
-"""`update` and `undo`: stored posts become what the campaign says now, or are deleted again."""
+"""The commands `update` and `undo`, which change or delete the stored posts of a campaign."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ async def update(
 
 
 async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
-    """Say so; rows that were refused, say, are no success because an update cannot help them."""
+    """Say that there is nothing to do; if there are still refused rows, that is not a success."""
     report = await batch.report()
     if output.as_json:
         output.json(update_document(batch, would, done=False))
     else:
         what = "There is nothing else to do" if would.left else "Nothing is left to do"
-        is_fine = report.complete or would.left  # of what is left it was said why
+        is_fine = report.complete or would.left  # the reason for these was shown
         why = f": {standing(report)}. Why: {command_on(batch.path, 'status')}"
         output.say(f"{what}." if is_fine else f"{what}{why}")
     return 0 if report.complete and not would.left else 1
@@ -153,7 +153,7 @@ def _show_update(
     *,
     prune: bool,
 ) -> None:
-    """What an update would do, and what it costs."""
+    """Show the effect of an update, and its cost."""
     say_edits(output, batch.edits, batch.path, zone, is_update=True)
     parts = (
         count(len(would.changed), "change") if would.changed else "",
@@ -274,7 +274,7 @@ def _undone(output: Output, undone: Undone, *, is_done: bool) -> int:
 
 
 def _show_undo(output: Output, would: Undone, zone: tzinfo) -> None:
-    """Which posts would be deleted, by channel, and which are left."""
+    """Show which posts would be deleted, by channel, and which are left."""
     by_channel: dict[str, list[float]] = {}
     names: dict[str, str] = {}
     for row in would.rows:
@@ -300,7 +300,7 @@ def _show_undo(output: Output, would: Undone, zone: tzinfo) -> None:
 
 
 def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:
-    """Which posts stay as they are, and why; `force` is the option for what people edited."""
+    """Show which posts stay as they are, and why; `force` is the option for edited posts."""
     for why, rows in left.items():
         hint = f" ({force} does it anyway)" if why in _FORCED[force] else ""
         output.say(f"left: {describe_rows(rows)}: {WHY[why]}{hint}", "yellow")

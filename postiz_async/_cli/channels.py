@@ -1,4 +1,4 @@
-"""`integrations`: the connected channels."""
+"""The command `integrations`, for the connected channels."""
 
 from __future__ import annotations
 

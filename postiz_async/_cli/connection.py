@@ -1,4 +1,4 @@
-"""How commands reach Postiz: server, key, headers, certificates, proxy and clock."""
+"""The connection of commands to Postiz: server, key, headers, certificates, proxy, clock."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """How to reach Postiz.
+    """Options for the connection to Postiz.
 
     Args:
         profile: The profile with server, key and time zone, see postiz-async profiles; else
@@ -110,7 +110,7 @@ class Target:
     source: str
     clock: Clock
     times_out_on_it: bool = False
-    """Whether time-outs are meant on the clock, and not on the machine's."""
+    """Whether time-outs are measured by `clock`, not by the machine's clock."""
     headers: Headers = ()
     connection: ConnectionSettings = field(default_factory=ConnectionSettings)
 
@@ -119,7 +119,7 @@ class Target:
 
 
 class _KeyFile(msgspec.Struct, rename="camel"):
-    """What the official command line keeps after its login."""
+    """The login file of the official command line."""
 
     access_token: str | None = None
     api_url: str | None = None
@@ -128,7 +128,7 @@ class _KeyFile(msgspec.Struct, rename="camel"):
 def find_target(connection: Connection) -> Target:
     """Resolve key and server: arguments, environment, profile, the official CLI's login file.
 
-    A profile that is an argument comes before the environment: who names one means its server.
+    A profile given as an argument takes precedence over the environment.
 
     Raises:
         ConfigurationError: there is no key, or something cannot be used.
@@ -172,7 +172,7 @@ def find_target(connection: Connection) -> Target:
 
 
 def _headers(said: Iterable[Secret], access: ServerAccess | None) -> Headers:
-    """Those of the profile where the server is its own, else the environment's; and of --header."""
+    """Headers of the profile if the server is its own, else of the environment; and of --header."""
     given = None if access is None else dict(access.headers)
     headers = checked_headers(headers_of_environment(given))
     lines = Secret("\n".join(each.reveal() for each in said))
@@ -180,7 +180,7 @@ def _headers(said: Iterable[Secret], access: ServerAccess | None) -> Headers:
 
 
 def _settings(said: ServerAccess, access: ServerAccess | None) -> ConnectionSettings:
-    """What connections are made with: as was said, else as the profile of the server has it."""
+    """The settings of connections, from the options, else from the profile of the server."""
     access = access or ServerAccess()
     certificate, key = access.client_cert, access.client_key
     ca: Trust | None = said.ca_file or access.ca_file
@@ -202,12 +202,12 @@ def _profile(connection: Connection) -> Profile | None:
 
 
 def zone_of(connection: Connection, kept: str | None = None) -> ZoneInfo:
-    """The time zone of dates that have none, in which dates are shown, too.
+    """The time zone of dates without one, and of the dates that are shown.
 
-    It is that of `--timezone`, else what is kept beside the file, the profile's, the machine's.
+    It is that of `--timezone`, else the one saved next to the file, the profile's, the machine's.
 
     Raises:
-        ConfigurationError: there is no such zone, or nobody knows the machine's.
+        ConfigurationError: there is no such zone, or the machine's is not known.
     """
     name = connection.timezone or kept
     if name is not None:
@@ -234,7 +234,7 @@ def _machine_zone() -> ZoneInfo:
 
 
 def _find_key(connection: Connection, profile: Profile | None) -> tuple[Secret, str, str | None]:
-    """The key as it was given, where it came from, and the server that it was kept with, if any."""
+    """The key as given, its source, and the server that was stored with it, if any."""
     if connection.api_key:
         return connection.api_key, "--api-key", None
     is_meant = connection.profile is not None and profile is not None and profile.key_from
@@ -255,13 +255,13 @@ async def open_client(
     store: Secret | None = None,
     schema: str = "postiz_async",
 ) -> AsyncGenerator[Postiz]:
-    """A client that shares the quota with all that use a store.
+    """Open a client that shares the quota with all others that use the store.
 
     Args:
-        target: what is called.
+        target: the server and the key.
         on_attempt: see `Postiz`.
-        store: its address; None: that of this user's commands.
-        schema: of its tables in PostgreSQL.
+        store: the address of the store; None: that of this user's commands.
+        schema: the schema of the tables in PostgreSQL.
     """
     folder = state_folder()
     tighten(folder)
@@ -288,7 +288,7 @@ async def open_client(
 
 @contextmanager
 def without_warnings_of_haste(clock: Clock) -> Generator[None]:
-    """On a fast clock a slot is reserved for a tenth of a second: a busy machine may be slower."""
+    """Suppress warnings about late requests on a fast clock, where a busy machine is often late."""
     log = logging.getLogger("postiz_async.quota")
     before = log.level
     if clock.speed > 1:
@@ -303,7 +303,7 @@ def state_folder() -> Path:
     """The user's folder for state that programs keep between runs.
 
     Raises:
-        ConfigurationError: this user has no home.
+        ConfigurationError: this user has no home folder.
     """
     return user_folder("LOCALAPPDATA", "Local", "XDG_STATE_HOME", ".local", "state")
 
@@ -317,9 +317,9 @@ def _official_login() -> _KeyFile:
 
 
 def _sandbox_clock(root: str) -> Clock:
-    """The clock of the sandbox at `root`, so that its hours are ours.
+    """The clock of the sandbox at `root`, for a client with the same time.
 
-    Only a sandbox on this machine has one: a faster clock would overrun a real server.
+    Refused for other machines: with a faster clock a client would exceed a real server's quota.
     """
     parts = urlsplit(root)
     if parts.hostname not in _LOOPBACK:

@@ -1,4 +1,4 @@
-"""What is shown while work goes on: it must not end that work, nor fail in silence."""
+"""Displays of work in progress, whose errors are reported once and do not end the work."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ log = logging.getLogger("postiz_async.cli")
 
 
 class DisplayGuard:
-    """Tells the first error of a display on standard error; the work beside it goes on.
+    """Reports the first error of a display on standard error, and lets the work go on.
 
     Args:
-        what: is displayed.
-        level: of what is told; `--quiet`, which drops progress, keeps errors.
+        what: the thing that is displayed.
+        level: the log level of the report; `--quiet`, which drops progress, keeps errors.
     """
 
     def __init__(self, what: str = "progress", level: int = logging.WARNING) -> None:
@@ -32,7 +32,7 @@ class DisplayGuard:
 
     @contextmanager
     def __call__(self) -> Generator[None]:
-        """Do something for the display; what it raises ends the block alone."""
+        """Run a block for the display; an exception only ends the block."""
         try:
             yield
         except Exception as error:
@@ -45,11 +45,11 @@ class DisplayGuard:
 
 
 class TickingDisplay(ABC):
-    """Bars on a terminal that are drawn again and again, a line now and then elsewhere.
+    """A display with bars that are redrawn on a terminal, or else an occasional line.
 
     Args:
-        output: where to.
-        line_every: seconds between two lines at least, where there is no terminal.
+        output: where to show it.
+        line_every: seconds between two lines at least, if there is no terminal.
         is_transient: whether the bars go away at the end.
     """
 
@@ -86,8 +86,8 @@ class TickingDisplay(ABC):
 
     @abstractmethod
     async def _picture(self) -> Table:
-        """The bars as they are now."""
+        """The bars with the present numbers."""
 
     @abstractmethod
     async def _tick(self) -> None:
-        """Show what is new until cancelled."""
+        """Show news until cancelled."""

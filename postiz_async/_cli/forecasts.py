@@ -1,4 +1,4 @@
-"""A plan, and what a campaign says differently than what was sent of it, for people."""
+"""Show people the plan of a campaign, and how its file differs from what was sent."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 
 _NAMED = 5
-"""Warnings that are said before a run; `validate` has them all."""
+"""Most warnings that are shown before a run; `validate` has them all."""
 _SHOWN = 8
-"""Edits that are shown one by one; of the others the number is told."""
+"""Most edits that are shown one by one; the others are counted."""
 _WIDTH = 28
-"""Letters of an old and of a new value that stand on one line of 80."""
+"""Characters of an old and of a new value that fit on a line of 80."""
 _CONTEXT = 8
-"""Letters that are shown before two texts begin to differ."""
+"""Characters that are shown before the place where two texts begin to differ."""
 
 
 def show_plan(
     output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo
 ) -> None:
-    """What a campaign costs and when it is done."""
+    """Show the cost of a campaign and when it is done."""
     say_left_out(output, batch)
     say_warnings(output, batch)
     if batch.is_resumed:
@@ -67,7 +67,7 @@ def show_plan(
 
 
 def _show_channels(output: Output, batch: Batch, zone: tzinfo) -> None:
-    """For each channel, what is in Postiz, what is still to be sent, and its dates."""
+    """Show for each channel the posts in Postiz, those still to be sent, and their dates."""
     rows = [
         [
             each.channel.name,
@@ -86,7 +86,7 @@ def _show_channels(output: Output, batch: Batch, zone: tzinfo) -> None:
 
 
 def say_adopted(output: Output, batch: Batch) -> None:
-    """Which rows are in Postiz already, so that they are not sent."""
+    """Show which rows are in Postiz already, and so are not sent."""
     if adopted := batch.adopted:
         rows = describe_rows(row.number for row in adopted)
         are = "is" if len(adopted) == 1 else "are"
@@ -94,7 +94,7 @@ def say_adopted(output: Output, batch: Batch) -> None:
 
 
 def _say_gain(output: Output, forecast: Forecast, zone: tzinfo) -> None:
-    """What it brings that dates move, or what it would bring."""
+    """Show the requests that moved dates save, or would save."""
     as_written, moved = forecast.estimates[0], forecast.estimates[-1]
     if moved.requests >= as_written.requests:
         return
@@ -122,7 +122,7 @@ def _cost(each: Estimate, zone: tzinfo) -> str:
 
 
 def say_left_out(output: Output, batch: Batch) -> None:
-    """With --skip-invalid: which rows are not sent, and why."""
+    """With --skip-invalid, show which rows are not sent, and why."""
     if batch.problems:
         rows = len({problem.row for problem in batch.problems})
         output.say(f"{count(rows, 'row')} left out:", "bold yellow")
@@ -130,12 +130,12 @@ def say_left_out(output: Output, batch: Batch) -> None:
 
 
 def say_warnings(output: Output, batch: Batch, told: Sequence[Problem] = ()) -> None:
-    """What the server accepts and may be regretted; `validate` shows where else.
+    """Show warnings about a campaign; `validate` has all of them.
 
     Args:
-        output: where it is said.
+        output: where to show them.
         batch: the campaign.
-        told: what was said before.
+        told: warnings that were shown before.
     """
     lines = group_problems([each for each in batch.warnings if each not in told])
     for line in lines[:_NAMED]:
@@ -148,7 +148,7 @@ def say_warnings(output: Output, batch: Batch, told: Sequence[Problem] = ()) -> 
 def say_headline(
     output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo
 ) -> None:
-    """Server, channels, first and last date, cost: what a person has to see before sending."""
+    """Show the server, channels, first and last date and cost, before anything is sent."""
     server = postiz.base_url.removesuffix("/public/v1")
     dates = [row.date for request in batch.requests for row in request.rows]
     output.say(
@@ -162,7 +162,7 @@ def say_headline(
 
 
 def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
-    """Which posts the quota has no slot for before their date, and what becomes of them."""
+    """Show which posts have no slot of the quota before their date, and what happens to them."""
     if not forecast.late:
         return
     rows = row_ranges(row.number for row in forecast.late)
@@ -176,7 +176,7 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
 def say_edits(
     output: Output, edits: Edits, path: Path, zone: tzinfo, *, is_update: bool = False
 ) -> None:
-    """Name what is new, changed and gone, and the command that carries it out."""
+    """Show new, changed and removed rows, and the command that applies the changes."""
     if edits.unread:
         rows = describe_rows(edits.unread)
         output.say(f"{rows}: cannot be read, so nothing counts as gone.", "yellow")
@@ -200,7 +200,7 @@ def say_edits(
 
 
 def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:
-    """One line for each change, or for all rows that change likewise."""
+    """One line for each change, or for all rows with the same change."""
     groups: defaultdict[tuple[str, ...], list[tuple[Changed, FieldChange]]] = defaultdict(list)
     for each in changed:
         for change in each.fields:
@@ -219,7 +219,7 @@ def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:
 
 
 def _kind(change: FieldChange) -> tuple[str, ...]:
-    """What is told on one line: dates that move by as much, and what changes likewise."""
+    """A key for changes that share a line: dates that move by as much, or equal changes."""
     name = change.name
     if isinstance(change.before, datetime) and isinstance(change.after, datetime):
         return name, str(change.after - change.before)
@@ -227,7 +227,7 @@ def _kind(change: FieldChange) -> tuple[str, ...]:
 
 
 def _pair(change: FieldChange, zone: tzinfo) -> tuple[str, str]:
-    """Old and new; of long texts the place where they begin to differ."""
+    """The old and the new value; for long texts, from the place where they begin to differ."""
     before, after = change.before, change.after
     if isinstance(before, str) and isinstance(after, str):
         before, after = (" ".join(text.split()) for text in (before, after))

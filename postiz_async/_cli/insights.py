@@ -1,4 +1,4 @@
-"""`analytics`, `notifications`, `users`: what the networks and Postiz say."""
+"""The commands `analytics`, `notifications` and `users`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _show(output: Output, metrics: list[Metric]) -> None:
 
 
 def sparkline(values: list[float], *, ascii_only: bool = False) -> str:
-    """A line of blocks, one a value, from the lowest to the highest."""
+    """A line of blocks, one per value, scaled from the lowest to the highest."""
     blocks = _ASCII if ascii_only else _BLOCKS
     shown = values[-_WIDTH:]
     if not shown:

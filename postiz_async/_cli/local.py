@@ -1,4 +1,4 @@
-"""`sandbox`, `demo`: a Postiz on this machine."""
+"""The commands `sandbox` and `demo`, which run a Postiz on this machine."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _described(organization: Organization, url: str) -> SandboxOrganization:
 
 
 def _show_keys(output: Output, organizations: list[SandboxOrganization], *, named: bool) -> None:
-    """What to paste into a shell, a line for each organisation."""
+    """Show a line for the shell for each organisation."""
     for each in organizations:
         if named:
             output.result(f"# {each['name']}")
@@ -206,7 +206,7 @@ def _show_keys(output: Output, organizations: list[SandboxOrganization], *, name
 
 
 def _read_faults(texts: Sequence[str], *, release: str, names: Sequence[str]) -> list[Fault]:
-    """What goes wrong, of a sandbox whose release and organisations are checked, too."""
+    """Read the faults of a sandbox, and check its release and organisations too."""
     from postiz_async.testing import Fault, Sandbox  # noqa: PLC0415  (the other commands need none)
 
     with _said_of("--release", release):
@@ -226,7 +226,7 @@ def _read_faults(texts: Sequence[str], *, release: str, names: Sequence[str]) ->
 
 @contextmanager
 def _said_of(*option: str) -> Generator[None]:
-    """What the sandbox does not take is told with the option that said it."""
+    """Turn a ValueError of the sandbox into an error that names the option."""
     try:
         yield
     except ValueError as error:
@@ -234,7 +234,7 @@ def _said_of(*option: str) -> Generator[None]:
 
 
 def _copy_sample(folder: Path) -> None:
-    """Copy the sample campaign; a campaign that is there already is not overwritten."""
+    """Copy the sample campaign, unless there is a campaign already."""
     if (folder / "campaign.csv").exists():
         return
     try:

@@ -1,4 +1,4 @@
-"""`media`: uploads and generated videos, with bars while uploads go."""
+"""The command `media`, for uploads with progress bars, and generated videos."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from postiz_async.models.media import Media
 from postiz_async.models.video import SlidesVideo, Veo3Video
 
 _NAME = 30
-"""Characters of a name beside its bar."""
+"""Most characters of a name next to its bar."""
 
 
 class UploadDisplay:
-    """A bar for each upload under way, on a terminal; nothing elsewhere.
+    """A bar for each upload in progress on a terminal; nothing elsewhere.
 
     Args:
-        output: where to.
-        sources: what is uploaded, as the user named it.
+        output: where to show it.
+        sources: the uploads, as the user named them.
     """
 
     def __init__(self, output: Output, sources: Sequence[str]) -> None:
@@ -73,7 +73,7 @@ class UploadDisplay:
 def show_uploads(
     output: Output, sources: Sequence[str], results: Sequence[Media | Exception]
 ) -> int:
-    """Print what became of each source.
+    """Print the medium or the error of each source.
 
     Returns:
         The exit code: 0, or 1 if some failed.
@@ -124,12 +124,12 @@ def _words(error: Exception) -> str:
 
 
 def _name(source: str) -> str:
-    """A source as it may be shown."""
+    """A source without secrets, for display."""
     return shown(source) if is_url(source) else source
 
 
 def _label(source: str) -> str:
-    """The end of a name, which tells most."""
+    """The end of a name, which is its most useful part."""
     name = _name(source)
     return name if len(name) <= _NAME else "..." + name[3 - _NAME :]
 

@@ -1,4 +1,4 @@
-"""Options that commands share: how a file is read; from when to when."""
+"""Options that several commands share, such as reading a file, or a range of dates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ApiOptions:
-    """What each command takes that calls the API and prints what came of it."""
+    """Options of each command that calls the API and prints the result."""
 
     json: Json = False
     connection: Connection = Connection()
@@ -45,12 +45,12 @@ class ApiOptions:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone of dates that have none, in which dates are shown, too."""
+        """The time zone of dates without one, and of the dates that are shown."""
         return zone_of(self.connection)
 
 
 def json_object(name: str, text: str) -> dict[str, object]:
-    """An argument that is a JSON object.
+    """Read an argument that is a JSON object.
 
     Raises:
         InvalidPostError: it is something else.
@@ -67,14 +67,14 @@ CampaignFile = Annotated[
 
 
 def store_of(given: Secret | None) -> Secret | None:
-    """The store that was given, or that of the environment; None: there is none."""
+    """The store that was given, or that of the environment, or None."""
     return given or Secret(os.environ.get("POSTIZ_STORE", "")) or None
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class JournalOptions:
-    """Where it is written down what became of a campaign.
+    """Options for the journal, in which the results of a campaign are recorded.
 
     Args:
         journal: The journal; by default next to the campaign.
@@ -112,7 +112,7 @@ class JournalOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ReadAs:
-    """Where a campaign file is not as the columns have it, and whose time zone it is in.
+    """Options for reading a campaign file: its columns, format and time zones.
 
     Args:
         zone: The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated.
@@ -137,11 +137,11 @@ class ReadAs:
     connection: Connection = Connection()
 
     async def options(self, file: Path) -> ReadOptions:
-        """How a campaign is read, and in which time zone: as was said, or as is kept beside it.
+        """The options for reading a campaign and its time zone, as given or as saved next to it.
 
         Raises:
-            ConfigurationError: something has no `=`, or is said twice.
-            BatchError: what is kept beside it cannot be read.
+            ConfigurationError: an option has no `=`, or is given twice.
+            BatchError: the options saved next to the file cannot be read.
         """
         kept = await anyio.to_thread.run_sync(FileOptions.saved, file)
         return ReadOptions(
@@ -184,11 +184,11 @@ def _pairs(
 
 
 DATES = "2027-01-15 09:00, '15.1.2027 09:00' or 2027-01-15T09:00+01:00"
-"""How a date is written on the command line."""
+"""Examples of dates on the command line."""
 
 
 def _read_moment(_: object, tokens: Sequence[Token]) -> date | datetime:
-    """A date as campaigns read it, or as it is shown, with a zone behind it or without.
+    """Read a date in the form of campaigns, or as it is shown, with or without a zone at the end.
 
     Raises:
         ValueError: it is something else.
@@ -206,16 +206,16 @@ def _read_moment(_: object, tokens: Sequence[Token]) -> date | datetime:
 
 
 _SHOWN = (None, "%d %b %Y %H:%M", "%a %d %b %Y %H:%M")
-"""How campaigns write dates, and how this program shows them."""
+"""The formats of dates: of campaigns (None), and as this program shows them."""
 
 
 def moment_option(help_: str) -> Parameter:
-    """An option that is a date; `aware` makes a moment of it."""
+    """An option that is a date; see `aware` for its moment."""
     return Parameter(help=help_, converter=_read_moment)
 
 
 Said: TypeAlias = date | datetime
-"""What such an option says: a day, or a moment."""
+"""The value of an option that is a date: a day, or a moment."""
 
 Start = Annotated[
     Said | None,
@@ -249,7 +249,7 @@ _OPTIONS = {
 
 @asynccontextmanager
 async def said_as_options() -> AsyncGenerator[None]:
-    """What is wrong with an argument of the library is told by the option's name."""
+    """Report problems of the library's arguments by the names of the options."""
     try:
         yield
     except InvalidPostError as error:
@@ -260,7 +260,7 @@ async def said_as_options() -> AsyncGenerator[None]:
 def day_range(
     postiz: Postiz, start: Said | None, end: Said | None, zone: ZoneInfo
 ) -> tuple[datetime, datetime]:
-    """The moments that are meant; from today on if nothing is said. A last day is meant whole.
+    """The range of two options, by default from today on. A day as the end is included.
 
     Raises:
         ConfigurationError: the end is before the start.
@@ -277,10 +277,10 @@ def day_range(
 
 
 def aware(said: Said, option: str, zone: ZoneInfo, *, end_of_day: bool = False) -> datetime:
-    """The moment that an option names, in the zone if it has none.
+    """The moment of an option, in `zone` if it has no zone.
 
     Raises:
-        InvalidPostError: the clocks of the zone skip or repeat it.
+        InvalidPostError: the clocks of the zone skip or repeat the time.
     """
     if not isinstance(said, datetime):
         return datetime.combine(said, time.max if end_of_day else time.min, zone)
@@ -293,10 +293,10 @@ def aware(said: Said, option: str, zone: ZoneInfo, *, end_of_day: bool = False) 
 
 
 def meant_moment(output: Output, at: Said, zone: ZoneInfo) -> datetime:
-    """The moment that is meant; if the date has no zone, it is said which one was taken.
+    """The moment of an option; if the date has no zone, show which one was used.
 
     Raises:
-        InvalidPostError: it is a day without a time, or the clocks skip or repeat it.
+        InvalidPostError: it is a day without a time, or the clocks skip or repeat the time.
     """
     if not isinstance(at, datetime):
         raise InvalidPostError([Problem("--at", f"{at} has no time", hint=f"like {at} 09:00")])

@@ -1,4 +1,4 @@
-"""`outbox`: the tables of an outbox in PostgreSQL, and how an outbox stands."""
+"""The command `outbox`: create its tables in PostgreSQL, show its state, remove old tickets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ app = App(name="outbox", help="Make, watch and clear an outbox.")
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class OutboxPlace:
-    """Which outbox.
+    """Options for the place of an outbox.
 
     Args:
         store: Its address, postgresql://user:password@host:5432/name, or its file; else
@@ -37,10 +37,10 @@ class OutboxPlace:
     schema: str = "postiz_async"
 
     def options(self) -> OutboxOptions:
-        """Where it is.
+        """The options with the place of the outbox.
 
         Raises:
-            ConfigurationError: nobody said that, or there is none.
+            ConfigurationError: no place was given, or there is no outbox.
         """
         address = store_of(self.store)
         if address is None:

@@ -1,4 +1,4 @@
-"""What all commands print: tables, problems, JSON; plain where nobody looks."""
+"""Print tables, problems and JSON for all commands; plain without a terminal."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ from postiz_async.errors import (
 )
 
 MAX_SHOWN = 50
-"""Problems that are named, equal ones of several rows as one."""
+"""Most problems that are listed; equal ones of several rows count as one."""
 PASSING = (APIConnectionError, DeliveryUnknownError, QuotaError, ServerError)
-"""Errors that need not mean that anything is wrong with the input or the settings."""
+"""Errors that may be temporary, so that input and settings need not be wrong."""
 IS_QUIET: ContextVar[bool] = ContextVar("IS_QUIET", default=False)
 """Whether `--quiet` was given."""
 
 GAP = 2
 """Spaces between two columns."""
 _LEAST = 10
-"""Characters that a column of texts is not made narrower than, as far as it has them."""
+"""The least width of a column of texts, unless they are shorter."""
 _ROOMY = 110
-"""Characters of a line that has room for the text of a post beside everything else."""
+"""The width of a line with room for the text of a post next to all other columns."""
 _START = re.compile(r" *([\d,]+  )?")
 _STEERING = [
     *(*range(9), *range(11, 32), *range(127, 160)),
     *(0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)),
 ]
-"""Characters that steer a terminal, or change the order in which others are shown."""
+"""Characters that control a terminal, or change the order in which others are shown."""
 _UNPRINTABLE = dict.fromkeys(_STEERING, "\N{REPLACEMENT CHARACTER}")
 _ESCAPED = {code: f"\\u{code:04x}" for code in _STEERING if code >= 127}
 
 
 class SafeConsole(Console):
-    """The one way to the terminal: no text that comes by steers it."""
+    """The console for all output: removes characters that would control the terminal."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -69,11 +69,11 @@ class SafeConsole(Console):
 
 
 class Output:
-    """Results to stdout, everything else to stderr, so that `--json` can be piped.
+    """Writes results to stdout, everything else to stderr, so that `--json` can be piped.
 
     Args:
         as_json: whether the result is for a program.
-        says_results: whether all that is said is the result itself, which `--quiet` keeps.
+        says_results: whether all remarks are the result itself, which `--quiet` keeps.
     """
 
     def __init__(self, *, as_json: bool = False, says_results: bool = False) -> None:
@@ -83,11 +83,11 @@ class Output:
         self.out = _console(sys.stdout, stderr=False)
         self.err = _console(sys.stderr, stderr=True)
         self.notes = self.err if as_json else self.out
-        """Where progress and remarks go."""
+        """The console for progress and remarks."""
 
     @property
     def shows_progress(self) -> bool:
-        """Whether there is a terminal that bars can be drawn on, and somebody who wants them."""
+        """Whether progress bars are shown: on a terminal that can draw them, without `--quiet`."""
         return self.notes.is_terminal and not self.notes.is_dumb_terminal and not self._quiet
 
     def json(self, value: object) -> None:
@@ -96,36 +96,36 @@ class Output:
         _write_utf8(sys.stdout, text + b"\n")
 
     def say(self, text: str, style: str = "") -> None:
-        """A remark, which `--quiet` drops."""
+        """Print a remark, which `--quiet` drops."""
         if not self._quiet or (self._says_results and not self.as_json):
             self.result(text, style)
 
     def say_some(self, lines: Sequence[str], most: int = MAX_SHOWN, style: str = "") -> None:
-        """Indented remarks, of which `--json` has those beyond the first ones too."""
+        """Print the first `most` lines as indented remarks; `--json` has all of them."""
         for line in lines[:most]:
             self.say(f"  {line}", style)
         if len(lines) > most:
             self.say(f"  ... and {len(lines) - most:,} more (--json has all)")
 
     def result(self, text: str, style: str = "") -> None:
-        """What came of the command, in words; beside a document `--quiet` drops them."""
+        """Print the result of a command in words; dropped with both `--json` and `--quiet`."""
         if self.as_json and self._quiet:
             return
         print_hanging(self.notes, Text(text, style=style))
 
     def show(self, line: Text) -> None:
-        """A result in one line, however long; its parts have styles of their own."""
+        """Print a result in one line, however long; its parts have styles of their own."""
         self.notes.print(line, soft_wrap=True)
 
     def file(self, content: str) -> None:
-        """Print what might as well be a file: in UTF-8 to the letter, unless people see it."""
+        """Print the content of a file: exactly and in UTF-8, unless on a terminal."""
         if self.out.is_terminal:
             self.show(Text(content.removesuffix("\n")))
         else:
             _write_utf8(sys.stdout, content.encode())
 
     def json_line(self, value: object) -> None:
-        """Print a value as one line of JSON, where a result has no end."""
+        """Print a value as one line of JSON, for results without an end."""
         _write_utf8(sys.stdout, _encoded(value) + b"\n")
 
     def listing(
@@ -151,12 +151,12 @@ class Output:
         On a terminal too narrow for its words each row is several lines, one for each cell.
 
         Args:
-            columns: their names.
-            rows: a cell for each column.
+            columns: the names of the columns.
+            rows: rows with a cell for each column.
             numbers: columns that are aligned to the right, and not broken to several lines.
             whole: columns whose cells are copied, so that they are not broken either; the first
                 ones, if the last cells are to stand below.
-            below: whether the last cells stand below their rows where a line has no room.
+            below: whether the last cells go below their rows if a line has no room.
         """
         cells = [[_cell(cell) for cell in row] for row in rows]
         if not self.out.is_terminal:
@@ -181,7 +181,7 @@ class Output:
     def _two_lines(
         self, columns: Sequence[str], cells: list[list[Text]], whole: Collection[str]
     ) -> None:
-        """Each row with its last cell below; what follows the last `whole` cell may be cut."""
+        """Print each row with its last cell below; cells after the last `whole` one may be cut."""
         heads = columns[:-1]
         kept = max((place for place, name in enumerate(heads, 1) if name in whole), default=0)
         parts = _padded(heads[:kept], [row[:kept] for row in cells], ())
@@ -198,9 +198,9 @@ class Output:
                 self.out.print(Text(f"  {text}", "dim"), no_wrap=True, overflow="ellipsis")
 
     def _records(self, columns: Sequence[str], cells: list[list[Text]]) -> None:
-        """Each row as lines of a name and a cell, where a line has no room for all of them."""
+        """Print each row as lines of a name and a cell, if one line has no room for all."""
         lines = [list(zip(columns, row, strict=True)) for row in cells]
-        if not any(columns):  # the names stand in the first cells
+        if not any(columns):  # the names are in the first cells
             lines = [[(row[0].plain, row[1]) for row in cells]]
         label = max(map(cell_len, (name for line in lines for name, _ in line)), default=0)
         for number, line in enumerate(lines):
@@ -219,7 +219,7 @@ class Output:
             self.out.print(Text(line))
 
     def problems(self, problems: Sequence[Problem]) -> None:
-        """Say what is wrong with the input: of a campaign, of posts, or of the command alone."""
+        """Print problems of the input: of a campaign, of posts, or of the command itself."""
         first = problems[0]
         if len(problems) == 1 and first.row is None and "." not in first.where:
             self.fault(str(first))
@@ -233,7 +233,7 @@ class Output:
             self.err.print(Text(f"  ... and {len(lines) - MAX_SHOWN:,} more (--json has all)"))
 
     def error(self, error: PostizError, exit_code: int) -> None:
-        """Say on stderr what went wrong; with `--json` in one line of JSON."""
+        """Print an error on stderr; with `--json` as one line of JSON."""
         if self.as_json:
             self._json_error(error_object(error, exit_code))
         elif isinstance(error, InvalidPostError):
@@ -246,7 +246,7 @@ class Output:
                 print_hanging(self.err, Text(look, style="red"))
 
     def failure(self, kind: str, message: str, exit_code: int, *, text: str = "") -> None:
-        """The same for what is not an error of the library; `text` is what people read instead."""
+        """Print another failure on stderr, like `error`; `text` is shown to people instead."""
         if self.as_json:
             self._json_error({"type": kind, "message": message, "exit_code": exit_code})
         elif text:
@@ -255,7 +255,7 @@ class Output:
             self.fault(message)
 
     def fault(self, message: str) -> None:
-        """Say on stderr what went wrong, to people."""
+        """Print an error message on stderr for people."""
         print_hanging(self.err, Text(f"error: {message}", style="red"))
 
     def _json_error(self, error: ErrorObject) -> None:
@@ -264,7 +264,7 @@ class Output:
 
 
 def exit_code_of(error: PostizError) -> int:
-    """2 for what the user has to put right, 1 for what may go well later."""
+    """The exit code of an error: 2 if the user has to correct something, 1 if it may pass."""
     return 1 if isinstance(error, PASSING) else 2
 
 
@@ -291,7 +291,7 @@ def _write_utf8(stream: TextIO, text: bytes) -> None:
 def _padded(
     columns: Sequence[str], cells: Sequence[Sequence[Text]], numbers: Collection[str]
 ) -> Iterator[str]:
-    """A table as lines, the heads first."""
+    """A table as lines, with the header first."""
     lines = [list(columns), *([" ".join(text.plain.split()) for text in row] for row in cells)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
@@ -311,13 +311,13 @@ def column_widths(
     """The widths of the columns at which no word is broken.
 
     Args:
-        columns: their names.
-        cells: of each row, one for each column.
+        columns: the names of the columns.
+        cells: rows with a cell for each column.
         whole: columns whose cells are not broken at spaces either.
-        room: characters of a line.
+        room: the width of a line in characters.
 
     Returns:
-        None where a line has not as much room.
+        None if a line has not enough room.
     """
     least: list[int] = []
     most: list[int] = []
@@ -340,15 +340,15 @@ def column_widths(
 
 
 def print_hanging(console: Console, text: Text, hang: int | None = None) -> None:
-    """Print a text whose further lines are indented.
+    """Print a text with a hanging indent.
 
-    Only a terminal breaks lines: what is piped stays one line.
+    Lines are broken only on a terminal: a text that is piped stays one line.
 
     Args:
-        console: where to.
-        text: what.
-        hang: characters of that indent; None for two more than the first line has, or where the
-            text goes on after a number.
+        console: where to print it.
+        text: the text.
+        hang: characters of the indent; None for two more than the first line has, or the place
+            where the text continues after a number.
     """
     if not console.is_terminal:
         console.print(text)
@@ -366,7 +366,7 @@ def print_hanging(console: Console, text: Text, hang: int | None = None) -> None
 
 _OPTION = r"""--(?:column|default|zone) (?:'[^']*'|"[^"]*"|[^\s'"])+"""
 _WORD = re.compile(rf"(?:{_OPTION}(?: {_OPTION})*|\S+)\s*")
-"""What stays on one line: options that are to be pasted do so together."""
+"""Matches text that stays on one line: a word, or options that belong together."""
 
 
 def _wrapped(text: Text, width: int) -> list[Text]:
@@ -385,7 +385,7 @@ def _wrapped(text: Text, width: int) -> list[Text]:
 
 
 def printable(text: str) -> str:
-    """A text of unknown origin without the characters that steer a terminal."""
+    """A text of unknown origin without characters that control a terminal."""
     return readable(text).translate(_UNPRINTABLE)
 
 
@@ -396,7 +396,7 @@ def _cell(value: str | Text) -> Text:
 
 
 def _console(stream: TextIO | None, *, stderr: bool) -> SafeConsole:
-    """A console as wide as the terminal; where lines are not looked at but read, none is cut."""
+    """A console as wide as the terminal; without a terminal no line is cut."""
     is_looked_at = stream is not None and stream.isatty()
     return SafeConsole(
         stderr=stderr,
@@ -408,10 +408,10 @@ def _console(stream: TextIO | None, *, stderr: bool) -> SafeConsole:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something is destroyed; without a terminal `--yes` has to be given.
+    """Ask before something is destroyed; without a terminal `--yes` is required.
 
     Raises:
-        ConfigurationError: the answer was no, or nobody can answer.
+        ConfigurationError: the answer was no, or there is no terminal to ask on.
     """
     if yes:
         return
@@ -423,7 +423,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def ask(question: str) -> bool | None:
-    """Whether a person agrees; None where there is none who could be asked."""
+    """Ask whether the user agrees; None if there is no terminal to ask on."""
     if sys.stdin is None or not sys.stdin.isatty():
         return None
     try:
@@ -444,13 +444,13 @@ def moment(when: datetime | float, zone: tzinfo) -> str:
 
 
 def bare_moment(when: datetime | float, zone: tzinfo) -> str:
-    """The same without the zone, where that is known: `Fri 15 Jan 2027 09:00`."""
+    """A date for people without its zone: `Fri 15 Jan 2027 09:00`."""
     at = _at(when, zone)
     return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
 
 
 def near_moment(when: float, zone: tzinfo) -> str:
-    """A date that is not far: `Fri 15 Jan 09:00`."""
+    """A date for people without year and zone: `Fri 15 Jan 09:00`."""
     at = _at(when, zone)
     return f"{at:%a} {at.day} {at:%b %H:%M}"
 
@@ -482,10 +482,10 @@ def clock_time(seconds: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 post`, `2,480 posts`."""
+    """A number with its noun: `1 post`, `2,480 posts`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def command_on(path: Path, verb: str) -> str:
-    """A command with a campaign, as it can be pasted."""
+    """A command for a campaign that can be pasted into a shell."""
     return f"postiz-async {verb} {shlex.quote(str(path))}"

@@ -1,4 +1,4 @@
-"""`posts`: everything the API can do with posts."""
+"""The command `posts`: everything the API can do with posts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ app = App(name="posts", help="List, create, change, delete and export posts.")
 app.command(export)
 
 _SHOWN = 76
-"""Characters of a text in a list of posts, so that it fits on a line of a usual terminal."""
+"""Most characters of a text in a list of posts, so that a row fits on a usual terminal."""
 
 _WHEN = moment_option("The date, like '2027-01-15 09:00' or 2027-01-15T09:00+01:00.")
 PostId = Annotated[str, Parameter(help="The id of a post.")]
@@ -280,11 +280,11 @@ async def delete(
 
 
 def _ids(given: list[str]) -> list[str]:
-    """The ids, each once; those of standard input in the place of the dash.
+    """The ids without duplicates; a dash is replaced by ids from standard input.
 
     Raises:
-        InvalidPostError: there is none.
-        ConfigurationError: one is an option that does not exist.
+        InvalidPostError: there are no ids.
+        ConfigurationError: an id is an option that does not exist.
     """
     unknown = next((each for each in given if each.startswith("-") and each != "-"), None)
     if unknown is not None:

@@ -1,4 +1,4 @@
-"""Profiles: servers and keys by name, in a file of the user's that nobody else may read."""
+"""Profiles: servers and keys by name, in a file that only the user may read."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from postiz_async._wire import HiddenText, checked_headers
 from postiz_async.errors import ConfigurationError
 
 KEY_TIMEOUT = 60.0
-"""Seconds that a command may take to say the key; a person may have to type a passphrase."""
+"""Time limit in seconds of a command that prints the key; a person may type a passphrase."""
 
 _OF_WAY = ("headers", "ca_file", "client_cert", "client_key", "proxy")
 _SETTINGS = ("url", "key", "key_command", "zone", *_OF_WAY)
 _OTHERS = 0o077
-"""The bits of a mode that are not the owner's."""
+"""The permission bits of group and others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerAccess:
-    """What it takes to reach a server, as options or its profile say it."""
+    """The access to a server, from options or its profile."""
 
     headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     ca_file: Path | None = None
@@ -41,7 +41,7 @@ class ServerAccess:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A server and its key, as far as the profile says them."""
+    """A profile: a server and its key, as far as given."""
 
     name: str
     url: str | None = None
@@ -52,16 +52,16 @@ class Profile:
 
     @property
     def key_from(self) -> str:
-        """Where the key comes from; empty if the profile does not say it."""
+        """The source of the key; empty if the profile has none."""
         if self.key_command is not None:
             return "key_command"
         return "key" if self.key is not None else ""
 
     def find_key(self) -> Secret | None:
-        """The key, which a command may have to be asked for.
+        """The key, from the profile or from its command; None if it has neither.
 
         Raises:
-            ConfigurationError: the command does not say it.
+            ConfigurationError: the command does not print a key.
         """
         if self.key_command is None:
             return self.key
@@ -72,22 +72,22 @@ def profiles_path() -> Path:
     """The file of the profiles, in the user's folder for settings.
 
     Raises:
-        ConfigurationError: this user has no home.
+        ConfigurationError: this user has no home folder.
     """
     return user_folder("APPDATA", "Roaming", "XDG_CONFIG_HOME", ".config") / "profiles.toml"
 
 
 def user_folder(windows: str, app_data: str, xdg: str, *below_home: str) -> Path:
-    """The folder of this program among those that the system has for one purpose.
+    """The folder of this program below the system's folder for a purpose, such as settings.
 
     Args:
-        windows: the variable that names it on Windows.
-        app_data: where it is on Windows without the variable.
-        xdg: the variable elsewhere; a relative path is ignored, as its specification says.
-        below_home: where it is without that.
+        windows: the variable with the system's folder on Windows.
+        app_data: its place on Windows without the variable.
+        xdg: the variable on other systems; a relative path is ignored, as XDG specifies.
+        below_home: its place below the home folder without that variable.
 
     Raises:
-        ConfigurationError: this user has no home.
+        ConfigurationError: this user has no home folder.
     """
     if sys.platform == "win32":
         base = os.environ.get(windows) or at_home("AppData", app_data)
@@ -103,7 +103,7 @@ def at_home(*parts: str) -> Path:
     """A path below the user's home.
 
     Raises:
-        ConfigurationError: there is none, as where a container runs for a user without a name.
+        ConfigurationError: there is no home folder, for example in a container.
     """
     try:
         return Path.home().joinpath(*parts)
@@ -116,10 +116,10 @@ def at_home(*parts: str) -> Path:
 
 
 def find_profile(name: str) -> Profile:
-    """The profile of this name.
+    """The profile with this name.
 
     Raises:
-        ConfigurationError: there is none, it says what it cannot say, or the file cannot be used.
+        ConfigurationError: there is no such profile, it is invalid, or the file cannot be used.
     """
     profiles = read_profiles()
     if name not in profiles:
@@ -134,10 +134,10 @@ def find_profile(name: str) -> Profile:
 
 
 def read_profiles() -> dict[str, Profile | ConfigurationError]:
-    """All profiles by name, or what is wrong with them; none when there is no file.
+    """All profiles by name, or the error of an invalid one; empty if there is no file.
 
     Raises:
-        ConfigurationError: the file may be read by others, or is no TOML.
+        ConfigurationError: others may read the file, or it is not TOML.
     """
     path = profiles_path()
     found: dict[str, Profile | ConfigurationError] = {}
@@ -150,7 +150,7 @@ def read_profiles() -> dict[str, Profile | ConfigurationError]:
 
 
 def _tables(path: Path) -> dict[str, object]:
-    """What the file says, each key as a secret."""
+    """The tables of the file, with keys as secrets."""
     try:
         with path.open("rb") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS:
@@ -172,7 +172,7 @@ def _tables(path: Path) -> dict[str, object]:
 
 
 def _parsed(content: Secret) -> tuple[dict[str, object], str]:
-    """The tables, with secrets hidden; or why there are none."""
+    """The tables with secrets hidden, and the error if the text is not TOML."""
     try:
         tables = tomllib.loads(content.reveal())
     except (ValueError, RecursionError) as error:  # also a number of too many digits
@@ -186,7 +186,7 @@ def _parsed(content: Secret) -> tuple[dict[str, object], str]:
 
 
 def _hidden(value: object) -> object:
-    """The same with each text as a secret, in a table of headers too."""
+    """A value with its texts as secrets, also in a table of headers."""
     if isinstance(value, str):
         return Secret(value)
     if isinstance(value, dict):
@@ -231,7 +231,7 @@ def _profile(name: str, table: object, where: str) -> Profile:
 
 
 def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:
-    """How the profile's server is reached.
+    """The access to the server of a profile.
 
     Raises:
         ConfigurationError: it has no server, or a header that cannot be sent.
@@ -277,7 +277,7 @@ def _meant(typed: str, known: Collection[str]) -> str:
 
 
 def _said_by(command: Secret, whose: str) -> Secret:
-    """The first line of what a command says, which goes nowhere else."""
+    """The first line of a command's output, which is not shown anywhere."""
     by_hand = "Run it by hand to see why."
     try:
         words = shlex.split(command.reveal())

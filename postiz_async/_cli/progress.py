@@ -1,4 +1,4 @@
-"""What a person sees while a campaign runs, and until its posts are out."""
+"""Show the progress of a campaign while it runs, and until its posts are published."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ T = TypeVar("T")
 _OUTAGES = logging.getLogger("postiz_async.batch.outage")
 _REFRESH, _LOOK = 0.1, 0.25
 LINE_EVERY = 10.0
-"""Real seconds between two lines where no terminal shows bars, while something happens."""
+"""Real seconds between two lines without a terminal, while something happens."""
 RARER = 30
-"""While only the quota is waited for, lines are this many times as rare."""
+"""While a run only waits for the quota, lines are this many times as rare."""
 _LABEL = 8
 _BAR = 20
 _ROOM_FOR_BARS = 80
-"""Characters of a line that has room for bars and for what stands beside them."""
+"""The width of a line with room for bars and the texts next to them."""
 
 if TYPE_CHECKING:
     from postiz_async import Batch
 
 
 class RunDisplay(TickingDisplay):
-    """Bars on a terminal, a line now and then elsewhere.
+    """The display of a run: bars on a terminal, or else an occasional line.
 
     Args:
-        output: where to.
-        postiz: whose quota is shown.
-        batch: what runs.
-        open_rows: rows whose outcome is still to come.
-        zone: of the dates.
-        line_every: seconds between two lines at least, where there is no terminal.
+        output: where to show it.
+        postiz: the client whose quota is shown.
+        batch: the campaign.
+        open_rows: rows without an outcome yet.
+        zone: the zone of the dates.
+        line_every: seconds between two lines at least, if there is no terminal.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class RunDisplay(TickingDisplay):
             self._requests_done += not self._left[request]
 
     def stopping(self) -> None:
-        """Say that the requests in flight are waited for."""
+        """Show that the run waits for the requests in flight before it stops."""
         self._stopping = True
         if self._live is None:
             with self._guarded():
@@ -124,13 +124,13 @@ class RunDisplay(TickingDisplay):
                 seen, said_at = ended, time.monotonic()
 
     def _on_outage(self, _record: LogRecord) -> bool:
-        """A filter of the log of outages, that has the display say what is new in its place."""
+        """A log filter that drops records of outages, and shows them in the display instead."""
         with self._guarded():
             self._watch_outage()
         return False
 
     def _watch_outage(self) -> None:
-        """Say an outage once: at its end where the display shows it, else when it begins."""
+        """Report an outage once: at its end if bars are shown, else at its beginning."""
         before, trouble = self._trouble, self._batch.trouble
         self._trouble = trouble
         now = self._postiz.clock.time()
@@ -186,7 +186,7 @@ class RunDisplay(TickingDisplay):
         return whole
 
     def _finish(self) -> str:
-        """When the last request leaves, as far as the quota is known now."""
+        """A text for when the last request leaves, as far as the quota is known."""
         left = self._requests - self._requests_done - self._batch.doubts.requests
         now = self._postiz.clock.time()
         if left <= 0:
@@ -222,16 +222,16 @@ def _gauge(quota: Quota) -> ProgressBar:
 
 
 class CountDisplay(TickingDisplay):
-    """How many of a number of things are done: a bar on a terminal, a line now and then elsewhere.
+    """The display of a number of things done: a bar on a terminal, or else an occasional line.
 
     Args:
-        output: where to.
-        what: was done with them.
+        output: where to show it.
+        what: the past participle for them, such as `deleted`.
         total: their number, as far as it is known.
-        zone: of dates.
-        doubts: what is looked up meanwhile.
-        clock: tells until when; None: nothing is in doubt.
-        line_every: seconds between two lines at least, where there is no terminal.
+        zone: the zone of dates.
+        doubts: lost answers that are looked up meanwhile.
+        clock: the clock for the time that this takes; None: nothing is in doubt.
+        line_every: seconds between two lines at least, if there is no terminal.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class CountDisplay(TickingDisplay):
         line_every: float = LINE_EVERY,
     ) -> None:
         self.outcomes: list[Outcome] = []
-        """What became of those that are done."""
+        """The outcomes of those that are done."""
         super().__init__(output, line_every, is_transient=True)
         self._what = what
         self._total = total
@@ -261,11 +261,11 @@ class CountDisplay(TickingDisplay):
         """Do the work while it is displayed, until a signal stops it.
 
         Args:
-            work: what calls `saw`.
-            fatal: errors that are raised where nothing was done yet; others are said.
+            work: a coroutine that calls `saw`.
+            fatal: errors that are raised if nothing was done yet; others are shown.
 
         Returns:
-            What the work returned, or the exit code with which it stopped.
+            The result of the work, or the exit code with which it stopped.
         """
         results: list[T] = []
 
@@ -285,16 +285,16 @@ class CountDisplay(TickingDisplay):
 
     @property
     def done(self) -> int:
-        """Their number."""
+        """The number of those that are done."""
         return len(self.outcomes)
 
     async def saw(self, outcome: Outcome) -> None:
-        """Count one."""
+        """Count an outcome and show it."""
         self.outcomes.append(outcome)
         await self._show()
 
     async def _tick(self) -> None:
-        """Show what is in doubt also while nothing ends."""
+        """Show lost answers even while nothing is done."""
         while True:
             await asyncio.sleep(_LOOK)
             await self._show()
@@ -309,7 +309,7 @@ class CountDisplay(TickingDisplay):
                 self._output.say(text)
 
     def stopping(self) -> None:
-        """Say that what is under way is waited for."""
+        """Show that the command waits for requests in progress before it stops."""
         with self._guarded():
             self._output.say("Stopping. Ctrl-C again ends at once.")
 

@@ -1,4 +1,4 @@
-"""`providers`: what is known about the networks, without asking a server."""
+"""The command `providers`: the rules of the networks, without asking a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reconcile` and `export`: what is in Postiz, held against a campaign or written as one."""
+"""The commands `reconcile` and `export`: compare posts in Postiz with a campaign, or write one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def reconcile(
         found = await sent.reconcile(delete_doubles=yes)
         if found.doubles and not yes:
             agreed = ask(f"{_doubles(found)}. Delete what is one too many?")
-            if agreed:  # looks anew: the answer may have taken a while
+            if agreed:  # compare again: the answer may have taken a while
                 found = await sent.reconcile()
             else:
                 why = (

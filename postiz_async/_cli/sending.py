@@ -1,4 +1,4 @@
-"""Sending a campaign until its posts are out, with all that a person wants to see meanwhile."""
+"""Send a campaign until its posts are published, and show the progress."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def run_if_open(
     late: Late,
     lines: PublishLines | None = None,
 ) -> int | None:
-    """Run what is left of a batch, and say so when it is nothing.
+    """Run the rest of a batch, or say that there is nothing left to do.
 
     Returns:
         The exit code of a run that was stopped, 0 if there was nothing to do, None if it ended.
@@ -76,7 +76,7 @@ async def run_if_open(
 
 
 def say_withdrawn(output: Output, batch: Batch, report: Report) -> None:
-    """Rows of the file whose posts `undo` deleted; they are sent only with --again."""
+    """Show how many rows of the file `undo` has withdrawn; they are sent only with --again."""
     here = {row.ref for row in batch.rows}
     back = sum(row.state is RowState.WITHDRAWN and row.ref in here for row in report.rows)
     if back:
@@ -84,8 +84,8 @@ def say_withdrawn(output: Output, batch: Batch, report: Report) -> None:
 
 
 async def _looked_again(batch: Batch) -> Report:
-    """The report of a batch that has nothing to send, after a look at what others did since."""
-    with suppress(*PASSING):  # what was known before is told then
+    """The report of a batch with nothing to send, after a check for changes by others."""
+    with suppress(*PASSING):  # then the report has the earlier results
         await batch.run_all()
     return await batch.report()
 
@@ -100,7 +100,7 @@ async def run_batch(
     late: Late = "skip",
     lines: PublishLines | None = None,
 ) -> None:
-    """Run a checked batch with everything that a person wants to see meanwhile."""
+    """Run a checked batch and show its warnings and progress."""
 
     async def saw(outcome: Outcome) -> None:
         await display.saw(outcome)
@@ -120,7 +120,7 @@ async def run_batch(
 
 
 def event_line(at: float, state: str, where: str, what: str, zone: tzinfo) -> Text:
-    """When a post was published or failed, where, and its address or the reason."""
+    """A line about a post that was published or failed: date, channel, address or reason."""
     line = Text(f"{near_moment(at, zone)}  ")
     line.append(f"{state:9}", "green" if state == RowState.PUBLISHED else "red")
     line.append(f"  {where}  {' '.join(what.split())}".rstrip())
@@ -128,15 +128,15 @@ def event_line(at: float, state: str, where: str, what: str, zone: tzinfo) -> Te
 
 
 class PublishLines:
-    """Says of each post of a campaign once what became of it.
+    """Prints a line for each post of a campaign that is published or fails.
 
-    While the campaign is sent, posts are watched; then the wait for its end tells the others.
+    While the campaign is sent, posts are watched; the others are reported by the wait for its end.
 
     Args:
-        output: where to.
-        postiz: where posts are watched.
-        batch: whose posts are told.
-        zone: of the dates.
+        output: where to print them.
+        postiz: the client that watches posts.
+        batch: the campaign.
+        zone: the zone of the dates.
     """
 
     def __init__(self, output: Output, postiz: Postiz, batch: Batch, zone: tzinfo) -> None:
@@ -146,13 +146,13 @@ class PublishLines:
         self._zone = zone
         self._stored: dict[str, Outcome] = {}
         self._early: dict[str, PublishEvent] = {}
-        """Of posts that are not known to be the campaign's, and may be."""
+        """Events of posts that may be the campaign's, which is not known yet."""
         self._told: set[str] = set()
         self._guarded = DisplayGuard("what is published", logging.ERROR)
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:
-        """Tell what becomes of posts inside of the block."""
+        """Watch posts during the block, and print their lines."""
         task = asyncio.create_task(self._watch())
         try:
             yield
@@ -170,7 +170,7 @@ class PublishLines:
                 self._output.say(f"Posts are not watched any more: {error}", "yellow")
 
     async def stored(self, outcome: Outcome) -> None:
-        """A row of the campaign became a post."""
+        """Handle a row of the campaign that was stored as a post."""
         if outcome.post_id is not None:
             self._stored[outcome.post_id] = outcome
             event = self._early.pop(outcome.post_id, None)
@@ -186,7 +186,7 @@ class PublishLines:
             self._say(outcome, state.value, event.link or event.reason)
 
     async def ended(self, outcome: Outcome) -> None:
-        """The wait for the end of the campaign tells what became of a row."""
+        """Print the outcome of a row, reported by the wait for the end of the campaign."""
         is_over = outcome.state in {RowState.PUBLISHED, RowState.FAILED}
         state = outcome.state.value if is_over else "stuck"
         self._say(outcome, state, outcome.link or outcome.note)
@@ -208,7 +208,7 @@ async def wait_until_published(
     zone: tzinfo,
     on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
 ) -> int | None:
-    """Wait until what is stored is out on its network; `on_outcome` is told of each post.
+    """Wait until stored posts are published on their networks; `on_outcome` is called for each.
 
     Returns:
         The exit code of a wait that was stopped, None if it came to its end.
@@ -232,7 +232,7 @@ async def _run(
     notice: Callable[[], object],
     code_of: Callable[[PostizError], int],
 ) -> int | None:
-    """Work until it is done, or until a signal or an error stops it, which is said.
+    """Work until it is done, or until a signal or an error stops it, which is shown.
 
     Returns:
         The exit code if it was stopped, None if it came to its end.
@@ -252,7 +252,7 @@ async def _run(
 
 
 class _Display:
-    """One line that changes on a terminal, a line now and then elsewhere."""
+    """A line that is updated on a terminal, or else an occasional line."""
 
     def __init__(self, output: Output, zone: tzinfo) -> None:
         self._output = output
@@ -263,7 +263,7 @@ class _Display:
         self._guarded = DisplayGuard()
 
     async def saw(self, waited: Waited) -> None:
-        """How far the wait is."""
+        """Show the progress of the wait."""
         with self._guarded():
             self._show(waited)
 
@@ -285,7 +285,7 @@ class _Display:
             self._said, self._said_at = _standing(waited), time.monotonic()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Remove the line from the terminal."""
         live, self._live = self._live, None
         if live is not None:
             with self._guarded():
@@ -319,7 +319,7 @@ class _Display:
 
 
 def _standing(waited: Waited) -> str:
-    """`12 published, 1 failed`."""
+    """The numbers of a wait: `12 published, 1 failed`."""
     others = ((waited.failed, "failed"), (waited.stuck, "stuck"), (waited.gone, "gone"))
     return ", ".join(
         [f"{waited.published:,} published", *(f"{n:,} {what}" for n, what in others if n)]

@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM while a campaign runs.
+"""Handle Ctrl-C and SIGTERM while a campaign runs.
 
-The first lets the requests in flight end, so that their answers are written down. The second
+The first signal waits for the requests in flight, so that their answers are recorded. The second
 ends at once; that is safe too, because the journal survives any crash.
 """
 
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNAL_EXIT = 128
-"""Added to the number of the signal that stopped a program, it is its exit code."""
+"""The exit code of a program stopped by a signal is this plus the signal's number."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = b"\x1b[?25h\r\n"
@@ -35,7 +35,7 @@ async def run_until_stopped(
     is_over = False
 
     def stop() -> None:
-        if is_over:  # the signal came in the last moment, and what follows is not meant
+        if is_over:  # the signal came at the last moment: the work is already done
             return
         notice()
         if task is not None:
@@ -77,7 +77,7 @@ def _handling(on_signal: Callable[[int, FrameType | None], None]) -> Generator[N
 
 
 def _end_at_once(number: int) -> None:
-    """End without any clean-up but the terminal's."""
+    """End the process at once, after restoring the cursor of the terminal."""
     for stream in (1, 2):
         with suppress(OSError):
             if os.isatty(stream):

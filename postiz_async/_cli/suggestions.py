@@ -1,4 +1,4 @@
-"""Commands that people type and that do not exist: what is meant by them. PURE."""
+"""Suggest what to type instead of a command or option that does not exist. PURE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REDUNDANT = {
     "users list",
     "users search",
 }
-"""Their second word says what the first one does anyway."""
+"""Words of which the second is redundant, because the first does the same."""
 
 _QUIET = {"--quiet", "-q"}
 
@@ -46,7 +46,7 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "withdraw": ("undo",),
     "whoami": ("integrations connected", "doctor"),
 }
-"""What to type instead."""
+"""Commands to suggest, by the words that were typed."""
 
 _NOWHERE = {
     "auth": "There is no login: set POSTIZ_API_KEY, or log in with the official command line.",
@@ -57,7 +57,7 @@ _NOWHERE = {
     "tags": "Postiz has no call that lists or makes tags. They are made in its web page.",
     "version": "Say: postiz-async --version",
 }
-"""Why there is none."""
+"""Explanations for words without a command to suggest."""
 
 _OTHER_WORDS = {
     "channels": "integrations",
@@ -75,9 +75,10 @@ _OF_OPTIONS = {
 
 
 def as_meant(arguments: Sequence[str]) -> list[str]:
-    """The arguments without a word that says nothing: `providers list` is `providers`.
+    """The arguments without a redundant word: `providers list` is `providers`.
 
-    `--quiet` comes first, so that it is no id where a command takes words that begin with `-`.
+    `--quiet` is moved to the front, so that commands that take words with `-` do not take it for an
+    id.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     quiet = [word for word in arguments[:end] if word in _QUIET]
@@ -88,12 +89,12 @@ def as_meant(arguments: Sequence[str]) -> list[str]:
 
 
 def instead_of_option(option: str) -> str:
-    """What to do instead of an option that does not exist; empty where nothing comes to mind."""
+    """The advice for an option that does not exist; empty if there is none."""
     return _OF_OPTIONS.get(option, "")
 
 
 def instead_of(typed: Sequence[str], commands: Collection[str]) -> str:
-    """What to do instead of a command that does not exist; empty where nothing comes to mind.
+    """The advice for a command that does not exist; empty if there is none.
 
     Args:
         typed: the words, also as the official command line has them (`posts:list`).
@@ -115,21 +116,21 @@ def instead_of(typed: Sequence[str], commands: Collection[str]) -> str:
 
 
 def _corrected(words: Sequence[str], commands: Collection[str]) -> Sequence[str]:
-    """The first word spelt right, with the second if they are a command together."""
+    """The first word with corrected spelling, and the second if they are a command together."""
     right = _beside(words[0], "", commands)
     both = " ".join([*right, *words[1:]])
     return [both] if both in commands else right
 
 
 def _beside(word: str, group: str, commands: Collection[str]) -> Sequence[str]:
-    """The command of a group that is spelt most like a word."""
+    """The command of a group with the spelling closest to a word."""
     names = [name.removeprefix(group) for name in commands if name.startswith(group)]
     close = difflib.get_close_matches(word, [name for name in names if " " not in name], 1, 0.7)
     return [f"{group}{name}" for name in close]
 
 
 def _anywhere(word: str, commands: Collection[str]) -> Sequence[str]:
-    """The commands of that name in any group."""
+    """The commands with this name in any group."""
     return [name for name in commands if name.endswith(f" {word}")]
 
 

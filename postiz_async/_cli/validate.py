@@ -1,4 +1,4 @@
-"""`postiz-async validate`: what would be refused of a campaign, and what would be regretted."""
+"""The command `validate`: errors and warnings about a campaign."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from postiz_async.types import Row
 
 _HANG = len("warning  ")
 _SHOWN = 40
-"""Characters of an offending text that are shown."""
+"""Most characters of an offending text that are shown."""
 
 
 async def validate(
@@ -89,12 +89,12 @@ def _show(
 
 
 def _is_said(text: str, problem: str) -> bool:
-    """Whether a problem quotes the text, and not only has its letters in a word."""
+    """Whether a problem quotes the text, and does not only contain it inside of a word."""
     return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", problem) is not None
 
 
 def _offending(problem: Problem, row: Row | None, columns: Mapping[str, str]) -> str:
-    """The beginning of the text that a problem is about; `columns` by the names of the file."""
+    """The beginning of the text with a problem; `columns` maps column names of the file to ours."""
     if row is None:
         return ""
     name, *steps = problem.where.split(".")
@@ -111,7 +111,7 @@ def _offending(problem: Problem, row: Row | None, columns: Mapping[str, str]) ->
 
 
 def _inside(value: object, step: str) -> object:
-    """What a step of a path leads to; None for nothing."""
+    """The value at a step of a path, or None."""
     if isinstance(value, Mapping):
         return cast("Mapping[str, object]", value).get(step)
     if not isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What is waited for, in words: a slot of the quota, or certainty about a lost answer."""
+"""Describe what a command waits for: a slot of the quota, or certainty about a lost answer."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from postiz_async.types import Doubts
 
 _LOOK = 0.25
 _SEEN = 2
-"""Looks in a row that see a call wait before it is said."""
+"""Checks in a row that find a waiting call before it is shown."""
 
 
 async def seen_quota(postiz: Postiz) -> Quota:
-    """The quota as it is known; what is kept of it need not be read for that."""
+    """The quota as last seen, even if the store cannot be read."""
     try:
         return await postiz.quota()
-    except StoreError:  # the next create says it; the display goes on with what is known
+    except StoreError:  # the next create reports it; show the last known quota
         return await postiz.quota(refresh=False)
 
 
 def quota_text(quota: Quota) -> str:
-    """How much is left, and until when: `13 of 30 left, next window in 10:00`."""
+    """A text with the slots left, and until when: `13 of 30 left, next window in 10:00`."""
     if quota.blocked:
         return f"locked out, next request in {clock_time(quota.blocked_for)}"
     if quota.limit is None:
@@ -43,7 +43,7 @@ def quota_text(quota: Quota) -> str:
 
 
 def held_for(quota: Quota) -> str:
-    """For whom the slots are held that bulk work waits for; empty if it does not wait."""
+    """A text that says for whom slots are held while bulk work waits; empty if it does not wait."""
     if quota.blocked or not (quota.queued.bulk and quota.bulk_in):
         return ""
     whom = _HELD.get(quota.bulk_waits_for or "")
@@ -52,16 +52,16 @@ def held_for(quota: Quota) -> str:
 
 
 _HELD = {"reserved": "single posts", "others": "other clients"}
-"""For whom slots are kept that bulk work does not take yet."""
+"""Names of those for whom slots are kept while bulk work waits."""
 
 
 def doubt_text(doubts: Doubts, now: float, zone: tzinfo) -> str:
-    """What is in doubt, why, and until when; empty: nothing is.
+    """A text about lost answers: which, why, and until when; empty if there are none.
 
     Args:
-        doubts: of the job.
-        now: in seconds since the epoch.
-        zone: of the date.
+        doubts: the lost answers of the job.
+        now: seconds since the epoch.
+        zone: the zone of the date.
     """
     if not doubts.requests:
         return ""
@@ -76,18 +76,18 @@ def doubt_text(doubts: Doubts, now: float, zone: tzinfo) -> str:
 async def waiting_shown(
     output: Output, postiz: Postiz, max_wait: float | None, attempts: Sequence[Attempt]
 ) -> AsyncGenerator[None]:
-    """While a create waits for the quota, say on standard error how long and why.
+    """While a create waits for the quota, show on standard error how long and why.
 
-    A line that counts down on a terminal, one line elsewhere.
+    On a terminal the line counts down; elsewhere it is printed once.
 
     Args:
-        output: where to.
-        postiz: by which it is made.
-        max_wait: seconds that it may wait.
+        output: where to show it.
+        postiz: the client that makes the create.
+        max_wait: seconds that the create may wait.
         attempts: requests that the client has sent.
 
     Raises:
-        KeyboardInterrupt: it was stopped before it was sent.
+        KeyboardInterrupt: the create was stopped before it was sent.
         QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
     """
 
@@ -115,7 +115,7 @@ async def waiting_shown(
 
 
 async def _show_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
-    """Say it again and again on a terminal, and once elsewhere; until cancelled."""
+    """Show the wait until cancelled: repeatedly on a terminal, once elsewhere."""
     live = None
     if console.is_terminal and not console.is_dumb_terminal:
         live = Live(console=console, auto_refresh=False, transient=True)
@@ -140,7 +140,7 @@ async def _show_waiting(console: Console, postiz: Postiz, max_wait: float | None
 
 
 def _why_it_waits(postiz: Postiz, quota: Quota) -> str:
-    """How long the last interactive call in the queue waits, and for what."""
+    """A text about how long the last interactive call in the queue waits, and for what."""
     why = "another request has to tell first how many are left"
     if quota.blocked:
         why = "Postiz refuses creates until then (429)"

@@ -1,4 +1,4 @@
-"""What people write, as the server stores, counts and publishes it. PURE."""
+"""Content of posts, as the server stores, counts and publishes it. PURE."""
 
 # pyright: reportUnusedImport=false
 

@@ -1,4 +1,4 @@
-"""What the server keeps of HTML, and how plain text is written as HTML. PURE.
+"""Filter HTML as the server does, and write plain text as HTML. PURE.
 
 Text without any `<` stays byte for byte. Anything else is parsed as a browser would, filtered
 and written anew; parser and filter are those of nh3.
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 MAX_HTML = MAX_BODY
-"""Characters of HTML that are looked at: the server reads no more bytes of a request."""
+"""Largest number of characters of HTML: the server reads no more bytes of a request."""
 
 _MOST_OPEN_TAGS = 4_000
-"""Tags that may be open at once, if each start tag were to have its end tag."""
+"""Largest number of tags that may be open at once, if each start tag needs an end tag."""
 
 _ANY_TAG = re.compile(r"</?[a-z]", re.IGNORECASE)
 _TAGS = {"p", "br", "strong", "u", "a", "ul", "li", "h1", "h2", "h3", "span"}
@@ -43,7 +43,7 @@ _START = re.compile(
     r"([\t\n\f\r ]*)(?:(?:</(?!br[\s/>])[a-z][^<>]*>|<!--(?!-?>).*?-->)[\t\n\f\r ]*)+",
     re.DOTALL | re.IGNORECASE,
 )
-"""What a whole document ignores before its body: end tags, comments and blanks behind them."""
+"""The start that a parser of documents ignores: end tags, comments and blanks after them."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -60,7 +60,7 @@ def sanitise(content: str) -> str:
 
 
 def parsed(content: str) -> str:
-    """Any text after a browser's parser, the filter and the writer.
+    """Any text after it was parsed like in a browser, filtered and written.
 
     Raises:
         InvalidPostError: it has tags, and is longer than any request may be or nested too deeply.
@@ -87,7 +87,7 @@ def _cleaner() -> Cleaner:
 
 
 def _refuse_bombs(content: str) -> None:
-    """A parser's time grows with the square of what is open at once."""
+    """Refuse too many open tags, as a parser's time grows with the square of their number."""
     if "<" not in content or len(content) <= _MOST_OPEN_TAGS:
         return
     message = ""
@@ -112,7 +112,7 @@ def _kept(_tag: str, name: str, value: str) -> str | None:
 
 
 def is_kept_link(href: str) -> bool:
-    """Whether the server keeps what a link leads to; the text of a link stays anyway."""
+    """Whether the server keeps the address of a link; it always keeps its text."""
     return _LINK.match(_INVISIBLE.sub("", href)) is not None
 
 
@@ -120,19 +120,19 @@ _ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\xa0", "&nbsp;"))
 
 
 def escape(text: str) -> str:
-    """Text as the server writes it between tags."""
+    """Escape text as the server writes it between tags."""
     for character, entity in _ENTITIES:
         text = text.replace(character, entity)
     return text
 
 
 def escape_value(value: str) -> str:
-    """The value of an attribute as the server writes it."""
+    """Escape the value of an attribute as the server writes it."""
     return escape(value).replace('"', "&quot;")
 
 
 def mention_span(mention: Mention) -> str:
-    """The span of which x, linkedin, linkedin-page, bluesky and discord make a mention."""
+    """The span from which x, linkedin, linkedin-page, bluesky and discord make a mention."""
     number, label = escape_value(mention.id), escape_value(mention.name)
     return (
         f'<span class="mention" data-mention-id="{number}" data-mention-label="{label}">'

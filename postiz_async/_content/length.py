@@ -1,4 +1,4 @@
-"""How long a text is, as the server and as X count. PURE.
+"""Count the length of a text as the server and as X do. PURE.
 
 The server counts what it would publish in a plain editor, with two traps. Content without a
 bare `<p>` is counted as it is written, so that each `&` of a plain text counts 5. And X counts
@@ -42,21 +42,21 @@ def weighted_length(text: str) -> int:
 
 
 def _weight(text: str) -> int:
-    """Each character for itself."""
+    """The weight of a text, character by character."""
     if text.isascii():
         return len(text)
     return len(text) + sum(run.end() - run.start() for run in _HEAVY.finditer(text))
 
 
 def _without_emoji(text: str) -> tuple[str, int]:
-    """The text without its sequences, and how many there were."""
+    """The text without its emoji sequences, and their number."""
     from postiz_async._content.unicode_data import EMOJI, SEQUENCE_SIGN  # noqa: PLC0415 - as above
 
     return EMOJI.subn("", text) if SEQUENCE_SIGN.search(text) else (text, 0)
 
 
 def _saved_by_emoji(text: str, links: list[Link]) -> int:
-    """What sequences weigh less than their characters do; one that begins in a link is none."""
+    """How much less emoji sequences outside of links weigh than their characters."""
     from postiz_async._content.unicode_data import EMOJI, SEQUENCE_SIGN  # noqa: PLC0415 - as above
 
     if not SEQUENCE_SIGN.search(text):
@@ -72,7 +72,7 @@ def _saved_by_emoji(text: str, links: list[Link]) -> int:
 
 
 Counts = Literal["plain", "x-weighted"]
-"""UTF-16 units, or for X the larger of those and its weights."""
+"""The unit of lengths: UTF-16 units, or for X the larger of those and its weights."""
 
 _ESCAPED = re.compile(r"[&<>\xa0\r\0\ud800-\udfff]")
 _ENTITY = re.compile(r"&[#A-Za-z]")
@@ -80,7 +80,7 @@ _NEEDS_PARSER = re.compile(r"[<\r\0\ud800-\udfff]")
 
 
 def length(content: str, counts: Counts = "plain") -> int:
-    """How long the server finds the content of a request, not yet sanitised.
+    """The length of a request's content, not yet sanitised, as the server counts it.
 
     Raises:
         InvalidPostError: it is HTML and longer than any request may be.
@@ -91,12 +91,12 @@ def length(content: str, counts: Counts = "plain") -> int:
 
 
 def utf16_length(text: str) -> int:
-    """UTF-16 code units; half a surrogate pair is one."""
+    """The number of UTF-16 code units; half a surrogate pair is one."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def counted_text(content: str) -> str:
-    """What the server counts of the content of a request, not yet sanitised.
+    """The text that the server counts of a request's content, not yet sanitised.
 
     Raises:
         InvalidPostError: it is HTML and longer than any request may be.
@@ -106,7 +106,7 @@ def counted_text(content: str) -> str:
 
 
 def _written(sanitised: str) -> str:
-    """As a parser reads it and writes it anew."""
+    """Content after it was parsed and written once more."""
     if _NEEDS_PARSER.search(sanitised) or _ENTITY.search(sanitised):
         return parsed(sanitised)
     return escape(sanitised)

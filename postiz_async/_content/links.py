@@ -1,4 +1,4 @@
-"""Where links are in a text, as X finds them. PURE.
+"""Find links in a text as X does. PURE.
 
 X reads a text from left to right. A link is a scheme (`http://`, `https://`) and a domain, or a
 domain alone: `example.com/a`, and so `README.md` as well. Nearly everything is a letter of a
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 
 LINK_WEIGHT = 23
-"""What any link weighs, however long."""
+"""The weight of any link, however long."""
 
 _BARRED = (
     "\\t-\\r !#%&'()*+,./:;<=>?@\\[\\\\\\]^{|}~$\x85\xa0\u061c\u1680\u180e\u2000-\u200a\u200e\u200f"
     "\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff\ufffe\uffff"
 )
-"""What no label holds; of the rest only `-` and `_` are no letters."""
+"""Characters that no label contains; of all others only `-` and `_` are not letters."""
 _LATIN = (
     "\xc0-\xd6\xd8-\xf6\xf8-\u024f\u0253\u0254\u0256\u0257\u0259\u025b\u0260\u0263\u0268\u0269"
     "\u026f\u0272\u0275\u0280\u0283\u0288-\u028c\u0292\u02bb\u0300-\u036f\u0399\u03b9\u1e00-\u1eff"
     "\u1fbe\u2c65\u2c66\u2c7e\u2c7f\ua7dc"
 )
-"""Latin letters, and what is the other case of one: iota too, by way of a Latin mark."""
+"""Latin letters and letters that are the other case of one, such as iota by way of a Latin mark."""
 _UNFIT_BEFORE = "A-Za-z0-9@\uff20$#\uff03\ufeff\ufffe\uffff"
 _ASTRAL = "\U00010000-\U0010ffff"
-"""X reads UTF-16: the first half of such a letter stands before a link, the second is in it."""
+"""Letters of two UTF-16 units: X sees the first one before a link and the second one in it."""
 
 _MAY_BE_DOTTED = re.compile(rf"[^{_BARRED}]\.[A-Za-z\x80-\U0010ffff]")
 _NAME_HERE = re.compile(rf"[^{_BARRED}]++(?:\.[^{_BARRED}]++)++")
@@ -61,7 +61,7 @@ _IN_PATH = rf"[A-Za-z0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&\u0400-\u04ff\u1c80-\u1c87
 _IN_BRACKETS = rf"(?:{_IN_PATH}++|{_IN_PATH}*+\({_IN_PATH}++\){_IN_PATH}*+)"
 _PATH = re.compile(rf"/(?:{_IN_PATH}|\({_IN_BRACKETS}\))*+")
 _NO_END = "!*';:,.$%[]\u2013~@|&"
-"""What may be in a path, but does not end it."""
+"""Characters that may be in a path, but not at its end."""
 _PORT = re.compile(r":[0-9]+")
 _QUERY = re.compile(r"\?[A-Za-z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]*[A-Za-z0-9\-_&=#/]")
 _SHORT_PATH = re.compile(r"/([A-Za-z0-9]+)")
@@ -72,9 +72,9 @@ _DEFAULT_SCHEME = "https://"
 
 
 class Link(NamedTuple):
-    """Where a link is, and what it weighs.
+    """The position of a link, and its weight.
 
-    Where it ends amid a letter that is two UTF-16 units, all of that letter counts as the link's.
+    If it ends in the middle of a letter of two UTF-16 units, the whole letter belongs to the link.
     """
 
     start: int
@@ -88,9 +88,9 @@ class _Label(NamedTuple):
     start: int
     end: int
     domain_end: int
-    """Of the longest domain that starts in this label."""
+    """The end of the longest domain that starts in this label."""
     is_last: bool
-    """Only the top-level domain is behind it, so that it is one without `_`."""
+    """Whether only the top-level domain follows, so that the label must not have `_`."""
 
 
 class _Domain(NamedTuple):
@@ -102,7 +102,7 @@ class _Domain(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What is read as a link."""
+    """The parts of a text that X reads as a link."""
 
     domain: _Domain
     end: int
@@ -110,7 +110,7 @@ class _Read(NamedTuple):
 
 
 def find_links(text: str) -> Iterator[Link]:
-    """Each link, in order."""
+    """The links of a text, in order."""
     if "." not in text or not _MAY_BE_DOTTED.search(text):
         return
     here = behind = 0  # where to look next, and where the last link ended
@@ -132,7 +132,7 @@ def find_links(text: str) -> Iterator[Link]:
 
 
 def _plain_domain(text: str, start: int, end: int, behind: int) -> _Domain | None:
-    """A dotted name that is nothing but a domain, as most are: then no other rule matters."""
+    """The domain if a dotted name is a plain one, as most are, so that no other rule matters."""
     plain = _PLAIN_NAME.fullmatch(text, start, end)
     if plain is None or plain[1].lower() not in TOP_LEVEL_DOMAINS or _GOES_ON.match(text, end):
         return None
@@ -144,7 +144,7 @@ def _plain_domain(text: str, start: int, end: int, behind: int) -> _Domain | Non
 
 
 def _labels(text: str, start: int, end: int) -> list[_Label]:
-    """Those of a dotted name in which a domain may start."""
+    """The labels of a dotted name in which a domain may start."""
     found: list[_Label] = []
     longest = 0  # where the longest domain ends that starts with the label behind
     while (dot := text.rfind(".", start, end)) >= 0:
@@ -159,7 +159,7 @@ def _labels(text: str, start: int, end: int) -> list[_Label]:
 
 
 def _end_of_top(text: str, start: int, end: int) -> int:
-    """Where the top-level domain ends with which a label begins; 0 if there is none."""
+    """The end of the top-level domain with which a label begins; 0 if there is none."""
     top = _TOP.match(text, start)
     if top and top[0].lower() in TOP_LEVEL_DOMAINS:
         return top.end()
@@ -188,12 +188,12 @@ def _domain(text: str, name: int, label: _Label, behind: int) -> _Domain | None:
 
 
 def _link_at_name(text: str, name: int, end: int, behind: int) -> int | None:
-    """Where the link starts whose domain starts with a dotted name, or one letter further on."""
+    """The start of a link whose domain starts with a dotted name, or one letter further on."""
     scheme = _scheme(text, name, behind)
     if scheme is not None:
         return scheme
     if name == 0:
-        # at the very start of a text its first letter rather stands before the link
+        # at the start of a text, X reads its first letter as the character before the link
         is_before = text[0] <= "\uffff" and not _UNFIT.match(text)
         return 1 if is_before and _START.match(text, 1, end) else 0
     is_free = name > behind or text[name] > "\uffff"
@@ -201,7 +201,7 @@ def _link_at_name(text: str, name: int, end: int, behind: int) -> int | None:
 
 
 def _scheme(text: str, domain: int, behind: int) -> int | None:
-    """Where the scheme starts that stands before a domain, if a link may start there."""
+    """The start of the scheme before a domain, if a link may start there."""
     if domain == 0 or text[domain - 1] != "/":
         return None
     for scheme in ("https://", "http://"):
@@ -228,7 +228,7 @@ def _read(text: str, domain: _Domain) -> _Read:
 
 
 def _counted(text: str, read: _Read, behind: int, *, is_plain: bool) -> Iterator[Link]:
-    """What counts as a link of what is read as one."""
+    """The links that count among the text that X reads as a link."""
     (link, start, domain_end), end, has_path = read
     name = text[start:domain_end]
     if not is_plain and link == start and _is_halved(text, start, behind):
@@ -253,12 +253,12 @@ def _counted(text: str, read: _Read, behind: int, *, is_plain: bool) -> Iterator
 
 
 def _is_halved(text: str, start: int, behind: int) -> bool:
-    """Whether the first half of a letter stands before a link and the second is in it."""
+    """Whether the first half of a letter is before a link and the second half is in it."""
     return text[start] > "\uffff" and (start <= behind or bool(_UNFIT.match(text, start - 1)))
 
 
 def _is_valid(scheme: str, domain: str, rest: int) -> bool:
-    """Whether nothing is too long, in UTF-16 units, nor wrongly encoded."""
+    """Whether a link is not too long, in UTF-16 units, and correctly encoded."""
     units = len(domain)
     if not domain.isascii() or not domain.isprintable() or units > _LONGEST_LABEL:
         if any(_is_too_long(label) for label in domain.split(".")):
@@ -270,7 +270,7 @@ def _is_valid(scheme: str, domain: str, rest: int) -> bool:
 
 
 def _is_too_long(label: str) -> bool:
-    """As the domain name system has it; a full stop of another script parts it there."""
+    """Whether a label is too long for a domain name, where full stops of other scripts split it."""
     if len(label) > _LONGEST_LABEL or (label.isascii() and label.isprintable()):
         return len(label) > _LONGEST_LABEL
     parts = [
@@ -281,14 +281,14 @@ def _is_too_long(label: str) -> bool:
 
 
 def _latin_parts(domain: str) -> Iterator[tuple[int, int]]:
-    """Where the domains of ASCII and Latin labels are in a domain."""
+    """The positions of domains of ASCII and Latin labels in a domain."""
     here = behind = 0
     while labels := _LATIN_LABELS.search(domain, here):
         here = dot = labels.end()
         while dot:
             top = _end_of_top(domain, dot, len(domain))
             if top:
-                # X looks for what it found from the left, and may come upon it earlier
+                # X searches for the found text from the left, and may find it earlier
                 start = domain.index(domain[labels.start() : top], behind)
                 here, behind = top, start + top - labels.start()
                 yield start, behind

@@ -1,8 +1,8 @@
-"""Markdown to the HTML subset that the server keeps. PURE; needs the extra `markdown`.
+"""Convert Markdown to the HTML that the server keeps. PURE; needs the extra `markdown`.
 
-Networks that take plain text get no `br`, no `li` with two lines and a list that is glued to
-what stands before it. So each line is a paragraph of its own, an empty one keeps blocks apart,
-and lists are written as text (`- `, `1. `) unless the network takes HTML.
+Networks that take plain text lose `br`, a second line in an `li`, and the break before a list.
+So each line is a paragraph of its own, an empty one keeps blocks apart, and lists are written as
+text (`- `, `1. `) unless the network takes HTML.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def parser() -> MarkdownIt:
 
 
 class _Container:
-    """A quote or a list item: what its lines begin with."""
+    """The beginning of lines in a quote or a list item."""
 
     def __init__(self, first: str, others: str) -> None:
         self.first: str | None = first
@@ -65,7 +65,7 @@ class _Container:
 
 
 class _Writer:
-    """Takes the tokens of a text one after the other."""
+    """Writes the HTML of a text, token by token."""
 
     def __init__(self, *, real_lists: bool) -> None:
         self._written: list[str] = []
@@ -121,7 +121,7 @@ class _Writer:
         self._tag("<ul>")
 
     def _tag(self, tag: str) -> None:
-        """A tag of the innermost list, if it is written as one."""
+        """Write a tag of the innermost list, if lists are written as lists."""
         if self._is_real:
             self._written.append(tag)
 
@@ -171,10 +171,10 @@ def _lines(tokens: list[Token]) -> list[str]:
 
 
 class _Inline:
-    """Takes the tokens of a block; what is bold or linked across lines is so on each of them.
+    """Writes the tokens of a block; bold and links across lines are repeated on each of them.
 
-    Bold stands inside of links and beside mentions, and neither begins nor ends with a blank:
-    else one network or another loses the link, the mention or the bold.
+    Bold is inside of links and outside of mentions, and neither begins nor ends with a blank:
+    otherwise some networks lose the link, the mention or the bold.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a text: what the network receives, and how long the server finds it. PURE."""
+"""Preview a text: the text that the network receives, and its length for the server. PURE."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MARKS = (("strong", "**"), ("u", "__"))
 
 
 def plain_text(content: str) -> str:
-    """What a person reads of stored HTML in a list of posts; networks get `published_text`."""
+    """The text of stored HTML for a list of posts; networks get `published_text`."""
     lines = html.unescape(_ANY.sub("", _BLOCK.sub("\n", content))).split("\n")
     return "\n".join(filter(None, (line.strip() for line in lines)))
 
@@ -37,7 +37,7 @@ def plain_text(content: str) -> str:
 def published_text(content: str, editor: Editor, counts: Counts = "plain") -> str:
     """The text of a request's content as the network receives it.
 
-    X is handed HTML and makes text of it: what then looks like a tag is lost.
+    X receives HTML and makes text of it: anything that then looks like a tag is lost.
 
     Raises:
         InvalidPostError: it is HTML and longer than any request may be.
@@ -79,14 +79,14 @@ class Preview:
 
     @property
     def fits(self) -> bool:
-        """Whether the server takes it."""
+        """Whether the text is short enough for the server."""
         return self.length <= self.limit
 
 
 def preview(
     content: Content, *, limit: int, counts: Counts = "plain", editor: Editor = "normal"
 ) -> Preview:
-    """What becomes of a text where `limit`, `counts` and `editor` hold.
+    """Preview a text with this `limit`, way of counting and `editor`.
 
     Raises:
         InvalidPostError: HTML or Markdown that is longer than any request may be.

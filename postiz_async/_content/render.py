@@ -1,4 +1,4 @@
-"""Text to the HTML subset that the server keeps. PURE.
+"""Convert content to the HTML that the server keeps. PURE.
 
 The server stores text without any `<` byte for byte. Text with a `<` goes through its HTML
 parser, which drops what it takes for a tag. So plain text goes as it is while it has no `<`,
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 _COSTLY = re.compile(r"[&>\xa0]")
-"""What counts more than once unless it stands in paragraphs."""
+"""Characters that count more than once outside of paragraphs."""
 
 
 def may_change(text: str) -> bool:
-    """Whether a plain text is ever sent otherwise than it is written; most are not."""
+    """Whether a plain text may be changed before it is sent; most are not."""
     return "<" in text or "&" in text or ">" in text or "\xa0" in text
 
 
@@ -107,4 +107,4 @@ def _with_mentions(line: str, mentions: Sequence[Mention]) -> str:
 
 
 Editor = Literal["normal", "markdown", "html"]
-"""What a network takes: plain text, Markdown, or HTML."""
+"""The format that a network takes: plain text, Markdown, or HTML."""

@@ -1,4 +1,4 @@
-"""A long text to parts that fit. PURE.
+"""Split a long text into parts that fit. PURE.
 
 A part ends at the last end of a sentence (or line) that fits, else at the last blank, else
 between two characters; never inside of a link, a mention, a hashtag, or Markdown's marks.
@@ -37,7 +37,7 @@ _EXTENDING = frozenset("\u200c\u200d\u0e33\u0eb3\uff9e\uff9f") | {
     *map(chr, range(0x1F3FB, 0x1F400)),
     *map(chr, range(0xE0020, 0xE0080)),
 }
-"""What continues a cluster beside marks: joiners, skin tones, tags and vowels of some scripts."""
+"""Characters besides marks that continue a cluster: joiners, skin tones, tags and some vowels."""
 _PREPENDED = frozenset(
     "\u0d4e\U000111c2\U000111c3\U00011941\U0001193f\U00011a3a\U00011a84\U00011a85\U00011a86"
     "\U00011a87\U00011a88\U00011a89\U00011d46\U00011f02\U000113d1"
@@ -45,7 +45,7 @@ _PREPENDED = frozenset(
 
 
 def joins_before(character: str) -> bool:
-    """Whether a character belongs to what stands before it."""
+    """Whether a character belongs to the one before it."""
     return not character.isascii() and (
         unicodedata.category(character).startswith("M") or character in _EXTENDING
     )
@@ -107,7 +107,7 @@ _BORDER = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u2019\u201d)\]\u00bb*_]*\Z")
 _LONGEST_END = 8
-"""Characters that are looked at to tell the end of a sentence."""
+"""Characters that are examined to find the end of a sentence."""
 
 _KEPT = (
     r"https?://\S+"
@@ -126,9 +126,9 @@ _HEADING = re.compile(r"#{1,6}[ \t].*")
 
 class _Border(NamedTuple):
     end: int
-    """Where a part may end."""
+    """The place where a part may end."""
     begin: int
-    """Where the next one begins."""
+    """The place where the next part begins."""
     is_sentence: bool
     """Whether a sentence or line ends here."""
 
@@ -169,7 +169,7 @@ def split(
 
 
 def _refuse_more_than_a_request(whole: str) -> None:
-    """All parts of a thread go in one request; blanks may be dropped where they meet."""
+    """Refuse a text longer than a request, in which all parts go; blanks may be dropped."""
     size = len(whole)
     if size > MAX_HTML and len("".join(whole.split())) > MAX_HTML:
         message = (
@@ -184,7 +184,7 @@ def _alike(content: Parts, source: str) -> Parts:
 
 
 def _numbered(cutter: _Cutter, fits: Callable[[str], bool], before: str) -> list[str]:
-    """Parts that leave room for numbers, which are as long as the number of parts is."""
+    """Numbered parts, with room for numbers as long as the number of parts."""
     digits = 1
     while True:
         room = f"{before}({'9' * digits}/{'9' * digits})"
@@ -207,7 +207,7 @@ def _strip(source: str) -> str:
 
 
 def _skip_blanks(source: str, start: int) -> int:
-    """Behind blanks; a blank that carries a mark is none."""
+    """The place after blanks; a blank that carries a mark does not count as one."""
     blanks = _BLANKS.match(source, start)
     if blanks is None:
         return start
@@ -222,10 +222,10 @@ class _Cutter:
         self._source = source
         self._is_markdown = isinstance(content, Markdown)
         self._reach = max(limit * (4 if self._is_markdown else 1), 1)
-        """Characters that a part is tried with; Markdown's marks count less than they are long."""
+        """Most characters of a part to try; more for Markdown, whose marks are not all counted."""
         self._limit = limit
         self._reached = 0
-        """Characters of the last part, before it was cut back to a sentence; 0 is unknown."""
+        """Characters of the last part before it was cut back to a sentence; 0 if unknown."""
         from postiz_async._content.links import find_links  # noqa: PLC0415 - slow, seldom needed
 
         links = [(start, end) for start, end, _ in find_links(source)]
@@ -241,7 +241,7 @@ class _Cutter:
             start = border.begin
 
     def _next(self, start: int, fits: Callable[[str], bool]) -> _Border:
-        """Where the part that starts here ends."""
+        """Where the part that starts at this place ends."""
         source, stop = self._source, min(start + self._reach, len(self._source))
         if stop == len(source) and fits(source[start:]):
             return _Border(stop, stop, is_sentence=True)
@@ -258,10 +258,10 @@ class _Cutter:
         return _Border(cuts[fitting - 1], cuts[fitting - 1], is_sentence=False)
 
     def _fitting(self, start: int, ends: Sequence[int], fits: Callable[[str], bool]) -> int:
-        """How many of the places, in order, a part can reach.
+        """The number of places, in order, that a part can reach.
 
-        Looks first as far as the part before reached, then in growing steps up or down from
-        there: to test a text takes time that grows with it.
+        Tries the length of the previous part first, then growing steps up or down from there,
+        because the time of a test grows with the length of the text.
         """
         low, high = 0, len(ends)
         step = 1 if self._reached else high
@@ -299,12 +299,12 @@ class _Cutter:
         return self._is_markdown and heading is not None and heading.end() == end
 
     def _cuts(self, start: int, stop: int) -> list[int]:
-        """Where a word may be cut."""
+        """The places where a word may be cut."""
         places = (start + place for place in safe_cuts(self._source[start:stop]))
         return [place for place in places if not self._is_kept(place)]
 
     def _is_kept(self, place: int) -> bool:
-        """Whether a place is inside of something that stays whole."""
+        """Whether a place is inside of a text that must stay whole."""
         before = bisect_left(self._kept_starts, place) - 1
         return before >= 0 and place < self._kept[before][1]
 
@@ -330,7 +330,7 @@ def _found(pattern: re.Pattern[str], source: str) -> Iterator[tuple[int, int]]:
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, those that overlap as one."""
+    """Sort spans, and merge those that overlap."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start < merged[-1][1]:

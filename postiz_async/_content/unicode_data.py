@@ -1,4 +1,4 @@
-"""Facts that X counts by: emoji sequences of Emoji 11, and the top-level domains. PURE.
+"""Data by which X counts: emoji sequences of Emoji 11, and the top-level domains. PURE.
 
 A single emoji needs no entry: it weighs two anyway. The facts are in data files, and the sandbox
 reads them by itself.
@@ -16,7 +16,7 @@ def _read(name: str) -> str:
 
 
 def _characters(points: str) -> str:
-    """What `[]` of an expression takes."""
+    """Characters for the `[]` of a regular expression."""
     return re.sub(r"([0-9A-F]+)\s*", lambda found: chr(int(found[1], 16)), points).strip()
 
 
@@ -61,7 +61,7 @@ _FIRST = (
     f"[#*0-9{_WITH_TONE}{_WITH_VARIATION}{_GENDERED}{_GENDERED_WITHOUT_TONE}"
     "\U0001f1e6-\U0001f1ff\U0001f3f4]"
 )
-"""What any sequence begins with; all others are passed over at once."""
+"""The characters with which a sequence begins; all others are skipped at once."""
 
 EMOJI = re.compile(
     f"(?={_FIRST})(?:{{}})".format(
@@ -97,11 +97,11 @@ SEQUENCE_SIGN = re.compile(
 _DOMAINS = _read("top_level_domains.txt").split()
 
 TOP_LEVEL_DOMAINS = frozenset(name for name in _DOMAINS if not name.startswith("xn--"))
-"""In lower case. What stands below one of these is a link for X."""
+"""Top-level domains, in lower case. A name below one of these is a link for X."""
 
 TOP_LEVEL_DOMAINS_IN_OTHER_SCRIPTS = frozenset(
     name.removeprefix("xn--").encode().decode("punycode")
     for name in _DOMAINS
     if name.startswith("xn--")
 )
-"""In lower case; written in letters, not in the encoding that begins with `xn--`."""
+"""Top-level domains in other scripts, in lower case; in letters, not in the `xn--` encoding."""

@@ -1,1 +1,1 @@
-"""The nouns of the API: arguments to calls to values. They know nothing of quota."""
+"""The resources of the API: arguments to calls, answers to values; nothing here knows the quota."""

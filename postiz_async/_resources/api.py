@@ -1,4 +1,4 @@
-"""The resources of the API with one set of options, and the open client that is behind them."""
+"""The resources of the API with one set of options, and the open client behind them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 class _Resource(Generic[T]):
     """A resource of a client, imported and made when it is first used.
 
-    Hardly a program uses all of them, and a pool has thousands of clients. On the class it is the
+    Few programs use all of them, and a pool has thousands of clients. On the class it is the
     class of the resource, for `create_autospec`.
     """
 
@@ -94,9 +94,9 @@ class Resources:
     notifications: Notifications = _resource(
         "insights", "Notifications", lambda kind, _, bound: kind(bound)
     )
-    """What Postiz told the organisation."""
+    """Notifications of the organisation."""
     users: Users = _resource("insights", "Users", lambda kind, _, bound: kind(bound))
-    """Who uses the instance, for its super-admins."""
+    """The users of the instance, for its super-admins."""
 
     def __init__(self, client: OpenClient, bound: BoundScheduler) -> None:
         self._client = client
@@ -104,22 +104,22 @@ class Resources:
 
 
 RESOURCES = tuple(Resources.__annotations__)
-"""Their names."""
+"""The names of the resources."""
 
 
 class OpenClient(Resources):
-    """An open client as the other parts of this package see it, with what is behind its resources.
+    """An open client for the other parts of this package, with what its resources share.
 
     Args:
         scheduler: admits and sends its calls.
         base_url: the root of the API, with `/public/v1`.
         quota_name: the name of the quota that its creates spend, which reveals neither server nor
             key.
-        validates: whether creates are held against the rules of the server.
+        validates: whether creates are checked against the rules of the server.
         has_store: whether the quota is in a store that other processes change.
         organization: the user's name for the organisation; empty: none.
-        make_keyed: makes what sees to idempotency keys, when the first call has one.
-        options: what the user gave the client; see `job_options`.
+        make_keyed: makes the `KeyedCreates`, when the first call has an idempotency key.
+        options: the options that the user gave the client; see `job_options`.
     """
 
     def __init__(
@@ -144,9 +144,9 @@ class OpenClient(Resources):
         self._make_keyed = make_keyed
         self._keyed: KeyedCreates | None = None
         self._first = self
-        """The client of which this may be a view."""
+        """The client itself, or the original one if this is a view."""
         self.needed_by: int = 0
-        """Parts of this package that need it open, also while they make no call."""
+        """Number of parts of this package that need the client open, even if they make no call."""
         self.channels: Channels = Channels()
         self._uploads: UploadCache | None = None
         self.wake: WakeSignal = WakeSignal()
@@ -167,7 +167,7 @@ class OpenClient(Resources):
         return view
 
     def keyed(self) -> KeyedCreates:
-        """What sees to idempotency keys, of all views together."""
+        """The `KeyedCreates` that all views share."""
         if self._first is not self:
             return self._first.keyed()
         if self._keyed is None:
@@ -176,7 +176,7 @@ class OpenClient(Resources):
 
     @property
     def uploads(self) -> UploadCache:
-        """What was uploaded through all views together."""
+        """The cache of uploads that all views share."""
         if self._first is not self:
             return self._first.uploads
         if self._uploads is None:
@@ -196,11 +196,11 @@ class OpenClient(Resources):
         return await self.channels.id_of(self._bound, channel, where)
 
     async def problems(self, body: CreatePost, *, media: Mapping[str, MediaFacts]) -> list[Problem]:
-        """What the server would refuse of a request, and what would be regretted; not its date.
+        """Errors and warnings about a request, without a check of its date.
 
         Args:
             body: the request.
-            media: what is known of its media, by path.
+            media: known facts about its media, by path.
         """
         from postiz_async._resources.builder import request_problems  # noqa: PLC0415
 
@@ -213,7 +213,7 @@ class OpenClient(Resources):
 
 
 class _AbsentError(UsageError, AttributeError):
-    """An attribute that a client has only while it is open, or with other options."""
+    """The client lacks an attribute while it is closed, or with its present options."""
 
 
 def absent(text: str) -> UsageError:
@@ -222,7 +222,7 @@ def absent(text: str) -> UsageError:
 
 
 def job_options(options: CallOptions) -> CallOptions:
-    """How the requests of jobs are made: campaigns, the outbox, look-ups of lost answers.
+    """The options for requests of jobs: campaigns, the outbox, look-ups of lost answers.
 
     A time-out gives each of them more than its route's time, never less: an answer that is cut off
     would have to be looked up, and a look-up that is cut off would find nothing.
@@ -242,7 +242,7 @@ def options_of(api: Resources) -> CallOptions:
 
 
 def opened(api: Resources) -> OpenClient:
-    """What is behind an open client or a view of it; for other parts of this package.
+    """The `OpenClient` of an open client or a view of it; for other parts of this package.
 
     Raises:
         UsageError: the client is not open.

@@ -1,8 +1,8 @@
-"""One create request: made with the channels of a client, held against the rules, and sent.
+"""Make a create request with the channels of a client, check it against the rules, and send it.
 
-`validate` knows the rules of the newest server. Two things only the running server can tell: how
-long a post of a verified X account may be, and what a provider wants that the library does not
-know. It is asked only when that matters, once for each channel; the answer costs no quota.
+`validate` knows the rules of the newest server. Only the running server knows how long a post of
+a verified X account may be, and the rules of a provider that the library does not know. It is
+asked only if that matters, once for each channel; the answer costs no quota.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ log = logging.getLogger("postiz_async")
 
 
 class NewCreate(msgspec.Struct, frozen=True):
-    """What `schedule`, `publish_now`, `draft` and `build` are to make."""
+    """The arguments of `schedule`, `publish_now`, `draft` or `build`."""
 
     kind: PostType
     posts: tuple[NewPost, ...]
@@ -102,16 +102,16 @@ async def request_problems(
     media: Mapping[str, MediaFacts] | None = None,
     dates: bool = False,
 ) -> list[Problem]:
-    """What the server would refuse of a request, in its order, and what would be regretted.
+    """Errors that the server would find in a request, in its order, and warnings.
 
-    Of a field that is missing the server says several things; here it is said once.
+    The server reports a missing field several times; here it is reported once.
 
     Args:
         bound: makes the look-ups.
-        channels: what is known already.
+        channels: the known channels.
         body: the request.
-        media: what is known of its media, by path.
-        dates: look at the date; one that has passed on the server's clock publishes at once.
+        media: known facts about its media, by path.
+        dates: check the date too: the server would publish a past one at once.
 
     Raises:
         InvalidPostError: the body is not a `CreatePost`.
@@ -133,7 +133,7 @@ async def request_problems(
 
 
 def _said_once(found: list[Problem]) -> list[Problem]:
-    """Without what the server adds about a field that it has already called missing."""
+    """Drop further problems of a field that is already reported as missing."""
     missing: set[str] = set()
     kept: list[Problem] = []
     for problem in found:
@@ -148,7 +148,7 @@ def _said_once(found: list[Problem]) -> list[Problem]:
 def _worth_asking(
     body: CreatePost, channels: Mapping[str, Integration], found: list[Problem]
 ) -> list[str]:
-    """The channels about which the server knows more: unknown providers, an X text too long."""
+    """The channels to ask the server about: of unknown providers, or X with too long a text."""
     asked: dict[str, None] = {}
     for place, item in enumerate(body.posts):
         channel = channels.get(item.integration.id)
@@ -184,16 +184,16 @@ def _by_schema(
 
 
 class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A begun call that creates posts: makes their request, checks and sends it.
+    """A call in progress that creates posts: it makes their request, checks and sends it.
 
-    What is None is as the options of the client say. `due`, `finish`, `prepare`, `set_aside` and
+    None means: as the options of the client say. `due`, `finish`, `prepare`, `set_aside` and
     `retry` are those of `posts.create`.
     """
 
     bound: BoundScheduler
     channels: Channels
     validates: bool
-    """Whether requests are held against the rules of the server."""
+    """Whether requests are checked against the rules of the server."""
     max_wait: float | None = None
     priority: int | None = None
     due: datetime | None = None
@@ -203,10 +203,10 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     retry: bool = True
 
     async def build(self, new: NewCreate) -> CreatePost:
-        """The request, which the server would accept.
+        """Make the request; unless checks are off, the server would accept it.
 
         Raises:
-            InvalidPostError: it would not, or its moment has passed.
+            InvalidPostError: the server would refuse it, or its date has passed.
         """
         refuse_type_problems(new.at, new.tags)
         is_dated = new.kind == "schedule" and new.at.utcoffset() is not None
@@ -217,7 +217,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         return await self.check(body, new.posts)
 
     async def rebuild(self, new: NewCreate) -> CreatePost:
-        """The request as it was, to look for its posts, whatever became of its channels since."""
+        """Make a request again, to look for its posts, even if its channels have gone since."""
         channels = [
             await self.channels.find(self.bound, post.channel)
             if isinstance(post.channel, str)
@@ -228,10 +228,10 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         return build_body(new.kind, new.at, items, tags=new.tags, short_link=new.short_link)
 
     async def items(self, posts: tuple[NewPost, ...]) -> list[PostItem]:
-        """The posts as they stand in a request.
+        """The posts in the form of a create request.
 
         Raises:
-            InvalidPostError: there is none, or something is wrong with them.
+            InvalidPostError: there are no posts, or something is wrong with them.
         """
         problems = [] if posts else [Problem("posts", "is empty", hint="give at least one NewPost")]
         items: list[PostItem] = []
@@ -254,10 +254,10 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         return items
 
     async def identified(self, posts: tuple[NewPost, ...]) -> tuple[NewPost, ...]:
-        """The posts, each with its channel or the id of it in place of a name or a provider.
+        """The posts, with the names and providers of channels replaced by ids.
 
         Raises:
-            InvalidPostError: no channel, or several, have it.
+            InvalidPostError: no channel, or several, have this name or provider.
         """
         named: list[NewPost] = []
         for place, post in enumerate(posts):
@@ -268,7 +268,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(named)
 
     async def check(self, body: CreatePost, posts: Sequence[NewPost] = ()) -> CreatePost:
-        """The request, unless the server would refuse it; what would be regretted is logged.
+        """Return the request unless the server would refuse it, and log warnings about it.
 
         Raises:
             InvalidPostError: the server would refuse it.
@@ -287,7 +287,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         return body
 
     async def _refuse_past(self, at: datetime) -> None:
-        """Whose clock may be wrong, asks the server first; who does not validate goes without."""
+        """Refuse a past date; if the server's time is not known, ask the server for it first."""
         scheduler = self.bound.scheduler
         if not scheduler.knows_server_time():
             try:
@@ -299,7 +299,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         refuse_past(at, scheduler.server_time(), by_reader("use --now for that", _NOW))
 
     async def send(self, body: CreatePost) -> list[Created]:
-        """Send a request, or what `prepare` makes of it.
+        """Send a request, or the one that `prepare` makes of it.
 
         Raises:
             InvalidPostError: the server has refused one of its channels, and does not list it.
@@ -333,7 +333,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         return created
 
     async def _refuse_gone(self, body: CreatePost) -> None:
-        """Refuse channels for which the server refused a create before, and that it lacks."""
+        """Refuse channels that the server lacks, if it has already refused a create for them."""
         if self.channels.not_found.isdisjoint(item.integration.id for item in body.posts):
             return
         problems = await request_problems(self.bound, self.channels, body)
@@ -341,7 +341,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidPostError(gone)
 
     def _options(self, sent: _Sent) -> CallOptions:
-        """How it is sent; without options of its own those of the client, which all calls share."""
+        """The options of the call; if it has none of its own, the shared ones of the client."""
         given: dict[str, object] = {
             "max_wait": self.max_wait,
             "priority": self.priority,
@@ -356,7 +356,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Prepared:
-    """What `prepare` made last; before that, what it makes it of."""
+    """The body that `prepare` made last; before that, the original one."""
 
     def __init__(
         self, call: Call[list[Created]], prepare: Callable[[], Awaitable[CreatePost]]
@@ -384,7 +384,7 @@ def _note_gone(channels: Channels, sent: _Sent, error: BadRequestError) -> None:
 
 
 def _lost(text: str, sent: _Sent, scheduler: Scheduler, time: CallTime) -> DeliveryUnknownError:
-    """The last attempt was sent some time ago, and its answer was lost."""
+    """The error for a lost answer, with marks for the time at which the last attempt was sent."""
     age = scheduler.clock.monotonic() - time.sent_at
     return DeliveryUnknownError(text, marks=_marks(sent, scheduler.server_time() - age))
 
@@ -407,7 +407,7 @@ def _text_of_lost(error: PostizError, number: int) -> str:
 
 
 def _surely_not_stored(error: PostizError) -> bool:
-    """No byte was sent, Postiz refused it, or did not know yet whose request it was (401)."""
+    """Whether an error proves that nothing is stored: not sent, refused, or key not checked."""
     if isinstance(error, APIConnectionError):
         return error.delivery is Delivery.NOT_SENT
     if isinstance(error, ServerError):

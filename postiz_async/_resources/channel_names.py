@@ -1,4 +1,4 @@
-"""Which channel a word means: an id, a name, or a provider that has one channel. PURE."""
+"""Find the channel that a word means: an id, a name, or a provider with one channel. PURE."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _ID = re.compile(r"c[0-9a-z]{24}")
 
 
 def folded(name: str) -> str:
-    """What a name has in common with those that differ in capitals, or in the form of accents."""
+    """A name for comparison, without differences of case or of the Unicode form of accents."""
     name = name.strip()
     return name.lower() if name.isascii() else normalize("NFC", normalize("NFD", name).casefold())
 
 
 def is_id(word: str) -> bool:
-    """Whether a word has the form of the ids that Postiz makes, so that no list is needed."""
+    """Whether a word has the form of Postiz's ids, so that no look-up is needed."""
     return _ID.fullmatch(word) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Finds the channel that is meant; an id is meant before a name, that before a provider."""
+    """Finds the channel that a word means: first as an id, then as a name, then as a provider."""
 
     channels: Sequence[Integration]
 
     def find(self, wanted: str, where: str = "integration") -> Integration | Problem:
-        """The channel of this id, name or provider, or what is wrong with it.
+        """The channel with this id, name or provider; else the problem.
 
         Args:
-            wanted: the word.
-            where: what the problem calls the place where it was said.
+            wanted: the id, name or provider.
+            where: the place of the word, for the problem.
         """
         found = self.match(wanted, where)
         if isinstance(found, Problem) or not found.disabled:
@@ -50,7 +50,7 @@ class Resolver:
         return Problem(where, f"the channel {found.name!r} is disabled in Postiz")
 
     def match(self, wanted: str, where: str = "integration") -> Integration | Problem:
-        """As `find`, also a channel that is disabled."""
+        """Like `find`, but also returns a disabled channel."""
         matches = self._matches(wanted)
         if len(matches) == 1:
             return matches[0]
@@ -64,7 +64,7 @@ class Resolver:
         return Problem(where, f"there is no channel {wanted!r}", hint=self._hint(wanted))
 
     def ids(self) -> Callable[[str], str]:
-        """The id of what a campaign calls a channel; its own word where that is none."""
+        """A function from a campaign's word for a channel to its id, or to the word if unknown."""
 
         @cache
         def id_of(wanted: str) -> str:

@@ -1,4 +1,4 @@
-"""Channels: list, check, settings, tools, connect, delete, free slots; their list as last told."""
+"""Channels: list, check, settings, tools, connect, delete, free slots; a cache of the list."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Integrations:
         """Channels by id, by name, or by provider if no other channel has it.
 
         Args:
-            channels: a word for each.
+            channels: an id, name or provider for each.
 
         Raises:
             InvalidPostError: with a problem for each word that means no channel, several, one that
@@ -284,36 +284,36 @@ T = TypeVar("T")
 log = logging.getLogger("postiz_async")
 
 CHANNELS_MAX_AGE = 600.0
-"""Seconds for which the list is believed."""
+"""Seconds for which the cached list is used."""
 
 _LISTED = "the channels were listed"
 
 
 class _Terms(NamedTuple):
-    """What a look-up that several callers share asks for, and how."""
+    """The terms of a look-up: callers with equal terms share it."""
 
     route: str
     channel: str
-    """Whose rules are asked for; empty: the list is."""
+    """The id of the channel whose rules to ask for; empty: ask for the list."""
     headers: Headers
     retries: int
     timeout: float | None
-    """Longer than the route's own; None: that."""
+    """A time limit longer than the route's own; None: the route's own."""
 
 
 class _LookUp:
-    """A look-up under way, and how many wait for it."""
+    """A look-up in progress, and the number of callers that wait for it."""
 
     def __init__(self, terms: _Terms) -> None:
         self.terms = terms
         self.task: asyncio.Task[None]
         self.waiting = 0
         self.has_left = False
-        """Its answer may be older than a caller that comes now."""
+        """Whether its request was sent, so that its answer may be older than a new call."""
 
 
 class _KnownRules(NamedTuple):
-    """What the server said about a channel, when, and to a request with which headers."""
+    """The cached rules of a channel, with their age and the headers of the request."""
 
     at: float
     headers: Headers
@@ -321,7 +321,7 @@ class _KnownRules(NamedTuple):
 
 
 class Channels:
-    """The channels of one key; renewed after ten minutes, and when one is not among them."""
+    """The cached channels of one key; renewed after ten minutes, or if one is missing."""
 
     not_found: frozenset[str] = frozenset()
     """Channels for which the server refused a create, because it does not have them."""
@@ -334,7 +334,7 @@ class Channels:
         self._rules: dict[str, _KnownRules] = {}
 
     async def fresh(self, bound: BoundScheduler) -> list[Integration]:
-        """As the server tells them from now on; those who ask at the same moment ask once."""
+        """Fetch the list from the server; simultaneous callers share one request."""
         if wants_answer() or bound.options.timeout is not None:
             return await self._refresh(bound)  # its own answer, or why its time was not enough
         await self._shared(bound, LIST_INTEGRATIONS, self._refresh, newer=True)
@@ -360,7 +360,7 @@ class Channels:
         return (await self.of(bound, [channel_id])).get(channel_id)
 
     async def of(self, bound: BoundScheduler, channel_ids: Iterable[str]) -> dict[str, Integration]:
-        """Those of the channels that the server knows, by id."""
+        """The given channels that the server knows, by id."""
         wanted = set(channel_ids)
         if self._is_stale(bound) or not wanted <= self._by_id.keys():
             await self._ask_unless(bound, lambda: wanted <= self._by_id.keys())
@@ -369,7 +369,7 @@ class Channels:
     async def meant(
         self, bound: BoundScheduler, channel: Integration | str, where: str
     ) -> Integration | Problem:
-        """The channel of this id, name or provider, also a disabled one; or why there is none."""
+        """The channel with this id, name or provider, even if it is disabled; else the problem."""
         if not isinstance(channel, str):
             return channel
         if channel in self._by_id and not self._is_stale(bound):
@@ -378,14 +378,14 @@ class Channels:
         return self._match(channel, where)
 
     def remembered(self, channel: Integration | str) -> Integration | None:
-        """The channel as it was last listed, however long ago; None: it was not, or is several."""
+        """The channel in the last list, however old that is; None if it is missing or ambiguous."""
         found = self._match(channel) if isinstance(channel, str) else channel
         return None if isinstance(found, Problem) else found
 
     async def id_of(
         self, bound: BoundScheduler, channel: Integration | str, where: str = "channel"
     ) -> str:
-        """The id of a channel; what has the form of one is not looked up.
+        """The id of a channel; a word in the form of an id is not looked up.
 
         Raises:
             InvalidPostError: no channel, or several, have this name or provider.
@@ -400,7 +400,7 @@ class Channels:
         return found.id
 
     def forget(self, channel_id: str) -> None:
-        """Know nothing of a channel, so that the server is asked before it is used again."""
+        """Drop a channel from the cache, so that the server is asked before it is used again."""
         self._by_id.pop(channel_id, None)
         self._rules.pop(channel_id, None)
 
@@ -414,7 +414,7 @@ class Channels:
     # -------------------------------------------------------------- rules of a channel
 
     async def rules(self, bound: BoundScheduler, channel_id: str) -> ChannelSettings | None:
-        """What the server says about posts of a channel; None where it does not tell."""
+        """The server's rules for posts of a channel; None if it does not tell them."""
         known = self._known_rules(bound, channel_id)
         if known is None:
             ask = partial(self._ask_rules, channel_id=channel_id)
@@ -438,7 +438,7 @@ class Channels:
     # -------------------------------------------------------------- one look-up for many
 
     async def _ask_unless(self, bound: BoundScheduler, is_known: Callable[[], bool]) -> None:
-        """Renew the list if it is old, or does not show what is wanted."""
+        """Renew the list if it is old, or does not contain what is wanted."""
         if not self._is_stale(bound) and is_known():
             return
         if not await self._shared(bound, LIST_INTEGRATIONS, self._refresh) and not is_known():
@@ -453,17 +453,17 @@ class Channels:
         *,
         newer: bool = False,
     ) -> bool:
-        """Wait for a look-up that others began; without one, or when it fails, for our own.
+        """Wait for a look-up that other callers began; if there is none or it fails, begin one.
 
         Args:
-            bound: makes it.
-            route: the route that it asks.
-            ask: asks it.
-            channel: whose rules are asked for.
-            newer: not for one whose request has left.
+            bound: makes the look-up.
+            route: the route of the look-up.
+            ask: sends its request.
+            channel: the id of the channel whose rules to ask for; empty: ask for the list.
+            newer: do not wait for a look-up whose request was already sent.
 
         Returns:
-            Whether its request left after we were asked.
+            Whether its request was sent after this call began.
         """
         if bound.scheduler.is_counted(route.name):
             await ask(bound)  # shared, it would wait for the quota by one max_wait only
@@ -496,7 +496,7 @@ class Channels:
         terms: _Terms,
         ask: Callable[[BoundScheduler], Awaitable[object]],
     ) -> _LookUp:
-        """A look-up of its own, which the time of none of its callers bounds."""
+        """Begin a look-up in a task of its own, without the time limits of its callers."""
         free = BoundScheduler(bound.scheduler, replace(bound.options, timeout=terms.timeout))
         look_up = self._look_ups[terms] = _LookUp(terms)
 
@@ -507,14 +507,14 @@ class Channels:
         def ended(task: asyncio.Task[None]) -> None:
             self._forget(look_up)
             if not task.cancelled():
-                task.exception()  # asyncio warns of those that nobody looked at
+                task.exception()  # retrieved, or asyncio would log a warning
 
         look_up.task = asyncio.create_task(run(), name="postiz_async.resources.channels")
         look_up.task.add_done_callback(ended)
         return look_up
 
     async def _wait(self, bound: BoundScheduler, look_up: _LookUp) -> None:
-        """Wait until it has ended, as long as there is time; whoever leaves last ends it."""
+        """Wait for a look-up within the caller's time; the last caller to leave cancels it."""
         task = look_up.task
         look_up.waiting += 1
         try:
@@ -540,7 +540,7 @@ def _terms(bound: BoundScheduler, route: Endpoint[T], channel: str) -> _Terms:
 
 
 def _for_one(shared: BaseException) -> BaseException:
-    """The error of a look-up for one of those who waited: its traceback leads to this one only."""
+    """A look-up's error for one of its callers, with a traceback of this caller only."""
     error = copy(shared).with_traceback(shared.__traceback__)
     error.__cause__, error.__context__ = shared.__cause__, shared.__context__
     error.__suppress_context__ = shared.__suppress_context__

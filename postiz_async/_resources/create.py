@@ -36,7 +36,7 @@ log = logging.getLogger("postiz_async")
 
 
 class PostCreation:
-    """The part of `postiz.posts` that creates."""
+    """The methods of `postiz.posts` that create posts."""
 
     def __init__(
         self,
@@ -264,7 +264,7 @@ class PostCreation:
         return await call.build(NewCreate(kind, posts, at, tags, short_link))
 
     def _key_of(self, given: str | None) -> str | None:
-        """The idempotency key of a create; where each has one, those that were given none too."""
+        """The idempotency key of a create; a subclass may supply one if none was given."""
         return given
 
     def _begun(
@@ -289,7 +289,7 @@ class PostCreation:
     async def _made(
         self, call: CreateCall, new: NewCreate, key: str | None
     ) -> Coroutine[object, None, builtins.list[Created]]:
-        """Make a request of what was asked for; to be awaited: its sending, once if there is a key.
+        """Make a request; the result is to be awaited and sends it, once if there is a key.
 
         It is not awaited here, where it would keep more in memory while it waits for a slot.
         """
@@ -314,7 +314,7 @@ class PostCreation:
     async def validate(
         self, body: CreatePost, *, media: Mapping[str, MediaFacts] | None = None
     ) -> builtins.list[Problem]:
-        """What the server would refuse in a create request, in its order, and warnings.
+        """Errors that the server would find in a create request, in its order, and warnings.
 
         Only fetches the list of channels, and the rules of a channel if the text is too long for an
         unverified X account or the library does not know the provider.
@@ -410,7 +410,7 @@ class PostCreation:
 async def _group_to_replace(
     bound: BoundScheduler, post: Post | str, at: datetime, channel: str
 ) -> str | UnsetType:
-    """The group with which the old thread of a post is removed.
+    """The group that makes the server remove the old thread of a post.
 
     Raises:
         InvalidPostError: the post is on another channel, from which the server would take it, or

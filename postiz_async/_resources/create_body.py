@@ -1,4 +1,4 @@
-"""New posts to the body of a create request. PURE."""
+"""Make the body of a create request from new posts. PURE."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def refuse_other_body(body: object) -> None:
 
 
 def refuse_wrong_types(at: datetime, tags: Sequence[str], posts: Sequence[NewPost]) -> None:
-    """Refuse a moment, tags and posts of other types than they are declared, and no posts.
+    """Refuse a date, tags or posts of the wrong type, and an empty list of posts.
 
     Raises:
-        InvalidPostError: with each that is.
+        InvalidPostError: with a problem for each.
     """
     refuse_type_problems(at, tags)
     problems = [] if posts else [Problem("posts", "is empty", hint="give at least one NewPost")]
@@ -98,12 +98,12 @@ def refuse_wrong_types(at: datetime, tags: Sequence[str], posts: Sequence[NewPos
 
 
 def at_post(place: int, problem: Problem) -> Problem:
-    """What is wrong with a post, by its path in the request."""
+    """A problem of a post, with its path in the request."""
     return replace(problem, where=f"posts.{place}.{problem.where}")
 
 
 def wrong_with(post: NewPost, channel: Integration, place: int) -> Problem | None:
-    """What is known to be wrong with a new post for a channel, or None."""
+    """A known problem of a new post for a channel, or None."""
     if channel.disabled:
         return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
     foreign = None if post.settings is None else foreign_settings(post.settings, channel)
@@ -115,7 +115,7 @@ def wrong_with(post: NewPost, channel: Integration, place: int) -> Problem | Non
 def foreign_settings(
     settings: ProviderSettings | RawSettings | Mapping[str, object], channel: Integration
 ) -> Problem | None:
-    """Settings that say that they are of another provider than the channel, or None."""
+    """The problem if settings are for another provider than the channel's, else None."""
     if isinstance(settings, ProviderSettings | RawSettings):
         theirs: object = provider_of(settings)
     else:
@@ -138,10 +138,10 @@ def _settings_hint(provider: str) -> str:
 def build_item(
     post: NewPost, channel: Integration, *, extra_settings: Iterable[tuple[str, str]] = ()
 ) -> PostItem:
-    """A post as it stands in a create request. `extra_settings` are kept by the server.
+    """A post in the form of a create request. The server keeps `extra_settings`.
 
     Raises:
-        InvalidPostError: the settings hold what JSON has no word for.
+        InvalidPostError: the settings contain something that JSON cannot represent.
     """
     provider, said = channel.provider, post.settings
     value = [_part(provider, post.content, post.media)]
@@ -174,11 +174,11 @@ def _part(
 
 
 def item_to_find(post: NewPost, channel: Integration | None) -> PostItem:
-    """A post as it stood in a request that was sent, to be looked for.
+    """A post in the form of a request that was sent, to look for it.
 
     Args:
         post: the post.
-        channel: where it is; None: the channel is gone, and nothing of it is listed.
+        channel: its channel; None: the channel is gone, and its posts are not listed.
     """
     if channel is not None:
         return build_item(post, channel)
@@ -188,7 +188,7 @@ def item_to_find(post: NewPost, channel: Integration | None) -> PostItem:
 
 @cache
 def _unsaid(provider: str) -> Mapping[str, object]:
-    """The settings that are sent where none are given."""
+    """The settings that are sent if none are given."""
     said = default_settings(provider)
     return required_defaults(provider) if said is None else write_settings(said)
 
@@ -206,7 +206,7 @@ def encode_create(body: CreatePost) -> Raw:
     """The bytes of a create request.
 
     Raises:
-        InvalidPostError: they are more than the server reads, or the date is not one of a post.
+        InvalidPostError: they are more than the server reads, or a post cannot have the date.
     """
     refuse_other_body(body)
     try:
@@ -225,7 +225,7 @@ def encode_create(body: CreatePost) -> Raw:
 
 
 def marks_of(body: Raw, sent_at: float) -> Marks:
-    """By what the posts of a request can be found when its answer was lost.
+    """The marks that identify the posts of a request if its answer is lost.
 
     Args:
         body: the request as it was sent.
@@ -245,7 +245,7 @@ def marks_of(body: Raw, sent_at: float) -> Marks:
 
 
 def media_facts(posts: Sequence[NewPost]) -> dict[str, MediaFacts]:
-    """What is known of the media of new posts, by path."""
+    """Known facts about the media of new posts, by path."""
     media: list[Media] = []
     for post in posts:
         media += post.media
@@ -273,10 +273,10 @@ _UPLOAD = "upload it first, with postiz.media.upload(...)"
 
 
 def refuse_type_problems(at: object, tags: object) -> None:
-    """Refuse a moment and tags of other types than they are declared.
+    """Refuse a date or tags of the wrong type.
 
     Raises:
-        InvalidPostError: with each that is.
+        InvalidPostError: with a problem for each.
     """
     problems: list[Problem] = []
     if not isinstance(at, datetime):
@@ -291,10 +291,10 @@ def refuse_type_problems(at: object, tags: object) -> None:
 
 
 def input_type_problems(post: object, where: str) -> Iterator[Problem]:
-    """The values of a new post that are not of their declared types, in the order of its fields.
+    """Problems for values of a new post that have the wrong type, in the order of its fields.
 
     Args:
-        post: what was given for one.
+        post: the value that was given as a post.
         where: its path in the request.
     """
     if not isinstance(post, NewPost):
@@ -376,7 +376,7 @@ def _type_problem(where: str, value: object, hint: str) -> Problem:
 
 
 def _described(value: object) -> str:
-    """What a value is, for a message about a wrong type."""
+    """A description of a value, for a message about a wrong type."""
     if value is None:
         return "None"
     if isinstance(value, str):
@@ -393,7 +393,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def content_problems(post: NewPost, where: str) -> Iterator[Problem]:
-    """What is refused of the texts of a new post at a path of the request, in order."""
+    """Problems of the texts of a new post at a path of the request, in order."""
     yield from (Problem(where, message) for message in _wrong(post.content, post.media))
     for number, part in enumerate(post.thread):
         said = part if isinstance(part, ThreadPart) else ThreadPart(part)

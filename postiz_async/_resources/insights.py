@@ -1,4 +1,4 @@
-"""Figures from the networks, what Postiz told the organisation, and who uses the instance."""
+"""Figures from the networks, notifications of the organisation, and users of the instance."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Notifications:
 
 _AT_ONCE = 2
 _IN_VAIN = 3
-"""Posts of a channel without figures, or failures in a row, after which no more is asked."""
+"""Posts of a channel without figures, or failures in a row, after which to stop asking."""
 
 _UNKNOWN = "Postiz does not know which item on the network it is; postiz-async posts missing helps"
 _EMPTY = "its network has no figures, or did not answer Postiz"
@@ -176,11 +176,11 @@ async def gather_figures(
     ask: Callable[[str], Awaitable[PostAnalytics]],
     posts: Iterable[PostOfChannel] | AsyncIterable[PostOfChannel],
 ) -> Figures:
-    """Ask for the figures of posts.
+    """Gather the figures of posts.
 
     Args:
-        ask: one look, which does not wait for a quota.
-        posts: each once; taken when it can be looked at.
+        ask: fetches the figures of one post, without waiting for a quota.
+        posts: the posts, each once; one is taken when it can be queried.
 
     Raises:
         PostizError: the key is not accepted, or the client cannot make calls.
@@ -194,12 +194,12 @@ async def gather_figures(
 
 
 class _Gathering:
-    """Asks as politely as that can be done.
+    """Gathers figures with few requests at a time.
 
-    A look costs no quota, but the server asks the network for it, which may take ten seconds. So
-    two looks are under way at a time; a channel of which three posts had none is not asked again;
-    and nobody is asked any more once three looks in a row have failed, or when a 429 says so. What
-    was not found out is told with its reason.
+    A query costs no quota, but the server asks the network, which may take ten seconds. So two
+    queries run at a time; a channel is skipped once three of its posts had no figures; and
+    everything is skipped after three failures in a row or a 429. Posts without figures are
+    reported with the reason.
     """
 
     def __init__(self, ask: Callable[[str], Awaitable[PostAnalytics]]) -> None:
@@ -207,14 +207,14 @@ class _Gathering:
         self.found: dict[str, dict[str, float]] = {}
         self.missing: dict[str, str] = {}
         self.error: PostizError | None = None
-        """What makes further looks pointless."""
+        """The error that makes further queries pointless."""
         self._stopped = ""
         self._failures = 0
         self._telling: set[str] = set()
         self._empty: Counter[str] = Counter()
 
     async def look(self, _: int, post: PostOfChannel) -> None:
-        """Find out the figures of a post, or why it has none."""
+        """Fetch the figures of a post, or find out why it has none."""
         in_vain = post.channel not in self._telling and self._empty[post.channel] >= _IN_VAIN
         why = self._stopped or (_EMPTY_CHANNEL if in_vain else "")
         if not why:

@@ -1,6 +1,6 @@
-"""A create with an idempotency key: what was asked for, and what sees that it is done once.
+"""A create with an idempotency key: its arguments, and the protocol for sending it once.
 
-What a key does is in `delivery.idempotency`, above this package, which knows it by `KeyedCreates`.
+`_delivery.idempotency`, in a layer above this package, implements the protocol `KeyedCreates`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LONGEST_KEY = 255
 
 
 class Said(NamedTuple):
-    """The arguments of a call, as values that JSON has words for, by their names."""
+    """The arguments of a call by name, as values that JSON can represent."""
 
     request: Mapping[str, object]
     posts: Sequence[Mapping[str, object]]
@@ -40,11 +40,11 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedCreate:
-    """A create as its caller means it, before anything was looked up or built.
+    """A create with its arguments as given, before anything was looked up or built.
 
-    Calls of which the same is `said` are the same.
-    `build` makes the request, held against the time and the rules of the server, `rebuild` makes
-    it to look for what an earlier call sent: without any check, and without date and marks.
+    Calls with equal `said` are the same.
+    `build` makes the request and checks it against the time and the rules of the server; `rebuild`
+    makes it to look for what an earlier call sent: without any check, and without date and marks.
     """
 
     key: str
@@ -58,10 +58,10 @@ class KeyedCreate:
 
 
 class KeyedCreates(Protocol):
-    """Sees to it that each key is sent once."""
+    """Sends the create of each key once."""
 
     async def create(self, keyed: KeyedCreate) -> list[Created]:
-        """Do what was asked for, unless it was done before: then that answer.
+        """Send a create, or return the answer of the first call if its key was already used.
 
         Raises:
             IdempotencyError: the key was used for something else.
@@ -78,8 +78,8 @@ def check_key(key: object, where: str = "idempotency_key") -> None:
     """Refuse what cannot be an idempotency key.
 
     Args:
-        key: what was given.
-        where: what the caller calls it.
+        key: the value that was given.
+        where: the name of the argument, for the problem.
 
     Raises:
         UsageError: it is not a text.
@@ -103,7 +103,7 @@ def said_of(new: NewCreate) -> Said:
     """The arguments of `schedule`, `publish_now` and `draft`, whose types were checked.
 
     Raises:
-        InvalidPostError: the moment has no time zone, or JSON has no word for settings.
+        InvalidPostError: the moment has no time zone, or JSON cannot represent the settings.
     """
     request: dict[str, object] = {"kind": new.kind}
     if new.kind != "now":
@@ -137,12 +137,12 @@ def _content(content: Content) -> object:
 
 
 def _medium(medium: Media) -> tuple[object, ...]:
-    """What is sent of it: its pixels and bytes are known to some processes only."""
+    """The parts of a medium that are sent; only some processes know its pixels and bytes."""
     return (medium.id, medium.path, medium.alt, medium.thumbnail)
 
 
 def _settings(settings: ProviderSettings | RawSettings | Mapping[str, object] | None) -> object:
-    """What is said of them: a later version of the library may know further defaults."""
+    """The settings without defaults, of which a later version of the library may know more."""
     if settings is None:
         return None
     written = write_settings(settings)
@@ -159,7 +159,7 @@ def _default(field: msgspec.structs.FieldInfo) -> object:
 
 
 def said_of_body(body: CreatePost) -> Said:
-    """The request that `create` was given; of one that goes at once without its date."""
+    """The request that `create` was given; without its date if it is published at once."""
     request: dict[str, object] = msgspec.to_builtins(body)
     posts = cast("list[dict[str, object]]", request.pop("posts"))
     if body.type == "now":
@@ -168,7 +168,7 @@ def said_of_body(body: CreatePost) -> Said:
 
 
 def well_formed(body: CreatePost) -> CreatePost:
-    """A request whose parts are of their declared types, which makes new posts.
+    """The request, if its parts have their declared types and it creates new posts.
 
     Raises:
         InvalidPostError: they are not.
@@ -190,10 +190,10 @@ def well_formed(body: CreatePost) -> CreatePost:
 def keyed_body(
     key: str, call: CreateCall, body: CreatePost, build: Callable[[], Awaitable[CreatePost]]
 ) -> KeyedCreate:
-    """What `create` was given, with a key.
+    """The `KeyedCreate` for a body that `create` was given with a key.
 
     Raises:
-        InvalidPostError: it is not a request, or the key is none.
+        InvalidPostError: the body is not a request, or the key is not valid.
         UsageError: it changes a post, or `prepare` is given too.
     """
     read = well_formed(body)

@@ -1,10 +1,10 @@
-"""Walking through the list of posts: long ranges in chunks that the server can bear, one by its id.
+"""List posts of long ranges in chunks that the server can handle; find one post by its id.
 
 The API has one list and no other way to see a post. It has no pages and no order, and returns a
 repeated post in every answer, from its first date to the end of the range, whatever its start. So
-what a shorter chunk leaves out are the posts whose own date lies outside of it, and only the posts
-that lie inside a chunk say whether it was too long: neither the length of an answer nor the time
-that it takes gets less by splitting when repetitions or the network make it so.
+a shorter chunk only leaves out posts whose own date lies outside of it, and only the number of
+posts inside a chunk says whether it was too long: splitting does not help if an answer is long
+because of repetitions, or slow because of the network.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 MANY, FEW = 2_000, 500
-"""Posts inside a chunk above which the next is half as long, below which twice."""
+"""Posts inside a chunk: above `MANY` the next one is half as long, below `FEW` twice as long."""
 
 SHORTEST_CHUNK, LONGEST_CHUNK = timedelta(minutes=1), timedelta(days=62)
-"""Bounds of the length of a chunk; what is too much for the shortest is read as it is."""
+"""Bounds of the length of a chunk; the shortest is read even if it has too many posts."""
 
 TICK = timedelta(milliseconds=1)
-"""What the server keeps of a date."""
+"""The precision of dates on the server."""
 
 
 class Chunk(NamedTuple):
@@ -47,7 +47,7 @@ class Chunk(NamedTuple):
 
 
 class ListPosts(Protocol):
-    """`postiz.posts.list`."""
+    """The type of `postiz.posts.list`."""
 
     def __call__(self, *, start: datetime, end: datetime) -> Awaitable[list[Post]]:
         """The posts of a range, both ends included."""
@@ -55,7 +55,7 @@ class ListPosts(Protocol):
 
 
 class Chunks:
-    """Splits ranges into chunks, each as long as what was read before suggests.
+    """Splits ranges into chunks, whose length adapts to the answers before.
 
         async for chunk, posts in chunks.lists(list_posts, start, end):
             ...
@@ -118,19 +118,19 @@ async def list_posts(bound: BoundScheduler, *, start: datetime, end: datetime) -
 
 
 class GroupOf(NamedTuple):
-    """The group of a post, None: the server does not tell it, and the post as it is listed."""
+    """The group of a post, None if the server does not tell it, and the post as it is listed."""
 
     group: str | None
     post: Post
     is_shared: bool
-    """Whether another post of the same date is in it."""
+    """Whether another post of the same date is in the group."""
 
 
 FIRST_CHUNK = timedelta(days=7)
 """The length of the first list; the others adapt to the answers."""
 
 SEARCHED = timedelta(days=366)
-"""How far before and after today, or its date, a post is looked for by its id."""
+"""How far before and after today, or a given date, to look for a post by its id."""
 
 
 async def pieces(
@@ -158,7 +158,7 @@ async def pieces(
 
 
 def first_occurrences(posts: Iterable[Post], seen: set[str]) -> Iterator[Post]:
-    """The posts without repetitions.
+    """The posts, each repeated one only at its first occurrence.
 
     Args:
         posts: in order of date.
@@ -195,10 +195,10 @@ async def group_of(list_posts: ListPosts, post: Post | str, at: datetime, now: f
     """The group of a post as it is listed now.
 
     Args:
-        list_posts: lists.
+        list_posts: lists the posts of a range.
         post: the post, or its id.
         at: where an id is looked for first; then a year before and after, and around today.
-        now: the time.
+        now: the server's time, in seconds since the epoch.
 
     Raises:
         NotFoundError: it is not listed there.
@@ -216,6 +216,6 @@ async def group_of(list_posts: ListPosts, post: Post | str, at: datetime, now: f
 
 
 def around(moment: float) -> tuple[datetime, datetime]:
-    """The range in which a post is looked for when nobody knows its date."""
+    """The range in which to look for a post whose date is not known."""
     today = datetime.fromtimestamp(moment, UTC)
     return today - SEARCHED, today + SEARCHED

@@ -1,6 +1,6 @@
-"""Which of the posts that were sent is which of those that are listed. PURE.
+"""Match posts that were sent with posts that are listed. PURE.
 
-The server returns a text as its filter left it, and a shortened link in place of ours.
+The server filters texts before it stores them, and may replace links with short ones.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"https?://\S+")
 
 _NOW_LASTS = timedelta(minutes=15)
-"""How much later than its request a post of type `now` may be stored: a lost request settles in 12
-minutes, and dates of such posts are whole minutes."""
+"""Longest time after its request at which a post of type `now` may be stored: a lost request
+settles in 12 minutes, and such posts are dated to whole minutes."""
 
 
 def stored_at(post: Post) -> datetime:
-    """The date that is stored; a repeated post is listed with those of its repetitions."""
+    """The stored date of a post; a repeated one is listed with the dates of its repetitions."""
     return post.actual_date or post.publish_date
 
 
@@ -49,7 +49,7 @@ def same_text(sent: str, listed: str, *, short_link: bool = False) -> bool:
 
 
 def sent_text(sent: str, *, short_link: bool = False) -> str:
-    """What a reader will see of a content that is sent; see `same_text`."""
+    """The visible text of a content that is sent; see `same_text`."""
     try:
         kept = sanitise(sent)
     except InvalidPostError:  # it is longer than anything a server reads
@@ -58,7 +58,7 @@ def sent_text(sent: str, *, short_link: bool = False) -> str:
 
 
 def seen_text(listed: str, *, short_link: bool = False) -> str:
-    """What a reader sees of a listed content; see `same_text`."""
+    """The visible text of a listed content; see `same_text`."""
     if short_link:
         listed = _LINK.sub("", listed)
     return " ".join(html.unescape(_TAG.sub(" ", listed)).split())
@@ -72,9 +72,9 @@ def is_on(channel_id: str, post: Post) -> bool:
 def assign(
     places: Iterable[int], posts: Iterable[Post], fits: Callable[[int, Post], bool]
 ) -> dict[int, Post]:
-    """A post for each place of a request for which there is one, and no post for two.
+    """Match listed posts with the places of a request, each post with one place at most.
 
-    Of posts that fit alike the first place gets the first stored, as they were sent: ids sort in
+    If several posts fit equally, the first place gets the one that was stored first: ids sort in
     the order in which posts were stored.
     """
     free = sorted({post.id: post for post in posts}.values(), key=attrgetter("id"))

@@ -191,7 +191,7 @@ class MediaResource:
     async def _once(
         self, source: UploadSource, options: UploadOptions, fetched: dict[str, StoredMedia]
     ) -> StoredMedia:
-        """Upload something; of URLs that are equal the first, which the others wait for."""
+        """Upload a source; of equal URLs only the first is uploaded, and the others wait for it."""
         if not options.reuse or not isinstance(source, str) or not is_url(source):
             return await upload(self._bound, source, options=options, uploads=self._uploads)
         bound = self._bound.begun()
@@ -203,13 +203,13 @@ class MediaResource:
             return fetched[source]
 
     async def upload_inspected(self, facts: FileFacts) -> StoredMedia:
-        """Upload a file that was looked at before; for other parts of this package.
+        """Upload a file that was inspected before; for other parts of this package.
 
         Args:
-            facts: what the look told.
+            facts: the result of the inspection.
 
         Raises:
-            UploadError: it is not what it was; nothing was stored.
+            UploadError: the file has changed since; nothing was stored.
         """
         return await upload(self._bound, facts.path, facts=facts)
 

@@ -1,4 +1,4 @@
-"""How the organisations of a `PostizPool` stand, as its users see it."""
+"""The health of a `PostizPool` and its organisations, for its users."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOOK = 3.0
-"""Seconds for a look at store and outbox: a health route has to answer."""
+"""Seconds at most to query store and outbox, because a health route has to answer."""
 
 TELL = 1.0
 """Seconds that another thread waits for an answer from the event loop of a pool."""
 
 _NOBODY = ledger_name("", "nobody")
-"""The name of a quota that nobody has."""
+"""The name of a quota that does not exist, for a query that tests the store."""
 
 
 class OrganizationHealth(Value, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class PoolHealth(Value, frozen=True, kw_only=True):
 
 
 class Found(NamedTuple):
-    """What a look at store and outbox found: tickets by their states, troubles by organisations."""
+    """The answers of store and outbox: tickets by their states, troubles by organisations."""
 
     tickets: dict[str, int] | None = None
     troubles: Mapping[str, str] = MappingProxyType({})
@@ -118,11 +118,11 @@ async def look(store: Records | None, outbox: _PoolOutbox | None) -> Found:
 
 
 def call_in_loop(loop: asyncio.AbstractEventLoop, ask: Callable[[], T]) -> T | None:
-    """What a function returns that is called in an event loop, from whatever thread.
+    """Call a function in an event loop, from any thread, and return its result.
 
     Args:
-        loop: where it is asked.
-        ask: does not wait for anything.
+        loop: the event loop.
+        ask: the function, which must not wait for anything.
 
     Returns:
         None when the loop has ended, or does not answer within `TELL` seconds.
@@ -190,12 +190,12 @@ def standing(
     *,
     most: int,
 ) -> PoolHealth:
-    """How the organisations of these clients stand; a close look is for those that are listed.
+    """The health of a pool with these clients, with details of the organisations that are listed.
 
     Args:
         clients: those of a pool.
-        found: what a look at store and outbox found.
-        most: organisations that are listed, and troubles that are told.
+        found: the answers of store and outbox.
+        most: how many organisations and troubles are listed.
     """
     by_quota = defaultdict[str, list["OpenClient"]](list)
     for client in clients:

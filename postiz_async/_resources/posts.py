@@ -142,7 +142,7 @@ class Posts(PostCreation):
                 del posts
 
     async def _wanted(self, integration: Integration | str | None) -> str | None:
-        """The id of the only channel that is asked for."""
+        """The id of the only channel to list; None: all channels."""
         if integration is None:
             return None
         return await self._channels.id_of(self._bound, integration, "integration")
@@ -400,7 +400,7 @@ class Posts(PostCreation):
 
 
 def prepared_by(posts: Posts, prepare: Callable[[], Awaitable[None]]) -> Posts:
-    """The same, whose requests leave within minutes of `prepare`, which each awaits, or not."""
+    """A view of `posts` whose requests await `prepare`, and leave within minutes of it or never."""
     view = copy(posts)
     bound = view._bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     options = msgspec.structs.replace(bound.options, prepare=prepare)

@@ -1,13 +1,14 @@
-"""What becomes of posts, told as it happens: published with its address, or refused with a reason.
+"""Watch posts: report when one is published, with its address, or refused, with the reason.
 
-The API has no stream, so the list is looked at: when a post is due, then after 2, 4, 8 ... 30
-seconds while nothing happens, and once a minute otherwise, for what people publish at once. Each
-look begins a quarter of an hour before the last one that was answered, and at the date of the
-oldest post that is due and not out. So what happened while Postiz was away, or nobody read on, is
-told late and not lost; what was told is not told again unless the post was published once more.
+The API has no stream, so the list is polled: when a post is due, then after 2, 4, 8 ... 30
+seconds while nothing happens, and once a minute otherwise, for posts that are published at once.
+Each poll begins a quarter of an hour before the last one that was answered, and at the date of
+the oldest post that is due and not published. So events while Postiz was unavailable, or while
+the reader was busy, are reported late and not lost; none is reported again unless the post was
+published once more.
 
-The list tells the state of a post and nothing else; why a network refused one is in a message to
-the organisation, which names the channel or its network in words, but not the post.
+The list has only the state of a post; the reason why a network refused one is in a notification,
+which names the channel or its network in words, but not the post.
 """
 
 from __future__ import annotations
@@ -46,33 +47,33 @@ if TYPE_CHECKING:
 _log = logging.getLogger("postiz_async.watch")
 
 IDLE_POLL, COUNTED_POLL = 60.0, 600.0
-"""Seconds between looks while nothing is due, and at a server that counts looks."""
+"""Seconds between polls while nothing is due, and if they cost the server's quota."""
 
 FIRST_OUTAGE, LONGEST_OUTAGE = 5.0, 300.0
-"""Seconds between looks while Postiz is away: doubled after each, up to the longest."""
+"""Seconds between polls while Postiz is unavailable: doubled after each, up to the longest."""
 
 _BACK, _AHEAD = timedelta(minutes=15), timedelta(minutes=10)
-"""What a look covers before the one before it, and after now: to know when the next post is due."""
+"""How far a poll goes back before the last one, and ahead, to see when the next post is due."""
 
 _FORGET = timedelta(days=1)
-"""How long a post that is due is waited for, and one that was told is remembered."""
+"""How long to wait for a post that is due, and to remember one that was reported."""
 
 SHORTEST_POLL = 1.0
-"""Seconds between looks, however many signals come."""
+"""Shortest time in seconds between polls, however many signals arrive."""
 
 LOOK_SHARE = 5
-"""After a look nothing is asked for this many times as long as the look took."""
+"""The pause after a poll is at least this many times as long as the poll took."""
 
 
 FIRST_POLL, LONGEST_POLL = 2.0, 30.0
-"""Seconds between looks at posts that are about to be published; doubled while nothing happens."""
+"""Seconds between polls for posts that are about to be published; doubled while nothing happens."""
 
 _AWAY = (APIConnectionError, ServerError, UnexpectedAnswerError, QuotaError, StoreError)
 
 
 @dataclass(frozen=True, slots=True)
 class PostSource:
-    """Where posts are looked at. `now` is the server's time, in seconds since the epoch."""
+    """Access to the posts to watch. `now` is the server's time, in seconds since the epoch."""
 
     list_posts: ListPosts
     notifications: Callable[[], AsyncIterator[Notification]]
@@ -105,7 +106,7 @@ async def until_published(
 
 
 async def _found(source: PostSource, post_id: str, at: datetime | None) -> Post:
-    """The post in this second, where its mark may be anywhere; else wherever it is now."""
+    """The post if it is dated within the second of `at`; else wherever it is now."""
     first, last = around(source.clock.time())
     if at is not None:
         second = at.astimezone(UTC).replace(microsecond=0)
@@ -127,20 +128,20 @@ async def sleep_or_wake(clock: Clock, wake: WakeSignal, until: float) -> None:
 # ------------------------------------------------------------------ what became of posts
 
 _BEFORE = timedelta(minutes=1)
-"""How much earlier than a post's date its message may be written; clocks differ."""
+"""How much earlier than a post's date its notification may be dated, as clocks differ."""
 
 UNTOLD = "the network refused it; no notification says why"
 
 
 def next_pause(pause: float) -> float:
-    """How long to wait after a look that showed nothing new."""
+    """The pause after a poll that showed nothing new."""
     return min(LONGEST_POLL, pause * 2)
 
 
 async def messages_since(
     notifications: AsyncIterator[Notification], posts: Iterable[Post]
 ) -> list[Notification]:
-    """The messages that may be about these posts, newest first.
+    """The notifications that may be about these posts, newest first.
 
     Servers before v2.18.0 show none, which is not an error.
     """
@@ -159,7 +160,7 @@ async def messages_since(
 
 
 def reason(post: Post, messages: Iterable[Notification]) -> str:
-    """Why a network refused a post, in the words of the message that came first after its date.
+    """Why a network refused a post, in the words of the first notification after its date.
 
     Args:
         post: in the state `ERROR`.
@@ -184,7 +185,7 @@ def _is_refusal(message: Notification, names: Iterable[str]) -> bool:
 async def publish_events(
     posts: Iterable[Post], notifications: AsyncIterator[Notification]
 ) -> list[PublishEvent]:
-    """What became of those posts that are published or refused, in order of date."""
+    """The events of those posts that are published or refused, in order of date."""
     ended = sorted(
         (post for post in posts if post.state in {"PUBLISHED", "ERROR"}),
         key=lambda post: (post.publish_date, post.id),
@@ -200,11 +201,11 @@ async def publish_events(
 async def watch(
     source: PostSource, *, accepts: Callable[[Post], bool], since: datetime | None
 ) -> AsyncGenerator[PublishEvent]:
-    """Tell what becomes of posts, without an end.
+    """Yield the events of posts, without an end.
 
     Args:
-        source: where to look.
-        accepts: which posts are meant.
+        source: access to the posts.
+        accepts: whether to report a post.
         since: also yield events for posts dated from then on; None: only from now on.
     """
     watching, outage = _Watch(source, accepts, since), FIRST_OUTAGE
@@ -234,23 +235,23 @@ class _Watch:
         self._accepts = accepts
         self._since = since
         self._begin: datetime | None = None
-        """Where the next look begins; None before the first."""
+        """The date from which the next poll lists posts; None before the first."""
         self._due: dict[str, datetime] = {}
         self._told: dict[str, tuple[tuple[str, str], datetime]] = {}
-        """By id: the state and the item on the network, and when that was last seen."""
+        """Reported posts by id: their mark (see `_mark`), and when it was last seen."""
         self._pause = FIRST_POLL
         self._chunks = Chunks(first=_BACK + _AHEAD)
 
     @property
     def is_first(self) -> bool:
-        """Whether no look was answered yet."""
+        """Whether no poll was answered yet."""
         return self._begin is None
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._source.now(), UTC)
 
     async def look(self) -> list[PublishEvent]:
-        """What happened since the last look."""
+        """The events since the last poll."""
         now = self._now()
         start = min([self._begin or min(self._since or now, now - _BACK), *self._due.values()])
         listed: dict[str, Post] = {}
@@ -279,7 +280,7 @@ class _Watch:
         self._begin = now - _BACK
 
     def pause(self, *, news: bool) -> float:
-        """Seconds until the next look."""
+        """Seconds until the next poll."""
         if self._source.is_counted():
             return COUNTED_POLL
         now = self._now()
@@ -293,5 +294,5 @@ class _Watch:
 
 
 def _mark(post: Post) -> tuple[str, str]:
-    """What makes a post one that was told: it may be published again, as another item."""
+    """The mark of a reported event: a post that is published again, as a new item, has another."""
     return post.state, post.release_id or post.release_url or ""

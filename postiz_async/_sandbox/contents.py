@@ -1,4 +1,4 @@
-"""What is in a sandbox: organisations, channels, tags, messages, files of other servers.
+"""The contents of a sandbox: organisations, channels, tags, notifications, files elsewhere.
 
 Ids look like the real ones.
 """
@@ -35,9 +35,9 @@ class ThreadRow(msgspec.Struct, frozen=True):
     id: str
     content: str
     media: tuple[str, ...]
-    """Paths."""
+    """Paths of media."""
     delay: int
-    """Minutes."""
+    """Minutes after the entry before."""
 
 
 class StoredPost(msgspec.Struct, frozen=True):
@@ -52,9 +52,9 @@ class StoredPost(msgspec.Struct, frozen=True):
     state: str
     settings: dict[str, object]
     tags: tuple[str, ...]
-    """Names."""
+    """Names of tags."""
     media: tuple[str, ...]
-    """Paths."""
+    """Paths of media."""
     thread: tuple[ThreadRow, ...]
     interval: int | None
     creation_method: str
@@ -65,7 +65,7 @@ class StoredPost(msgspec.Struct, frozen=True):
 
 
 def stored_posts(state: SandboxState) -> tuple[StoredPost, ...]:
-    """The live posts of all organisations."""
+    """The posts of all organisations that are not deleted."""
     return tuple(
         _stored_post(organization, post)
         for organization in state.organizations
@@ -103,7 +103,7 @@ def _paths(post: PostRow) -> tuple[str, ...]:
 
 
 class SandboxContents:
-    """What is in a sandbox, to be looked at and set up."""
+    """Methods to inspect and set up the contents of a sandbox."""
 
     _state: SandboxState
     organization: Organization
@@ -114,8 +114,8 @@ class SandboxContents:
         """Add an organisation with key, channels, tags and quota of its own.
 
         Args:
-            name: What it is called; None for a number.
-            api_key: Its key; None for one made of the name, as `sandbox-acme` for `acme`.
+            name: Its name; None for a number.
+            api_key: Its key; None for one derived from the name, such as `sandbox-acme` for `acme`.
 
         Raises:
             ValueError: Another one has this name or key.
@@ -136,14 +136,14 @@ class SandboxContents:
 
     @property
     def organizations(self) -> tuple[Organization, ...]:
-        """All organisations, in the order of their making."""
+        """All organisations, in the order in which they were added."""
         return tuple(self._state.organizations)
 
     def find_organization(self, which: Organization | str | None = None) -> Organization:
         """An organisation by its name.
 
         Args:
-            which: The name; an organisation itself is given back; None for the first.
+            which: The name; an organisation is returned as it is; None for the first.
 
         Raises:
             LookupError: There is none of this name.
@@ -188,7 +188,7 @@ class SandboxContents:
         """Add a channel, to the first organisation unless another is given.
 
         Args:
-            provider: Identifier of the network, as `x` or `mastodon`.
+            provider: Identifier of the network, such as `x` or `mastodon`.
             organization: Its owner, itself or its name.
             id: Its id; None for a new one that looks like the real ones.
             name: Its display name.
@@ -266,8 +266,8 @@ class SandboxContents:
         """Add a tag, which posts may carry from now on.
 
         Args:
-            name: What it is called.
-            organization: Its owner, itself or its name; None for the first organisation.
+            name: Its name.
+            organization: The organisation or its name; None for the first organisation.
         """
         owner = self.find_organization(organization)
         tag = TagRow(self._state.ids.uuid(), name, "#ff0000", self._state.now)
@@ -284,9 +284,9 @@ class SandboxContents:
         """Add a notification.
 
         Args:
-            content: What it says.
-            link: Where it leads.
-            organization: Who is told, itself or its name; None for the first organisation.
+            content: Its text.
+            link: Its address.
+            organization: The organisation or its name; None for the first organisation.
         """
         owner = self.find_organization(organization)
         notification = NotificationRow(self._state.ids.uuid(), content, link, self._state.now)
@@ -310,7 +310,7 @@ class SandboxContents:
             role: What they may do in the organisation: `SUPERADMIN`, `ADMIN` or `USER`.
             is_super_admin: Whether they are one of the instance, so that `GET /users` answers
                 the key of their organisation.
-            organization: Where they are, itself or its name; None for the first organisation.
+            organization: The organisation or its name; None for the first organisation.
 
         Raises:
             LookupError: There is no such organisation.
@@ -335,7 +335,7 @@ class SandboxContents:
 
         Args:
             url: Its address.
-            data: What is in it.
+            data: Its content.
         """
         reader = UploadReader()
         reader.add(data)
@@ -347,8 +347,8 @@ class SandboxContents:
         """Add an application that asks users for access.
 
         Args:
-            name: What it is called.
-            redirect_url: Where users come back to.
+            name: Its name.
+            redirect_url: The address to which users return.
         """
         app = OAuthApp(
             client_id=f"pca_{self._state.ids.letters(32)}",
@@ -360,7 +360,7 @@ class SandboxContents:
         return app
 
     def add_webhook(self, url: str, *integration_ids: str) -> None:
-        """Call an address for each post of the first organisation that is published (over HTTP).
+        """Call an address (over HTTP) for each post of the first organisation that is published.
 
         Args:
             url: The address, on loopback.
@@ -375,7 +375,7 @@ class SandboxContents:
 
 
 def _key_for(name: str) -> str:
-    """The key of an organisation for which none is given: the same for the same name."""
+    """The default key of an organisation, derived from its name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     word = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     return f"sandbox-{word or hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -18,7 +18,7 @@ strip_headers   yes      at once        the answer without its X-RateLimit heade
 
 A client that gives up during a delay does not stop the work.
 
-On a command line a fault is its kind and what else is to be said of it, see `Fault.parse`.
+`Fault.parse` reads a fault in the form of the command line.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _Options:
 
 @dataclass(frozen=True, slots=True)
 class Fault(_Options):
-    """One kind of fault and when it strikes.
+    """A fault of one kind, and when it happens.
 
     Attributes:
         kind: What happens: one of the kinds in the table of [Testing](testing.md).
@@ -103,14 +103,14 @@ class Fault(_Options):
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """A fault as it is written on a command line: `drop_answer:20%:route=create_post`.
+        """Read a fault in the form of the command line: `drop_answer:20%:route=create_post`.
 
         The kind, then in any order, with colons between: a percentage, how likely it strikes a
         request that fits; `half`; and `route=`, `times=`, `delay=`, `status=`, `after_items=`.
         Without `times=` it strikes for ever.
 
         Args:
-            text: What was written.
+            text: The fault as text.
 
         Raises:
             ValueError: It cannot be read; the text says why.
@@ -151,7 +151,7 @@ def _percent(word: str) -> float:
 
 
 class Faults:
-    """The faults that are set up. At most one strikes a request: the first that fits.
+    """The faults that are set up. At most one happens to a request: the first that fits.
 
     Attributes:
         struck: How often each kind struck.
@@ -186,7 +186,7 @@ class Faults:
         self._count += 1
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all faults."""
         self._left.clear()
 
     @property
@@ -195,7 +195,7 @@ class Faults:
         return tuple(fault for fault, _ in self._left.values())
 
     def draw(self, route: str) -> Fault | None:
-        """The fault that strikes a request to this route.
+        """The fault that happens to the next request to this route, or None.
 
         It is for other parts of this package.
 
@@ -215,7 +215,7 @@ class Faults:
 
 
 async def before_authentication(fault: Fault, clock: Clock) -> None:
-    """Strike before the server looks at the key."""
+    """Apply a fault before the server checks the key."""
     if fault.kind == "hang":
         await clock.sleep(fault.delay)
     elif fault.kind == "reset":
@@ -229,7 +229,7 @@ async def before_authentication(fault: Fault, clock: Clock) -> None:
 
 
 async def before_handler(fault: Fault, clock: Clock) -> None:
-    """Strike when the request is counted and nothing is done yet."""
+    """Apply a fault after the request is counted and before any work is done."""
     if fault.kind == "late_work":
         await clock.sleep(fault.delay)
     elif fault.kind == "error_before":
@@ -237,7 +237,7 @@ async def before_handler(fault: Fault, clock: Clock) -> None:
 
 
 async def after_handler(fault: Fault, clock: Clock, response: Response) -> Response:
-    """Strike when the work is done; returns the answer that leaves."""
+    """Apply a fault after the work is done; returns the answer to send."""
     if fault.kind == "drop_answer":
         raise ConnectionLost("the answer was lost")
     if fault.kind == "late_answer":

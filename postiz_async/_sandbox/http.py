@@ -1,6 +1,6 @@
-"""Serving a sandbox over HTTP: API, forms, and routes for tests of another process.
+"""Serve a sandbox over HTTP: the API, forms, and routes for tests in another process.
 
-The only module of the sandbox that needs aiohttp. Of an uploaded file only the beginning is kept.
+The only module of the sandbox that needs aiohttp. Only the beginning of an uploaded file is kept.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _CHUNK = 64 * 1024
 async def read_form(
     headers: Mapping[str, str], content: StreamReader
 ) -> UploadedFile | FormError | None:
-    """The file of a form, what is wrong with the form, or None where no file is in it.
+    """The file of a form, the error if the form is invalid, or None if it has no file.
 
     Args:
         headers: Headers of the request, one of which names the boundary.
@@ -80,7 +80,7 @@ async def _read_file(part: BodyPartReader) -> UploadedFile:
 
 
 def _decode(name: str | None) -> str:
-    """A name with U+FFFD for each byte that is not UTF-8; aiohttp keeps it as a surrogate."""
+    """A name with U+FFFD for each byte that is not UTF-8, which aiohttp keeps as a surrogate."""
     return (name or "").encode(errors="surrogateescape").decode(errors="replace")
 
 
@@ -98,7 +98,7 @@ def control(sandbox: Sandbox, path: str) -> Response:
 
 
 def _clock(sandbox: Sandbox) -> dict[str, float]:
-    """What another process needs to show the same time."""
+    """The values with which another process can show the same time."""
     clock = sandbox.clock
     if isinstance(clock, AcceleratedClock):
         anchor = clock.anchor
@@ -122,11 +122,11 @@ _WEBHOOK_TIMEOUT = ClientTimeout(total=5.0)
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A sandbox that is reachable.
+    """A sandbox that is served over HTTP.
 
     Attributes:
         url: Root of the server, without the path of the API.
-        api_url: What a client takes as its base URL.
+        api_url: The base URL for a client.
     """
 
     url: str
@@ -138,7 +138,7 @@ async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Asy
     """Serve a sandbox until the block ends.
 
     Args:
-        sandbox: What to serve; its paths of uploaded files begin with the address from now on.
+        sandbox: The sandbox; its paths of uploaded files begin with the address from now on.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
     """
@@ -167,11 +167,11 @@ async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Asy
         finally:
             await asyncio.wait([webhooks])
             if not webhooks.cancelled():
-                webhooks.result()  # raises what stopped it
+                webhooks.result()  # raises the error that ended it
 
 
 async def _call_webhooks(sandbox: Sandbox) -> None:
-    """Publish in time and call webhooks, each URL in order; no URL waits for another."""
+    """Publish posts in time and call webhooks: in order for each URL, all URLs at once."""
     receivers: dict[str, asyncio.Queue[bytes]] = {}
     async with ClientSession(timeout=_WEBHOOK_TIMEOUT) as session, asyncio.TaskGroup() as group:
         while True:
@@ -184,7 +184,7 @@ async def _call_webhooks(sandbox: Sandbox) -> None:
 
 
 async def _call_one(session: ClientSession, url: str, bodies: asyncio.Queue[bytes]) -> None:
-    """Call one webhook; nobody looks at its answers, as on the server."""
+    """Call one webhook; its answers are ignored, as on the server."""
     headers = {"Content-Type": "application/json"}
     while True:
         body = await bodies.get()
@@ -236,7 +236,7 @@ async def _from_http(http_request: web.Request) -> HttpRequest:
 
 
 async def _read_body(http_request: web.Request) -> bytes:
-    """Read to the end, but keep no more than it takes to see that a body is too large."""
+    """Read a body to the end, but keep only enough to see that it is too large."""
     kept = bytearray()
     async for chunk in http_request.content.iter_chunked(_CHUNK):
         kept += chunk[: BODY_LIMIT + 1 - len(kept)]

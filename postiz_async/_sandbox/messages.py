@@ -1,4 +1,4 @@
-"""Requests and responses without any framework, and what all answers and errors have in common."""
+"""Requests, responses and errors, independent of any web framework."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from postiz_async._sandbox.text.json import write_json
 
 
 class ConnectionLost(ConnectionError):  # noqa: N818 - it is an event of the sandbox, not a defect
-    """The connection broke before an answer came; nothing says whether the request was handled."""
+    """The connection broke before an answer came; the request may or may not have been handled."""
 
 
 _HEAD = 8 * 1024
-"""Bytes that are kept of a file: enough to tell its type, and to measure a picture."""
+"""Bytes of a file that are kept: enough to find its type, and to measure a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class UploadedFile:
 
 
 class UploadReader:
-    """Takes a file chunk by chunk, and keeps what a server has to know of it."""
+    """Reads a file chunk by chunk, and keeps only the facts that a server needs."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -71,7 +71,7 @@ class FormError:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it arrives.
+    """A request as received.
 
     Attributes:
         method: In upper case.
@@ -91,7 +91,7 @@ class HttpRequest:
 
     @property
     def target(self) -> str:
-        """Path and query, as messages quote it."""
+        """Path and query, as quoted in messages."""
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
     @property
@@ -100,14 +100,14 @@ class HttpRequest:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def query_value(self, name: str) -> str | list[str] | None:
-        """The value of a query parameter; when it is repeated, all of them."""
+        """The value of a query parameter, or all values if it is repeated."""
         values = [value for key, value in self.query if key == name]
         return values if len(values) > 1 else next(iter(values), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response as it leaves."""
+    """A response to send."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -119,7 +119,7 @@ class Response:
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
     def with_first(self, headers: Iterable[tuple[str, str]]) -> Response:
-        """The same with these headers before its own."""
+        """The same response with these headers before its own."""
         return replace(self, headers=(*headers, *self.headers))
 
     def json(self) -> object:
@@ -147,7 +147,7 @@ _COMPRESS_FROM = 1024
 
 
 def preflight(request: HttpRequest) -> Response:
-    """What a browser is told before it sends a request of another origin's page."""
+    """The answer to a browser's preflight request (CORS)."""
     allowed = [("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")]
     asked = request.headers.get("access-control-request-headers")
     if asked is not None:
@@ -159,7 +159,7 @@ _SIGN_IN = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>/auth
 
 
 def redirect_to_login() -> Response:
-    """What the front end says to anybody without a session."""
+    """The front end's answer to clients without a session."""
     headers = (("Location", "/auth"), ("Content-Type", "text/html; charset=utf-8"))
     return Response(307, headers, _SIGN_IN)
 
@@ -168,7 +168,7 @@ def wrap(request: HttpRequest, response: Response, now: float, front_end: str) -
     """Add the headers that all responses of the API have.
 
     Args:
-        request: What was asked.
+        request: The request.
         response: The response so far.
         now: Seconds since the epoch.
         front_end: The origin whose pages may read the response.
@@ -195,7 +195,7 @@ def wrap(request: HttpRequest, response: Response, now: float, front_end: str) -
 
 
 def entity_tag(body: bytes) -> str:
-    """The weak tag of a body: its length and the start of its digest."""
+    """The weak ETag of a body: its length and the start of its digest."""
     digest = base64.b64encode(hashlib.sha1(body, usedforsecurity=False).digest())
     return f'W/"{len(body):x}-{digest[:27].decode()}"'
 
@@ -208,7 +208,7 @@ def _is_unchanged(request: HttpRequest, response: Response, tag: str) -> bool:
 
 
 def compress(request: HttpRequest, response: Response) -> Response:
-    """Compress a body that is worth it, when the client accepts it."""
+    """Compress a body if it is large enough and the client accepts it."""
     accepted = request.headers.get("accept-encoding", "").lower()
     if len(response.body) < _COMPRESS_FROM:
         return response
@@ -226,7 +226,7 @@ _REASONS = {400: "Bad Request", 404: "Not Found"}
 
 
 class HttpError(Exception):
-    """Ends the handling of a request with this response."""
+    """An exception that ends the handling of a request with this response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
@@ -234,7 +234,7 @@ class HttpError(Exception):
 
 
 def plain(status: int, text: str) -> HttpError:
-    """Shape E1, of authentication and most hand-written errors."""
+    """An error of shape E1, of authentication and most hand-written errors."""
     return HttpError(json_response(status, {"msg": text}))
 
 
@@ -244,17 +244,17 @@ def _reasoned(status: int, message: str | Sequence[str]) -> HttpError:
 
 
 def bad_request(message: str) -> HttpError:
-    """Shape E2 with status 400."""
+    """An error of shape E2 with status 400."""
     return _reasoned(400, message)
 
 
 def not_found(message: str) -> HttpError:
-    """Shape E2 with status 404."""
+    """An error of shape E2 with status 404."""
     return _reasoned(404, message)
 
 
 def invalid(messages: Sequence[str]) -> HttpError:
-    """Shape E3: every violation of the field rules at once."""
+    """An error of shape E3: every violation of the field rules at once."""
     return _reasoned(400, messages)
 
 
@@ -262,25 +262,25 @@ def check(messages: Sequence[str]) -> None:
     """Refuse the request if the field rules found anything.
 
     Raises:
-        HttpError: They did.
+        HttpError: There are messages.
     """
     if messages:
         raise invalid(messages)
 
 
 def status_only(status: int, message: str) -> HttpError:
-    """Shape E4: a status and a text, without a reason."""
+    """An error of shape E4: a status and a text, without a reason."""
     return HttpError(json_response(status, {"statusCode": status, "message": message}))
 
 
 def post_refused(provider: str, name: str, message: str) -> HttpError:
-    """Shape E5: a rule of the provider is broken; `name` is the channel's."""
+    """An error of shape E5: a rule of the provider is broken; `name` is the channel's."""
     body = {"statusCode": 400, "provider": provider, "name": name, "message": message}
     return HttpError(json_response(400, body))
 
 
 def plan_limit(what: str, deed: str, host: str) -> HttpError:
-    """Shape E6: the plan is used up."""
+    """An error of shape E6: the plan is used up."""
     message = (
         f"You have reached the maximum number of {what} for your subscription. "
         f"Please upgrade your subscription to {deed}."
@@ -290,16 +290,16 @@ def plan_limit(what: str, deed: str, host: str) -> HttpError:
 
 
 def key_lookup_failed() -> HttpError:
-    """Shape E7: the look-up of the key failed, and the server says 401 without a body."""
+    """An error of shape E7: the look-up of the key failed; 401 without a body."""
     cookie = "auth=; Max-Age=-1; Path=/; HttpOnly; Secure; SameSite=None"
     return HttpError(empty_response(401, ("Set-Cookie", cookie), ("logout", "true")))
 
 
 def internal_error() -> HttpError:
-    """Shape E8: an exception that nobody handled."""
+    """An error of shape E8: an unhandled exception."""
     return status_only(500, "Internal server error")
 
 
 def unknown_route(method: str, target: str) -> HttpError:
-    """Shape E9."""
+    """An error of shape E9: the server has no such route."""
     return _reasoned(404, f"Cannot {method} {target}")

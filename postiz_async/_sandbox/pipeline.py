@@ -33,7 +33,7 @@ from postiz_async._sandbox.text.json import MalformedJSONError, read_json
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
 
 BODY_LIMIT = 102_400
-"""Bytes of a body that is parsed, after decompression."""
+"""Largest size in bytes of a body that is parsed, after decompression."""
 
 _FORM = "application/x-www-form-urlencoded"
 _CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
@@ -46,7 +46,7 @@ _CODECS = {
 
 
 def is_parsed(request: HttpRequest) -> bool:
-    """Whether the server looks at a body of this type at all."""
+    """Whether the server parses a body of this type."""
     return request.media_type in {"application/json", _FORM}
 
 
@@ -54,7 +54,7 @@ def read_body(request: HttpRequest) -> object:
     """Decode the body.
 
     Returns:
-        The decoded JSON, the fields of a form, or None where there is nothing to read.
+        The decoded JSON, the fields of a form, or None if there is nothing to read.
 
     Raises:
         HttpError: The body is too large, in an unknown charset, or malformed.
@@ -117,7 +117,7 @@ class CreateRecord(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What was counted so far."""
+    """The counts of requests so far."""
 
     requests: int = 0
     refusals: int = 0
@@ -129,7 +129,7 @@ def _counter(route: str, organization: Organization) -> str:
 
 
 class Pipeline:
-    """Answers requests, one after another or many at a time."""
+    """Answers requests; may be used for several at a time."""
 
     def __init__(self, state: SandboxState, faults: Faults) -> None:
         self._state = state
@@ -200,7 +200,7 @@ class Pipeline:
     def _count(
         self, request: HttpRequest, path: str, route: Route, organization: Organization
     ) -> ThrottleDecision | None:
-        """Count the request where its route is limited."""
+        """Count the request if its route is limited."""
         if not self._state.release.throttles(request.method, path):
             return None
         # the monotonic clock: the counter of a real server knows nothing of our wall clock

@@ -1,7 +1,7 @@
-"""Publishing what is due, whenever somebody looks.
+"""Publish posts that are due, whenever the state is read.
 
-Nothing runs in the background: a job is a line in a heap, and whoever reads the state first
-publishes what became due in the meantime.
+Nothing runs in the background: a job is an entry in a heap, and the next reader of the state
+publishes the posts that became due in the meantime.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def store_post(state: SandboxState, organization: Organization, post: PostRow) -
 
 
 def catch_up(state: SandboxState) -> None:
-    """Do what is due: store what is being stored, and publish."""
+    """Run all jobs that are due: store posts, and publish them."""
     state.delayed_jobs.run_due(state.clock.monotonic())
     state.jobs.run_due(state.now)
 
 
 def _publish_in_time(state: SandboxState, organization: Organization, then: PostRow) -> None:
-    """Publish a post, unless the job that was made for it `then` is no longer its own."""
+    """Publish a post, unless it was changed so that the job made for `then` no longer applies."""
     post = organization.posts.get(then.id)
     if post is None or post.deleted_at is not None or not post.has_job or post.date != then.date:
         return
@@ -39,7 +39,7 @@ def _publish_in_time(state: SandboxState, organization: Organization, then: Post
 
 
 def publish_waiting(state: SandboxState, post_id: str | None) -> set[str]:
-    """Publish what waits for its date, one post or all; returns the ids.
+    """Publish one scheduled post or all, before their dates; returns the ids.
 
     Raises:
         LookupError: There is no such post.

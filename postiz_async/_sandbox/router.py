@@ -1,4 +1,4 @@
-"""The routes as data, and how a path finds its route."""
+"""The routes as data, and the look-up of a path's route."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OpenHandler = Callable[[OpenCall], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation of the API: its name, where it is, since when, and what does the work."""
+    """One operation of the API: its name, path, first release, and handler."""
 
     name: str
     method: str
     template: str
-    """Below `/public/v1`."""
+    """The path below `/public/v1`."""
     since: Version
     handler: Handler
 
@@ -86,7 +86,7 @@ OPEN_ROUTES = (
 )
 
 ROUTE_NAMES = tuple(dict.fromkeys(each.name for each in (*ROUTES, *OPEN_ROUTES)))
-"""What a fault may be bound to."""
+"""The names of all routes, for faults."""
 
 _PREFIX = "/public/v1"
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -95,9 +95,9 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 def find_route(
     release: Release, method: str, path: str
 ) -> tuple[Route | OpenRoute, dict[str, str]] | None:
-    """Find the route of a path, still with its percent escapes, and its parameters.
+    """Find the route and the parameters of a path, which still has its percent escapes.
 
-    What can be read can be asked for without its body too.
+    Routes with GET also answer HEAD.
 
     Raises:
         HttpError: A parameter cannot be decoded.
@@ -117,7 +117,7 @@ def find_route(
 
 
 def _match(template: list[str], segments: list[str]) -> dict[str, str] | None:
-    """Compare segment by segment, whatever the case; a parameter is any segment but ''."""
+    """Match segment by segment, ignoring case; a parameter matches any segment but ''."""
     if len(template) != len(segments):
         return None
     params: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""The rows that the sandbox stores, their identifiers, and how releases differ in them.
+"""The rows that the sandbox stores, their identifiers, and the releases of the server.
 
-All are values: a change makes a new row. Identifiers are the same again with the same seed.
+All are immutable: a change makes a new row. The same seed makes the same identifiers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CustomerRow(msgspec.Struct, frozen=True):
 
 
 class MemberRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A user in an organisation; a super-admin is one of the whole instance."""
+    """A user in an organisation, who may be a super-admin of the whole instance."""
 
     id: str
     user_id: str
@@ -59,11 +59,11 @@ class IntegrationRow(msgspec.Struct, frozen=True, kw_only=True):
     additional_settings: str = "[]"
     deleted_at: int | None = None
     failure: str | None = None
-    """Why publishing on this channel fails, if it does."""
+    """The reason why publishing on this channel fails, or None."""
 
 
 def is_in_group(integration: IntegrationRow, group: str | None) -> bool:
-    """Whether a channel belongs to the group with this id; without one, always."""
+    """Whether a channel belongs to the group with this id; True without an id."""
     return not group or (integration.customer is not None and integration.customer.id == group)
 
 
@@ -86,7 +86,7 @@ class PostRow(msgspec.Struct, frozen=True, kw_only=True):
     delay: int = 0
     interval: int | None = None
     tags: tuple[str, ...] = ()
-    """Ids of tags."""
+    """The ids of its tags."""
     creation_method: str = "API"
     release_id: str | None = None
     release_url: str | None = None
@@ -107,7 +107,7 @@ class MediaRow(msgspec.Struct, frozen=True):
 
 
 class NotificationRow(msgspec.Struct, frozen=True):
-    """A line in the list of what happened."""
+    """A notification."""
 
     id: str
     content: str
@@ -122,8 +122,8 @@ _LETTERS = string.ascii_letters + string.digits
 class IdSource:
     """Makes ids.
 
-    Ids of rows are 25 characters that sort in the order of their making: a `c`, eight digits of
-    time, four of a counter, four of the process, eight at random, all to the base of 36.
+    Ids of rows are 25 characters that sort by the time at which they were made: a `c`, eight digits
+    of time, four of a counter, four of the process, eight random ones, all to the base 36.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -133,7 +133,7 @@ class IdSource:
         self._process = self._random(4)
 
     def row(self, now: float) -> str:
-        """Id of a post or channel made at `now`, in seconds since the epoch."""
+        """A new id of a post or channel made at `now`, in seconds since the epoch."""
         # a clock set back must not break the order, which clients rely on within a request
         self._latest = max(self._latest, int(now * 1000))
         count, self._counter = self._counter, self._counter + 1
@@ -141,15 +141,15 @@ class IdSource:
         return f"c{time}{counter}{self._process}{self._random(8)}"
 
     def uuid(self) -> str:
-        """Id of a group, an uploaded file, or an organisation."""
+        """A new id of a group, an uploaded file, or an organisation."""
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     def file_name(self) -> str:
-        """Name of a stored file, without its extension."""
+        """A new name of a stored file, without its extension."""
         return f"{self._rng.getrandbits(132):033x}"
 
     def letters(self, count: int) -> str:
-        """Letters and digits of both cases, for secrets and states."""
+        """Random letters of both cases and digits, for secrets and states."""
         return "".join(self._rng.choices(_LETTERS, k=count))
 
     def _random(self, count: int) -> str:
@@ -167,10 +167,10 @@ def _base36(number: int, width: int) -> str:
 Version = tuple[int, int, int]
 
 UNRELEASED: Version = (9999, 0, 0)
-"""Stands for what is on the main branch and in no release yet."""
+"""The version of changes on the main branch that are in no release yet."""
 
 NEXT: Version = (10000, 0, 0)
-"""Stands for what was merged since the main branch was recorded."""
+"""The version of changes that were merged since the main branch was recorded."""
 
 _SPELLING = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -195,7 +195,7 @@ class Release:
         return cls((major, minor, patch))
 
     def since(self, version: Version) -> bool:
-        """Whether this release has what came with `version`."""
+        """Whether this release is `version` or later."""
         return self.version >= version
 
     @property
@@ -205,7 +205,7 @@ class Release:
 
     @property
     def default_limit(self) -> int:
-        """Requests in an hour where the operator sets nothing."""
+        """The default limit of requests in an hour."""
         return 90 if self.since((2, 21, 8)) else 30
 
     def throttles(self, method: str, path: str) -> bool:

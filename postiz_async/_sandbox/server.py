@@ -1,6 +1,6 @@
 """The sandbox: a Postiz server in one object, without a network.
 
-The work belongs to the sandbox, not to the caller: who stops waiting for an answer does not
+The sandbox does the work in tasks of its own: a caller that stops waiting for an answer does not
 stop the work.
 """
 
@@ -32,32 +32,32 @@ from postiz_async.clock import Clock, SystemClock
 class Sandbox(SandboxContents):
     """A local model of a Postiz server.
 
-    Use it as an async context manager; leaving it ends what still hangs.
+    Use it as an async context manager; leaving it ends requests that still hang.
 
     Args:
-        api_key: Key of the first organisation; None for `sandbox`, or for one that is made of its
-            name where `organizations` has one.
-        clock: Tells the time and waits; None for the real one.
+        api_key: Key of the first organisation; None for `sandbox`, or for one derived from its
+            name in `organizations`.
+        clock: The clock that tells the time and waits; None for the real one.
         limit: Create calls in a window; None for the default of the release.
         window: Length of the window and of a block, in seconds.
-        release: Release of the server to imitate, as `v2.19.0`; `HEAD` is the newest that was
+        release: Release of the server to imitate, such as `v2.19.0`; `HEAD` is the newest that was
             recorded, `next` has what was merged since.
-        storage: Where the counter lives; None for what the release uses.
-        base: What the outside sees: the backend itself, or the official container, where the
-            API is below `/api` and anything else belongs to the web front end.
+        storage: Where the counter is kept; None for the release's own choice.
+        base: The server that clients see: the backend itself, or the official container, where
+            the API is below `/api` and anything else belongs to the web front end.
         host: Begins the paths of uploaded files, and is the origin of the web front end, which
             alone may read answers in a browser; `serve` puts its own address here.
         tags: Names of the tags that exist.
         work_per_post: Seconds that storing one post takes.
         upload_domain: Text that each media path must contain.
         video_types: Generators of videos that are switched on.
-        seed: Makes ids and chances the same again.
-        organizations: Names of the organisations, each of which has a key of its own, as
+        seed: The seed of ids and random faults.
+        organizations: Names of the organisations, each of which has a key of its own, such as
             `sandbox-acme` for `acme`; without any there is one.
 
     Attributes:
-        clock: Tells the time and waits.
-        faults: What goes wrong; `faults.add(Fault(...))` sets it up.
+        clock: The clock that tells the time and waits.
+        faults: The faults; `faults.add(Fault(...))` adds one.
         organization: The first organisation.
     """
 
@@ -124,7 +124,7 @@ class Sandbox(SandboxContents):
         It is for other parts of this package, which bring a client's requests.
 
         Args:
-            request: What a client sent.
+            request: The request of a client.
 
         Raises:
             ConnectionLost: A fault made the answer disappear.
@@ -157,7 +157,7 @@ class Sandbox(SandboxContents):
 
     @property
     def base(self) -> Literal["backend", "container"]:
-        """What the outside sees."""
+        """The server that clients see: the backend itself, or the official container."""
         return self._state.base
 
     @property
@@ -172,12 +172,12 @@ class Sandbox(SandboxContents):
 
     @property
     def creates(self) -> list[CreateRecord]:
-        """The create calls that reached the counter, refused ones included."""
+        """The create calls that reached the counter, including refused ones."""
         return self._pipeline.tally.creates
 
     @property
     def posts(self) -> tuple[StoredPost, ...]:
-        """The live posts of all organisations, in the order of their making."""
+        """The posts of all organisations that are not deleted, in the order of their creation."""
         catch_up(self._state)
         return stored_posts(self._state)
 
@@ -189,7 +189,7 @@ class Sandbox(SandboxContents):
 
     @property
     def host(self) -> str:
-        """Begins the paths of uploaded files."""
+        """The start of the paths of uploaded files."""
         return self._state.host
 
     @host.setter
@@ -221,13 +221,13 @@ class Sandbox(SandboxContents):
     def lock_out(
         self, organization: Organization | str | None = None, *, seconds: float | None = None
     ) -> None:
-        """Lock an organisation out, as when others sent one create too many with its key.
+        """Lock an organisation out, as if another client had sent one create too many with its key.
 
         Creates are answered with 429 and `Retry-After` until the lock ends.
 
         Args:
-            organization: Whose creates, itself or its name; None for the first organisation.
-            seconds: How long the lock still lasts; None for a whole window, which is an hour.
+            organization: The organisation or its name; None for the first organisation.
+            seconds: How long the lock lasts from now; None for a whole window, which is an hour.
 
         Raises:
             ValueError: The sandbox has no limit, or no lock of it lasts so long.
@@ -235,13 +235,13 @@ class Sandbox(SandboxContents):
         self._pipeline.lock_out(self.find_organization(organization), seconds)
 
     def publish(self, post_id: str | None = None) -> tuple[StoredPost, ...]:
-        """Publish now what waits for its date, which it keeps.
+        """Publish scheduled posts now; they keep their dates.
 
         Args:
-            post_id: One post; None for all of all organisations.
+            post_id: The post; None for all posts of all organisations.
 
         Returns:
-            What was published, and what failed: the state says which.
+            The posts that were published or failed; their state says which.
 
         Raises:
             LookupError: There is no such post.
@@ -250,7 +250,7 @@ class Sandbox(SandboxContents):
         return tuple(post for post in self.posts if post.id in done)
 
     def fail_next_publication(self, because: str) -> None:
-        """Let the next post that is published fail: its state is ERROR, a notification says why.
+        """Make the next post that is published fail: its state is ERROR, a notification says why.
 
         Args:
             because: The reason, in the words of the network.
@@ -260,14 +260,14 @@ class Sandbox(SandboxContents):
     def refuse(
         self, words: str, *, because: str, when: Literal["created", "published"] = "created"
     ) -> None:
-        """Refuse each post in whose text these words stand.
+        """Refuse each post whose text contains these words.
 
         When it is created, the request is answered with 400 and nothing of it is stored; drafts
-        are not looked at, as with all rules of networks. When it is published, it fails.
+        are not checked, as with all rules of networks. When it is published, it fails.
 
         Args:
-            words: What stands in the text, in letters of either case.
-            because: The reason that is told.
+            words: The words, in upper or lower case.
+            because: The reason that is given.
             when: When it is refused: by the server as soon as it is `created`, or by the network
                 when it is `published`.
         """

@@ -1,8 +1,8 @@
-"""The state of the server: organisations, what its parts share, and jobs that take time.
+"""The state of the server: organisations, settings, OAuth, and delayed jobs.
 
-Delayed jobs wait in a heap, and whoever looks at the state next runs those that are due. So a
-request of a hundred posts is one wait instead of a hundred, and still stores its posts one after
-another.
+Delayed jobs wait in a heap, and the next reader of the state runs those that are due. So a
+request of a hundred posts waits once instead of a hundred times, and still stores its posts one
+after another.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from postiz_async.clock import Clock
 
 
 class PostTable:
-    """The posts, found by id, group, parent and date."""
+    """A table of posts with indexes by id, group, parent and date."""
 
     def __init__(self) -> None:
         self._rows: dict[str, PostRow] = {}
@@ -52,11 +52,11 @@ class PostTable:
         return iter(self._rows.values())
 
     def get(self, post_id: str) -> PostRow | None:
-        """Any row, deleted ones too."""
+        """The row with this id, even if it is deleted."""
         return self._rows.get(post_id)
 
     def put(self, post: PostRow) -> None:
-        """Insert a row, or put it in the place of its former value."""
+        """Insert or replace a row."""
         former = self._rows.get(post.id)
         if former is not None:
             del self._by_group[former.group][post.id]
@@ -78,12 +78,12 @@ class PostTable:
         return [post for post in rows if post.deleted_at is None]
 
     def live_at(self, date: int) -> bool:
-        """Whether any post has exactly this date."""
+        """Whether any post that is not deleted has exactly this date."""
         rows = (self._rows[post_id] for post_id in self._by_date.get(date, ()))
         return any(post.deleted_at is None for post in rows)
 
     def live_roots_between(self, start: int, end: int) -> list[PostRow]:
-        """Posts without their comments, both ends included, by date and id."""
+        """Posts of a range of dates, both ends included, without comments, by date and id."""
         dates = sorted(date for date in self._by_date if start <= date <= end)
         rows = (self._rows[post_id] for date in dates for post_id in sorted(self._by_date[date]))
         return [post for post in rows if _is_live_root(post)]
@@ -94,12 +94,12 @@ class PostTable:
         return [post for post in rows if _is_live_root(post)]
 
     def live_roots(self) -> list[PostRow]:
-        """All posts without their comments, in the order of their making."""
+        """All posts without their comments, in the order of their creation."""
         rows = (self._rows[post_id] for post_id in sorted(self._rows))
         return [post for post in rows if _is_live_root(post)]
 
     def comments_of(self, post: PostRow) -> list[PostRow]:
-        """The live further entries of a post, in order."""
+        """The comments of a post that are not deleted, in order."""
         rows = (self._rows[row_id] for row_id in self._by_parent.get(post.id, ()))
         return sorted((row for row in rows if row.deleted_at is None), key=lambda row: row.id)
 
@@ -112,17 +112,17 @@ def _is_live_root(post: PostRow) -> bool:
 class Organization:
     """One organisation with its key and its rows.
 
-    What its plan allows can be set at any time.
+    The limits of its plan can be set at any time.
 
     Attributes:
         id: Its id.
-        name: What it is called.
+        name: Its name.
         api_key: Its key.
-        posts_per_month: What the plan allows; None without billing.
-        subscribed: False where billing is on and nobody pays: the key is then refused.
-        channels_allowed: What the plan allows; None without billing.
+        posts_per_month: Posts that the plan allows; None without billing.
+        subscribed: False if billing is on and nobody pays: the key is then refused.
+        channels_allowed: Channels that the plan allows; None without billing.
         video_credits: Videos that can still be made; None without billing.
-        session: What the `auth` header of a signed-in user holds.
+        session: The value of the `auth` header of a signed-in user.
     """
 
     id: str
@@ -164,7 +164,7 @@ class DelayedJobs:
         self._numbers = itertools.count()
 
     def add(self, when: float, job: Callable[[], object]) -> None:
-        """Let a job wait for its time."""
+        """Add a job to run at a time."""
         heapq.heappush(self._jobs, (when, next(self._numbers), job))
 
     def run_due(self, now: float) -> None:
@@ -175,12 +175,12 @@ class DelayedJobs:
 
     @property
     def next_time(self) -> float:
-        """When the next job is due; infinite without any."""
+        """The time at which the next job is due; infinity if there is none."""
         return self._jobs[0][0] if self._jobs else math.inf
 
 
 class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
-    """An application that asks users for access; without a secret, a public one."""
+    """An application that asks users for access; a public client if it has no secret."""
 
     client_id: str
     client_secret: str | None
@@ -188,12 +188,12 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
     redirect_urls: tuple[str, ...]
 
     def redirect_url(self, asked: object) -> str:
-        """Where the user comes back; only public clients choose among several.
+        """The address to which the user returns; only public clients choose among several.
 
         It is for other parts of this package.
 
         Args:
-            asked: Where an app wants them.
+            asked: The address in the request.
 
         Raises:
             HttpError: A public client asked for another place.
@@ -205,15 +205,15 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
         return str(asked)
 
     def check_challenge(self, challenge: object) -> None:
-        """Refuse a public client that has nothing to prove itself with later.
+        """Refuse a public client without a code challenge.
 
         It is for other parts of this package.
 
         Args:
-            challenge: What it sent for that.
+            challenge: The code challenge in the request.
 
         Raises:
-            HttpError: It has not.
+            HttpError: There is no challenge.
         """
         if self.client_secret is None and not (isinstance(challenge, str) and challenge):
             raise status_only(400, "code_challenge is required for this client")
@@ -232,7 +232,7 @@ class AuthorizationCode:
 
 @dataclass(slots=True)
 class OAuthState:
-    """Apps, codes that were not used yet, and living tokens."""
+    """Apps, unused codes, and valid tokens."""
 
     apps: dict[str, OAuthApp] = field(default_factory=dict[str, OAuthApp])
     codes: dict[str, AuthorizationCode] = field(default_factory=dict[str, AuthorizationCode])
@@ -241,12 +241,12 @@ class OAuthState:
     )
 
     def organization_of(self, token: str) -> Organization | None:
-        """Whose data a token opens."""
+        """The organisation to which a token gives access, or None."""
         known = self.tokens.get(token)
         return None if known is None else known[1]
 
     def revoke(self, client_id: str, organization: Organization) -> None:
-        """End the token that an app has for an organisation."""
+        """Revoke the token that an app has for an organisation."""
         self.tokens = {
             token: (owner, whose)
             for token, (owner, whose) in self.tokens.items()
@@ -256,7 +256,7 @@ class OAuthState:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that is told of published posts; without channels, of all."""
+    """An address to call for published posts of some channels; if none are given, of all."""
 
     url: str
     integration_ids: frozenset[str] = frozenset()
@@ -288,12 +288,12 @@ _TAG = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True, slots=True)
 class TextRule:
-    """One reason to refuse a post.
+    """A rule that refuses posts by their text.
 
     Attributes:
-        words: What stands in the text, in letters of either case; empty: any text.
-        because: The reason that is told.
-        is_once: Whether it holds for one post only.
+        words: The words, in upper or lower case; empty: any text.
+        because: The reason that is given.
+        is_once: Whether it applies to one post only.
     """
 
     words: str
@@ -301,25 +301,25 @@ class TextRule:
     is_once: bool = False
 
     def meets(self, content: str) -> bool:
-        """Whether the words stand in the text of a post, its markup left out."""
+        """Whether the text of a post, without markup, contains the words."""
         return self.words.casefold() in html.unescape(_TAG.sub("", content)).casefold()
 
 
 class TextRules:
-    """Reasons to refuse posts, in the order in which they were given.
+    """Rules that refuse posts by their text, in the order in which they were added.
 
-    No social network tells its rules, so a test says them.
+    Social networks do not publish such rules, so a test states them.
     """
 
     def __init__(self) -> None:
         self._rules: list[TextRule] = []
 
     def add(self, rule: TextRule) -> None:
-        """Refuse posts from now on."""
+        """Add a rule."""
         self._rules.append(rule)
 
     def why_refused(self, contents: Iterable[str]) -> str | None:
-        """Why a post of these parts is refused, if it is; a rule for one post is used up then."""
+        """The reason why a post with these parts is refused, or None; uses up a one-time rule."""
         parts = tuple(contents)
         for rule in self._rules:
             if any(map(rule.meets, parts)):
@@ -331,19 +331,19 @@ class TextRules:
 
 @dataclass(slots=True)
 class SandboxState:
-    """What the operator of the server set, organisations, and what is common to all of them."""
+    """The operator's settings, the organisations, and the state that they share."""
 
     clock: Clock
     ids: IdSource
     release: Release
     base: Literal["backend", "container"]
-    """What the outside sees."""
+    """The server that clients see: the backend itself, or the official container."""
     limit: float
     window: float
     in_redis: bool
     """Whether the counter of requests is in Redis."""
     host: str
-    """Begins the paths of uploaded files."""
+    """The start of the paths of uploaded files."""
     work_per_post: float
     """Seconds that storing one post takes."""
     upload_domain: str | None
@@ -355,23 +355,23 @@ class SandboxState:
     jobs: PublishingJobs = field(default_factory=PublishingJobs)
     oauth: OAuthState = field(default_factory=OAuthState)
     refused_texts: TextRules = field(default_factory=TextRules)
-    """What the server refuses to create."""
+    """Rules by which the server refuses to create posts."""
     failing_texts: TextRules = field(default_factory=TextRules)
-    """What networks refuse to publish."""
+    """Rules by which networks refuse to publish posts."""
     remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, UploadedFile])
-    """The internet, by URL."""
+    """Files that can be fetched, by URL."""
     pictures: dict[str, tuple[int, int] | None] = field(
         default_factory=dict[str, tuple[int, int] | None]
     )
-    """Width and height of all files that can be fetched, by path, where they are known."""
+    """Files that can be fetched, by path, with width and height if they are known."""
 
     def measure(self, path: str, head: bytes) -> None:
-        """Remember that there is a file, and how large the picture is, if its beginning says so."""
+        """Store the path of a file, and the size of the picture if its beginning states it."""
         self.pictures[path] = pixels_of(head)
 
     @property
     def now(self) -> int:
-        """Milliseconds since the epoch."""
+        """The time in milliseconds since the epoch."""
         return int(self.clock.time() * 1000)
 
     def new_row_id(self) -> str:
@@ -381,7 +381,7 @@ class SandboxState:
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """A request outside the API that found its route; the whole server is in reach of it."""
+    """A request outside the API with its route; it has access to the whole server."""
 
     state: SandboxState
     request: HttpRequest
@@ -390,20 +390,20 @@ class OpenCall:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedCall(OpenCall):
-    """A request that found its route and its organisation."""
+    """A request with its route and its organisation."""
 
     organization: Organization
     params: Mapping[str, str]
     fault: Fault | None = None
-    """What goes wrong while the request is handled."""
+    """The fault that happens while the request is handled."""
 
     @property
     def release(self) -> Release:
-        """That of the server."""
+        """The release of the server."""
         return self.state.release
 
     def context_of(self, integration_id: str) -> PostContext:
-        """What the rules of a post on this channel look at.
+        """The facts for the rules of a post on this channel.
 
         Raises:
             HttpError: The server does not know the network.

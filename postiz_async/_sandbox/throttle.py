@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ThrottleDecision:
-    """What the guard says about one request, with the headers that it adds to the answer."""
+    """The decision about one request, with the headers that are added to the answer."""
 
     allowed: bool
     headers: tuple[tuple[str, str], ...]
@@ -41,8 +41,8 @@ class Throttle(ABC):
     """Counts requests by key.
 
     Args:
-        limit: Requests in a window. Not a number switches the limit off, as a malformed setting
-            does on the server.
+        limit: Requests in a window. NaN switches the limit off, like a malformed setting on the
+            server.
         window: Length of a window and of a block, in seconds.
     """
 
@@ -60,9 +60,9 @@ class Throttle(ABC):
         """Count as if all requests that led to a block had come at once, a while ago.
 
         Args:
-            key: Whose requests.
+            key: The key of the requests.
             now: The time.
-            seconds: How long the block still lasts.
+            seconds: How long the block lasts from now.
         """
 
     def _too_many(self) -> int:
@@ -98,7 +98,7 @@ def _seconds(milliseconds: int) -> str:
 
 
 def _milliseconds(now: float) -> int:
-    # the small addend undoes what the binary fraction of a decimal time lost
+    # the small addend compensates for the binary rounding of a decimal time
     return math.floor(now * 1000 + 1e-3)
 
 
@@ -182,7 +182,7 @@ class MemoryThrottle(Throttle):
         self._logs[key] = _Log(ends, [ends] * self._too_many(), block_ends=ends)
 
     def _restart(self, log: _Log, at: int) -> None:
-        """Start a key again after its block, with the defect that hits of all others stay."""
+        """Start a key again after its block, with the server's defect: hits of other keys stay."""
         for other in self._logs.values():
             other.frozen += sum(moment > at for moment in other.expiries)
             other.expiries.clear()

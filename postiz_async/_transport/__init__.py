@@ -1,4 +1,4 @@
-"""Bytes to the server and back. The only package of the client whose modules import aiohttp."""
+"""Send requests and read responses. The only package of the client that imports aiohttp."""
 
 # pyright: reportUnusedImport=false
 
@@ -21,7 +21,7 @@ class Transport(Protocol):
     """Sends one request and returns one response. Never retries, never follows a redirect."""
 
     async def send(self, request: WireRequest) -> WireResponse:
-        """Send the request, having called its `leaves` before the first byte.
+        """Send the request; its `leaves` is called before the first byte.
 
         Raises:
             APIConnectionError: no usable answer; `delivery` says whether bytes went out.
@@ -35,7 +35,7 @@ class Transport(Protocol):
 
 
 def make_transport(settings: ConnectionSettings = ConnectionSettings()) -> Transport:  # noqa: B008
-    """The real way to the server."""
+    """The real transport to the server."""
     from postiz_async._transport.http import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
 
     return AiohttpTransport(settings)

@@ -1,4 +1,4 @@
-"""What a fault below HTTP means: in words for people, whose fault it is, and what to do."""
+"""Explain faults below HTTP: what happened, where the cause is, and what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds to make a connection."""
+"""Seconds allowed for making a connection."""
 
 DOCTOR = "`postiz-async doctor` looks for the cause."
 
@@ -55,11 +55,11 @@ def connection_error(
     """The error to raise for a fault.
 
     Args:
-        request: what was to be sent.
-        cause: what aiohttp or the operating system says.
-        secrets: what must not be in it.
-        proxy: the one on the way, if there is one.
-        has_answered: whether the server has answered there before.
+        request: the request that was to be sent.
+        cause: the error of aiohttp or of the operating system.
+        secrets: the secrets to remove from the error.
+        proxy: the proxy in use, if any.
+        has_answered: whether the server has answered at this address before.
     """
     fault = _fault(request, cause, proxy)
     hint = _RESTARTED if has_answered and fault.doubts_address else fault.hint
@@ -117,7 +117,7 @@ def _no_server(host: str, cause: aiohttp.ClientConnectorError, proxy: Proxy | No
 
 
 def _words(cause: aiohttp.ClientConnectorError) -> str:
-    """What the operating system says, without the address in asyncio's own form."""
+    """The operating system's message, without the address that asyncio adds."""
     words, number = cause.strerror or str(cause), cause.os_error.errno
     return os.strerror(number) if number and "Connect call failed" in words else words
 
@@ -159,7 +159,7 @@ def _place(host: str) -> tuple[str | None, int | None]:
 # ------------------------------------------------------------------ TLS
 
 _NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"}
-"""What releases of OpenSSL call an answer in plain HTTP."""
+"""The errors with which releases of OpenSSL report an answer in plain HTTP."""
 
 _YOUR_CA = "give its certificate with ssl='ca.pem' (--ca-file, POSTIZ_CA_FILE)"
 _INSPECTED = " Or a proxy on the way looks into TLS and has its own: ask whoever runs it for that."
@@ -198,7 +198,7 @@ _CERTIFICATES: dict[int, tuple[str, str]] = {
 
 
 def _tls_fault(host: str, cause: Exception, proxy: Proxy | None) -> Explanation | None:
-    """What a handshake failed for, before anything of the request was read."""
+    """Why a TLS handshake failed, before the server read anything of the request."""
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
         of_proxy = proxy is not None and _is_of_proxy(host, cause, proxy)
         whose = f"the proxy {proxy.url}" if proxy is not None and of_proxy else host
@@ -253,7 +253,7 @@ _ALERTS = {
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _NOT_TAKEN,
     "SSLV3_ALERT_HANDSHAKE_FAILURE": _BROKEN_OFF,
 }
-"""What a server says when it ends a handshake. It has read nothing of the request then."""
+"""Explanations of the alerts with which a server ends a handshake, before it reads the request."""
 
 
 def _tls_alert(cause: BaseException) -> Explanation | None:
@@ -272,7 +272,7 @@ def _speaks_no_tls(cause: BaseException) -> bool:
 
 
 def _is_cut_off(cause: aiohttp.ClientConnectorError) -> bool:
-    """Whether the connection was there, and ended before its handshake did."""
+    """Whether the connection was made, but ended before its handshake did."""
     error = cause.os_error
     return bool(cause.ssl) and isinstance(error, ConnectionResetError) and error.errno is None
 

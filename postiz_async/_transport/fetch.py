@@ -1,4 +1,4 @@
-"""GET from servers that are not the API, such as those that have media: no secret goes there."""
+"""GET from servers other than the API, such as those of media; no secret is sent to them."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ async def fetch(
     may_connect: Callable[[str, str], bool],
     stall_timeout: float,
 ) -> AsyncGenerator[Fetched]:
-    """GET something that is not the API: without key, cookies, proxy, or following redirects.
+    """GET a URL outside of the API: without key, cookies or proxy, and without following redirects.
 
     Args:
-        url: where.
-        name: what messages call it.
-        may_connect: judges each connection by the host that is meant and the address that its
-            name led to.
-        stall_timeout: seconds without a byte after which it is over.
+        url: the URL.
+        name: its name in messages.
+        may_connect: decides on each connection, given the host and the address that its name
+            resolved to.
+        stall_timeout: seconds without a byte after which the request fails.
 
     Raises:
         UploadError: no answer, or it broke off; from iterating over its chunks too.
@@ -68,7 +68,7 @@ async def fetch(
         headers={"Accept-Encoding": "identity"},
     ) as session:
         try:
-            target = URL(url)  # parsed once: what is judged is what is asked
+            target = URL(url)  # parsed once, so that the host checked is the host called
             host = target.host or ""
             async with session.get(target, allow_redirects=False) as response:
                 location = response.headers.get("Location", "")

@@ -1,4 +1,4 @@
-"""The real transport: bytes to the server and back, by aiohttp."""
+"""The real transport, which sends requests with aiohttp."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 
 _SHORT = 16 * 1024
-"""Bytes up to which a body is searched for secrets together with its headers, in one look."""
+"""Largest size in bytes of a body that is searched for secrets in one pass with its headers."""
 
 _HUGE = 4 * 1024 * 1024
-"""Bytes that are searched in one callback."""
+"""Bytes of a body that are searched for secrets before other tasks get a turn."""
 
 _SHOWN = 300
-"""The first status of answers that are told to people as they are."""
+"""The lowest status of answers that are shown to people as they are."""
 
 KEEP_ALIVE = 4.0
 """Seconds after which an idle connection is closed; the server closes its end after 5."""
@@ -47,7 +47,7 @@ STALL_TIMEOUT = 60.0
 """Seconds without a byte after which an answer without a time-out of its own ends."""
 
 PIECE = 64 * 1024
-"""Bytes of an upload that are handed over at a time."""
+"""Bytes of an upload that are passed to aiohttp at a time."""
 
 
 SHORTEST_SECRET = 8
@@ -65,10 +65,10 @@ class AiohttpTransport:
     when it is made; a password for the server in a .netrc file is not taken, because the API key
     has its place.
 
-    Whatever comes back is free of the secrets that were sent, and no exception leads to them.
+    Secrets that were sent are removed from answers, and no exception refers to them.
 
     Args:
-        settings: what connections are made with.
+        settings: how connections are made.
 
     Raises:
         UsageError: the connector is closed or of another event loop.
@@ -78,7 +78,7 @@ class AiohttpTransport:
     def __init__(self, settings: ConnectionSettings = ConnectionSettings()) -> None:  # noqa: B008
         self._is_closed = False
         self._answered: set[str] = set()
-        """Hosts that have answered."""
+        """Hosts that have answered a request."""
         self._speed = settings.speed
         self._proxies = Proxies() if settings.proxies is None else settings.proxies
         self._connector = settings.connector or aiohttp.TCPConnector(
@@ -138,20 +138,20 @@ class AiohttpTransport:
             self._answered.add(host)
             return answer
         try:
-            raise error  # not above: there the cause would come along, and what it has seen
+            raise error  # outside of the except block, so that the cause is not attached
         finally:
             del error
 
     async def _upload(
         self, request: WireRequest, part: FilePart, proxy: Proxy | None, secrets: Sequence[Secret]
     ) -> WireResponse:
-        """Send a file and read. Exceptions from here have the key in their tracebacks."""
+        """Send a file and read the answer. Tracebacks of exceptions from here contain the key."""
         chunks = part.open()
         watch = StallWatchdog(part.stall_timeout)
         try:
             with watch.over():
                 form = _multipart(part, chunks, watch)
-                asked = self._asked(request, form, proxy, None)  # the watch looks after it
+                asked = self._asked(request, form, proxy, None)  # limited by the watchdog
                 return await _answer(await asked, request, proxy, secrets)
             raise watch.verdict(host_of(request))
         finally:
@@ -165,7 +165,7 @@ class AiohttpTransport:
         proxy: Proxy | None,
         stall: float | None,
     ) -> Awaitable[aiohttp.ClientResponse]:
-        """What sends the request when it is awaited, up to the head of the answer."""
+        """An awaitable that sends the request and returns the head of the answer."""
         headers = {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in request.headers
@@ -197,7 +197,7 @@ async def _once(
 ) -> aiohttp.ClientResponse:
     """Keep aiohttp from sending a GET, PUT or DELETE again by itself when a connection breaks.
 
-    A PUT that schedules a published post publishes it again: what may be repeated is decided above.
+    A PUT that schedules a published post publishes it again, so the caller decides on repetitions.
     """
     try:
         return await handler(request)
@@ -212,7 +212,7 @@ async def _about_to_leave(
     context: SimpleNamespace,
     __: aiohttp.TraceRequestHeadersSentParams,
 ) -> None:
-    """Aiohttp has a connection and writes the head next, whatever the name of the event says."""
+    """Call `leaves`; despite this event's name, aiohttp is connected and writes the head next."""
     if context.trace_request_ctx is not None:
         context.trace_request_ctx()
 
@@ -227,7 +227,7 @@ async def _answer(
     proxy: Proxy | None,
     secrets: Sequence[Secret],
 ) -> WireResponse:
-    """The answer without secrets anywhere, and up to as many bytes as the request says."""
+    """The answer without secrets, cut to the number of bytes that the request allows."""
     is_cut, most, further = False, request.max_body, 0
     if response.status == 407 and proxy is not None and not request.url.startswith("https:"):
         response.close()
@@ -252,7 +252,7 @@ async def _answer(
 
 
 async def _is_free_of(secrets: Sequence[Secret], content: bytes) -> bool:
-    """Whether no secret is in a huge body. Others run meanwhile."""
+    """Whether a huge body has no secret; other tasks run in between."""
     further = max(map(len, secrets), default=0) * LONGEST_ESCAPE
     for start in range(0, len(content), _HUGE):
         part = content[start : start + _HUGE + further]
@@ -293,7 +293,7 @@ def _shown(
     *,
     has_answered: bool,
 ) -> BaseException:
-    """What is raised for a fault, without anything that leads to the secrets."""
+    """The error to raise for a fault, without anything that refers to the secrets."""
     is_ours = isinstance(cause, PostizError)
     if isinstance(cause, aiohttp.ClientError | OSError | ValueError) and not is_ours:
         return connection_error(request, cause, secrets, proxy, has_answered=has_answered)
@@ -311,7 +311,7 @@ def _timeout(total: float | None, speed: float, stall: float | None) -> aiohttp.
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
-    """The body, or its beginning where it is longer than `most` bytes, and whether it was cut."""
+    """The body, up to `most` bytes, and whether it was cut."""
     body, size = BytesIO(), 0
     async with response:
         async for chunk in response.content.iter_any():
@@ -339,7 +339,7 @@ def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: StallWatchd
 
 
 class _FileBody(aiohttp.payload.AsyncIterablePayload):
-    """A file on its way, piece by piece and with its length, if that is known."""
+    """The body of a file for aiohttp, sent piece by piece, with its length if that is known."""
 
     def __init__(self, part: FilePart, chunks: AsyncGenerator[bytes], watch: StallWatchdog) -> None:
         super().__init__(chunks, content_type=part.content_type)

@@ -1,6 +1,6 @@
-"""How connections to the server are made: whom to trust, which proxy, whose connector.
+"""Settings of connections to the server: trusted certificates, proxy, connector.
 
-Checked once, when a client or a pool is made; the transport is made of it when that is opened.
+Checked when a client or a pool is made; the transport is made from them when it is opened.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 Trust: TypeAlias = "tls.SSLContext | Path | str"
 
 USUAL_CONNECTIONS = 100
-"""Connections kept at most."""
+"""The largest number of connections, by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
-    """What connections are made with. `speed` is of the clock that time-outs are meant on.
+    """The settings of connections. `speed` is that of the clock by which time-outs are measured.
 
-    `ssl` and `connector` are None for those of aiohttp, `proxies` for those of the environment as
-    it is when the transport is made.
+    If `ssl` or `connector` is None, aiohttp's own is used; if `proxies` is None, those of the
+    environment at the time when the transport is made.
     """
 
     ssl: tls.SSLContext | None = None
@@ -61,18 +61,18 @@ class ConnectionSettings:
         has_transport: bool = False,
         source: str = "proxy=",
     ) -> ConnectionSettings:
-        """The settings that a user gave; what is None is as the environment has it.
+        """Check the settings that a user gave; None means: as in the environment.
 
         Args:
-            ssl: whom to trust: a context, or a file or folder of certificates.
+            ssl: the certificates to trust: a context, or a file or folder of them.
             proxy: the URL of the only proxy; empty: none.
-            connector: the user's own.
-            connections: kept at most.
-            source: where the proxy was given.
-            has_transport: whether there is another way to the server, which obeys none of this.
+            connector: the user's own connector.
+            connections: the largest number of connections.
+            source: the place where the proxy was given, for messages.
+            has_transport: whether another transport was given, which ignores these settings.
 
         Raises:
-            UsageError: one of them is not what it should be, or cannot be beside another.
+            UsageError: a setting has the wrong type, or cannot be combined with another.
             ConfigurationError: certificates or the address of the proxy cannot be used.
         """
         given = {"ssl": ssl, "proxy": proxy, "connector": connector}
@@ -130,7 +130,7 @@ def _check_connector(connector: object, ssl: Trust | None, connections: int | No
 
 
 _MANY = 1_000_000
-"""Connections of a connector that has no bound."""
+"""The number of connections that is assumed for a connector without a limit."""
 
 
 def _places(connector: Connector | None) -> int:
@@ -163,12 +163,12 @@ def tls_context(
     certificate: Path | str | None = None,
     key: Path | str | None = None,
 ) -> tls.SSLContext:
-    """A context that verifies whom it speaks to.
+    """A TLS context that verifies the server.
 
     Args:
         ca: a file or folder of the only authorities to trust; None: those of the system.
         certificate: a file with our own certificate and its chain, and its key if `key` is None.
-        key: a file with the key of it.
+        key: a file with the key of the certificate.
 
     Raises:
         ConfigurationError: one of them cannot be used.
@@ -221,7 +221,7 @@ def _trusting(ca: Path) -> tls.SSLContext:
 
 
 def _check_folder(folder: Path) -> None:
-    """OpenSSL finds certificates by names that it makes of their subjects, and no others."""
+    """Refuse a folder without certificates whose names are hashes, as OpenSSL requires."""
     if not any(folder.glob("[0-9a-f]" * 8 + ".[0-9]*")):
         raise ConfigurationError(
             f"The folder {folder} has no certificates that OpenSSL finds. Prepare it with: openssl "
@@ -238,7 +238,7 @@ def headers_of_environment(
     """The headers that were given, else those of POSTIZ_HEADERS.
 
     Raises:
-        ConfigurationError: that cannot be read.
+        ConfigurationError: POSTIZ_HEADERS cannot be read.
     """
     if headers is not None:
         return hidden_values(headers)

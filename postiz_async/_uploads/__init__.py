@@ -1,4 +1,4 @@
-"""Files, bytes, streams and URLs to stored media: looked at, refused early, streamed."""
+"""Upload files, bytes, streams and URLs: inspect them, refuse bad ones early, stream the others."""
 
 # pyright: reportUnusedImport=false
 

@@ -1,4 +1,4 @@
-"""What was uploaded lately, by its content: within a client, and across runs when asked for.
+"""Recent uploads by content: within a client, and across runs if asked for.
 
 The server neither lists media nor checks them when a post is created, and people can delete them
 in its web page. So nothing is used again that is older than a day.
@@ -35,19 +35,19 @@ MAX_AGE = 24 * 3600.0
 """Seconds for which an uploaded file is used again."""
 
 MOST = 10_000
-"""Files that a client remembers."""
+"""Most files that a client remembers."""
 
 
 _turns: WeakValueDictionary[tuple[int, str], anyio.Lock] = WeakValueDictionary()
-"""By cache and content, while an upload of it is under way."""
+"""Locks by cache and content, while an upload of the content is in progress."""
 
 
 class UploadCache:
-    """The media of one server and key.
+    """The media that were recently uploaded to one server with one key.
 
     Args:
-        clock: tells how old they are.
-        owner: a name for server and key that tells neither.
+        clock: measures the age of media.
+        owner: a name for server and key that reveals neither.
     """
 
     _complained_of: frozenset[Path] = frozenset()
@@ -58,11 +58,11 @@ class UploadCache:
         self._media: dict[str, tuple[float, Media]] = {}
 
     def may_have(self, size: int | None) -> bool:
-        """Whether something of this size was uploaded, so that a look at its hash may pay."""
+        """Whether something of this size was uploaded, so that hashing may save an upload."""
         return any(medium.size == size for _, medium in self._media.values())
 
     def turn(self, sha256: str) -> anyio.Lock:
-        """One upload of a content at a time: the second finds what the first has made."""
+        """The lock that allows one upload of a content at a time: a second one finds its result."""
         return _turns.setdefault((id(self), sha256), anyio.Lock())
 
     async def find(self, sha256: str, cache: Path | None) -> Media | None:
@@ -90,7 +90,7 @@ class UploadCache:
         return 0 <= self._clock.time() - at < MAX_AGE
 
     async def _in_thread(self, path: Path, work: Callable[[], T]) -> T | None:
-        """Work with the file. That it cannot be used costs an upload at most, and is said once."""
+        """Use the cache file in a thread; if that fails, warn once and return None."""
         try:
             return await in_thread(work)
         except OSError as error:
@@ -111,7 +111,7 @@ _FIND = "SELECT at, medium FROM media WHERE owner = ? AND sha256 = ?"
 
 
 def find(path: Path, owner: str, sha256: str) -> tuple[float, Media] | None:
-    """When a content was uploaded (seconds since the epoch), and what it became.
+    """The time of a content's upload (seconds since the epoch) and its medium, or None.
 
     Raises:
         OSError: the file cannot be used.
@@ -125,7 +125,7 @@ def find(path: Path, owner: str, sha256: str) -> tuple[float, Media] | None:
 
 
 def put(path: Path, owner: str, sha256: str, medium: Media, now: float, *, oldest: float) -> None:
-    """Note what a content became, and forget what is older than `oldest`.
+    """Store the medium of a content, and delete media older than `oldest`.
 
     Raises:
         OSError: the file cannot be used.

@@ -1,4 +1,4 @@
-"""What a file is by its content, and whether the server would take it."""
+"""Find the type of a file by its content, and whether the server would accept it."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ _CHUNK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What a look at a file tells. `sha256` names its content, `size` is in bytes.
+    """The result of inspecting a file. `sha256` is the hash of its content, `size` is in bytes.
 
-    `path` is where it was looked at. `width` and `height` are the pixels of a picture, 0 where
+    `path` is where it was inspected. `width` and `height` are the pixels of a picture, 0 if
     they cannot be read.
     """
 
@@ -68,7 +68,7 @@ class FileFacts:
 
 
 def inspect_file(path: Path) -> FileFacts:
-    """Read a local file once and say what it is. Blocking: call it in a thread.
+    """Read a local file once to inspect it. Blocking: call it in a thread.
 
     Args:
         path: its real path, as `os.path.realpath` tells it; no link is followed.
@@ -96,7 +96,7 @@ def inspect_file(path: Path) -> FileFacts:
 
 
 def open_resolved(path: Path) -> FileIO:
-    """Open a file by its real path, also when somebody has put a link in its way since.
+    """Open a file by its real path, and refuse any link that was put there since.
 
     Raises:
         OSError: it cannot be opened, or is a link by now.
@@ -114,7 +114,7 @@ def _open_no_link(path: str, flags: int) -> int:
 
 
 def check_path(path: Path) -> None:
-    """Refuse what is not a file that can be read again and again.
+    """Refuse a path that is not a regular file, which can be read repeatedly.
 
     Raises:
         InvalidPostError: it is missing, a directory, a pipe, a device or a link to itself.
@@ -136,7 +136,7 @@ def check_path(path: Path) -> None:
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """The media type by content; the name says nothing.
+    """The media type of a file by its content; the name is only for messages.
 
     Raises:
         InvalidPostError: it is empty, or of a kind that cannot be posted.
@@ -161,7 +161,7 @@ def _guess(head: bytes) -> str:
 
 
 def _boxed_kind(head: bytes) -> str:
-    """The type of a file of boxes, by its main brand alone, as the server judges."""
+    """The type of a file that is built like MP4, by its main brand alone, as the server does."""
     brand = head[8:12]
     if brand in {b"avif", b"avis"}:
         return "image/avif"
@@ -186,7 +186,7 @@ def limit_of(mime: str) -> int:
 
 
 def check_size(size: int, mime: str, name: str) -> None:
-    """Refuse what is too large for its kind.
+    """Refuse a file that is too large for its kind.
 
     Raises:
         InvalidPostError: it is.
@@ -197,5 +197,5 @@ def check_size(size: int, mime: str, name: str) -> None:
 
 
 def refuse(message: str, hint: str = "") -> InvalidPostError:
-    """The error for something that is not sent."""
+    """The error for media that are refused before anything is sent."""
     return InvalidPostError([Problem("media", message, hint=hint)])

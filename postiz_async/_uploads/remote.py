@@ -1,4 +1,4 @@
-"""Files of other web servers that are streamed through this process.
+"""Stream files from other web servers through this process.
 
 A URL may come from a stranger. So nothing but http and https is followed, and no connection is
 made to an address that is not public: each one is judged when its socket is made, after the name
@@ -37,10 +37,10 @@ LEAST_RATE = 1024
 """Bytes a second that are expected, on the average of `RATE_OVER` seconds of waiting."""
 
 RATE_OVER = 30.0
-"""Seconds; at least those that a source may be silent."""
+"""Seconds over which the rate is averaged; at least `stall_timeout`."""
 
 ANSWERS_WITHIN = 120.0
-"""Seconds to the head of an answer, redirects included; at least those of silence."""
+"""Seconds to the head of an answer, redirects included; at least `stall_timeout`."""
 
 MAX_FETCH = 3600.0
 """Seconds of waiting for one file."""
@@ -49,7 +49,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class Remote(Source):
-    """The answer to a GET, asked for anew for each attempt.
+    """A source that reads a URL, with a new GET for each attempt.
 
     Args:
         url: an http or https URL.
@@ -119,7 +119,7 @@ class Remote(Source):
         )
 
     async def _watched(self, fetched: Fetched, waited: float) -> AsyncGenerator[bytes]:
-        """The bytes of an answer, for whose head it was waited that many seconds."""
+        """The bytes of an answer, within the time limits; `waited` is the time to its head."""
         clock, over = self._clock, max(RATE_OVER, self._stall_timeout)
         size, slow, received = 0, 0.0, 0
         asked = clock.monotonic()
@@ -179,7 +179,7 @@ class Remote(Source):
 
 
 def _next(url: str, location: str) -> str:
-    """Where a redirect leads."""
+    """The absolute URL of a redirect."""
     try:
         return urljoin(url, location)
     except ValueError:
@@ -187,7 +187,7 @@ def _next(url: str, location: str) -> str:
 
 
 def _check(url: str) -> None:
-    """Refuse what is not a URL, or of another scheme."""
+    """Refuse anything but an http or https URL."""
     try:
         parts = urlsplit(url)
         is_fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

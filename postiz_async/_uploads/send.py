@@ -1,4 +1,4 @@
-"""A source to a stored medium: inspected, refused early, streamed, found again; one or many."""
+"""Upload one source or many: inspect, refuse early, stream, and find earlier uploads."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("postiz_async.uploads")
 
 Progress: TypeAlias = "Callable[[int, int | None], object]"
-"""Called with the bytes sent so far and the bytes in all, None while those are not known."""
+"""Called with the bytes sent so far and in total; None if the total is not known."""
 
 STALL_TIMEOUT = 60.0
-"""Seconds without a moved byte after which an upload is given up."""
+"""Seconds without progress after which an upload fails."""
 
 URL_SUFFIXES = (*POSTABLE.values(), ".jpeg")
-"""How the path of a URL ends that the server is willing to fetch."""
+"""Suffixes of the paths of URLs that the server is willing to fetch."""
 
 HASHED = 64 * 1024 * 1024
-"""Bytes up to which a file is hashed on its way without need, to be found again by content."""
+"""Largest size in bytes of a file that is always hashed while it is sent, for later reuse."""
 
 _ONCE = (
     "It was not sent again, because {name} can be read only once. Give a path, bytes or a file "
@@ -78,7 +78,7 @@ class _FromUrl(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadOptions:
-    """How an upload is to go, see `Media.upload`. `hash_first` looks at the hash before sending."""
+    """The options of an upload, see `MediaResource.upload`. `hash_first` hashes before sending."""
 
     progress: Progress | None = None
     reuse: bool = True
@@ -89,10 +89,10 @@ class UploadOptions:
 
 
 class _Part:
-    """A source on its way. `fault` is what went wrong on our side of it.
+    """A source that is being uploaded. `fault` is the error of reading it.
 
-    `trace` is its traceback as far as our side goes: beyond are the frames that write the request,
-    and they have the key.
+    `trace` is the traceback of `fault` without the frames that write the request, which contain
+    the key.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class _Part:
         self._is_begun = False
 
     def as_file_part(self) -> FilePart:
-        """For the wire. The server makes up names of its own, so ours stays at home."""
+        """The file as a part of the form. Its name is not sent, as the server makes up its own."""
         return FilePart(
             "upload" + POSTABLE[self._mime],
             self._mime,
@@ -126,7 +126,7 @@ class _Part:
         )
 
     def can_repeat(self) -> bool:
-        """Whether there is something to send again, and no reason not to."""
+        """Whether the source can be sent again."""
         return self.fault is None and (self._source.can_rewind or not self._is_begun)
 
     async def _chunks(self) -> AsyncGenerator[bytes]:
@@ -189,15 +189,14 @@ async def upload(
     facts: FileFacts | None = None,
     uploads: UploadCache | None = None,
 ) -> Media:
-    """Upload anything, see `Media.upload`.
+    """Upload a source of any kind, see `MediaResource.upload`.
 
     Args:
         bound: makes the calls.
         value: the source.
-        options: how it is to go.
-        facts: what an earlier look at the source told, a file by its real path; it is not looked
-            at again.
-        uploads: what was uploaded lately.
+        options: the options of the upload.
+        facts: the result of an earlier inspection, of a file by its real path; it is not repeated.
+        uploads: the cache of recent uploads.
     """
     options = options or UploadOptions()
     check_seconds("stall_timeout", options.stall_timeout)
@@ -292,7 +291,7 @@ async def fetch_by_server(bound: BoundScheduler, url: str) -> Media:
 
 
 async def _by_server(bound: BoundScheduler, url: str) -> Media | None:
-    """What the server made of a URL; None where it would not or could not fetch it."""
+    """The medium that the server fetched from a URL; None if it would not or could not."""
     if not (url.startswith("https://") and url.partition("?")[0].endswith(URL_SUFFIXES)):
         return None
     once = endpoint_with(UPLOAD_FROM_URL, replay=Replay.ONCE)  # instead of again we try ourselves
@@ -312,7 +311,7 @@ async def _by_server(bound: BoundScheduler, url: str) -> Media | None:
 
 
 AT_ONCE = 3
-"""Uploads at a time, unless it is said otherwise."""
+"""Uploads at a time, by default."""
 
 
 async def upload_all(
@@ -321,15 +320,15 @@ async def upload_all(
     *,
     concurrency: int = AT_ONCE,
 ) -> list[Media | Exception]:
-    """What became of each source, in their order.
+    """Upload all sources; the medium or the error of each, in their order.
 
     Args:
-        sources: what to upload; each is taken when it can begin.
+        sources: what to upload; each is taken when its upload can begin.
         one: uploads a source, given its place.
         concurrency: how many at a time.
 
     Raises:
-        UsageError: that is less than one.
+        UsageError: `concurrency` is less than one.
         Exception: taking a source raised it; those before it have ended.
     """
     if concurrency < 1:

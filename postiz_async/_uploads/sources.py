@@ -1,7 +1,7 @@
-"""Where the bytes of an upload come from: files, memory, streams.
+"""Sources of the bytes of an upload: files, memory, streams.
 
-A source is looked at once and read once for each attempt, as long as it can be rewound. What the
-caller opened is left open; what was opened here is closed here.
+A source is inspected once and read once for each attempt, as long as it can be rewound. Files that
+the caller opened are left open; files that were opened here are closed here.
 """
 
 from __future__ import annotations
@@ -39,34 +39,35 @@ SMALLEST, LARGEST = 64 * 1024, 1024 * 1024
 """The fewest and the most bytes read at a time from a file: a hundredth of it in between."""
 
 HEAD = 64 * 1024
-"""Bytes that a look takes: enough for the kind, and for the pixels of nearly all pictures."""
+"""Bytes that an inspection needs for the kind, and for the pixels of nearly all pictures."""
 
 
 @runtime_checkable
 class BinaryFile(Protocol):
-    """What `open(path, "rb")`, `BytesIO` and pipes are."""
+    """A binary file, such as `open(path, "rb")`, a `BytesIO` or a pipe."""
 
     def read(self, size: int = ..., /) -> bytes | None:
-        """Up to `size` bytes; none at the end."""
+        """Read up to `size` bytes; empty at the end."""
         ...
 
 
 class AsyncFile(Protocol):
-    """What anyio's files, asyncio's streams and FastAPI's `UploadFile` are."""
+    """An async file, such as one of anyio, a stream of asyncio or an `UploadFile` of FastAPI."""
 
     async def read(self, size: int = ..., /) -> bytes:
-        """Up to `size` bytes; none at the end."""
+        """Read up to `size` bytes; empty at the end."""
         ...
 
 
 UploadSource: TypeAlias = (
     Path | str | bytes | bytearray | memoryview | BinaryFile | AsyncFile | AsyncIterable[bytes]
 )
-"""What can be uploaded. A text that begins with `http://` or `https://` is a URL, else a path."""
+"""The types that can be uploaded. A text that begins with `http://` or `https://` is a URL, else a
+path."""
 
 
 class Sink(Protocol):
-    """What also gets the bytes, such as a hash."""
+    """A receiver of the bytes that are read, such as a hash."""
 
     def update(self, data: bytes, /) -> None:
         """Take more bytes."""
@@ -74,14 +75,14 @@ class Sink(Protocol):
 
 
 class NullSink:
-    """Where no hash is wanted."""
+    """A sink that ignores the bytes, if no hash is wanted."""
 
     def update(self, data: bytes, /) -> None:
         """Do nothing."""
 
 
 class Source(ABC):
-    """Bytes from somewhere.
+    """A source of bytes to upload.
 
     `name` is for messages. `size` is in bytes, None if it is not known. `path` is the file's, if
     it is one of this machine.
@@ -110,7 +111,7 @@ class Source(ABC):
         return digest.hexdigest()
 
     async def aclose(self) -> None:  # noqa: B027  (most sources open nothing)
-        """Close what was opened here."""
+        """Close the file if this source opened it."""
 
 
 async def open_local(
@@ -143,7 +144,7 @@ async def open_local(
 
 
 def name_of(value: object) -> str:
-    """What messages call a source."""
+    """The name of a source in messages."""
     if isinstance(value, str) and is_url(value):
         return shown(value)
     if isinstance(value, str | Path):
@@ -209,7 +210,7 @@ async def _open_file(file: BinaryFile | AsyncFile, stall_timeout: float) -> Sour
 
 
 async def _extent(file: BinaryFile | AsyncFile) -> tuple[int, int | None]:
-    """Where a file stands, and how many bytes follow. An `UploadFile` is taken as a whole."""
+    """The position of a file, and the bytes that follow. An `UploadFile` is taken as a whole."""
     if not hasattr(file, "tell"):
         size = getattr(file, "size", None)
         return 0, size if isinstance(size, int) else None
@@ -241,7 +242,7 @@ async def _read(file: object, name: str, method: str = "read", *, may_hang: bool
 
 
 async def _reading(file: BinaryFile | AsyncFile, name: str) -> AsyncGenerator[bytes]:
-    """A file that cannot be rewound; what a slow pipe has is taken without waiting for more."""
+    """The bytes of a file that cannot be rewound; a slow pipe is read without waiting for more."""
     method = "read1" if hasattr(file, "read1") else "read"
     while chunk := await _read(file, name, method, may_hang=True):
         yield chunk
@@ -277,7 +278,7 @@ class _File(Source):
 
 
 class _Path(Source):
-    """A file that was opened here. It stays open, so that all attempts send the same file."""
+    """A file given by its path. It stays open, so that all attempts send the same file."""
 
     @classmethod
     def open(cls, path: Path, *, is_resolved: bool) -> _Path:
@@ -346,7 +347,7 @@ class _Path(Source):
 
 
 class _Stream(Source):
-    """Bytes that come once."""
+    """A stream of bytes that can be read only once."""
 
     can_rewind = False
     can_be_hashed = False
@@ -374,7 +375,7 @@ class _Stream(Source):
             yield chunk
 
     async def _next(self) -> bytes:
-        """The next bytes, without empty pieces; none at the end."""
+        """The next bytes, without empty pieces; empty at the end."""
         try:
             with anyio.move_on_after(self._stall_timeout):
                 while not (chunk := _checked(await anext(self._iterator), self.name)):

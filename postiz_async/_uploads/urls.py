@@ -1,14 +1,14 @@
-"""URLs: what is one, and what of it may be shown; and which addresses are public. PURE."""
+"""Recognise URLs, remove their secrets, and tell which addresses are public. PURE."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _NAT64 = bytes.fromhex("0064ff9b0000000000000000")
-"""Begins the IPv6 addresses that a network translates to IPv4."""
+"""The prefix of IPv6 addresses that a network translates to IPv4."""
 
 _INTERNET = IPv6Network("2000::/3")
-"""All of IPv6 that the internet routes."""
+"""All public addresses of IPv6."""
 
 _NOT_OF_HOSTS = tuple(
     IPv4Network(block)
@@ -40,16 +40,16 @@ protocols, not files. Python's `is_global` is not asked: it differs from release
 _NOT_OF_HOSTS_6 = tuple(
     IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20")
 )
-"""The same within `_INTERNET`, but for 6to4, which stands for an IPv4 address."""
+"""Such addresses within `_INTERNET`, except 6to4, which stands for IPv4 addresses."""
 
 
 def is_url(value: object) -> bool:
-    """Whether a source is an address in the web."""
+    """Whether a source is an http or https URL."""
     return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://"))
 
 
 def shown(url: str) -> str:
-    """A URL without what may be secret in it: user, password, query."""
+    """A URL without its parts that may be secret: user, password, query."""
     bare = url.partition("?")[0].partition("#")[0]
     scheme, _, rest = bare.partition("://")
     host, slash, path = rest.partition("/")
@@ -57,7 +57,7 @@ def shown(url: str) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the internet, and not of this machine or its networks."""
+    """Whether an address is public, and not of this machine or its networks."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the server would say about a request, known before it is sent. PURE."""
+"""Check a request as the server would, before it is sent. PURE."""
 
 # pyright: reportUnusedImport=false
 

@@ -1,6 +1,6 @@
-"""The constraints that the server puts on values, and their formats, with its texts. PURE.
+"""The server's constraints on values and formats, with its messages. PURE.
 
-A constraint is given a converted value and the object that it is in.
+A constraint gets a converted value and the object that contains it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def characters(text: str) -> int:
 
 
 def is_postable(path: str) -> bool:
-    """Whether a path ends, before any `?`, as the server wants the media of posts to."""
+    """Whether a path ends, before any `?`, with a suffix that the server accepts for media."""
     return path.partition("?")[0].endswith(_POSTABLE)
 
 
@@ -136,7 +136,7 @@ _CRASHES = re.compile(r"[+-]?\d{4}-?W.*|[+-]?\d{7,}.*", re.ASCII)
 
 
 def is_iso_date(date: str) -> bool:
-    """Whether the server takes a text for an ISO 8601 date; it is looser than it ought to be."""
+    """Whether the server accepts a text as an ISO 8601 date; it is not strict."""
     return moment(date) is not None or _ISO.fullmatch(date) is not None
 
 
@@ -146,18 +146,18 @@ def crashes(date: str) -> bool:
 
 
 def is_clear(date: str) -> bool:
-    """Whether a date has the one form that leaves nothing to guess."""
+    """Whether a date has the unambiguous form."""
     return _CLEAR.fullmatch(date) is not None
 
 
 def has_zone(date: str) -> bool:
-    """Whether a clear date has a zone; the server takes it for UTC otherwise."""
+    """Whether an unambiguous date has a zone; otherwise the server assumes UTC."""
     return date.endswith("Z") or ("T" in date and date[-6] in "+-")
 
 
 @lru_cache(maxsize=256)
 def moment(date: str) -> datetime | None:
-    """The moment of a clear date; None for a day that is not in the calendar."""
+    """The moment of an unambiguous date; None for other texts, and days that do not exist."""
     if not is_clear(date):
         return None
     try:
@@ -173,14 +173,14 @@ Passes: TypeAlias = "Callable[[object, Mapping[str, object]], bool]"
 _SPACE = re.compile(r"\s")
 
 _PLAIN_PARAGRAPH = re.compile(r"<p>([^<>&\0]*)</p>")
-"""Of its text the server removes nothing."""
+"""A paragraph from whose text the server removes nothing."""
 
 
 class Constraint(NamedTuple):
     """One constraint of a field.
 
-    `text` is what the server says: after the path of the field if it begins with `must` or
-    `should`, else after the path of the object that the field is in. `known` are good values.
+    `text` is the server's message: after the path of the field if it begins with `must` or
+    `should`, else after the path of the object with the field. `known` are valid values.
     """
 
     kind: str
@@ -212,19 +212,19 @@ LIST = Constraint("list", _of_any(is_list), "must be an array")
 
 
 def nested_text(name: str, *, each: bool) -> str:
-    """What the server says about a value that is not an object."""
+    """The server's message about a value that is not an object."""
     every = "each value in " if each else ""
     return f"{every}nested property {name} must be either object or array"
 
 
 def nested(name: str, *, each: bool) -> Constraint:
-    """A value, or each value of a list, is an object; what is inside is looked at elsewhere."""
+    """A value, or each value of a list, is an object, whose fields are checked elsewhere."""
     passes = _of_any(lambda value: value is ABSENT or is_object(value) or is_list(value))
     return Constraint("nested", passes, nested_text(name, each=each))
 
 
 def each_number(name: str) -> Constraint:
-    """All values of a list are numbers; they are not converted."""
+    """Each value of a list is a number; they are not converted."""
     passes = _of_any(lambda value: all(map(is_number, value if is_list(value) else [value])))
     return Constraint("each_number", passes, f"each value in {name} {_NO_NUMBER}")
 
@@ -323,7 +323,7 @@ def _says_something(content: object, entry: Mapping[str, object]) -> bool:
     try:
         plain, *others = sanitise(text).split("<")
         return not is_blank(plain + "".join(other.rpartition(">")[2] for other in others))
-    except InvalidPostError:  # too much of it to be looked at; said where lengths are counted
+    except InvalidPostError:  # too long to be parsed; reported where lengths are counted
         return True
 
 

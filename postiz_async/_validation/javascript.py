@@ -1,4 +1,4 @@
-"""Values as the server's language sees them: what they are, conversion, conditions. PURE.
+"""Values as in the server's language, JavaScript: types, conversions, conditions. PURE.
 
 The server converts each field to its declared type before it tests it, so `"false"` becomes true
 and 7 becomes `"7"`. A list is converted element by element and stays a list.
@@ -27,7 +27,7 @@ _BLANK = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
 )
 
 _MAX_BITS = 1024
-"""Of an integer; with more it is infinite."""
+"""The most bits of an integer; with more it is infinite."""
 
 _FIRST_WITH_EXPONENT = 10**21
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -35,12 +35,12 @@ _RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 
 
 class NotANumber(float):
-    """Not a number, and what was given for one."""
+    """Not a number, with the value that was given for one."""
 
     given: object
 
     def __new__(cls, given: object) -> Self:
-        """As a float it is `nan`."""
+        """Make a float that is `nan`."""
         number = super().__new__(cls, math.nan)
         number.given = given
         return number
@@ -67,7 +67,7 @@ def as_list(value: object) -> list[object]:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing is left when white space is trimmed; a zero-width space is not blank."""
+    """Whether a text is only white space; a zero-width space does not count as such."""
     return not text.strip(_BLANK)
 
 
@@ -91,23 +91,23 @@ def same(left: object, right: object) -> bool:
 
 
 def to_text(value: object) -> object:
-    """A value for a field that is declared as text."""
+    """Convert a value for a field that is declared as text."""
     return _converted(value, _text)
 
 
 def to_content(value: object) -> str:
-    """A value for the content of a part: what cannot be made a text counts as an empty one."""
+    """Convert a value for the content of a part; one that cannot be a text counts as empty."""
     text = to_text(value)
     return text if isinstance(text, str) else ""
 
 
 def to_number(value: object) -> object:
-    """A value for a field that is declared as a number; not a number where it is none."""
+    """Convert a value for a field that is declared as a number; may be a `NotANumber`."""
     return _converted(value, _number)
 
 
 def to_boolean(value: object) -> object:
-    """A value for a field that is declared as a boolean."""
+    """Convert a value for a field that is declared as a boolean."""
     return _converted(value, is_truthy)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MediaFacts(Value, frozen=True, kw_only=True):
-    """What is known of an uploaded file: pixels of a picture, size in bytes. 0 is unknown."""
+    """Known facts about an uploaded file: pixels of a picture, size in bytes. 0 is unknown."""
 
     width: int = 0
     height: int = 0
@@ -31,7 +31,7 @@ class PostMedia(msgspec.Struct, frozen=True, gc=False):
     facts: MediaFacts | None
 
     def is_video(self, how: str) -> bool:
-        """Whether the server takes it for a video, by its path."""
+        """Whether the server considers the medium a video, by its path."""
         return ".mp4" in self.path.lower() if how == "dot_mp4_ci" else "mp4" in self.path
 
     @property
@@ -68,7 +68,7 @@ def applying(rules: Sequence[MediaRule], settings: Mapping[str, object]) -> Iter
 
 
 def broken_rule(rules: Sequence[MediaRule], entries: Entries) -> tuple[MediaRule, int] | None:
-    """The first of the rules that apply and a post breaks, with the number of the entry."""
+    """The first rule that a post breaks, with the number of the entry; None if there is none."""
     for rule in rules:
         place = _breaking_entry(rule, entries)
         if place is not None:

@@ -1,4 +1,4 @@
-"""The server's own text for a problem, and the hints that are added to it. PURE."""
+"""The server's message for a problem, and the hints that are added to it. PURE."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 MISSING = "is missing"
-"""The hint about a value that is not there."""
+"""The hint about a missing value."""
 _LONGEST = 40
 _UPLOADED_ONLY = frozenset({"avif", "bmp", "tif", "tiff"})
 _NO_WORDS = frozenset({"false", "no", "off", "0", "none", "null"})
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it, cut to what a line can hold."""
+    """A value in the form for a message, cut to the length of a line."""
     if isinstance(value, NotANumber):
         value = value.given
     if isinstance(value, str):
@@ -44,7 +44,7 @@ def closest(text: object, known: Iterable[str]) -> str:
 
 
 def hint_for(kind: str, value: object, known: Iterable[str] = ()) -> str:
-    """What was given where something else was wanted."""
+    """A hint that names the value that was given in place of a valid one."""
     if value is ABSENT:
         return MISSING
     if kind in {"min_length", "max_length"} and isinstance(value, str):
@@ -66,9 +66,9 @@ def _extension_hint(path: str) -> str:
 
 
 def server_message(problem: Problem) -> str:
-    """What the server would say; empty for our own advice.
+    """The server's message for a problem; empty for our own advice.
 
-    The request classes put the path before their words: that of the field before a standard
+    The request classes put a path before their texts: that of the field before a standard
     text, that of the object around it before any other.
     """
     if problem.stage == "failure":
@@ -82,11 +82,11 @@ def server_message(problem: Problem) -> str:
 
 
 def warning(where: str, message: str, hint: str = "") -> Problem:
-    """Advice."""
+    """A problem of severity `warning`."""
     return Problem(where, message, hint=hint, severity="warning")
 
 
 def read_as_true(value: object, where: str) -> Iterator[Problem]:
-    """Texts that say no and that the server reads as true."""
+    """A warning about a text such as "no", which the server reads as true."""
     if isinstance(value, str) and value.strip().casefold() in _NO_WORDS:
         yield warning(where, f"{shown(value)} is a text, which the server reads as true")

@@ -1,9 +1,9 @@
-"""Request classes of the server as data, and the two things that it does with them. PURE.
+"""Request classes of the server as data, and functions that convert and check by them. PURE.
 
-`converted` turns values into their declared types; `check` tests them. Both follow the server's
-order: what is wrong inside of a field comes before what is wrong with it. Most objects are as they
-should be, which `is_good` sees in one go: each rule stands once, in a `Field`, and from it comes a
-type of msgspec, which looks at all that is declared, and the tests that no type says.
+`converted` converts values to their declared types; `check` tests them. Both follow the server's
+order: problems inside of a field come before problems of the field. Most objects are valid, which
+`is_good` finds out in one pass: each rule is stated once, in a `Field`, from which a msgspec type
+is made, and tests for the rules that a type cannot express.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ AS_CONTENT = Type(frozenset({str}), to_content)
 
 
 class Field(NamedTuple):
-    """A field of an object: its constraints in the server's order, its type, what is inside.
+    """A field of an object: its constraints in the server's order, its type, its inner shape.
 
-    `skips` says when a value is not looked at although it is there, or has to be.
+    `skips` tells whether a value is not checked although it is present or required.
     """
 
     name: str
@@ -113,7 +113,7 @@ def _either(one: object, other: object) -> object:
 
 @cache
 def _quick(shape: Shape) -> tuple[type[msgspec.Struct], Tests]:
-    """A type for objects that need no conversion, and what their values may still fail."""
+    """A type for objects that need no conversion, and the tests that it does not include."""
     declared: list[tuple[str, object] | tuple[str, object, object]] = []
     tests: list[tuple[str, tuple[Passes, ...]]] = []
     for name, constraints, of, optional, _, inside, _ in shape.fields:
@@ -134,7 +134,7 @@ def _quick(shape: Shape) -> tuple[type[msgspec.Struct], Tests]:
 
 
 def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Values:
-    """The object as `converted` has it, after `check` has added what is wrong with it."""
+    """The converted object, after `check` has added its problems to `found`."""
     if is_good(shape, given):
         return given
     values = converted(shape, given)
@@ -143,7 +143,7 @@ def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Valu
 
 
 def is_good(shape: Shape, values: Values) -> bool:
-    """Whether an object needs no conversion and passes; in doubt it does not."""
+    """Whether an object needs no conversion and passes all tests; False if in doubt."""
     plain, tests = _quick(shape)
     try:
         msgspec.convert(values, plain)
@@ -198,7 +198,7 @@ def _inside(shape: Shape, value: object) -> object:
 
 
 def check(shape: Shape, values: Values, path: str, found: list[Problem]) -> None:
-    """Add what is wrong with a converted object. `path` ends with a dot, or is empty."""
+    """Add the problems of a converted object. `path` ends with a dot, or is empty."""
     for field in shape.fields:
         value = values.get(field.name, ABSENT)
         if value is ABSENT and field.optional:
@@ -232,7 +232,7 @@ def _check_inside(
 
 
 def _check_odd(field: Field, shape: Shape, value: object, path: str, found: list[Problem]) -> None:
-    """A list where an object belongs counts as the objects in it; nothing else will do."""
+    """Check a value that should be an object: of a list the objects in it; others are refused."""
     for where, each in _leaves(value, path):
         if is_object(each):
             check(shape, converted(shape, each), f"{where}.", found)
@@ -242,7 +242,7 @@ def _check_odd(field: Field, shape: Shape, value: object, path: str, found: list
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
-    """What is in lists of lists, however deep; no recursion."""
+    """The values in nested lists of any depth, without recursion."""
     waiting = [(path, value)]
     while waiting:
         where, each = waiting.pop()
@@ -283,7 +283,7 @@ POST = Shape(
     _objects("value", DEFINED, LIST, NOT_EMPTY, inside=ENTRY),
     Field("group", (TEXT,), AS_TEXT, skips=_is_null),
 )
-"""Without the channel, which was looked up before, and the settings, which depend on it."""
+"""A post without its channel, which is looked up before, and the settings, which depend on it."""
 
 ROOT = Shape(
     Field("order", (TEXT,), AS_TEXT, skips=_is_null),
@@ -293,4 +293,4 @@ ROOT = Shape(
     Field("date", (DEFINED, DATE), AS_TEXT, optional=False),
     _objects("tags", DEFINED, LIST, inside=Shape()),
 )
-"""Without the posts, of which at least one is wanted."""
+"""The request without its posts, of which there must be at least one."""

@@ -1,7 +1,7 @@
-"""Settings held against the server's tests, or, of an unknown provider, a JSON schema. PURE.
+"""Check settings by the server's tests, or for an unknown provider by a JSON schema. PURE.
 
-What follows from settings is remembered, for they are often equal. A JSON schema says less than the
-server tests (which field counts when, which texts fit), so what it finds is advice.
+The results are cached, because settings are often equal. A JSON schema says less than the server
+tests (when a field counts, which texts fit), so its problems are only warnings.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _CONSTRAINTS: dict[Check, Callable[[SettingsField], Constraint]] = {
 
 @cache
 def shape_of(settings: type[ProviderSettings]) -> Shape:
-    """The settings of a provider, by their struct."""
+    """The shape of a provider's settings, by their struct."""
     return _shape(fields_of(settings))
 
 
@@ -95,7 +95,7 @@ def _field(field: SettingsField) -> Field:
 
 
 def _worded(check: Check, field: SettingsField) -> Constraint:
-    """A constraint, with the server's own text for this field if it has one."""
+    """A constraint, with the server's own message for this field if there is one."""
     constraint = _CONSTRAINTS[check](field)
     if field.message is None or (field.message_of and check not in field.message_of):
         return constraint
@@ -135,7 +135,7 @@ _OWN_SETTINGS = frozenset({"__type", "client_ref"})
 def settings_warnings(
     provider: Provider, given: Mapping[str, object], path: str
 ) -> Iterator[Problem]:
-    """Advice about settings as they came, and what the network refuses. `path` ends with a dot."""
+    """Warnings about settings and values that the network refuses. `path` ends with a dot."""
     told = given.get("__type")
     if told is not None and told != provider.identifier:
         message = f"{shown(told)} is ignored: the channel is one of {provider.identifier}"
@@ -152,7 +152,7 @@ def settings_warnings(
 
 @cache
 def _telling(settings: type[ProviderSettings]) -> tuple[SettingsField, ...]:
-    """The fields about which `_fields` may have something to say."""
+    """The fields about which `_fields` may have a warning."""
     return tuple(
         field
         for field in fields_of(settings)
@@ -201,17 +201,17 @@ def _inside(field: SettingsField, value: object, path: str) -> Iterator[Problem]
 # ------------------------------------------------------------------ what follows from settings
 
 _REMEMBERED = 128
-"""Settings that are remembered. None are larger than a request may be."""
+"""Number of cached settings. None are larger than a request may be."""
 
 
 class SettingsVerdict(NamedTuple):
-    """What follows from settings.
+    """The result of checking settings.
 
     Args:
-        is_good: they need no conversion, and the request classes accept them.
-        is_quiet: nothing is to be said about them.
-        rules: those about media and parts that count.
-        limit: of the characters, the first that counts.
+        is_good: whether they need no conversion, and the request classes accept them.
+        is_quiet: whether there are no warnings about them.
+        rules: the rules about media and parts that apply.
+        limit: the first limit of characters that applies.
     """
 
     is_good: bool
@@ -221,7 +221,7 @@ class SettingsVerdict(NamedTuple):
 
 
 def verdict_of(provider: str, settings: Mapping[str, object]) -> SettingsVerdict:
-    """The verdict on settings as they came, of a provider by its identifier."""
+    """The verdict on settings as given, for a provider by its identifier."""
     return _verdict(provider, _encoder.encode(settings))
 
 
@@ -263,11 +263,11 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
 def schema_problems(
     path: str, settings: Mapping[str, object], schema: Mapping[str, object]
 ) -> Iterator[Problem]:
-    """What the schema has to say about settings.
+    """Warnings of a JSON schema about settings.
 
     Args:
-        path: where the settings stand: `posts.0.settings`.
-        settings: what is to be sent.
+        path: the path of the settings: `posts.0.settings`.
+        settings: the settings to send.
         schema: the `settings` of `postiz.integrations.settings(channel)`.
     """
     required = schema.get("required")

@@ -1,7 +1,7 @@
 """`validate`: the server's verdict on a request, before a slot is spent on it. PURE.
 
-The server looks at all posts first: at their channels, and by the request classes. Then it looks
-post by post, unless they are drafts, and stops at the first complaint; here each post gets its own.
+The server first checks all posts: their channels, and by the request classes. Then it checks post
+by post, unless they are drafts, and stops at the first error; here each post gets its own.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ def validate(
     max_lengths: Mapping[str, int] | None = None,
     past: Literal["error", "warning"] = "error",
 ) -> list[Problem]:
-    """What the server would refuse in a create request, in its order, and warnings.
+    """Errors that the server would find in a create request, in its order, and warnings.
 
     Never raises for bad input. The first error is the server's verdict: `server_message` gives
-    its text. The server stops at the first stage that complains; here each stage looks at what
-    the one before has accepted, so that all can be mended at once.
+    its text. The server stops at the first stage that fails; here each stage checks what the one
+    before has accepted, so that all can be corrected at once.
 
     Args:
         request: the body, typed, or as JSON would be decoded.
         channels: the channels of the organisation, or a mapping by their ids.
         media: pixels and bytes of media by path or id, as far as they are known.
-        now: the time, for dates in the past, which publish at once; None does not look at it.
-        max_lengths: characters by channel id, as its settings tell; a verified X has more.
-        past: how bad a date in the past is.
+        now: the time, to find dates in the past, which publish at once; None: do not check dates.
+        max_lengths: characters by channel id, from its settings; a verified X account has more.
+        past: the severity of a date in the past.
 
     Returns:
         Errors first, in the server's order; then warnings. Paths are those of the body.
@@ -77,7 +77,7 @@ def validate(
 
 
 def _post_by_post(body: Body, max_lengths: Mapping[str, int]) -> list[Problem]:
-    """What is tested post by post; a draft is stored whatever it is, and cannot be scheduled."""
+    """Problems of the checks post by post; a draft with them is stored, but cannot be scheduled."""
     found = [
         problem
         for post in body.posts
@@ -103,7 +103,7 @@ _NO_ID = "All posts must have an integration id"
 def judge(
     given: object, channels: Mapping[str, Integration], media: Mapping[str, MediaFacts]
 ) -> Body:
-    """A request with all that its channels and the request classes find wrong, in order."""
+    """A request with all problems of its channels and of the request classes, in order."""
     if not is_object(given):
         problem = Problem("body", _NO_ID, hint=f"{shown(given)} was given", stage="channel")
         return Body({}, {}, (), [problem])
@@ -119,7 +119,7 @@ def judge(
 def _found(
     posts: object, channels: Mapping[str, Integration], problems: list[Problem]
 ) -> list[tuple[int, Mapping[str, object], Integration]]:
-    """The posts whose channels are known; what is wrong with the others."""
+    """The posts whose channels are known; adds the problems of the others to `problems`."""
     if not is_list(posts):
         no_list = f"{shown(posts)} is not a list"
         problems.append(
@@ -208,7 +208,7 @@ def _entries(
 
 
 def settings_problems(post: JudgedPost) -> list[Problem]:
-    """What is wrong with the settings of a post that skipped them."""
+    """Problems of the settings of a draft, which the request classes do not check."""
     problems: list[Problem] = []
     if post.provider is not None and post.given.get("type") == "draft":
         check(shape_of(post.provider.settings), post.settings, f"{post.path}settings.", problems)
@@ -220,12 +220,12 @@ def settings_problems(post: JudgedPost) -> list[Problem]:
 
 _PARAGRAPHS = re.compile(r"(?:<p>[^<]*</p>)+")
 LINK_WEIGHT = 23
-"""Of X, as in `_content.links`, which takes long to import."""
+"""The weight of a link on X; a copy from `_content.links`, which takes long to import."""
 _TOO_LONG = "post is too long, please fix it"
 
 
 def post_problems(post: JudgedPost, max_lengths: Mapping[str, int]) -> Iterator[Problem]:
-    """What is wrong with a post that the request classes accept."""
+    """Problems of a post that the request classes accept."""
     provider = post.provider
     if provider is not None and (provider.defect or post.given.get("type") == "draft"):
         yield from _settings_again(post, provider)
@@ -284,7 +284,7 @@ def _too_long(post: JudgedPost, max_lengths: Mapping[str, int]) -> Sequence[Prob
 
 
 def _is_surely_short(content: str, most: int, counts: Counts) -> bool:
-    """Whether a text is counted as at most what it has, and that is not too much."""
+    """Whether a text is within the limit, without parsing it; False if in doubt."""
     if counts != "plain":
         if "&" in content or not content.isascii():
             return False
@@ -317,9 +317,9 @@ def _length_hint(post: JudgedPost, size: int, most: int, max_lengths: Mapping[st
 
 
 _MOST_VALUES = 100_000
-"""Values that are looked at to find those that cannot be sent."""
+"""Most values that are examined to find those that cannot be sent."""
 _DEEPEST_VALUE = 100
-"""How deep is looked for them."""
+"""How deep values are examined."""
 
 _HALF = re.compile(r"[\ud800-\udfff]")
 
@@ -328,7 +328,7 @@ _decoder = msgspec.json.Decoder()
 
 
 def read(request: object) -> tuple[object, list[Problem]]:
-    """The request as it arrives, in plain JSON types, or why it cannot arrive."""
+    """The request in plain JSON types, as the server receives it, or why it cannot be sent."""
     if isinstance(request, Mapping):  # of which the encoder takes a dict only
         request = dict(cast("Mapping[object, object]", request))
     try:
@@ -351,7 +351,7 @@ def _too_large(request: object, size: int) -> Problem:
 
 
 def _largest(request: object, size: int) -> str:
-    """What to shorten: a text that is most of a request, else the longest list."""
+    """A text about the part to shorten: a text that is most of a request, or the longest list."""
     text, longest, items, most = "", 0, "", 1
     for path, value in _values(request):
         if isinstance(value, str) and len(value) > longest:
@@ -390,7 +390,7 @@ def _is_writable(value: object) -> bool:
 
 
 def _values(request: object) -> Iterator[tuple[str, object]]:
-    """Every value of a request and its path; no recursion, and an end to it."""
+    """The values of a request with their paths, without recursion and up to a limit."""
     waiting: list[tuple[str, object, int]] = [("", request, 0)]
     for _ in range(_MOST_VALUES):
         if not waiting:
@@ -419,7 +419,7 @@ _GOOD_DATE = "write it as 2030-03-01T10:00:00Z"
 
 
 def failures(body: Body) -> Iterator[Problem]:
-    """Dates that are none, characters that no database stores."""
+    """Values on which the server fails: invalid dates, characters that no database stores."""
     date = body.values.get("date")
     if isinstance(date, str) and crashes(date) and is_iso_date(date):
         message = f"{date[:40]!r} makes the server fail"

@@ -1,4 +1,4 @@
-"""What the server accepts of a judged request although it is probably not meant. PURE."""
+"""Warnings: what the server accepts although it is probably a mistake. PURE."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class JudgedPost(msgspec.Struct, frozen=True, gc=False):
     """A post whose channel is known, with its values in their declared types.
 
-    `given` is the post as it came. `entries` and their `media` are empty unless the request
-    classes accept the post. `verdict` is that of settings of a known provider.
+    `given` is the post as given. `entries` and their `media` are empty unless the request
+    classes accept the post. `verdict` is the one on its settings, for a known provider.
     """
 
     path: str
@@ -43,7 +43,7 @@ class JudgedPost(msgspec.Struct, frozen=True, gc=False):
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """A request that was held against the request classes."""
+    """A request that was checked by the request classes."""
 
     given: Mapping[str, object]
     values: Mapping[str, object]
@@ -61,7 +61,7 @@ _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 def unknown_keys(
     given: Mapping[str, object], known: AbstractSet[str], path: str, of: str
 ) -> Iterator[Problem]:
-    """Keys that the server ignores."""
+    """Warnings about keys that the server ignores."""
     for name in given:
         if name not in known:
             yield warning(
@@ -72,7 +72,7 @@ def unknown_keys(
 
 
 def unknown_key_warnings(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
-    """Advice about the keys and the settings of a post."""
+    """Warnings about the keys and the settings of a post."""
     given = post.given
     if not _PLAIN_POST.issuperset(given):
         yield from _post_keys(given, post.path, is_update=is_update)
@@ -134,7 +134,7 @@ def _delay(delay: object, where: str, *, is_first: bool) -> Iterator[Problem]:
 # ------------------------------------------------------------------ networks
 
 _MOST_MEDIA = {"x": 4, "instagram-standalone": 10, "tiktok": 35}
-"""Media of a part that the network takes, where the server does not look."""
+"""Largest number of media of a part, for networks whose limit the server does not check."""
 
 _TEXT_ONLY = frozenset({"kick", "twitch", "moltbook", "medium", "devto", "hashnode"})
 _LARGEST_IMAGE = 10 * 1024**2
@@ -143,7 +143,7 @@ _PRESET_CHARACTERS = 130
 
 
 def content_warnings(post: JudgedPost) -> Iterator[Problem]:
-    """Advice about what becomes of a post on its network."""
+    """Warnings about how the network will publish a post."""
     if post.channel.disabled:
         message = f"{post.channel.name!r} is disabled in Postiz: the post will not be published"
         yield warning(f"{post.path}integration.id", message)
@@ -213,7 +213,7 @@ _OWN_SETTINGS = frozenset({"content_posting_method", "text_format_preset_id"})
 
 
 def _own(post: JudgedPost) -> Iterator[Problem]:
-    """What only one network is like."""
+    """Warnings about settings that only one network has."""
     settings = post.settings
     if settings.get("content_posting_method") == "UPLOAD":
         message = "UPLOAD publishes nothing: the media waits in the app, without its settings"
@@ -237,7 +237,7 @@ _KEYS = frozenset(
 def request_warnings(
     body: Body, now: datetime | None, past: Literal["error", "warning"]
 ) -> Iterator[Problem]:
-    """Advice about a request and each of its posts."""
+    """Warnings about a request and each of its posts."""
     given = body.given
     if not _KEYS.issuperset(given):
         yield from unknown_keys(given, _KEYS, "", "a request")

@@ -1,4 +1,4 @@
-"""Calls to HTTP requests, HTTP responses to values, readings or errors. PURE.
+"""Convert calls to HTTP requests, and HTTP responses to values or errors. PURE.
 
 The only place that knows the API's JSON and header names.
 """

@@ -1,4 +1,4 @@
-"""The address of the API and the key, from any form in which people write them. PURE."""
+"""Read the address of the API and the key, in any form in which people write them. PURE."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def api_root(base_url: str) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a web address: what headers for a server may be sent to.
+    """Scheme, host and port of a web address, to which the headers for a server may be sent.
 
     The usual port is left out.
     """
@@ -78,7 +78,7 @@ def _ascii_host(parts: SplitResult) -> str:
 
 
 def clean_key(api_key: str | Secret) -> Secret:
-    """The key as the server wants it: bare, without white space around it or `Bearer`.
+    """The key as the server expects it, without white space around it or `Bearer`.
 
     Raises:
         ConfigurationError: it is empty or has characters that no header can carry.

@@ -1,7 +1,7 @@
-"""What an answer says besides its value: who sent it, what it proves, what it costs. PURE.
+"""Find out who sent an answer, what it proves, and what it costs. PURE.
 
-Only the word of Postiz proves anything. A proxy or firewall may answer in its place long before
-the server is done, or after it has stored everything.
+Only an answer of Postiz itself proves anything. A proxy or firewall may answer in its place long
+before the server is done, or after it has stored everything.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 JSON = frozenset({b"[", b"{"})
-"""How the body of each answer of Postiz begins, unless it is empty."""
+"""The first bytes with which a body of Postiz begins, unless it is empty."""
 
 _REFUSALS = frozenset({400, 401, 402, 403, 404})
 
@@ -43,7 +43,7 @@ def proves_nothing_stored(response: WireResponse) -> bool:
 
 
 def is_answer(response: WireResponse) -> bool:
-    """Whether it is Postiz that answered."""
+    """Whether Postiz itself sent the answer."""
     if 200 <= response.status < 300:
         return response.body[:1] in JSON
     return proves_nothing_stored(response) or is_refusal(response.status, response.body)
@@ -60,7 +60,7 @@ def is_refusal(status: int, body: bytes) -> bool:
 
 
 def json_object(body: bytes) -> Mapping[str, object] | None:
-    """A body as a JSON object; None: it is none."""
+    """A body decoded as a JSON object; None if it is not one."""
     try:
         return msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -71,13 +71,13 @@ def json_object(body: bytes) -> Mapping[str, object] | None:
 
 
 _TIMESTAMP, _TIMESTAMP_MS = 1e9, 1e11
-"""From here on a reset is a moment, in seconds or milliseconds since the epoch."""
+"""From these values on, a reset is a moment in seconds or milliseconds since the epoch."""
 
 _MAX_LIMIT = 1_000_000
 
 
 class QuotaEffect(Enum):
-    """What an answer to a create means for the quota."""
+    """The effect of a create on the quota, according to its answer."""
 
     COUNTED = "counted"
     FREE = "free"
@@ -91,7 +91,7 @@ class QuotaEffect(Enum):
 
 
 class Observation(msgspec.Struct, frozen=True, gc=False):
-    """What an answer says about the quota."""
+    """The information about the quota in an answer."""
 
     cost: QuotaEffect
     reading: RateHeaders | None = None
@@ -101,7 +101,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
 
 
 def observe(response: WireResponse, *, now: float) -> Observation:
-    """What an answer to a create says about the quota.
+    """Read the information about the quota from an answer to a create.
 
     Args:
         response: the answer.
@@ -125,14 +125,14 @@ def observe(response: WireResponse, *, now: float) -> Observation:
 
 
 def _lock_out(reading: RateHeaders | None, *, is_locked: bool) -> float | None:
-    """Seconds of a refusal without `Retry-After`; None: nobody knows."""
+    """Seconds of a lock-out without `Retry-After`; None if they are not known."""
     if reading is not None and reading.remaining == 0:
         return reading.reset
     return WINDOW if is_locked else None
 
 
 def _unread_cost(response: WireResponse) -> QuotaEffect:
-    """What an answer without rate headers costs."""
+    """The effect of an answer without rate headers on the quota."""
     status = response.status
     if status >= 500 or not is_answer(response):  # a proxy, or the server before it counted
         return QuotaEffect.UNKNOWN

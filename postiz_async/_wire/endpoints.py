@@ -42,18 +42,18 @@ T = TypeVar("T")
 MIB = 1 << 20
 
 UNTYPED = 4 * MIB
-"""The bound of answers of any shape: a body of `{}` takes 24 times its length when it is read."""
+"""The size limit of untyped answers: a decoded body of `{}` takes 24 times its length."""
 CRASH = "Internal server error"
-"""All that the server says when it fails for a reason of its own, or meets an unknown id."""
+"""The server's only message when it fails internally, or for an unknown id."""
 
 
 class Replay(Enum):
-    """What repeating a call does."""
+    """The effect of repeating a call."""
 
     SAFE = "safe"
-    """Nothing: a read."""
+    """None: the call only reads."""
     IDEMPOTENT = "idempotent"
-    """The same end state as once."""
+    """None beyond the first call: the end state is the same."""
     ONCE = "once"
     """Possibly a second effect: never repeated blindly."""
 
@@ -70,8 +70,8 @@ _CHANNEL_UNKNOWN = {
 class Endpoint(Generic[T]):
     """One route of the API.
 
-    `reply` is the type of a success body, `NoneType` where the body says nothing. `timeout` is in
-    seconds; None means that a moving transfer may take as long as it needs.
+    `reply` is the type of a success body, `NoneType` if the body is not used. `timeout` is in
+    seconds; None means that a transfer may take as long as it makes progress.
     """
 
     name: str
@@ -84,18 +84,18 @@ class Endpoint(Generic[T]):
     """Whether a call costs one of the hourly create requests."""
     timeout: float | None = 30.0
     max_body: int = MIB
-    """Bytes of an answer that are read, unpacked; what is longer is not an answer of this route."""
+    """Largest size in bytes of an answer, unpacked; a longer one is not an answer of this route."""
     meanings: Mapping[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
-    """Hints for refusals that do not say what they mean, by their status and all of their words."""
+    """Hints for refusals whose message is unclear, by status and full message."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file to be sent as multipart.
+    """A file to be sent in a multipart form.
 
     `open` yields its bytes anew for each attempt, as long as `can_repeat` says so. `size` is in
-    bytes, None if it is not known before the end. A transfer in which no byte moves for
-    `stall_timeout` seconds is over.
+    bytes, None if it is not known before the end. A transfer fails if no byte moves for
+    `stall_timeout` seconds.
     """
 
     filename: str
@@ -115,10 +115,10 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     body: msgspec.Raw | None = None
     file: FilePart | None = None
     posts: int = 0
-    """How many posts a create carries; sets its time-out and its share of the flight."""
+    """Number of posts in a create; determines its time-out and its share of the posts in flight."""
 
     def can_repeat(self) -> bool:
-        """Whether it can be sent again: a source of bytes may be used up."""
+        """Whether the call can be sent again: a source of bytes may be used up."""
         return self.file is None or self.file.can_repeat()
 
 
@@ -264,7 +264,7 @@ TRIGGER_TOOL = Endpoint(
     },
 )
 NOT_CONNECTABLE = "Integration not allowed"
-"""What the server says of a provider that it does not have."""
+"""The server's message about a provider that it does not have."""
 
 CONNECT_URL = Endpoint(
     "get_connect_url",
@@ -360,4 +360,4 @@ ENDPOINTS: tuple[Endpoint[object], ...] = tuple(
     for value in list(globals().values())
     if isinstance(value, Endpoint)
 )
-"""All of them, for tests and tables."""
+"""All endpoints, for tests and tables."""

@@ -1,4 +1,4 @@
-"""What stands in front of Postiz: what its page says, and what it demands of clients. PURE."""
+"""Recognise gateways in front of Postiz by their pages and their demands on clients. PURE."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _TLS = ("the server wants TLS at this port", "Use https:// in the address.")
 
 
 class Demand(NamedTuple):
-    """What is wanted before anything reaches Postiz, and how it is given."""
+    """A demand of a gateway that has to be met before Postiz is reached, and how to meet it."""
 
     what: str
     advice: str
 
 
 def title_of(response: WireResponse) -> str:
-    """The title of a web page, as far as a person reads it; empty: it has none."""
+    """The title of a web page in readable form; empty if it has none."""
     found = _TITLE.search(response.body[:10_000])
     text = html.unescape(found[1].decode("utf-8", "replace")) if found else ""
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -47,7 +47,7 @@ def title_of(response: WireResponse) -> str:
 
 
 def demand_of(response: WireResponse) -> Demand | None:
-    """What nginx and its like say in HTTP, when the handshake is over, and what gateways answer."""
+    """The demand in an answer of a gateway or web server such as nginx; None if there is none."""
     body, status = response.body, response.status
     if status == 400 and b"SSL certificate" in body:
         return Demand(*(_NO_CERTIFICATE if b"No required" in body else _OTHER_CERTIFICATE))

@@ -1,7 +1,7 @@
-"""Headers of the user's own, such as a gateway wants: what they may be. PURE.
+"""Check the user's own headers, for example for a gateway. PURE.
 
-They are refused where they are given, not when the first request leaves. Their values are shown to
-nobody.
+They are refused when they are given, not when the first request is sent. Their values are never
+shown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 Headers: TypeAlias = "tuple[tuple[str, Secret], ...]"
-"""Names as they are sent, and their values."""
+"""Headers: names as they are sent, and values."""
 
 T = TypeVar("T")
 
@@ -52,21 +52,21 @@ _OURS = {
     "upgrade": _CONNECTION,
     "user-agent": "it says which client this is",
 }
-"""The headers that are not for users, and why."""
+"""The headers that users may not set, and why."""
 
 
 class HiddenText(Secret):
-    """What may be secret, because nobody said: the value of a header that was given as a `str`.
+    """The value of a header that was given as a `str`, and so may or may not be secret.
 
-    It is shown to nobody either. But it may be a common word, so it is looked for only in answers
-    that people read: in those that report a failure, and in web pages.
+    It is never shown either. But it may be a common word, so it is only looked for in answers that
+    people read: in those that report a failure, and in web pages.
     """
 
     __slots__ = ()
 
 
 def hidden_values(headers: T) -> T:
-    """The same headers for a variable, which a traceback may show when another argument is wrong.
+    """The same headers with hidden values, as tracebacks may show the variables of a caller.
 
     What is not a `dict` is returned as it is.
     """
@@ -81,7 +81,7 @@ def hidden_values(headers: T) -> T:
 
 
 def checked_headers(headers: object) -> Headers:
-    """The headers that a user wants on each request, as they are sent.
+    """Check the headers that a user wants on each request, and return them as they are sent.
 
     Raises:
         ConfigurationError: one of them is the client's own, is there twice, or cannot be sent.
@@ -122,7 +122,7 @@ def _checked_value(name: str, value: object) -> Secret:
 
 
 def _fault(value: Secret) -> str:
-    """What is wrong with a value, without a word of it."""
+    """The problem of a header's value, without quoting it; empty if there is none."""
     if _VALUE.fullmatch(value.reveal()):
         stripped = value.reveal().strip(" \t")
         if len(stripped) == len(value):
@@ -136,11 +136,11 @@ def _fault(value: Secret) -> str:
 
 
 def headers_in(text: Secret, where: str) -> dict[str, Secret]:
-    """The headers in a text: `Name: value`, one a line, or an object in JSON.
+    """Read headers from a text: `Name: value`, one per line, or a JSON object.
 
     Args:
-        text: what may have secrets.
-        where: what messages call it.
+        text: the text, which may contain secrets.
+        where: its name in messages.
 
     Raises:
         ConfigurationError: it cannot be read.
@@ -178,7 +178,7 @@ def _headers_in_json(text: Secret, where: str) -> dict[str, Secret]:
 
 
 def merged_headers(before: Headers, later: Iterable[tuple[str, Secret]]) -> Headers:
-    """Both, and of two with one name, however that is written, the later one."""
+    """Merge headers; of two with the same name, in upper or lower case, the later one wins."""
     merged = {name.lower(): (name, value) for name, value in before}
     merged |= {name.lower(): (name, value) for name, value in later}
     return tuple(merged.values())

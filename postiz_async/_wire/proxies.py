@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Proxy:
     """A proxy: its URL without user and password, and the header that identifies the client.
 
-    `source` is who named it, `secrets` are what it is told, in the forms in which it may repeat it.
+    `source` is where it was given, `secrets` are the credentials in the forms in which it may
+    repeat them.
     """
 
     url: str
@@ -30,18 +31,18 @@ class Proxy:
 
     @property
     def obeys_no_proxy(self) -> bool:
-        """Whether NO_PROXY is asked before it is used."""
+        """Whether NO_PROXY applies to the proxy."""
         return _obeys_no_proxy(self.source)
 
     def headers(self) -> dict[str, str]:
-        """The header for it."""
+        """The header that identifies the client to the proxy, if any."""
         if self.authorization is None:
             return {}
         return {"Proxy-Authorization": self.authorization.reveal()}
 
 
 class Proxies:
-    """The proxy that is given, for each request, or those that the environment names now.
+    """Chooses the proxy for each request: the one that is given, or those of the environment.
 
     Args:
         given: the URL of the only proxy, whatever NO_PROXY says; empty: there is none; None: those
@@ -66,7 +67,7 @@ class Proxies:
         self._routes: dict[tuple[str, str], Proxy | None] = {}
 
     def on_the_way_to(self, url: str) -> Proxy | None:
-        """The proxy on the way to the host of `url`; NO_PROXY is asked once for each."""
+        """The proxy for requests to the host of `url`; NO_PROXY is checked once for each host."""
         if not self._by_scheme:
             return None
         parts = urlsplit(url)
@@ -108,7 +109,7 @@ def _read(name: str, given: Secret) -> Proxy:
 
 
 def _parsed(url: Secret, source: str) -> Proxy:
-    """Raises a ValueError, in whose text and frames a part of the password may be."""
+    """Parse the URL of a proxy; may raise a ValueError that contains a part of the password."""
     parts = urlsplit(url.reveal())
     if not parts.hostname or "@" in parts.path + parts.query + parts.fragment:
         raise ValueError("no host, or a / ? or # in the password")

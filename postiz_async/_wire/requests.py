@@ -1,4 +1,4 @@
-"""Calls to HTTP requests, and requests and responses as data. PURE."""
+"""Convert calls to HTTP requests; requests and responses as data. PURE."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class WireRequest(msgspec.Struct, frozen=True, gc=False):
     """An HTTP request as data; the body of a file is opened anew for each attempt.
 
-    A secret in headers or body is revealed by the transport, on its way into the connection.
+    The transport reveals a secret in headers or body only when it writes to the connection.
     """
 
     method: str
@@ -30,15 +30,15 @@ class WireRequest(msgspec.Struct, frozen=True, gc=False):
     headers: tuple[tuple[str, str | Secret], ...]
     body: bytes | FilePart | Secret | None
     timeout: float | None
-    """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
+    """Seconds from sending to the whole answer; None: only a stalled transfer ends the request."""
     max_body: int = MIB
-    """Bytes of the answer's body that are read, unpacked."""
+    """Largest number of bytes that are read of the answer's body, unpacked."""
     expires: float | None = None
-    """When it must not be begun any more, on the clock's `monotonic()`."""
+    """The moment from which the request must not be begun, on the clock's `monotonic()`."""
     leaves: Callable[[], None] | None = None
-    """Is called when there is a connection, before the head is written; what it raises ends it."""
+    """Called once connected, before the head is written; an exception ends the request."""
     secrets: tuple[Secret, ...] = ()
-    """What is secret in its body."""
+    """The secrets in the body."""
 
     def __repr__(self) -> str:
         return f"WireRequest({self.method} {self.url})"
@@ -49,7 +49,7 @@ class WireResponse(msgspec.Struct, frozen=True, gc=False):
 
     status: int
     headers: Mapping[str, str]
-    """They are looked up by their names in lower case."""
+    """The headers; look them up by their names in lower case."""
     body: bytes
     is_cut: bool = False
     """Whether the body was longer than `max_body`, and only its beginning was read."""
@@ -59,7 +59,7 @@ class WireResponse(msgspec.Struct, frozen=True, gc=False):
 
 
 def is_web_page(response: WireResponse) -> bool:
-    """Whether a web server or a proxy answered, and not the API."""
+    """Whether a web server or a proxy answered instead of the API."""
     kind = response.headers.get("content-type", "")
     if kind.startswith("application/json"):  # as the API nearly always answers
         return False
@@ -75,7 +75,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode_body(body: msgspec.Struct | Mapping[str, object]) -> msgspec.Raw:
-    """A request body as JSON."""
+    """Encode a request body as JSON."""
     try:
         return msgspec.Raw(_encoder.encode(body))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -84,14 +84,14 @@ def encode_body(body: msgspec.Struct | Mapping[str, object]) -> msgspec.Raw:
 
 
 Fields: TypeAlias = "tuple[tuple[str, str | Secret], ...]"
-"""Headers as they are sent."""
+"""Headers in the form in which they are sent."""
 
 _ACCEPT = ("Accept", "application/json")
 _IN_JSON = ("Content-Type", "application/json")
 
 
 def own_headers(key: Secret | None, user_agent: str) -> Fields:
-    """The headers of each request beside those of users: key, user agent, accepted answer."""
+    """The client's own headers of each request: key, user agent, accepted answer."""
     own: Fields = (("User-Agent", user_agent), _ACCEPT)
     return own if key is None else (("Authorization", key), *own)
 
@@ -105,7 +105,7 @@ def encode(
     expires: float | None = None,
     leaves: Callable[[], None] | None = None,
 ) -> WireRequest:
-    """The HTTP request of a call, with headers that are those of `own_headers` and the user's.
+    """The HTTP request of a call; `headers` are those of `own_headers` and the user's.
 
     Raises:
         UsageError: a path parameter is not a text.
@@ -129,7 +129,7 @@ def _quoted(text: str) -> str:
 
 
 def _in_url(query: tuple[tuple[str, str], ...]) -> str:
-    """A query as it stands in an address. Its names are the API's, which need no quotes."""
+    """A query as a part of the URL. Its names are the API's and need no quoting."""
     text = ""
     for name, value in query:
         try:
@@ -141,7 +141,7 @@ def _in_url(query: tuple[tuple[str, str], ...]) -> str:
 
 
 def _segment(name: str, value: str) -> str:
-    """A path parameter as exactly one segment."""
+    """A path parameter, quoted as exactly one segment."""
     check_id(name, value)
     if value in {"", ".", ".."} or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
         wrong = f"{value!r} cannot be an id: it is empty, dots or has control characters"
@@ -153,7 +153,7 @@ def _segment(name: str, value: str) -> str:
 
 
 def check_id(name: str, value: object) -> None:
-    """Refuse what is no id, such as the post itself.
+    """Refuse an id that is not a text, such as the post itself.
 
     Raises:
         UsageError: it is not a text.
@@ -165,18 +165,17 @@ def check_id(name: str, value: object) -> None:
 
 
 POST_YEARS = range(1_000, 9_000)
-"""Years in which posts may be dated: before and after each there is room to look for them."""
+"""Years in which posts may be dated, with room to search before and after each."""
 
 
 def format_date(moment: datetime, name: str = "date") -> str:
-    """A date as it is sent: UTC with milliseconds and `Z`. `name` is what its caller calls it.
+    """A date as it is sent: UTC with milliseconds and `Z`. `name` is the name of the argument.
 
     Raises:
-        InvalidPostError: it is no datetime, or has no zone, so nobody can know which moment is
-            meant.
+        InvalidPostError: it is not a datetime, or has no zone, so that the moment is not known.
     """
-    if type(moment) in DATETIME and moment.tzinfo is UTC:  # as mostly
-        text: str = msgspec.to_builtins(moment)  # takes a tenth of what `isoformat` takes
+    if type(moment) in DATETIME and moment.tzinfo is UTC:  # the usual case
+        text: str = msgspec.to_builtins(moment)  # ten times as fast as `isoformat`
         return f"{text[:23]}Z" if moment.microsecond else f"{text[:19]}.000Z"
     if not isinstance(cast("object", moment), datetime):
         hint = "a datetime with a time zone is expected"

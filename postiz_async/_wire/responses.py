@@ -1,4 +1,4 @@
-"""HTTP responses to values or errors. PURE."""
+"""Convert HTTP responses to values or errors. PURE."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _decoders: dict[object, msgspec.json.Decoder[Any]] = {}
 
 
 def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
-    """The value of a success.
+    """Decode the value of a successful answer.
 
     Raises:
-        PostizError: one of the tree's errors, see `failure`.
+        PostizError: the answer is an error, see `failure`.
     """
     is_json = response.body[:1] in JSON
     if not 200 <= response.status < 300 or (not is_json and is_web_page(response)):
@@ -72,16 +72,16 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
 
 
 LONG = 512 * 1024
-"""Bytes that are decoded at once; more of them would keep others waiting."""
+"""Largest size in bytes that is decoded at once; a larger body would hold up other tasks."""
 
 _LIST, _END, _TRIES = b'{"posts":[', b"]}", 8
 
 
 def decoding(endpoint: Endpoint[T], response: WireResponse) -> Generator[None, None, T]:
-    """As `decode`, with a pause after each part of a long list of posts.
+    """Like `decode`, with a pause after each part of a long list of posts.
 
-    A part ends with a post. What looks like its end may be in one, but then that part is no JSON,
-    and a longer one is tried. What is no such list is decoded at once.
+    A part ends with a post. A text that looks like the end of a post may be inside one, but then
+    the part is not JSON, and a longer one is tried. Any other body is decoded at once.
     """
     body, posts = response.body, list[Post]()
     start, end = len(_LIST), len(body) - len(_END)
@@ -123,8 +123,8 @@ def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
 
 
 _OF_FIREWALLS = frozenset({400, 403, 404})
-"""With these, what stands in front of Postiz mostly says that it let nothing through. With any
-other it answers in the place of a server that it waits for."""
+"""Statuses with which a gateway mostly says that it let nothing through. With any other one it
+answers in the place of a server that it waits for."""
 
 
 def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[Any]:
@@ -139,7 +139,7 @@ def failure(
 
     Args:
         response: the answer.
-        meanings: of the endpoint that was asked.
+        meanings: the hints of the endpoint that was called.
     """
     status = response.status
     is_page = is_web_page(response)
@@ -205,7 +205,7 @@ _FOREIGN = (
 
 
 def _about_the_key(text: str) -> str:
-    """What to do about a refused key, by the server's words."""
+    """What to do about a refused key, depending on the server's message."""
     words = text.lower()
     if "subscription" in words:
         return "The organisation of this key has no subscription."
@@ -220,7 +220,7 @@ def _about_the_key(text: str) -> str:
 
 
 def lacks_route(error: PostizError | None) -> TypeGuard[NotFoundError]:
-    """Whether the server has no such route, and not just no such thing: it says `Cannot GET /`."""
+    """Whether the server lacks the route, not only the object: it answers `Cannot GET /...`."""
     return isinstance(error, NotFoundError) and error.text.startswith("Cannot ")
 
 
@@ -252,7 +252,7 @@ def _way_to_the_api(response: WireResponse, target: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The words of an error body, whichever of its shapes it has."""
+    """The texts of an error body, in any of its shapes."""
 
     text: str
     provider: str | None = None
@@ -288,7 +288,7 @@ def transient(
     response: WireResponse,
     meanings: Mapping[tuple[int, str], str] | None = None,
 ) -> tuple[FailureKind, PostizError] | None:
-    """How an attempt failed in the terms of `retry`; None for what no repetition can mend."""
+    """How an attempt failed and its error; None if a repetition cannot help."""
     status = response.status
     if status < 401 or (status == 401 and response.body):
         return None

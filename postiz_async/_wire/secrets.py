@@ -1,8 +1,8 @@
-"""Secrets: a type that does not show them, and taking them out of what others repeat. PURE.
+"""Hide secrets in a type of their own, and remove them from answers. PURE.
 
 A server, a firewall or a proxy may repeat what it was sent, in an answer, a redirect or a refusal.
-What comes back goes into errors, logs, journals and reports; so secrets are replaced by `***`
-before anything reads it. Here are the forms in which they come back.
+Answers go into errors, logs, journals and reports; so secrets are replaced by `***` before
+anything reads them. This module knows the forms in which secrets come back.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ T = TypeVar("T")
 MASK = "***"
 
 _BY_FREQUENCY = b"XJKVWYGqzFHMNOCjxkBvwLSPDAIRgyfbmphlucdrsonita+=;_./,eQZTUE7689534210:-"
-"""What answers have, the rarest first; what is not here is rarer, such as what begins an escape.
+"""Bytes of answers, the rarest first; other bytes, such as those that begin an escape, are rarer.
 
-A text without the rarest byte of a form has not the form either, and one byte is found fast.
+A text without the rarest byte of a form does not have the form, and one byte is found fast.
 """
 
 _SHORTEST_BASE64 = 8
-"""Characters of base64 that are looked for; shorter ones stand in other words by chance."""
+"""Fewest characters of base64 to look for; shorter ones occur in other words by chance."""
 
 
 class OfOneProcess:
-    """Has connections, tasks or a key, and so is neither pickled nor copied."""
+    """Base of objects with connections, tasks or a key, which cannot be pickled or copied."""
 
     __slots__ = ()
 
@@ -51,17 +51,17 @@ class OfOneProcess:
 
 
 class Secret(OfOneProcess):
-    """A text that shows itself to nobody who only looks: `str` and `repr` are three stars.
+    """A text that is not shown: `str` and `repr` are three stars.
 
     So it stays out of the local variables that an error reporter shows. It is kept in a closure,
-    because reporters also list the attributes of what they find. Two are equal when their texts
-    are, and one equals its text.
+    because reporters also list the attributes of objects. Two secrets are equal if their texts are,
+    and a secret equals its text.
 
     Args:
-        text: what is to be hidden.
+        text: the text to hide.
 
     Raises:
-        UsageError: it is no text, such as the None of a key that is not set.
+        UsageError: it is not a text, such as None for a key that is not set.
     """
 
     __slots__ = ("_forms", "_length", "_text")
@@ -85,10 +85,10 @@ class Secret(OfOneProcess):
 
     @classmethod
     def of(cls, text: str | Secret) -> Secret:
-        """A text as a secret; what is one already stays as it is.
+        """Make a text a secret; a `Secret` is returned as it is.
 
         Args:
-            text: what is to be hidden; a `Secret` is returned as it is.
+            text: the text to hide; a `Secret` is returned as it is.
         """
         return text if isinstance(text, Secret) else cls(text)
 
@@ -100,7 +100,7 @@ class Secret(OfOneProcess):
         """The same bytes with `***` for each form of the secret; `data` itself if it has none.
 
         Args:
-            data: what may contain it, such as the body of an answer.
+            data: bytes that may contain the secret, such as the body of an answer.
         """
         forms, signs = self._forms()
         for form in _found(data, forms):
@@ -129,7 +129,7 @@ class Secret(OfOneProcess):
 
 
 def hidden(value: T | str) -> T | Secret:
-    """An argument for a variable, which a traceback may show when another argument is wrong."""
+    """Hide an argument that is a text, as tracebacks may show the variables of a caller."""
     return Secret(value) if isinstance(value, str) else value
 
 
@@ -152,7 +152,7 @@ _Forms: TypeAlias = tuple[tuple[int, tuple[bytes, ...]], ...]
 
 
 def _by_rarest(forms: Iterable[bytes]) -> _Forms:
-    """Forms by their byte that is rarest in answers."""
+    """Group forms by the byte of each that is rarest in answers."""
     found: dict[int, list[bytes]] = {}
     for form in dict.fromkeys(forms):
         found.setdefault(min(set(form), key=_BY_FREQUENCY.find), []).append(form)
@@ -168,9 +168,9 @@ def _found(data: bytes, forms: _Forms) -> Iterator[bytes]:
 
 
 def _forms(text: str) -> Iterable[bytes]:
-    """How a secret may come back: plain, in hex or base64, escaped for URL, JSON, HTML, or for two.
+    """Forms in which a secret may come back: plain, hex, base64, escaped for URL, JSON or HTML.
 
-    What has each character escaped is found by `_escaped`.
+    Forms with each character escaped are found by `_escaped`.
     """
     if not text:
         return
@@ -191,7 +191,7 @@ def _in_escapes(text: str) -> Iterable[str]:
 
 
 def _signs(text: str) -> Iterable[bytes]:
-    """Bytes of which one is wherever each character of a secret is escaped."""
+    """Byte sequences, one of which occurs wherever each character of a secret is escaped."""
     if len(text) < 2:
         return
     yield from (b";&#", b"amp;#", b"3B%26", b"3b%26", b"3B%2526", b"3b%2526")
@@ -202,7 +202,7 @@ def _signs(text: str) -> Iterable[bytes]:
 
 
 def _escaped(text: str) -> bytes:
-    """A pattern of a secret whose characters may all be escaped, for URL, JSON, HTML, for several.
+    """A pattern for a secret with any characters escaped, for URL, JSON, HTML or several of them.
 
     Repetitions are bounded, so that nobody can make the search long.
     """
@@ -247,7 +247,7 @@ def _in_html(text: str) -> Iterable[str]:
 
 
 def _in_base64(raw: bytes) -> Iterable[str]:
-    """What all texts with the secret have in common in base64, at each of the three alignments.
+    """The base64 that all texts with the secret have in common, at each of the three alignments.
 
     So `Bearer key` and `user:key` are found too. The characters that also hold bits of what is
     before or after the secret are left out.
@@ -264,19 +264,19 @@ def _in_base64(raw: bytes) -> Iterable[str]:
 
 
 class ForeignError(Exception):
-    """What was raised below this library: the name of its class, and its words."""
+    """Stands for an exception of another library: has the name of its class, and its message."""
 
 
 def bare(error: BaseException, secrets: Iterable[Secret] = (), *, links: int = 8) -> Exception:
-    """A new exception that says the same, with the same chain of causes, and holds nothing.
+    """A new exception with the same message and chain of causes, but without references to secrets.
 
     Exceptions of other libraries have the request in their attributes, and in their tracebacks
     whatever was a local variable on the way. Errors of the operating system keep their class.
 
     Args:
         error: the original.
-        secrets: what its words must not have.
-        links: how much of its chain is kept.
+        secrets: the secrets to remove from its message.
+        links: how many exceptions of its chain are kept.
     """
     fresh: Exception
     secrets = tuple(secrets)
@@ -294,7 +294,7 @@ def bare(error: BaseException, secrets: Iterable[Secret] = (), *, links: int = 8
 
 
 def stripped(error: E, secrets: Iterable[Secret] = ()) -> E:
-    """The same exception, without its traceback and with a bare chain of causes."""
+    """Remove the traceback of an exception, and references to secrets from its chain of causes."""
     if error.__cause__ is not None:
         error.__cause__ = bare(error.__cause__, secrets)
     if error.__context__ is not None:

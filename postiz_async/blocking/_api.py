@@ -185,12 +185,12 @@ class Api(WithRaw, Resources):
             source: a file (CSV, a spreadsheet, or JSON), or an iterable of
                 `CampaignRow` or mappings, which is read once. To continue after a crash, pass the
                 same rows and the same journal again.
-            journal: what records what became of each row: a file, or a PostgreSQL database by its
-                address, with which several hosts run one campaign together; None: a file next to
-                the campaign file. Rows from a program need one, because otherwise a run that was
-                killed could neither continue nor be started again without storing posts twice.
-            schema: of the tables in PostgreSQL, which `postiz-async outbox init` makes.
-            campaign: its name, with which its posts are marked, the same on every host that runs
+            journal: where the result of each row is recorded: a file, or the address of a
+                PostgreSQL database, with which several hosts run one campaign together; None: a
+                file next to the campaign file. Rows from a program need a journal: without one, a
+                killed run could neither continue nor be repeated without storing posts twice.
+            schema: the schema of the tables in PostgreSQL; `postiz-async outbox init` creates it.
+            campaign: the name that marks the campaign's posts, the same on every host that runs
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
             timezone: the zone of dates without one; None: such dates are refused.
@@ -251,21 +251,21 @@ class Api(WithRaw, Resources):
         schema: str = "postiz_async",
         reading: ReadOptions | None = None,
     ) -> SentCampaign:
-        """A campaign that was run, to look after its posts: its file may be gone or wrong.
+        """A campaign that was run, for work on its posts; its file may be missing or invalid.
 
         Args:
             path: the campaign, or its journal (`.journal`).
             journal: the journal: a path, or the address of a PostgreSQL database; None: next to
                 the campaign.
-            campaign: its name in a database; None: as it is saved beside the file, else the name of
-                the file.
-            schema: of the tables in PostgreSQL.
+            campaign: the campaign's name in a database; None: the name saved next to the file, else
+                the name of the file.
+            schema: the schema of the tables in PostgreSQL.
             reading: how to read the file, besides what is saved next to it; only `undo` of numbered
                 rows reads it.
 
         Raises:
-            BatchError: there is no journal, another process works with it, or it belongs to another
-                server; when it is entered.
+            BatchError: there is no journal, another process uses it, or it belongs to another
+                server; raised on entering the campaign.
             ConfigurationError: `journal` is an address of something else.
         """
         journal = hidden(journal)
@@ -315,11 +315,11 @@ class Api(WithRaw, Resources):
                 files always have it.
             timezone: the zone of dates for spreadsheets; None: UTC.
             overwrite: whether to replace an existing file.
-            form: that of the content where there is no file; None: CSV.
+            form: the format of `content` if no file is written; None: CSV.
 
         Raises:
             BatchError: the file exists already, or cannot be written.
-            InvalidPostError: `form` is not what the name of the file says, or not for `excel`.
+            InvalidPostError: `form` contradicts the name of the file, or does not go with `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
         return self._portal.call(
@@ -349,7 +349,7 @@ class Api(WithRaw, Resources):
         """Hand posts over: they are stored durably and sent in the background.
 
         Raises:
-            UsageError: there is none, or `with_options` was used.
+            UsageError: there is no outbox, or `with_options` was used.
         """
         original = self._async
         twin = self._portal.call_sync(lambda: original.outbox)

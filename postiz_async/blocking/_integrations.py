@@ -41,7 +41,7 @@ class Integrations(Twin):
         """Channels by id, by name, or by provider if no other channel has it.
 
         Args:
-            channels: a word for each.
+            channels: an id, name or provider for each.
 
         Raises:
             InvalidPostError: with a problem for each word that means no channel, several, one that

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PostCreation(Twin):
-    """The part of `postiz.posts` that creates."""
+    """The methods of `postiz.posts` that create posts."""
 
     @property
     def _async(self) -> AsyncPostCreation:
@@ -259,7 +259,7 @@ class PostCreation(Twin):
     def validate(
         self, body: CreatePost, *, media: Mapping[str, MediaFacts] | None = None
     ) -> builtins.list[Problem]:
-        """What the server would refuse in a create request, in its order, and warnings.
+        """Errors that the server would find in a create request, in its order, and warnings.
 
         Only fetches the list of channels, and the rules of a channel if the text is too long for an
         unverified X account or the library does not know the provider.

@@ -52,8 +52,8 @@ class PostizPool(Owner):
         outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions`, if the outbox
             is not in `store` or is to work in another way.
         credentials: a function from the name of an organisation to its key or token, with which
-            the outbox sends; it is asked each time, in a worker thread, and has 30 s.
-            Keys are in no table.
+            the outbox sends; it is called each time, in a worker thread, and has 30 s.
+            No key is stored.
         connections: the largest number of connections, for all organisations together; None: 100.
         keep: the largest number of clients; beyond it, the least recently used is closed if it is
             idle.
@@ -203,7 +203,7 @@ class PostizPool(Owner):
             most: how many organisations are listed.
 
         Returns:
-            None when it is closed, or its thread does not answer within a second.
+            None if the pool is closed, or its thread does not answer within a second.
         """
         return self._portal.call_sync(self._async.seen, most=most)
 

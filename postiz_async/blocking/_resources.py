@@ -45,10 +45,10 @@ class Resources(Twin):
 
     @property
     def notifications(self) -> Notifications:
-        """What Postiz told the organisation."""
+        """Notifications of the organisation."""
         return Notifications(self._portal, self._async.notifications)
 
     @property
     def users(self) -> Users:
-        """Who uses the instance, for its super-admins."""
+        """The users of the instance, for its super-admins."""
         return Users(self._portal, self._async.users)

@@ -68,7 +68,7 @@ _QUEUED = "postiz.quota.queued", "{call}", "Creates that wait for the quota."
 _REMAINING = "postiz.quota.remaining", "{request}", "Create requests left in the window."
 
 _OTHER = "_OTHER"
-"""The organisations that are not shown by name; the semantic conventions call others so."""
+"""The attribute value for organisations that are not shown by name, from the conventions."""
 
 _Attributes = dict[str, str | int | float]
 
@@ -151,7 +151,7 @@ class Telemetry:
         )
 
     def on_call(self, event: CallStarted | CallEnded) -> None:
-        """For `Postiz(on_call=...)`.
+        """The hook for `Postiz(on_call=...)`.
 
         Args:
             event: the call that started or ended.
@@ -184,7 +184,7 @@ class Telemetry:
         span.end()
 
     def on_attempt(self, attempt: Attempt) -> None:
-        """For `Postiz(on_attempt=...)`.
+        """The hook for `Postiz(on_attempt=...)`.
 
         Args:
             attempt: the request that was sent.
@@ -223,10 +223,10 @@ class Telemetry:
 
 
 class _PoolInstruments:
-    """What the instruments of a pool show; all that are collected together show one look at it.
+    """The measurements of a pool; instruments that are collected together share one snapshot.
 
     Args:
-        pool: is not kept alive.
+        pool: the pool; only a weak reference is kept.
         most: how many organisations are reported by name.
     """
 
@@ -235,7 +235,7 @@ class _PoolInstruments:
         self._most = most
         self._look: PoolHealth | None = None
         self._shown: set[str] | None = None
-        """The instruments that have shown this look; the first that comes again looks anew."""
+        """The instruments that used this snapshot; the first to need it twice takes a new one."""
 
     def queued(self, _: CallbackOptions) -> Iterable[Observation]:
         if (health := self._seen("queued")) is None:
@@ -285,7 +285,7 @@ class _PoolInstruments:
         return self._look
 
     def _named(self, health: PoolHealth | None) -> list[OrganizationHealth]:
-        """Those that have a name; nothing else of them may be an attribute."""
+        """The organisations that have a name; nothing else about them may become an attribute."""
         return [each for each in health.organizations if each.organization] if health else []
 
 

@@ -1,8 +1,8 @@
-"""What every task queue needs, and nothing of any of them: when a task is to be tried again.
+"""For any task queue: when to try a task again.
 
-A task that sends gives its own id as `idempotency_key` and a `max_wait` of seconds. Whatever the
-queue does with it after that, delivers it twice or again after its worker died, the post is
-created once; and a worker does not sleep while the quota is used up, but takes another task.
+A task that sends gives its own id as `idempotency_key` and a `max_wait` of seconds. Even if the
+queue delivers it twice, or again after its worker died, the post is created once; and a worker
+does not sleep while the quota is used up, but takes another task.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""TaskIQ: tasks that create each post once, and are put back in the place of sleeping.
+"""TaskIQ: tasks that create each post once, and are put back instead of sleeping.
 
     broker = RedisStreamBroker(REDIS).with_result_backend(RedisAsyncResultBackend(REDIS))
     source = ListRedisScheduleSource(REDIS)
@@ -81,13 +81,13 @@ _log = logging.getLogger("postiz_async.taskiq")
 _WORKER_WAIT, _PAUSE = 2.0, 60.0
 
 _LONGEST_PUT_BACK = 86_400.0
-"""Seconds after which a task looks again, whatever it was told."""
+"""Longest delay in seconds of a task that is put back, even if the error says more."""
 
 _LARGEST_SPREAD = 30.0
-"""Seconds at most by which tasks that wait for one moment come back apart."""
+"""Largest random delay in seconds that spreads tasks waiting for the same moment."""
 
 _LONGEST_ID = 200
-"""Characters of a task's id that a key can begin with; of a longer one it has the hash."""
+"""Longest task id that a key contains as it is; a longer one is replaced by its hash."""
 
 
 def install(
@@ -163,7 +163,7 @@ def _check_pair(client: Postiz | PostizPool, credentials: CredentialsOf | None) 
 
 @dataclass(kw_only=True, eq=False)
 class _Tasks:
-    """What the tasks of a broker share, in its state: the arguments of `install`, the client."""
+    """The arguments of `install` and the client, which all tasks share in the broker's state."""
 
     given: Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None
     credentials: CredentialsOf | None
@@ -175,7 +175,7 @@ class _Tasks:
     _client: Postiz | PostizPool | None = None
 
     async def open(self, _: TaskiqState) -> None:
-        """When a worker starts."""
+        """Open the client when a worker starts."""
         async with AsyncExitStack() as stack:
             client = self._made(stack)
             _check_pair(client, self.credentials)
@@ -193,7 +193,7 @@ class _Tasks:
         return Postiz(store=store) if self.credentials is None else PostizPool(store=store)
 
     async def close(self, _: TaskiqState) -> None:
-        """When a worker ends."""
+        """Close the client when a worker stops."""
         self._client = None
         await self._stack.aclose()
 
@@ -251,7 +251,7 @@ class _TaskKeys:
             self.task_id = hashlib.sha256(self.task_id.encode()).hexdigest()
 
     def next(self) -> str:
-        """That of the next create."""
+        """The key of the next create."""
         self.count += 1
         return self.task_id if self.count == 1 else f"{self.task_id}#{self.count}"
 
@@ -261,14 +261,14 @@ class TaskPostiz:
 
         async def announce(text: str, postiz: TaskPostiz = TaskiqDepends()) -> None: ...
 
-    `posts` are those of any client, with an idempotency key for each create that is given none. The
-    first create of a task has the task's id, the second `<id>#2`, and so on. They are counted in
-    the order in which they are called, for then a task can never create more than it makes calls:
-    one that comes in another's place, because a task took another way than the time before, is
-    refused (`IdempotencyError`). Give those calls a `key` with a name where the order may differ.
+    `posts` is that of any client, but gives each create without an idempotency key one of its own.
+    The first create of a task has the task's id, the second `<id>#2`, and so on. They are counted
+    in the order of the calls, so that a task never creates more posts than it makes calls: if it
+    runs again and makes another create in the same place, that is refused (`IdempotencyError`).
+    Where the order may differ, give each call a `key` with a name.
 
     Args:
-        context: that of the task.
+        context: the context of the task.
         client: the open client.
     """
 
@@ -294,13 +294,13 @@ class TaskPostiz:
             await postiz.posts.schedule(teaser, at=at, idempotency_key=postiz.key("teaser"))
 
         Args:
-            name: what the create is called in this task.
+            name: a name for the create, unique in this task.
         """
         return f"{self._keys.task_id}:{name}"
 
 
 class TaskPostizPool:
-    """The clients of many organisations as one task uses them.
+    """The clients of many organisations, for one task.
 
         async def announce(
             organization: str, text: str, pool: TaskPostizPool = TaskiqDepends()
@@ -308,7 +308,7 @@ class TaskPostizPool:
             postiz = await pool.client(organization)
 
     Args:
-        context: that of the task.
+        context: the context of the task.
     """
 
     def __init__(self, context: Annotated[Context, TaskiqDepends()]) -> None:
@@ -330,7 +330,7 @@ class TaskPostizPool:
 
 
 class _TaskPosts(Posts):
-    """Posts whose creates have the keys of a task, and say quietly that it has to come back."""
+    """`posts` of a task: its creates have the task's keys, and raise `PutBackError` to wait."""
 
     def __init__(
         self, client: OpenClient, options: CallOptions, tasks: _Tasks, keys: _TaskKeys
@@ -350,7 +350,7 @@ class _TaskPosts(Posts):
 
 @dataclass(frozen=True, slots=True)
 class _TaskCreates:
-    """Creates of a task; see `resources.keyed.KeyedCreates`."""
+    """The creates of a task with idempotency keys; see `_resources.keyed.KeyedCreates`."""
 
     client: OpenClient
     pause: float
@@ -378,12 +378,12 @@ class PutBackError(NoResultError):
 
     __template__ = "The task comes back in {retry_after:.0f} s: {reason}"
     retry_after: float
-    """Seconds."""
+    """Seconds after which the task is tried again."""
     reason: str
 
 
 def _seconds_of(error: BaseException, pause: float) -> float | None:
-    """Seconds after which a task that ended so is worth another try; None: never."""
+    """Seconds after which to try a task again that failed with this error; None: never."""
     if isinstance(error, PutBackError):
         return error.retry_after
     if not isinstance(error, BaseExceptionGroup):
@@ -394,11 +394,11 @@ def _seconds_of(error: BaseException, pause: float) -> float | None:
 
 
 _received: ContextVar[Mapping[str, TaskiqMessage]] = ContextVar("_received")
-"""Messages as they came, by task id: TaskIQ puts parsed values in the place of the arguments."""
+"""Messages as received, by task id: TaskIQ replaces the arguments with parsed values."""
 
 
 class _PutBack(TaskiqMiddleware):
-    """Puts tasks back that have to wait."""
+    """Middleware that puts back tasks that have to wait."""
 
     def __init__(self, tasks: _Tasks) -> None:
         super().__init__()

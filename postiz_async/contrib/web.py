@@ -1,4 +1,4 @@
-"""What every web framework needs, and nothing of any of them.
+"""For any web framework: a client for a request, answers to errors, health, cancellation.
 
 `RequestClient` is a client as one request uses it, `answer_to` turns an error of the library into
 an HTTP answer, `CancelWhenGone` is ASGI middleware that cancels a handler whose client is gone.
@@ -56,10 +56,10 @@ __all__ = [
 _log = logging.getLogger("postiz_async.web")
 
 MAX_WAIT = 5.0
-"""Seconds that a request waits for the quota when nobody says something else."""
+"""Seconds that a request waits for the quota by default."""
 
 _STORE_RETRY = 5
-"""Seconds after which to try again while the store of the quota is away."""
+"""Seconds after which to try again while the store of the quota is unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ _PLAIN: tuple[tuple[type[PostizError], Answer], ...] = (
 
 
 def _problem(where: str, message: str, hint: str) -> dict[str, object]:
-    """A problem as FastAPI writes those of its own."""
+    """A problem in the format of FastAPI's own validation errors."""
     loc: list[object] = ["body", *(int(p) if p.isdigit() else p for p in where.split(".") if p)]
     said: dict[str, object] = {"loc": loc, "msg": message, "type": "postiz"}
     return said | {"hint": hint} if hint else said
@@ -209,10 +209,10 @@ async def health(client: Postiz | PostizPool) -> dict[str, object]:
 
     Returns:
         `status` (`ok`, `blocked` while the organisation is locked out, `trouble` while the key is
-        refused, the outbox cannot send, or the store of the quota is away), `ready` (False while
-        the store is away, so that nothing can be taken on), `quota` and `outbox` where there are
-        any; of a pool the numbers of all its organisations, and `troubles`: what holds single ones
-        up, by their names. JSON values.
+        refused, the outbox cannot send, or the store of the quota is unavailable), `ready` (False
+        while the store is unavailable, so that no work can be accepted), `quota` and `outbox` if
+        there are any; for a pool the numbers of all its organisations, and `troubles`: the problems
+        of single ones, by their names. JSON values.
     """
     try:
         return await (_of_pool(client) if isinstance(client, PostizPool) else _of_client(client))
@@ -221,7 +221,7 @@ async def health(client: Postiz | PostizPool) -> dict[str, object]:
 
 
 def _away(reason: str) -> dict[str, object]:
-    """The reason is for the log: it may name hosts that are nobody's business."""
+    """The state while the store is unavailable; the reason is only logged, as it may name hosts."""
     _log.warning("not ready: %s", reason)
     return {"status": "trouble", "ready": False}
 
@@ -294,7 +294,7 @@ class CancelWhenGone:
 
             async def send_on(message: _Message) -> None:
                 if message["type"] == "http.response.body" and not message.get("more_body"):
-                    await listener.close()  # what runs after the answer is nobody's to cancel
+                    await listener.close()  # work after the answer must not be cancelled
                 await send(message)
 
             try:
@@ -306,9 +306,9 @@ class CancelWhenGone:
 
 
 class _DisconnectListener:
-    """Listens for the end of a connection, and hands the request's body on.
+    """Listens for the end of a connection, and passes the request's body on.
 
-    It reads ahead by at most one message, so a large body is not gathered here.
+    It reads ahead by at most one message, so a large body is not kept in memory.
     """
 
     def __init__(self, receive: _Receive, running: anyio.CancelScope) -> None:

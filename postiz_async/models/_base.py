@@ -1,4 +1,4 @@
-"""What all values have in common: they are frozen, and go to JSON and back."""
+"""The base of all values: frozen structs that convert to JSON and back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ else:
     DateTime = Annotated[DATETIME[0], "not replaced by freezegun"]
 
 Names: TypeAlias = Literal["api", "python"]
-"""Whose names the keys of a dict are: those of the API (`publishDate`) or Python's."""
+"""The naming of dict keys: the API's (`publishDate`) or Python's (`publish_date`)."""
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ class Value(msgspec.Struct, frozen=True):
         """The value described by a dict, such as one from `to_dict`.
 
         Args:
-            data: with the API's names or Python's, at each level; unknown keys are ignored.
+            data: a dict with the API's names or Python's, at each level; unknown keys are ignored.
 
         Raises:
             InvalidPostError: it describes no such value; the problem has the path.
@@ -88,7 +88,7 @@ class Value(msgspec.Struct, frozen=True):
         """The value described by a JSON object.
 
         Args:
-            text: with the API's names or Python's, at each level; unknown keys are ignored.
+            text: JSON with the API's names or Python's, at each level; unknown keys are ignored.
 
         Raises:
             InvalidPostError: it is not JSON, or describes no such value.
@@ -101,7 +101,7 @@ class Value(msgspec.Struct, frozen=True):
         return cls.from_dict(data)
 
     def _for_json(self) -> Value:
-        """The value as its dict should show it."""
+        """The value to convert to JSON; a subclass may return another one."""
         return self
 
     @classmethod
@@ -122,7 +122,7 @@ class Model(Value, frozen=True, kw_only=True, rename="camel"):
 
 
 def in_json(value: object) -> object:
-    """What msgspec has no word for, as JSON."""
+    """Convert a value that msgspec cannot encode to a JSON type."""
     if isinstance(value, Mapping):
         return dict(cast("Mapping[object, object]", value))
     if isinstance(value, datetime):  # a subclass
@@ -131,7 +131,7 @@ def in_json(value: object) -> object:
 
 
 def _by_attribute(value: object) -> object:
-    """Structs as dicts by the names of their attributes, whatever they are in."""
+    """Convert structs to dicts with the names of their attributes, at any depth."""
     if isinstance(value, msgspec.Struct):
         config = value.__struct_config__
         tag = {} if config.tag is None else {config.tag_field: config.tag}
@@ -149,7 +149,7 @@ def _by_attribute(value: object) -> object:
 
 @cache
 def _fields(kind: type[msgspec.Struct]) -> dict[str, inspect.Field]:
-    """The fields of a struct by all names that they have."""
+    """The fields of a struct, both by attribute name and by the API's name."""
     fields = cast("inspect.StructType", _shape(kind)).fields
     return {field.name: field for field in fields} | {field.encode_name: field for field in fields}
 
@@ -160,7 +160,7 @@ def _shape(kind: type[msgspec.Struct]) -> inspect.Type:
 
 
 def _by_api_names(data: object, shape: inspect.Type) -> object:
-    """Data of this shape with the API's names, where it has those of attributes."""
+    """Data of this shape with attribute names replaced by the API's names."""
     if isinstance(data, Mapping):
         mapping = cast("Mapping[str, object]", data)
         struct = _struct_for(mapping, shape)
@@ -181,14 +181,14 @@ def _by_api_names(data: object, shape: inspect.Type) -> object:
 
 
 def _struct_for(data: Mapping[str, object], shape: inspect.Type) -> inspect.StructType | None:
-    """The struct that data is of, where the shape has one; of several the one with its tag."""
+    """The struct in this shape that fits the data: of several, the one with its tag; else None."""
     found = [each for each in _alternatives(shape) if isinstance(each, inspect.StructType)]
     tagged = [each for each in found if each.tag_field and data.get(each.tag_field) == each.tag]
     return next(iter(tagged or found), None)
 
 
 def _items_of(shape: inspect.Type) -> inspect.Type | None:
-    """What a list of this shape has in it."""
+    """The type of the items in a list of this shape; None if it is no list."""
     for each in _alternatives(shape):
         if isinstance(each, inspect.ListType | inspect.VarTupleType):
             return each.item_type
@@ -202,7 +202,7 @@ def _alternatives(shape: inspect.Type) -> tuple[inspect.Type, ...]:
 
 
 def _problem(kind: type[msgspec.Struct], error: Exception) -> Problem:
-    """What msgspec says, with its path as `posts.0.content`."""
+    """The problem for an error of msgspec, with a path such as `posts.0.content`."""
     message, _, path = describe_json_error(error).partition(" - at `$")
     where = path.rstrip("`").replace("[", ".").replace("]", "").removeprefix(".")
     return Problem(where or kind.__name__, f"{message[:1].lower()}{message[1:]}")

@@ -1,4 +1,4 @@
-"""Durations that users give, judged where they come in, and as they are told to users. PURE."""
+"""Check, read and write durations that users give. PURE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 SHORTEST_KEEP, LONGEST_KEEP = timedelta(hours=1), timedelta(days=3_650)
-"""How long the record of a key may be kept: at least until a lost create has settled."""
+"""Bounds of `idempotency_keep`; the shortest lasts until a lost create has settled."""
 
 
 def check_seconds(
@@ -24,13 +24,13 @@ def check_seconds(
     Args:
         name: the argument, as its caller knows it.
         value: what was given.
-        zero: whether 0 means something.
-        endless: whether infinity does.
-        none: whether None does.
+        zero: whether 0 is allowed.
+        endless: whether infinity is allowed.
+        none: whether None is allowed.
 
     Raises:
-        UsageError: it is not a number, NaN, negative, or 0, infinite or None where that
-            means nothing. The text has name and value.
+        UsageError: it is not a number, is NaN or negative, or is 0, infinite or None where
+            that is not allowed. The text has name and value.
     """
     if value is None and none:
         return
@@ -50,15 +50,15 @@ def check_seconds(
 def _is_finite(value: float) -> bool:
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
+    except OverflowError:  # an integer larger than any float
         return False
 
 
 def check_keep(keep: object) -> None:
-    """Refuse what is not a time for which the records of idempotency keys are kept.
+    """Refuse an invalid `idempotency_keep`.
 
     Raises:
-        UsageError: it is no time that makes sense.
+        UsageError: it is not a `timedelta` from an hour to ten years.
     """
     if not isinstance(keep, timedelta) or not SHORTEST_KEEP <= keep <= LONGEST_KEEP:
         raise UsageError(
@@ -67,12 +67,12 @@ def check_keep(keep: object) -> None:
 
 
 def in_seconds(seconds: float) -> str:
-    """A duration to a hundredth of a second, as it would be typed: `2 s`, `0.35 s`."""
+    """A duration as text, to a hundredth of a second: `2 s`, `0.35 s`."""
     return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
 
 
 def read_duration(text: str) -> timedelta | None:
-    """A number with s, m, h or d, or 0; None if it is something else."""
+    """Read a number with s, m, h or d, or 0; None for any other text."""
     match = _DURATION.fullmatch(text)
     if match is None:
         return None
@@ -80,7 +80,7 @@ def read_duration(text: str) -> timedelta | None:
 
 
 def write_duration(duration: timedelta) -> str:
-    """Whole seconds as `read_duration` reads them: `15m`, `90s`, `2d`."""
+    """Write whole seconds in the form that `read_duration` reads: `15m`, `90s`, `2d`."""
     seconds = int(duration.total_seconds())
     units = (unit for unit in "dhm" if seconds and seconds % _SECONDS[unit] == 0)
     unit = next(units, "s")

@@ -1,4 +1,4 @@
-"""A value as a small table, where notebooks show one. PURE.
+"""Show a value as a small HTML table in notebooks. PURE.
 
 The colours are those of the page, so that it is legible in light and dark.
 """
@@ -21,13 +21,13 @@ _CELL = (
     "color:inherit;background:none;font-weight:normal;max-width:40em"
 )
 _LONG = 24
-"""Characters of a word that may be broken; where all words may, short columns become too narrow."""
+"""Only longer words may be broken: if all words may, short columns become too narrow."""
 _TABLE = "border-collapse:collapse;margin:.5em 0;color:inherit;background:none"
 _CAPTION = "caption-side:top;text-align:left;font-weight:bold;color:inherit;padding:.25em 0"
 
 
 def html_table(title: str, rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """A table of texts, which are escaped; without a head, the first cell of a row is its name."""
+    """An HTML table of texts, which are escaped; without `head`, rows begin with their headers."""
     names = "".join(_cell(each, "th", "col") for each in head)
     body = "".join(f"<tr>{_row(cells, is_named=not head)}</tr>" for cells in rows)
     return (
@@ -55,7 +55,7 @@ def _safe(text: str) -> str:
 
 
 def date_cell(moment: datetime | float | None) -> str:
-    """A moment, or seconds since the epoch: `2030-01-01 09:00 UTC`."""
+    """The text for a moment or for seconds since the epoch: `2030-01-01 09:00 UTC`."""
     if moment is None:
         return ""
     at = moment if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
@@ -63,7 +63,7 @@ def date_cell(moment: datetime | float | None) -> str:
 
 
 def span_cell(seconds: float | None) -> str:
-    """How long: `20 min 13 s`, `now` for none, `not known`."""
+    """The text for a duration: `20 min 13 s`, `now` for 0 or less, `not known` for None."""
     if seconds is None:
         return "not known"
     return describe_seconds(seconds) if seconds > 0 else "now"

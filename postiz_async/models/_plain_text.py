@@ -1,8 +1,8 @@
-"""Stored content as the plain text that a network is handed. PURE.
+"""Convert stored content to the plain text that a network receives. PURE.
 
 A network that takes plain text gets paragraphs as lines, list items as lines that begin with `- `,
-the address of a link in the place of its text, and mathematical letters for bold and underlined
-ones. Content without any tag is handed over as it is.
+the address of a link instead of its text, and mathematical letters for bold ones and combining
+lines for underlined ones. Content without any tag is passed on as it is.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ _LINE_END = re.compile(r"<br[^<>]*>|</h[123]>(?=.)", re.DOTALL)
 
 
 def plain_text_of(content: str) -> str:
-    """Stored content as it is published where a network takes plain text.
+    """The plain text of stored content, as a network that takes plain text publishes it.
 
-    Such networks are handed the tags of content without a paragraph. People need not see them.
+    In content without a paragraph, such networks receive the tags too; they are removed here.
     """
     if "<" not in content or not _TAG.search(content):
         return content
@@ -77,7 +77,7 @@ def plain_text_of(content: str) -> str:
 
 
 def flattened(written: str) -> str:
-    """HTML as the server writes it, as plain text."""
+    """Convert HTML in the form that the server writes to plain text."""
     first = _P.match(written)
     text = _P.sub("\n", written[first.end() :] if first else written).replace("</p>", "")
     text = text.replace("<ul>", "\n<ul>", 1).replace("</ul>\n", "</ul>", 1)
@@ -89,7 +89,7 @@ def flattened(written: str) -> str:
 def _replaced(
     element: re.Pattern[str], end_tag: str, by: str | Callable[[re.Match[str]], str], text: str
 ) -> str:
-    """With elements replaced; after the last end tag each start tag would be tried in vain."""
+    """Replace elements, but do not search after the last end tag, where none can match."""
     start, found, rest = text.rpartition(end_tag)
     return element.sub(by, start + found) + rest
 
@@ -99,7 +99,7 @@ def _as_line(item: re.Match[str]) -> str:
 
 
 def _styled(line: str) -> str:
-    """With letters instead of tags, where a tag is opened and closed on one line."""
+    """Replace tags that open and close on one line with styled letters."""
     for tag, (element, style) in _STYLES.items():
         line = _replaced(element, f"</{tag}>", partial(_in_letters, style), line)
     return line
@@ -110,7 +110,7 @@ def _in_letters(style: Callable[[str], str], styled: re.Match[str]) -> str:
 
 
 def unescaped(text: str) -> str:
-    """With those entities decoded that the server decodes, one after the other."""
+    """Decode the entities that the server decodes, in its order."""
     if "&" not in text:
         return text
     for entity, character in (*_ENTITIES, *_ANGLES):

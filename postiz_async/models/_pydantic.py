@@ -1,6 +1,6 @@
 """Values as types of pydantic, and so of FastAPI: validation, JSON and its schema.
 
-Pydantic calls it, so it is there; nothing else imports this module.
+Imported only when pydantic asks for the schema of a value, so pydantic is installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema, SerializationInfo
 
     class Portable(Protocol):
-        """What `models._base.Value` is."""
+        """The methods of `models._base.Value` that this module uses."""
 
         @classmethod
         def from_dict(cls, data: Mapping[str, object]) -> Self: ...
@@ -34,7 +34,7 @@ _DICTS = SchemaSerializer(core_schema.any_schema())
 
 
 def core_schema_of(kind: type[Portable]) -> CoreSchema:
-    """How pydantic reads and writes a value: by the API's names, and as a component of its own."""
+    """The pydantic schema of a value: with the API's names, and as a component of its own."""
 
     def read(data: object) -> Portable:
         if isinstance(data, kind):
@@ -66,7 +66,7 @@ def _without_none(said: object) -> object:
 
 
 def _refused(kind: type[Portable], data: object, error: InvalidPostError) -> ValidationError:
-    """The problem where it is, so that FastAPI's answer has its path."""
+    """The error for pydantic, with the path of the problem, so that FastAPI's answer has it too."""
     [problem] = error.problems
     path = [] if problem.where == kind.__name__ else problem.where.split(".")
     place = tuple(int(part) if part.isdecimal() else part for part in path)
@@ -77,9 +77,9 @@ def _refused(kind: type[Portable], data: object, error: InvalidPostError) -> Val
 
 
 def json_schema_of(kind: type[msgspec.Struct], handler: object) -> dict[str, object]:
-    """The JSON schema of a value, with references to those that it is made of.
+    """The JSON schema of a value, with references to the values that it contains.
 
-    Pydantic keeps these as components of their own, wherever else they are used.
+    Pydantic keeps each of these as one component, wherever else it is used.
     """
     generate = cast("Callable[[CoreSchema], dict[str, dict[str, object]]]", handler)
     _, components = msgspec.json.schema_components(
@@ -92,7 +92,7 @@ def json_schema_of(kind: type[msgspec.Struct], handler: object) -> dict[str, obj
             return [resolved(each) for each in cast("list[object]", schema)]
         if isinstance(schema, str) and schema.startswith(_DEFINITIONS):
             inner = TypeAdapter[object](structs[schema.removeprefix(_DEFINITIONS)]).core_schema
-            # only of what stands within another schema, pydantic makes a component
+            # pydantic makes a component only of a schema inside of another one
             return generate(core_schema.list_schema(inner))["items"]["$ref"]
         if not isinstance(schema, dict):
             return schema
@@ -108,7 +108,7 @@ def json_schema_of(kind: type[msgspec.Struct], handler: object) -> dict[str, obj
 
 
 def _tell_dates(kind: type[msgspec.Struct], schema: dict[str, object]) -> None:
-    """Say which texts are dates; msgspec does so only where it insists on a zone."""
+    """Mark the texts that are dates; msgspec does so only if it requires a zone."""
     properties = cast("dict[str, dict[str, object]]", schema.get("properties", {}))
     for field in cast("inspect.StructType", inspect.type_info(kind)).fields:
         types = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
@@ -119,19 +119,19 @@ def _tell_dates(kind: type[msgspec.Struct], schema: dict[str, object]) -> None:
 
 
 def _described(kind: type[msgspec.Struct]) -> str:
-    """What its docstring says, but for what is said of the fields."""
+    """The docstring of a struct, without its `Args`."""
     return cleandoc(kind.__doc__ or "").partition("\n\nArgs:")[0]
 
 
 def _anything(kind: type) -> dict[str, object]:
-    """The schema of `object`: whatever it is."""
+    """The schema of `object`, which is any JSON."""
     if kind is object:
         return {"title": "Any JSON"}  # an empty one would be taken for none
     raise NotImplementedError
 
 
 def _structs_in(shape: inspect.Type) -> Iterator[type[msgspec.Struct]]:
-    """The structs that a type is made of, itself too."""
+    """The structs that a type contains, including itself."""
     if isinstance(shape, inspect.StructType):
         yield shape.cls
         for field in shape.fields:

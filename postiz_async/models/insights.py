@@ -1,4 +1,4 @@
-"""Figures from the networks, and what Postiz told the organisation."""
+"""Figures from the networks, and the notifications of an organisation."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class FreeSlot(Model, frozen=True, kw_only=True):
 
 
 class ToolParameter(Model, frozen=True, kw_only=True):
-    """A key that a tool takes; its value is always sent as a text."""
+    """An argument of a tool; its value is always sent as a text."""
 
     key: str
     type: str = ""
@@ -60,7 +60,7 @@ class ChannelTool(Model, frozen=True, kw_only=True):
 class ChannelSettings(Model, frozen=True, kw_only=True):
     """The rules of the running server for the posts of a channel.
 
-    `settings` is a JSON schema, or a text that there are none. `max_length` is in characters;
+    `settings` is a JSON schema, or a text if there are no settings. `max_length` is in characters;
     for X it says whether the channel is verified.
     """
 

@@ -1,4 +1,4 @@
-"""What an OAuth exchange returns."""
+"""The result of an OAuth exchange."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from postiz_async.models._base import Model
 class Token(Model, frozen=True, kw_only=True, rename=None):
     """An access token; it works wherever an API key does, and lasts until it is revoked.
 
-    `id` is the organisation. A new approval of the same user clears the token before.
+    `id` is the organisation. A new approval by the same user invalidates the previous token.
     """
 
     access_token: str

@@ -23,7 +23,7 @@ PostType = Literal["draft", "schedule", "now", "update"]
 
 
 class Mention(Value, frozen=True, forbid_unknown_fields=True):
-    """Somebody on the network.
+    """A mention of a person or account of the network.
 
     Becomes a real mention on x, linkedin, linkedin-page, bluesky and discord, and the name
     elsewhere. `id` is the network's, `name` without an `@`. As a string it is its Markdown:
@@ -35,7 +35,7 @@ class Mention(Value, frozen=True, forbid_unknown_fields=True):
 
     @property
     def shown(self) -> str:
-        """What a reader sees: the name after an `@`."""
+        """The visible text: the name after an `@`."""
         return f"@{self.name}"
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Html(Value, frozen=True, tag_field="type", tag="html", forbid_unknown_fiel
 
 
 Content: TypeAlias = str | Text | Markdown | Html
-"""What people write; a `str` is plain text."""
+"""The content of a post as a program gives it; a `str` is plain text."""
 
 
 class ThreadPart(Value, frozen=True, tag_field="type", tag="part", forbid_unknown_fields=True):
@@ -95,13 +95,13 @@ else:  # as they are read from JSON, which does not tell such kinds apart
 class NewPost(Value, frozen=True, forbid_unknown_fields=True):
     """A post to create: one channel, one text, its media and its thread.
 
-    In JSON, a text is plain text, others say what they are: `{"type": "markdown", "source": ...}`,
-    and so does a part of the thread that has more than a text, with `"type": "part"`. Settings are
-    as the API names them.
+    In JSON, a string is plain text, and other content has a type: `{"type": "markdown",
+    "source": ...}`. A part of the thread that has more than a text has `"type": "part"`. Settings
+    are as the API names them.
 
     Args:
         channel: an `Integration`, or its id, or its name or provider where no other channel has
-            the same. An id is meant before a name, and a name before a provider.
+            the same. An id takes precedence over a name, and a name over a provider.
         content: plain text, `Text` with mentions, `Markdown` or `Html`.
         media: uploaded media, in order.
         settings: a struct of `postiz_async.providers`, or the settings as the API names them;
@@ -117,7 +117,7 @@ class NewPost(Value, frozen=True, forbid_unknown_fields=True):
 
     @property
     def channel_id(self) -> str:
-        """The id of the channel; the word itself where it is given by name or provider."""
+        """The id of the channel, or the name or provider by which it was given."""
         return self.channel if isinstance(self.channel, str) else self.channel.id
 
     def _for_json(self) -> NewPost:
@@ -166,7 +166,7 @@ class PostItem(Model, frozen=True, kw_only=True, gc=False):
     value: list[ContentItem]
     settings: Mapping[str, object]
     group: str | UnsetType = UNSET
-    """The group of a post that is edited: what else is in it, as parts of a thread, is deleted."""
+    """The group of an edited post; its other members, such as old thread parts, are deleted."""
 
 
 class TagRef(Model, frozen=True, kw_only=True):
@@ -190,7 +190,7 @@ class CreatePost(Model, frozen=True, kw_only=True):
 
 
 class Created(Model, frozen=True, kw_only=True):
-    """One stored post of a create request. 201 does not mean published."""
+    """One stored post of a create request. It is stored, but not yet published."""
 
     post_id: str
     integration: str
@@ -208,7 +208,7 @@ class Tag(Model, frozen=True, kw_only=True):
 
 
 class PostTag(Model, frozen=True, kw_only=True):
-    """How a listed post names a tag."""
+    """A tag of a listed post."""
 
     tag: Tag
 
@@ -253,7 +253,7 @@ class Post(Model, frozen=True, kw_only=True):
 
 
 class PublishEvent(Value, frozen=True):
-    """That a post was published, or refused by its network, as `posts.watch` reports it.
+    """An event of `posts.watch`: a post was published, or refused by its network.
 
     `reason` says why it was refused, as far as a notification says so; empty if it is published.
     """
@@ -263,12 +263,12 @@ class PublishEvent(Value, frozen=True):
 
     @property
     def is_published(self) -> bool:
-        """Whether the post is out."""
+        """Whether the post was published."""
         return self.post.state == "PUBLISHED"
 
     @property
     def link(self) -> str:
-        """Its address on the network; empty if it is not out, or Postiz does not know it."""
+        """The post's address on the network; empty if it is not published or not known."""
         return self.post.release_url or ""
 
 

@@ -1,4 +1,4 @@
-"""The settings of a post that only its provider knows."""
+"""The settings of a post that are specific to its provider."""
 
 from __future__ import annotations
 

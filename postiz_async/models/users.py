@@ -1,4 +1,4 @@
-"""Who uses an instance of Postiz, as its super-admins see it."""
+"""The users of an instance of Postiz, as its super-admins see them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from postiz_async.models._base import Model
 
 
 class User(Model, frozen=True, kw_only=True):
-    """Somebody with an account."""
+    """A user account."""
 
     id: str
     email: str
@@ -21,7 +21,7 @@ class MembershipOrganization(Model, frozen=True, kw_only=True):
 
 
 class Membership(Model, frozen=True, kw_only=True):
-    """A user in an organisation; one who is in several comes once for each."""
+    """A user's membership in an organisation; a user of several has one for each."""
 
     id: str
     user: User

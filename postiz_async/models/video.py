@@ -18,7 +18,7 @@ class SlidesVideo(Model, frozen=True, kw_only=True):
 
     @property
     def custom_params(self) -> Mapping[str, object]:
-        """What the generator is asked for."""
+        """The parameters for the generator."""
         return {"voice": self.voice, "prompt": self.prompt}
 
 
@@ -31,7 +31,7 @@ class Veo3Video(Model, frozen=True, kw_only=True):
 
     @property
     def custom_params(self) -> Mapping[str, object]:
-        """What the generator is asked for."""
+        """The parameters for the generator."""
         return {"prompt": self.prompt, "images": self.images}
 
 

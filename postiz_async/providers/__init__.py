@@ -1,6 +1,6 @@
 """The settings and the rules of each social network.
 
-`providers.X(who_can_reply_post="following")` are settings; `PROVIDERS["x"]` is what is known.
+`providers.X(who_can_reply_post="following")` are settings; `PROVIDERS["x"]` has the rules.
 """
 
 from postiz_async.models.settings import (

@@ -1,4 +1,4 @@
-"""What is known about the networks, in words. PURE."""
+"""Describe the rules of the networks in words. PURE."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class FieldLine(NamedTuple):
     name: str
     kind: str
     needed: str
-    """`yes`, `no`, or when."""
+    """`yes`, `no`, or the condition."""
     limits: str
     meaning: str
 
 
 class Guide(NamedTuple):
-    """A provider in words.
+    """The description of a provider in words.
 
-    `settings` is the least that the server takes as settings, `example` the call that says it.
+    `settings` are the fewest that the server accepts, `example` is the call that makes them.
     """
 
     provider: Provider
@@ -53,7 +53,7 @@ def find_provider(name: str) -> Provider:
         name: such as `linkedin-page`.
 
     Raises:
-        InvalidPostError: there is none; the hint names the closest.
+        InvalidPostError: there is no such provider; the hint names the closest.
     """
     known = PROVIDERS.get(name)
     if known is None:
@@ -64,7 +64,7 @@ def find_provider(name: str) -> Provider:
 
 
 def guide(provider: Provider) -> Guide:
-    """All that is known about a provider, in words.
+    """Describe all rules of a provider in words.
 
     Args:
         provider: one of `PROVIDERS`.
@@ -253,7 +253,7 @@ def _example(provider: Provider, settings: Mapping[str, object]) -> str:
 
 
 def _code(value: object) -> str:
-    """A value as it is written in Python, without what is so by itself."""
+    """A value as Python code, without arguments that have their default."""
     if isinstance(value, msgspec.Struct):
         fields = msgspec.structs.fields(value)
         said = ((each.name, getattr(value, each.name), each.default) for each in fields)

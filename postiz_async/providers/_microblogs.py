@@ -106,7 +106,7 @@ class FarcasterChannel(Value, frozen=True):
 
 
 class FarcasterTarget(Value, frozen=True):
-    """Where a cast goes; without a value to the main feed."""
+    """The target of a cast: a channel, or without a value the main feed."""
 
     value: OrUnset[
         Annotated[

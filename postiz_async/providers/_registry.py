@@ -1,4 +1,4 @@
-"""All providers, and how settings are written and read. PURE."""
+"""All providers; write and read their settings. PURE."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ AnySettings: TypeAlias = AnyMicroblog | AnySocial | AnyVisual | AnyCommunity | A
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {each.identifier: each for each in (*MICROBLOGS, *SOCIAL, *VISUAL, *COMMUNITIES, *BLOGS)}
 )
-"""What is known about each provider, by the identifier that channels carry."""
+"""The rules and settings of each provider, by its identifier (`channel.provider`)."""
 
 
 _OTHER_NAMES = {"twitter": "x", "warpcast": "wrapcast", "google": "gmb", "google business": "gmb"}
 
 
 def closest_provider(name: str) -> str | None:
-    """The identifier of the provider that a name that is none most likely means."""
+    """The identifier of the provider that an unknown name most likely means."""
     names = {each.name.casefold(): key for key, each in PROVIDERS.items()}
     names |= {key: key for key in PROVIDERS} | _OTHER_NAMES
     close = get_close_matches(name[:40].casefold(), names, n=1)
@@ -58,7 +58,7 @@ def missing_without_defaults(provider: str) -> tuple[str, ...]:
 
 
 def default_settings(provider: str) -> ProviderSettings | None:
-    """The settings of a post that says nothing; None where something has to be said."""
+    """The settings of a post that gives none; None if some are required."""
     if provider not in PROVIDERS or missing_without_defaults(provider):
         return None
     return PROVIDERS[provider].settings()
@@ -66,7 +66,7 @@ def default_settings(provider: str) -> ProviderSettings | None:
 
 @cache
 def required_defaults(provider: str) -> Mapping[str, object]:
-    """What a mapping of settings need not say: required fields with a neutral value."""
+    """Required fields with a neutral value, which a mapping of settings may leave out."""
     known = PROVIDERS.get(provider)
     fields = () if known is None else fields_of(known.settings)
     needed = (field for field in fields if field.required or field.required_when is not None)
@@ -75,17 +75,17 @@ def required_defaults(provider: str) -> Mapping[str, object]:
 
 
 def provider_of(settings: ProviderSettings | RawSettings) -> str:
-    """The identifier of the provider whose settings they are."""
+    """The identifier of the provider that settings belong to."""
     return settings.provider if isinstance(settings, RawSettings) else settings.provider()
 
 
 def write_settings(
     settings: ProviderSettings | RawSettings | Mapping[str, object],
 ) -> dict[str, object]:
-    """Settings as the API takes them, with `__type` where they say whose they are.
+    """Settings in the form of the API, with `__type` if they name their provider.
 
     Raises:
-        InvalidPostError: a struct holds what JSON has no word for.
+        InvalidPostError: a struct contains something that JSON cannot represent.
     """
     if isinstance(settings, RawSettings):
         return {**settings.values, "__type": settings.provider}
@@ -102,7 +102,7 @@ def write_settings(
 
 
 def _unwritable(settings: ProviderSettings) -> Iterator[str]:
-    """The first field that JSON has no word for."""
+    """The first field that JSON cannot represent."""
     for field in msgspec.structs.fields(settings):
         try:
             msgspec.json.encode(getattr(settings, field.name))
@@ -112,7 +112,7 @@ def _unwritable(settings: ProviderSettings) -> Iterator[str]:
 
 
 def _medium(value: object) -> object:
-    """A medium without what the server has no use for."""
+    """A medium without the fields that the server does not use."""
     if not isinstance(value, dict):
         return value
     medium = cast("dict[str, object]", value)
@@ -125,8 +125,8 @@ def read_settings(
 ) -> AnySettings | RawSettings:
     """The settings of a stored post, as JSON text or a mapping. Never fails.
 
-    Keys that the struct does not know are left out. `RawSettings` for an unknown provider and for
-    values that the struct cannot hold; without values for a text that is not a JSON object.
+    Keys that the struct does not know are left out. Returns `RawSettings` for an unknown provider
+    and for values that the struct cannot contain; they are empty if a text is not a JSON object.
     """
     values = _object(settings) if isinstance(settings, str | bytes) else settings
     try:
@@ -145,7 +145,7 @@ def _object(text: str | bytes) -> dict[str, object]:
 
 
 def _without_nulls(value: object) -> object:
-    """The server takes null for absence; a struct has no null."""
+    """The value without nulls, which mean absence to the server and do not exist in a struct."""
     if isinstance(value, Mapping):
         items = cast("Mapping[str, object]", value).items()
         return {name: _without_nulls(each) for name, each in items if each is not None}

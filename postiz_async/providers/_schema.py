@@ -1,8 +1,8 @@
-"""What the facts about a provider are made of, and the fields of its settings. PURE.
+"""The types that describe a provider, and the fields of its settings. PURE.
 
 `postiz_async.providers.PROVIDERS` has the facts: limits, media rules, settings. The struct of a
-provider's settings is the only source of its fields: `Meta` says what msgspec knows as well,
-`Server` beside it what the server does that `Meta` has no word for.
+provider's settings is the only source of its fields: `Meta` has the rules that msgspec knows as
+well, and `Server` next to it those that `Meta` cannot express.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 
 FieldKind = Literal["string", "number", "boolean", "enum", "list", "object"]
-"""What JSON a field holds; `enum` is a string of a closed set."""
+"""The JSON type of a field; `enum` is a string of a closed set."""
 
 Check = Literal[
     "defined",
@@ -42,8 +42,8 @@ Check = Literal[
     "each_number",
     "nested",
 ]
-"""One test of the server on one field. `defined` refuses null and absence, `nested` looks into
-objects, `total` counts the labels of YouTube's tags, the others are as their name says."""
+"""One test of the server on one field. `defined` refuses null and absence, `nested` checks
+objects, `total` counts the labels of YouTube's tags, the others are named after their test."""
 
 RuleKind = Literal[
     "min_media",
@@ -74,7 +74,7 @@ OrUnset: TypeAlias = T | UnsetType
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """Something about the settings that holds or not.
+    """A condition on the settings.
 
     `field` is a path such as `post_type`, `audio.id` or `subreddit.*.value.type`: below the
     settings in a rule or a limit, beside the field in a `SettingsField`. An absent value is null.
@@ -89,7 +89,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """Characters of each part, the first limit of a provider that holds.
+    """A limit of characters for each part; the first one of a provider that applies counts.
 
     `verified`: only for a channel whose account is verified, which the list of channels does
     not tell but the channel's `max_length` does.
@@ -104,15 +104,15 @@ class MediaRule(msgspec.Struct, frozen=True):
     """A test of the media and the parts of a post; the first that fails gives the `message`.
 
     Args:
-        kind: what is tested, with `n`, `sizes`, `any_of` or `setting` as its argument.
-        message: the server's text.
+        kind: the kind of test, with `n`, `sizes`, `any_of` or `setting` as its argument.
+        message: the server's message.
         scope: the media of the first part, of each further one, of each; or the number of parts.
         when: conditions that all have to hold for the rule to apply.
-        media: for what media the rule applies.
+        media: the media to which the rule applies.
         n: a number of items.
         sizes: width and height in pixels, of which a picture needs one.
         any_of: of which the path of the first item must contain one.
-        setting: what `requires_setting` wants to hold.
+        setting: the condition that `requires_setting` requires.
         is_video: how the server tells a video: `mp4` anywhere in the path, or `.mp4` in any case.
     """
 
@@ -129,19 +129,19 @@ class MediaRule(msgspec.Struct, frozen=True):
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known about a social network.
+    """The rules and settings of a social network.
 
     Args:
-        name: as people name it.
+        name: its usual name.
         settings: the struct of its settings.
-        limits: characters of a part; the first that holds counts.
+        limits: limits of characters of a part; the first one that applies counts.
         counts: UTF-16 units, or for X the larger of those and its weighted length.
-        editor: what the text becomes when it is published.
-        parts: what further parts become: replies, comments, or nothing at all.
-        part_media: what becomes of the media of further parts.
+        editor: the format in which the text is published.
+        parts: how further parts are published: as replies, as comments, or not at all.
+        part_media: how the media of further parts are treated.
         rules: tests of the media, in the server's order.
-        pitfalls: what is accepted and regretted, or good to know.
-        tools: what `integrations.trigger` can look up.
+        pitfalls: common mistakes that the server accepts, and other advice.
+        tools: the look-ups for `integrations.trigger`.
         mentions: whether mentions in the text become real ones.
         since: the first release that has it; empty for none so far.
         defect: the text with which the server refuses all but drafts; empty for none.
@@ -163,12 +163,12 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identifier(self) -> str:
-        """As channels name it, such as `linkedin-page`."""
+        """The identifier of the provider in channels, such as `linkedin-page`."""
         return self.settings.provider()
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server does with a field beyond what its type says; see `SettingsField`.
+    """The server's rules for a field beyond its type; see `SettingsField`.
 
     `checks` replaces the usual tests of the field's kind; `total` is a maximum for all of a list.
     """
@@ -189,22 +189,22 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsField(Server, frozen=True, kw_only=True):
-    """What the server tests about a field of the settings.
+    """The server's tests of a field of the settings.
 
-    Null and absence are tested when the field is `required` or `required_when` holds; else an
-    absent value is fine, and null as well if it is `nullable`. What is tested is tested by
-    `checks`, in their order, unless `checked_when` does not hold.
+    Null and absence are tested if the field is `required` or `required_when` holds; else an
+    absent value is fine, and null as well if it is `nullable`. Values are tested by `checks`, in
+    their order, unless `checked_when` does not hold.
 
     Args:
-        name: as the server names it.
-        attribute: as the struct names it.
+        name: its name on the server.
+        attribute: its name in the struct.
         description: a short text for people.
-        kind: what JSON it holds.
+        kind: its JSON type.
         checks: the server's tests, in its order.
-        required: whether it must be there; only then the struct has a default or demands it.
-        required_when: when it must be there.
-        checked_when: when it is looked at.
-        advised_when: when leaving it out is accepted and pointless.
+        required: whether it must be present; only then the struct has a default or requires it.
+        required_when: the condition under which it must be present.
+        checked_when: the condition under which it is checked.
+        advised_when: the condition under which leaving it out is accepted, but makes no sense.
         nullable: null counts as absent.
         skip_empty: an empty text counts as absent.
         skip_reference: a text with `(post:` counts as absent; the server replaces it.
@@ -215,12 +215,12 @@ class SettingsField(Server, frozen=True, kw_only=True):
         broken: values that a server may accept and the network always refuses.
         pattern: a regular expression.
         fields: the fields of an object, or of each object of a list.
-        item: what a list holds.
-        media: an object that is a medium: id, path, alt, thumbnail.
+        item: the type of the items of a list.
+        media: whether the object is a medium: id, path, alt, thumbnail.
         message: replaces the server's usual text and stands after the path of the parent.
         message_of: the checks whose text it replaces; all when empty.
-        default: what the struct sends if nothing is said; None if it has none.
-        unreleased: only in servers after 2.23.0.
+        default: the value that the struct sends by default; None if there is none.
+        unreleased: whether only servers after 2.23.0 have it.
     """
 
     name: str
@@ -323,7 +323,7 @@ def _checks(shape: _Shape, meta: Meta, server: Server, *, required: bool) -> tup
 
 
 def _usual(shape: _Shape, meta: Meta, server: Server) -> Sequence[tuple[object, Check]]:
-    """The tests of a kind in the server's order, each with the fact without which it is none."""
+    """The usual tests of a kind in the server's order, each with the value that it depends on."""
     listed: Sequence[tuple[object, Check]] = [(True, "list"), (True, "nested")]
     if shape.item == "number":
         listed = [(True, "each_number"), (True, "list")]

@@ -1,10 +1,10 @@
-"""A Postiz of your own for tests: in memory with time that jumps, or over HTTP from a thread.
+"""A sandbox of Postiz for tests: in memory with time that jumps, or over HTTP from a thread.
 
 * `LocalPostiz` is a sandbox in the event loop of a test, and clients for it; the pytest fixture
   `postiz_sandbox` is one.
 * `ServedPostiz` is a sandbox over HTTP, for programs that make their own client; the fixture
   `postiz_server` is one, and `serve_postiz` makes others.
-* `Sandbox` is the server itself, and `Fault` what goes wrong with it.
+* `Sandbox` is the server itself, and `Fault` something that goes wrong in it.
 """
 
 from postiz_async._sandbox import (

@@ -1,4 +1,4 @@
-"""What a test says to a sandbox, wherever that runs: in the test's event loop or in a thread."""
+"""Methods with which a test controls a sandbox, in its own event loop or in another thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Channels: TypeAlias = "Iterable[str] | Literal['all']"
-"""Providers of the channels that a sandbox begins with: identifiers, or all of the release."""
+"""Providers of the channels that a sandbox starts with: identifiers, or all of the release."""
 
 
 def fill(sandbox: Sandbox, channels: Channels, tags: Iterable[str]) -> None:
@@ -46,7 +46,7 @@ def epoch(start: datetime) -> float:
 
 
 def names_of(given: Iterable[str]) -> tuple[str, ...]:
-    """Names that are given one by one, or a single one as it is."""
+    """Names as a tuple; a single string is one name."""
     return (given,) if isinstance(given, str) else tuple(given)
 
 
@@ -65,14 +65,14 @@ def _seen(row: IntegrationRow) -> Integration:
 
 
 class SandboxControls(ABC):
-    """What can be said to a sandbox, and asked of it."""
+    """Methods to control and inspect a sandbox."""
 
     @abstractmethod
     def apply(self, work: Callable[[Sandbox], T]) -> T:
-        """Do with the sandbox itself what has no method here, where it is safe to touch it.
+        """Call a function with the sandbox, in the thread where it is safe to use it.
 
         Args:
-            work: takes the sandbox; what it returns comes back.
+            work: the function; `apply` returns its result.
         """
 
     @property
@@ -87,20 +87,20 @@ class SandboxControls(ABC):
 
     @property
     def refusals(self) -> int:
-        """How many requests were answered with 429."""
+        """The number of requests that were answered with 429."""
         return self.apply(lambda sandbox: sandbox.refusals)
 
     def in_an_hour(self) -> datetime:
-        """A moment that posts can be scheduled for."""
+        """The moment in an hour, on the sandbox's clock, for scheduling posts."""
         return self.apply(lambda it: datetime.fromtimestamp(it.clock.time() + 3600, UTC))
 
     def add_organization(self, name: str, *, api_key: str | None = None) -> Organization:
         """Add an organisation with key, channels, tags and quota of its own.
 
         Args:
-            name: what it is called.
-            api_key: its key; None: one that is made of the name, the same each time, as
-                `sandbox-acme` for `acme`.
+            name: its name.
+            api_key: its key; None: one derived from the name, such as `sandbox-acme` for
+                `acme`.
 
         Raises:
             ValueError: another one has this name or key.
@@ -118,8 +118,8 @@ class SandboxControls(ABC):
 
         Args:
             provider: identifier such as `linkedin`.
-            name: what it is called.
-            organization: whose it is, itself or its name; None: the first organisation's.
+            name: its name.
+            organization: the organisation that has it, or its name; None: the first one.
 
         Raises:
             ValueError: the release has no such provider.
@@ -134,7 +134,7 @@ class SandboxControls(ABC):
 
         Args:
             provider: identifier such as `linkedin`.
-            organization: whose it is, itself or its name; None: the first organisation's.
+            organization: the organisation that has it, or its name; None: the first one.
 
         Raises:
             LookupError: there is no such channel or organisation.
@@ -150,13 +150,13 @@ class SandboxControls(ABC):
         """Add a tag, which posts may carry from now on.
 
         Args:
-            name: what it is called.
-            organization: whose it is, itself or its name; None: the first organisation's.
+            name: its name.
+            organization: the organisation that has it, or its name; None: the first one.
         """
         self.apply(lambda sandbox: sandbox.add_tag(name, organization=organization))
 
     def add_fault(self, fault: Fault) -> None:
-        """Let something go wrong from now on.
+        """Make something go wrong from now on.
 
         Args:
             fault: what, and when.
@@ -173,13 +173,13 @@ class SandboxControls(ABC):
     def lock_out(
         self, organization: Organization | str | None = None, *, seconds: float | None = None
     ) -> None:
-        """Lock an organisation out, as when others sent one create too many with its key.
+        """Lock an organisation out, as if another client had sent one create too many with its key.
 
         Creates are answered with 429 and `Retry-After` until the lock ends.
 
         Args:
-            organization: whose creates, itself or its name; None: the first organisation's.
-            seconds: how long the lock still lasts; None: a whole hour.
+            organization: the organisation to lock out, or its name; None: the first one.
+            seconds: how long the lock lasts, from now; None: a whole hour.
 
         Raises:
             ValueError: no lock lasts so long.
@@ -187,13 +187,13 @@ class SandboxControls(ABC):
         self.apply(lambda sandbox: sandbox.lock_out(organization, seconds=seconds))
 
     def publish(self, post_id: str | None = None) -> tuple[StoredPost, ...]:
-        """Publish now what waits for its date, which it keeps.
+        """Publish scheduled posts now; they keep their dates.
 
         Args:
-            post_id: one post; None: all of all organisations.
+            post_id: the post; None: all posts of all organisations.
 
         Returns:
-            What was published, and what failed: the state says which.
+            The posts that were published or failed; their state says which.
 
         Raises:
             LookupError: there is no such post.
@@ -201,7 +201,7 @@ class SandboxControls(ABC):
         return self.apply(lambda sandbox: sandbox.publish(post_id))
 
     def fail_next_publication(self, because: str) -> None:
-        """Let the next post that is published fail: its state is ERROR, a notification says why.
+        """Make the next post that is published fail: its state is ERROR, a notification says why.
 
         Args:
             because: the reason, in the words of the network.
@@ -211,13 +211,13 @@ class SandboxControls(ABC):
     def refuse(
         self, words: str, *, because: str, when: Literal["created", "published"] = "created"
     ) -> None:
-        """Refuse each post in whose text these words stand.
+        """Refuse each post whose text contains these words.
 
         When it is created, the request is answered with 400 and nothing of it is stored; drafts
-        are not looked at, as with all rules of networks. When it is published, it fails.
+        are not checked, as with all rules of networks. When it is published, it fails.
 
         Args:
-            words: what the text contains, in upper or lower case.
+            words: the words, in upper or lower case.
             because: the reason that is given.
             when: when it is refused: by the server as soon as it is `created`, or by the network
                 when it is `published`.

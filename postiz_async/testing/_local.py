@@ -33,12 +33,12 @@ class LocalPostiz(SandboxControls):
 
     Args:
         limit: create requests an hour.
-        api_key: the key of its first organisation; None: `sandbox`, or one that is made of the
-            name in `organizations`.
+        api_key: the key of its first organisation; None: `sandbox`, or one derived from the name
+            in `organizations`.
         release: the server's release, such as `v2.18.0`; `HEAD` is the newest that was recorded,
             `next` has what was merged since.
-        start: what its clock shows in the beginning, such as `datetime.now(UTC)`; None: 08:00 UTC
-            on 15 January 2027, the same day whenever the test runs.
+        start: the initial time of its clock, such as `datetime.now(UTC)`; None: 08:00 UTC on 15
+            January 2027, the same day whenever the test runs.
         channels: providers of which each organisation has a channel in the beginning; `all`: of
             each that the release knows.
         organizations: names of the organisations, each of which has a key of its own; without any
@@ -46,8 +46,8 @@ class LocalPostiz(SandboxControls):
         tags: names of the tags that each organisation has in the beginning.
 
     Attributes:
-        clock: what client and server take for the time; `await clock.sleep(3600)` lets an hour
-            pass at once, with all that happens in it.
+        clock: the clock of client and server; `await clock.sleep(3600)` lets an hour pass at
+            once, with all that happens in it.
         sandbox: the server.
     """
 
@@ -89,7 +89,7 @@ class LocalPostiz(SandboxControls):
         `store=MemoryStore()` a client is as in a process of its own.
 
         Args:
-            organization: whose client, itself or its name; None: the first one's.
+            organization: the organisation of the client, or its name; None: the first one.
             latency: seconds on the clock between a request and its answer.
             store: a store that several clients share, or the path of a file, which has an outbox
                 too; None: they share the quota of the process on this clock.
@@ -121,7 +121,7 @@ class LocalPostiz(SandboxControls):
             yield await stack.enter_async_context(pool)
 
     async def _way(self, stack: AsyncExitStack, latency: float) -> SandboxTransport:
-        """The way to the sandbox, which runs as long as one of these stacks is open."""
+        """The transport to the sandbox, which runs as long as one of these stacks is open."""
         if not self._clients:
             await self.sandbox.__aenter__()
         self._clients += 1

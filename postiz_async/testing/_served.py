@@ -29,10 +29,10 @@ class ServedPostiz(SandboxControls):
     called from any thread: the work is done in the server's own, between two requests.
 
     Attributes:
-        url: what a client takes as `base_url`.
+        url: the `base_url` for a client.
         api_key: the key of the first organisation.
-        clock: what the server takes for the time; clients of a server that has its own `start` or
-            `speed` take it too: `Postiz(..., clock=server.clock)`.
+        clock: the server's clock; clients of a server with its own `start` or `speed` need it
+            too: `Postiz(..., clock=server.clock)`.
     """
 
     def __init__(self, portal: BlockingPortal, sandbox: Sandbox, url: str) -> None:
@@ -51,7 +51,7 @@ class ServedPostiz(SandboxControls):
         For the command line, `POSTIZ_SANDBOX_CLOCK` too, where the server has a clock of its own.
 
         Args:
-            organization: whose key, its own or by its name; None: the first one's.
+            organization: the organisation, or its name; None: the first one.
         """
         owner = self.apply(lambda sandbox: sandbox.find_organization(organization))
         said = {"POSTIZ_API_URL": self.url, "POSTIZ_API_KEY": owner.api_key}
@@ -75,11 +75,11 @@ def serve_postiz(
 
     Args:
         limit: create requests an hour.
-        api_key: the key of its first organisation; None: `sandbox`, or one that is made of the
-            name in `organizations`.
+        api_key: the key of its first organisation; None: `sandbox`, or one derived from the name
+            in `organizations`.
         release: the server's release, such as `v2.18.0`; `HEAD` is the newest that was recorded,
             `next` has what was merged since.
-        start: what its clock shows in the beginning; None: the machine's time.
+        start: the initial time of its clock; None: the machine's time.
         speed: how many times as fast its clock runs; 1 is the machine's.
         channels: providers of which each organisation has a channel in the beginning; `all`: of
             each that the release knows.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 SANDBOX_URL = "http://sandbox.invalid"
-"""What a client takes for its server; nothing goes there."""
+"""The base URL of clients of a sandbox; nothing is sent to it."""
 
 
 class SandboxTransport:
@@ -80,7 +80,7 @@ class SandboxTransport:
         return self._latency() if callable(self._latency) else self._latency
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: no connection is open."""
 
 
 async def _arrive(request: WireRequest, clock: Clock) -> HttpRequest:
@@ -140,7 +140,7 @@ def sandbox_client(
         reserve: slots of a window that bulk work leaves to interactive calls.
         validate: whether posts are checked before they are sent.
         outbox: the file of `postiz.outbox`; None: it is in the file of `store`, if any.
-        organization: whose key it has; None: the first one's.
+        organization: the organisation whose key the client has; None: the first one.
     """
     return Postiz(
         api_key=(organization or sandbox.organization).api_key,

@@ -1,1 +1,1 @@
-"""What the server does on each route, once a request has passed the pipeline."""
+"""Handlers of the routes, for requests that have passed the pipeline."""

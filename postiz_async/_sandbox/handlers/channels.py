@@ -1,4 +1,4 @@
-"""Channels: list, connect, delete, find a time, and what their networks want to be told."""
+"""Channels: list, connect, delete, find a posting time, settings and tools."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _SINCE_GROUP_FILTER = (2, 21, 9)
 
 
 async def is_connected(_: ReceivedCall) -> Response:
-    """Says that the key works, nothing else."""
+    """Confirm that the key works."""
     return json_response(200, {"connected": True})
 
 
 async def list_integrations(call: ReceivedCall) -> Response:
-    """The channels, or those of one group."""
+    """List the channels, or those of one group."""
     group = call.request.query_value("group")
     if not call.release.since(_SINCE_GROUP_FILTER):
         group = None
-    if isinstance(group, list):  # the database cannot look for that
+    if isinstance(group, list):  # the database cannot query a list
         raise internal_error()
     integrations = call.organization.live_integrations()
     return json_response(200, [_entry(each) for each in integrations if is_in_group(each, group)])
@@ -57,13 +57,13 @@ def _entry(integration: IntegrationRow) -> dict[str, object]:
 
 
 async def list_groups(call: ReceivedCall) -> Response:
-    """The groups of channels."""
+    """List the groups of channels."""
     groups = call.organization.customers.values()
     return json_response(200, [{"id": each.id, "name": each.name} for each in groups])
 
 
 async def find_slot(call: ReceivedCall) -> Response:
-    """The earliest posting time of the channel at which nobody has a post."""
+    """Find the earliest posting time of the channel at which there is no post."""
     integration = call.organization.live_integration(call.params["id"])
     if integration is None or integration.disabled or not integration.posting_times:
         # the server searches day after day without an end
@@ -83,7 +83,7 @@ _TOKEN_LIFE = 10 * 365 * DAY
 
 
 async def get_connect_url(call: ReceivedCall) -> Response:
-    """Where a user goes to connect a channel; for some networks a state and no address."""
+    """The address where a user connects a channel; for some networks a state without address."""
     _check_plan(call)
     provider = call.params["integration"]
     network = network_in(call.release, provider)
@@ -111,7 +111,7 @@ def _check_plan(call: ReceivedCall) -> None:
 
 
 async def delete(call: ReceivedCall) -> Response:
-    """Delete a channel and its posts; doing it again is fine."""
+    """Delete a channel and its posts; may be repeated."""
     integration = call.organization.integrations.get(call.params["id"])
     if integration is None:
         raise internal_error()
@@ -132,7 +132,7 @@ def _posting_times(integration: IntegrationRow) -> str:
 
 
 def _row(organization: Organization, integration: IntegrationRow) -> dict[str, object]:
-    """The whole row, secrets included, as the database has it."""
+    """The whole row of a channel as in the database, including secrets."""
     customer = integration.customer
     deleted_at = integration.deleted_at
     return {
@@ -165,7 +165,7 @@ _SINCE_NOT_FOUND = (2, 21, 9)
 
 
 async def settings(call: ReceivedCall) -> Response:
-    """Longest text, settings and look-ups of the channel's network."""
+    """The longest text, settings and tools of the channel's network."""
     integration = call.organization.live_integration(call.params["id"])
     if integration is None:
         if not call.release.since(_SINCE_NOT_FOUND):
@@ -201,7 +201,7 @@ def _describe(integration: IntegrationRow, network: Network, release: Release) -
 
 
 async def use_tool(call: ReceivedCall) -> Response:
-    """Look something up at the channel's network."""
+    """Use a tool of the channel's network."""
     integration = call.organization.live_integration(call.params["id"])
     if call.body is None:
         raise internal_error()

@@ -48,7 +48,7 @@ _STATES = {"draft": "DRAFT", "update": None}
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is common to all posts of a request."""
+    """The values that all posts of a request share."""
 
     type: str
     date: int
@@ -88,7 +88,7 @@ async def create_post(call: ReceivedCall) -> Response:
 
 
 async def _store_all(call: ReceivedCall, plan: _Plan) -> list[dict[str, str]]:
-    """Store post by post, each in its time, up to the first that cannot be stored."""
+    """Store post by post, each after `work_per_post`, up to the first that cannot be stored."""
     created: list[dict[str, str]] = []
 
     def store(post: CreateInput) -> None:
@@ -128,7 +128,7 @@ def _check_integrations(call: ReceivedCall, body: Mapping[str, object]) -> None:
 
 
 def _look_again(call: ReceivedCall, posts: list[CreateInput], *, is_draft: bool) -> None:
-    """Check, post by post, what the rules of the fields do not see."""
+    """Check post by post the rules that the field rules do not include."""
     for post in posts:
         if any(is_empty(entry) for entry in _entries(post)):
             raise _refused(call, post, EMPTY)
@@ -194,13 +194,13 @@ def _date(call: ReceivedCall, body: Mapping[str, object]) -> int:
 
 
 def _tags(call: ReceivedCall, tags: object) -> tuple[str, ...]:
-    """Ids of the tags that exist; the others are dropped without a word."""
+    """Ids of the tags that exist; the others are silently dropped."""
     wanted = [nested_value(tag, "label") for tag in (tags if is_list(tags) else [])]
     return tuple(tag.id for tag in call.organization.tags.values() if tag.name in wanted)
 
 
 def _store(call: ReceivedCall, plan: _Plan, post: CreateInput, *, half: bool = False) -> str:
-    """Store a post with its comments and its job, or of these the root alone; returns its id."""
+    """Store a post with its comments and its job, or only the root if `half`; returns its id."""
     group = call.state.ids.uuid()
     settings = write_json(post.settings)
     rows: list[PostRow] = []
@@ -247,11 +247,11 @@ def _row(call: ReceivedCall, plan: _Plan, post: CreateInput, entry: NewEntry) ->
 
 
 def _is_broken(post: CreateInput) -> bool:
-    """Whether the database refuses the text: half a surrogate pair, or NUL."""
+    """Whether the database refuses the text, because of half a surrogate pair or NUL."""
     return any(_NO_TEXT.search(entry.content) for entry in post.entries)
 
 
 def _replace_group(call: ReceivedCall, group: str) -> None:
-    """A group given by the client names posts that the new ones replace."""
+    """Delete the posts of a group given by the client, which the new posts replace."""
     for row in call.organization.posts.live_in_group(group):
         call.organization.posts.put(replace(row, deleted_at=call.state.now, has_job=False))

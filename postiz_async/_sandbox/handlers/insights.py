@@ -1,6 +1,6 @@
-"""Numbers about channels and posts, the list of what happened, and who uses the instance.
+"""Analytics of channels and posts, notifications, and users of the instance.
 
-The numbers are made up, and the same again for the same question.
+The numbers are invented, and the same for the same request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SEVERAL = 90
 
 
 async def of_channel(call: ReceivedCall) -> Response:
-    """Numbers of a channel, day by day."""
+    """Analytics of a channel, day by day."""
     integration = call.organization.live_integration(call.params["integration"])
     if integration is None:
         raise internal_error()
@@ -30,7 +30,7 @@ async def of_channel(call: ReceivedCall) -> Response:
 
 
 async def of_post(call: ReceivedCall) -> Response:
-    """Numbers of a published post, as of today."""
+    """Analytics of a published post, as of today."""
     post = call.organization.posts.get(call.params["postId"])
     if post is None or post.deleted_at is not None or post.release_id is None:
         return json_response(200, [])
@@ -95,7 +95,7 @@ async def list_notifications(call: ReceivedCall) -> Response:
 
 
 def _page(text: str | list[str] | None) -> int:
-    """Read the number that the text begins with; of several texts, the first."""
+    """Read the number at the beginning of a text; of several texts, the first."""
     if text is None:
         return 0
     found = _NUMBER.match(text if isinstance(text, str) else text[0])
@@ -113,11 +113,11 @@ _MOST = 10
 
 
 async def search_users(call: ReceivedCall) -> Response:
-    """The first memberships of users in whose name, e-mail or id a text stands."""
+    """The first memberships of users whose name, e-mail address or id contains a text."""
     if not any(member.is_super_admin for member in call.organization.members):
         raise plain(403, "Unauthorized")
     text = call.request.query_value("name")
-    if isinstance(text, list):  # the database cannot look for that
+    if isinstance(text, list):  # the database cannot query this value
         raise internal_error()
     found = [
         _membership(organization, member)

@@ -43,7 +43,7 @@ async def upload(call: ReceivedCall) -> Response:
 
 
 async def upload_from_url(call: ReceivedCall) -> Response:
-    """Fetch a file from the part of the internet that the sandbox was given."""
+    """Fetch a file from those that were added as remote files."""
     url = to_text(as_mapping(call.body).get("url", MISSING))
     check(_violations(call, url))
     file = call.state.remote_files.get(str(url))
@@ -64,7 +64,7 @@ def _violations(call: ReceivedCall, url: object) -> list[str]:
         messages.append(EXTENSION_RULE)
     if absent:
         messages.append("url must be a string")
-    # a host is public when the sandbox has a file of it; there is no other internet
+    # a host is public if the sandbox has a remote file of it; no other host exists
     origins = {known.split("/", 3)[2] for known in call.state.remote_files}
     scheme, _, rest = str(url).partition("://")
     if scheme != "https" or rest.partition("/")[0] not in origins:
@@ -79,7 +79,7 @@ def store_media(
     sha256: str,
     head: bytes = b"",
 ) -> Response:
-    """Give a file a name and a place, and answer with them."""
+    """Store the facts about a file under a new name and path, and answer with them."""
     name = f"{call.state.ids.file_name()}.{kind.extension}"
     folder = day_of(call.state.now).replace("-", "/")
     path = f"{call.state.host}/uploads/{folder}/{name}"
@@ -97,7 +97,7 @@ _SLIDES = "image-text-slides"
 
 
 async def generate_video(call: ReceivedCall) -> Response:
-    """Make a video; the answer comes when it is there."""
+    """Make a video, and answer when it is ready."""
     body = as_mapping(call.body)
     check(_video_violations(call, body) or _violations_of_params(body))
     credits_left = call.organization.video_credits
@@ -138,7 +138,7 @@ def _violations_of_params(body: Mapping[str, object]) -> list[str]:
 
 
 async def video_function(call: ReceivedCall) -> Response:
-    """Look something up for a video."""
+    """Call a function of a video generator."""
     body = as_mapping(call.body)
     names = ("identifier", "functionName")
     messages = [f"{name} must be a string" for name in names if not isinstance(body.get(name), str)]

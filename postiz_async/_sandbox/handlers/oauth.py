@@ -39,7 +39,7 @@ def _error(status: int, error: str, description: str | None = None) -> HttpError
 
 
 async def describe(call: OpenCall) -> Response:
-    """What the consent page shows about an app."""
+    """The facts about an app for the consent page."""
     client_id = call.request.query_value("client_id")
     messages = required_text("client_id", MISSING if client_id is None else client_id)
     if call.request.query_value("response_type") != "code":
@@ -62,7 +62,7 @@ def _app(call: OpenCall, client_id: object) -> OAuthApp:
 
 
 async def authorize(call: OpenCall) -> Response:
-    """The answer of a user, sent by the consent page with the user's session."""
+    """Handle the answer of a user, sent by the consent page with the user's session."""
     session = call.request.headers.get("auth")
     organization = next(
         (each for each in call.state.organizations if each.session == session), None
@@ -98,7 +98,7 @@ def _text(body: Mapping[str, object], name: str) -> str | None:
 
 
 async def exchange_token(call: OpenCall) -> Response:
-    """A token for a code."""
+    """Exchange a code for a token."""
     given = as_mapping(call.body)
     names = ("grant_type", "code", "client_id")
     messages = [

@@ -1,4 +1,4 @@
-"""Reading, changing and deleting posts, and looking for what a platform made of them."""
+"""Posts: list, change, delete, and find them on their network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SINCE_DELETE_ANSWERS_ERROR = (2, 12, 0)
 
 
 async def list_posts(call: ReceivedCall) -> Response:
-    """Posts of a range of time, and every repeated post."""
+    """List the posts of a range of time, and every repeated post."""
     start, end = _range(call)
     customer = cast("str | None", call.request.query_value("customer"))  # a list was refused
     posts = call.organization.posts
@@ -76,7 +76,7 @@ def _is_listed(call: ReceivedCall, post: PostRow, customer: str | None) -> bool:
 
 
 def _occurrences(call: ReceivedCall, post: PostRow, end: int) -> Iterable[dict[str, object]]:
-    """One copy for each repetition up to `end`, those before the asked range included."""
+    """One entry for each repetition up to `end`, including those before the range."""
     step = (post.interval or 1) * DAY
     entry = _entry(call, post) | {"actualDate": iso(post.date)}
     for date in range(post.date, end + 1, step):
@@ -125,7 +125,7 @@ def _tag(call: ReceivedCall, tag_id: str) -> dict[str, object]:
 
 
 async def delete_post(call: ReceivedCall) -> Response:
-    """Delete a post with its comments, found by the id of any of them."""
+    """Delete a post with its comments, by the id of any of them."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
         raise (not_found("Post not found") if call.release.since(NEXT) else internal_error())
@@ -136,7 +136,7 @@ async def delete_post(call: ReceivedCall) -> Response:
 
 
 async def delete_group(call: ReceivedCall) -> Response:
-    """Delete everything with a group; an unknown one is fine."""
+    """Delete all posts of a group; an unknown group is no error."""
     _soft_delete(call, call.params["group"])
     return json_response(200, {"error": True})
 
@@ -155,7 +155,7 @@ _LISTS_MISSING = {"tiktok", "tiktok-business"}
 
 
 async def change_status(call: ReceivedCall) -> Response:
-    """Make a post a draft, or schedule it, even when it is published or deleted."""
+    """Make a post a draft, or schedule it, even if it is published or deleted."""
     status = as_mapping(call.body).get("status")
     new_state = _STATES.get(status) if isinstance(status, str) else None
     if new_state is None:
@@ -171,10 +171,10 @@ async def change_status(call: ReceivedCall) -> Response:
 
 
 async def update_settings(call: ReceivedCall) -> Response:
-    """Merge settings into those of a post that is not published yet, and write it anew.
+    """Merge settings into those of a post that is not published yet, and store it again.
 
-    On the way its date loses the milliseconds, and it its repetition. A `client_ref` goes unless
-    it is sent again.
+    The post loses the milliseconds of its date and its repetition, and a `client_ref` unless it is
+    sent again.
     """
     given = as_mapping(call.body).get("settings")
     if not is_mapping(given):
@@ -200,7 +200,7 @@ async def update_settings(call: ReceivedCall) -> Response:
 
 
 def _broken_rule(call: ReceivedCall, post: PostRow, merged: dict[str, object]) -> str | None:
-    """What is wrong with a post that has these settings."""
+    """The first problem of a post with these settings, or None."""
     rows = [post, *call.organization.posts.comments_of(post)]
     entries = [PostEntry(row.content, _images(row)) for row in rows]
     if any(map(is_empty, entries)):
@@ -233,7 +233,7 @@ def _changeable(call: ReceivedCall) -> PostRow:
 
 
 async def set_release_id(call: ReceivedCall) -> Response:
-    """Say which item of the platform a post became, where the server does not know it."""
+    """Store which item on the network a post became, if the server does not know it."""
     given = as_mapping(call.body)
     text = to_text(given["releaseId"]) if "releaseId" in given else "undefined"
     post = call.organization.posts.get(call.params["id"])
@@ -246,7 +246,7 @@ async def set_release_id(call: ReceivedCall) -> Response:
 
 
 def _row(call: ReceivedCall, post: PostRow) -> dict[str, object]:
-    """The whole row, as the database has it."""
+    """The whole row of a post as in the database."""
     row: dict[str, object] = {
         "id": post.id,
         "state": post.state,
@@ -279,7 +279,7 @@ def _row(call: ReceivedCall, post: PostRow) -> dict[str, object]:
 
 
 async def get_missing(call: ReceivedCall) -> Response:
-    """Items of the channel that the post may have become."""
+    """List items of the channel that the post may have become."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.release_id != "missing":
         return json_response(200, [])

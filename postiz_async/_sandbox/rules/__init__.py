@@ -1,1 +1,1 @@
-"""What the server refuses, rule by rule."""
+"""The rules by which the server refuses requests."""

@@ -1,4 +1,4 @@
-"""The body of a create call: converted to the declared types, and what is wrong with it.
+"""Convert the body of a create call to the declared types, and find its violations.
 
 The order of the messages is the server's: fields in the order of their declaration, and
 within a field the not-null message first.
@@ -37,7 +37,7 @@ _EMPTY = " If images do not exist, content must be a non-empty string."
 
 
 class NewEntry(msgspec.Struct, frozen=True):
-    """A post, or one of its comments, as the client wants it stored."""
+    """A post, or one of its comments, as sent by the client."""
 
     content: str
     images: list[object]
@@ -56,12 +56,12 @@ class CreateInput(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """What the rules of a body depend on.
+    """The facts on which the rules of a body depend.
 
     Attributes:
-        release: That of the server.
-        channels: Those of the organisation, by id.
-        upload_domain: Text that each media path must contain, where the operator asks for it.
+        release: The release of the server.
+        channels: The channels of the organisation, by id.
+        upload_domain: Text that each media path must contain, if the operator requires it.
     """
 
     release: Release
@@ -74,7 +74,7 @@ class Rulebook:
 
 
 def has_lists_within(body: Mapping[str, object]) -> bool:
-    """Whether a list stands for a part or a medium: the rules let it pass, and storing it fails."""
+    """Whether a list replaces a part or a medium, which the rules accept but storing does not."""
     values = [value for post in _items(body["posts"]) if is_list(value := post["value"])]
     return any(map(is_list, chain.from_iterable(values))) or any(
         is_list(images) and any(map(is_list, images))
@@ -97,7 +97,7 @@ def _integration_id(item: Mapping[str, object]) -> str:
 
 
 def _read_settings(item: Mapping[str, object], book: Rulebook) -> dict[str, object]:
-    """Settings in their declared types, whatever the client sent, with the type of the channel."""
+    """The settings in their declared types, with the type of the channel."""
     given = item.get("settings")
     if isinstance(given, str) or is_list(given):
         given = {str(index): each for index, each in enumerate(given)}
@@ -134,7 +134,7 @@ def _content(entry: Mapping[str, object]) -> str:
 
 
 def violations(body: Mapping[str, object], book: Rulebook) -> list[str]:
-    """Everything that is wrong with the decoded body, whose channels are known to exist."""
+    """All violations of the decoded body, whose channels are known to exist."""
     short_link = body.get("shortLink", MISSING)
     date = to_text(body.get("date", MISSING))
     tags = body.get("tags", MISSING)
@@ -177,7 +177,7 @@ def _objects(
     rules: Callable[[Mapping[str, object]], list[str]],
     own: list[str],
 ) -> list[str]:
-    """What is wrong inside of each object of a list, and then with the list itself."""
+    """The violations inside of each object of a list, followed by those of the list itself."""
     itself, inside = nested_violations(name, value, rules)
     return [*inside, *own, *itself]
 

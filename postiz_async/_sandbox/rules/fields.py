@@ -1,8 +1,8 @@
-"""What the settings of a network consist of, in the words and the order of the server's validator.
+"""Rules for the fields of settings, with the messages and the order of the server's validator.
 
-A value has been converted to the declared type of its field before it is checked. A rule looks at
-one field and returns what is wrong with it; messages begin with the field, and a caller further out
-puts the path in front.
+A value is converted to the declared type of its field before it is checked. A rule checks one
+field and returns its violations; messages begin with the field, and the caller puts the path in
+front.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class _Missing:
 
 
 MISSING = _Missing()
-"""Stands for a key that is not there, which is not the same as null."""
+"""The value of a missing key, which is not the same as null."""
 
 JS_BLANKS = (
     " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-"""What the server's language trims."""
+"""The characters that JavaScript trims."""
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _MAX_BITS = 1024
@@ -49,12 +49,12 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 
 
 def as_mapping(value: object) -> Mapping[str, object]:
-    """The JSON object, or an empty one in the place of anything else."""
+    """The JSON object, or an empty one for any other value."""
     return value if is_mapping(value) else {}
 
 
 def nested_value(value: object, *path: str) -> object:
-    """Follow keys; a missing one, or no object on the way, gives MISSING."""
+    """The value at nested keys; MISSING if a key is missing or there is no object."""
     for key in path:
         if not is_mapping(value):
             return MISSING
@@ -63,26 +63,26 @@ def nested_value(value: object, *path: str) -> object:
 
 
 def defined(name: str, value: object) -> list[str]:
-    """The field is there and not null."""
+    """Check that the field is present and not null."""
     if value is None or value is MISSING:
         return [f"{name} should not be null or undefined"]
     return []
 
 
 def required_text(name: str, value: object) -> list[str]:
-    """The converted field is there and text; of values that are there only lists are none."""
+    """Check that the converted field is present and text; any present value but a list is."""
     if isinstance(value, str):
         return []
     return [*defined(name, value), f"{name} must be a string"]
 
 
 def optional_text(name: str, value: object) -> list[str]:
-    """The converted field is text, null or not there."""
+    """Check that the converted field is text, null or missing."""
     return [] if value is None or value is MISSING else required_text(name, value)
 
 
 def leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
-    """What is in a list, and in the lists in it, each with its path; the value if it is none."""
+    """The items of a list and of nested lists, each with its path; any other value as it is."""
     waiting = [(path, value)]
     while waiting:
         place, each = waiting.pop()
@@ -99,9 +99,9 @@ def nested_violations(
     *,
     is_many: bool = True,
 ) -> tuple[list[str], list[str]]:
-    """What is wrong with the value itself, and inside of its objects.
+    """The violations of the value itself, and those inside of its objects.
 
-    An object in the place of a list of them is looked into, and one in lists of lists too.
+    An object instead of a list of objects is checked too, and so are objects in nested lists.
     """
     each = "each value in " if is_many else ""
     complaint = f"{each}nested property {name} must be either object or array"
@@ -119,7 +119,7 @@ def nested_violations(
 
 
 def prefixed(path: str, messages: Sequence[str]) -> list[str]:
-    """Put the path of the object in front of what is wrong with its fields."""
+    """Put the path of the object in front of the violations of its fields."""
     return [f"{path}.{message}" for message in messages]
 
 
@@ -129,17 +129,17 @@ def to_text(value: object) -> object:
 
 
 def to_number(value: object) -> object:
-    """Convert to a number, perhaps not a number; what stays is what `to_text` lets be."""
+    """Convert to a number, which may be NaN; the same values stay as in `to_text`."""
     return _converted(value, _number)
 
 
 def to_boolean(value: object) -> object:
-    """Convert to a boolean: any text but the empty one is true; the rest as with `to_text`."""
+    """Convert to a boolean: any text but the empty one is true; the rest as in `to_text`."""
     return _converted(value, is_truthy)
 
 
 def is_truthy(value: object) -> bool:
-    """Whether the server's language takes a value for true."""
+    """Whether a value is truthy in JavaScript."""
     return value is not MISSING and (is_list(value) or is_mapping(value) or bool(value))
 
 
@@ -172,7 +172,7 @@ def _number(value: object) -> float:
 
 
 def whole_numbers(value: float) -> float:
-    """Numbers are of one kind: a whole one is written without a fraction."""
+    """A number as JavaScript writes it: a whole one without a fraction."""
     return int(value) if value.is_integer() else value
 
 
@@ -186,10 +186,10 @@ class FieldCheck:
     """One rule on a value.
 
     Attributes:
-        holds: Whether a value keeps the rule.
-        words: What is wrong otherwise; `{}` stands for the name of the field.
-        schema: What the rule adds to the JSON schema of the field.
-        needs_value: Comes first, wherever it is declared.
+        holds: Whether a value satisfies the rule.
+        words: The message if not; `{}` stands for the name of the field.
+        schema: The keys that the rule adds to the JSON schema of the field.
+        needs_value: Whether its message comes first, wherever it is declared.
     """
 
     holds: Callable[[object], bool]
@@ -205,14 +205,14 @@ class FieldRule:
     Attributes:
         name: Its key.
         checks: The rules, in the order of the server's declaration.
-        type: What values are converted to; `any` leaves them alone, `media` is a media object.
+        type: The type to which values are converted; `any`: none, `media`: a media object.
         optional: Whether null and a missing key are accepted unchecked.
-        when: Says by all settings whether the field is checked at all.
-        fields: Those of the object, or of each object of the list.
+        when: Decides from all settings whether the field is checked at all.
+        fields: The fields of the object, or of each object of the list.
         is_many: Whether its object is declared as a list of objects.
         since: First release with the field.
         until: First release without it.
-        default: What a missing key becomes.
+        default: The value of a missing key.
     """
 
     name: str
@@ -237,13 +237,13 @@ class FieldRule:
         return self.when is None or self.when(settings)
 
     def broken(self, value: object) -> list[str]:
-        """The words of the checks that fail, those on missing values first."""
+        """The messages of the checks that fail, those on missing values first."""
         failed = [check for check in self.checks if not check.holds(value)]
         failed.sort(key=lambda check: not check.needs_value)
         return [check.words.replace("{}", self.name) for check in failed]
 
     def convert(self, value: object) -> object:
-        """The value in its declared type; null and a missing key stay, lists in lists too."""
+        """Convert a value to its declared type; null, a missing key and nested lists stay."""
         if self.fields:
             return _convert_nested(value, self.fields)
         if is_list(value):
@@ -280,7 +280,7 @@ _SELECTORS = "\ufe0e\ufe0f"
 
 
 def _letters(text: str) -> int:
-    """Length in settings: an emoji of two halves is one, a selector of its looks adds nothing."""
+    """Length in settings: a surrogate pair counts as one, a variation selector as none."""
     return len(text) - sum(b in _SELECTORS and a not in _SELECTORS for a, b in pairwise(text))
 
 
@@ -297,7 +297,7 @@ def _are_numbers(value: object) -> bool:
 
 
 def _is_short_enough(tags: object) -> bool:
-    """Labels with a blank are quoted on the way, which costs two characters."""
+    """Whether tags are short enough; labels with a blank are quoted, which adds two characters."""
     labels = [nested_value(tag, "label") for tag in tags] if is_list(tags) else []
     texts = [label for label in labels if isinstance(label, str)]
     return sum(length(text) + 2 * bool(re.search(r"\s", text)) for text in texts) <= _ALL_LABELS
@@ -329,7 +329,7 @@ TOTAL_OF_LABELS = FieldCheck(
 
 
 def one_of(*values: str) -> FieldCheck:
-    """One of a few texts."""
+    """A check for one of several texts."""
     words = f"{{}} must be one of the following values: {', '.join(values)}"
     return FieldCheck(
         lambda value: value in values, words, {"type": "string", "enum": list(values)}
@@ -337,7 +337,7 @@ def one_of(*values: str) -> FieldCheck:
 
 
 def min_length(limit: int, words: str = "") -> FieldCheck:
-    """Text of at least `limit` letters."""
+    """A check for a text of at least `limit` characters."""
     return FieldCheck(
         lambda value: isinstance(value, str) and _letters(value) >= limit,
         words or f"{{}} must be longer than or equal to {limit} characters",
@@ -346,7 +346,7 @@ def min_length(limit: int, words: str = "") -> FieldCheck:
 
 
 def max_length(limit: int) -> FieldCheck:
-    """Text of at most `limit` letters."""
+    """A check for a text of at most `limit` characters."""
     return FieldCheck(
         lambda value: isinstance(value, str) and _letters(value) <= limit,
         f"{{}} must be shorter than or equal to {limit} characters",
@@ -355,7 +355,7 @@ def max_length(limit: int) -> FieldCheck:
 
 
 def matches(pattern: re.Pattern[str], words: str) -> FieldCheck:
-    """Text that a pattern matches as a whole."""
+    """A check for a text that a pattern matches as a whole."""
     return FieldCheck(
         lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None,
         words,
@@ -364,7 +364,7 @@ def matches(pattern: re.Pattern[str], words: str) -> FieldCheck:
 
 
 def at_least(limit: int) -> FieldCheck:
-    """A number of at least `limit`."""
+    """A check for a number of at least `limit`."""
     return FieldCheck(
         lambda value: isinstance(value, int | float) and value >= limit,
         f"{{}} must not be less than {limit}",
@@ -373,7 +373,7 @@ def at_least(limit: int) -> FieldCheck:
 
 
 def at_most(limit: int) -> FieldCheck:
-    """A number of at most `limit`."""
+    """A check for a number of at most `limit`."""
     return FieldCheck(
         lambda value: isinstance(value, int | float) and value <= limit,
         f"{{}} must not be greater than {limit}",
@@ -382,7 +382,7 @@ def at_most(limit: int) -> FieldCheck:
 
 
 def min_items(limit: int) -> FieldCheck:
-    """A list of at least `limit` items."""
+    """A check for a list of at least `limit` items."""
     return FieldCheck(
         lambda value: is_list(value) and len(value) >= limit,
         f"{{}} must contain at least {limit} elements",
@@ -391,7 +391,7 @@ def min_items(limit: int) -> FieldCheck:
 
 
 def max_items(limit: int) -> FieldCheck:
-    """A list of at most `limit` items."""
+    """A check for a list of at most `limit` items."""
     return FieldCheck(
         lambda value: is_list(value) and len(value) <= limit,
         f"{{}} must contain no more than {limit} elements",

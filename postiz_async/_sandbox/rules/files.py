@@ -1,4 +1,4 @@
-"""Files as the server sees them: type by the first bytes, size of a picture."""
+"""Find the type of a file by its first bytes, and the size of a picture, as the server does."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _SIGNATURES = (
 )
 
 _OTHER_BRANDS = (b"qt", b"mif1", b"msf1", b"hei", b"hev", b"crx", b"M4", b"F4", b"3g", b"jp2")
-"""Begin the brands of files that are built like MP4 and are something else."""
+"""Prefixes of the brands of files that are built like MP4, but have another type."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A type that can be uploaded: its extension and how large a file may be."""
+    """A type of files that can be uploaded: its extension and largest size."""
 
     extension: str
     limit: int = IMAGE_LIMIT
 
 
 def kind_of(head: bytes) -> FileKind | None:
-    """The type of a file that begins with `head`; None for all that is refused."""
+    """The type of a file that begins with `head`; None if it is refused."""
     for signature, extension in _SIGNATURES:
         if head.startswith(signature):
             return FileKind(extension)
@@ -49,11 +49,11 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of JPEG that begin a frame."""
 
 _SHORTEST = 30
-"""Bytes in which all but JPEG say their size."""
+"""Bytes in which all types but JPEG state the size of the picture."""
 
 
 def pixels_of(head: bytes) -> tuple[int, int] | None:
-    """Width and height; None when it is not a picture, or does not say early enough."""
+    """Width and height; None if it is not a picture, or its size is not within `head`."""
     if head.startswith(b"\xff\xd8"):
         return _jpeg(head)
     if len(head) < _SHORTEST:
@@ -68,7 +68,7 @@ def pixels_of(head: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg(head: bytes) -> tuple[int, int] | None:
-    """Go from segment to segment up to the frame."""
+    """The size of a JPEG, from its first frame segment."""
     spot = 2
     while spot + 9 <= len(head) and head[spot] == 0xFF:
         if head[spot + 1] in _FRAMES:

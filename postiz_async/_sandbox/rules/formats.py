@@ -1,9 +1,9 @@
-"""What the server takes for a URL, and dates as it validates, reads and writes them.
+"""Check URLs as the server does; validate, read and write dates.
 
 Two different readers of dates are at work. The validator accepts any ISO 8601 form, week dates
 included. What passed is then read by a date library: a text that ends in `Z` or carries an
 offset strictly, any other text by a loose pattern of digit groups, as UTC. A value that passes
-the first and not the second is an unhandled exception.
+the first and not the second causes an unhandled exception.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOOSE_URL = re.compile(
     r"(?:|(?:https?://(?:www\.|(?!www))|www\.)"
     r"(?:[A-Za-z0-9]+|[A-Za-z0-9][A-Za-z0-9-]+[A-Za-z0-9])\.\S{2,})"
 )
-"""What some settings take for a link; empty text is one too."""
+"""Links as some settings accept them; the empty text is one too."""
 
 _MEDIA_EXTENSIONS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4")
 
@@ -32,12 +32,12 @@ _MAX_PORT = 65_535
 
 
 def has_media_extension(path: object) -> bool:
-    """Whether the part before any `?` ends as a file that a post may contain."""
+    """Whether the part before any `?` has the extension of a file that a post may contain."""
     return isinstance(path, str) and path.partition("?")[0].endswith(_MEDIA_EXTENSIONS)
 
 
 def is_url(value: object) -> bool:
-    """Whether the validator takes it for a URL: the scheme may be missing, the dot may not."""
+    """Whether the validator accepts a value as a URL: it needs a dot, but not a scheme."""
     if not isinstance(value, str) or not value or len(value) > _MAX_LENGTH:
         return False
     if re.search(r"[\s<>]", value) or value.lower().startswith("mailto:"):
@@ -110,19 +110,19 @@ _STRICT = re.compile(
 )
 
 MINUTE, DAY = 60_000, 86_400_000
-"""In milliseconds."""
+"""Durations in milliseconds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 def is_iso8601(value: object) -> bool:
-    """Whether the validator takes it for a date."""
+    """Whether the validator accepts a value as a date."""
     return isinstance(value, str) and _ISO_8601.fullmatch(value) is not None
 
 
 def read_date(text: str) -> int | None:
-    """Milliseconds since the epoch, or None for what only the validator takes for a date."""
+    """Read a date as milliseconds since the epoch; None if only the validator accepts it."""
     if not text.lower().endswith("z"):
         loose = _LOOSE.fullmatch(text)
         if loose is not None:
@@ -140,7 +140,7 @@ def read_date(text: str) -> int | None:
 
 
 def _moment(parts: Iterable[str | None], milliseconds: int) -> int | None:
-    """Put year to second together; days, hours and minutes beyond their range carry over."""
+    """Combine year to second; days, hours and minutes beyond their range carry over."""
     year, month, day, hour, minute, second = parts
     months = int(year or 0) * 12 + int(month or 1) - 1
     try:
@@ -163,16 +163,16 @@ def to_datetime(milliseconds: int) -> datetime:
 
 
 def iso(milliseconds: int) -> str:
-    """With milliseconds and `Z`, as most answers write it."""
+    """A date with milliseconds and `Z`, as most answers have it."""
     return f"{naive_iso(milliseconds)}.{milliseconds % 1000:03d}Z"
 
 
 def naive_iso(milliseconds: int) -> str:
-    """Without milliseconds and zone, as few answers write it."""
+    """A date without milliseconds and zone, as few answers have it."""
     moment = to_datetime(milliseconds)
     return moment.replace(microsecond=0, tzinfo=None).isoformat()
 
 
 def day_of(milliseconds: int) -> str:
-    """The day alone."""
+    """A date without its time."""
     return to_datetime(milliseconds).date().isoformat()

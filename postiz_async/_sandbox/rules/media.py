@@ -1,4 +1,4 @@
-"""What networks want of the media of a post, and what else they look at before it is stored."""
+"""The networks' rules about the media of a post, and other rules checked before it is stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from postiz_async._sandbox.rules.fields import is_list, is_truthy, nested_value
 
 
 class MediaItem(NamedTuple):
-    """One medium of an entry; `pixels` is its width and height where they are known."""
+    """One medium of an entry; `pixels` is its width and height if they are known."""
 
     path: str
     has_thumbnail: bool
@@ -19,30 +19,30 @@ class MediaItem(NamedTuple):
 
     @property
     def is_video(self) -> bool:
-        """Most networks look for these letters anywhere in the path."""
+        """Whether the path has `mp4` anywhere, as most networks test for a video."""
         return "mp4" in self.path
 
     @property
     def is_mp4_file(self) -> bool:
-        """Some look for the extension, still anywhere."""
+        """Whether the path has `.mp4` anywhere, as some networks test for a video."""
         return ".mp4" in self.path.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A post as the rules see it: settings in their declared types, and the media of each entry."""
+    """A post for the rules: its settings in their declared types, and the media of each entry."""
 
     settings: Mapping[str, object]
     entries: Sequence[Sequence[MediaItem]]
 
     def setting(self, path: str) -> object:
-        """Follow dotted keys."""
+        """The setting at dotted keys."""
         return nested_value(self.settings, *path.split("."))
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule is broken when `fails` holds, and `when` does too."""
+    """A rule, which is broken if `fails` holds and `when` does too."""
 
     message: str
     fails: Callable[[Draft], bool]
@@ -54,7 +54,7 @@ class Rule:
 
 
 def is_flag(value: object) -> bool:
-    """True, or the word for it."""
+    """Whether a value is true, or the text "true"."""
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
@@ -127,12 +127,12 @@ def _cannot_be_fetched(media: Sequence[MediaItem]) -> bool:
 
 
 def _several_cannot_be_fetched(media: Sequence[MediaItem]) -> bool:
-    """A single picture is not compared with any other, and so not fetched."""
+    """Whether one of several pictures cannot be fetched; a single one is not fetched."""
     return len(media) > 1 and _has_no_video(media) and _cannot_be_fetched(media)
 
 
 def _differs_in_size(media: Sequence[MediaItem]) -> bool:
-    """Only pictures are compared, and only those whose size is known."""
+    """Whether the known sizes of the pictures differ."""
     known = {each.pixels for each in media if each.pixels is not None}
     return _has_no_video(media) and len(known) > 1
 
@@ -178,7 +178,7 @@ _TRIAL = _flagged("is_trial_reel")
 _AUDIO = _given("audio.id")
 
 _NOT_FETCHED = "Request failed with status code 404"
-"""Of a picture that the server measures before it takes the post."""
+"""The message about a picture that the server cannot fetch to measure it."""
 
 _CAROUSEL_WORDS = "Carousel can only be created with 2 or more images and no videos."
 
@@ -288,4 +288,4 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("Tumblr supports one uploaded video in one post.", _first(_more_videos_than_1)),
     ),
 }
-"""By identifier, in the server's order: the first broken rule gives the message."""
+"""Rules by network, in the server's order: the first broken rule gives the message."""

@@ -1,4 +1,4 @@
-"""The settings that a post may carry, network by network."""
+"""The settings of posts, network by network."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from postiz_async._sandbox.rules.formats import LOOSE_URL
 
 
 def _text(name: str, *checks: FieldCheck) -> FieldRule:
-    """An optional text."""
+    """A field with an optional text."""
     return FieldRule(name, (*checks, TEXT), optional=True)
 
 
 def _required(name: str, *checks: FieldCheck) -> FieldRule:
-    """A text whose absence has a message of its own."""
+    """A field with a text whose absence has a message of its own."""
     return FieldRule(name, (DEFINED, *checks, TEXT))
 
 
@@ -229,7 +229,7 @@ _CHAT_CHANNEL = (FieldRule("channel", (TEXT, DEFINED, min_length(1))),)
 
 
 def _id(name: str) -> FieldRule:
-    """A text that must not be empty, as the networks that came last declare it."""
+    """A field with a text that must not be empty, as in the newest networks."""
     return FieldRule(name, (TEXT, min_length(1), DEFINED))
 
 
@@ -337,4 +337,4 @@ FIELDS: dict[str, tuple[FieldRule, ...]] = {
         _text("tags", max_length(4096)),
     ),
 }
-"""By identifier; a network that is not named here has no settings of its own."""
+"""Fields by network; a network that is not listed has no settings of its own."""

@@ -1,4 +1,4 @@
-"""The social networks that the server knows: what the API says about each."""
+"""The social networks that the server knows, with the facts in the API's answers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from postiz_async._sandbox.rules.network_settings import FIELDS
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One network.
+    """A social network.
 
     Attributes:
-        max_length: Longest text, where neither settings nor channel say otherwise.
+        max_length: Longest text, unless settings or channel have another limit.
         describes_settings: Whether the API tells which settings there are.
-        is_oauth: Whether connecting a channel begins at a web page.
-        tools: Names of its look-ups, each with the keys that it announces.
-        analytics: What can be counted: the channel, its posts, or both.
-        advice: What the API says about its posts in words.
+        is_oauth: Whether connecting a channel begins on a web page.
+        tools: Names of its tools, each with the keys that the API lists.
+        analytics: Subjects with analytics: the channel, its posts, or both.
+        advice: The API's text about its posts.
         is_weighted: Whether text is counted in the way of X.
         is_broken: Whether a defect of the server refuses all posts but drafts.
-        since: First release with it, as far as that matters.
+        since: First release with it, if that matters.
         fields: The settings of a post, of all releases.
-        rules: What it wants of a post.
+        rules: Its rules for a post.
     """
 
     max_length: int
@@ -45,7 +45,7 @@ class Network:
         return tuple(each for each in self.fields if each.is_in(release))
 
     def has_articles_in(self, release: Release) -> bool:
-        """Whether long articles can be written."""
+        """Whether a release has long articles on this network."""
         return any(each.name == "article_title" for each in self.fields_in(release))
 
 
@@ -129,7 +129,7 @@ NETWORKS = {
     name: replace(network, fields=FIELDS.get(name, ()), rules=RULES.get(name, ()))
     for name, network in _KNOWN.items()
 }
-"""By identifier, in the order in which the server lists them."""
+"""Networks by identifier, in the order in which the server lists them."""
 
 
 def networks_in(release: Release) -> list[str]:

@@ -1,7 +1,7 @@
-"""The second look at a post, after the fields of its body were found to be in order.
+"""The second check of a post, after its fields were found valid.
 
-The words differ a little between creating a post and changing its settings; who calls puts them
-into an answer.
+The messages differ slightly between creating a post and changing its settings; the caller puts
+them into an answer.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def is_empty(entry: PostEntry) -> bool:
 
 
 class PostContext(NamedTuple):
-    """What the rules look at besides the post.
+    """The facts besides the post on which the rules depend.
 
     Attributes:
         channel: The channel of the post.
         network: The network of the channel.
         release: The release of the server.
-        pictures: The files that the server can fetch, by path, with width and height where they
+        pictures: The files that the server can fetch, by path, with width and height if they
             are known.
     """
 
@@ -60,13 +60,13 @@ def broken_rule(
     context: PostContext,
     too_long: str,
 ) -> str | None:
-    """The first thing that is wrong with a post, in the server's words, or None.
+    """The first problem of a post, in the server's words, or None.
 
     Args:
-        settings: Those of the post, in their declared types.
+        settings: The settings of the post, in their declared types.
         entries: The post and its comments.
         context: Channel, network and server.
-        too_long: The words for a text that is too long; `{}` stands for the limit.
+        too_long: The message for a text that is too long; `{}` stands for the limit.
     """
     network = context.network
     if network.is_broken:
@@ -94,7 +94,7 @@ def _medium(image: object, pictures: Mapping[str, tuple[int, int] | None]) -> Me
 def longest_text(
     network: Network, channel: IntegrationRow, settings: Mapping[str, object], release: Release
 ) -> int:
-    """The limit that holds for a post with these settings on this channel."""
+    """The limit of characters for a post with these settings on this channel."""
     if not network.is_weighted:
         return network.max_length
     if settings.get("post_type") == "article" and network.has_articles_in(release):

@@ -1,4 +1,4 @@
-"""Checking the settings of a post, and the JSON schema that the server makes of them."""
+"""Check the settings of a post, and make the server's JSON schema of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from postiz_async._sandbox.rules.formats import EXTENSION_RULE, has_media_extens
 
 
 def converted(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> dict[str, object]:
-    """Settings in their declared types, with defaults; keys that nobody declared stay."""
+    """Settings in their declared types, with defaults; undeclared keys stay."""
     known = {field.name: field for field in fields}
     result: dict[str, object] = {
         field.name: field.convert(field.default) for field in fields if field.default is not MISSING
@@ -31,7 +31,7 @@ def converted(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> di
 def settings_violations(
     settings: Mapping[str, object], fields: Sequence[FieldRule], upload_domain: str | None = None
 ) -> list[str]:
-    """Everything that is wrong with converted settings, in the server's order."""
+    """All violations of converted settings, in the server's order."""
     messages: list[str] = []
     for field in fields:
         own, nested = _check(field, settings, upload_domain)
@@ -40,9 +40,9 @@ def settings_violations(
 
 
 def first_violation(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> str | None:
-    """What the second look at the settings says: it knows the words of the outermost fields only.
+    """The message of the second check of settings, which quotes outermost fields only, or None.
 
-    The second look does not know of an upload domain.
+    The second check ignores the upload domain.
     """
     for field in fields:
         own, nested = _check(field, settings, None)
@@ -54,7 +54,7 @@ def first_violation(settings: Mapping[str, object], fields: Sequence[FieldRule])
 def _check(
     field: FieldRule, settings: Mapping[str, object], upload_domain: str | None
 ) -> tuple[list[str], list[str]]:
-    """What is wrong with the value of a field, and with what is inside of it."""
+    """The violations of the value of a field, and those inside of it."""
     value = settings.get(field.name, MISSING)
     if not field.applies(value, settings):
         return [], []
@@ -73,16 +73,16 @@ def _check(
 def _inside(field: FieldRule, value: Mapping[str, object], upload_domain: str | None) -> list[str]:
     if field.type == "media":
         return media_violations(value, upload_domain)
-    # what is in lists of lists was not converted with the rest
+    # items of nested lists were not converted with the rest
     return settings_violations(converted(value, field.fields), field.fields, upload_domain)
 
 
 def media_violations(media: Mapping[str, object], upload_domain: str | None) -> list[str]:
-    """Everything that is wrong with a media object.
+    """All violations of a media object.
 
     Args:
         media: The decoded JSON object.
-        upload_domain: Text that its path must contain, where the operator asks for it.
+        upload_domain: Text that its path must contain, if the operator requires it.
     """
     path = to_text(media.get("path", MISSING))
     alt, thumbnail = to_text(media.get("alt")), to_text(media.get("thumbnail"))

@@ -1,1 +1,1 @@
-"""Texts as the server reads, keeps and counts them."""
+"""Read, filter and count texts as the server does."""

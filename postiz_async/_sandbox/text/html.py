@@ -1,4 +1,4 @@
-"""What the server keeps of the HTML in a post: parsed as browsers do, filtered, written again.
+"""Filter the HTML in a post as the server does: parse it like a browser, filter, write.
 
 Text without any `<` stays byte for byte.
 """
@@ -28,7 +28,7 @@ _DROPPED_WITH_CONTENT = frozenset(
         *("title", "video", "xmp"),
     ]
 )
-"""Dropped whole; of other elements that are not kept, the content stays."""
+"""Elements that are dropped with their content; of other removed elements the content stays."""
 
 _DATA_ATTRIBUTE = re.compile(r"data-[-\w.\u00b7-\uffff]+")
 _LINK = re.compile(r"(?:https?:|mailto:|[/#])", re.IGNORECASE)
@@ -38,14 +38,14 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def sanitize(content: object) -> str:
-    """The content that is stored; anything but text becomes empty text."""
+    """The content as stored; any value but text becomes empty text."""
     if not isinstance(content, str):
         return ""
     return content if "<" not in content else _parse_and_write(content)
 
 
 def reserialize(sanitized: str) -> str:
-    """Sanitised text, parsed and written once more, even where there is no `<` in it."""
+    """Sanitised text, parsed and written once more, even if it has no `<`."""
     if not _MARKUP.search(sanitized):
         return sanitized
     return _parse_and_write(sanitized.replace("\r\n", "\n").replace("\r", "\n"))
@@ -63,7 +63,7 @@ def has_text(sanitized: str) -> bool:
 
 
 def _parse(content: str) -> list[Node]:
-    """What is in the body of the document."""
+    """The nodes in the body of the document."""
     from justhtml import JustHTML  # noqa: PLC0415  (a sandbox without any HTML starts faster)
 
     # the comment keeps a byte order mark, which at the very beginning is not part of a document
@@ -73,7 +73,7 @@ def _parse(content: str) -> list[Node]:
 
 
 def _write(nodes: list[Node]) -> str:
-    """Write what is kept; a list of what is to come, as trees may be deep."""
+    """Write the nodes that are kept, without recursion, as trees may be deep."""
     written: list[str] = []
     pending: list[Node | str] = list(reversed(nodes))
     while pending:

@@ -7,7 +7,7 @@ import re
 from typing import NoReturn
 
 _CONTEXT = 10
-"""Characters that an error quotes on each side of its place."""
+"""Characters that an error quotes on each side of its position."""
 
 _EXACT_INTEGERS = 2**53
 
@@ -25,7 +25,7 @@ _AT_POSITION = {
 
 
 class MalformedJSONError(ValueError):
-    """The text is not JSON; the message is the engine's."""
+    """The text is not JSON; the message is that of the JavaScript engine."""
 
 
 def read_json(text: str) -> object:
@@ -48,7 +48,7 @@ def read_json(text: str) -> object:
 
 
 def write_json(value: object) -> str:
-    """Encode without blanks, everything but control characters and half characters as it is."""
+    """Encode without blanks; only control characters and lone surrogates are escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _HALF_CHARACTER.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -64,7 +64,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _number(digits: str) -> float:
-    """One kind of number: a whole one has no fraction, a large one no exact digits."""
+    """A number as in JavaScript: a whole one has no fraction, a large one no exact digits."""
     value = float(digits)
     if not value.is_integer():
         return value

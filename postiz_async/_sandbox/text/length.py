@@ -1,7 +1,7 @@
-"""How long the server takes a text to be.
+"""Count the length of a text as the server does.
 
-The sanitised text is parsed and written once more. What is counted then depends on whether there
-is a bare paragraph in it: without one, tags and entities count as they are written.
+The sanitised text is parsed and written once more. If it has no bare paragraph, tags and entities
+count as they are written.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ACCENTED = (
     "\u0272\u0289\u028b\u02bb\u0300-\u036f\u1e00-\u1eff"
     "\u0260\u0269\u0275\u0280\u0283\u0288\u028a\u028c\u0292\u0399\u03b9\u1fbe\u2c65\u2c66\u2c7e\u2c7f\ua7dc"
 )
-"""The last line has letters whose other case is in the lines above."""
+"""Latin letters; the last line has those whose other case is in the lines above."""
 _CYRILLIC = "\u0400-\u04ff\u1c80-\u1c87"
 _ACCENTED_LABELS = re.compile(rf"(?:[\-a-zA-Z0-9{_ACCENTED}]++\.)++")
 
@@ -63,7 +63,7 @@ _LONGEST_LABEL, _LONGEST_ADDRESS, _LONGEST_SHORTENED = 63, 4096, 40
 
 
 def addresses(units: str) -> Iterator[tuple[int, int]]:
-    """Where the addresses begin and end in a text that is written as UTF-16 units."""
+    """The positions of addresses in a text that is written as UTF-16 units."""
     spot = 0
     while found := _next(units, spot):
         candidate, host_end = found
@@ -81,7 +81,7 @@ def addresses(units: str) -> Iterator[tuple[int, int]]:
 
 
 def _next(units: str, spot: int) -> tuple[re.Match[str], int] | None:
-    """What looks like the next address, and where its host ends."""
+    """The next text that may be an address, and where its host ends."""
     for run in _RUN.finditer(units, spot):
         dots = _DOT.finditer(units, run.start(), run.end())
         if any(_end_of_top(units, dot.end()) for dot in dots):
@@ -95,7 +95,7 @@ def _next(units: str, spot: int) -> tuple[re.Match[str], int] | None:
 
 
 def _candidates(units: str, spot: int, end: int) -> Iterator[re.Match[str]]:
-    """All beginnings of addresses, in the order in which an expression tries them."""
+    """All possible beginnings of addresses, in the order of a regular expression's attempts."""
     if spot == 0:
         at_start = (pattern.match(units, 0, end) for pattern in (_AFTER_ANOTHER, _AT_THE_START))
         yield from filter(None, at_start)
@@ -105,7 +105,7 @@ def _candidates(units: str, spot: int, end: int) -> Iterator[re.Match[str]]:
 
 
 def _end_of_host(units: str, start: int, end: int) -> int | None:
-    """The longest beginning of the labels that ends in a known domain, if there is one."""
+    """The end of the longest run of labels that ends in a top-level domain, or None."""
     tops: list[int] = []
     while label := _LABEL.match(units, start, end):
         start = label.end()
@@ -115,7 +115,7 @@ def _end_of_host(units: str, start: int, end: int) -> int | None:
 
 
 def _end_of_top(text: str, start: int) -> int | None:
-    """A label may have another script glued to its top-level domain, which is not part of it."""
+    """The end of the top-level domain at `start`, which letters of another script may follow."""
     letters = _ASCII_LETTERS.match(text, start)
     if (
         letters
@@ -134,7 +134,7 @@ def _domain_of_another_script() -> re.Pattern[str]:
 
 
 def _can_be_looked_up(scheme: str, host: str, rest: int) -> bool:
-    """The domain name system knows no labels longer than 63 characters, in its own spelling."""
+    """Whether an address can be looked up: no label is longer than 63 characters when encoded."""
     if any(_is_too_long(label) for label in host.split(".")):
         return False
     if host.startswith("xn--") and not list(_accented_hosts(host)):
@@ -171,7 +171,7 @@ def _counted(
 
 
 def _accented_hosts(host: str) -> Iterator[tuple[int, int]]:
-    """Without a scheme only these parts of a host count, wherever they are found first."""
+    """The parts of a host with ASCII and Latin labels, which alone count without a scheme."""
     spot = found = 0
     while labels := _ACCENTED_LABELS.search(host, spot):
         spot = labels.end()
@@ -186,7 +186,7 @@ def _accented_hosts(host: str) -> Iterator[tuple[int, int]]:
 _ADDRESS = 23
 _EMOJI = 2
 _HEAVY = re.compile("[^\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
-"""Counts two on X."""
+"""Matches characters that count two on X."""
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
@@ -224,7 +224,7 @@ def _each_character(marked: str, change: Callable[[str], str]) -> str:
 
 
 def _bold(character: str) -> str:
-    """The mathematical alphabet without serifs."""
+    """A letter or digit in mathematical sans-serif bold."""
     if character.isdigit():
         return chr(ord(character) - ord("0") + 0x1D7EC)
     first, bold = ("a", 0x1D5EE) if character.islower() else ("A", 0x1D5D4)
@@ -241,7 +241,7 @@ def plain_length(sanitized: str) -> int:
 
 
 def x_length(sanitized: str) -> int:
-    """Length on X: whichever way of counting gives more."""
+    """Length on X: the larger of UTF-16 units and weights."""
     text = counted_text(sanitized)
     return max(length(text), weighted_length(text))
 
@@ -259,7 +259,7 @@ def weighted_length(counted: str) -> int:
     whole |= {start: (end, _ADDRESS) for start, end in addresses(units)}
     total = spot = 0
     for start in sorted(whole):
-        if start >= spot:  # what begins in the middle of something was counted with it
+        if start >= spot:  # else it is inside of one that was counted
             end, weight = whole[start]
             total += _one_by_one(units[spot:start]) + weight
             spot = end
@@ -280,7 +280,7 @@ def _surrogates(character: str) -> str:
 
 @cache
 def top_level_domains() -> frozenset[str]:
-    """In lower case; those of other scripts in both spellings."""
+    """The top-level domains in lower case; those of other scripts in both spellings."""
     names = frozenset(_words("top_level_domains.txt"))
     return names | {
         name[4:].encode().decode("punycode") for name in names if name.startswith("xn--")
@@ -319,7 +319,7 @@ def _flags(regions: list[str]) -> str:
 
 @cache
 def emoji() -> re.Pattern[str]:
-    """One of them, the longest first."""
+    """A pattern for an emoji sequence, which tries the longest first."""
     facts: dict[str, list[str]] = {}
     words: list[str] = []
     for word in _words("emoji.txt"):
