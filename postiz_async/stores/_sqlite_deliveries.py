@@ -248,8 +248,8 @@ class SqliteDeliveries:
                 found = c.execute(other, (key_name, scope)).fetchone()
                 if found is not None:
                     return str(found[0])
-                noting = "UPDATE scopes SET key_name = ?1 WHERE name = ?2 AND key_name IS NOT ?1"
-                c.execute(noting, (key_name, scope))
+                noting = "UPDATE scopes SET key_name = ? WHERE name = ? AND key_name IS NOT ?"
+                c.execute(noting, (key_name, scope, key_name))
                 return None
 
         return await self._do(owner)
