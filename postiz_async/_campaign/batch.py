@@ -635,7 +635,7 @@ class Batch(SentCampaign):
         """Send requests, and look up lost ones of this or another run."""
         lost: list[RequestHandle] = []
         for each in await open_requests(job.journal, NewPosts()):
-            if each.is_anybodys:
+            if each.is_free:
                 lost.append(each)
             else:
                 job.elsewhere.update(each.refs)

@@ -46,6 +46,7 @@ WHY = {
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",
     "begun": "to be deleted, and it is not certain yet that it is; postiz-async undo continues",
+    "elsewhere": "another host is working on it; update again",
     "ours": "still there, though Postiz was asked to delete it; try again",
 }
 

@@ -7,20 +7,23 @@ idempotent, or to recognise its own result.
 
 from __future__ import annotations
 
+import os
 import random
+import socket
+import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from postiz_async.stores._deliveries import TakenError
 from postiz_async.stores._postgres import CONFLICTS, READ_VERSION, TAKEN, Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from psycopg import Cursor
 
     from postiz_async._wire.secrets import Secret
-    from postiz_async.errors import StoreError
     from postiz_async.stores._postgres_pool import BlockingConnection
 
 
@@ -29,7 +32,16 @@ T = TypeVar("T")
 TRIED_FOR = 30.0
 """Seconds for which a transaction is retried."""
 
+LONGEST = 300.0
+"""Seconds after which the connection of a transaction without an end is broken."""
+
 _PAUSE = 0.5
+
+_LIMITS = "SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+"""Nobody waits for ever for the locks of a process that was stopped in a transaction."""
+
+_LOCKED = "55P03"
+"""Code of a statement that waited too long for a lock."""
 
 
 class BlockingDatabase:
@@ -63,36 +75,33 @@ class BlockingDatabase:
         """
         from psycopg import Error  # noqa: PLC0415  (an extra)
 
-        given_up = time.monotonic() + (TRIED_FOR if self._is_checked else 0.0)
+        began = time.monotonic()
+        given_up = began + (TRIED_FOR if self._is_checked else 0.0)
         while True:
             connection = self._connection = self._connection or self._connected(given_up)
             try:
-                with connection.transaction(), connection.cursor() as cursor:
+                with _broken_in(LONGEST, connection), connection.transaction():
+                    cursor = connection.cursor()
+                    cursor.execute(_LIMITS)
                     if not self._is_checked:
                         statement = self._database.statement(READ_VERSION)
                         self._database.check_version(cursor.execute(statement).fetchall())
                         self._is_checked = True
                     return work(cursor)
             except Error as error:
-                trouble = self._trouble(connection, error)
-            if trouble is not None and (not connection.closed or time.monotonic() > given_up):
+                code = error.sqlstate
+                trouble = self._database.trouble(self._database.login.shown(error))
+            if connection.closed:
+                self._connection = None
+            elif code == TAKEN:
+                raise TakenError
+            elif code in {*CONFLICTS, _LOCKED}:
+                given_up = began + TRIED_FOR
+            else:
+                raise trouble
+            if time.monotonic() > given_up:
                 raise trouble
             time.sleep(_PAUSE * random.random())  # noqa: S311
-
-    def _trouble(self, connection: BlockingConnection, error: Exception) -> StoreError | None:
-        """The error to raise; None: the transaction conflicted with another one and is retried.
-
-        Raises:
-            TakenError: see `transaction`.
-        """
-        code = getattr(error, "sqlstate", None)
-        if connection.closed:
-            self._connection = None
-        elif code == TAKEN:
-            raise TakenError
-        elif code in CONFLICTS:
-            return None
-        return self._database.trouble(self._database.login.shown(error))
 
     def _connected(self, given_up: float) -> BlockingConnection:
         while isinstance(made := self._database.login.connect_blocking(), str):
@@ -106,3 +115,20 @@ class BlockingDatabase:
         made, self._connection = self._connection, None
         if made is not None:
             made.pgconn.finish()
+
+
+@contextmanager
+def _broken_in(seconds: float, connection: BlockingConnection) -> Generator[None]:
+    """Break the connection if the block takes longer: a blocking call cannot be cancelled."""
+
+    def cut() -> None:
+        with socket.socket(fileno=os.dup(connection.pgconn.socket)) as same:
+            same.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -163,8 +163,8 @@ class JournalDatabase:
             servers = " and ".join(base_url for _, base_url in found)
             raise BatchError(
                 f"PostgreSQL knows campaigns called {self.campaign!r} of several servers: "
-                f"{servers}. Ask the one that is meant: with postiz.sent_campaign(...), or its key "
-                "and --base-url."
+                f"{servers}. A program asks for the one of its server (postiz.sent_campaign(...)); "
+                "for commands, run each with a name of its own (--campaign)."
             )
         return found[0][0]
 

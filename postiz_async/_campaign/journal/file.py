@@ -149,9 +149,9 @@ class OpenFile:
                 done = work(self._tables)
             if whole:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.IntegrityError as error:
-            raise TakenError from error
         except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise TakenError from error
             raise BatchError(
                 f"The journal {self._place} cannot be used: {error}. Nothing more is sent."
             ) from error

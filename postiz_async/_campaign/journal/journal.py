@@ -17,10 +17,7 @@ import anyio.to_thread
 import msgspec
 
 from postiz_async._campaign.journal.file import JournalFile
-from postiz_async._campaign.journal.purposes import (
-    MOVE,
-    REMARK,
-)
+from postiz_async._campaign.journal.purposes import MOVE, REMARK
 from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
 from postiz_async._campaign.journal.tables import (
     SENT,
@@ -70,6 +67,8 @@ class Journal:
 
     def __init__(self, place: JournalPlace, opened: OpenPlace, clock: Clock) -> None:
         self.place: JournalPlace = place
+        self.name: str = str(place)
+        """The place, for messages."""
         self.clock = clock
         self.hold: float = opened.hold
         """Seconds for which a request that left belongs to its sender; 0: no other process has the
@@ -132,11 +131,13 @@ class Journal:
         """Run one transaction in a thread, as a whole or not at all, even if cancelled.
 
         Args:
-            work: what to do in it.
+            work: what to do in it; a database may run it more than once, so that it must not use
+                up an iterator.
             whole: see `OpenFile.do`.
 
         Raises:
             BatchError: the journal cannot be used.
+            StoreError: the database cannot be used.
         """
         with anyio.CancelScope(shield=True):
             async with self._turn:
@@ -174,6 +175,7 @@ class Journal:
                     "the same file on all hosts, wait until that run has ended, or give this "
                     "campaign a name of its own (--campaign)."
                 )
+            t.execute(_FORGET_RUNS, now=now)
             t.execute(_JOIN, id=run, contents=contents, until=now + TAKES_PART)
             t.execute(_CONTENTS, contents=contents)
 
@@ -187,13 +189,15 @@ class Journal:
 
     async def rows(self, refs: Iterable[str] | None = None) -> dict[str, RowRecord]:
         """Rows by ref: those with these refs, or all."""
+        given = None if refs is None else list(refs)
         return await self.do(
-            lambda t: {row.ref: row for row in (read_rows(t) if refs is None else rows_of(t, refs))}
+            lambda t: {r.ref: r for r in (read_rows(t) if given is None else rows_of(t, given))}
         )
 
     async def put(self, rows: Iterable[RowRecord]) -> None:
         """Add rows, or replace unsent ones; others stay."""
-        await self.do(lambda t: put_rows(t, rows), whole=True)
+        given = list(rows)
+        await self.do(lambda t: put_rows(t, given), whole=True)
 
     async def renumber(self, numbers: Mapping[str, int]) -> None:
         """Note the present row numbers of the campaign file, whatever the state of the rows."""
@@ -202,15 +206,18 @@ class Journal:
 
     async def turn_away(self, purpose: Purpose, refs: Iterable[str], end: RowEnd) -> None:
         """Write down why planned rows are not sent."""
-        await self.do(lambda t: purpose.turn_away(t, refs, end))
+        given = list(refs)
+        await self.do(lambda t: purpose.turn_away(t, given, end))
 
     async def plan_again(self, purpose: Purpose, rows: Iterable[RowRecord]) -> None:
         """Plan rows again, as the campaign has them now."""
-        await self.do(lambda t: purpose.plan_again(t, rows))
+        given = list(rows)
+        await self.do(lambda t: purpose.plan_again(t, given))
 
     async def leave_out(self, problems: Iterable[Problem]) -> None:
         """Note the problems of rows that this run leaves out."""
-        await self.do(lambda t: write_left_out(t, problems))
+        given = list(problems)
+        await self.do(lambda t: write_left_out(t, given))
 
     async def shift(self, refs: Iterable[str], date: float, remark: str) -> None:
         """Give planned rows a later date."""
@@ -397,6 +404,8 @@ _OTHERS = """
 SELECT count(*) FROM {s}campaign_runs
 WHERE campaign = :campaign AND until > :now AND id <> :id AND contents <> :contents
 """
+
+_FORGET_RUNS = "DELETE FROM {s}campaign_runs WHERE campaign = :campaign AND until <= :now"
 
 _JOIN = """
 INSERT INTO {s}campaign_runs (campaign, id, contents, until)

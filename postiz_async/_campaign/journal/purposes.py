@@ -236,10 +236,8 @@ class Changes(Purpose):
         for ref, becomes in t.execute(_BECOMES, request=request.number).fetchall():
             if ref in stored:
                 place, post_id = stored[ref]
-                said, note = (
-                    msgspec.json.decode(becomes, type=Becomes),
-                    request.notes.get(place, ""),
-                )
+                said = msgspec.json.decode(becomes, type=Becomes)
+                note = request.notes.get(place, "")
                 said.write(t, ref, request=request.number, post_id=post_id, note=note)
         t.execute(_CHANGED, request=request.number, version=version)
 

@@ -40,7 +40,7 @@ class RequestHandle(Handle):
     """The refs of its rows, in order."""
 
     def __init__(self, journal: Journal, purpose: Purpose, name: str) -> None:
-        super().__init__(journal.clock, what=f"A request in the journal {journal.place}")
+        super().__init__(journal.clock, what=f"A request in the journal {journal.name}")
         self.number: int = 0
         self.date: float | None = None
         """The date of its rows when it leaves, in seconds since the epoch; None: the rows' own
@@ -63,7 +63,7 @@ class RequestHandle(Handle):
         return handle
 
     @property
-    def is_anybodys(self) -> bool:
+    def is_free(self) -> bool:
         """Whether no process is at work on the request, according to the journal."""
         kept = self.record
         return not (kept.is_leaving_at(self.now()) or kept.is_held_at(self.now()))

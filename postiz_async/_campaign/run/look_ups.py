@@ -115,8 +115,9 @@ class LookUps:
         request = await open_request(self._journal, number)
         if request is None:
             return 0.0
-        self._held[number] = held = DeliveryLookUp(request, uuid.uuid4().hex, self._journal.hold)
+        held = DeliveryLookUp(request, uuid.uuid4().hex, self._journal.hold)
         await held.claim()
+        self._held[number] = held
         return request.now() - request.record.left_at
 
     async def _end(

@@ -251,6 +251,9 @@ class Update:
         runner = Runner(job, saw, self.fence)
         group.start_soon(runner.run, deque(requests))
         await runner.all_sent.wait()
+        for row in (row for request in requests for row in request.rows):
+            if row.ref in job.elsewhere:
+                plan.leave("elsewhere", row.number)
 
     async def _delete(self, plan: UpdatePlan) -> None:
         await self._journal.found(_planned(record) for _, record in plan.again)

@@ -51,7 +51,8 @@ class Updated:
     `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter of an hour, `late`
     (the new date has passed), `no_slot` (for a post on another channel there is no create request
     left before its date), `refused`, `invalid` (with `skip_invalid`), `shared`, `hidden`, `now`,
-    `begun` (to be deleted by an undo that did not come to its end). `requests` and `lower_bound`
+    `begun` (to be deleted by an undo that did not come to its end), `elsewhere` (another host is
+    working on it). `requests` and `lower_bound`
     are for posts that are changed in place; the forecast is for all create requests, None if none
     has to be sent.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -33,7 +34,10 @@ from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+
+    from postiz_async._campaign.journal.places import OpenPlace
+    from postiz_async._campaign.journal.tables import Tables
 
 T = TypeVar("T")
 
@@ -126,7 +130,7 @@ class JournalMachine(RuleBasedStateMachine):
             else RowRecord(ref, 2, f"{ref}-{date}", "c1", float(date))
             for ref in refs
         ]
-        self.do(self.journal.put(new))
+        self.do(self.journal.put(row for row in new))  # as a plan gives them, one by one
         for row in new:
             if row.ref not in self.rows or self.rows[row.ref].state in REPLACEABLE:
                 request = self.rows[row.ref].request if row.ref in self.rows else None
@@ -299,6 +303,48 @@ class JournalMachine(RuleBasedStateMachine):
 def test_any_order_of_steps() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         JournalMachine, settings=settings(stateful_step_count=25)
+    )
+
+
+class _Repeated:
+    """A place that carries each transaction out twice; the first time is rolled back."""
+
+    def __init__(self, inner: OpenPlace) -> None:
+        self.inner = inner
+        self.hold = inner.hold
+
+    def do(self, work: Callable[[Tables], T], *, whole: bool = False) -> T:
+        def in_vain(t: Tables) -> None:
+            work(t)
+            raise _InVainError
+
+        with suppress(_InVainError):
+            self.inner.do(in_vain)
+        return self.inner.do(work, whole=whole)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class _InVainError(Exception):
+    """The transaction ran into another one."""
+
+
+class RepeatedJournalMachine(JournalMachine):
+    """The journal in a database whose transactions run into others."""
+
+    async def _open(self) -> Journal:
+        opened = await Journal.open(self.path, campaign="c.csv", base_url="http://postiz.invalid")
+        opened._opened = _Repeated(opened._opened)
+        return opened
+
+    def _opened(self) -> Journal:
+        return self.loop.run(self._open())
+
+
+def test_transactions_may_be_repeated() -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        RepeatedJournalMachine, settings=settings(stateful_step_count=25, max_examples=10)
     )
 
 
