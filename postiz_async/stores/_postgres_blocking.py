@@ -32,7 +32,7 @@ T = TypeVar("T")
 TRIED_FOR = 30.0
 """Seconds for which a transaction is retried."""
 
-LONGEST = 300.0
+BROKEN_AFTER = 300.0
 """Seconds after which the connection of a transaction without an end is broken."""
 
 _PAUSE = 0.5
@@ -80,7 +80,7 @@ class BlockingDatabase:
         while True:
             connection = self._connection = self._connection or self._connected(given_up)
             try:
-                with _broken_in(LONGEST, connection), connection.transaction():
+                with _broken_in(BROKEN_AFTER, connection), connection.transaction():
                     cursor = connection.cursor()
                     cursor.execute(_LIMITS)
                     if not self._is_checked:
