@@ -40,7 +40,7 @@ from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import WireRequest, WireResponse, format_date
 from postiz_async._wire.endpoints import Call, Endpoint, Replay
 from postiz_async.clock import SystemClock
-from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
 from postiz_async.stores._local_ledger import LocalLedgers
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ asyncio.run(main())
 
 def create_body() -> CreatePost:
     item = PostItem(
-        integration=IntegrationRef(id="cmwv9y2sf001xp27d1usy9a4c"),
+        channel=ChannelRef(id="cmwv9y2sf001xp27d1usy9a4c"),
         value=[ContentItem(content="<p>We are open on Sundays from now on.</p>")],
         settings={"__type": "mastodon"},
     )

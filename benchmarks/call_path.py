@@ -180,8 +180,8 @@ async def single_calls(counter: Counter) -> None:
                 Goal(80),
             ),
             (
-                "integrations.is_connected",
-                lambda: postiz.integrations.is_connected(),  # noqa: PLW0108 - looking it up counts
+                "channels.is_connected",
+                lambda: postiz.channels.is_connected(),  # noqa: PLW0108 - looking it up counts
                 Goal(22),
             ),
         )
@@ -218,7 +218,7 @@ async def campaign(
     rows = (f'c1,{date.isoformat()},We open at {date},"{{}}",news,"[""Cake!""]"' for date in dates)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "campaign.csv"
-        lines = ["integration,date,content,settings,tags,thread", *rows]
+        lines = ["channel,date,content,settings,tags,thread", *rows]
         path.write_text("\n".join(lines), encoding="utf-8")
         async with client(counter) as postiz:
             with counting:

@@ -90,7 +90,7 @@ def sandbox_on(clock: Clock, seed: int) -> tuple[Sandbox, str]:
     sandbox = Sandbox(clock=clock, limit=LIMIT, storage="redis", work_per_post=0.0, seed=seed)
     sandbox.faults.add(Fault("drop_answer", route="create_post", times=None, probability=LOST))
     sandbox.faults.add(Fault("reset", route="create_post", times=None, probability=LOST))
-    return sandbox, sandbox.add_integration("mastodon").id
+    return sandbox, sandbox.add_channel("mastodon").id
 
 
 def outcome_of(
@@ -133,7 +133,7 @@ async def beside(
 
 async def campaign(sandbox: Sandbox, channel: str, texts: Sequence[str]) -> float:
     *most, last = texts
-    rows = [CampaignRow(integration=channel, date=date_of(text), content=text) for text in most]
+    rows = [CampaignRow(channel=channel, date=date_of(text), content=text) for text in most]
     with tempfile.TemporaryDirectory() as folder:
         journal = Path(folder) / "posts.journal"
         async with (

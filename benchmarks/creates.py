@@ -26,7 +26,7 @@ LATENCY = 0.2
 async def run(creates: int, storage: Literal["redis", "memory"], priority: Priority) -> str:
     """One job; returns its line."""
     async with Sandbox(clock=JumpingClock(), limit=LIMIT, storage=storage) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         at = LocalPostiz().in_an_hour() + timedelta(days=300)
         async with (
             sandbox_client(sandbox, latency=LATENCY) as postiz,

@@ -78,7 +78,7 @@ def pydantic_reader(data: bytes) -> Callable[[], object] | None:
         group=(str | None, None),
         settings=(str | None, None),
         tags=(list[post_tag], []),
-        integration=(channel | None, None),
+        channel=(channel | None, None),
     )
     posts = pydantic.create_model("Posts", posts=(list[post], ...))
     return lambda: posts.model_validate_json(data)

@@ -71,7 +71,7 @@ def sandbox(clock: Clock, sample: Path) -> Sandbox:
     tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
     box = Sandbox(api_key="demo", clock=clock, limit=LIMIT, tags=tags)
     for channel in msgspec.json.decode((sample / "channels.json").read_bytes()):
-        box.add_integration(channel["provider"], id=channel["id"], name=channel["name"])
+        box.add_channel(channel["provider"], id=channel["id"], name=channel["name"])
     return box
 
 

@@ -40,7 +40,7 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
     def write(hours: int) -> None:
         records = (
             {
-                "integration": ids[n % channels],
+                "channel": ids[n % channels],
                 "date": (start + timedelta(hours=hours * n)).isoformat(),
                 "content": f"post {n}: " + "words " * (2 * n),
             }

@@ -49,7 +49,7 @@ from postiz_async import CreatePost, Postiz, PostizPool
 from postiz_async._wire import WireResponse, format_date
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.clock import JumpingClock
-from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ BODY = CreatePost(
     date=format_date(datetime(2090, 1, 1, tzinfo=UTC)),
     posts=[
         PostItem(
-            integration=IntegrationRef(id="c"),
+            channel=ChannelRef(id="c"),
             value=[ContentItem(content="We are open on Sundays from now on.")],
             settings={"__type": "mastodon"},
         )

@@ -89,7 +89,7 @@ async def send_naively(records: list[dict[str, Any]], done: Notebook, campaign: 
         for record in records:
             mark = {"naive_ref": f"{campaign} {record['ref']}"}
             thread = tuple(record.get("thread", ()))
-            post = NewPost(record["integration"], record["content"], (), mark, thread)
+            post = NewPost(record["channel"], record["content"], (), mark, thread)
             at = datetime.fromisoformat(record["date"])
             while record["ref"] not in done.refs:
                 try:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from figures import Figure, note
 from msgspec.structs import replace
 
-from postiz_async import Integration, NewPost, NotFoundError, Postiz
+from postiz_async import Channel, NewPost, NotFoundError, Postiz
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
@@ -70,7 +70,7 @@ class World(NamedTuple):
 async def campaign(postiz: Postiz) -> None:
     """20 rows, one a day."""
     rows = [
-        {"integration": "telegram", "date": (START + n * DAY).isoformat(), "content": f"post {n}"}
+        {"channel": "telegram", "date": (START + n * DAY).isoformat(), "content": f"post {n}"}
         for n in range(1, ROWS + 1)
     ]
     with TemporaryDirectory() as folder:
@@ -110,8 +110,8 @@ WORK = {
 async def lists_of(world: World, work: Work) -> list[tuple[datetime, datetime]]:
     """The ranges that are listed for some work."""
     async with Sandbox(clock=JumpingClock(START.timestamp()), limit=1_000) as sandbox:
-        telegram = sandbox.add_integration("telegram")
-        channel = Integration(id=telegram.id, name="us", provider="telegram")
+        telegram = sandbox.add_channel("telegram")
+        channel = Channel(id=telegram.id, name="us", provider="telegram")
         transport = Counting(sandbox)
         async with Postiz(
             api_key=sandbox.organization.api_key,

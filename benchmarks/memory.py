@@ -29,7 +29,7 @@ from figures import Figure, note
 
 from postiz_async import CreatePost, NewPost, Postiz, PostizPool
 from postiz_async._wire import WireResponse
-from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -94,7 +94,7 @@ class UsedUp:
 
 def body(text: str) -> CreatePost:
     item = PostItem(
-        integration=IntegrationRef(id=CHANNEL),
+        channel=ChannelRef(id=CHANNEL),
         value=[ContentItem(content=f"<p>{text}</p>")],
         settings={"__type": "mastodon"},
     )

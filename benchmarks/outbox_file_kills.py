@@ -231,7 +231,7 @@ async def send_naively(folder: Path, numbers: list[int]) -> None:
     table.execute("CREATE TABLE IF NOT EXISTS posts (number INTEGER PRIMARY KEY, sent INTEGER)")
     target = find_target(Connection())
     async with Postiz(api_key=target.key, base_url=target.root, clock=target.clock) as postiz:
-        channels = await postiz.integrations.list()
+        channels = await postiz.channels.list()
         channel = next(each for each in channels if each.provider == "mastodon")
         at = datetime.fromtimestamp(postiz.clock.time(), UTC) + timedelta(days=80)
         for number in numbers:

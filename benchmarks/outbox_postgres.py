@@ -32,13 +32,13 @@ import msgspec
 import psycopg
 from figures import Figure, note, skip
 
-from postiz_async import Integration, NewPost, OutboxOptions, Postiz, PostizPool
+from postiz_async import Channel, NewPost, OutboxOptions, Postiz, PostizPool
 from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
 from postiz_async._outbox.hand_over import columns_of
 from postiz_async._outbox.sending import LEASE
 from postiz_async._wire import WireResponse, format_date
 from postiz_async._wire.secrets import Secret
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
 from postiz_async.stores import ledger_name
 from postiz_async.stores._deliveries import NewDelivery
 from postiz_async.stores._postgres import Database
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireRequest
 
 BASE = "http://postiz.invalid/public/v1"
-CHANNEL = Integration(id="cm0000000000000000000001", name="here", provider="mastodon")
+CHANNEL = Channel(id="cm0000000000000000000001", name="here", provider="mastodon")
 PUTS, ROUNDS = 60, 7
 LIMIT = 30
 
@@ -82,7 +82,7 @@ class MemoryTransport:
         self.spent[key] += 1
         body = msgspec.json.decode(bytes(request.body or b""), type=CreatePost)  # type: ignore[arg-type]
         made = [
-            {"postId": f"{key}-{self.spent[key]}-{n}", "integration": item.integration.id}
+            {"postId": f"{key}-{self.spent[key]}-{n}", "channel": item.channel.id}
             for n, item in enumerate(body.posts)
         ]
         headers = {
@@ -166,7 +166,7 @@ async def hand_over_costs(url: str) -> None:
 
 def a_body(text: str, at: datetime) -> bytes:
     item = PostItem(
-        integration=IntegrationRef(id=CHANNEL.id),
+        channel=ChannelRef(id=CHANNEL.id),
         value=[ContentItem(content=text)],
         settings={"client_ref": "abcdefghijkl", "__type": "mastodon"},
     )

@@ -71,7 +71,7 @@ def rows(channels: list[str], count: int) -> Iterator[dict[str, object]]:
         moment = START + timedelta(days=10, minutes=30 * turn + channel)
         settings = SETTINGS.get(CHANNELS[channel], {})
         yield {
-            "integration": channels[channel],
+            "channel": channels[channel],
             "date": moment.isoformat(),
             "content": f"{n} {TEXT}",
             "settings": json.dumps(settings) if settings else "",
@@ -84,7 +84,7 @@ def sandbox() -> Sandbox:
 
 
 def channels_of(server: Sandbox) -> list[str]:
-    return [server.add_integration(provider).id for provider in CHANNELS]
+    return [server.add_channel(provider).id for provider in CHANNELS]
 
 
 def written(path: Path, records: Iterator[dict[str, object]]) -> Path:
@@ -215,7 +215,7 @@ async def journal(folder: Path, count: int = 6_000) -> None:
 
 def _bodies(batch: Batch) -> Iterator[tuple[bytes, tuple[str, ...]]]:
     channels = {row.ref: channel for row in batch.rows for channel in batch.channels
-                if channel.id == row.integration}  # fmt: skip
+                if channel.id == row.channel}  # fmt: skip
     for request in batch.requests:
         body = build_body(
             request,
@@ -299,7 +299,7 @@ class OnDisk(SandboxTransport):
         answer: list[dict[str, str]] = []
         for post in body["posts"]:
             self.count += 1
-            answer.append({"postId": f"p{self.count:09}", "integration": post["integration"]["id"]})
+            answer.append({"postId": f"p{self.count:09}", "channel": post["integration"]["id"]})
             listed = {
                 "id": answer[-1]["postId"],
                 "content": post["value"][0]["content"],

@@ -314,7 +314,7 @@ async def _play_pool(scene: Scene, seed: int) -> Result:
     best = optimum(scene.creates, scene.limit)
     async with world(scene.creates, limit=scene.limit, storage=scene.storage, seed=seed) as it:
         other = it.sandbox.add_organization(api_key="other")
-        channel = it.sandbox.add_integration("mastodon", organization=other).id
+        channel = it.sandbox.add_channel("mastodon", organization=other).id
         async with PostizPool(
             base_url="http://sandbox.invalid",
             clock=it.clock,

@@ -79,7 +79,7 @@ async def _served(organizations: int, pipe: Connection) -> None:
         channels = []
         for number in range(organizations):
             each = sandbox.add_organization(api_key=f"key-{number}")
-            channels.append(sandbox.add_integration("mastodon", organization=each).id)
+            channels.append(sandbox.add_channel("mastodon", organization=each).id)
         pipe.send((served.url, served.api_url, channels))
         await asyncio.to_thread(pipe.recv)
         pipe.send((len(sandbox.creates), sandbox.refusals))

@@ -92,7 +92,7 @@ def _ods_cell(name: str, value: object) -> str:
 async def planned(path: Path) -> None:
     """Plan a file; print seconds of the processor, MB and requests."""
     async with sandbox() as server:
-        named = [server.add_integration("mastodon", id=id_).id for id_ in SAME_IDS]
+        named = [server.add_channel("mastodon", id=id_).id for id_ in SAME_IDS]
         assert named == SAME_IDS
         async with sandbox_client(server) as postiz:
             began = time.process_time()

@@ -126,7 +126,7 @@ async def work(job: Job) -> Told:
     _trips.set([0])
     async with Postiz(api_key="sandbox", base_url=job.url, store=store) as postiz:
         await postiz.quota()
-        await postiz.integrations.list()
+        await postiz.channels.list()
         await asyncio.sleep(job.begin - time.time())
 
         async def create() -> None:
@@ -184,7 +184,7 @@ class Counts:
 async def measure(store: str, processes: int, at_once: int, counts: Counts | None) -> str:
     """One row of the table."""
     async with Sandbox(limit=NO_LIMIT) as sandbox, serve(sandbox) as served:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         job = Job(
             url=served.url,
             channel=channel,

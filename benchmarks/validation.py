@@ -17,7 +17,7 @@ import msgspec
 from figures import Figure, note
 
 from postiz_async._validation import MediaFacts, validate
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ KINDS: tuple[tuple[str, dict[str, object], list[str], list[dict[str, str]]], ...
     ("telegram", {}, [TEXT * 8 + "caf\u00e9 \u2615 \U0001f389"], []),
 )
 FACTS = {IMAGE["path"]: MediaFacts(width=1200, height=630, size=300_000)}
-CHANNELS = {name: Integration(id=name, name=name, provider=name) for name, *_ in KINDS}
+CHANNELS = {name: Channel(id=name, name=name, provider=name) for name, *_ in KINDS}
 
 
 def body(number: int) -> dict[str, object]:

@@ -231,7 +231,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 async def main() -> None:
     async with Sandbox(limit=LIMIT, work_per_post=0.0) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         app = application(sandbox, channel)
         async with app.router.lifespan_context(app):
             numbers = await idle(app) | await burst(app, sandbox)

@@ -50,7 +50,7 @@ SAID = {"path": "The campaign's file, or its name.", "journal_path": "Its journa
 
 HOW = {
     "A client for one API key.\n": "A blocking client for one API key, safe from any thread.\n",
-    "channels = await postiz.integrations.list()\n": """channels = postiz.integrations.list()
+    "channels = await postiz.channels.list()\n": """channels = postiz.channels.list()
 
     Without `with`, its first call opens it, and `close` closes it. The connections live in a thread
     of its own.

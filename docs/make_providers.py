@@ -65,7 +65,7 @@ def _section(shown: Guide) -> Iterator[str]:
     yield f"- Published as: {_EDITORS[provider.editor]}"
     yield f"- Further parts: {shown.parts}"
     if provider.tools:
-        yield f"- Look-ups of `integrations.trigger`: {', '.join(map(_code, provider.tools))}"
+        yield f"- Look-ups of `channels.trigger`: {', '.join(map(_code, provider.tools))}"
     if provider.since:
         yield f"- Since {provider.since}"
     for title, lines in (("Media", shown.media), ("Pitfalls", shown.notes)):

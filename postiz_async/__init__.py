@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         UploadError as UploadError,
         UsageError as UsageError,
     )
-    from postiz_async.models.integrations import Integration as Integration
+    from postiz_async.models.channels import Channel as Channel
     from postiz_async.models.media import Media as Media
     from postiz_async.models.posts import (
         Created as Created,
@@ -133,7 +133,7 @@ _MODULES_OF = {
         "UsageError",
     ),
     "_scheduler.hooks": ("Attempt", "CallEnded", "CallStarted"),
-    "models.integrations": ("Integration",),
+    "models.channels": ("Channel",),
     "models.media": ("Media",),
     "models.posts": (
         "CreatePost",

@@ -364,7 +364,7 @@ class Api(OfOneProcess, Resources):
         start: datetime,
         end: datetime,
         state: str | None = None,
-        integration: str | None = None,
+        channel: str | None = None,
         tag: str | None = None,
         naming: Naming = "id",
         analytics: bool = False,
@@ -385,7 +385,7 @@ class Api(OfOneProcess, Resources):
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            integration: only this channel, by id.
+            channel: only this channel, by id.
             tag: only posts with this tag, by name.
             naming: how the file names channels: `id`, or `name` if it is unique.
             analytics: whether to include figures of published posts, such as views and likes.
@@ -403,7 +403,7 @@ class Api(OfOneProcess, Resources):
         from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
 
         client = self._for_jobs("An export")
-        which = Which(start=start, end=end, state=state, integration=integration, tag=tag)
+        which = Which(start=start, end=end, state=state, channel=channel, tag=tag)
         which["naming"], which["timezone"], which["analytics"] = naming, timezone, analytics
         file = None if path is None else Path(path)
         return await export_posts(

@@ -96,7 +96,7 @@ class Postiz(Api):
     """A client for one API key.
 
         async with Postiz() as postiz:
-            channels = await postiz.integrations.list()
+            channels = await postiz.channels.list()
 
     Args:
         api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`. If you pass a

@@ -10,8 +10,8 @@ import msgspec
 
 from postiz_async import documents
 from postiz_async.doctor import CheckResult
+from postiz_async.models.channels import Channel, ChannelSettings, Customer
 from postiz_async.models.insights import Metric, Notification
-from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Created, MissingRelease, Post
 from postiz_async.models.users import Membership
@@ -48,11 +48,11 @@ OUTPUTS = {
     "report": _one(documents.ReportDocument),
     "validate": _one(documents.ValidateDocument),
     "reconcile": _one(documents.ReconcileDocument),
-    "integrations list": _list(Integration),
-    "integrations connected": _one(documents.ConnectedDocument),
-    "integrations groups": _list(Customer),
-    "integrations settings": _one(ChannelSettings),
-    "integrations slot": _one(documents.SlotDocument),
+    "channels list": _list(Channel),
+    "channels connected": _one(documents.ConnectedDocument),
+    "channels groups": _list(Customer),
+    "channels settings": _one(ChannelSettings),
+    "channels slot": _one(documents.SlotDocument),
     "posts list": _list(Post),
     "posts get": _one(Post),
     "posts create": _list(Created),

@@ -37,7 +37,7 @@ def preview(content: Content, provider: str, *, limit: int | None = None) -> Pre
         content: plain text, `Text` with mentions, `Markdown` or `Html`.
         provider: the network, as in `channel.provider`: `x`, `linkedin-page`.
         limit: in place of the network's usual one: 4000 for a verified account on X. The
-            channel's own is the `max_length` of `postiz.integrations.settings(channel)`.
+            channel's own is the `max_length` of `postiz.channels.settings(channel)`.
 
     Raises:
         InvalidPostError: the provider is unknown and there is no limit; HTML or Markdown that

@@ -11,7 +11,7 @@ from msgspec import field
 
 from postiz_async.errors import UnexpectedAnswerError
 from postiz_async.models._base import DateTime, Model
-from postiz_async.models.posts import PostIntegration
+from postiz_async.models.posts import PostChannel
 
 
 class WebhookPost(Model, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class WebhookPost(Model, frozen=True, kw_only=True):
     publish_date: DateTime | None = None
     release_url: str | None = field(name="releaseURL", default=None)
     state: str = ""
-    integration: PostIntegration | None = None
+    channel: PostChannel | None = field(name="integration", default=None)
 
 
 _decoder = msgspec.json.Decoder(list[WebhookPost])

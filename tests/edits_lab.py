@@ -170,8 +170,8 @@ class _Edits:
                 date = datetime.fromisoformat(record["date"]) + timedelta(hours=5)
                 edit = {"date": date.isoformat()}
             elif kind == "channel":
-                others = [c for c in CHANNELS.values() if c != record["integration"]]
-                edit = {"integration": self.dice.choice(others)}
+                others = [c for c in CHANNELS.values() if c != record["channel"]]
+                edit = {"channel": self.dice.choice(others)}
             elif kind == "thread":
                 edit = {"thread": [f"other part {number}", "and the last"]}
             elif kind == "draft":
@@ -291,7 +291,7 @@ def _records(dice: random.Random, now: datetime, campaign: int) -> Iterator[dict
         date = now.replace(microsecond=0) + timedelta(hours=hours)
         record: dict[str, Any] = {
             "ref": f"row-{number}",
-            "integration": dice.choice(list(CHANNELS.values())),
+            "channel": dice.choice(list(CHANNELS.values())),
             "date": date.isoformat(),
             "content": f"post {number} of campaign{campaign} for all",
         }
@@ -308,7 +308,7 @@ def _said(record: dict[str, Any]) -> list[Any]:
     state = "DRAFT" if record.get("type") == "draft" else "QUEUE"
     date = datetime.fromisoformat(record["date"]).isoformat()
     settings = record.get("settings", {}).get("who", "")
-    where = [record["integration"], date, record["content"], record.get("thread", [])]
+    where = [record["channel"], date, record["content"], record.get("thread", [])]
     return [*where, state, settings, state == "QUEUE"]
 
 
@@ -316,5 +316,5 @@ def _is(post: dict[str, Any]) -> list[Any]:
     date = datetime.fromisoformat(post["date"]).replace(microsecond=0).isoformat()
     thread = [part["content"] for part in post["thread"]]
     settings = post["settings"].get("who", "")
-    where = [post["integration_id"], date, post["content"], thread]
+    where = [post["channel_id"], date, post["content"], thread]
     return [*where, post["state"], settings, post["has_job"]]

@@ -117,7 +117,7 @@ def campaign(dice: random.Random, channels: Sequence[str]) -> list[dict[str, Any
             number = len(records) + 1
             record: dict[str, Any] = {
                 "ref": f"row-{number}",
-                "integration": dice.choice(channels),
+                "channel": dice.choice(channels),
                 "date": date.isoformat(),
                 "content": dice.choice([f"post {number}", f"a < b & {number}", "good morning"]),
             }
@@ -359,7 +359,7 @@ class Naive(Host):
             at = datetime.fromisoformat(record["date"])
             mark = {"naive_ref": record["ref"]}
             thread = tuple(record.get("thread", ()))
-            post = NewPost(record["integration"], record["content"], (), mark, thread)
+            post = NewPost(record["channel"], record["content"], (), mark, thread)
             while record["ref"] not in done:
                 try:
                     await postiz.posts.schedule(post, at=at, validate=False)

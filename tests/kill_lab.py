@@ -344,7 +344,7 @@ def client_refs(name: str, records: Sequence[dict[str, Any]]) -> dict[str, str]:
         record["ref"]: row_ref(
             name,
             record["ref"],
-            channel=record["integration"],
+            channel=record["channel"],
             date=datetime.fromisoformat(record["date"]).astimezone(UTC),
             texts=("text", record["content"], *record.get("thread", ())),
         )
@@ -367,7 +367,7 @@ def campaign(
             number += 1
             record: dict[str, Any] = {
                 "ref": f"row-{number}",
-                "integration": dice.choice(list(CHANNELS.values())),
+                "channel": dice.choice(list(CHANNELS.values())),
                 "date": date.isoformat(),
                 "content": dice.choice([f"post {number}", f"a < b & {number}", "good morning"]),
             }

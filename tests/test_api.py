@@ -75,12 +75,12 @@ async def client(
             outbox=outbox,
             **options,  # type: ignore[arg-type]
         ) as postiz:
-            yield postiz, way, sandbox.add_integration("mastodon").id
+            yield postiz, way, sandbox.add_channel("mastodon").id
 
 
 def rows(channel: str) -> list[CampaignRow]:
     date = LocalPostiz().in_an_hour() + timedelta(days=1)
-    return [CampaignRow(integration=channel, content="of a campaign", date=date)]
+    return [CampaignRow(channel=channel, content="of a campaign", date=date)]
 
 
 async def everything(postiz: Api, way: Watched, channel: str, folder: Path) -> None:
@@ -119,7 +119,7 @@ async def test_headers_of_options_are_on_each_request_too(tmp_path: Path) -> Non
         await everything(view, way, channel, tmp_path)
         assert has_headers(way, PASS | ALSO)
         way.seen.clear()
-        await postiz.integrations.list()
+        await postiz.channels.list()
         assert not has_headers(way, ALSO)
 
 
@@ -130,7 +130,7 @@ async def test_a_pool_has_headers_for_its_own_server_only() -> None:
         pool = PostizPool(base_url=url, clock=sandbox.clock, transport=way, headers=PASS, retries=0)
         async with pool:
             postiz = await pool.client(sandbox.organization.api_key)
-            await postiz.integrations.list()
+            await postiz.channels.list()
             assert has_headers(way, PASS)
             assert PASS["X-Gateway"] not in repr([vars(pool), vars(postiz), pool, postiz])
             same = await pool.client("another", base_url="http://SANDBOX.invalid:80/other")
@@ -171,7 +171,7 @@ async def test_retries_are_as_many_as_were_given() -> None:
             way.seen.clear()
             way.server.faults.add(Fault("error_before", status=503, times=attempts))
             with pytest.raises(ServerError):
-                await view.integrations.list()
+                await view.channels.list()
             assert len(way.seen) == attempts
 
 
@@ -182,7 +182,7 @@ async def test_no_number_of_retries_repeats_what_may_have_been_carried_out() -> 
             await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
         way.server.faults.add(Fault("drop_answer", route="find_slot"))
         with pytest.raises(APIConnectionError):
-            await postiz.integrations.find_slot(channel)
+            await postiz.channels.find_slot(channel)
         kinds = [way.kind(each) for each in way.seen]
         assert kinds.count("POST /posts") == kinds.count(f"GET /find-slot/{channel}") == 1
 
@@ -216,13 +216,13 @@ async def test_the_time_out_of_a_client_is_for_looks_and_not_for_what_they_wait_
 async def test_options_add_up_and_the_later_of_one_name_holds() -> None:
     async with client(headers=PASS, timeout=50) as (postiz, way, _):
         view = postiz.with_options(timeout=5).with_options(headers=ALSO).with_options(retries=0)
-        await view.integrations.is_connected()
+        await view.channels.is_connected()
         assert has_headers(way, PASS | ALSO)
         assert way.seen[-1].timeout == pytest.approx(5)
-        await view.with_options(headers={"x-gateway": "other"}).integrations.is_connected()
+        await view.with_options(headers={"x-gateway": "other"}).channels.is_connected()
         last = [(name, value) for name, value in way.seen[-1].headers if "gate" in name.lower()]
         assert last == [("x-gateway", "other")]
-        await view.with_options(timeout=None).integrations.is_connected()
+        await view.with_options(timeout=None).channels.is_connected()
         assert way.seen[-1].timeout == pytest.approx(30)
 
 
@@ -240,14 +240,14 @@ async def test_a_view_has_all_that_the_client_has() -> None:
         assert view.has_outbox is False
         assert (await view.quota()).limit is None
         assert view.leaves_in(1) == 0
-        answer = await view.raw(view.integrations.list())
+        answer = await view.raw(view.channels.list())
         assert [each.id for each in answer.value] == [channel]
         changes = view.quota_changes()
         assert (await anext(changes)).limit is None
         await changes.aclose()
     assert not view.is_open
     with pytest.raises(ConfigurationError, match="closed"):
-        await view.integrations.list()
+        await view.channels.list()
 
 
 @pytest.mark.parametrize("call", [Posts.list, ["what was awaited"], None])
@@ -304,12 +304,12 @@ async def test_channels_are_found_by_what_a_campaign_calls_them(
     news = postiz_sandbox.add_channel("mastodon", name="News")
     blog = postiz_sandbox.add_channel("wordpress")
     async with postiz_sandbox.client() as postiz:
-        assert [each.id for each in await postiz.integrations.find("wordpress", "news")] == [
+        assert [each.id for each in await postiz.channels.find("wordpress", "news")] == [
             blog.id,
             news.id,
         ]
         with pytest.raises(InvalidPostError) as refused:
-            await postiz.integrations.find("News", news.id, "nobody")
+            await postiz.channels.find("News", news.id, "nobody")
     said = [problem.message for problem in refused.value.problems]
     assert said == [f"{news.id!r} is named twice: 'News'", "there is no channel 'nobody'"]
 

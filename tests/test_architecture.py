@@ -74,10 +74,10 @@ class NotingTransport(SandboxTransport):
 async def test_a_call_goes_the_way_that_is_described() -> None:
     clock = JumpingClock()
     async with Sandbox(api_key="sandbox", clock=clock) as sandbox:
-        sandbox.add_integration("mastodon")
+        sandbox.add_channel("mastodon")
         transport = NotingTransport(sandbox)
         async with sandbox_client(sandbox, transport=transport) as postiz:
-            [channel] = await postiz.integrations.list()
+            [channel] = await postiz.channels.list()
             at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=1)
             await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
     way = PAGE.partition("## How a call travels")[2].partition("\n## ")[0]

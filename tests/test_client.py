@@ -103,18 +103,18 @@ async def test_a_closed_client_says_how_to_open_it() -> None:
     async with Sandbox(clock=JumpingClock()) as sandbox:
         postiz = client_of(sandbox)
         for _ in range(2):
-            for use in ("posts", "media", "integrations", "analytics"):
+            for use in ("posts", "media", "channels", "analytics"):
                 with pytest.raises(ConfigurationError, match="async with Postiz"):
                     getattr(postiz, use)
             async with postiz:
-                assert await postiz.integrations.is_connected()
+                assert await postiz.channels.is_connected()
                 with pytest.raises(ConfigurationError, match="open already"):
                     await postiz.open()
 
 
 async def test_a_client_that_is_opened_again_remembers_its_quota() -> None:
     async with Sandbox(clock=JumpingClock(), limit=5) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         local = client_of(sandbox)
         for _ in range(2):
             async with local as postiz:
@@ -146,7 +146,7 @@ async def test_what_is_open_in_another_event_loop_is_left_as_it_is(
 
     channel, at = postiz_sandbox.add_channel("mastodon"), postiz_sandbox.in_an_hour()
     async with postiz_sandbox.client(outbox=tmp_path / "outbox.sqlite") as postiz:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         for call in (
             partial(postiz.outbox.put, NewPost(channel, "x"), at=at),
             partial(postiz.outbox.put, NewPost(channel, "x"), at=at, idempotency_key="k"),
@@ -155,11 +155,11 @@ async def test_what_is_open_in_another_event_loop_is_left_as_it_is(
         ):
             await asyncio.to_thread(in_a_loop_of_its_own, call)
         assert await postiz.outbox.counts() == {}
-        assert await postiz.integrations.list()
+        assert await postiz.channels.list()
 
 
 async def _channels(postiz: Postiz) -> None:
-    await postiz.integrations.list()
+    await postiz.channels.list()
 
 
 def test_without_asyncio_nothing_is_opened() -> None:
@@ -170,7 +170,7 @@ def test_without_asyncio_nothing_is_opened() -> None:
 
 async def test_a_call_that_waits_at_closing_fails() -> None:
     async with Sandbox(clock=JumpingClock(), limit=1) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         local = client_of(sandbox)
         at = LocalPostiz().in_an_hour() + timedelta(days=2)
         async with local as postiz:
@@ -185,7 +185,7 @@ async def test_a_call_that_waits_at_closing_fails() -> None:
 
 async def test_a_call_in_flight_at_closing_counts_as_spent() -> None:
     async with Sandbox(clock=JumpingClock(), limit=5, work_per_post=3.0) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         local = client_of(sandbox)
         at = LocalPostiz().in_an_hour() + timedelta(days=2)
         async with local as postiz:
@@ -208,21 +208,21 @@ async def test_a_wrong_key_says_where_to_look() -> None:
             api_key="wrong", base_url="http://h", clock=sandbox.clock, transport=transport
         ) as postiz:
             with pytest.raises(AuthenticationError, match="Settings > Developers"):
-                await postiz.integrations.is_connected()
+                await postiz.channels.is_connected()
 
 
 async def test_a_base_url_without_api_is_explained() -> None:
     async with Sandbox(base="container") as sandbox, serve(sandbox) as served:
         async with Postiz(api_key="sandbox", base_url=f"{served.url}/api") as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
         async with Postiz(api_key="sandbox", base_url=served.url) as postiz:
             with pytest.raises(ConfigurationError, match="https://your-host/api"):
-                await postiz.integrations.is_connected()
+                await postiz.channels.is_connected()
 
 
 async def test_a_failing_key_look_up_is_repeated_also_for_creates() -> None:
     async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         at = LocalPostiz().in_an_hour()
         sandbox.faults.add(Fault("empty_401", route="create_post", times=2))
         await postiz.posts.schedule(NewPost(channel, "x"), at=at)
@@ -336,7 +336,7 @@ async def test_no_error_shows_the_key(
     ) as postiz:
         at = LocalPostiz().in_an_hour()
         for call in (
-            postiz.integrations.list,
+            postiz.channels.list,
             lambda: postiz.posts.list(start=at, end=at),
             lambda: postiz.posts.schedule(NewPost("c", "x"), at=at),
             lambda: postiz.posts.delete("x"),
@@ -357,7 +357,7 @@ async def test_no_object_shows_the_key(tmp_path: Path) -> None:
     async with Sandbox(api_key=KEY, clock=JumpingClock()) as sandbox:
         store = SqliteStore(tmp_path / "quota.sqlite")
         async with sandbox_client(sandbox, store=store) as postiz:
-            channel = sandbox.add_integration("mastodon").id
+            channel = sandbox.add_channel("mastodon").id
             await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
             seen = [
                 postiz,
@@ -379,10 +379,10 @@ async def test_no_log_line_over_loopback_shows_the_key(caplog: pytest.LogCapture
     async with Sandbox(api_key=KEY) as sandbox, serve(sandbox) as served:
         clock = AcceleratedClock(100)
         async with Postiz(api_key=KEY, base_url=served.url, clock=clock) as postiz:
-            sandbox.faults.add(Fault("reset", route="list_integrations", times=9))
+            sandbox.faults.add(Fault("reset", route="list_channels", times=9))
             with pytest.raises(APIConnectionError):
-                await postiz.integrations.list()
-    assert "request 1 list_integrations" in caplog.text
+                await postiz.channels.list()
+    assert "request 1 list_channels" in caplog.text
     assert KEY not in caplog.text
 
 
@@ -391,7 +391,7 @@ async def test_no_log_line_over_loopback_shows_the_key(caplog: pytest.LogCapture
 
 async def test_max_wait_tells_at_once_how_long_it_would_take() -> None:
     async with Sandbox(clock=JumpingClock(), limit=2) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         at = LocalPostiz().in_an_hour() + timedelta(days=1)
         async with sandbox_client(sandbox) as postiz:
             for number in range(2):
@@ -407,7 +407,7 @@ async def test_max_wait_tells_at_once_how_long_it_would_take() -> None:
 
 async def test_lost_and_strange_answers_of_a_create_are_told_apart() -> None:
     async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         at = LocalPostiz().in_an_hour()
         for fault in (
             Fault("drop_answer", route="create_post"),
@@ -464,7 +464,7 @@ async def test_a_mock_of_the_client_has_its_resources_with_their_signatures(
 
 
 def test_python_shows_the_resources_of_a_client_open_or_not() -> None:
-    names = {"posts", "media", "integrations", "analytics", "notifications", "users"}
+    names = {"posts", "media", "channels", "analytics", "notifications", "users"}
     closed = Postiz(api_key="key")
     assert names <= {*dir(Postiz)} & {*dir(closed)}
     assert names <= dict(inspect.getmembers(Postiz)).keys()

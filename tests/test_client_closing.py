@@ -54,7 +54,7 @@ def client_of(sandbox: Sandbox, **options: object) -> Postiz:
 async def waiting(sandbox: Sandbox, postiz: Postiz) -> asyncio.Task[list[Created]]:
     """A call that waits for the next window."""
     at = LocalPostiz().in_an_hour() + timedelta(days=2)
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     await postiz.posts.schedule(NewPost(channel, "first"), at=at)
     call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
     await sandbox.clock.sleep(1)
@@ -197,7 +197,7 @@ async def test_a_closing_that_is_cancelled_stops_the_outbox(
     async with sandbox:
         path = tmp_path / "outbox.sqlite"
         postiz = await client_of(sandbox, outbox=path).open()
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         at = LocalPostiz().in_an_hour() + timedelta(days=2)
         for number in range(3):
             await postiz.outbox.put(NewPost(channel, f"post {number}"), at=at)
@@ -228,7 +228,7 @@ async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
 
 async def test_hasattr_says_what_a_closed_client_lacks(sandbox: Sandbox) -> None:
     postiz = client_of(sandbox)
-    resources = ("posts", "integrations", "media", "analytics", "notifications", "users")
+    resources = ("posts", "channels", "media", "analytics", "notifications", "users")
     for _ in range(2):  # before it is opened, and after it was closed
         assert not any(hasattr(postiz, name) for name in (*resources, "outbox", "no_such_name"))
         with pytest.raises(UsageError, match="This client is not open"):

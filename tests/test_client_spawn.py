@@ -23,7 +23,7 @@ async def test_a_process_that_is_started_anew_shares_the_quota(tmp_path: Path) -
     """Posts, what was created and errors travel; the third create has to wait."""
     spawn = multiprocessing.get_context("spawn")
     async with Sandbox(limit=2) as sandbox, serve(sandbox) as served:
-        post = NewPost(sandbox.add_integration("mastodon").id, "from a worker")
+        post = NewPost(sandbox.add_channel("mastodon").id, "from a worker")
         given = (post, sandbox.organization.api_key, served.api_url, tmp_path / "quota.sqlite")
         loop = asyncio.get_running_loop()
         with ProcessPoolExecutor(1, mp_context=spawn) as pool:

@@ -26,7 +26,7 @@ async def test_a_campaign_from_its_plan_to_its_undo(tmp_path: Path) -> None:
     box = LocalPostiz(channels=["mastodon"])
     async with box.client() as postiz:
         date = datetime.fromtimestamp(box.clock.time(), UTC) + timedelta(days=1)
-        rows = [{"integration": "mastodon", "date": date.isoformat(), "content": "Hello"}]
+        rows = [{"channel": "mastodon", "date": date.isoformat(), "content": "Hello"}]
         async with postiz.batch(rows, journal=tmp_path / "j.journal") as batch:
             plan = documents.plan_document(batch, await batch.plan())
             assert plan["posts"] == 1

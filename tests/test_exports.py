@@ -18,7 +18,7 @@ ROOT = Path(postiz_async.__file__).parent
 EXPECTED = {
     "Created",
     "Html",
-    "Integration",
+    "Channel",
     "Media",
     "NewPost",
     "Post",

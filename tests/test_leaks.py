@@ -62,8 +62,8 @@ async def client(key: str, url: str, **options: object) -> AsyncGenerator[Postiz
 def every_kind_of_call(postiz: Postiz) -> list[Callable[[], Awaitable[object]]]:
     at = datetime.now(UTC) + timedelta(days=90)
     return [
-        postiz.integrations.list,
-        postiz.integrations.is_connected,
+        postiz.channels.list,
+        postiz.channels.is_connected,
         lambda: postiz.posts.list(start=at, end=at),
         lambda: postiz.posts.schedule(NewPost("c", "x"), at=at, max_wait=0),
         lambda: postiz.posts.delete("x"),
@@ -159,8 +159,8 @@ async def test_what_a_server_repeats_is_not_in_its_data_either(key: str) -> None
         writer.write(f"{head}\r\n\r\n{body}".encode())
 
     async with listening(handler) as url, client(key, url) as postiz:
-        found = await postiz.integrations.list()
-        raw = await postiz.raw(postiz.integrations.list())
+        found = await postiz.channels.list()
+        raw = await postiz.raw(postiz.channels.list())
     assert len(found) > 10
     assert leaks(Exception(found, raw), key, *([HEX] if key == HEX else [])) == []
     assert "***" in {channel.name for channel in found}
@@ -257,7 +257,7 @@ def test_what_a_server_repeats_is_in_no_file_of_a_campaign(
     }.items():
         monkeypatch.setenv(name, value)
     file = tmp_path / "c.csv"
-    file.write_text("integration,date,content\nc1,2099-01-20 09:00Z,Hello\n")
+    file.write_text("channel,date,content\nc1,2099-01-20 09:00Z,Hello\n")
     assert run(["run", str(file)]) == 1
     journal = file.with_suffix(".journal")
     assert run(["run", str(file), "--json"]) == 1
@@ -297,7 +297,7 @@ async def test_what_a_server_repeats_is_in_no_span(key: str) -> None:
             with pytest.raises(PostizError):
                 await call()
     text = "".join(span.to_json() for span in spans.get_finished_spans())
-    assert "list_integrations" in text
+    assert "list_channels" in text
     assert not [form for form in forms(key) if form in text]
 
 
@@ -526,13 +526,13 @@ async def test_tls_that_does_not_match_leads_to_no_key() -> None:
         port = server.sockets[0].getsockname()[1]
         for url in (f"https://127.0.0.1:{port}", f"http://127.0.0.1:{port}"):
             async with client(HEX, url) as postiz:
-                await failure_of(postiz.integrations.list, HEX)
+                await failure_of(postiz.channels.list, HEX)
 
 
 async def test_a_server_that_is_not_there_leads_to_no_key() -> None:
     for url in ("http://127.0.0.1:1", "http://nowhere.invalid", "https://127.0.0.1:1"):
         async with client(HEX, url) as postiz:
-            await failure_of(postiz.integrations.list, HEX)
+            await failure_of(postiz.channels.list, HEX)
 
 
 @pytest.mark.parametrize("key", ["has a space " + HEX, HEX + "ü", HEX + "\n\x00"])
@@ -568,7 +568,7 @@ async def test_a_proxy_that_repeats_what_it_is_shown_reaches_nobody(
         at = url.replace("http://", "http://me:hunter2%2Fis%3Asecret@")
         monkeypatch.setenv(f"{scheme}_proxy", at)
         async with client(HEX, f"{scheme}://postiz.invalid") as postiz:
-            await failure_of(postiz.integrations.list, HEX, PASSWORD, f"me:{PASSWORD}")
+            await failure_of(postiz.channels.list, HEX, PASSWORD, f"me:{PASSWORD}")
     assert heads[0].headers["proxy-authorization"] == "Basic bWU6aHVudGVyMi9pczpzZWNyZXQ="
     if scheme == "https":
         assert heads[0].method == "CONNECT"
@@ -586,7 +586,7 @@ async def test_a_proxy_that_is_away_or_breaks_leads_to_no_password(
             monkeypatch.setenv("https_proxy", proxy.replace("//", f"//me:{HEX}@"))
             for scheme in ("http", "https"):
                 async with client(ODD, f"{scheme}://postiz.invalid") as postiz:
-                    await failure_of(postiz.integrations.list, ODD, HEX)
+                    await failure_of(postiz.channels.list, ODD, HEX)
 
 
 @pytest.mark.parametrize(

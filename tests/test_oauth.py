@@ -94,7 +94,7 @@ async def test_exchange_gives_a_token_that_works_like_a_key_and_works_once() -> 
             transport=transport,
         )
         async with client as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
         with pytest.raises(BadRequestError, match=r"invalid_grant|[Cc]ode"):
             await oauth.exchange(code, transport=transport)
 

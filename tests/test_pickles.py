@@ -78,14 +78,14 @@ def test_a_secret_is_not_pickled_also_where_it_is_in_something_else() -> None:
 async def test_an_open_client_and_what_belongs_to_it_stay_in_their_process(tmp_path: Path) -> None:
     local = LocalPostiz(channels=["mastodon"], api_key=KEY)
     async with local.client(outbox=str(tmp_path / "outbox.sqlite")) as postiz:
-        rows = [{"integration": "mastodon", "date": "2035-01-01T00:00Z", "content": "a"}]
+        rows = [{"channel": "mastodon", "date": "2035-01-01T00:00Z", "content": "a"}]
         async with postiz.batch(rows, journal=tmp_path / "campaign.journal") as batch:
             for value in (
                 postiz,
                 postiz.with_options(timeout=5),
                 postiz.posts,
                 postiz.posts.schedule,
-                postiz.integrations,
+                postiz.channels,
                 postiz.media,
                 postiz.outbox,
                 batch,
@@ -99,17 +99,17 @@ async def test_posts_results_and_errors_go_everywhere(tmp_path: Path) -> None:
     new = NewPost("mastodon", Markdown("**hi**"), thread=(Html("<b>more</b>"),))
     seen: list[object] = [new]
     path = tmp_path / "campaign.jsonl"
-    row = {"integration": "telegram", "date": at.isoformat(), "content": "a row"}
+    row = {"channel": "telegram", "date": at.isoformat(), "content": "a row"}
     path.write_text(json.dumps(row), encoding="utf-8")
     async with local.client(outbox=str(tmp_path / "outbox.sqlite")) as postiz:
-        seen += await postiz.integrations.list()
+        seen += await postiz.channels.list()
         seen += await postiz.posts.schedule(new, at=at)
         ticket = await postiz.outbox.put(new, at=at)
         seen += [ticket, await postiz.outbox.wait(ticket.id)]
         seen += await postiz.posts.list(start=at, end=at + timedelta(hours=1))
         async with postiz.batch(path) as batch:
             seen += [await batch.plan(), await batch.run_all()]
-        seen += [await postiz.quota(), await postiz.raw(postiz.integrations.list())]
+        seen += [await postiz.quota(), await postiz.raw(postiz.channels.list())]
         seen += [OutboxOptions("outbox.sqlite")]
         for value in seen:
             assert [way(value) for way in WAYS] == [value, value]

@@ -89,7 +89,7 @@ async def pool_of(
 
 
 def channel_of(box: Sandbox) -> str:
-    return box.add_integration("mastodon").id
+    return box.add_channel("mastodon").id
 
 
 async def post(postiz: Postiz, channel: str, text: str, **options: float) -> None:
@@ -217,7 +217,7 @@ async def test_a_pool_that_is_cancelled_while_it_drains_is_closed(
     transport = make_transport()
     monkeypatch.setattr(pool_module, "make_transport", lambda _: transport)
     async with Sandbox(limit=1) as sandbox, serve(sandbox) as served:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         pool = await PostizPool(base_url=served.url).open()
         postiz = await pool.client("sandbox")
         await post(postiz, channel, "goes")

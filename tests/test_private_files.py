@@ -116,7 +116,7 @@ async def use_journal(folder: Path) -> set[str]:
 
 async def use_outbox(folder: Path) -> set[str]:
     async with Sandbox(clock=JumpingClock()) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         async with sandbox_client(sandbox, outbox=folder / "boxes" / "out.sqlite") as postiz:
             at = datetime.fromtimestamp(sandbox.clock.time(), UTC) + timedelta(days=2)
             await postiz.outbox.put(NewPost(channel, "x"), at=at)
@@ -243,7 +243,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
     async def main() -> None:
         async with Sandbox(api_key="a-key-of-mine") as sandbox, serve(sandbox) as served:
-            sandbox.add_integration("mastodon", id="c1")
+            sandbox.add_channel("mastodon", id="c1")
             urls.put(served.url)
             await over.wait()
 
@@ -254,9 +254,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("POSTIZ_API_KEY", "a-key-of-mine")
     monkeypatch.setenv("POSTIZ_API_URL", urls.get(timeout=120))
     (tmp_path / "work").mkdir(0o755)
-    (tmp_path / "work" / "c.csv").write_text(
-        "integration,date,content\nc1,2099-01-20 09:00Z,Hello\n"
-    )
+    (tmp_path / "work" / "c.csv").write_text("channel,date,content\nc1,2099-01-20 09:00Z,Hello\n")
     yield tmp_path / "work"
     loop.call_soon_threadsafe(over.set)
     server.join(120)

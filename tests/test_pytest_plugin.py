@@ -53,7 +53,7 @@ async def test_an_hour_passes_at_once(postiz_sandbox: LocalPostiz) -> None:
 async def test_two_clients_of_one_sandbox(postiz_sandbox: LocalPostiz) -> None:
     postiz_sandbox.add_channel("mastodon")
     async with postiz_sandbox.client() as one, postiz_sandbox.client() as two:
-        assert await one.integrations.list() == await two.integrations.list()
+        assert await one.channels.list() == await two.channels.list()
 
 
 async def test_who_leaves_first_does_not_end_the_work_of_the_others(
@@ -78,7 +78,7 @@ async def test_who_leaves_first_does_not_end_the_work_of_the_others(
 async def test_a_server_in_another_thread(postiz_server: ServedPostiz) -> None:
     channel = postiz_server.add_channel("telegram")
     async with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as postiz:
-        assert [each.id for each in await postiz.integrations.list()] == [channel.id]
+        assert [each.id for each in await postiz.channels.list()] == [channel.id]
 
 
 @pytest.mark.postiz(limit=2, channels="all")
@@ -120,8 +120,8 @@ def test_webhook_deliveries() -> None:
         b'"releaseURL":null,"state":"PUBLISHED","integration":{"id":"c1","name":"n",'
         b'"providerIdentifier":"x","picture":null,"type":"social"},"new":1}]'
     )
-    assert post.integration is not None
-    assert (post.id, post.state, post.integration.provider) == ("p1", "PUBLISHED", "x")
+    assert post.channel is not None
+    assert (post.id, post.state, post.channel.provider) == ("p1", "PUBLISHED", "x")
     for body in (b"", b"{}", b"[1]", b"\xff", b"[" * 100_000):
         with pytest.raises(UnexpectedAnswerError):
             webhooks.parse(body)

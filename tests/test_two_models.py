@@ -22,7 +22,7 @@ from postiz_async._sandbox.rules.networks import NETWORKS
 from postiz_async._validation import validate
 from postiz_async._validation.messages import server_message
 from postiz_async.clock import JumpingClock
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers._registry import required_defaults
 from postiz_async.providers._schema import fields_of
@@ -163,7 +163,7 @@ class Oracle:
         self._sandbox = Sandbox(clock=JumpingClock(), limit=1_000_000_000)
         runner.run(self._sandbox.__aenter__())
         for name in PROVIDERS:
-            self._sandbox.add_integration(name, id=name)
+            self._sandbox.add_channel(name, id=name)
         key = self._sandbox.organization.api_key
         self._headers = {"authorization": key, "content-type": "application/json"}
 
@@ -188,7 +188,7 @@ def oracle() -> Iterator[Oracle]:
         made.close()
 
 
-CHANNELS = {name: Integration(id=name, name="n", provider=name) for name in PROVIDERS}
+CHANNELS = {name: Channel(id=name, name="n", provider=name) for name in PROVIDERS}
 
 
 @given(made=bodies())

@@ -16,10 +16,10 @@ import postiz_async
 from postiz_async import (
     Api,
     Batch,
+    Channel,
     ConfigurationError,
     Created,
     Html,
-    Integration,
     Media,
     NewPost,
     OrganizationHealth,
@@ -47,8 +47,8 @@ from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._campaign.run.undo import Undone
 from postiz_async._campaign.run.update_plan import Updated
+from postiz_async.models.channels import ChannelSettings
 from postiz_async.models.insights import Metric, Notification, PostAnalytics
-from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.posts import PublishEvent
 from postiz_async.models.users import Membership
 from postiz_async.testing import (
@@ -91,7 +91,7 @@ async def files(
 
 async def client() -> None:
     async with Postiz(api_key="k", base_url="https://postiz.example.com/api") as postiz:
-        channels = assert_type(await postiz.integrations.list(), list[Integration])
+        channels = assert_type(await postiz.channels.list(), list[Channel])
         media = assert_type(await postiz.media.upload(Path("a.png")), Media)
         several: list[UploadSource] = ["a.png", Path("b.png"), b"", BytesIO(), aiter(stream())]
         assert_type(await postiz.media.upload_many(several), list[Media])
@@ -109,9 +109,9 @@ async def client() -> None:
         async for post in postiz.posts.iter(start=NOW, end=NOW):
             assert_type(post, Post)
         assert_type(await postiz.posts.delete("id"), bool)
-        assert_type(await postiz.integrations.settings("id"), ChannelSettings)
-        assert_type(await postiz.integrations.find_slot("id"), datetime)
-        assert_type(await postiz.analytics.integration("id", days=7), list[Metric])
+        assert_type(await postiz.channels.settings("id"), ChannelSettings)
+        assert_type(await postiz.channels.find_slot("id"), datetime)
+        assert_type(await postiz.analytics.channel("id", days=7), list[Metric])
         assert_type(await postiz.analytics.post("id"), PostAnalytics)
         async for notification in postiz.notifications.iter():
             assert_type(notification, Notification)
@@ -122,7 +122,7 @@ async def client() -> None:
         assert_type(await postiz.with_options(timeout=5).posts.get("id"), Post)
 
 
-async def outbox(channel: Integration) -> None:
+async def outbox(channel: Channel) -> None:
     async with Postiz(outbox=OutboxOptions("outbox.sqlite", late="send")) as postiz:
         ticket = await postiz.outbox.put(NewPost(channel, "Hello"))
         assert_type(ticket, Ticket)
@@ -148,14 +148,14 @@ async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
     reading = ReadOptions(columns={"Text": "content"}, date_format="%d.%m.%Y %H:%M")
     async with postiz.batch(rows, journal="rows.journal", reading=reading) as job:
         assert_type(await job.run_all(), Report)
-    async with postiz.batch([{"integration": "x", "date": NOW}], journal="rows.journal") as job:
+    async with postiz.batch([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
         assert_type(job.remarks, list[str])
 
 
-def synchronous(channel: Integration, token: str) -> None:
+def synchronous(channel: Channel, token: str) -> None:
     with blocking.Postiz(api_key="k", outbox="outbox.sqlite") as postiz:
         assert_type(postiz, blocking.Postiz)
-        assert_type(postiz.integrations.list(), list[Integration])
+        assert_type(postiz.channels.list(), list[Channel])
         assert_type(postiz.posts.schedule(NewPost(channel, "Hello"), at=NOW), list[Created])
         postiz.posts.schedule(NewPost(channel, "Hello"))  # type: ignore[call-arg]
         for post in postiz.posts.iter(start=NOW, end=NOW):
@@ -172,7 +172,7 @@ def synchronous(channel: Integration, token: str) -> None:
         assert_type(postiz.with_options(timeout=5), blocking.Api)
         assert_type(postiz.with_options(timeout=5).posts.get("id"), Post)
         assert_type(postiz.outbox.put(NewPost(channel, "Hello")), Ticket)
-        with postiz.batch([{"integration": "x", "date": NOW}], journal="rows.journal") as job:
+        with postiz.batch([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
             assert_type(job, blocking.Batch)
             assert_type(job.plan(), Forecast)
             assert_type(job.journal_path, Path | None)
@@ -186,7 +186,7 @@ def synchronous(channel: Integration, token: str) -> None:
         assert_type(pool.outbox.put(NewPost(channel, "Hello"), organization="a"), Ticket)
 
 
-def settings(channel: Integration, photo: Media) -> None:
+def settings(channel: Channel, photo: Media) -> None:
     NewPost("mastodon", "by its provider, its name or its id")
     NewPost(channel, settings=providers.X(who_can_reply_post="following", article_cover=photo))
     NewPost(channel, settings=providers.RawSettings("new", {"room": 7}))
@@ -240,7 +240,7 @@ async def with_options(postiz: Postiz) -> None:
     assert_type(await view.export("a.csv", start=NOW, end=NOW), Exported)
     assert_type(view.outbox, Outbox)
     assert_type(await view.quota(), Quota)
-    assert_type(await view.raw(view.integrations.list()), RawAnswer[list[Integration]])
+    assert_type(await view.raw(view.channels.list()), RawAnswer[list[Channel]])
     postiz.with_options(headers={"X-A": 7})  # type: ignore[dict-item]
     postiz.with_options(retries=None)  # type: ignore[arg-type]
     await view.aclose()  # type: ignore[attr-defined]
@@ -252,7 +252,7 @@ async def testing() -> None:
     local = LocalPostiz(start=datetime.now(UTC), channels="all", organizations=["acme", "globex"])
     initech = local.add_organization("initech")
     assert_type(initech.api_key, str)
-    assert_type(local.channel("x", organization=initech), Integration)
+    assert_type(local.channel("x", organization=initech), Channel)
     assert_type(local.publish(), tuple[StoredPost, ...])
     assert_type(local.apply(lambda sandbox: sandbox.requests), int)
     local.refuse("free money", because="It reads like spam", when="published")

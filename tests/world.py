@@ -25,7 +25,7 @@ from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._wire import format_date
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError, ServerError
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
@@ -537,7 +537,7 @@ async def world(
     clock, dice = JumpingClock(), random.Random(seed)  # noqa: S311
     sandbox = Sandbox(clock=clock, limit=limit, storage=storage, work_per_post=0.0, seed=seed)
     async with sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         yield World(sandbox=sandbox, clock=clock, channel=channel, dice=dice, creates=creates)
 
 
@@ -571,7 +571,7 @@ class Lab(World):
 
     def body(self, number: int, posts: int = 1, channel: str | None = None) -> CreatePost:
         item = PostItem(
-            integration=IntegrationRef(id=channel or self.channel),
+            channel=ChannelRef(id=channel or self.channel),
             value=[ContentItem(content=f"post {number}")],
             settings={"__type": "mastodon"},
         )
@@ -603,7 +603,7 @@ async def lab(
     """A laboratory; `latency` is each way."""
     clock = clock or JumpingClock()
     async with Sandbox(clock=clock, limit=limit, work_per_post=0.0) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         way = Scripted(SandboxTransport(sandbox, latency=latency))
         client = Postiz(
             api_key=sandbox.organization.api_key,

@@ -78,7 +78,7 @@ async def page() -> str:
 
 @app.get("/channels")
 async def channels(postiz: PostizDep) -> list[dict[str, str]]:
-    listed = await postiz.integrations.list()
+    listed = await postiz.channels.list()
     return [
         {"id": channel.id, "name": channel.name, "provider": channel.provider}
         for channel in listed
@@ -123,7 +123,7 @@ async def posts(postiz: PostizDep, days: int = 14) -> list[dict[str, str]]:
             "id": post.id,
             "at": post.publish_date.isoformat(),
             "state": post.state,
-            "channel": post.integration.name if post.integration else "",
+            "channel": post.channel.name if post.channel else "",
             "text": post.text,
         }
         async for post in postiz.posts.iter(start=now - timedelta(days=1), end=end)

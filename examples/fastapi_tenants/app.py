@@ -98,7 +98,7 @@ class Handed(BaseModel):
 
 @tenant.get("/channels")
 async def channels(postiz: TenantPostiz) -> dict[str, str]:
-    return {channel.id: channel.name for channel in await postiz.integrations.list()}
+    return {channel.id: channel.name for channel in await postiz.channels.list()}
 
 
 @tenant.post("/announcements", status_code=202)

@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.resume import ReadJournal
     from postiz_async._campaign.run.update_plan import Updated, UpdatePlan
     from postiz_async._delivery.client import BatchClient
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
 
@@ -225,7 +225,7 @@ class Batch(SentCampaign):
         return [row for row in self.rows if row.ref in self._adopting]
 
     @property
-    def channels(self) -> list[Integration]:
+    def channels(self) -> list[Channel]:
         """The channels that the campaign uses."""
         return list({c.id: c for c in self._checked.channels.values()}.values())
 
@@ -751,7 +751,7 @@ class Batch(SentCampaign):
         checked = self._checked
         by_id = {channel.id: channel for channel in checked.listed}
         recorded = {ref: by_id.get(record.channel) for ref, record in checked.records.items()}
-        channels: Mapping[str, Integration] = checked.channels
+        channels: Mapping[str, Channel] = checked.channels
         if recorded:  # avoid a needless copy: it is large for many rows
             there = {ref: channel for ref, channel in recorded.items() if channel is not None}
             channels = {**there, **channels}

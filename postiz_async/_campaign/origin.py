@@ -155,12 +155,12 @@ async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOpti
         by = f" {options_path(origin.path)} maps it." if is_kept else ""
         raise BatchError(f"{absent}{by}") from None
     except MissingColumns as missing:
-        names = [word for each in await postiz.integrations.list() for word in (each.id, each.name)]
+        names = [word for each in await postiz.channels.list() for word in (each.id, each.name)]
         raise missing.error(names) from None
     records, left_out, contents = await recorded(origin.journal, postiz.base_url, options.campaign)
     if origin.journal.path is None and options.campaign is None:
         refuse_other_contents(origin.journal, campaign, origin.path, records, contents)
-    listed = await postiz.integrations.list()
+    listed = await postiz.channels.list()
     channel_of = Resolver(listed).ids()
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)

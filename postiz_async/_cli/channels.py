@@ -1,4 +1,4 @@
-"""The command `integrations`, for the connected channels."""
+"""The command `channels`, for the connected channels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from postiz_async._cli.output import Output, confirm, moment
 from postiz_async.documents import VERSION, ConnectedDocument, SlotDocument
 from postiz_async.errors import InvalidPostError, Problem
 
-app = App(name=("integrations", "channels"), help="List, inspect, connect and delete channels.")
+app = App(name="channels", help="List, inspect, connect and delete channels.")
 
 Channel = Annotated[
     str, Parameter(help="A channel: its id, its name, or its provider if it is the only one.")
@@ -31,7 +31,7 @@ async def list_channels(*, group: str | None = None, api: ApiOptions = ApiOption
     """
     output = Output(as_json=api.json, says_results=True)
     async with api.client() as postiz:
-        listed = await postiz.integrations.list(group=group)
+        listed = await postiz.channels.list(group=group)
     channels = sorted(listed, key=lambda channel: (channel.provider, channel.name))
     if not channels and not api.json:
         output.say("There is no channel yet. Connect one in the web page of Postiz.")
@@ -46,7 +46,7 @@ async def connected(*, api: ApiOptions = ApiOptions()) -> int:
     """Say whether the server accepts the key."""
     output = Output(as_json=api.json, says_results=True)
     async with api.client() as postiz:
-        is_connected = await postiz.integrations.is_connected()
+        is_connected = await postiz.channels.is_connected()
     if api.json:
         said: ConnectedDocument = {"version": VERSION, "connected": is_connected}
         output.json(said)
@@ -59,7 +59,7 @@ async def connected(*, api: ApiOptions = ApiOptions()) -> int:
 async def groups(*, api: ApiOptions = ApiOptions()) -> None:
     """List the groups of channels (customers)."""
     async with api.client() as postiz:
-        listed = await postiz.integrations.groups()
+        listed = await postiz.channels.groups()
     rows = [(group.id, group.name) for group in listed]
     Output(as_json=api.json).listing(listed, ["id", "name"], rows)
 
@@ -69,7 +69,7 @@ async def settings(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> No
     """Show rules, length limit, settings and tools of a channel."""
     output = Output(as_json=api.json, says_results=True)
     async with api.client() as postiz:
-        found = await postiz.integrations.settings(channel)
+        found = await postiz.channels.settings(channel)
     if api.json:
         output.json(found)
         return
@@ -101,7 +101,7 @@ async def tool(
     """
     values = dict(_pair(text) for text in data or [])
     async with connection.client() as postiz:
-        answer = await postiz.integrations.trigger(channel, name, values)
+        answer = await postiz.channels.trigger(channel, name, values)
     Output(as_json=True).json(answer)
 
 
@@ -123,7 +123,7 @@ async def connect(
         refresh: The platform's own id of an account to connect again.
     """
     async with connection.client() as postiz:
-        url = await postiz.integrations.connect_url(provider, refresh=refresh)
+        url = await postiz.channels.connect_url(provider, refresh=refresh)
         Output().show(Text(url))
 
 
@@ -139,7 +139,7 @@ async def delete(
     """
     confirm(f"Delete the channel {channel} and all its posts?", yes=yes)
     async with connection.client() as postiz:
-        deleted = await postiz.integrations.delete(channel)
+        deleted = await postiz.channels.delete(channel)
     Output().say(f"{deleted} is deleted")
 
 
@@ -148,7 +148,7 @@ async def slot(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Print the next free posting time of a channel."""
     output = Output(as_json=api.json, says_results=True)
     async with api.client() as postiz:
-        date = await postiz.integrations.find_slot(channel)
+        date = await postiz.channels.find_slot(channel)
     if api.json:
         said: SlotDocument = {"version": VERSION, "channel": channel, "date": date}
         output.json(said)

@@ -28,7 +28,7 @@ async def channel(channel: str, /, *, days: Days = 30, api: ApiOptions = ApiOpti
         channel: A channel: its id, its name, or its provider if it is the only one.
     """
     async with api.client() as postiz:
-        metrics = await postiz.analytics.integration(channel, days=days)
+        metrics = await postiz.analytics.channel(channel, days=days)
     _show(Output(as_json=api.json), metrics)
 
 

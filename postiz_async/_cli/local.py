@@ -86,7 +86,7 @@ def _fill(
             mark = sha256(f"{owner.name} {its_id}".encode()).hexdigest()[:8]
             its_id = f"{its_id[:-8]}{mark}"
         provider, name = channel["provider"], channel["name"]
-        box.add_integration(provider, id=its_id, name=name, organization=owner)
+        box.add_channel(provider, id=its_id, name=name, organization=owner)
     for tag in tags:
         box.add_tag(tag, organization=owner)
 
@@ -191,7 +191,7 @@ def _described(organization: Organization, url: str) -> SandboxOrganization:
         },
         "channels": [
             {"id": each.id, "name": each.name, "provider": each.provider}
-            for each in organization.live_integrations()
+            for each in organization.live_channels()
         ],
     }
 
@@ -300,8 +300,8 @@ def _seen(box: Sandbox, took: float) -> SandboxSeen:
 
 def _show_channels(output: Output, box: Sandbox) -> None:
     rows: list[tuple[str, ...]] = []
-    for channel in box.organization.integrations.values():
-        dates = [post.date for post in box.posts if post.integration_id == channel.id]
+    for channel in box.organization.channels.values():
+        dates = [post.date for post in box.posts if post.channel_id == channel.id]
         span = [f"{when.day:2} {when:%b %H:%M}" for when in (min(dates), max(dates))]
         rows.append((channel.name, channel.provider, str(len(dates)), *span))
     output.table(["channel", "provider", "posts", "first", "last"], rows, numbers=["posts"])

@@ -230,7 +230,7 @@ EndOption = Annotated[
 OnlyChannel = Annotated[
     str | None,
     Parameter(
-        name=("--channel", "--integration"),
+        name="--channel",
         help="Only this channel: its id, name, or provider if no other channel has it.",
     ),
 ]
@@ -240,7 +240,7 @@ StateOption = Annotated[
 
 
 _OPTIONS = {
-    "integration": "--channel",
+    "channel": "--channel",
     "idempotency_key": "--idempotency-key",
     "form": "--format",
     "excel": "--excel",

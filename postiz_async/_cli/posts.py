@@ -64,7 +64,7 @@ async def list_posts(
     start: Start = None,
     end: EndOption = None,
     state: StateOption = None,
-    integration: OnlyChannel = None,
+    channel: OnlyChannel = None,
     tag: str | None = None,
     collapse_repeats: bool = False,
     api: ApiOptions = ApiOptions(),
@@ -84,7 +84,7 @@ async def list_posts(
                 start=first,
                 end=last,
                 state=state,
-                integration=integration,
+                channel=channel,
                 tag=tag,
                 collapse_repeats=collapse_repeats,
             )
@@ -105,7 +105,7 @@ async def list_posts(
 
 
 def _channel(post: Post) -> str:
-    return post.integration.name or post.integration.id if post.integration is not None else "?"
+    return post.channel.name or post.channel.id if post.channel is not None else "?"
 
 
 def _short(content: str) -> str:
@@ -177,7 +177,7 @@ async def create(
     when = None if at is None else meant_moment(output, at, zone)
     attempts: list[Attempt] = []
     async with api.client(attempts.append) as postiz, said_as_options():
-        meant = await postiz.integrations.find(*channel)
+        meant = await postiz.channels.find(*channel)
         # the medium of a file has to be the same the next time
         cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
         stored = [await postiz.media.upload(path, cache=cache) for path in media or []]
@@ -225,7 +225,7 @@ async def replace(
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
     attempts: list[Attempt] = []
     async with api.client(attempts.append) as postiz, said_as_options():
-        [meant] = await postiz.integrations.find(channel)
+        [meant] = await postiz.channels.find(channel)
         stored = [await postiz.media.upload(path) for path in media or []]
         new = NewPost(meant, content, stored, values, tuple(thread or ()))
         async with waiting_shown(output, postiz, max_wait, attempts):
@@ -239,7 +239,7 @@ def _show_created(
     output: Output, created: list[Created], when: datetime | None, zone: ZoneInfo
 ) -> None:
     date = "at once" if when is None else moment(when, zone)
-    rows = [(each.post_id, each.integration, date) for each in created]
+    rows = [(each.post_id, each.channel, date) for each in created]
     output.listing(created, ["post", "channel", "date"], rows)
 
 
@@ -389,7 +389,7 @@ async def watch(
         Said | None,
         moment_option("Also show posts dated from then on, like '2027-01-15 09:00'."),
     ] = None,
-    integration: OnlyChannel = None,
+    channel: OnlyChannel = None,
     json: Annotated[bool, Parameter(name="--json")] = False,
     connection: Connection = Connection(),
 ) -> None:
@@ -405,7 +405,7 @@ async def watch(
             hint = "leave it out for what becomes of posts from now on"
             told = f"{moment(start, zone)} is still to come"
             raise InvalidPostError([Problem("--since", told, hint=hint)])
-        watching = postiz.posts.watch(since=start, integration=integration)
+        watching = postiz.posts.watch(since=start, channel=channel)
         async with aclosing(watching) as events:
             async for event in events:
                 if json:

@@ -94,7 +94,7 @@ async def export(
     start: Start = None,
     end: EndOption = None,
     state: StateOption = None,
-    integration: OnlyChannel = None,
+    channel: OnlyChannel = None,
     tag: str | None = None,
     channels: Naming = "id",
     format: Literal["csv", "jsonl"] | None = None,  # noqa: A002
@@ -125,7 +125,7 @@ async def export(
             start=first,
             end=last,
             state=state,
-            integration=integration,
+            channel=channel,
             tag=tag,
             naming=channels,
             analytics=analytics,

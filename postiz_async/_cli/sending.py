@@ -142,7 +142,7 @@ class PublishLines:
     def __init__(self, output: Output, postiz: Postiz, batch: Batch, zone: tzinfo) -> None:
         self._output = output
         self._postiz = postiz
-        self._channels = {row.ref: row.integration for row in batch.rows}
+        self._channels = {row.ref: row.channel for row in batch.rows}
         self._zone = zone
         self._stored: dict[str, Outcome] = {}
         self._early: dict[str, PublishEvent] = {}

@@ -18,16 +18,16 @@ _REDUNDANT = {
 _QUIET = {"--quiet", "-q"}
 
 _MEANT: dict[str, tuple[str, ...]] = {
-    "accounts": ("integrations",),
+    "accounts": ("channels",),
     "analytics platform": ("analytics channel",),
-    "auth status": ("integrations connected",),
+    "auth status": ("channels connected",),
     "check": ("validate", "plan"),
     "create": ("posts create",),
     "dry-run": ("plan",),
-    "integrations add": ("integrations connect",),
-    "integrations create": ("integrations connect",),
-    "integrations get": ("integrations settings",),
-    "integrations trigger": ("integrations tool",),
+    "channels add": ("channels connect",),
+    "channels create": ("channels connect",),
+    "channels get": ("channels settings",),
+    "channels trigger": ("channels tool",),
     "post": ("posts create",),
     "posts connect": ("posts release-id",),
     "posts draft": ("posts create --draft",),
@@ -44,7 +44,7 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "start": ("run",),
     "sync": ("update",),
     "withdraw": ("undo",),
-    "whoami": ("integrations connected", "doctor"),
+    "whoami": ("channels connected", "doctor"),
 }
 """Commands to suggest, by the words that were typed."""
 
@@ -60,7 +60,7 @@ _NOWHERE = {
 """Explanations for words without a command to suggest."""
 
 _OTHER_WORDS = {
-    "channels": "integrations",
+    "integrations": "channels",
     "ls": "list",
     "new": "create",
     "remove": "delete",

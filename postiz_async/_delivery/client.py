@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.outcomes import Account
     from postiz_async._quota import Ledger
     from postiz_async._quota.view import Quota
-    from postiz_async._resources.channels import Channels, Integrations
+    from postiz_async._resources.channels import ChannelCache, Channels
     from postiz_async._resources.insights import Analytics, Notifications
     from postiz_async._resources.media import MediaResource
     from postiz_async._resources.posts import Posts
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from postiz_async._validation import MediaFacts
     from postiz_async.clock import Clock
     from postiz_async.errors import Problem
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import CreatePost, Post
     from postiz_async.stores._persistence import SnapshotStore
 
@@ -43,7 +43,7 @@ async def ask(postiz: Client, *, retry: bool = False) -> None:
         APIStatusError: Postiz reports an error, or refuses the key.
     """
     try:
-        await postiz.integrations.is_connected(retry=retry)
+        await postiz.channels.is_connected(retry=retry)
     except APIStatusError as error:
         if isinstance(error, ServerError) or error.status_code in {401, 402, 403}:
             raise
@@ -131,7 +131,7 @@ class Client(Protocol):
         ...
 
     @property
-    def integrations(self) -> Integrations:
+    def channels(self) -> Channels:
         """The connected social accounts."""
         ...
 
@@ -206,11 +206,11 @@ class OutboxClient(Client, Protocol):
         ...
 
     @property
-    def channels(self) -> Channels:
+    def channel_cache(self) -> ChannelCache:
         """The channels, as last listed."""
         ...
 
-    async def channel_id(self, channel: Integration | str, where: str) -> str:
+    async def channel_id(self, channel: Channel | str, where: str) -> str:
         """The id of a channel that is given by id, name or provider.
 
         Raises:

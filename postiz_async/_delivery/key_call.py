@@ -136,7 +136,7 @@ class KeyedCall:
         kept = self.handle.record
         if kept.state != "stored":
             return None
-        return [Created(post_id=post.id, integration=post.channel) for post in kept.posts]
+        return [Created(post_id=post.id, channel=post.channel) for post in kept.posts]
 
     @property
     def posts(self) -> tuple[DeliveryPost, ...]:

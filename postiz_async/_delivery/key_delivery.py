@@ -147,9 +147,7 @@ class KeyedSending(DeliverySending):
         if not isinstance(result, Stored):
             return None
         ids = iter(result.ids)
-        return [
-            Created(post_id=post.id or next(ids), integration=post.channel) for post in self._posts
-        ]
+        return [Created(post_id=post.id or next(ids), channel=post.channel) for post in self._posts]
 
     def is_over(self, now: float) -> bool:
         """Never: a late post gets the time of sending as its date."""

@@ -325,9 +325,9 @@ class LookUp:
         """The places whose channels no longer exist, so that their posts are not listed."""
         if not places:
             return frozenset()
-        listed = await self._outage.read(self._postiz.integrations.list)
+        listed = await self._outage.read(self._postiz.channels.list)
         known = {channel.id for channel in listed}
-        return frozenset(n for n in places if sent.body.posts[n].integration.id not in known)
+        return frozenset(n for n in places if sent.body.posts[n].channel.id not in known)
 
     async def _moved_elsewhere(self, sent: SentRequest, places: set[int]) -> dict[int, Post]:
         """Find posts that somebody moved. One search at a time, so that no post counts twice."""

@@ -233,7 +233,7 @@ def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection
         made is not None
         and made >= sent.sent_at - SKEW
         and stored_at(post) not in moments
-        and is_on(item.integration.id, post)
+        and is_on(item.channel.id, post)
         and says(item, post, short=sent.body.short_link)
     )
 
@@ -249,7 +249,7 @@ def is_post(item: PostItem, post: Post, *, short: bool) -> bool:
         return post.id == item.value[0].id
     if post.settings is not None:
         return item.settings.get(CLIENT_REF) == listed_ref(post.settings)
-    if not is_on(item.integration.id, post):
+    if not is_on(item.channel.id, post):
         return False
     text = item.value[0].content
     return post.content == text or short or "<" in text

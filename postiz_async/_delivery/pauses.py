@@ -191,7 +191,7 @@ class Outage:
         """The outage of a client, which probes the cheapest route that checks the key."""
         return cls(
             postiz.clock,
-            lambda: postiz.integrations.is_connected(retry=False),
+            lambda: postiz.channels.is_connected(retry=False),
             log=log or logging.getLogger("postiz_async.batch"),
             waits_for=waits_for,
             gives_up=gives_up,

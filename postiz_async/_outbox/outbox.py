@@ -30,7 +30,7 @@ from postiz_async.errors import (
     ServerError,
     StoreError,
 )
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.stores._deliveries import NewDelivery
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Outbox(OutboxBase):
 
         Costs one of the hourly create requests, later. The only request at once is a list of the
         channels (as for `posts.validate`). While Postiz cannot be reached, this is skipped if all
-        channels are given as `Integration` or were listed by this client before.
+        channels are given as `Channel` or were listed by this client before.
 
         Raises:
             InvalidPostError: the server would refuse them; nothing was stored.
@@ -143,7 +143,7 @@ class Outbox(OutboxBase):
         encode_create(body)  # raises when it is too large
         record = DeliveryRecord(
             state="planned",
-            posts=tuple(DeliveryPost(item.integration.id) for item in body.posts),
+            posts=tuple(DeliveryPost(item.channel.id) for item in body.posts),
             fingerprint={} if keyed is None else keyed.fingerprint,
             due=self._postiz.scheduler.server_time() if at is None else at.timestamp(),
             is_dated=at is not None,
@@ -212,8 +212,8 @@ class Outbox(OutboxBase):
         new = NewCreate(kind, posts, moment, tags, short_link)
         return KeyedHandOver(key, self._postiz.quota_name, new)
 
-    async def _channel_id(self, channel: Integration | str, where: str) -> str:
-        known = self._postiz.channels.remembered(channel)
+    async def _channel_id(self, channel: Channel | str, where: str) -> str:
+        known = self._postiz.channel_cache.remembered(channel)
         return await self._postiz.channel_id(channel, where) if known is None else known.id
 
     async def _built(
@@ -235,7 +235,7 @@ class Outbox(OutboxBase):
             )
         except (APIConnectionError, ServerError) as error:
             posts = tuple([self._remembered(post, error) for post in posts])
-            known = {p.channel.id: p.channel for p in posts if isinstance(p.channel, Integration)}
+            known = {p.channel.id: p.channel for p in posts if isinstance(p.channel, Channel)}
             body = await creating.build(
                 *posts, kind=kind, at=moment, tags=tags, short_link=short_link, validate=False
             )
@@ -248,14 +248,14 @@ class Outbox(OutboxBase):
 
     def _remembered(self, post: NewPost, away: APIConnectionError | ServerError) -> NewPost:
         """A post with its channel as last listed; raises `away` if the channel is unknown."""
-        channel = self._postiz.channels.remembered(post.channel)
+        channel = self._postiz.channel_cache.remembered(post.channel)
         if channel is not None:
             return replace(post, channel=channel)
         if isinstance(away, ServerError):
             raise away
         hint = (
-            f"Nothing was handed over: only Postiz knows which channel {post.channel!r} is. An "
-            "Integration can be handed over without it."
+            f"Nothing was handed over: only Postiz knows which channel {post.channel!r} is. A "
+            "Channel can be handed over without it."
         )
         raise type(away)(away.message, delivery=away.delivery, hint=hint) from away
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from postiz_async._concurrency import WakeSignal
-from postiz_async._resources.channels import Channels
+from postiz_async._resources.channels import ChannelCache
 from postiz_async._scheduler.calls import CallOptions
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async.errors import UsageError
@@ -16,7 +16,7 @@ from postiz_async.stores import ledger_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from postiz_async._resources.channels import Integrations
+    from postiz_async._resources.channels import Channels
     from postiz_async._resources.insights import Analytics, Notifications, Users
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._resources.media import MediaResource
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from postiz_async._validation import MediaFacts
     from postiz_async.clock import Clock
     from postiz_async.errors import Problem
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import CreatePost
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class Resources:
         "posts",
         "Posts",
         lambda kind, client, bound: kind(
-            bound, client.channels, client.wake, client.keyed, validates=client.validates
+            bound, client.channel_cache, client.wake, client.keyed, validates=client.validates
         ),
     )
     """Create, list, change and delete posts."""
@@ -83,12 +83,12 @@ class Resources:
         "media", "MediaResource", lambda kind, client, bound: kind(bound, client.uploads)
     )
     """Upload pictures and videos, generate videos."""
-    integrations: Integrations = _resource(
-        "channels", "Integrations", lambda kind, client, bound: kind(bound, client.channels)
+    channels: Channels = _resource(
+        "channels", "Channels", lambda kind, client, bound: kind(bound, client.channel_cache)
     )
     """The connected social accounts."""
     analytics: Analytics = _resource(
-        "insights", "Analytics", lambda kind, client, bound: kind(bound, client.channels)
+        "insights", "Analytics", lambda kind, client, bound: kind(bound, client.channel_cache)
     )
     """Figures from the networks."""
     notifications: Notifications = _resource(
@@ -147,7 +147,7 @@ class OpenClient(Resources):
         """The client itself, or the original one if this is a view."""
         self.needed_by: int = 0
         """Number of parts of this package that need the client open, even if they make no call."""
-        self.channels: Channels = Channels()
+        self.channel_cache: ChannelCache = ChannelCache()
         self._uploads: UploadCache | None = None
         self.wake: WakeSignal = WakeSignal()
         self._bind(options)
@@ -187,13 +187,13 @@ class OpenClient(Resources):
             self._uploads = UploadCache(self.clock, name)
         return self._uploads
 
-    async def channel_id(self, channel: Integration | str, where: str) -> str:
+    async def channel_id(self, channel: Channel | str, where: str) -> str:
         """The id of a channel that is given by id, name or provider.
 
         Raises:
             InvalidPostError: at `where`, no channel, or several, have this name or provider.
         """
-        return await self.channels.id_of(self._bound, channel, where)
+        return await self.channel_cache.id_of(self._bound, channel, where)
 
     async def problems(self, body: CreatePost, *, media: Mapping[str, MediaFacts]) -> list[Problem]:
         """Errors and warnings about a request, without a check of its date.
@@ -204,7 +204,7 @@ class OpenClient(Resources):
         """
         from postiz_async._resources.builder import request_problems  # noqa: PLC0415
 
-        return await request_problems(self._bound, self.channels, body, media=media)
+        return await request_problems(self._bound, self.channel_cache, body, media=media)
 
     @property
     def is_open(self) -> bool:

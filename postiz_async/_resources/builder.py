@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async._resources.channels import Channels
+from postiz_async._resources.channels import ChannelCache
 from postiz_async._resources.create_body import (
     at_post,
     build_body,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.scheduler import Scheduler
     from postiz_async._validation import MediaFacts
     from postiz_async.errors import Marks
-    from postiz_async.models.integrations import ChannelSettings, Integration
+    from postiz_async.models.channels import Channel, ChannelSettings
     from postiz_async.models.posts import Created, PostItem
 
 
@@ -96,7 +96,7 @@ def refuse_past(at: datetime, now: float, advice: str) -> None:
 
 async def request_problems(
     bound: BoundScheduler,
-    channels: Channels,
+    channels: ChannelCache,
     body: CreatePost,
     *,
     media: Mapping[str, MediaFacts] | None = None,
@@ -117,7 +117,7 @@ async def request_problems(
         InvalidPostError: the body is not a `CreatePost`.
     """
     refuse_other_body(body)
-    known = await channels.of(bound, (item.integration.id for item in body.posts))
+    known = await channels.of(bound, (item.channel.id for item in body.posts))
     server_time = bound.scheduler.server_time()  # that answer may have been the first
     now = datetime.fromtimestamp(server_time, UTC) if dates else None
     found = validate(body, channels=known, media=media, now=now)
@@ -146,12 +146,12 @@ def _said_once(found: list[Problem]) -> list[Problem]:
 
 
 def _worth_asking(
-    body: CreatePost, channels: Mapping[str, Integration], found: list[Problem]
+    body: CreatePost, channels: Mapping[str, Channel], found: list[Problem]
 ) -> list[str]:
     """The channels to ask the server about: of unknown providers, or X with too long a text."""
     asked: dict[str, None] = {}
     for place, item in enumerate(body.posts):
-        channel = channels.get(item.integration.id)
+        channel = channels.get(item.channel.id)
         if channel is None:
             continue
         known = PROVIDERS.get(channel.provider)
@@ -166,13 +166,13 @@ def _worth_asking(
 
 def _by_schema(
     body: CreatePost,
-    channels: Mapping[str, Integration],
+    channels: Mapping[str, Channel],
     answers: Mapping[str, ChannelSettings],
 ) -> list[Problem]:
     found: list[Problem] = []
     for place, item in enumerate(body.posts):
-        answer = answers.get(item.integration.id)
-        if answer is None or channels[item.integration.id].provider in PROVIDERS:
+        answer = answers.get(item.channel.id)
+        if answer is None or channels[item.channel.id].provider in PROVIDERS:
             continue
         if isinstance(answer.settings, Mapping):
             path = f"posts.{place}.settings"
@@ -191,7 +191,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     bound: BoundScheduler
-    channels: Channels
+    channels: ChannelCache
     validates: bool
     """Whether requests are checked against the rules of the server."""
     max_wait: float | None = None
@@ -334,7 +334,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _refuse_gone(self, body: CreatePost) -> None:
         """Refuse channels that the server lacks, if it has already refused a create for them."""
-        if self.channels.not_found.isdisjoint(item.integration.id for item in body.posts):
+        if self.channels.not_found.isdisjoint(item.channel.id for item in body.posts):
             return
         problems = await request_problems(self.bound, self.channels, body)
         if gone := [problem for problem in problems if problem.stage == "channel"]:
@@ -376,7 +376,7 @@ class _Prepared:
 _Sent: TypeAlias = "Call[list[Created]] | _Prepared"
 
 
-def _note_gone(channels: Channels, sent: _Sent, error: BadRequestError) -> None:
+def _note_gone(channels: ChannelCache, sent: _Sent, error: BadRequestError) -> None:
     for channel in _marks(sent).channels:
         if f"Integration with id {channel} not found" in error.text:
             channels.forget(channel)

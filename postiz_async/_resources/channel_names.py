@@ -14,7 +14,7 @@ from postiz_async.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 
 _ID = re.compile(r"c[0-9a-z]{24}")
@@ -35,9 +35,9 @@ def is_id(word: str) -> bool:
 class Resolver:
     """Finds the channel that a word means: first as an id, then as a name, then as a provider."""
 
-    channels: Sequence[Integration]
+    channels: Sequence[Channel]
 
-    def find(self, wanted: str, where: str = "integration") -> Integration | Problem:
+    def find(self, wanted: str, where: str = "channel") -> Channel | Problem:
         """The channel with this id, name or provider; else the problem.
 
         Args:
@@ -49,7 +49,7 @@ class Resolver:
             return found
         return Problem(where, f"the channel {found.name!r} is disabled in Postiz")
 
-    def match(self, wanted: str, where: str = "integration") -> Integration | Problem:
+    def match(self, wanted: str, where: str = "channel") -> Channel | Problem:
         """Like `find`, but also returns a disabled channel."""
         matches = self._matches(wanted)
         if len(matches) == 1:
@@ -73,7 +73,7 @@ class Resolver:
 
         return id_of
 
-    def _matches(self, wanted: str) -> list[Integration]:
+    def _matches(self, wanted: str) -> list[Channel]:
         lower = folded(wanted)
         return (
             [c for c in self.channels if c.id == wanted]
@@ -91,4 +91,4 @@ class Resolver:
         close = difflib.get_close_matches(wanted.casefold(), known, 1)
         if close:
             return f"did you mean {known[close[0]]!r}?"
-        return "postiz-async integrations lists them"
+        return "postiz-async channels lists them"

@@ -19,11 +19,11 @@ from postiz_async._wire import encode_body, parse_date
 from postiz_async._wire.endpoints import (
     CHANNEL_SETTINGS,
     CONNECT_URL,
-    DELETE_INTEGRATION,
+    DELETE_CHANNEL,
     FIND_SLOT,
     IS_CONNECTED,
+    LIST_CHANNELS,
     LIST_GROUPS,
-    LIST_INTEGRATIONS,
     NOT_CONNECTABLE,
     TRIGGER_TOOL,
     Call,
@@ -36,7 +36,7 @@ from postiz_async.errors import (
     InvalidPostError,
     Problem,
 )
-from postiz_async.models.integrations import ToolCall
+from postiz_async.models.channels import ToolCall
 
 if TYPE_CHECKING:
     import builtins
@@ -45,34 +45,34 @@ if TYPE_CHECKING:
 
     from postiz_async._wire.endpoints import Endpoint
     from postiz_async._wire.headers import Headers
-    from postiz_async.models.integrations import ChannelSettings, Customer, Integration
+    from postiz_async.models.channels import Channel, ChannelSettings, Customer
 
 
-class Integrations:
-    """`postiz.integrations`: the connected social accounts. Nothing here costs quota.
+class Channels:
+    """`postiz.channels`: the connected social accounts. Nothing here costs quota.
 
-    A channel can be given as an `Integration`, or by its id, its name or its provider if no other
+    A channel can be given as a `Channel`, or by its id, its name or its provider if no other
     channel has the same. Names and providers are looked up in the list of channels.
     """
 
-    def __init__(self, bound: BoundScheduler, channels: Channels) -> None:
+    def __init__(self, bound: BoundScheduler, channels: ChannelCache) -> None:
         self._bound = bound
         self._channels = channels
 
-    async def list(self, *, group: str | None = None) -> builtins.list[Integration]:
+    async def list(self, *, group: str | None = None) -> builtins.list[Channel]:
         """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only channels of the group with this id (`Integration.customer`); servers
+            group: only channels of the group with this id (`Channel.customer`); servers
                 before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
         """
         if group is None:
             return await self._channels.fresh(self._bound)
-        return await self._bound.call(Call(LIST_INTEGRATIONS, query=(("group", group),)))
+        return await self._bound.call(Call(LIST_CHANNELS, query=(("group", group),)))
 
-    async def find(self, *channels: str) -> builtins.list[Integration]:
+    async def find(self, *channels: str) -> builtins.list[Channel]:
         """Channels by id, by name, or by provider if no other channel has it.
 
         Args:
@@ -84,14 +84,14 @@ class Integrations:
         """
         resolver = Resolver(await self.list())
         problems: builtins.list[Problem] = []
-        meant: dict[str, Integration] = {}
+        meant: dict[str, Channel] = {}
         for word in channels:
             found = resolver.find(word)
             if isinstance(found, Problem):
                 problems.append(found)
             elif found.id in meant:
                 what = f"{word!r} is named twice: {found.name!r}"
-                problems.append(Problem("integration", what))
+                problems.append(Problem("channel", what))
             else:
                 meant[found.id] = found
         if problems:
@@ -119,7 +119,7 @@ class Integrations:
         options = replace(self._bound.options, retry=retry)
         return (await self._bound.call(Call(IS_CONNECTED), options)).connected
 
-    async def settings(self, channel: Integration | str) -> ChannelSettings:
+    async def settings(self, channel: Channel | str) -> ChannelSettings:
         """Rules, length limit, settings schema and tools of a channel, as the server reports them.
 
         Args:
@@ -136,7 +136,7 @@ class Integrations:
         return (await bound.call(Call(CHANNEL_SETTINGS, params={"id": channel_id}))).output
 
     async def trigger(
-        self, channel: Integration | str, tool: str, data: Mapping[str, str] | None = None
+        self, channel: Channel | str, tool: str, data: Mapping[str, str] | None = None
     ) -> object:
         """Use a tool of a channel, for example to look up its boards. Returns its JSON output.
 
@@ -190,7 +190,7 @@ class Integrations:
             )
         return url
 
-    async def delete(self, channel: Integration | str) -> str:
+    async def delete(self, channel: Channel | str) -> str:
         """Delete a channel, and in the background its posts. Returns its id.
 
         The server's answer contains the social tokens of the account; they are discarded. Retried:
@@ -209,7 +209,7 @@ class Integrations:
         if not is_id(channel_id):
             await self._refuse_name(bound, channel_id)
         try:
-            call = Call(DELETE_INTEGRATION, params={"id": channel_id})
+            call = Call(DELETE_CHANNEL, params={"id": channel_id})
             return (await bound.call(call)).id
         finally:  # also when the answer was lost
             self._channels.forget(channel_id)
@@ -223,7 +223,7 @@ class Integrations:
             what = f"a channel is deleted by its id only, not as {word!r}"
             raise InvalidPostError([Problem("channel", what, hint=hint)])
 
-    async def find_slot(self, channel: Integration | str) -> datetime:
+    async def find_slot(self, channel: Channel | str) -> datetime:
         """The next free posting time of a channel, in UTC. Nothing is reserved.
 
         For a channel that is unknown, disabled or without posting times, the server searches
@@ -320,30 +320,30 @@ class _KnownRules(NamedTuple):
     answer: ChannelSettings | None
 
 
-class Channels:
+class ChannelCache:
     """The cached channels of one key; renewed after ten minutes, or if one is missing."""
 
     not_found: frozenset[str] = frozenset()
     """Channels for which the server refused a create, because it does not have them."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Integration] = {}
+        self._by_id: dict[str, Channel] = {}
         self._read_at: float | None = None
         self._begun_last = self._read_last = 0
         self._look_ups: dict[_Terms, _LookUp] = {}
         self._rules: dict[str, _KnownRules] = {}
 
-    async def fresh(self, bound: BoundScheduler) -> list[Integration]:
+    async def fresh(self, bound: BoundScheduler) -> list[Channel]:
         """Fetch the list from the server; simultaneous callers share one request."""
         if wants_answer() or bound.options.timeout is not None:
             return await self._refresh(bound)  # its own answer, or why its time was not enough
-        await self._shared(bound, LIST_INTEGRATIONS, self._refresh, newer=True)
+        await self._shared(bound, LIST_CHANNELS, self._refresh, newer=True)
         return list(self._by_id.values())
 
-    async def _refresh(self, bound: BoundScheduler) -> list[Integration]:
+    async def _refresh(self, bound: BoundScheduler) -> list[Channel]:
         self._begun_last += 1
         number = self._begun_last
-        listed = await bound.call(Call(LIST_INTEGRATIONS))
+        listed = await bound.call(Call(LIST_CHANNELS))
         if number > self._read_last:  # else a later one was answered before
             self._read_last = number
             customers: dict[Customer | None, Customer | None] = {}
@@ -355,11 +355,11 @@ class Channels:
             self._read_at = bound.scheduler.clock.monotonic()
         return listed
 
-    async def find(self, bound: BoundScheduler, channel_id: str) -> Integration | None:
+    async def find(self, bound: BoundScheduler, channel_id: str) -> Channel | None:
         """The channel with this id, or None if the server does not know it."""
         return (await self.of(bound, [channel_id])).get(channel_id)
 
-    async def of(self, bound: BoundScheduler, channel_ids: Iterable[str]) -> dict[str, Integration]:
+    async def of(self, bound: BoundScheduler, channel_ids: Iterable[str]) -> dict[str, Channel]:
         """The given channels that the server knows, by id."""
         wanted = set(channel_ids)
         if self._is_stale(bound) or not wanted <= self._by_id.keys():
@@ -367,8 +367,8 @@ class Channels:
         return {key: self._by_id[key] for key in wanted & self._by_id.keys()}
 
     async def meant(
-        self, bound: BoundScheduler, channel: Integration | str, where: str
-    ) -> Integration | Problem:
+        self, bound: BoundScheduler, channel: Channel | str, where: str
+    ) -> Channel | Problem:
         """The channel with this id, name or provider, even if it is disabled; else the problem."""
         if not isinstance(channel, str):
             return channel
@@ -377,13 +377,13 @@ class Channels:
         await self._ask_unless(bound, lambda: not isinstance(self._match(channel), Problem))
         return self._match(channel, where)
 
-    def remembered(self, channel: Integration | str) -> Integration | None:
+    def remembered(self, channel: Channel | str) -> Channel | None:
         """The channel in the last list, however old that is; None if it is missing or ambiguous."""
         found = self._match(channel) if isinstance(channel, str) else channel
         return None if isinstance(found, Problem) else found
 
     async def id_of(
-        self, bound: BoundScheduler, channel: Integration | str, where: str = "channel"
+        self, bound: BoundScheduler, channel: Channel | str, where: str = "channel"
     ) -> str:
         """The id of a channel; a word in the form of an id is not looked up.
 
@@ -404,7 +404,7 @@ class Channels:
         self._by_id.pop(channel_id, None)
         self._rules.pop(channel_id, None)
 
-    def _match(self, word: str, where: str = "") -> Integration | Problem:
+    def _match(self, word: str, where: str = "") -> Channel | Problem:
         return self._by_id.get(word) or Resolver(tuple(self._by_id.values())).match(word, where)
 
     def _is_stale(self, bound: BoundScheduler) -> bool:
@@ -441,8 +441,8 @@ class Channels:
         """Renew the list if it is old, or does not contain what is wanted."""
         if not self._is_stale(bound) and is_known():
             return
-        if not await self._shared(bound, LIST_INTEGRATIONS, self._refresh) and not is_known():
-            await self._shared(bound, LIST_INTEGRATIONS, self._refresh)
+        if not await self._shared(bound, LIST_CHANNELS, self._refresh) and not is_known():
+            await self._shared(bound, LIST_CHANNELS, self._refresh)
 
     async def _shared(
         self,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from msgspec import UnsetType
 
-    from postiz_async._resources.channels import Channels
+    from postiz_async._resources.channels import ChannelCache
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._validation import MediaFacts
@@ -41,7 +41,7 @@ class PostCreation:
     def __init__(
         self,
         bound: BoundScheduler,
-        channels: Channels,
+        channels: ChannelCache,
         keyed: Callable[[], KeyedCreates],
         *,
         validates: bool,
@@ -229,7 +229,7 @@ class PostCreation:
         item = msgspec.structs.replace(
             item,
             value=[first, *item.value[1:]],
-            group=await _group_to_replace(call.bound, post, at, item.integration.id),
+            group=await _group_to_replace(call.bound, post, at, item.channel.id),
         )
         body = build_body("update", at, [item], tags=tags, short_link=short_link)
         await call.check(body, (new,))
@@ -326,7 +326,7 @@ class PostCreation:
         Returns:
             Errors first, then warnings, like `postiz_async.validate` with the channels looked up.
 
-        Costs no quota. Raises what `postiz.integrations.list` raises.
+        Costs no quota. Raises what `postiz.channels.list` raises.
         """
         bound = self._bound.begun()
         return await request_problems(bound, self._channels, body, media=media, dates=True)
@@ -423,7 +423,7 @@ async def _group_to_replace(
     found = await group_of(partial(list_posts, bound), post, at, scheduler.server_time())
     if found.post.state == "QUEUE":
         refuse_past(at, scheduler.server_time(), advice)
-    of_post = found.post.integration
+    of_post = found.post.channel
     if of_post is not None and of_post.id != channel:
         message = f"the post {found.post.id} is on the channel {of_post.name!r}"
         hint = "name that; for another channel make a new post"

@@ -18,14 +18,14 @@ from postiz_async._content.render import render_for
 from postiz_async._validation import MediaFacts
 from postiz_async._wire import POST_YEARS, encode_body, format_date, parse_date
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
 from postiz_async.models.posts import (
     MAX_BODY,
+    ChannelRef,
     ContentItem,
     CreatePost,
     Html,
-    IntegrationRef,
     Markdown,
     MediaRef,
     Mention,
@@ -102,7 +102,7 @@ def at_post(place: int, problem: Problem) -> Problem:
     return replace(problem, where=f"posts.{place}.{problem.where}")
 
 
-def wrong_with(post: NewPost, channel: Integration, place: int) -> Problem | None:
+def wrong_with(post: NewPost, channel: Channel, place: int) -> Problem | None:
     """A known problem of a new post for a channel, or None."""
     if channel.disabled:
         return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
@@ -113,7 +113,7 @@ def wrong_with(post: NewPost, channel: Integration, place: int) -> Problem | Non
 
 
 def foreign_settings(
-    settings: ProviderSettings | RawSettings | Mapping[str, object], channel: Integration
+    settings: ProviderSettings | RawSettings | Mapping[str, object], channel: Channel
 ) -> Problem | None:
     """The problem if settings are for another provider than the channel's, else None."""
     if isinstance(settings, ProviderSettings | RawSettings):
@@ -136,7 +136,7 @@ def _settings_hint(provider: str) -> str:
 
 
 def build_item(
-    post: NewPost, channel: Integration, *, extra_settings: Iterable[tuple[str, str]] = ()
+    post: NewPost, channel: Channel, *, extra_settings: Iterable[tuple[str, str]] = ()
 ) -> PostItem:
     """A post in the form of a create request. The server keeps `extra_settings`.
 
@@ -157,7 +157,7 @@ def build_item(
     else:
         settings = {**required_defaults(provider), **said}
     return PostItem(
-        integration=IntegrationRef(id=channel.id),
+        channel=ChannelRef(id=channel.id),
         value=value,
         settings={**settings, **dict(extra_settings), "__type": provider},
     )
@@ -173,7 +173,7 @@ def _part(
     )
 
 
-def item_to_find(post: NewPost, channel: Integration | None) -> PostItem:
+def item_to_find(post: NewPost, channel: Channel | None) -> PostItem:
     """A post in the form of a request that was sent, to look for it.
 
     Args:
@@ -183,7 +183,7 @@ def item_to_find(post: NewPost, channel: Integration | None) -> PostItem:
     if channel is not None:
         return build_item(post, channel)
     parts = [ContentItem(content="")]
-    return PostItem(integration=IntegrationRef(id=post.channel_id), value=parts, settings={})
+    return PostItem(channel=ChannelRef(id=post.channel_id), value=parts, settings={})
 
 
 @cache
@@ -303,8 +303,8 @@ def input_type_problems(post: object, where: str) -> Iterator[Problem]:
             where, post, f"a NewPost is expected{'; put a * before a list' * is_list}"
         )
         return
-    hint = "an Integration or its id is expected"
-    yield from _one(f"{where}.channel", post.channel, (str, Integration), hint)
+    hint = "a Channel or its id is expected"
+    yield from _one(f"{where}.channel", post.channel, (str, Channel), hint)
     if not isinstance(post.content, str):
         yield from _content(f"{where}.content", post.content)
     if post.media != ():  # as mostly

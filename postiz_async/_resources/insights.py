@@ -33,9 +33,9 @@ from postiz_async.models.insights import Figures, Metric, Missing, PostAnalytics
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from postiz_async._resources.channels import Channels
+    from postiz_async._resources.channels import ChannelCache
+    from postiz_async.models.channels import Channel
     from postiz_async.models.insights import Notification, NotificationPage
-    from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
     from postiz_async.models.users import Membership
 
@@ -46,11 +46,11 @@ class Analytics:
     A call may take ten seconds, and may refresh or disconnect the channel's social token.
     """
 
-    def __init__(self, bound: BoundScheduler, channels: Channels) -> None:
+    def __init__(self, bound: BoundScheduler, channels: ChannelCache) -> None:
         self._bound = bound
         self._channels = channels
 
-    async def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:
+    async def channel(self, channel: Channel | str, *, days: int = 30) -> list[Metric]:
         """Figures of a channel over the last `days` (7, 30 or 90).
 
         Empty if the network has none, or if the server could not fetch them. Cached by the server
@@ -115,7 +115,7 @@ class Analytics:
 def _asked(post: Post | tuple[str, str]) -> PostOfChannel:
     if isinstance(post, tuple):
         return PostOfChannel(*post)
-    return PostOfChannel(post.id, post.integration.id if post.integration else "")
+    return PostOfChannel(post.id, post.channel.id if post.channel else "")
 
 
 class Notifications:

@@ -208,7 +208,7 @@ def keyed_body(
         key=key,
         call=call,
         kind=read.type,
-        channels=tuple(item.integration.id for item in read.posts),
+        channels=tuple(item.channel.id for item in read.posts),
         short_link=read.short_link,
         said=said_of_body(read),
         build=build,

@@ -66,7 +66,7 @@ def seen_text(listed: str, *, short_link: bool = False) -> str:
 
 def is_on(channel_id: str, post: Post) -> bool:
     """Whether a listed post is on this channel."""
-    return post.integration is not None and post.integration.id == channel_id
+    return post.channel is not None and post.channel.id == channel_id
 
 
 def assign(

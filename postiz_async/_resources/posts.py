@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async._concurrency import WakeSignal
-    from postiz_async._resources.channels import Channels
+    from postiz_async._resources.channels import ChannelCache
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.scheduler import BoundScheduler
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import MissingRelease, Post, PublishEvent
 
 
@@ -63,7 +63,7 @@ class Posts(PostCreation):
     def __init__(
         self,
         bound: BoundScheduler,
-        channels: Channels,
+        channels: ChannelCache,
         wake: WakeSignal,
         keyed: Callable[[], KeyedCreates],
         *,
@@ -86,7 +86,7 @@ class Posts(PostCreation):
         Args:
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
-            customer: only channels of this group, by its id (`integrations.groups`). The API uses
+            customer: only channels of this group, by its id (`channels.groups`). The API uses
                 this word here; the `group` of a post is something else.
             retry: False for a single attempt, if the caller does its own retries.
 
@@ -104,7 +104,7 @@ class Posts(PostCreation):
         start: datetime,
         end: datetime,
         state: str | None = None,
-        integration: Integration | str | None = None,
+        channel: Channel | str | None = None,
         tag: str | None = None,
         collapse_repeats: bool = False,
     ) -> AsyncIterator[Post]:
@@ -114,7 +114,7 @@ class Posts(PostCreation):
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            integration: only this channel: its id, name or provider.
+            channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
             collapse_repeats: a repeated post once, at its first occurrence in the range.
 
@@ -123,7 +123,7 @@ class Posts(PostCreation):
         Raises:
             InvalidPostError: no channel, or several, have this name or provider.
         """
-        wanted = await self._wanted(integration)
+        wanted = await self._wanted(channel)
 
         def accepts(post: Post) -> bool:
             return (
@@ -141,11 +141,11 @@ class Posts(PostCreation):
                     yield post
                 del posts
 
-    async def _wanted(self, integration: Integration | str | None) -> str | None:
+    async def _wanted(self, channel: Channel | str | None) -> str | None:
         """The id of the only channel to list; None: all channels."""
-        if integration is None:
+        if channel is None:
             return None
-        return await self._channels.id_of(self._bound, integration, "integration")
+        return await self._channels.id_of(self._bound, channel, "channel")
 
     async def get(
         self, post_id: str, *, start: datetime | None = None, end: datetime | None = None
@@ -230,7 +230,7 @@ class Posts(PostCreation):
         return await until_published(self._source(bound), post_id, at, time)
 
     def watch(
-        self, *, since: datetime | None = None, integration: Integration | str | None = None
+        self, *, since: datetime | None = None, channel: Channel | str | None = None
     ) -> AsyncGenerator[PublishEvent]:
         """Yield an event whenever a post is published or refused by its network.
 
@@ -245,7 +245,7 @@ class Posts(PostCreation):
 
         Args:
             since: also yield events for posts dated from then on; None: only from now on.
-            integration: only this channel: its id, name or provider.
+            channel: only this channel: its id, name or provider.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
@@ -258,7 +258,7 @@ class Posts(PostCreation):
         """
         if since is not None:
             format_date(since, "since")  # refuses one without a zone
-        return self._watch(since, integration)
+        return self._watch(since, channel)
 
     def _source(self, bound: BoundScheduler) -> PostSource:
         return PostSource(
@@ -271,9 +271,9 @@ class Posts(PostCreation):
         )
 
     async def _watch(
-        self, since: datetime | None, integration: Integration | str | None
+        self, since: datetime | None, channel: Channel | str | None
     ) -> AsyncGenerator[PublishEvent]:
-        wanted = await self._wanted(integration)
+        wanted = await self._wanted(channel)
 
         def accepts(post: Post) -> bool:
             return wanted is None or is_on(wanted, post)

@@ -166,7 +166,7 @@ def reason(post: Post, messages: Iterable[Notification]) -> str:
         post: in the state `ERROR`.
         messages: see `messages_since`.
     """
-    channel = post.integration
+    channel = post.channel
     names = [channel.name, channel.provider] if channel is not None else []
     words = [name.casefold() for name in names if name]
     about = [

@@ -3,7 +3,7 @@
 In memory, without a network:
 
     async with Sandbox(api_key="sandbox", clock=JumpingClock()) as sandbox:
-        sandbox.add_integration("mastodon")
+        sandbox.add_channel("mastodon")
         headers = {"authorization": "sandbox"}
         request = HttpRequest("GET", "/public/v1/integrations", headers=headers)
         response = await sandbox.handle(request)
@@ -26,8 +26,8 @@ from postiz_async._sandbox.messages import (
 )
 from postiz_async._sandbox.pipeline import CreateRecord
 from postiz_async._sandbox.rows import (
+    ChannelRow,
     CustomerRow,
-    IntegrationRow,
     MediaRow,
     NotificationRow,
     TagRow,

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from postiz_async._sandbox.messages import UploadReader
 from postiz_async._sandbox.publishing import store_post
 from postiz_async._sandbox.rows import (
+    ChannelRow,
     CustomerRow,
-    IntegrationRow,
     MemberRow,
     NotificationRow,
     PostRow,
@@ -45,7 +45,7 @@ class StoredPost(msgspec.Struct, frozen=True):
 
     id: str
     group: str
-    integration_id: str
+    channel_id: str
     provider: str
     content: str
     date: datetime
@@ -77,8 +77,8 @@ def _stored_post(organization: Organization, post: PostRow) -> StoredPost:
     return StoredPost(
         id=post.id,
         group=post.group,
-        integration_id=post.integration_id,
-        provider=organization.integrations[post.integration_id].provider,
+        channel_id=post.channel_id,
+        provider=organization.channels[post.channel_id].provider,
         content=post.content,
         date=to_datetime(post.date),
         state=post.state,
@@ -157,9 +157,7 @@ class SandboxContents:
             raise LookupError(f"no organisation {which!r} in the sandbox, but {', '.join(named)}")
         return named[which]
 
-    def integrations(
-        self, organization: Organization | str | None = None
-    ) -> tuple[IntegrationRow, ...]:
+    def channels(self, organization: Organization | str | None = None) -> tuple[ChannelRow, ...]:
         """The channels that are not deleted.
 
         Args:
@@ -168,14 +166,14 @@ class SandboxContents:
         Raises:
             LookupError: There is no such organisation.
         """
-        return tuple(self.find_organization(organization).live_integrations())
+        return tuple(self.find_organization(organization).live_channels())
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The social networks that this release knows, by identifier."""
         return tuple(networks_in(self._state.release))
 
-    def add_integration(
+    def add_channel(
         self,
         provider: str,
         *,
@@ -184,7 +182,7 @@ class SandboxContents:
         name: str | None = None,
         disabled: bool = False,
         customer: str | None = None,
-    ) -> IntegrationRow:
+    ) -> ChannelRow:
         """Add a channel, to the first organisation unless another is given.
 
         Args:
@@ -200,12 +198,12 @@ class SandboxContents:
             ValueError: There is a channel with this id.
         """
         state, owner = self._state, self.find_organization(organization)
-        if any(id in each.integrations for each in state.organizations):
+        if any(id in each.channels for each in state.organizations):
             raise ValueError(f"there is a channel {id!r} already")
-        count = sum(each.provider == provider for each in owner.integrations.values())
+        count = sum(each.provider == provider for each in owner.channels.values())
         name = name or f"My {provider}" + (f" {count + 1}" if count else "")
         new_id = id or state.new_row_id()
-        integration = IntegrationRow(
+        channel = ChannelRow(
             id=new_id,
             provider=provider,
             name=name,
@@ -217,8 +215,8 @@ class SandboxContents:
             created_at=state.now,
             updated_at=state.now,
         )
-        owner.integrations[integration.id] = integration
-        return integration
+        owner.channels[channel.id] = channel
+        return channel
 
     def _customer(self, owner: Organization, name: str) -> CustomerRow:
         for known in owner.customers.values():
@@ -228,22 +226,22 @@ class SandboxContents:
         owner.customers[customer.id] = customer
         return customer
 
-    def change_integration(self, integration_id: str, **changes: object) -> IntegrationRow:
+    def change_channel(self, channel_id: str, **changes: object) -> ChannelRow:
         """Change a channel, for example `failure="..."` so that publishing on it fails.
 
         Args:
-            integration_id: Its id.
+            channel_id: Its id.
             changes: New values of the fields of its row.
 
         Raises:
             LookupError: There is no such channel.
         """
         for organization in self._state.organizations:
-            if integration_id in organization.integrations:
-                changed = replace(organization.integrations[integration_id], **changes)
-                organization.integrations[integration_id] = changed
+            if channel_id in organization.channels:
+                changed = replace(organization.channels[channel_id], **changes)
+                organization.channels[channel_id] = changed
                 return changed
-        raise LookupError(f"no channel {integration_id!r}")
+        raise LookupError(f"no channel {channel_id!r}")
 
     def change_post(self, post_id: str, **changes: object) -> None:
         """Change a row as if by hand, for example `state="PUBLISHED"` or `release_id="missing"`.
@@ -359,19 +357,19 @@ class SandboxContents:
         self._state.oauth.apps[app.client_id] = app
         return app
 
-    def add_webhook(self, url: str, *integration_ids: str) -> None:
+    def add_webhook(self, url: str, *channel_ids: str) -> None:
         """Call an address (over HTTP) for each post of the first organisation that is published.
 
         Args:
             url: The address, on loopback.
-            integration_ids: The channels; without any, all.
+            channel_ids: The channels; without any, all.
 
         Raises:
             ValueError: The address is not on loopback.
         """
         if urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
             raise ValueError(f"{url!r} is not on loopback")
-        self.organization.webhooks.append(Webhook(url, frozenset(integration_ids)))
+        self.organization.webhooks.append(Webhook(url, frozenset(channel_ids)))
 
 
 def _key_for(name: str) -> str:

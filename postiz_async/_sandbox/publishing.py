@@ -10,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from postiz_async._sandbox.rows import IntegrationRow, NotificationRow, PostRow
+from postiz_async._sandbox.rows import ChannelRow, NotificationRow, PostRow
 from postiz_async._sandbox.rules.formats import iso
 from postiz_async._sandbox.state import Organization, SandboxState, WebhookDelivery
 
@@ -57,37 +57,35 @@ def publish_waiting(state: SandboxState, post_id: str | None) -> set[str]:
 
 
 def _publish(state: SandboxState, organization: Organization, post: PostRow) -> None:
-    integration = organization.integrations[post.integration_id]
+    channel = organization.channels[post.channel_id]
     parts = (post, *organization.posts.comments_of(post))
-    reason = _obstacle(integration) or state.failing_texts.why_refused(
-        part.content for part in parts
-    )
+    reason = _obstacle(channel) or state.failing_texts.why_refused(part.content for part in parts)
     if reason is not None:
         changes: dict[str, object] = {"state": "ERROR", "error": reason}
-        content, link = f"Your post could not be published on {integration.name}: {reason}", None
+        content, link = f"Your post could not be published on {channel.name}: {reason}", None
     else:
         release_id = str(int(post.date) * 1000 + len(organization.notifications) % 1000)
-        link = f"https://{integration.provider}.example/{integration.profile}/{release_id}"
+        link = f"https://{channel.provider}.example/{channel.profile}/{release_id}"
         changes = {"state": "PUBLISHED", "release_id": release_id, "release_url": link}
-        content = f"Your post has been published on {integration.name} at {link}"
+        content = f"Your post has been published on {channel.name} at {link}"
     published = msgspec.structs.replace(post, has_job=False, updated_at=state.now, **changes)
     organization.posts.put(published)
     note = NotificationRow(state.ids.uuid(), content, link, max(post.date, post.created_at))
     organization.notifications.append(note)
     if reason is None:
-        _call_webhooks(state, organization, published, integration)
+        _call_webhooks(state, organization, published, channel)
 
 
-def _obstacle(integration: IntegrationRow) -> str | None:
-    if integration.deleted_at is not None or integration.disabled:
+def _obstacle(channel: ChannelRow) -> str | None:
+    if channel.deleted_at is not None or channel.disabled:
         return "the channel is disabled"
-    if integration.refresh_needed:
+    if channel.refresh_needed:
         return "the channel has to be connected again"
-    return integration.failure
+    return channel.failure
 
 
 def _call_webhooks(
-    state: SandboxState, organization: Organization, post: PostRow, integration: IntegrationRow
+    state: SandboxState, organization: Organization, post: PostRow, channel: ChannelRow
 ) -> None:
     entry = {
         "id": post.id,
@@ -96,16 +94,16 @@ def _call_webhooks(
         "releaseURL": post.release_url,
         "state": post.state,
         "integration": {
-            "id": integration.id,
-            "name": integration.name,
-            "providerIdentifier": integration.provider,
-            "picture": integration.picture,
+            "id": channel.id,
+            "name": channel.name,
+            "providerIdentifier": channel.provider,
+            "picture": channel.picture,
             "type": "social",
         },
     }
     is_empty = state.release.since(_SINCE_WEBHOOKS_ARE_EMPTY)
     body = msgspec.json.encode([] if is_empty else [entry])
     for webhook in organization.webhooks:
-        if not webhook.integration_ids or integration.id in webhook.integration_ids:
+        if not webhook.channel_ids or channel.id in webhook.channel_ids:
             state.jobs.deliveries.append(WebhookDelivery(webhook.url, body))
             state.jobs.changed.set()

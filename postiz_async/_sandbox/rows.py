@@ -41,7 +41,7 @@ class TagRow(msgspec.Struct, frozen=True):
     created_at: int
 
 
-class IntegrationRow(msgspec.Struct, frozen=True, kw_only=True):
+class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
     """A channel; times in milliseconds since the epoch, posting times in minutes after midnight."""
 
     id: str
@@ -62,16 +62,16 @@ class IntegrationRow(msgspec.Struct, frozen=True, kw_only=True):
     """The reason why publishing on this channel fails, or None."""
 
 
-def is_in_group(integration: IntegrationRow, group: str | None) -> bool:
+def is_in_group(channel: ChannelRow, group: str | None) -> bool:
     """Whether a channel belongs to the group with this id; True without an id."""
-    return not group or (integration.customer is not None and integration.customer.id == group)
+    return not group or (channel.customer is not None and channel.customer.id == group)
 
 
 class PostRow(msgspec.Struct, frozen=True, kw_only=True):
     """A post or, with `parent_id`, one of its comments; times in milliseconds since the epoch."""
 
     id: str
-    integration_id: str
+    channel_id: str
     content: str
     image: str
     """The media as JSON text."""

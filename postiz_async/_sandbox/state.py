@@ -22,9 +22,9 @@ import msgspec
 from postiz_async._sandbox.faults import Fault
 from postiz_async._sandbox.messages import HttpRequest, UploadedFile, internal_error, status_only
 from postiz_async._sandbox.rows import (
+    ChannelRow,
     CustomerRow,
     IdSource,
-    IntegrationRow,
     MediaRow,
     MemberRow,
     NotificationRow,
@@ -134,7 +134,7 @@ class Organization:
     video_credits: int | None = None
     session: str = ""
     posts: PostTable = field(default_factory=PostTable)
-    integrations: dict[str, IntegrationRow] = field(default_factory=dict[str, IntegrationRow])
+    channels: dict[str, ChannelRow] = field(default_factory=dict[str, ChannelRow])
     customers: dict[str, CustomerRow] = field(default_factory=dict[str, CustomerRow])
     tags: dict[str, TagRow] = field(default_factory=dict[str, TagRow])
     media: dict[str, MediaRow] = field(default_factory=dict[str, MediaRow])
@@ -142,17 +142,17 @@ class Organization:
     notifications: list[NotificationRow] = field(default_factory=list[NotificationRow])
     members: list[MemberRow] = field(default_factory=list[MemberRow])
 
-    def live_integrations(self) -> list[IntegrationRow]:
+    def live_channels(self) -> list[ChannelRow]:
         """Channels that are not deleted. For other parts of this package."""
-        return [each for each in self.integrations.values() if each.deleted_at is None]
+        return [each for each in self.channels.values() if each.deleted_at is None]
 
-    def live_integration(self, integration_id: str) -> IntegrationRow | None:
+    def live_channel(self, channel_id: str) -> ChannelRow | None:
         """A channel that is not deleted. For other parts of this package.
 
         Args:
-            integration_id: Its id.
+            channel_id: Its id.
         """
-        found = self.integrations.get(integration_id)
+        found = self.channels.get(channel_id)
         return found if found is not None and found.deleted_at is None else None
 
 
@@ -259,7 +259,7 @@ class Webhook:
     """An address to call for published posts of some channels; if none are given, of all."""
 
     url: str
-    integration_ids: frozenset[str] = frozenset()
+    channel_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,13 +402,13 @@ class ReceivedCall(OpenCall):
         """The release of the server."""
         return self.state.release
 
-    def context_of(self, integration_id: str) -> PostContext:
+    def context_of(self, channel_id: str) -> PostContext:
         """The facts for the rules of a post on this channel.
 
         Raises:
             HttpError: The server does not know the network.
         """
-        channel = self.organization.integrations[integration_id]
+        channel = self.organization.channels[channel_id]
         network = network_in(self.release, channel.provider)
         if network is None:
             raise internal_error()

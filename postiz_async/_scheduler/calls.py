@@ -301,7 +301,7 @@ async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
     if not isawaitable(call):
         raise UsageError(
             "Give `raw` the call of a method, not yet awaited: "
-            "`await postiz.raw(postiz.integrations.list())`."
+            "`await postiz.raw(postiz.channels.list())`."
         )
     kept: list[WireResponse] = []
     token = answers.set(kept)

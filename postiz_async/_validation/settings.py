@@ -268,7 +268,7 @@ def schema_problems(
     Args:
         path: the path of the settings: `posts.0.settings`.
         settings: the settings to send.
-        schema: the `settings` of `postiz.integrations.settings(channel)`.
+        schema: the `settings` of `postiz.channels.settings(channel)`.
     """
     required = schema.get("required")
     names = cast("list[object]", required) if isinstance(required, list) else []

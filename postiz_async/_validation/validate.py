@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async._validation.media import MediaFacts
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import CreatePost
     from postiz_async.providers._schema import MediaRule, Provider
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def validate(
     request: CreatePost | Mapping[str, object],
     *,
-    channels: Mapping[str, Integration] | Iterable[Integration],
+    channels: Mapping[str, Channel] | Iterable[Channel],
     media: Mapping[str, MediaFacts] | None = None,
     now: datetime | None = None,
     max_lengths: Mapping[str, int] | None = None,
@@ -65,7 +65,7 @@ def validate(
     if problems:
         return problems
     if isinstance(channels, dict) or isinstance(channels, Mapping):  # noqa: SIM101 - much quicker
-        by_id = cast("Mapping[str, Integration]", channels)
+        by_id = cast("Mapping[str, Channel]", channels)
     else:
         by_id = {each.id: each for each in channels}
     body = judge(given, by_id, media or {})
@@ -100,9 +100,7 @@ _NO_OBJECT = "is a list where an object belongs"
 _NO_ID = "All posts must have an integration id"
 
 
-def judge(
-    given: object, channels: Mapping[str, Integration], media: Mapping[str, MediaFacts]
-) -> Body:
+def judge(given: object, channels: Mapping[str, Channel], media: Mapping[str, MediaFacts]) -> Body:
     """A request with all problems of its channels and of the request classes, in order."""
     if not is_object(given):
         problem = Problem("body", _NO_ID, hint=f"{shown(given)} was given", stage="channel")
@@ -117,8 +115,8 @@ def judge(
 
 
 def _found(
-    posts: object, channels: Mapping[str, Integration], problems: list[Problem]
-) -> list[tuple[int, Mapping[str, object], Integration]]:
+    posts: object, channels: Mapping[str, Channel], problems: list[Problem]
+) -> list[tuple[int, Mapping[str, object], Channel]]:
     """The posts whose channels are known; adds the problems of the others to `problems`."""
     if not is_list(posts):
         no_list = f"{shown(posts)} is not a list"
@@ -129,7 +127,7 @@ def _found(
         )
         return []
     lost: list[Problem] = []
-    found: list[tuple[int, Mapping[str, object], Integration]] = []
+    found: list[tuple[int, Mapping[str, object], Channel]] = []
     for place, post in enumerate(posts):
         given = as_object(post)
         channel_id = as_object(given.get("integration")).get("id")
@@ -149,7 +147,7 @@ def _found(
     return found
 
 
-def _known(channels: Mapping[str, Integration]) -> str:
+def _known(channels: Mapping[str, Channel]) -> str:
     names = [f"{each.id} ({each.provider})" for each in channels.values()]
     more = ", ..." if len(names) > 5 else ""
     return f"the channels are {', '.join(names[:5])}{more}" if names else "there is no channel"
@@ -158,7 +156,7 @@ def _known(channels: Mapping[str, Integration]) -> str:
 def _post(
     place: int,
     given: Mapping[str, object],
-    channel: Integration,
+    channel: Channel,
     media: Mapping[str, MediaFacts],
     problems: list[Problem],
 ) -> JudgedPost:

@@ -15,7 +15,7 @@ from postiz_async._validation.media import Entries
 from postiz_async._validation.messages import closest, read_as_true, shown, warning
 from postiz_async._validation.settings import SettingsVerdict, settings_warnings
 from postiz_async.errors import Problem
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.providers._schema import Provider
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class JudgedPost(msgspec.Struct, frozen=True, gc=False):
     """
 
     path: str
-    channel: Integration
+    channel: Channel
     provider: Provider | None
     given: Mapping[str, object]
     settings: Mapping[str, object]

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import msgspec
 
-from postiz_async.models.insights import Metric, Missing, NotificationPage
-from postiz_async.models.integrations import (
+from postiz_async.models.channels import (
+    Channel,
     Connected,
     ConnectUrl,
     Customer,
-    DeletedIntegration,
+    DeletedChannel,
     FreeSlot,
-    Integration,
     SettingsOutput,
     ToolOutput,
 )
+from postiz_async.models.insights import Metric, Missing, NotificationPage
 from postiz_async.models.media import Media
 from postiz_async.models.oauth import Token
 from postiz_async.models.posts import (
@@ -61,7 +61,7 @@ class Replay(Enum):
 _CHANNEL_UNKNOWN = {
     (500, CRASH): (
         "This server fails in this way when it has no channel with this id: "
-        "`postiz-async integrations` lists those it has."
+        "`postiz-async channels` lists those it has."
     )
 }
 
@@ -221,11 +221,11 @@ VIDEO_FUNCTION = Endpoint(
         )
     },
 )
-LIST_INTEGRATIONS: Endpoint[list[Integration]] = Endpoint(
-    "list_integrations",
+LIST_CHANNELS: Endpoint[list[Channel]] = Endpoint(
+    "list_channels",
     "GET",
     "/integrations",
-    list[Integration],
+    list[Channel],
     Replay.SAFE,
     "v1.11.1",
     max_body=16 * MIB,
@@ -235,7 +235,7 @@ LIST_GROUPS: Endpoint[list[Customer]] = Endpoint(
 )
 IS_CONNECTED = Endpoint("is_connected", "GET", "/is-connected", Connected, Replay.SAFE, "v1.62.0")
 CHANNEL_SETTINGS = Endpoint(
-    "get_integration_settings",
+    "get_channel_settings",
     "GET",
     "/integration-settings/{id}",
     SettingsOutput,
@@ -244,7 +244,7 @@ CHANNEL_SETTINGS = Endpoint(
     meanings=_CHANNEL_UNKNOWN,  # a server before v2.21.9
 )
 TRIGGER_TOOL = Endpoint(
-    "trigger_integration_tool",
+    "trigger_tool",
     "POST",
     "/integration-trigger/{id}",
     ToolOutput,
@@ -259,7 +259,7 @@ TRIGGER_TOOL = Endpoint(
         ),
         (500, "Unexpected error"): (
             "The network refused what the tool asked, or did not answer. `postiz-async "
-            "integrations settings` shows what the tool takes; else try again later."
+            "channels settings` shows what the tool takes; else try again later."
         ),
     },
 )
@@ -280,11 +280,11 @@ CONNECT_URL = Endpoint(
         )
     },
 )
-DELETE_INTEGRATION = Endpoint(
-    "delete_integration",
+DELETE_CHANNEL = Endpoint(
+    "delete_channel",
     "DELETE",
     "/integrations/{id}",
-    DeletedIntegration,
+    DeletedChannel,
     Replay.IDEMPOTENT,
     "v2.20.0",
     meanings=_CHANNEL_UNKNOWN,

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from postiz_async._resources.insights import Analytics as AsyncAnalytics
+    from postiz_async.models.channels import Channel
     from postiz_async.models.insights import Figures, Metric, PostAnalytics
-    from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
 
@@ -26,7 +26,7 @@ class Analytics(Twin):
     def _async(self) -> AsyncAnalytics:
         return cast("AsyncAnalytics", self._twin)
 
-    def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:
+    def channel(self, channel: Channel | str, *, days: int = 30) -> list[Metric]:
         """Figures of a channel over the last `days` (7, 30 or 90).
 
         Empty if the network has none, or if the server could not fetch them. Cached by the server
@@ -40,7 +40,7 @@ class Analytics(Twin):
             InvalidPostError: no channel, or several, have this name or provider.
             ServerError: also for an unknown id.
         """
-        return self._portal.call(self._async.integration, channel, days=days)
+        return self._portal.call(self._async.channel, channel, days=days)
 
     def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
         """Figures of a published post. `missing` is True if its id on the network is unknown.

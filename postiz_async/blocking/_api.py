@@ -286,7 +286,7 @@ class Api(WithRaw, Resources):
         start: datetime,
         end: datetime,
         state: str | None = None,
-        integration: str | None = None,
+        channel: str | None = None,
         tag: str | None = None,
         naming: Naming = "id",
         analytics: bool = False,
@@ -307,7 +307,7 @@ class Api(WithRaw, Resources):
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            integration: only this channel, by id.
+            channel: only this channel, by id.
             tag: only posts with this tag, by name.
             naming: how the file names channels: `id`, or `name` if it is unique.
             analytics: whether to include figures of published posts, such as views and likes.
@@ -328,7 +328,7 @@ class Api(WithRaw, Resources):
             start=start,
             end=end,
             state=state,
-            integration=integration,
+            channel=channel,
             tag=tag,
             naming=naming,
             analytics=analytics,

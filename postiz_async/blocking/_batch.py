@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.update_plan import Updated
     from postiz_async.errors import Problem
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 
 class Batch(SentCampaign, EnteredTwin):
@@ -102,7 +102,7 @@ class Batch(SentCampaign, EnteredTwin):
         return self._portal.call_sync(lambda: original.adopted)
 
     @property
-    def channels(self) -> list[Integration]:
+    def channels(self) -> list[Channel]:
         """The channels that the campaign uses."""
         original = self._async
         return self._portal.call_sync(lambda: original.channels)

@@ -50,7 +50,7 @@ class Outbox(OutboxBase):
 
         Costs one of the hourly create requests, later. The only request at once is a list of the
         channels (as for `posts.validate`). While Postiz cannot be reached, this is skipped if all
-        channels are given as `Integration` or were listed by this client before.
+        channels are given as `Channel` or were listed by this client before.
 
         Raises:
             InvalidPostError: the server would refuse them; nothing was stored.

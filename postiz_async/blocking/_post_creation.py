@@ -271,7 +271,7 @@ class PostCreation(Twin):
         Returns:
             Errors first, then warnings, like `postiz_async.validate` with the channels looked up.
 
-        Costs no quota. Raises what `postiz.integrations.list` raises.
+        Costs no quota. Raises what `postiz.channels.list` raises.
         """
         return self._portal.call(self._async.validate, body, media=media)
 

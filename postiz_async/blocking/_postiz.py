@@ -33,7 +33,7 @@ class Postiz(Owner, Api):
     """A blocking client for one API key, safe from any thread.
 
         with Postiz() as postiz:
-            channels = postiz.integrations.list()
+            channels = postiz.channels.list()
 
     Without `with`, its first call opens it, and `close` closes it. The connections live in a thread
     of its own.

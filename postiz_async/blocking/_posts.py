@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from postiz_async._resources.posts import Posts as AsyncPosts
     from postiz_async.errors import Marks
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import MissingRelease, Post, PublishEvent
 
 
@@ -37,7 +37,7 @@ class Posts(PostCreation):
         Args:
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
-            customer: only channels of this group, by its id (`integrations.groups`). The API uses
+            customer: only channels of this group, by its id (`channels.groups`). The API uses
                 this word here; the `group` of a post is something else.
             retry: False for a single attempt, if the caller does its own retries.
 
@@ -53,7 +53,7 @@ class Posts(PostCreation):
         start: datetime,
         end: datetime,
         state: str | None = None,
-        integration: Integration | str | None = None,
+        channel: Channel | str | None = None,
         tag: str | None = None,
         collapse_repeats: bool = False,
     ) -> BlockingIterator[Post]:
@@ -63,7 +63,7 @@ class Posts(PostCreation):
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            integration: only this channel: its id, name or provider.
+            channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
             collapse_repeats: a repeated post once, at its first occurrence in the range.
 
@@ -78,7 +78,7 @@ class Posts(PostCreation):
             start=start,
             end=end,
             state=state,
-            integration=integration,
+            channel=channel,
             tag=tag,
             collapse_repeats=collapse_repeats,
         )
@@ -152,7 +152,7 @@ class Posts(PostCreation):
         return self._portal.call(self._async.wait_published, post_id, at=at, timeout=timeout)
 
     def watch(
-        self, *, since: datetime | None = None, integration: Integration | str | None = None
+        self, *, since: datetime | None = None, channel: Channel | str | None = None
     ) -> BlockingIterator[PublishEvent]:
         """Yield an event whenever a post is published or refused by its network.
 
@@ -167,7 +167,7 @@ class Posts(PostCreation):
 
         Args:
             since: also yield events for posts dated from then on; None: only from now on.
-            integration: only this channel: its id, name or provider.
+            channel: only this channel: its id, name or provider.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
@@ -178,7 +178,7 @@ class Posts(PostCreation):
             InvalidPostError: `since` has no time zone; or no channel, or several, have this name
                 or provider.
         """
-        return iterate(self._portal, self._async.watch, since=since, integration=integration)
+        return iterate(self._portal, self._async.watch, since=since, channel=channel)
 
     def look_again(self) -> None:
         """Let each `wait_published` and `watch` check now.

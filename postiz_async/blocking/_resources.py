@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from postiz_async.blocking._analytics import Analytics
 from postiz_async.blocking._base import Twin
-from postiz_async.blocking._integrations import Integrations
+from postiz_async.blocking._channels import Channels
 from postiz_async.blocking._media_resource import MediaResource
 from postiz_async.blocking._notifications import Notifications
 from postiz_async.blocking._posts import Posts
@@ -34,9 +34,9 @@ class Resources(Twin):
         return MediaResource(self._portal, self._async.media)
 
     @property
-    def integrations(self) -> Integrations:
+    def channels(self) -> Channels:
         """The connected social accounts."""
-        return Integrations(self._portal, self._async.integrations)
+        return Channels(self._portal, self._async.channels)
 
     @property
     def analytics(self) -> Analytics:

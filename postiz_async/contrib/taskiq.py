@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from taskiq import AsyncBroker, TaskiqMessage, TaskiqResult, TaskiqState
 
     from postiz_async._outbox.pool_outbox import CredentialsOf
-    from postiz_async._resources.channels import Integrations
+    from postiz_async._resources.channels import Channels
     from postiz_async._resources.insights import Analytics, Notifications
     from postiz_async._resources.keyed import KeyedCreate
     from postiz_async._resources.media import MediaResource
@@ -284,7 +284,7 @@ class TaskPostiz:
         self.task_id: str = context.message.task_id
         self.posts: Posts = _TaskPosts(opened(client), options_of(api), tasks, self._keys)
         self.media: MediaResource = api.media
-        self.integrations: Integrations = api.integrations
+        self.channels: Channels = api.channels
         self.analytics: Analytics = api.analytics
         self.notifications: Notifications = api.notifications
 
@@ -337,7 +337,7 @@ class _TaskPosts(Posts):
     ) -> None:
         super().__init__(
             BoundScheduler(client.scheduler, options),
-            client.channels,
+            client.channel_cache,
             client.wake,
             lambda: _TaskCreates(client, tasks.pause),
             validates=client.validates,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from postiz_async.models._base import DateTime, Model, Value
 from postiz_async.models._plain_text import plain_text_of
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings, RawSettings
 
@@ -100,7 +100,7 @@ class NewPost(Value, frozen=True, forbid_unknown_fields=True):
     are as the API names them.
 
     Args:
-        channel: an `Integration`, or its id, or its name or provider where no other channel has
+        channel: a `Channel`, or its id, or its name or provider where no other channel has
             the same. An id takes precedence over a name, and a name over a provider.
         content: plain text, `Text` with mentions, `Markdown` or `Html`.
         media: uploaded media, in order.
@@ -109,7 +109,7 @@ class NewPost(Value, frozen=True, forbid_unknown_fields=True):
         thread: further parts, in order.
     """
 
-    channel: Integration | str
+    channel: Channel | str
     content: Content = ""
     media: MediaList = ()
     settings: Settings = None
@@ -153,7 +153,7 @@ class ContentItem(Model, frozen=True, kw_only=True, gc=False):
     """Id of an existing part to edit."""
 
 
-class IntegrationRef(Model, frozen=True, kw_only=True):
+class ChannelRef(Model, frozen=True, kw_only=True):
     """The channel of a post in a create request."""
 
     id: str
@@ -162,7 +162,7 @@ class IntegrationRef(Model, frozen=True, kw_only=True):
 class PostItem(Model, frozen=True, kw_only=True, gc=False):
     """One post of a create request. The first `value` is the post, the others its thread."""
 
-    integration: IntegrationRef
+    channel: ChannelRef = field(name="integration")
     value: list[ContentItem]
     settings: Mapping[str, object]
     group: str | UnsetType = UNSET
@@ -193,7 +193,8 @@ class Created(Model, frozen=True, kw_only=True):
     """One stored post of a create request. It is stored, but not yet published."""
 
     post_id: str
-    integration: str
+    channel: str = field(name="integration")
+    """The id of the channel."""
 
 
 # ------------------------------------------------------------------ the answer of GET /posts
@@ -213,7 +214,7 @@ class PostTag(Model, frozen=True, kw_only=True):
     tag: Tag
 
 
-class PostIntegration(Model, frozen=True, kw_only=True):
+class PostChannel(Model, frozen=True, kw_only=True):
     """The channel of a listed post."""
 
     id: str
@@ -230,7 +231,7 @@ class Post(Model, frozen=True, kw_only=True):
     content: str = ""
     state: str = ""
     """`QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`; others may appear."""
-    integration: PostIntegration | None = None
+    channel: PostChannel | None = field(name="integration", default=None)
     group: str | None = None
     release_url: str | None = field(name="releaseURL", default=None)
     release_id: str | None = None

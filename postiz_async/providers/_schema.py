@@ -141,7 +141,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         part_media: how the media of further parts are treated.
         rules: tests of the media, in the server's order.
         pitfalls: common mistakes that the server accepts, and other advice.
-        tools: the look-ups for `integrations.trigger`.
+        tools: the look-ups for `channels.trigger`.
         mentions: whether mentions in the text become real ones.
         since: the first release that has it; empty for none so far.
         defect: the text with which the server refuses all but drafts; empty for none.

@@ -8,12 +8,12 @@
 """
 
 from postiz_async._sandbox import (
+    ChannelRow as ChannelRow,
     CreateRecord as CreateRecord,
     CustomerRow as CustomerRow,
     Fault as Fault,
     FaultKind as FaultKind,
     Faults as Faults,
-    IntegrationRow as IntegrationRow,
     MediaRow as MediaRow,
     NotificationRow as NotificationRow,
     OAuthApp as OAuthApp,

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from postiz_async._sandbox import Fault, IntegrationRow, Organization, Sandbox, StoredPost
-from postiz_async.models.integrations import Integration
+from postiz_async._sandbox import ChannelRow, Fault, Organization, Sandbox, StoredPost
+from postiz_async.models.channels import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,16 +52,16 @@ def names_of(given: Iterable[str]) -> tuple[str, ...]:
 
 def _add_channel(
     sandbox: Sandbox, provider: str, name: str | None, organization: Organization | str | None
-) -> Integration:
+) -> Channel:
     if provider not in sandbox.providers:
         near = difflib.get_close_matches(provider, sandbox.providers, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise ValueError(f"This release of Postiz has no provider {provider!r}{hint}")
-    return _seen(sandbox.add_integration(provider, name=name, organization=organization))
+    return _seen(sandbox.add_channel(provider, name=name, organization=organization))
 
 
-def _seen(row: IntegrationRow) -> Integration:
-    return Integration(id=row.id, name=row.name, provider=row.provider)
+def _seen(row: ChannelRow) -> Channel:
+    return Channel(id=row.id, name=row.name, provider=row.provider)
 
 
 class SandboxControls(ABC):
@@ -113,7 +113,7 @@ class SandboxControls(ABC):
         *,
         name: str | None = None,
         organization: Organization | str | None = None,
-    ) -> Integration:
+    ) -> Channel:
         """Connect a channel.
 
         Args:
@@ -127,9 +127,7 @@ class SandboxControls(ABC):
         """
         return self.apply(lambda it: _add_channel(it, provider, name, organization))
 
-    def channel(
-        self, provider: str, *, organization: Organization | str | None = None
-    ) -> Integration:
+    def channel(self, provider: str, *, organization: Organization | str | None = None) -> Channel:
         """The channel of a provider, the first one where it has several.
 
         Args:
@@ -139,7 +137,7 @@ class SandboxControls(ABC):
         Raises:
             LookupError: there is no such channel or organisation.
         """
-        channels = self.apply(lambda it: it.integrations(organization))
+        channels = self.apply(lambda it: it.channels(organization))
         for row in channels:
             if row.provider == provider:
                 return _seen(row)

@@ -231,7 +231,7 @@ def test_a_client_with_other_options_is_a_client(
 ) -> None:
     postiz_other = postiz.with_options(max_wait=0, headers={"X-Trace": "1"})
     assert isinstance(postiz_other, blocking.Api)
-    assert [each.id for each in postiz_other.integrations.list()] == [channel]
+    assert [each.id for each in postiz_other.channels.list()] == [channel]
     for number in range(30):
         postiz_other.posts.draft(NewPost(channel, f"post {number}"), at=at)
     with pytest.raises(QuotaWaitError):
@@ -239,13 +239,13 @@ def test_a_client_with_other_options_is_a_client(
 
 
 def test_answers_are_shown_as_they_came(postiz: Postiz, channel: str) -> None:
-    answer = postiz.raw(postiz.integrations.list)
+    answer = postiz.raw(postiz.channels.list)
     assert (answer.status, [each.id for each in answer.value]) == (200, [channel])
     assert channel.encode() in answer.body
-    again = postiz.raw(postiz.integrations.list, group=None)
+    again = postiz.raw(postiz.channels.list, group=None)
     assert again.body == answer.body
     with pytest.raises(UsageError, match="a method and its arguments"):
-        postiz.raw(postiz.integrations.list())  # type: ignore[arg-type]
+        postiz.raw(postiz.channels.list())  # type: ignore[arg-type]
 
 
 def test_media_are_uploaded_with_progress(postiz: Postiz, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_what_a_generator_gives_is_taken_in_this_thread_when_it_is_wanted(postiz
 
 def campaign(channel: str, at: datetime, count: int) -> list[dict[str, object]]:
     return [
-        {"integration": channel, "date": at + timedelta(hours=n), "content": f"row {n}"}
+        {"channel": channel, "date": at + timedelta(hours=n), "content": f"row {n}"}
         for n in range(count)
     ]
 
@@ -340,13 +340,13 @@ def test_a_pool_has_a_client_for_each_organisation(postiz_server: ServedPostiz) 
         two = pool.client("token-of-globex", organization="globex")
         assert isinstance(one, Postiz)
         assert len(pool) == 2
-        assert [each.name for each in one.integrations.list()] == ["ours"]
-        assert [each.name for each in two.integrations.list()] == ["theirs"]
+        assert [each.name for each in one.channels.list()] == ["ours"]
+        assert [each.name for each in two.channels.list()] == ["theirs"]
         two.close()
         assert (two.is_open, one.is_open) == (False, True)
-        assert [each.name for each in one.integrations.list()] == ["ours"]
+        assert [each.name for each in one.channels.list()] == ["ours"]
     with pytest.raises(postiz_async.ConfigurationError, match="closed"):
-        one.integrations.list()
+        one.channels.list()
 
 
 def test_a_store_is_closed_with_its_client(

@@ -46,7 +46,7 @@ def test_functions_given_to_a_call_are_called_in_its_thread(
         threads.append(threading.get_ident())
         posts.append(postiz.posts.get(outcome.post_id or "").content)  # no deadlock
 
-    rows = ({"integration": channel, "date": at, "content": each} for each in ("one", "two"))
+    rows = ({"channel": channel, "date": at, "content": each} for each in ("one", "two"))
     with postiz.batch(rows, journal=tmp_path / "journal") as batch:
         batch.run_all(saw)
     assert sorted(posts) == ["one", "two"]
@@ -59,9 +59,9 @@ def test_rows_are_taken_in_the_thread_that_gives_them(
     threads: list[int] = []
 
     def rows() -> object:
-        for each in postiz.integrations.list():  # a source may ask the client
+        for each in postiz.channels.list():  # a source may ask the client
             threads.append(threading.get_ident())
-            yield {"integration": each.id, "date": at, "content": each.name}
+            yield {"channel": each.id, "date": at, "content": each.name}
 
     with postiz.batch(rows(), journal=tmp_path / "journal") as batch:  # type: ignore[arg-type]
         assert [row.number for row in batch.rows] == [1]
@@ -73,7 +73,7 @@ def test_rows_without_end_are_taken_as_far_as_a_campaign_may_reach(
 ) -> None:
     monkeypatch.setattr(source, "MAX_ROWS", 700)
     numbers = count(1)
-    rows = ({"integration": channel, "date": at, "content": f"post {n}"} for n in numbers)
+    rows = ({"channel": channel, "date": at, "content": f"post {n}"} for n in numbers)
     batch = postiz.batch(rows, journal=tmp_path / "journal")
     with pytest.raises(BatchError, match="more than 700 rows"):
         batch.__enter__()
@@ -83,7 +83,7 @@ def test_rows_without_end_are_taken_as_far_as_a_campaign_may_reach(
 def test_a_list_of_rows_can_be_entered_again(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path
 ) -> None:
-    rows = [{"integration": channel, "date": at, "content": f"post {n}"} for n in range(501)]
+    rows = [{"channel": channel, "date": at, "content": f"post {n}"} for n in range(501)]
     batch = postiz.batch(rows, journal=tmp_path / "journal")
     for _ in range(2):
         with batch:
@@ -100,7 +100,7 @@ def test_an_error_of_a_generator_of_rows_comes_out_where_it_is_entered(
 ) -> None:
     def rows() -> Iterator[dict[str, object]]:
         for n in range(number):
-            yield {"integration": channel, "date": at, "content": f"post {n}"}
+            yield {"channel": channel, "date": at, "content": f"post {n}"}
         raise MistakeError
 
     with pytest.raises(MistakeError), postiz.batch(rows(), journal=tmp_path / "journal"):
@@ -113,7 +113,7 @@ def test_a_function_that_raises_stop_iteration_ends_the_call(
 ) -> None:
     """No future takes that error, so the work waited for an answer that never came."""
     nothing: Iterator[str] = iter(())
-    rows = [{"integration": channel, "date": at, "content": "one"}]
+    rows = [{"channel": channel, "date": at, "content": "one"}]
     with postiz.batch(rows, journal=tmp_path / "journal") as batch:
         with pytest.raises(RuntimeError, match="raised StopIteration") as raised:
             batch.run_all(lambda _: next(nothing))
@@ -129,7 +129,7 @@ def test_an_error_of_such_a_function_ends_the_call(
         raise MistakeError
 
     with postiz.batch(
-        [{"integration": channel, "date": at, "content": "one"}], journal=tmp_path / "journal"
+        [{"channel": channel, "date": at, "content": "one"}], journal=tmp_path / "journal"
     ) as batch:
         with pytest.raises(MistakeError):
             batch.run_all(fail)
@@ -169,9 +169,7 @@ def test_an_error_is_let_go_without_the_help_of_the_collector(postiz: Postiz) ->
 def test_an_error_of_a_block_is_the_same_outside(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path
 ) -> None:
-    rows = [
-        {"integration": channel, "date": at + timedelta(hours=n), "content": "x"} for n in (0, 1)
-    ]
+    rows = [{"channel": channel, "date": at + timedelta(hours=n), "content": "x"} for n in (0, 1)]
     mistake = MistakeError()
     with postiz.batch(rows, journal=tmp_path / "journal") as batch:
         with pytest.raises(MistakeError) as raised, batch.run() as outcomes:  # noqa: PT012
@@ -189,7 +187,7 @@ def test_an_error_of_a_block_is_the_same_outside(
 def test_what_stops_a_run_is_raised_at_the_end_of_its_block(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path, postiz_server: ServedPostiz
 ) -> None:
-    rows = [{"integration": channel, "date": at, "content": "x"}]
+    rows = [{"channel": channel, "date": at, "content": "x"}]
     with postiz.batch(rows, journal=tmp_path / "journal") as batch:
         postiz_server.organization.api_key = "another"
         with pytest.raises(AuthenticationError), batch.run() as outcomes:
@@ -212,7 +210,7 @@ def test_the_context_of_the_thread_reaches_the_call(postiz_server: ServedPostiz)
     ) as postiz:
         user.set("ada")
         with tracers.get_tracer("test").start_as_current_span("request") as request:
-            postiz.integrations.list()
+            postiz.channels.list()
     assert seen == ["ada"]
     mine = [span for span in spans.get_finished_spans() if span.name != "request"]
     assert mine
@@ -294,7 +292,7 @@ def test_a_second_ctrl_c_does_not_wait(postiz: Postiz, channel: str, at: datetim
     thread.join()
     assert isinstance(raised.value.__context__, KeyboardInterrupt)
     leave.set()
-    assert [each.id for each in postiz.integrations.list()] == [channel]
+    assert [each.id for each in postiz.channels.list()] == [channel]
 
 
 def test_ctrl_c_before_the_work_has_begun_ends_the_call(postiz: Postiz) -> None:
@@ -336,7 +334,7 @@ def test_ctrl_c_before_closing_has_begun_closes(postiz: Postiz) -> None:
 def test_a_block_whose_generator_the_loop_collects_is_left(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path
 ) -> None:
-    rows = [{"integration": channel, "date": at, "content": f"row {n}"} for n in range(3)]
+    rows = [{"channel": channel, "date": at, "content": f"row {n}"} for n in range(3)]
 
     def outcomes() -> Iterator[Outcome]:
         with postiz.batch(rows, journal=tmp_path / "journal") as batch, batch.run() as run:
@@ -356,7 +354,7 @@ def test_ctrl_c_leaves_the_block_of_a_run(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path
 ) -> None:
     rows = [
-        {"integration": channel, "date": at + timedelta(hours=n), "content": f"row {n}"}
+        {"channel": channel, "date": at + timedelta(hours=n), "content": f"row {n}"}
         for n in range(40)
     ]
     with postiz.batch(rows, journal=tmp_path / "journal") as batch:

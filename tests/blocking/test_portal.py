@@ -97,7 +97,7 @@ def test_many_threads_call_at_once(postiz: Postiz, channel: str, at: datetime) -
     def work(number: int) -> int:
         if number % 5 == 0:
             postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
-        return len(postiz.integrations.list())
+        return len(postiz.channels.list())
 
     with ThreadPoolExecutor(50) as pool:
         assert list(pool.map(work, range(100))) == [1] * 100
@@ -111,7 +111,7 @@ def test_closing_ends_all_calls_of_all_threads(
     [created] = postiz.posts.schedule(NewPost(channel, "first"), at=at)
     for number in range(29):
         postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
-    rows = [{"integration": channel, "date": at, "content": "row"}]
+    rows = [{"channel": channel, "date": at, "content": "row"}]
     started = threading.Barrier(6)
 
     def run_a_batch() -> None:
@@ -229,7 +229,7 @@ def test_a_hook_that_calls_its_client_is_told() -> None:
         on_attempt=hook,
     )
     with postiz:
-        assert postiz.integrations.list() == []
+        assert postiz.channels.list() == []
     assert len(found) == 3
     assert all("its own event loop" in str(error) for error in found)
 
@@ -241,7 +241,7 @@ def test_a_function_that_nobody_would_await_is_refused(
 
     with pytest.raises(UsageError, match=r"^progress is an `async def` function"):
         postiz.media.upload(b"", progress=tell)
-    rows = [CampaignRow(integration=channel, date=at, content="a")]
+    rows = [CampaignRow(channel=channel, date=at, content="a")]
     with (
         postiz.batch(rows, journal=tmp_path / "j") as batch,
         pytest.raises(UsageError, match="given to this call is an `async def` function"),
@@ -252,7 +252,7 @@ def test_a_function_that_nobody_would_await_is_refused(
 def test_time_may_jump_in_tests() -> None:
     clock = JumpingClock()
     sandbox = Sandbox(api_key="key", clock=clock, limit=2)
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     way = SandboxTransport(sandbox)
     with Postiz(
         api_key="key", base_url="http://sandbox.invalid", clock=clock, transport=way
@@ -267,7 +267,7 @@ def test_time_may_jump_in_tests() -> None:
 
 async def test_it_works_in_the_thread_of_a_running_loop(postiz: Postiz, channel: str) -> None:
     asyncio.get_running_loop()
-    assert [each.id for each in postiz.integrations.list()] == [channel]
+    assert [each.id for each in postiz.channels.list()] == [channel]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -282,7 +282,7 @@ def test_a_child_process_is_told_to_open_its_own(postiz: Postiz, channel: str) -
         said = "nothing"
         try:
             try:
-                postiz.integrations.list()
+                postiz.channels.list()
             except ConfigurationError as error:
                 said = str(error)
             del iterator
@@ -304,7 +304,7 @@ def test_a_child_process_is_told_to_open_its_own(postiz: Postiz, channel: str) -
     os.waitpid(child, 0)
     assert said.count("after the fork") == 2, said
     assert said.endswith("done"), said
-    assert [each.id for each in postiz.integrations.list()] == [channel]
+    assert [each.id for each in postiz.channels.list()] == [channel]
 
 
 NO_FILES_LEFT = """

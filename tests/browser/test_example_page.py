@@ -47,8 +47,8 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
     """Where the page is, with a list of posts that are hard on it."""
     folder = tmp_path_factory.mktemp("example")
     async with Sandbox(limit=len(TEXTS) + 1) as sandbox, serve(sandbox) as served:
-        channel = sandbox.add_integration("mastodon", name=LONG_NAME).id
-        sandbox.add_integration("x", name=ARABIC)
+        channel = sandbox.add_channel("mastodon", name=LONG_NAME).id
+        sandbox.add_channel("x", name=ARABIC)
         environment = {
             "POSTIZ_API_KEY": sandbox.organization.api_key,
             "POSTIZ_API_URL": served.api_url,

@@ -60,7 +60,7 @@ def _quota() -> Quota:
 
 def _plan() -> Forecast:
     at = datetime.fromtimestamp(FIRST, UTC)
-    late = tuple(Row(number=n, ref="", integration="", date=at) for n in range(2, 99, 2))
+    late = tuple(Row(number=n, ref="", channel="", date=at) for n in range(2, 99, 2))
     return Forecast(431, 5_000, 30, limit_known=False, windows=15, finish=at, late=late)
 
 

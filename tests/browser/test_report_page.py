@@ -199,13 +199,13 @@ async def test_the_report_of_a_real_run(browser: Browser, tmp_path: Path) -> Non
         texts = [f"post {n}" for n in range(8)] + ["coffee", "a broken channel", "too soon"]
         lab.write(
             {
-                "integration": broken if "broken" in text else out,
+                "channel": broken if "broken" in text else out,
                 "date": at(0.01 if "soon" in text else 1 + n / 60),
                 "content": text,
             }
             for n, text in enumerate(texts)
         )
-        lab.sandbox.change_integration(broken, failure="the token has expired")
+        lab.sandbox.change_channel(broken, failure="the token has expired")
         async with lab.client() as postiz, lab.batch(postiz) as batch:
             await lab.clock.sleep(60)
             await batch.run_all()

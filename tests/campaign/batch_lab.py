@@ -101,7 +101,7 @@ class Lab:
         self.judge: Callable[[list[dict[str, Any]]], dict[str, Any] | None] | None = None
 
     def channel(self, provider: str, **options: Any) -> str:
-        return self.sandbox.add_integration(provider, **options).id
+        return self.sandbox.add_channel(provider, **options).id
 
     def write(self, records: Iterable[dict[str, Any]]) -> None:
         text = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
@@ -216,7 +216,7 @@ def rows(channels: list[str], count: int, *, hours: float = 24.0, step: float = 
     """Rows on several channels, two each moment, so that requests carry a few posts."""
     return [
         {
-            "integration": channels[number % len(channels)],
+            "channel": channels[number % len(channels)],
             "date": at(hours + step * (number // (2 * len(channels)))),
             "content": f"post {number}",
         }

@@ -57,8 +57,7 @@ async def _leaves(
     request = RequestHandle(journal, purpose, name)
     request.body, request.refs, request.date = body, refs, date
     posts = tuple(
-        DeliveryPost("c1" if not body.posts else body.posts[0].integration.id, ref=ref)
-        for ref in refs
+        DeliveryPost("c1" if not body.posts else body.posts[0].channel.id, ref=ref) for ref in refs
     )
 
     def event(was: DeliveryRecord) -> DeliveryRecord:
@@ -112,7 +111,7 @@ async def ends(
 def write_request(t: Tables, sent: SentRequest, state: str) -> None:
     """A request with a number, as a run left it."""
     posts = tuple(
-        DeliveryPost(item.integration.id, ref=ref)
+        DeliveryPost(item.channel.id, ref=ref)
         for item, ref in zip(sent.body.posts, sent.refs, strict=True)
     )
     record = DeliveryRecord(state=state, posts=posts, date=sent.body.date)  # type: ignore[arg-type]

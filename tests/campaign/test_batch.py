@@ -28,7 +28,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 
 
 def row(hours: float, content: str, channel: str = "c1", **cells: Any) -> dict[str, Any]:
-    return {"integration": channel, "date": at(hours), "content": content} | cells
+    return {"channel": channel, "date": at(hours), "content": content} | cells
 
 
 async def planned(lab: Lab, **options: Any) -> tuple[Forecast, Batch]:

@@ -67,7 +67,7 @@ def write_campaign(path: Path, *rows: Sequence[str], columns: str = "") -> Path:
     """A CSV file; each row is integration, date, content unless the columns are named."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow((columns or "integration,date,content").split(","))
+        writer.writerow((columns or "channel,date,content").split(","))
         writer.writerows(rows)
     return path
 

@@ -25,12 +25,12 @@ async def main(api_key: str) -> None:
     async with AsyncExitStack() as stack:
         container = await stack.enter_async_context(Sandbox(api_key=api_key, base="container"))
         two = await stack.enter_async_context(Sandbox(api_key=api_key))
-        two.add_integration("mastodon")
+        two.add_channel("mastodon")
         other = two.add_organization(api_key="the-key-of-somebody-else")
-        two.add_integration("mastodon", organization=other)
+        two.add_channel("mastodon", organization=other)
         alike = await stack.enter_async_context(Sandbox(api_key=api_key))
         for name in ("One", "Two"):
-            alike.add_integration("mastodon", name=name)
+            alike.add_channel("mastodon", name=name)
         urls = {
             "two of a kind": (await stack.enter_async_context(serve(alike))).url,
             "container": (await stack.enter_async_context(serve(container))).url,

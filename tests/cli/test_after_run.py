@@ -28,7 +28,7 @@ FAR = "2031-01-20 09:00Z"
 def test_run_waits_until_the_posts_are_out_and_writes_a_page(
     cli: Cli, server: Server, tmp_path: Path
 ) -> None:
-    columns = "integration,date,content,type"
+    columns = "channel,date,content,type"
     file = write_campaign(
         tmp_path / "c.csv", ("mastodon", FAR, "Out soon <b>", "now"), columns=columns
     )
@@ -90,7 +90,7 @@ def test_report_writes_the_page_beside_the_campaign(
 def test_a_report_has_the_rows_that_the_run_left_out(
     cli: Cli, server: Server, tmp_path: Path
 ) -> None:
-    columns = "integration,date,content,ref"
+    columns = "channel,date,content,ref"
     good = ("mastodon", FAR, f"Good {tmp_path}", "a")
     bad = [("mastodon", "20/01/2031 09:00", "No date", "b"), ("nowhere", FAR, "No channel", "c")]
     file = write_campaign(tmp_path / "c.csv", good, *bad, columns=columns)
@@ -129,7 +129,7 @@ def test_what_cannot_be_done_is_said(cli: Cli, server: Server, tmp_path: Path) -
 def test_a_row_that_changed_after_it_was_stored_is_known_also_when_nothing_is_left_to_send(
     cli: Cli, server: Server, tmp_path: Path
 ) -> None:
-    columns = "integration,date,content,ref"
+    columns = "channel,date,content,ref"
 
     def write(text: str) -> Path:
         row = ("mastodon", FAR, f"{text} {tmp_path}", "a")

@@ -27,7 +27,7 @@ def file(cli: Cli, server: Server, tmp_path: Path) -> Path:
         ("x", soon, f"Out {tmp_path}", "now"),
         ("mastodon", soon, f"Out too {tmp_path}", "now"),
         ("x", soon, f"Not yet {tmp_path}", "schedule"),
-        columns="integration,date,content,type",
+        columns="channel,date,content,type",
     )
     assert cli("run", file, "--campaign", str(tmp_path)).code == 0
     return file

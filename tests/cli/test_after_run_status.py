@@ -39,8 +39,8 @@ def test_status_says_why_rows_cannot_be_read(cli: Cli, server: Server, tmp_path:
 def test_status_says_why_a_file_cannot_be_read(cli: Cli, server: Server, tmp_path: Path) -> None:
     row = ("mastodon", "2031-12-01 09:00Z", f"Hello {tmp_path}")
     file = write_campaign(tmp_path / "c.csv", row, columns="Kanal,date,content")
-    assert cli("run", file, "--column", "Kanal=integration").code == 0
+    assert cli("run", file, "--column", "Kanal=channel").code == 0
     told = cli("status", file)
     assert told.code == 0
-    assert "--column Kanal=integration" in told.out
+    assert "--column Kanal=channel" in told.out
     assert "have to be given here too, unless --save has kept them" in told.out

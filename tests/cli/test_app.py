@@ -142,7 +142,7 @@ def test_quiet_leaves_results_and_errors(cli: Cli, server: Server, file: Path) -
 
 
 def test_quiet_leaves_what_a_command_is_for(cli: Cli, server: Server, file: Path) -> None:
-    for command in (("plan", file), ("validate", file), ("integrations",), ("quota",)):
+    for command in (("plan", file), ("validate", file), ("channels",), ("quota",)):
         assert cli(*command, "--quiet").out == cli(*command).out != "", command
     listed = cli("posts", "list")
     assert listed.out.splitlines()[:-1] == cli("posts", "list", "-q").out.splitlines()

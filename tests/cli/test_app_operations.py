@@ -23,7 +23,7 @@ RANGE = ("--start", "2027-06-01", "--end", "2027-06-02")
 
 
 def channel_of(cli: Cli, provider: str) -> str:
-    listed = cli("integrations", "--json").document
+    listed = cli("channels", "--json").document
     return next(each["id"] for each in listed if each["identifier"] == provider)
 
 
@@ -147,25 +147,25 @@ def test_users(cli: Cli, server: Server) -> None:
 
 def test_channels(cli: Cli, server: Server) -> None:
     channel = channel_of(cli, "mastodon")
-    connected = cli("integrations", "connected", "--json").document
+    connected = cli("channels", "connected", "--json").document
     assert connected == {"connected": True, "version": 1}
-    assert "500 characters" in cli("integrations", "settings", channel).out
-    assert "date" in cli("integrations", "slot", channel, "--json").document
-    assert cli("integrations", "groups", "--json").document == []
-    assert cli("integrations", "connect", "linkedin").out.startswith("http")
+    assert "500 characters" in cli("channels", "settings", channel).out
+    assert "date" in cli("channels", "slot", channel, "--json").document
+    assert cli("channels", "groups", "--json").document == []
+    assert cli("channels", "connect", "linkedin").out.startswith("http")
     nowhere = cli("channels", "connect", "linkdin")
     assert nowhere.code == 2
     said = " ".join(nowhere.err.split())
     assert "Did you mean 'linkedin'? `postiz-async providers` lists" in said
-    assert "500 characters" in cli("integrations", "settings", "mastodon").out
+    assert "500 characters" in cli("channels", "settings", "mastodon").out
     assert cli("analytics", "channel", "mastodon").code == 0
-    assert cli("integrations", "delete", channel).code == 2, "it has to be confirmed"
-    by_name = cli("integrations", "delete", "mastodon", "--yes")
+    assert cli("channels", "delete", channel).code == 2, "it has to be confirmed"
+    by_name = cli("channels", "delete", "mastodon", "--yes")
     assert by_name.code == 2
     assert channel in by_name.err
-    nothing = cli("integrations", "tool", channel, "nothing", "a=b")
+    nothing = cli("channels", "tool", channel, "nothing", "a=b")
     assert "Tool not found" in nothing.err
-    assert cli("integrations", "tool", channel, "nothing", "novalue").code == 2
+    assert cli("channels", "tool", channel, "nothing", "novalue").code == 2
 
 
 def test_media(cli: Cli, server: Server, sample: Path) -> None:
@@ -220,4 +220,4 @@ async def test_a_connection_error_says_what_to_do() -> None:
     client = Postiz(api_key="k", base_url="http://127.0.0.1:9", clock=AcceleratedClock(1000))
     async with client as postiz:
         with pytest.raises(APIConnectionError, match="Is it up, and its port right"):
-            await postiz.integrations.is_connected()
+            await postiz.channels.is_connected()

@@ -54,7 +54,7 @@ def long(tmp_path: Path) -> Path:
 async def withholding() -> AsyncIterator[tuple[Withholding, dict[str, str]]]:
     """A sandbox that answers no create until it may, and what leads a command to it."""
     async with Withholding() as sandbox, serve(sandbox) as served:
-        sandbox.add_integration("mastodon")
+        sandbox.add_channel("mastodon")
         yield sandbox, Server(served.url, "sandbox").environment
 
 
@@ -216,7 +216,7 @@ def on_terminal(
 
 @on_posix
 @pytest.mark.parametrize(
-    "arguments", spread([["integrations"], ["--help"], ["integrations", "--json"]], every=3)
+    "arguments", spread([["channels"], ["--help"], ["channels", "--json"]], every=3)
 )
 def test_a_reader_that_goes_away(server: Server, home: Path, arguments: list[str]) -> None:
     reading, writing = os.pipe()
@@ -241,7 +241,7 @@ def test_an_alphabet_that_the_terminal_lacks(server: Server, tmp_path: Path, hom
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert out == ""
-    assert "row 2, integration: there is no channel '??'" in err
+    assert "row 2, channel: there is no channel '??'" in err
     with ended(start(["plan", str(file), "--json"], home, environment)) as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert "カナ" in json.loads(out)["problems"][0]["message"]

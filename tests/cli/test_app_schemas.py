@@ -39,11 +39,8 @@ def commands_with_json(of: App, before: str = "") -> Iterator[str]:
 
 
 def test_each_command_with_json_has_a_schema() -> None:
-    same = {"integrations": "integrations list", "channels": "integrations list"}
-    found = {
-        same.get(name, name.replace("channels ", "integrations "))
-        for name in commands_with_json(app)
-    }
+    same = {"channels": "channels list"}
+    found = {same.get(name, name) for name in commands_with_json(app)}
     assert found == set(OUTPUTS) - {ERRORS}
 
 
@@ -122,15 +119,15 @@ def test_posts(cli: Cli, server: Server) -> None:
 
 
 def test_channels_and_figures(cli: Cli, server: Server) -> None:
-    listed = cli("integrations", "--json").document
+    listed = cli("channels", "--json").document
     channel = next(each["id"] for each in listed if each["identifier"] == "mastodon")
     now = cli("posts", "create", "Hi", "--channel", "x", "--now", "--json").document
     calls = {
-        "integrations list": (),
-        "integrations connected": (),
-        "integrations groups": (),
-        "integrations settings": (channel,),
-        "integrations slot": (channel,),
+        "channels list": (),
+        "channels connected": (),
+        "channels groups": (),
+        "channels settings": (channel,),
+        "channels slot": (channel,),
         "analytics channel": (channel,),
         "analytics post": (now[0]["postId"],),
         "notifications": (),
@@ -159,13 +156,13 @@ def test_without_a_server(cli: Cli) -> None:
 
 def test_a_schema_finds_what_is_wrong() -> None:
     fine = {"version": 1, "connected": True}
-    assert misfits("integrations connected", fine) == []
+    assert misfits("channels connected", fine) == []
     for wrong in ({"connected": True}, fine | {"version": 2}, fine | {"more": 1}, []):
-        assert misfits("integrations connected", wrong)
+        assert misfits("channels connected", wrong)
 
 
 def test_an_error_is_one_line_for_programs(cli: Cli, server: Server) -> None:
-    unknown = cli("integrations", "settings", "c" * 25, "--json")
+    unknown = cli("channels", "settings", "c" * 25, "--json")
     assert unknown.code == 2
     assert unknown.out == ""
     assert len(unknown.err.splitlines()) == 1

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from processes import Server
 
 WHEN = "2031-05-01T09:00Z"
-HEAD = ["integration", "date", "content"]
+HEAD = ["channel", "date", "content"]
 PERCENT = Shown(0.25, "0%", "25 %")
 MONEY = Shown(1234.5, '#,##0.00\\ "€"', "1.234,50 €")
 GROUPED = Shown(1234, "#,##0", "1.234")
@@ -143,7 +143,7 @@ def test_letters_that_are_meant_are_not(cli: Cli, tmp_path: Path, text: str) -> 
 
 def test_a_part_of_a_thread_that_lost_its_letters_is_named(cli: Cli, tmp_path: Path) -> None:
     row = ("mastodon", WHEN, "fine", "fine", "GrÃ¼ÃŸe")
-    head = "integration,date,content,thread 2,Kommentar 2"
+    head = "channel,date,content,thread 2,Kommentar 2"
     path = write_campaign(tmp_path / "p.csv", row, columns=head)
     told = cli("plan", path, "--column", "Kommentar 2=thread 3").out
     assert "row 2, Kommentar 2: has 'Ã¼'" in said(told)
@@ -167,7 +167,7 @@ def test_a_mapped_column_is_named_so_in_every_problem(cli: Cli, tmp_path: Path) 
         ("mastodon", WHEN, "{Fooo}", "", ""),
     ]
     path = write_campaign(tmp_path / "p.csv", *rows, columns=head)
-    mapped = ["Kanal=integration", "Datum=date", "Beitrag=content", "Erster Kommentar=thread 2"]
+    mapped = ["Kanal=channel", "Datum=date", "Beitrag=content", "Erster Kommentar=thread 2"]
     options = [f"--column={each}" for each in [*mapped, "Notiz="]]
     told = said(cli("plan", path, *options, "--template").err)
     for place in ("row 2, Datum", "row 3, Beitrag", "row 4, Erster Kommentar", "row 5, Beitrag"):

@@ -66,7 +66,7 @@ def test_a_comment_where_the_network_has_none_is_a_clear_error(cli: Cli, tmp_pat
     (tmp_path / "a.png").write_bytes(PNG)
     settings = '{"board": "b1"}'
     row = ("pinterest", WHEN, "Hi", "a.png", "And more", settings)
-    head = "integration,date,content,media,First comment,settings"
+    head = "channel,date,content,media,First comment,settings"
     path = write_campaign(tmp_path / "c.csv", row, columns=head)
     for command in ("plan", "run"):
         refused = cli(command, path, "--column", "First comment=thread 2")
@@ -108,9 +108,7 @@ def test_alt_texts_and_links_that_are_wrong(
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(PNG)
     row = ("mastodon", WHEN, "Hi", *cells)
-    path = write_campaign(
-        tmp_path / "c.csv", row, columns="integration,date,content,media,alt,link"
-    )
+    path = write_campaign(tmp_path / "c.csv", row, columns="channel,date,content,media,alt,link")
     refused = cli("plan", path)
     assert refused.code == 2
     assert words in said(refused.err)
@@ -122,7 +120,7 @@ def test_an_alt_text_that_changes_is_an_edit_that_update_applies(cli: Cli, tmp_p
 
     def write(alt: str) -> None:
         row = ("mastodon", WHEN, f"Hi {tmp_path}", "a.png", alt)
-        write_campaign(path, row, columns="integration,date,content,media,alt")
+        write_campaign(path, row, columns="channel,date,content,media,alt")
 
     write("A cup")
     assert cli("run", path).code == 0
@@ -137,7 +135,7 @@ def test_a_link_that_the_text_has_already_is_not_added(
 ) -> None:
     link = "https://example.com/b"
     row = ("telegram", WHEN, f"See {link} {tmp_path}", link)
-    path = write_campaign(tmp_path / "c.csv", row, columns="integration,date,content,link")
+    path = write_campaign(tmp_path / "c.csv", row, columns="channel,date,content,link")
     assert cli("run", path).code == 0
     (post,) = (post for post in server.posts if str(tmp_path) in post["content"])
     assert post["content"].count(link) == 1
@@ -147,7 +145,7 @@ def test_rows_with_text_in_an_unknown_column_are_not_sent_without_it(
     cli: Cli, server: Server, tmp_path: Path
 ) -> None:
     rows = [("mastodon", WHEN, f"{n} {tmp_path}", "more" if n == 1 else "") for n in range(3)]
-    path = write_campaign(tmp_path / "c.csv", *rows, columns="integration,date,content,Kommentar")
+    path = write_campaign(tmp_path / "c.csv", *rows, columns="channel,date,content,Kommentar")
     told = cli("run", path, "--skip-invalid")
     assert "row 3, Kommentar: is not a column of a campaign" in said(told.out)
     sent = [post["content"] for post in server.posts if str(tmp_path) in post["content"]]

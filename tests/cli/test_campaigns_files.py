@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from processes import Server
 
 FOREIGN = (
-    "--column", "Kanal=integration", "--column", "Wann=date", "--column", "Text=content",
+    "--column", "Kanal=channel", "--column", "Wann=date", "--column", "Text=content",
     "--column", "Notiz=", "--default", "tags=news", "--date-format", "%d.%m.%Y %H:%M",
     "--zone", "mastodon=Asia/Tokyo", "--timezone", "Europe/Berlin", "--template",
 )  # fmt: skip
@@ -59,7 +59,7 @@ def test_line_ends_of_windows_change_no_post(
         f"{suffix}: one\n\nand two": "2027-01-21T09:00:00Z",
         f"{suffix}: three": "2027-01-21T10:00:00Z",
     }
-    rows = [{"integration": "mastodon", "date": at, "content": text} for text, at in posts.items()]
+    rows = [{"channel": "mastodon", "date": at, "content": text} for text, at in posts.items()]
     if suffix == "csv":
         with path.open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

@@ -167,13 +167,13 @@ def test_a_file_that_changes_while_it_is_read_is_not_believed(
     cli: Cli, server: Server, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / name
-    row = '{"integration": "nowhere", "date": "2031-03-01 09:00Z", "content": "a"}\n'
+    row = '{"channel": "nowhere", "date": "2031-03-01 09:00Z", "content": "a"}\n'
     if name == "x.xlsx":
         path.write_bytes(
             workbook(rows_of(*FINE) + "".join(f"<row>{FINE[0]}</row>" for _ in range(9_999)))
         )
     else:
-        head = "integration,date,content\n" if name == "x.csv" else ""
+        head = "channel,date,content\n" if name == "x.csv" else ""
         path.write_text(head + (row if not head else "nowhere,2031-03-01 09:00Z,a\n") * 20_000)
     is_over = threading.Event()
 
@@ -200,7 +200,7 @@ def test_hostile_options_beside_a_file_are_refused(
     cli: Cli, server: Server, tmp_path: Path, options: str
 ) -> None:
     path = tmp_path / "x.csv"
-    path.write_text("integration,date,content\nnowhere,2031-03-01 09:00Z,a\n", encoding="utf-8")
+    path.write_text("channel,date,content\nnowhere,2031-03-01 09:00Z,a\n", encoding="utf-8")
     if options != "pipe":
         path.with_suffix(".toml").write_text(options, encoding="utf-8")
     elif sys.platform == "win32":

@@ -87,7 +87,7 @@ def test_of_another_organisation(
     )
     monkeypatch.setenv("POSTIZ_API_KEY", "the-key-of-somebody-else")
     journal = file.with_suffix(".journal")
-    told = ("another organisation", str(mine["integration_id"]))
+    told = ("another organisation", str(mine["channel_id"]))
     for verb in ("plan", "run"):
         refused_and_untouched(cli, both, journal, verb, file, told=told)
 

@@ -132,6 +132,6 @@ def test_media_behind_a_link_run_with_their_folder_allowed(
     (tmp_path / "pictures").symlink_to(sample)
     name = f"pictures/{next(sample.glob('*.png')).name}"
     row = ("mastodon", "2027-01-20 09:00Z", f"{tmp_path}", name)
-    file = write_campaign(tmp_path / "c.csv", row, columns="integration,date,content,media")
+    file = write_campaign(tmp_path / "c.csv", row, columns="channel,date,content,media")
     assert "is a link to" in cli("run", file).err
     assert cli("run", file, "--media-root", tmp_path, "--media-root", sample).code == 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from processes import Server
 
 LATER = "2027-01-20 09:00Z"
-WIDE = "integration,date,timezone,content,media,settings,tags,type,thread"
+WIDE = "channel,date,timezone,content,media,settings,tags,type,thread"
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def nothing_is_sent(server: Server) -> Iterator[None]:
 
 
 def wide(**cells: str) -> list[str]:
-    filled = {"integration": "mastodon", "date": LATER, "content": "Hello"} | cells
+    filled = {"channel": "mastodon", "date": LATER, "content": "Hello"} | cells
     return [filled.get(name, "") for name in WIDE.split(",")]
 
 
@@ -44,8 +44,8 @@ BAD_ROWS = {
         "date",
         "2027-03-28 02:30",
     ),
-    "an unknown channel": ({"integration": "mastodonn"}, "integration", "'mastodon'"),
-    "a misspelt name": ({"integration": "Northwind Newz"}, "integration", "'Northwind News'"),
+    "an unknown channel": ({"channel": "mastodonn"}, "channel", "'mastodon'"),
+    "a misspelt name": ({"channel": "Northwind Newz"}, "channel", "'Northwind News'"),
     "a missing file": ({"media": "none.jpg"}, "media", "none.jpg does not exist"),
     "a folder as medium": ({"media": "."}, "media", "directory"),
     "no text": ({"content": ""}, "content", "neither text nor media"),
@@ -80,7 +80,7 @@ def test_problems_for_programs(cli: Cli, tmp_path: Path) -> None:
         result = cli(verb, file, "--json")
         assert result.code == 2
         problems = result.document["problems"]
-        assert [(p["row"], p["column"]) for p in problems] == [(2, "date"), (3, "integration")]
+        assert [(p["row"], p["column"]) for p in problems] == [(2, "date"), (3, "channel")]
         assert all(set(p) == {"row", "column", "message", "hint"} for p in problems)
         assert "15/01/2027" in problems[0]["message"]
         assert "'mastodon'" in problems[1]["hint"]
@@ -96,7 +96,7 @@ def test_all_problems_at_once_but_no_flood(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_an_unknown_column(cli: Cli, tmp_path: Path) -> None:
-    columns = "integration,date,content,medai"
+    columns = "channel,date,content,medai"
     row = ("mastodon", LATER, "Hello", "x.jpg")
     file = write_campaign(tmp_path / "c.csv", row, columns=columns)
     result = cli("run", file)
@@ -106,7 +106,7 @@ def test_an_unknown_column(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_missing_column(cli: Cli, tmp_path: Path) -> None:
-    file = write_campaign(tmp_path / "c.csv", ("mastodon", "Hello"), columns="integration,content")
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", "Hello"), columns="channel,content")
     result = cli("run", file)
     assert result.code == 2
     assert "no column 'date' (row 1)" in result.err
@@ -122,7 +122,7 @@ def test_a_row_with_too_many_cells(cli: Cli, tmp_path: Path) -> None:
 def test_another_encoding_is_recognised_and_said_once(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "c.csv"
     rows = "".join(f"mastodon,{LATER},café {n}\n" for n in range(9))
-    file.write_bytes(f"integration,date,content\n{rows}".encode("latin-1"))
+    file.write_bytes(f"channel,date,content\n{rows}".encode("latin-1"))
     result = cli("plan", file)
     assert (result.code, result.err) == (0, "")
     warnings = [line for line in result.out.splitlines() if "warning" in line]
@@ -133,7 +133,7 @@ def test_another_encoding_is_recognised_and_said_once(cli: Cli, tmp_path: Path) 
 def test_rows_of_two_encodings_are_named(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "c.csv"
     line = f"mastodon,{LATER},café\n"
-    file.write_bytes(b"integration,date,content\n" + line.encode() + line.encode("latin-1"))
+    file.write_bytes(b"channel,date,content\n" + line.encode() + line.encode("latin-1"))
     result = cli("run", file)
     assert result.code == 2
     assert "not UTF-8" in result.err
@@ -141,7 +141,7 @@ def test_rows_of_two_encodings_are_named(cli: Cli, tmp_path: Path) -> None:
     assert "at character 4" in result.err
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"integration,date,content\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("data", [b"", b"\n", b"channel,date,content\n", b"\xef\xbb\xbf"])
 def test_a_file_without_rows(cli: Cli, tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "c.csv"
     file.write_bytes(data)
@@ -167,7 +167,7 @@ def test_names_that_steer_a_terminal_do_not(cli: Cli, tmp_path: Path) -> None:
     file = write_campaign(tmp_path / "c.csv", ("\x1b[2Jmastodon", LATER, "Hello"))
     result = cli("run", file)  # the fixture looks for escapes
     assert result.code == 2
-    assert "row 2, integration" in result.err
+    assert "row 2, channel" in result.err
 
 
 @pytest.mark.parametrize("change", ["a new row", "no file", "another file"])
@@ -176,7 +176,7 @@ def test_a_campaign_that_changes_between_plan_and_run(
 ) -> None:
     picture = tmp_path / "p.png"
     shutil.copy(sample / "steam.gif", picture)
-    columns = "integration,date,content,media"
+    columns = "channel,date,content,media"
     row = ("mastodon", LATER, "Hello", "p.png")
     file = write_campaign(tmp_path / "c.csv", row, columns=columns)
     assert cli("plan", file).code == 0
@@ -289,7 +289,7 @@ def test_media_of_another_folder(
     path = write_campaign(
         tmp_path / "c.csv",
         ("mastodon", "2027-01-20 09:00Z", f"{tmp_path}", str(picture)),
-        columns="integration,date,content,media",
+        columns="channel,date,content,media",
     )
     before = server.state
     result = cli(verb, path)
@@ -323,7 +323,7 @@ def test_a_table_that_cannot_be_split_is_told_in_words(
     cli: Cli, tmp_path: Path, text: str, words: str
 ) -> None:
     path = tmp_path / "c.csv"
-    path.write_text(f"integration,date,content\n{text}\n", encoding="utf-8")
+    path.write_text(f"channel,date,content\n{text}\n", encoding="utf-8")
     wrong = cli("plan", path)
     assert wrong.code == 2
     assert words in wrong.err
@@ -332,7 +332,7 @@ def test_a_table_that_cannot_be_split_is_told_in_words(
 
 def test_columns_between_pipes_are_told(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    path.write_text(f"integration|date|content\nmastodon|{LATER}|Hello\n", encoding="utf-8")
+    path.write_text(f"channel|date|content\nmastodon|{LATER}|Hello\n", encoding="utf-8")
     wrong = cli("plan", path)
     assert wrong.code == 2
     assert "separates its columns by |; save it with ; or tabs" in wrong.err
@@ -344,7 +344,7 @@ def test_what_a_network_does_not_publish_of_a_thread_is_named_by_its_column(
 ) -> None:
     shutil.copy(sample / "pour-over-guide.png", tmp_path / "p.png")
     cells = {"thread": '["one", "two"]', "media": "p.png", "settings": '{"board": "1"}'}
-    row = wide(integration="pinterest", **cells)
+    row = wide(channel="pinterest", **cells)
     told = cli("plan", write_campaign(tmp_path / "c.csv", row, columns=WIDE))
     for part in ("thread 2", "thread 3"):
         assert f"row 2, {part}: Pinterest does not publish comments" in told.err
@@ -357,7 +357,7 @@ def test_messages_of_a_command_name_its_options_and_nothing_of_python(
     away = write_campaign(
         tmp_path / "m.csv",
         ("mastodon", LATER, "x", "/etc/hostname"),
-        columns="integration,date,content,media",
+        columns="channel,date,content,media",
     )
     assert "allow its folder: --media-root DIR)" in cli("plan", away).err
     said = cli("plan", away, "--json").document["problems"][0]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("server")
 
 COLUMNS = {
-    "Kanal": "integration",
+    "Kanal": "channel",
     "Datum": "date",
     "Uhrzeit": "time",
     "Text": "content",
@@ -53,7 +53,7 @@ def test_columns_in_german_come_with_the_options_that_read_them(
     result = cli("plan", path)
     assert result.code == 2
     (line,) = lines_of(result.err)
-    assert line.startswith(f"error: {path} has no column 'integration' (row 1). It has: Kanal, Dat")
+    assert line.startswith(f"error: {path} has no column 'channel' (row 1). It has: Kanal, Dat")
     said = line.partition("Say what they are: ")[2].replace(" --column ", "\n")
     said = said.removeprefix("--column ")
     assert set(said.split("\n")) == {f"{a}={b}" for a, b in COLUMNS.items()}
@@ -85,7 +85,7 @@ def test_without_its_mistakes_it_is_planned(cli: Cli, tmp_path: Path, name: str)
 
 
 def test_the_extra_sheets_of_a_workbook_are_named(cli: Cli, tmp_path: Path) -> None:
-    head = ["integration", "date", "content"]
+    head = ["channel", "date", "content"]
     sheets = {"Mai": [head, ["mastodon", "2031-05-01T09:00Z", "a"]], "Juni": [head]}
     path = write_xlsx(tmp_path / "plan.xlsx", sheets=sheets)
     assert "Say which one: --sheet Mai or --sheet Juni." in cli("plan", path).err
@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_read_keeps_nothing(cli: Cli, tmp_path: Path) -> N
 
 
 def test_warnings_stand_beside_errors_and_equal_ones_are_one_line(cli: Cli, tmp_path: Path) -> None:
-    head = ["integration", "date", "content", "tags"]
+    head = ["channel", "date", "content", "tags"]
     rows = [["mastodon", f"2031-05-{n:02}T09:00Z", f"text {n}", "nobody has this"] for n in
             range(1, 9)]  # fmt: skip
     rows.append(["mastodn", "2031-05-10T09:00Z", "a", ""])
@@ -134,7 +134,7 @@ def test_warnings_stand_beside_errors_and_equal_ones_are_one_line(cli: Cli, tmp_
 def test_validate_shows_the_text_below_a_name_of_the_file(cli: Cli, tmp_path: Path) -> None:
     head = ["Kanal", "Datum", "Inhalt"]
     path = write_xlsx(tmp_path / "plan.xlsx", [head, ["x", "2031-05-10T09:00Z", "long " * 90]])
-    names = ["Kanal=integration", "Datum=date", "Inhalt=content"]
+    names = ["Kanal=channel", "Datum=date", "Inhalt=content"]
     out = cli("validate", path, *(word for name in names for word in ("--column", name))).out
     (line,) = [line for line in out.splitlines() if line.startswith("error")]
     assert "row 2, Inhalt: " in line

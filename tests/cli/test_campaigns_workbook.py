@@ -86,7 +86,7 @@ def test_a_title_that_fills_no_row_is_no_header(
     path = tmp_path / "c.csv"
     path.write_text("\n".join([title, *(line.replace(";", delimiter) for line in lines)]), "utf-8")
     told = cli("plan", path)
-    assert "has no column 'integration' (row 3). It has: Kanal, Datum, Text." in told.err
+    assert "has no column 'channel' (row 3). It has: Kanal, Datum, Text." in told.err
     options = shlex.split(told.err[told.err.index("--column") :])
     assert cli("plan", path, *options).code == 0
 
@@ -103,7 +103,7 @@ def test_each_mistake_is_one_line_and_nothing_wrong_is_stored(
 
     first = cli("plan", path)
     assert first.code == 2
-    assert f"{path} has no column 'integration' (row 3)." in first.err
+    assert f"{path} has no column 'channel' (row 3)." in first.err
     options = shlex.split(first.err[first.err.index("--column") :])
     lines = refused(cli, "plan", path, *options)
     assert lines.pop(2).startswith("row 44, Notiz: is not a column of a campaign (map it, or")

@@ -81,7 +81,7 @@ async def test_one_that_is_stopped_says_what_it_did(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Revoking("DELETE") as box, serve(box) as served:
-        box.add_integration("mastodon")
+        box.add_channel("mastodon")
         monkeypatch.setenv("POSTIZ_API_URL", served.url)
         monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
         days = (f"2099-04-{day:02} 09:00Z" for day in range(1, 7))

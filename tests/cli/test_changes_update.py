@@ -128,7 +128,7 @@ async def test_one_that_is_stopped_says_what_it_did(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Revoking("POST") as box, serve(box) as served:
-        box.add_integration("mastodon")
+        box.add_channel("mastodon")
         monkeypatch.setenv("POSTIZ_API_URL", served.url)
         monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
         days = [f"2099-04-{day:02} 09:00Z" for day in range(1, 7)]
@@ -151,7 +151,7 @@ def test_what_is_free_is_said_to_be_so(cli: Cli, server: Server, tmp_path: Path)
             ("telegram", f"2031-06-0{day} 09:00Z", f"{tmp_path} {day}", kind)
             for day, kind in enumerate(types, 1)
         ]
-        columns = "integration,date,content,type"
+        columns = "channel,date,content,type"
         return write_campaign(tmp_path / "d.csv", *rows, columns=columns)
 
     assert cli("run", written(*["schedule"] * 3)).code == 0

@@ -60,14 +60,14 @@ def sent(gateway: Recorder, name: str) -> set[str | None]:
 
 def test_headers_are_on_each_request_and_shown_nowhere(cli: Cli, gateway: Recorder) -> None:
     given = ("--url", gateway.url, "--header", f"X-Gateway: {TOKEN}", "--header", "X-Trace:a:b c")
-    for command in (["integrations"], ["posts", "list"], ["notifications"], ["doctor"]):
+    for command in (["channels"], ["posts", "list"], ["notifications"], ["doctor"]):
         done = cli(*command, *given)
         assert sent(gateway, "X-Gateway") == {TOKEN}, command
         assert TOKEN not in done.out + done.err
-    cli("integrations", *given)
+    cli("channels", *given)
     assert sent(gateway, "X-Trace") == {"a:b c"}
     gateway.status, gateway.body = 403, json.dumps({"msg": f"no {TOKEN} here"}).encode()
-    done = cli("integrations", *given)
+    done = cli("channels", *given)
     assert done.code != 0
     assert "no *** here" in done.err
 
@@ -79,9 +79,9 @@ def test_the_environment_has_headers_and_options_come_before(
     cli: Cli, gateway: Recorder, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTIZ_HEADERS", text)
-    assert cli("integrations", "--url", gateway.url).code == 0
+    assert cli("channels", "--url", gateway.url).code == 0
     assert sent(gateway, "X-Gateway") == {TOKEN}
-    assert cli("integrations", "--url", gateway.url, "--header", "x-gateway: mine").code == 0
+    assert cli("channels", "--url", gateway.url, "--header", "x-gateway: mine").code == 0
     assert (gateway.seen[0][2]["x-other"], sent(gateway, "X-Gateway")) == ("1", {"mine"})
 
 
@@ -98,12 +98,12 @@ def test_the_environment_has_headers_and_options_come_before(
 def test_a_header_that_cannot_be_sent_is_refused(
     cli: Cli, gateway: Recorder, header: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = cli("integrations", "--url", gateway.url, "--header", header)
+    done = cli("channels", "--url", gateway.url, "--header", header)
     assert (done.code, done.out, gateway.seen) == (2, "", [])
     assert said in " ".join(done.err.split())
     assert TOKEN not in done.err
     monkeypatch.setenv("POSTIZ_HEADERS", os.fsdecode(header.encode()))
-    done = cli("integrations", "--url", gateway.url)
+    done = cli("channels", "--url", gateway.url)
     assert (done.code, gateway.seen) == (2, [])
     assert TOKEN not in done.err
 
@@ -116,15 +116,15 @@ def test_a_profile_has_headers_for_its_own_server_only(
         f'[plain]\nurl = "{gateway.url}"\nkey = "{KEY}"\n'
     )
     monkeypatch.setenv("POSTIZ_HEADERS", "X-Environment: of another server")
-    for command in (["integrations"], ["doctor"]):
+    for command in (["channels"], ["doctor"]):
         cli(*command, "--profile", "work")
         assert not gateway.has_seen("x-environment")
         assert sent(gateway, "X-Gateway") == {TOKEN}
-    cli("integrations", "--profile", "plain")
+    cli("channels", "--profile", "plain")
     assert not gateway.has_seen("x-environment", TOKEN)
     sent(gateway, "")
     with recording() as elsewhere:
-        cli("integrations", "--profile", "work", "--url", elsewhere.url)
+        cli("channels", "--profile", "work", "--url", elsewhere.url)
         assert sent(elsewhere, "X-Gateway") == {None}
 
 
@@ -137,10 +137,10 @@ def test_a_profile_says_how_its_server_is_reached(cli: Cli, write: Write, tmp_pa
             f'[work]\nurl = "{server.url}"\nkey = "{KEY}"\n{way}'
             f'[by-proxy]\nurl = "http://postiz.invalid"\nkey = "{KEY}"\nproxy = "{proxy.url}"\n'
         )
-        assert cli("integrations", "--profile", "work").code == 0
+        assert cli("channels", "--profile", "work").code == 0
         done = cli("doctor", "--profile", "work", "--ca-file", str(certificate))
         assert "does not know" in " ".join(done.out.split())
-        assert cli("integrations", "--profile", "by-proxy").code == 0
+        assert cli("channels", "--profile", "by-proxy").code == 0
         assert proxy.has_seen("http://postiz.invalid/public/v1/integrations")
 
 
@@ -180,7 +180,7 @@ def test_a_profile_that_says_it_wrongly_is_refused(
     cli: Cli, write: Write, table: str, said: str
 ) -> None:
     write(f'[work]\nkey = "{KEY}"\n{table}\n')
-    done = cli("integrations", "--profile", "work")
+    done = cli("channels", "--profile", "work")
     assert (done.code, done.out) == (2, "")
     assert said in " ".join(done.err.split())
     assert TOKEN not in done.err
@@ -193,9 +193,9 @@ def test_options_say_whom_to_trust_and_who_asks(cli: Cli, tmp_path: Path) -> Non
     both.write_bytes(certificate.read_bytes() + key.read_bytes())
     with recording(server_context(wants_client=True)) as server:
         given = ("--url", server.url, "--ca-file", ca)
-        assert cli("integrations", *given, "--client-cert", both).code == 0
+        assert cli("channels", *given, "--client-cert", both).code == 0
         assert cli("doctor", *given, "--client-cert", certificate, "--client-key", key).code == 0
-        assert cli("integrations", *given, "--client-key", key).code == 2
+        assert cli("channels", *given, "--client-key", key).code == 2
         done = cli("doctor", "--url", server.url)
     assert done.code == 2
     said = " ".join(done.out.split())
@@ -207,7 +207,7 @@ def test_options_say_whom_to_trust_and_who_asks(cli: Cli, tmp_path: Path) -> Non
 def test_what_openssl_is_told_to_trust_is_trusted(tmp_path: Path) -> None:
     with recording(server_context()) as server:
         done = subprocess.run(
-            [sys.executable, "-m", "postiz_async", "integrations", "--url", server.url],
+            [sys.executable, "-m", "postiz_async", "channels", "--url", server.url],
             env=os.environ | {"SSL_CERT_FILE": str(ca_file(tmp_path)), "PYTHONPATH": str(ROOT)},
             capture_output=True,
             check=False,

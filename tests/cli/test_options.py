@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from processes import Server
 
 WHERE = "Settings > Developers > Public API"
-COMMANDS = ["plan FILE", "run FILE", "integrations", "quota --spend-one", "posts list", "doctor"]
+COMMANDS = ["plan FILE", "run FILE", "channels", "quota --spend-one", "posts list", "doctor"]
 
 
 @pytest.fixture
@@ -94,12 +94,12 @@ def test_the_key_of_the_official_command_line(
     login = home / ".postiz" / "credentials.json"
     login.parent.mkdir()
     login.write_text(json.dumps({"accessToken": server.api_key, "apiUrl": page}))
-    assert cli("integrations").code == 0  # the environment's server wins
+    assert cli("channels").code == 0  # the environment's server wins
     monkeypatch.delenv("POSTIZ_API_URL")
     monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
-    refused(cli("integrations"), "not with the API")
+    refused(cli("channels"), "not with the API")
     login.write_text("{")
-    refused(cli("integrations"), "There is no API key")
+    refused(cli("channels"), "There is no API key")
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_the_doctor_finds_nothing_that_works(
     assert cli("doctor", "--url", odd_servers["container"]).code == 0, "found below /api"
 
 
-@pytest.mark.parametrize("verb", ["integrations", "doctor"])
+@pytest.mark.parametrize("verb", ["channels", "doctor"])
 def test_https_where_there_is_only_http(
     cli: Cli, server: Server, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +190,7 @@ def test_what_is_no_address(
 
 
 def test_the_clock_of_a_real_server_is_not_taken_over(cli: Cli, server: Server) -> None:
-    refused(cli("integrations", "--url", "https://postiz.example.com"), "not a sandbox")
+    refused(cli("channels", "--url", "https://postiz.example.com"), "not a sandbox")
 
 
 def test_a_state_folder_that_cannot_be_used(

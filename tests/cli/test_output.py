@@ -47,7 +47,7 @@ def file(sample: Path, tmp_path: Path) -> Path:
         ("mastodon", LATER, f"Hello {tmp_path}", "p.gif"),
         ("Northwind News", LATER, f"Hello {tmp_path}", "p.gif"),
         ("bluesky", "2027-01-21 09:00Z", f"Hello {tmp_path}", ""),
-        columns="integration,date,content,media",
+        columns="channel,date,content,media",
     )
 
 
@@ -272,11 +272,11 @@ def test_rows_that_would_be_late(
 
 
 def test_integrations(cli: Cli, server: Server) -> None:
-    lines = cli("integrations").out.splitlines()
+    lines = cli("channels").out.splitlines()
     assert lines[0].split() == ["provider", "name", "id"]
     assert len(lines) == 14
     assert all(line == line.rstrip() for line in lines)
-    document = cli("integrations", "--json").document
+    document = cli("channels", "--json").document
     assert {channel["identifier"] for channel in document} >= {"mastodon", "telegram", "x"}
 
 

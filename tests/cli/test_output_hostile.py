@@ -70,10 +70,10 @@ def passed(text: str) -> list[str]:
 
 LISTS = [
     ("doctor",),
-    ("integrations",),
-    ("integrations", "settings", "CHANNEL"),
-    ("integrations", "connect", "linkedin"),
-    ("integrations", "groups"),
+    ("channels",),
+    ("channels", "settings", "CHANNEL"),
+    ("channels", "connect", "linkedin"),
+    ("channels", "groups"),
     ("posts", "list", "--start", "2031-01-01", "--end", "2031-12-31"),
     ("posts", "watch", "POST", "--for", "0"),
     ("posts", "create", "nowhere", "a text", "--at", "2031-01-02 09:00", "--timezone", "UTC"),
@@ -98,7 +98,7 @@ async def said(
 ) -> tuple[str, str]:
     """What a command says of such a server: its output, and its errors."""
     async with box, serve(box) as served:
-        channel = box.add_integration("mastodon", name=f"Our {STEERING}page")
+        channel = box.add_channel("mastodon", name=f"Our {STEERING}page")
         box.add_notification(f"Failed {STEERING}")
         box.add_tag(f"tag {STEERING}")
         environment.setenv("POSTIZ_API_URL", served.url)
@@ -143,10 +143,10 @@ async def test_documents_keep_what_they_escape(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Steering() as box, serve(box) as served:
-        box.add_integration("mastodon", name="Our page")
+        box.add_channel("mastodon", name="Our page")
         monkeypatch.setenv("POSTIZ_API_URL", served.url)
         monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
-        told = await anyio.to_thread.run_sync(cli, "integrations", "--json")
+        told = await anyio.to_thread.run_sync(cli, "channels", "--json")
     assert [each["name"] for each in told.document] == [f"Our page{STEERING}"]
     assert "\\u009b2J" in told.out
 
@@ -167,7 +167,7 @@ async def test_a_terminal_is_not_steered(
     cli: Cli, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     async with Steering() as box, serve(box) as served:
-        box.add_integration("mastodon", name="Our page")
+        box.add_channel("mastodon", name="Our page")
         extra = {"POSTIZ_API_URL": served.url, "POSTIZ_API_KEY": box.organization.api_key}
         for name, value in extra.items():
             monkeypatch.setenv(name, value)

@@ -69,7 +69,7 @@ def test_where_further_lines_begin(text: str, hang: int | None, indent: int) -> 
 
 def test_options_that_are_to_be_pasted_stay_on_one_line() -> None:
     options = column_options({f"Spalte {n}": "content" for n in range(6)} | {"It's": "date"})
-    told = f"campaign.csv has no column 'integration' (row 1). Say what they are: {options}, please"
+    told = f"campaign.csv has no column 'channel' (row 1). Say what they are: {options}, please"
     lines = hanging(told, 60)
     assert sum(options in line for line in lines) == 1
     assert len(lines) > 2

@@ -68,17 +68,17 @@ def test_a_profile_has_server_and_key(
     cli: Cli, alone: Server, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(f'[work]\nurl = "{alone.url}"\nkey = "{alone.api_key}"\n')
-    refused(cli("integrations"), "There is no API key")
-    assert cli("integrations", "--profile", "work").code == 0
+    refused(cli("channels"), "There is no API key")
+    assert cli("channels", "--profile", "work").code == 0
     monkeypatch.setenv("POSTIZ_PROFILE", "work")
-    assert cli("integrations").code == 0
+    assert cli("channels").code == 0
     told = cli("quota", "--json").document
     assert told["key_from"] == "the profile 'work'"
 
 
 def test_a_command_says_the_key(cli: Cli, alone: Server, write: Write) -> None:
     write(f'[work]\nurl = "{alone.url}"\nkey_command = {saying(alone.api_key)}\n')
-    assert cli("integrations", "--profile", "work").code == 0
+    assert cli("channels", "--profile", "work").code == 0
     assert cli("doctor", "--profile", "work").code == 0
 
 
@@ -95,7 +95,7 @@ def test_a_command_that_does_not_say_it(
     cli: Cli, alone: Server, write: Write, command: str, told: str
 ) -> None:
     write(f'[work]\nurl = "{alone.url}"\nkey_command = {command}\n')
-    result = cli("integrations", "--profile", "work")
+    result = cli("channels", "--profile", "work")
     refused(result, "The key_command of the profile 'work'", told)
     assert "secret-" not in result.err
 
@@ -106,7 +106,7 @@ def test_a_command_that_says_nothing_for_too_long(
     monkeypatch.setattr(profiles, "KEY_TIMEOUT", 0.2)
     hangs = f"'''{shlex.join([sys.executable, '-c', 'import time; time.sleep(600)'])}'''"
     write(f'[work]\nurl = "{alone.url}"\nkey_command = {hangs}\n')
-    refused(cli("integrations", "--profile", "work"), "said nothing for 0.2 s")
+    refused(cli("channels", "--profile", "work"), "said nothing for 0.2 s")
 
 
 def test_what_a_command_prints_is_a_text_and_no_shell_reads_it(
@@ -114,7 +114,7 @@ def test_what_a_command_prints_is_a_text_and_no_shell_reads_it(
 ) -> None:
     there = tmp_path / "made-by-a-shell"
     write(f'[work]\nurl = "{alone.url}"\nkey_command = "echo $(touch {there}); touch {there}"\n')
-    assert cli("integrations", "--profile", "work").code == 2
+    assert cli("channels", "--profile", "work").code == 2
     assert not there.exists()
 
 
@@ -125,18 +125,18 @@ def test_arguments_come_first_then_a_named_profile_then_the_environment_then_its
     bad = 'url = "http://127.0.0.1:9"\nkey = "wrong-key-0123"\n'
     write(f"[good]\n{good}{key}[bad]\n{bad}[nothing]\n")
     monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
-    assert cli("integrations", "--profile", "nothing").code == 0, "the environment has both"
-    away = cli("integrations", "--profile", "bad")
+    assert cli("channels", "--profile", "nothing").code == 0, "the environment has both"
+    away = cli("channels", "--profile", "bad")
     assert (away.code, away.out) == (1, "")
     assert "127.0.0.1:9" in away.err
     at = ("--profile", "bad", "--url", server.url)
-    refused(cli("integrations", *at), "401")
+    refused(cli("channels", *at), "401")
     monkeypatch.setenv("POSTIZ_PROFILE", "bad")
-    assert cli("integrations").code == 0, "the environment comes before its profile"
+    assert cli("channels").code == 0, "the environment comes before its profile"
     monkeypatch.setenv("POSTIZ_API_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("POSTIZ_API_KEY", "wrong-key-0123")
-    assert cli("integrations", "--profile", "good").code == 0
-    refused(cli("integrations", "--profile", "good", "--api-key", "wrong-key-0123"), "401")
+    assert cli("channels", "--profile", "good").code == 0
+    refused(cli("channels", "--profile", "good", "--api-key", "wrong-key-0123"), "401")
 
 
 def test_the_login_of_the_official_command_line_is_another_server(
@@ -146,7 +146,7 @@ def test_the_login_of_the_official_command_line_is_another_server(
     login.parent.mkdir()
     login.write_text('{"accessToken": "another-servers-key"}')
     write(f'[work]\nurl = "{alone.url}"\n')
-    refused(cli("integrations", "--profile", "work"), "The profile 'work' has none.")
+    refused(cli("channels", "--profile", "work"), "The profile 'work' has none.")
 
 
 @on_posix
@@ -157,7 +157,7 @@ def test_a_file_that_others_may_read_is_refused(
     path = write(f'[work]\nurl = "{alone.url}"\nkey = "{alone.api_key}"\n')
     path.chmod(mode)
     advice = shlex.join(["chmod", "600", str(path)])
-    refused(cli("integrations", "--profile", "work"), advice)
+    refused(cli("channels", "--profile", "work"), advice)
     refused(cli("profiles"), advice)
 
 
@@ -185,7 +185,7 @@ def test_what_a_file_may_not_say(
     cli: Cli, alone: Server, write: Write, text: str, told: str
 ) -> None:
     write(text)
-    result = cli("integrations", "--profile", "work", "--url", "http://127.0.0.1:9")
+    result = cli("channels", "--profile", "work", "--url", "http://127.0.0.1:9")
     refused(result, told)
     assert "sandbox-key" not in result.err
 
@@ -195,8 +195,8 @@ def test_only_the_profile_that_is_used_has_to_be_right(
 ) -> None:
     good = f'[work]\nurl = "{alone.url}"\nkey = "{alone.api_key}"\n'
     write(good + '[old]\nzone = "Europe/Berlni"\n[odd]\nurll = "x"\n')
-    assert cli("integrations", "--profile", "work").code == 0
-    refused(cli("integrations", "--profile", "old"), "there is no time zone 'Europe/Berlni'")
+    assert cli("channels", "--profile", "work").code == 0
+    refused(cli("channels", "--profile", "old"), "there is no time zone 'Europe/Berlni'")
     shown = cli("profiles")
     assert shown.code == 0
     assert alone.url in shown.out
@@ -269,20 +269,20 @@ def test_without_a_home_it_says_what_to_set(
 ) -> None:
     monkeypatch.setenv("HOME", "~")  # what no system can resolve, like the user of a container
     monkeypatch.delenv("XDG_CONFIG_HOME")
-    assert cli("integrations").code == 0, "no profile is asked for"
+    assert cli("channels").code == 0, "no profile is asked for"
     refused(cli("profiles"), NO_HOME, "export HOME=/a/folder")
-    refused(cli("integrations", "--profile", "work"), NO_HOME)
+    refused(cli("channels", "--profile", "work"), NO_HOME)
     monkeypatch.delenv("XDG_STATE_HOME")
-    refused(cli("integrations"), NO_HOME)
+    refused(cli("channels"), NO_HOME)
     monkeypatch.delenv("POSTIZ_API_KEY")
-    refused(cli("integrations"), "There is no API key.")
+    refused(cli("channels"), "There is no API key.")
 
 
 @on_posix
 def test_a_path_below_a_home_that_nobody_knows(cli: Cli, write: Write) -> None:
     write('[work]\nurl = "http://127.0.0.1:9"\nkey = "k"\nca_file = "~nobody-here/ca.pem"\n')
     refused(
-        cli("integrations", "--profile", "work"),
+        cli("channels", "--profile", "work"),
         "profile 'work': ca_file is below ~nobody-here, a home that the system does not know. "
         "Write the whole path.",
     )

@@ -110,7 +110,7 @@ async def run_through_outage(
     """Run a campaign whose server fails until the display has said so."""
     file = write_campaign(folder / "c.csv", ("mastodon", "2100-02-10 09:00Z", "Hello"))
     async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
-        sandbox.add_integration("mastodon")
+        sandbox.add_channel("mastodon")
         sandbox.faults.add(Fault("empty_401", route="create_post", times=10_000))
         async with sandbox_client(sandbox) as postiz, postiz.batch(file) as batch:
             display = RunDisplay(
@@ -155,7 +155,7 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
     output, shown = Output(), io.StringIO()
     output.notes = Console(file=shown, force_terminal=True, width=40, color_system=None)
     async with Sandbox(clock=AcceleratedClock(4)) as sandbox:
-        sandbox.add_integration("mastodon")
+        sandbox.add_channel("mastodon")
         async with (
             sandbox_client(sandbox) as postiz,
             postiz.batch(file) as batch,
@@ -198,13 +198,13 @@ async def one_in_doubt(folder: Path) -> AsyncGenerator[tuple[Sandbox, Path, Halt
     """
     file = folder / "c.jsonl"
     rows = [
-        {"ref": f"{n}", "integration": "mastodon", "date": f"2100-02-1{n} 09:00Z", "content": "x"}
+        {"ref": f"{n}", "channel": "mastodon", "date": f"2100-02-1{n} 09:00Z", "content": "x"}
         for n in range(3)
     ]
     file.write_text("\n".join(json.dumps(row | {"thread": ["more"]}) for row in rows))
     clock = JumpingClock(start=time.time())
     async with Sandbox(clock=clock, work_per_post=0.0) as sandbox:
-        sandbox.add_integration("mastodon")
+        sandbox.add_channel("mastodon")
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
         yield sandbox, file, Halting(sandbox, clock)
 

@@ -32,7 +32,7 @@ def file(cli: Cli, server: Server, tmp_path: Path) -> Path:
     assert cli("run", path).code == 0
     (post,) = stored(server, path)
     mark = {"client_ref": post["settings"]["client_ref"]}
-    how = ("--channel", post["integration_id"], "--at", post["date"])
+    how = ("--channel", post["channel_id"], "--at", post["date"])
     made = cli("posts", "create", post["content"], *how, "--settings", json.dumps(mark))
     assert made.code == 0
     return path

@@ -33,7 +33,7 @@ def test_to_standard_output(cli: Cli) -> None:
     rows = rows_of(result.out)
     assert {row["content"] for row in rows} == {"To export"}
     assert {row["needs_media"] for row in rows} == {"yes"}
-    assert not rows[0]["integration"].startswith("c")
+    assert not rows[0]["channel"].startswith("c")
     assert "media and thread parts" in result.out, "in the head of the file"
     assert "media and thread parts" in result.err, "and for who looks at the terminal"
 

@@ -36,7 +36,7 @@ def out_lines(text: str) -> list[str]:
 def campaign(tmp_path: Path) -> Path:
     later = (datetime.now(UTC) + timedelta(days=400)).isoformat(timespec="seconds")
     rows = [(channel, later, f"Now {tmp_path}", "now") for channel in ("x", "mastodon")]
-    return write_campaign(tmp_path / "c.csv", *rows, columns="integration,date,content,type")
+    return write_campaign(tmp_path / "c.csv", *rows, columns="channel,date,content,type")
 
 
 def test_a_run_says_what_is_out_and_where(cli: Cli, server: Server, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ async def test_posts_are_told_while_the_campaign_is_still_sent(
     local = LocalPostiz(limit=3)
     channel = local.add_channel("mastodon")
     failing = local.add_channel("x")
-    local.sandbox.change_integration(failing.id, failure="no money left")
+    local.sandbox.change_channel(failing.id, failure="no money left")
     first = local.in_an_hour()
     soon = [
         ("mastodon", timedelta(0)),
@@ -78,7 +78,7 @@ async def test_posts_are_told_while_the_campaign_is_still_sent(
     ]
     late = [("mastodon", timedelta(days=day)) for day in range(1, 13)]
     rows = [
-        CampaignRow(integration=name, date=first + after, content="Hi")
+        CampaignRow(channel=name, date=first + after, content="Hi")
         for name, after in [*soon, *late]
     ]
     async with (
@@ -105,7 +105,7 @@ async def test_watching_that_fails_does_not_stop_a_run(
 ) -> None:
     local = LocalPostiz()
     local.add_channel("mastodon")
-    row = CampaignRow(integration="mastodon", date=local.in_an_hour(), content="Hi")
+    row = CampaignRow(channel="mastodon", date=local.in_an_hour(), content="Hi")
     async with (
         local.client() as postiz,
         postiz.batch([row], journal=tmp_path / "c.journal") as batch,
@@ -131,9 +131,7 @@ async def test_what_cannot_be_shown_is_told_once_and_as_an_error(
 ) -> None:
     local = LocalPostiz()
     local.add_channel("mastodon")
-    rows = [
-        CampaignRow(integration="mastodon", date=local.in_an_hour(), content=text) for text in "ab"
-    ]
+    rows = [CampaignRow(channel="mastodon", date=local.in_an_hour(), content=text) for text in "ab"]
     output = Output()
     output.out = output.notes = Console(file=ClosedWindow())
     async with (

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 AT = "2027-07-01T10:00"
 
 
-@pytest.mark.parametrize("typed", ["integrations list", "channels", "channels list"])
-def test_the_channels_are_listed_by_every_name(cli: Cli, server: Server, typed: str) -> None:
-    result = cli(*typed.split(), "--json")
+def test_the_channels_are_listed_by_both_commands(cli: Cli, server: Server) -> None:
+    result = cli("channels", "list", "--json")
     assert result.code == 0
-    assert result.document == cli("integrations", "--json").document
+    assert result.document == cli("channels", "--json").document
 
 
 @pytest.mark.parametrize("typed", ["posts list", "notifications list", "providers list"])
@@ -31,13 +30,8 @@ def test_a_list_that_is_asked_for_is_printed(cli: Cli, server: Server, typed: st
     assert result.out
 
 
-def test_the_commands_of_the_channels_go_by_both_names(cli: Cli, server: Server) -> None:
-    assert cli("channels", "connected").code == 0
-    assert "integrations (channels)" in cli("--help").out
-
-
 GUESSES = {
-    "list": "postiz-async integrations list, or postiz-async posts list",
+    "list": "postiz-async channels list, or postiz-async posts list",
     "upload a.png": "postiz-async media upload",
     "create Hello": "postiz-async posts create",
     "post": "postiz-async posts create",
@@ -50,11 +44,12 @@ GUESSES = {
     "posts rm 1": "postiz-async posts delete",
     "posts lst": "postiz-async posts list",
     "postz list": "postiz-async posts list",
-    "integrations get x": "postiz-async integrations settings",
-    "channels add": "postiz-async integrations connect",
-    "integrations create": "postiz-async integrations connect",
-    "accounts": "postiz-async integrations",
-    "whoami": "postiz-async integrations connected",
+    "integrations": "postiz-async channels",
+    "integrations get x": "postiz-async channels settings",
+    "channels add": "postiz-async channels connect",
+    "integrations create": "postiz-async channels connect",
+    "accounts": "postiz-async channels",
+    "whoami": "postiz-async channels connected",
     "send c.csv": "postiz-async run",
     "check c.csv": "postiz-async validate, or postiz-async plan",
     "validat": "postiz-async validate",
@@ -64,7 +59,7 @@ GUESSES = {
     "posts:list": "postiz-async posts list",
     "posts:create": "postiz-async posts create",
     "posts:connect 1 2": "postiz-async posts release-id",
-    "integrations:trigger 1": "postiz-async integrations tool",
+    "integrations:trigger 1": "postiz-async channels tool",
     "analytics:platform 1": "postiz-async analytics channel",
 }
 
@@ -96,7 +91,7 @@ def test_a_command_that_there_is_not_is_answered_with_the_one_that_is_meant(
         ("run c.csv --dry-run", "plan says what run would do"),
         ("run c.csv d.csv", "postiz-async run does not take 'd.csv'"),
         ("posts list now", "postiz-async posts list does not take 'now'"),
-        ("integrations cm1", "postiz-async integrations does not take 'cm1'"),
+        ("channels cm1", "postiz-async channels does not take 'cm1'"),
         ("posts --limit 3", "postiz-async posts needs a command before --limit"),
         ("--limit", "postiz-async needs a command before --limit"),
         ("zzz", "Available commands"),
@@ -125,7 +120,7 @@ def test_a_channel_is_told_by_the_name_of_its_option(
     unknown = cli(*command, "--channel", "nope")
     assert (unknown.code, unknown.out) == (2, "")
     assert unknown.err == (
-        "error: --channel: there is no channel 'nope' (postiz-async integrations lists them)\n"
+        "error: --channel: there is no channel 'nope' (postiz-async channels lists them)\n"
     )
     close = cli(*command, "--channel", "mastodn")
     assert "--channel: there is no channel 'mastodn' (did you mean 'mastodon'?)" in close.err
@@ -133,7 +128,7 @@ def test_a_channel_is_told_by_the_name_of_its_option(
 
 @pytest.mark.parametrize("word", ["mastodon", "Mastodon", "Northwind on Mastodon"])
 def test_a_create_takes_a_channel_as_a_campaign_does(cli: Cli, server: Server, word: str) -> None:
-    listed = cli("integrations", "--json").document
+    listed = cli("channels", "--json").document
     (channel,) = [each["id"] for each in listed if each["identifier"] == "mastodon"]
     result = cli("posts", "create", "Hi", "--channel", word, "--at", AT, "--json")
     assert result.code == 0
@@ -146,7 +141,7 @@ def test_a_create_takes_a_channel_as_a_campaign_does(cli: Cli, server: Server, w
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["myspace"], "--channel: there is no channel 'myspace' (postiz-async integrations lists"),
+        (["myspace"], "--channel: there is no channel 'myspace' (postiz-async channels lists"),
         (["mastodn"], "error: --channel: there is no channel 'mastodn' (did you mean 'mastodon'?)"),
         (["x", "Northwind on X"], "--channel: 'Northwind on X' is named twice: 'Northwind on X'"),
         (["x", "nope", "neither"], "2 problems, nothing was sent"),

@@ -40,7 +40,7 @@ def test_problems_and_warnings_with_their_rows(cli: Cli, server: Server, tmp_pat
 def test_a_tag_that_a_warning_names_is_not_shown_again(
     cli: Cli, server: Server, tmp_path: Path
 ) -> None:
-    columns = "integration,date,content,tags"
+    columns = "channel,date,content,tags"
     file = write_campaign(tmp_path / "t.csv", ["mastodon", WHEN, "x", "Nowhere"], columns=columns)
     assert cli("validate", file).out.count("Nowhere") == 1
 
@@ -61,7 +61,7 @@ def test_the_text_of_a_deep_setting(cli: Cli, server: Server, tmp_path: Path) ->
         tmp_path / "deep.csv",
         ["reddit", WHEN, "Hello", deep],
         ["mastodon", WHEN, "Hello", foreign],
-        columns="integration,date,content,settings",
+        columns="channel,date,content,settings",
     )
     shown = cli("validate", file).out.splitlines()
     (line,) = (each for each in shown if "settings.subreddit.0.value.subreddit" in each)
@@ -82,7 +82,7 @@ def test_a_missing_setting_shows_no_text(cli: Cli, server: Server, tmp_path: Pat
     file = write_campaign(
         tmp_path / "missing.csv",
         ["reddit", WHEN, "Hello", settings],
-        columns="integration,date,content,settings",
+        columns="channel,date,content,settings",
     )
     shown = cli("validate", file).out.splitlines()
     (line,) = (each for each in shown if "settings.subreddit.0.value.type" in each)
@@ -94,7 +94,7 @@ def test_what_is_wrong_with_many_rows_is_said_once(
 ) -> None:
     rows = [["mastodon", WHEN, f"Row {n}", "pictures/nowhere.png"] for n in range(2, 10)]
     rows += [["mastodon", WHEN, "Row 10", ""], ["mastodon", WHEN, "Row 11", "pictures/nowhere.png"]]
-    columns = "integration,date,content,media"
+    columns = "channel,date,content,media"
     file = write_campaign(tmp_path / "missing.csv", *rows, columns=columns)
     shown = cli("validate", file).out
     assert shown.count("nowhere.png") == 1, "not beside itself either"

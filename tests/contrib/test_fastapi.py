@@ -95,7 +95,7 @@ async def post(session: ClientSession, channel: str, text: str = "hello") -> tup
 
 
 async def test_errors_are_answers_that_say_what_is_theirs_to_mend(sandbox: Sandbox) -> None:
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     async with serving(App(client_of(sandbox)).schedules().app) as session:
         status, body = await post(session, channel, "x" * 600)
         assert status == 422
@@ -114,7 +114,7 @@ async def test_errors_are_answers_that_say_what_is_theirs_to_mend(sandbox: Sandb
 async def test_a_request_that_is_repeated_with_its_key_is_carried_out_once(
     sandbox: Sandbox,
 ) -> None:
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     at = in_an_hour()
     made = App(client_of(sandbox))
 
@@ -160,7 +160,7 @@ async def test_a_key_of_ours_that_is_refused_is_no_business_of_the_caller(
 
 
 async def test_a_server_that_is_away_is_a_bad_gateway(sandbox: Sandbox) -> None:
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     async with serving(App(client_of(sandbox)).schedules().app) as session:
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
         status, body = await post(session, channel)
@@ -184,7 +184,7 @@ async def test_an_error_of_the_connection_ends_the_handler_and_is_raised() -> No
 
 
 async def test_a_client_that_is_gone_gives_its_place_back(sandbox: Sandbox) -> None:
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     made = App(client_of(sandbox), max_wait=None).schedules()
     async with serving(made.app) as session:
         assert [(await post(session, channel))[0] for _ in range(2)] == [200, 200]
@@ -229,7 +229,7 @@ async def test_what_runs_after_the_answer_is_not_cancelled(sandbox: Sandbox) -> 
 
 
 async def test_a_delivery_is_a_hint_whatever_it_says(sandbox: Sandbox) -> None:
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     client = client_of(sandbox, clock=AcceleratedClock(50))  # it looks once a second at most
     async with serving(App(client).app) as session:
         at = in_an_hour().replace(microsecond=0)
@@ -259,7 +259,7 @@ async def test_a_test_puts_its_client_in_the_place_of_a_tenants() -> None:
     app = FastAPI()
 
     async def channels(postiz: RequestClient) -> list[str]:
-        return [each.id for each in await postiz.integrations.list()]
+        return [each.id for each in await postiz.channels.list()]
 
     channels.__annotations__["postiz"] = Annotated[RequestClient, Depends(tenant)]
     app.add_api_route("/channels", channels)
@@ -272,8 +272,8 @@ async def test_a_test_puts_its_client_in_the_place_of_a_tenants() -> None:
 
 async def test_every_request_has_the_client_of_its_own_organisation(sandbox: Sandbox) -> None:
     other = sandbox.add_organization(api_key="another-key")
-    ours = sandbox.add_integration("mastodon").id
-    theirs = sandbox.add_integration("mastodon", organization=other).id
+    ours = sandbox.add_channel("mastodon").id
+    theirs = sandbox.add_channel("mastodon", organization=other).id
 
     def whose(x_key: Annotated[str, Header()], x_org: Annotated[str, Header()]) -> Credentials:
         return Credentials(x_key, organization=x_org)
@@ -288,7 +288,7 @@ async def test_every_request_has_the_client_of_its_own_organisation(sandbox: San
     made = App(pool).schedules(tenant)
 
     async def channels(postiz: RequestClient) -> list[str]:
-        return [each.id for each in await postiz.integrations.list()]
+        return [each.id for each in await postiz.channels.list()]
 
     channels.__annotations__["postiz"] = tenant
     made.app.add_api_route("/channels", channels)
@@ -320,7 +320,7 @@ async def test_a_pool_keeps_a_client_open_for_the_length_of_a_request(sandbox: S
     async def slow(postiz: RequestClient) -> int:
         used.append(postiz.client)
         await others_came.wait()
-        return len(await postiz.integrations.list())
+        return len(await postiz.channels.list())
 
     slow.__annotations__["postiz"] = Annotated[RequestClient, Depends(postiz_for(whose))]
     made.app.add_api_route("/slow", slow)
@@ -387,7 +387,7 @@ async def test_a_dependency_that_tells_no_credentials_is_told_so(
         return found
 
     async def route(postiz: RequestClient) -> None:
-        await postiz.integrations.list()
+        await postiz.channels.list()
 
     made = App(PostizPool(transport=SandboxTransport(sandbox)))
     tenant = postiz_for(whose)  # type: ignore[arg-type]
@@ -409,7 +409,7 @@ async def _no_seconds(postiz: RequestClient) -> None:
 
 async def _closed(postiz: RequestClient) -> None:
     await postiz.client.aclose()
-    await postiz.integrations.list()
+    await postiz.channels.list()
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Lab:
         self.meters = MeterProvider([self.reader])
         telemetry = Telemetry(tracer_provider=self.tracers, meter_provider=self.meters)
         self.sandbox = Sandbox(api_key=SECRET, clock=JumpingClock(), limit=2, work_per_post=0.0)
-        self.channel = self.sandbox.add_integration("mastodon").id
+        self.channel = self.sandbox.add_channel("mastodon").id
         self.postiz = Postiz(
             api_key=SECRET,
             base_url="https://postiz.example.com",
@@ -84,13 +84,13 @@ async def lab() -> AsyncIterator[Lab]:
 
 
 async def test_each_call_and_each_request_has_its_span(lab: Lab) -> None:
-    lab.sandbox.faults.add(Fault("empty_401", route="list_integrations"))
+    lab.sandbox.faults.add(Fault("empty_401", route="list_channels"))
     with lab.tracers.get_tracer("app").start_as_current_span("handler"):
         await lab.schedule()
     spans = {span.name: span for span in lab.spans.get_finished_spans()}
     names = [span.name for span in lab.spans.get_finished_spans()]
     assert names == [
-        *("GET /integrations", "GET /integrations", "postiz.list_integrations"),
+        *("GET /integrations", "GET /integrations", "postiz.list_channels"),
         *("POST /posts", "postiz.create_post", "handler"),
     ]
     call, request = spans["postiz.create_post"], spans["POST /posts"]
@@ -253,7 +253,7 @@ async def test_a_broken_hook_loses_no_answer(caplog: pytest.LogCaptureFixture) -
         on_attempt=broken,
     )
     async with sandbox, client as postiz:
-        assert await postiz.integrations.list() == []
+        assert await postiz.channels.list() == []
     assert caplog.text.count("a hook failed") == 3
 
 
@@ -261,6 +261,6 @@ async def test_a_record_of_the_log_has_the_request_as_data(
     lab: Lab, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", "postiz_async"):
-        await lab.postiz.integrations.list()
+        await lab.postiz.channels.list()
     record = next(each for each in caplog.records if hasattr(each, "postiz"))
-    assert (record.postiz.endpoint, record.postiz.status) == ("list_integrations", 200)
+    assert (record.postiz.endpoint, record.postiz.status) == ("list_channels", 200)

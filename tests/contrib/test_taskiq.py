@@ -84,7 +84,7 @@ class Lab:
         self.sandbox = Sandbox(
             clock=self.clock, api_key=SECRET, **({"limit": 30, "work_per_post": 0.0} | options)
         )
-        self.channel = self.sandbox.add_integration("mastodon").id
+        self.channel = self.sandbox.add_channel("mastodon").id
         self.store = MemoryStore()
         self.broker = InMemoryBroker(await_inplace=True)
         self.source = Schedules()
@@ -241,7 +241,7 @@ async def test_tasks_have_the_options_of_their_client() -> None:
 
     @lab.broker.task("look")
     async def look(postiz: TaskPostiz = TaskiqDepends()) -> None:
-        for resource in (postiz.posts, postiz.integrations):
+        for resource in (postiz.posts, postiz.channels):
             options = resource._bound.options
             found.append((options.timeout, dict(options.headers), options.retries))
 
@@ -322,12 +322,10 @@ async def test_what_is_no_create_is_put_back_as_well() -> None:
 
     @lab.broker.task("look")
     async def look(postiz: TaskPostiz = TaskiqDepends()) -> int:
-        return len(await postiz.integrations.list())
+        return len(await postiz.channels.list())
 
     async with lab.worker():
-        lab.sandbox.faults.add(
-            Fault("error_before", route="list_integrations", status=503, times=4)
-        )
+        lab.sandbox.faults.add(Fault("error_before", route="list_channels", status=503, times=4))
         assert await lab.deliver("look-1", task="look") is None
         assert await lab.again() == 1
 
@@ -465,7 +463,7 @@ async def test_each_organisation_has_its_client_and_counts_for_itself() -> None:
     other = lab.sandbox.add_organization(api_key="key-of-b")
     channels = {
         "a": lab.channel,
-        "b": lab.sandbox.add_integration("mastodon", organization=other).id,
+        "b": lab.sandbox.add_channel("mastodon", organization=other).id,
     }
     asked: list[str] = []
 

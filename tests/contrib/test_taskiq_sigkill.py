@@ -31,7 +31,7 @@ pytestmark = [
 
 async def test_what_a_worker_sent_before_it_was_killed_is_not_sent_again(tmp_path: Path) -> None:
     sandbox = Sandbox(clock=AcceleratedClock(SPEED), limit=30, work_per_post=0.0)
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     at = datetime.fromtimestamp(sandbox.clock.time(), UTC) + timedelta(days=30)
     with redis_server() as redis:
         async with sandbox, serve(sandbox) as served:

@@ -86,7 +86,7 @@ async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
     ):
         assert (await health(postiz))["status"] == "ok"
         with pytest.raises(errors.AuthenticationError):
-            await postiz.integrations.list()
+            await postiz.channels.list()
         said = await health(postiz)
     assert (said["status"], said["ready"]) == ("trouble", True)
 
@@ -94,7 +94,7 @@ async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
 async def test_an_outbox_has_its_counts_and_its_trouble(tmp_path: Path) -> None:
     clock = JumpingClock()
     async with Sandbox(clock=clock) as sandbox, client_of(sandbox, tmp_path) as postiz:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=1)
         sent = await postiz.outbox.put(NewPost(channel, "sent"), at=at)
         await postiz.outbox.wait(sent.id)
@@ -137,7 +137,7 @@ async def test_while_the_store_is_away_nothing_can_be_taken_on(
 async def test_a_lock_out_is_said_beside_an_outbox(tmp_path: Path) -> None:
     clock = JumpingClock()
     async with Sandbox(clock=clock, limit=1) as sandbox, client_of(sandbox, tmp_path) as postiz:
-        new = NewPost(sandbox.add_integration("mastodon").id, "hello")
+        new = NewPost(sandbox.add_channel("mastodon").id, "hello")
         async with client_of(sandbox) as other:
             await other.posts.publish_now(new)
         with pytest.raises(errors.QuotaError):

@@ -199,7 +199,7 @@ class KeyLab:
         self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
         self.host = HostClock(self.clock)
         """Where the processes are that are not on a host of their own."""
-        self.channel = self.sandbox.add_integration("mastodon").id
+        self.channel = self.sandbox.add_channel("mastodon").id
         self.store: MemoryStore = ClockedStore(self.clock) if with_clock else MemoryStore()
         self.is_of_one_host = not with_clock
         self.quota = ledger_name(f"{URL}/public/v1", self.sandbox.organization.api_key)

@@ -16,11 +16,11 @@ from postiz_async import (
     APIConnectionError,
     AuthenticationError,
     BadRequestError,
+    Channel,
     ConfigurationError,
     CreatePost,
     DeliveryUnknownError,
     IdempotencyError,
-    Integration,
     InvalidPostError,
     Media,
     NewPost,
@@ -185,7 +185,7 @@ async def test_what_is_no_key_is_refused_before_anything(lab: KeyLab, key: str) 
 
 
 async def test_another_body_is_refused_with_what_differs(lab: KeyLab) -> None:
-    other = lab.sandbox.add_integration("telegram").id
+    other = lab.sandbox.add_channel("telegram").id
     lab.sandbox.add_tag("news")
     picture = Media(id="m1", path="https://postiz.example/a.png")
     post = NewPost(lab.channel, "a post")
@@ -262,7 +262,7 @@ async def test_postiz_may_be_away_when_an_answer_is_known(lab: KeyLab) -> None:
 async def test_so_may_be_its_channel(lab: KeyLab) -> None:
     async with lab.sandbox, lab.process() as one, lab.process() as two:
         first = await lab.schedule(one)
-        await one.postiz.integrations.delete(lab.channel)
+        await one.postiz.channels.delete(lab.channel)
         assert first == await lab.schedule(two)
 
 
@@ -349,7 +349,7 @@ async def test_an_error_that_proves_that_nothing_is_stored_frees_the_key(lab: Ke
 
 async def test_a_key_that_is_not_accepted_frees_the_key(lab: KeyLab) -> None:
     async with lab.sandbox, lab.process(api_key="wrong", organization="ours") as one:
-        channel = Integration(id=lab.channel, name="ours", provider="mastodon")
+        channel = Channel(id=lab.channel, name="ours", provider="mastodon")
         with pytest.raises(AuthenticationError):
             await one.postiz.posts.schedule(
                 NewPost(channel, "x"), at=AT, validate=False, idempotency_key=KEY
@@ -605,7 +605,7 @@ async def test_clients_of_a_pool_share_the_keys_of_an_organisation() -> None:
     lab = KeyLab()
     store = MemoryStore()
     other = lab.sandbox.add_organization(api_key="other")
-    theirs = lab.sandbox.add_integration("mastodon", organization=other).id
+    theirs = lab.sandbox.add_channel("mastodon", organization=other).id
     async with (
         lab.sandbox,
         PostizPool(
@@ -647,11 +647,11 @@ async def test_a_create_does_not_wait_for_a_connection_longer_than_its_record_sa
     ):
         busy = await pool.client("other")
         mine = await pool.client(lab.sandbox.organization.api_key)
-        assert await mine.integrations.is_connected()
+        assert await mine.channels.is_connected()
         latency = 100.0
-        taken = asyncio.create_task(busy.integrations.list())
+        taken = asyncio.create_task(busy.channels.list())
         await lab.clock.sleep(1)
-        channel = Integration(id=lab.channel, name="ours", provider="mastodon")
+        channel = Channel(id=lab.channel, name="ours", provider="mastodon")
         call = asyncio.create_task(
             mine.posts.publish_now(  # which has no mark to look for before
                 NewPost(channel, "a post"), validate=False, idempotency_key=KEY

@@ -102,13 +102,13 @@ async def test_a_refusal_that_is_noted_too_late_is_raised_and_changes_nothing(
     lab = KeyLab()
     store = SlowStore(lab.store, lab.clock)
     async with lab.sandbox, lab.process(store=store) as slow, lab.process() as quick:
-        await slow.postiz.integrations.list()
-        lab.sandbox.change_integration(lab.channel, provider="reddit")
+        await slow.postiz.channels.list()
+        lab.sandbox.change_channel(lab.channel, provider="reddit")
         sending = asyncio.create_task(lab.schedule(slow))
         while not lab.statuses:
             await lab.clock.sleep(0.05)
         store.delay = 2_000.0
-        lab.sandbox.change_integration(lab.channel, provider="mastodon")
+        lab.sandbox.change_channel(lab.channel, provider="mastodon")
         answer = await lab.schedule(quick)
         assert lab.clock.monotonic() < 2_000
         with pytest.raises(BadRequestError):

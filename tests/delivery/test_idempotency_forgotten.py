@@ -73,7 +73,7 @@ async def test_two_callers_who_find_it_have_one_answer(lab: KeyLab) -> None:
 
 async def test_a_key_of_another_organisation_is_another_key(lab: KeyLab) -> None:
     theirs = lab.sandbox.add_organization(api_key="theirs")
-    channel = lab.sandbox.add_integration("mastodon", organization=theirs).id
+    channel = lab.sandbox.add_channel("mastodon", organization=theirs).id
     async with lab.sandbox, lab.process() as one, lab.process(api_key="theirs") as two:
         ours = await lab.schedule(one)
         for _ in range(2):

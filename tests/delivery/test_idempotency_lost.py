@@ -13,9 +13,9 @@ from key_lab import KEY, START, ClockedStore, KeyLab, ids, in_the_end
 from postiz_async import (
     APITimeoutError,
     BadRequestError,
+    Channel,
     ConfigurationError,
     DeliveryUnknownError,
-    Integration,
     NewPost,
     PermissionDeniedError,
     QuotaWaitError,
@@ -214,7 +214,7 @@ async def test_what_was_stored_in_part_is_completed(
     thread: bool,  # noqa: FBT001
 ) -> None:
     lab.fault("stop", after_items=after_items, half=half)
-    other = lab.sandbox.add_integration("telegram").id
+    other = lab.sandbox.add_channel("telegram").id
     more = ("second", "third") if thread else ()
     posts = [
         NewPost(channel, "the same text", thread=more)
@@ -226,13 +226,13 @@ async def test_what_was_stored_in_part_is_completed(
             for process in (one, two)
         ]
     assert answers[0] == answers[1]
-    assert [each.integration for each in answers[0]] == [lab.channel, other, lab.channel]
+    assert [each.channel for each in answers[0]] == [lab.channel, other, lab.channel]
     stored = {post.id: post for post in lab.sandbox.posts}
     assert set(ids(answers[0])) == set(stored)
     assert len(stored) == 3
     for place, each in enumerate(answers[0]):
         post = stored[each.post_id]
-        assert post.integration_id == each.integration
+        assert post.channel_id == each.channel
         assert len(post.thread) == len(more)
         assert post.has_job
         assert post.settings["client_ref"] == KeyMarks(lab.quota, KEY).ref(place)
@@ -298,7 +298,7 @@ async def test_a_channel_that_is_gone_hides_what_was_stored(lab: KeyLab) -> None
     lab.fault("drop_answer")
     async with lab.sandbox, lab.process() as one, lab.process() as two:
         await unknown(lab, one, max_wait=0)
-        await one.postiz.integrations.delete(lab.channel)
+        await one.postiz.channels.delete(lab.channel)
         for _ in range(2):
             error = await unknown(lab, two)
             assert error.retry_after is None
@@ -321,7 +321,7 @@ async def test_a_date_that_passed_meanwhile_is_not_sent_late(lab: KeyLab) -> Non
 
 
 async def test_a_part_whose_rest_cannot_be_sent_any_more(lab: KeyLab) -> None:
-    other = lab.sandbox.add_integration("telegram").id
+    other = lab.sandbox.add_channel("telegram").id
     posts = [NewPost(lab.channel, "a"), NewPost(other, "b")]
 
     async def call(process: Process) -> list[Created]:
@@ -331,14 +331,14 @@ async def test_a_part_whose_rest_cannot_be_sent_any_more(lab: KeyLab) -> None:
     async with lab.sandbox, lab.process() as one, lab.process() as two:
         sending = asyncio.create_task(call(one))
         await lab.clock.sleep(SILENT / 2)
-        lab.sandbox.change_integration(other, disabled=True)
+        lab.sandbox.change_channel(other, disabled=True)
         with pytest.raises(DeliveryUnknownError, match="a part of it is stored") as caught:
             await sending
         assert caught.value.retry_after is None
         assert lab.sandbox.posts[0].id in str(caught.value)
         with pytest.raises(DeliveryUnknownError, match="is disabled"):
             await call(two)
-        lab.sandbox.change_integration(other, disabled=False)
+        lab.sandbox.change_channel(other, disabled=False)
         async with lab.process() as three:
             answer = await call(three)
     assert ids(answer) == [post.id for post in lab.sandbox.posts]
@@ -577,7 +577,7 @@ async def test_the_channels_may_be_unknown_while_it_is_looked_up(lab: KeyLab) ->
     lab.fault("drop_answer")
     async with lab.sandbox, lab.process() as one, lab.process() as two:
         await unknown(lab, one, max_wait=0)
-        lab.fault("reset", route="list_integrations", times=4)
+        lab.fault("reset", route="list_channels", times=4)
         error = await unknown(lab, two)
         assert error.marks.channels == (lab.channel,)
         assert error.marks.contents == ()
@@ -624,7 +624,7 @@ async def test_what_goes_at_once_goes_at_once_by_the_servers_clock(
     validate: bool,  # noqa: FBT001
 ) -> None:
     lab = KeyLab(with_clock=True)
-    channel = Integration(id=lab.channel, name="ours", provider="mastodon")
+    channel = Channel(id=lab.channel, name="ours", provider="mastodon")
     async with lab.sandbox, lab.process(ahead=ahead) as process:
         await process.postiz.posts.publish_now(
             NewPost(channel, "now"), validate=validate, idempotency_key=KEY

@@ -21,11 +21,11 @@ from postiz_async._delivery.matching import (
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._wire import format_date
 from postiz_async.models.posts import (
+    ChannelRef,
     ContentItem,
     CreatePost,
-    IntegrationRef,
     Post,
-    PostIntegration,
+    PostChannel,
     PostItem,
 )
 
@@ -42,7 +42,7 @@ texts = st.sampled_from(["a", "b", "<p>c</p>", ""])
 
 def item(channel: str, text: str, ref: str) -> PostItem:
     return PostItem(
-        integration=IntegrationRef(id=channel),
+        channel=ChannelRef(id=channel),
         value=[ContentItem(content=text)],
         settings={CLIENT_REF: ref, "__type": "x"},
     )
@@ -57,7 +57,7 @@ def stored(sent: PostItem, post_id: str, *, lists_settings: bool) -> Post:
         id=post_id,
         publish_date=MOMENT,
         content=sent.value[0].content,
-        integration=PostIntegration(id=sent.integration.id),
+        channel=PostChannel(id=sent.channel.id),
         settings=json.dumps(dict(sent.settings)) if lists_settings else None,
     )
 
@@ -85,7 +85,7 @@ def test_the_prefix_that_a_broken_request_left_is_found(
     assert sorted(match.found.values()) == [f"cm{n:04}" for n in range(len(prefix))]
     for place, post_id in match.found.items():
         twin = items[int(post_id[2:])]
-        assert items[place].integration == twin.integration
+        assert items[place].channel == twin.channel
         if lists_settings:
             assert items[place] is twin
 
@@ -130,7 +130,7 @@ def test_an_old_server_that_lists_no_settings_knows_posts_by_channel_and_text() 
     items = [item("c1", "mine", "r0"), item("c1", "<p>html</p>", "r1")]
     other = stored(item("c1", "theirs", ""), "cm0", lists_settings=False)
     elsewhere = stored(item("c2", "mine", ""), "cm1", lists_settings=False)
-    nowhere = replace(other, id="cm2", integration=None)
+    nowhere = replace(other, id="cm2", channel=None)
     mine = stored(items[0], "cm3", lists_settings=False)
     match = match_request(body(items[:1]), [other, elsewhere, nowhere, mine])
     assert match.found == {0: "cm3"}

@@ -39,13 +39,13 @@ from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._resources.keyed import check_key, said_of, said_of_body, well_formed
 from postiz_async._wire import parse_date
 from postiz_async.models._durations import check_keep
-from postiz_async.models.integrations import Integration
-from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
+from postiz_async.models.channels import Channel
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
 
 AT = datetime(2027, 1, 2, 9, tzinfo=UTC)
 PICTURE = Media(id="m1", path="https://postiz.example/a.png")
 POSTS = (DeliveryPost("c1", "p"), DeliveryPost("c2"))
-CHANNEL = Integration(id="c1", name="ours", provider="mastodon")
+CHANNEL = Channel(id="c1", name="ours", provider="mastodon")
 
 
 def new(*posts: NewPost, kind: str = "schedule", **changes: object) -> NewCreate:
@@ -157,13 +157,13 @@ def test_only_what_makes_new_posts_can_have_a_key() -> None:
     with pytest.raises(ConfigurationError, match="for new posts"):
         well_formed(build_body("update", AT, [item]))
     changes = PostItem(
-        integration=IntegrationRef(id="c1"), value=[ContentItem(content="x", id="p1")], settings={}
+        channel=ChannelRef(id="c1"), value=[ContentItem(content="x", id="p1")], settings={}
     )
     with pytest.raises(ConfigurationError, match="for new posts"):
         well_formed(build_body("schedule", AT, [changes]))
 
 
-@pytest.mark.parametrize("posts", [None, [1], [{"integration": 1}]])
+@pytest.mark.parametrize("posts", [None, [1], [{"channel": 1}]])
 def test_a_body_of_other_types_is_refused(posts: object) -> None:
     body = CreatePost(type="schedule", date="2027-01-02T09:00:00Z", posts=posts)  # type: ignore[arg-type]
     with pytest.raises(InvalidPostError):

@@ -21,7 +21,7 @@ from postiz_async._scheduler.calls import LONGEST_JOB_CREATE, PREPARED_SECONDS
 from postiz_async._wire import format_date, parse_date
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, DeliveryUnknownError
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Notebook:
 
     def __init__(self, channel: str, date: datetime, text: str = "a post") -> None:
         item = PostItem(
-            integration=IntegrationRef(id=channel),
+            channel=ChannelRef(id=channel),
             value=[ContentItem(content=text)],
             settings={"__type": "mastodon"},
         )
@@ -104,7 +104,7 @@ class World:
     def __init__(self, **options: Any) -> None:
         self.clock = JumpingClock(start=START.timestamp())
         self.sandbox = Sandbox(clock=self.clock, limit=30, work_per_post=0.0, **options)
-        self.channel = self.sandbox.add_integration("mastodon").id
+        self.channel = self.sandbox.add_channel("mastodon").id
 
     @asynccontextmanager
     async def sender(

@@ -55,7 +55,7 @@ async def run(text: str, server: Recorder) -> None:
         await module["main"]()
     else:
         async with module["client"]() as postiz:
-            await postiz.integrations.list()
+            await postiz.channels.list()
     assert [path for _, path, _ in server.seen] == ["/public/v1/integrations"]
 
 

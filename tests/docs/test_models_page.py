@@ -32,7 +32,7 @@ async def test_the_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     async with Sandbox(api_key="token") as sandbox, serve(sandbox) as served:
         monkeypatch.setenv("POSTIZ_API_KEY", "token")
         monkeypatch.setenv("POSTIZ_API_URL", served.api_url)
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         async with serving(module.__dict__["app"]) as session:
             body = {"channel": channel, "content": "1 < 2"}
             status, ids = await call(session, "POST", "/posts", json=body)

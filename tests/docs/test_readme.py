@@ -67,7 +67,7 @@ def postiz() -> Generator[tuple[Sandbox, str]]:
     """A sandbox that a thread serves, and its address."""
     sandbox = Sandbox(api_key="readme", limit=30, tags=["news"])
     for provider in ("mastodon", "telegram", "discord", "x"):
-        sandbox.add_integration(provider)
+        sandbox.add_channel(provider)
     ready, leave = threading.Event(), threading.Event()
     urls: list[str] = []
 
@@ -147,7 +147,7 @@ def test_what_the_page_on_spreadsheets_shows_is_what_is_said(
     with pytest.raises(BatchError) as caught:
         read_campaign(path)
     assert f"error: {caught.value}" in page
-    columns = dict(zip(head, ["integration", "date", "time", "content", ""], strict=True))
+    columns = dict(zip(head, ["channel", "date", "time", "content", ""], strict=True))
     campaign = read_campaign(path, reading=ReadOptions(columns=columns, timezone="UTC"))
     (problem,) = campaign.problems
     assert str(replace(problem, where="Datum")) in page

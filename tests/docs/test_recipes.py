@@ -62,7 +62,7 @@ async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 @pytest.fixture
 def channel(sandbox: Sandbox) -> str:
-    return sandbox.add_integration("mastodon").id
+    return sandbox.add_channel("mastodon").id
 
 
 @asynccontextmanager

@@ -103,7 +103,7 @@ def test_the_reference_names_things_as_users_import_them() -> None:
     private = [name for name in SHOWN if "._" in name]
     assert {name.rpartition(".")[2] for name in private} == {
         "Analytics",  # a client has one of each, and nobody imports them
-        "Integrations",
+        "Channels",
         "MediaResource",
         "Notifications",
         "Posts",

@@ -92,7 +92,7 @@ def test_django_may_use_its_database_for_rows_and_outcomes(channel: str, tmp_pat
 
     def rows() -> Iterator[dict[str, object]]:
         ask_the_database()
-        yield {"integration": channel, "date": AT, "content": "hello"}
+        yield {"channel": channel, "date": AT, "content": "hello"}
 
     def save(outcome: Outcome) -> None:
         ask_the_database()

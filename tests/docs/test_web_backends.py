@@ -48,7 +48,7 @@ def application(said: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 async def test_a_post_is_handed_over(
     said: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    channel = sandbox.add_integration("mastodon").id
+    channel = sandbox.add_channel("mastodon").id
     async with serving(application(said, monkeypatch)) as session:
         body = {"channel": channel, "text": "hello"}
         status, said_back = await call(session, "POST", "/announce", json=body)
@@ -62,8 +62,8 @@ async def test_a_request_has_its_organisation(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = sandbox.add_organization(api_key="token-of-globex")
-    sandbox.add_integration("mastodon", name="ours")
-    sandbox.add_integration("mastodon", name="theirs", organization=other)
+    sandbox.add_channel("mastodon", name="ours")
+    sandbox.add_channel("mastodon", name="theirs", organization=other)
     async with serving(application("PostizPool()", monkeypatch)) as session:
         for name, channel in (("acme", "ours"), ("globex", "theirs")):
             head = {"X-Organization": name}
@@ -78,8 +78,8 @@ async def test_a_pool_sends_for_each_organisation(
     monkeypatch.setenv("POSTIZ_STORE", fresh_database())
     other = sandbox.add_organization(api_key="token-of-globex")
     channels = {
-        "acme": sandbox.add_integration("mastodon").id,
-        "globex": sandbox.add_integration("mastodon", organization=other).id,
+        "acme": sandbox.add_channel("mastodon").id,
+        "globex": sandbox.add_channel("mastodon", organization=other).id,
     }
     app = application("credentials=key_of", monkeypatch)
     app.include_router(postiz_router())
@@ -91,6 +91,6 @@ async def test_a_pool_sends_for_each_organisation(
         health: Any = {}
         while health.get("outbox") != {"stored": 2}:
             _, health = await call(session, "GET", "/postiz/health")
-    assert {post.integration_id: post.content for post in sandbox.posts} == {
+    assert {post.channel_id: post.content for post in sandbox.posts} == {
         channel: name for name, channel in channels.items()
     }

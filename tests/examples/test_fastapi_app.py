@@ -42,7 +42,7 @@ async def test_they_share_both_in_postgresql(tmp_path: Path) -> None:
 
 async def _two_workers(tmp_path: Path, place: dict[str, str]) -> None:
     async with Sandbox(limit=LIMIT) as sandbox, serve(sandbox) as served:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         environment = {
             "POSTIZ_API_KEY": sandbox.organization.api_key,
             "POSTIZ_API_URL": served.api_url,

@@ -70,8 +70,8 @@ async def test_two_organisations_share_nothing_but_the_processes(tmp_path: Path)
     async with Sandbox(api_key="key-of-acme", limit=LIMIT) as sandbox, serve(sandbox) as served:
         globex_at_postiz = sandbox.add_organization("globex", api_key="key-of-globex")
         channels = {
-            "acme": sandbox.add_integration("mastodon").id,
-            "globex": sandbox.add_integration("mastodon", organization=globex_at_postiz).id,
+            "acme": sandbox.add_channel("mastodon").id,
+            "globex": sandbox.add_channel("mastodon", organization=globex_at_postiz).id,
         }
         environment = {
             "POSTIZ_API_URL": served.api_url,
@@ -91,7 +91,7 @@ async def test_two_organisations_share_nothing_but_the_processes(tmp_path: Path)
             _, health = await call(session, "GET", "/health")
     assert Counter(status for status, _ in answers) == {201: LIMIT - 1, 503: 20 - LIMIT + 1}
     assert sandbox.refusals == 0
-    by_channel = Counter(post.integration_id for post in sandbox.posts)
+    by_channel = Counter(post.channel_id for post in sandbox.posts)
     assert by_channel == {channels["acme"]: LIMIT, channels["globex"]: 2}
     assert (health["status"], health["ready"]) == ("ok", True)
     assert health["outbox"] == {"stored": 2}

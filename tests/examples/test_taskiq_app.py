@@ -64,8 +64,8 @@ async def test_two_workers_send_for_two_organisations_without_sleeping(tmp_path:
         sandbox = Sandbox(api_key="key-of-a", limit=LIMIT, window=WINDOW, work_per_post=0.0)
         other = sandbox.add_organization(api_key="key-of-b")
         channels = {
-            "a": sandbox.add_integration("mastodon").id,
-            "b": sandbox.add_integration("mastodon", organization=other).id,
+            "a": sandbox.add_channel("mastodon").id,
+            "b": sandbox.add_channel("mastodon", organization=other).id,
         }
         at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
         orders = [

@@ -22,7 +22,7 @@ __all__ = ["KINDS", "write_hostile"]
 Random: TypeAlias = random.Random
 
 DATE = "2031-03-01 09:00Z"
-HEAD = ("integration", "date", "content")
+HEAD = ("channel", "date", "content")
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -480,7 +480,7 @@ def deep_json(random: Random) -> tuple[str, bytes]:
     depth = random.randint(500, 3_000_000)
     opened, closed = random.choice([("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
     nest = opened * depth + random.choice(["1" + closed * depth, ""])
-    text = random.choice(['{"integration": "nowhere", "settings": %s}', "%s", "[%s]"]) % nest
+    text = random.choice(['{"channel": "nowhere", "settings": %s}', "%s", "[%s]"]) % nest
     return random.choice(["x.json", "x.jsonl"]), text.encode()
 
 
@@ -490,7 +490,7 @@ def odd_json(random: Random) -> tuple[str, bytes]:
         ["9" * 100_000, "-1e999999", '"\\ud800"', '"' + "a" * 3_000_000 + '"', "NaN", '"\\u0000"',
          "[" + "{}," * 200_000 + "{}]", '{"a":1,"a":2}', "true" * 100_000]
     )  # fmt: skip
-    text = f'{{"integration": "nowhere", "date": "{DATE}", "content": {value}}}'
+    text = f'{{"channel": "nowhere", "date": "{DATE}", "content": {value}}}'
     return random.choice(["x.json", "x.jsonl"]), random.choice([text, f"[{text}]", value]).encode()
 
 

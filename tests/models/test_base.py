@@ -38,7 +38,7 @@ from postiz_async import (
 )
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.models._base import Names, Value
-from postiz_async.models.posts import PostIntegration, PostItem, PublishEvent
+from postiz_async.models.posts import PostChannel, PostItem, PublishEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +146,7 @@ def test_no_name_means_two_fields(kind: type[Value]) -> None:
 
 def test_the_values_that_users_meet_are_there() -> None:
     names = {kind.__name__ for kind in KINDS}
-    assert names >= {"Post", "Created", "Integration", "Media", "NewPost", "Quota", "Ticket"}
+    assert names >= {"Post", "Created", "Channel", "Media", "NewPost", "Quota", "Ticket"}
     assert names >= {
         "Outcome",
         "PublishEvent",
@@ -163,7 +163,7 @@ POST = Post(
     id="p1",
     publish_date=datetime(2030, 1, 1, 9, tzinfo=UTC),
     content="<p>Hello</p>",
-    integration=PostIntegration(id="c1", provider="x"),
+    channel=PostChannel(id="c1", provider="x"),
     release_url="https://x.com/1",
 )
 
@@ -177,7 +177,7 @@ def test_the_names_are_the_api_s_or_python_s() -> None:
     }  # fmt: skip
     said = POST.to_dict(names="python")
     assert (said["publish_date"], said["release_url"]) == ("2030-01-01T09:00:00Z", POST.release_url)
-    assert said["integration"] == {"id": "c1", "provider": "x", "name": "", "picture": None}
+    assert said["channel"] == {"id": "c1", "provider": "x", "name": "", "picture": None}
 
 
 def test_there_are_no_other_names() -> None:

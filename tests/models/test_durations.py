@@ -205,7 +205,7 @@ def test_whoever_may_wait_not_at_all_or_for_ever_can_say_so() -> None:
 
 
 async def test_a_look_at_a_ticket_may_take_no_time(postiz: Postiz) -> None:
-    ticket = await postiz.outbox.put(NewPost(*await postiz.integrations.list(), "hello"), at=AT)
+    ticket = await postiz.outbox.put(NewPost(*await postiz.channels.list(), "hello"), at=AT)
     assert (await postiz.outbox.wait(ticket.id, timeout=0)).id == ticket.id
 
 

@@ -26,7 +26,7 @@ def quota(**said: object) -> Quota:
 
 
 def forecast(*late: int) -> Forecast:
-    rows = tuple(Row(number=number, ref="", integration="", date=AT) for number in late)
+    rows = tuple(Row(number=number, ref="", channel="", date=AT) for number in late)
     return Forecast(431, 5_000, 30, limit_known=not late, windows=15, finish=AT, late=rows)
 
 

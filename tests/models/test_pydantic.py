@@ -28,7 +28,7 @@ from postiz_async import (
     Ticket,
 )
 from postiz_async._delivery.outcomes import RowState
-from postiz_async.models.posts import PostIntegration, PostTag, PublishEvent, Tag
+from postiz_async.models.posts import PostChannel, PostTag, PublishEvent, Tag
 
 if TYPE_CHECKING:
     from postiz_async.models._base import Value
@@ -37,7 +37,7 @@ POST = Post(
     id="p1",
     publish_date=datetime(2030, 1, 1, 9, tzinfo=UTC),
     content="<p>Hello</p>",
-    integration=PostIntegration(id="c1", provider="x"),
+    channel=PostChannel(id="c1", provider="x"),
     tags=[PostTag(tag=Tag(name="launch"))],
 )
 TICKET = Ticket("t1", RowState.STORED, POST.publish_date, 0.0, ("p1",))
@@ -163,9 +163,7 @@ async def test_the_document_of_an_application_has_each_value_once() -> None:
     async with serving(application()) as session:
         _, document = await call(session, "GET", "/openapi.json")
     components = document["components"]["schemas"]
-    assert {"Post", "PostIntegration", "PostTag", "Tag", "Media", "Quota", "Queued"} <= set(
-        components
-    )
+    assert {"Post", "PostChannel", "PostTag", "Tag", "Media", "Quota", "Queued"} <= set(components)
     assert not [name for name in components if "__" in name], "a value has two components"
     for name, schema in components.items():
         Draft202012Validator.check_schema(schema)

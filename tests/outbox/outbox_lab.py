@@ -55,7 +55,7 @@ class OutboxLab:
         self.host = HostClock(self.clock)
         """Where the clients are."""
         self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
-        self.channel = self.sandbox.add_integration("mastodon").id
+        self.channel = self.sandbox.add_channel("mastodon").id
         self.path = folder / "outbox.sqlite"
         self.database = database
 

@@ -34,7 +34,7 @@ async def main(folder: Path, numbers: list[int]) -> None:
         aclosing(store),
         Postiz(store=store, outbox=folder / "outbox.sqlite", clock=clock) as postiz,
     ):
-        channels = await postiz.integrations.list()
+        channels = await postiz.channels.list()
         channel = next(each for each in channels if each.provider == "mastodon")
         at = datetime.fromtimestamp(clock.anchor.shown, UTC) + timedelta(days=20)
         for number in numbers:

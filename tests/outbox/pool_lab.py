@@ -56,9 +56,7 @@ class PoolLab:
             name: Sandbox(api_key=key, clock=self.clock, **settings)
             for name, key in self.keys.items()
         }
-        self.channels = {
-            name: box.add_integration("mastodon").id for name, box in self.boxes.items()
-        }
+        self.channels = {name: box.add_channel("mastodon").id for name, box in self.boxes.items()}
         self._by_key = {key: name for name, key in self.keys.items()}
         self._ways = {name: SandboxTransport(box, latency=0.1) for name, box in self.boxes.items()}
 

@@ -37,7 +37,7 @@ async def main(speed: float, seed: int, organizations: list[str], faults: list[s
         for name in organizations:
             organization = box.add_organization(name, api_key=key_of(name))
             for provider in PROVIDERS:
-                box.add_integration(
+                box.add_channel(
                     provider, organization=organization, id=channel_of(name, provider), name=name
                 )
         for text in faults:

@@ -33,7 +33,7 @@ from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch, reading
 from wall_jumps import with_jumps
 
-from postiz_async import Integration, NewPost, OutboxOptions, PostizPool, StoreError
+from postiz_async import Channel, NewPost, OutboxOptions, PostizPool, StoreError
 from postiz_async._delivery.outcomes import FOUND_UNSURE
 from postiz_async._delivery.record import read_record
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
@@ -155,7 +155,7 @@ class Order:
     def made(self) -> list[NewPost]:
         return [
             NewPost(
-                Integration(
+                Channel(
                     id=channel_of(self.organization, provider),
                     name=self.organization,
                     provider=provider,
@@ -444,7 +444,7 @@ class SenderKills:
         elif state != "stored" or [post["id"] for [post] in found] != ids:
             tally.wrong.append(what)
         else:
-            channels = [post["integration_id"] for [post] in found]
+            channels = [post["channel_id"] for [post] in found]
             mine = [channel_of(order.organization, each) for each in PROVIDERS][: order.posts]
             is_whole = all(
                 [part["content"] for part in post["thread"]] == list(order.thread)

@@ -163,7 +163,7 @@ class GoneSender:
     async def take_in(self, text: str, *, hours: float = 24.0) -> str:
         """Hand a post over."""
         item = PostItem(
-            integration={"id": self.lab.channel},  # type: ignore[arg-type]
+            channel={"id": self.lab.channel},  # type: ignore[arg-type]
             value=[{"content": f"post {text}", "image": []}],  # type: ignore[list-item]
             settings={"__type": "mastodon", "client_ref": text},
         )

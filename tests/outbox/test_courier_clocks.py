@@ -103,7 +103,7 @@ async def test_after_another_start_of_the_machine_certainty_waits_anew(
     lab = file_lab
 
     async def work(postiz: Postiz) -> None:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         lab.lose("late_work", delay=700.0)
         await lab.put(postiz, 1)
 
@@ -156,7 +156,7 @@ async def test_what_is_handed_over_while_postiz_is_away_is_not_called_late(
     lab: OutboxLab,
 ) -> None:
     async with lab.client(sends=False) as postiz:
-        [channel] = await postiz.integrations.list()
+        [channel] = await postiz.channels.list()
     lab.host.ahead = 6 * HOUR
     lab.sandbox.faults.add(Fault("reset", times=None))
     async with lab.client() as postiz:

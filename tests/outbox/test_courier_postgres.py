@@ -63,7 +63,7 @@ async def test_a_ticket_wakes_a_sender_that_sleeps(
 
     monkeypatch.setattr(Courier, "wake", hear)
     async with lab.client() as worker, lab.client(sends=False) as web:
-        await web.integrations.list()
+        await web.channels.list()
         with lab.clock.hold():  # no look is made, for no time passes
             await until(heard.is_set)  # when it begins to listen
             heard.clear()
@@ -294,7 +294,7 @@ async def test_a_hand_over_whose_connection_breaks_is_stored_once(
     """The statement was carried out, and its answer lost."""
     broken = break_after(monkeypatch, ".deliveries AS d (id")
     async with lab.client() as postiz:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         broken.times = 1
         ticket = (await lab.put(postiz, 1))[0]
         assert broken.times == 0
@@ -311,7 +311,7 @@ async def test_what_a_sender_writes_may_be_written_twice(
     lab.lose("empty_401")
     broken = break_after(monkeypatch, "WITH changed AS", nth)
     async with lab.client() as postiz:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         broken.times = 1
         tickets = await lab.put(postiz, 3)
         for ticket in tickets:
@@ -326,7 +326,7 @@ async def test_a_hand_over_of_which_nothing_is_known_tells_its_ticket(
 ) -> None:
     broken = break_after(monkeypatch, ".deliveries AS d (id")
     async with lab.client(sends=False) as postiz:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         broken.times, broken.stays = 1, True
         with pytest.raises(StoreError, match=r"may have been taken.*ticket [0-9a-f]{32}") as told:
             await lab.put(postiz, 1)
@@ -374,7 +374,7 @@ async def test_a_hand_over_that_is_cancelled_is_withdrawn(lab: OutboxLab) -> Non
 
     assert lab.database is not None
     async with lab.client() as postiz:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         with psycopg.connect(lab.database.url) as busy:
             busy.execute(f'LOCK TABLE "{lab.database.schema}".deliveries IN EXCLUSIVE MODE')
             handing = asyncio.create_task(postiz.outbox.put(lab.post("gone"), at=lab.at(24)))

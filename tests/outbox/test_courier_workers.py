@@ -201,7 +201,7 @@ async def test_cancelled_while_its_file_is_opened_it_is_closed(
 async def test_a_hand_over_that_is_cancelled_is_not_sent(file_lab: OutboxLab) -> None:
     """Nobody has its ticket, so whoever is still interested hands it over once more."""
     async with file_lab.client() as postiz:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         busy = sqlite3.connect(file_lab.path)  # a backup, say
         busy.execute("BEGIN IMMEDIATE")
         handing = asyncio.create_task(postiz.outbox.put(file_lab.post("gone"), at=file_lab.at(24)))
@@ -223,7 +223,7 @@ async def test_cancelled_while_it_drains_everything_is_closed(
     """A second Ctrl-C, or a shutdown that has a time-out of its own."""
     path = tmp_path / "outbox.sqlite"
     async with Sandbox(limit=1) as sandbox, serve(sandbox) as served:
-        post = NewPost(sandbox.add_integration("mastodon").id, "hello")
+        post = NewPost(sandbox.add_channel("mastodon").id, "hello")
         postiz = Postiz(api_key="sandbox", base_url=served.url, outbox=path, drain=math.inf)
         await postiz.open()
         at = datetime.now(UTC) + timedelta(days=1)

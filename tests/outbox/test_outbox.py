@@ -20,9 +20,9 @@ from outbox_lab import FILE_FIRST
 from postiz_async import (
     APIConnectionError,
     Attempt,
+    Channel,
     ConfigurationError,
     IdempotencyError,
-    Integration,
     InvalidPostError,
     NewPost,
     NotFoundError,
@@ -230,7 +230,7 @@ async def test_another_call_with_the_key_is_refused_and_says_what_differs(lab: O
             with pytest.raises(IdempotencyError) as caught:
                 await put(*map(lab.post, posts), **options)
             assert caught.value.differs == differs
-        other = lab.sandbox.add_integration("x").id
+        other = lab.sandbox.add_channel("x").id
         rich = NewPost(other, "post 1", settings={"client_ref": "mine"}, thread=["more"])
         with pytest.raises(IdempotencyError) as caught:
             await put(rich, lab.post(2), at=lab.at(24))
@@ -400,7 +400,7 @@ async def test_what_is_late_is_shifted_when_the_user_wants_that(lab: OutboxLab) 
 
 
 async def test_a_server_that_is_away_delays_but_loses_nothing(lab: OutboxLab) -> None:
-    channel = Integration(id=lab.channel, name="us", provider="mastodon")
+    channel = Channel(id=lab.channel, name="us", provider="mastodon")
     lab.sandbox.faults.add(Fault("reset", times=None))
     async with lab.client() as postiz:
         with pytest.raises(APIConnectionError):
@@ -420,7 +420,7 @@ async def test_a_server_that_is_away_delays_but_loses_nothing(lab: OutboxLab) ->
 
 async def test_a_key_that_is_refused_pauses_the_outbox(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         key, lab.sandbox.organization.api_key = lab.sandbox.organization.api_key, "another"
         tickets = await lab.put(postiz, 3)
         await postiz.outbox.wait(tickets[0].id, timeout=200)
@@ -667,7 +667,7 @@ async def test_one_outage_is_one_pause_of_the_outbox(
         made.clear()
         with caplog.at_level(logging.WARNING, "postiz_async.outbox"):
             lab.sandbox.faults.add(Fault("empty_401", times=None))
-            channel = Integration(id=lab.channel, name="us", provider="mastodon")
+            channel = Channel(id=lab.channel, name="us", provider="mastodon")
             posts = [NewPost(channel, f"post {n}") for n in range(8, 24)]
             tickets = [await postiz.outbox.put(post, at=lab.at(24)) for post in posts]
             await lab.clock.sleep(600)

@@ -334,7 +334,7 @@ async def test_nothing_else_of_the_session_is_changed(lab: CallersLab) -> None:
 
 async def test_a_cancelled_hand_over_in_a_transaction_goes_with_it(lab: CallersLab) -> None:
     async with lab.client(sends=False) as postiz, lab.caller("psycopg, usual") as caller:
-        await postiz.integrations.list()
+        await postiz.channels.list()
         async with lab.caller("psycopg, usual") as busy:
             await busy.execute(f'LOCK TABLE "{lab.database.schema}".deliveries')
             handing = asyncio.create_task(lab.hand_over(postiz, caller))

@@ -81,7 +81,7 @@ async def test_what_waits_for_a_slot_is_late_at_its_date_while_postiz_is_away(
 
 async def test_nothing_is_late_before_the_server_has_said_what_time_it_is(lab: OutboxLab) -> None:
     async with lab.client(sends=False) as web:
-        channel = (await web.integrations.list())[0]
+        channel = (await web.channels.list())[0]
     lab.sandbox.faults.add(Fault("reset", times=None))
     async with lab.client(store=MemoryStore()) as postiz:
         ticket = await postiz.outbox.put(NewPost(channel, "post 0"), at=at(lab, 60))

@@ -187,7 +187,7 @@ def count_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_an_outbox_that_is_closed_takes_nothing(lab: PoolLab) -> None:
     async with lab.pool() as pool:
         acme = await pool.client("key-of-acme", organization="acme")
-        await acme.integrations.list()
+        await acme.channels.list()
         outboxes = pool.outbox, acme.outbox
     for outbox, whose in zip(outboxes, ({"organization": "acme"}, {}), strict=True):
         with pytest.raises(ConfigurationError, match="closed or closing"):

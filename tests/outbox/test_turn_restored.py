@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 async def put_and_kept(lab: OutboxLab) -> Ticket:
     """A ticket of two posts, with a copy of the outbox from before they were sent."""
-    other = lab.sandbox.add_integration("telegram").id
+    other = lab.sandbox.add_channel("telegram").id
     async with lab.client(sends=False) as postiz:
         posts = [NewPost(channel, "post 0") for channel in (lab.channel, other)]
         ticket = await postiz.outbox.put(*posts, at=lab.at(24))

@@ -12,7 +12,7 @@ import pytest
 from postiz_async import NewPost, providers
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._validation import validate
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
 from postiz_async.providers import PROVIDERS, guide
 
@@ -34,7 +34,7 @@ def test_the_page_is_what_the_library_knows() -> None:
 @pytest.mark.parametrize("identifier", PROVIDERS)
 def test_the_least_is_taken(identifier: str) -> None:
     known = guide(PROVIDERS[identifier])
-    channel = Integration(id="i1", name="Ann", provider=identifier)
+    channel = Channel(id="i1", name="Ann", provider=identifier)
     said: NewPost = eval(known.example, {**NAMES, "channel": channel})  # noqa: S307 - our own
     in_words = NewPost(channel, "text", media=said.media, settings=known.settings)
     for post in (said, in_words):

@@ -12,7 +12,7 @@ import pytest
 from postiz_async import BadRequestError, CreatePost, InvalidPostError, NewPost, Postiz, providers
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ async def test_validation_can_be_switched_off_for_a_call_and_for_a_client() -> N
 
 
 async def test_a_host_that_is_behind_refuses_what_has_passed_by_the_servers_clock() -> None:
-    """Also where an `Integration` is given, so that the look at the channels comes late."""
+    """Also where a `Channel` is given, so that the look at the channels comes late."""
     local = LocalPostiz()
     known = local.add_channel("mastodon")
-    channel = Integration(id=known.id, name=known.name, provider="mastodon")
+    channel = Channel(id=known.id, name=known.name, provider="mastodon")
     host = JumpingClock(local.clock.time() - 3_600)
     at = datetime.fromtimestamp(host.time() + 1_800, UTC)
     async with (
@@ -158,8 +158,8 @@ def client_of(server: Server) -> Postiz:
     return Postiz(api_key="k", base_url="http://h", clock=JumpingClock(), transport=server)
 
 
-X = Integration(id="cx", name="X", provider="x")
-NEW = Integration(id="cn", name="New", provider="newnet")
+X = Channel(id="cx", name="X", provider="x")
+NEW = Channel(id="cn", name="New", provider="newnet")
 
 
 async def test_a_verified_x_may_say_more_and_is_asked_once() -> None:

@@ -18,20 +18,20 @@ from postiz_async import (
 )
 from postiz_async._resources.channel_names import Resolver, is_id
 from postiz_async._sandbox import Fault
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.testing import LocalPostiz
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CHANNELS = [
-    Integration(id="cm1", name="Brewers", provider="mastodon"),
-    Integration(id="cm2", name="Roasters", provider="x"),
-    Integration(id="cm3", name="roasters", provider="telegram"),
-    Integration(id="cm4", name="x", provider="discord"),
-    Integration(id="cm5", name="Old", provider="bluesky", disabled=True),
-    Integration(id="cm6", name="old news", provider="threads", disabled=True),
-    Integration(id="cm7", name="News", provider="threads"),
+    Channel(id="cm1", name="Brewers", provider="mastodon"),
+    Channel(id="cm2", name="Roasters", provider="x"),
+    Channel(id="cm3", name="roasters", provider="telegram"),
+    Channel(id="cm4", name="x", provider="discord"),
+    Channel(id="cm5", name="Old", provider="bluesky", disabled=True),
+    Channel(id="cm6", name="old news", provider="threads", disabled=True),
+    Channel(id="cm7", name="News", provider="threads"),
 ]
 
 
@@ -50,7 +50,7 @@ CHANNELS = [
 )
 def test_a_channel_is_meant_by_id_name_or_provider_in_this_order(wanted: str, found: str) -> None:
     channel = Resolver(CHANNELS).find(wanted)
-    assert isinstance(channel, Integration)
+    assert isinstance(channel, Channel)
     assert channel.id == found
 
 
@@ -66,13 +66,13 @@ def test_a_channel_is_meant_by_id_name_or_provider_in_this_order(wanted: str, fo
         ("bluesky", "the channel 'Old' is disabled"),
         ("Brewer", "there is no channel 'Brewer' (did you mean 'Brewers'?)"),
         ("BREWER", "did you mean 'Brewers'?"),
-        ("nothing like it", "postiz-async integrations lists them"),
+        ("nothing like it", "postiz-async channels lists them"),
     ],
 )
 def test_a_channel_that_cannot_be_told_is_a_problem(wanted: str, words: str) -> None:
     problem = Resolver(CHANNELS).find(wanted)
     assert isinstance(problem, Problem)
-    assert problem.where == "integration"
+    assert problem.where == "channel"
     assert words in str(problem)
 
 
@@ -84,7 +84,7 @@ def test_ids_win_and_what_is_found_is_never_one_of_several(
     named: list[tuple[str, str]], wanted: str
 ) -> None:
     channels = [
-        Integration(id=f"c{place}", name=name, provider=provider)
+        Channel(id=f"c{place}", name=name, provider=provider)
         for place, (name, provider) in enumerate(named)
     ]
     found = Resolver(channels).find(wanted)
@@ -94,7 +94,7 @@ def test_ids_win_and_what_is_found_is_never_one_of_several(
         assert [found] == same_id
     elif same_name:
         assert [found] == same_name or (isinstance(found, Problem) and len(same_name) > 1)
-    if isinstance(found, Integration):
+    if isinstance(found, Channel):
         assert Resolver(channels).ids()(wanted) == found.id
     else:
         assert Resolver(channels).ids()(wanted) == wanted
@@ -109,20 +109,20 @@ def local() -> LocalPostiz:
 
 
 @pytest.fixture
-def brewers(local: LocalPostiz) -> Integration:
+def brewers(local: LocalPostiz) -> Channel:
     local.add_channel("bluesky", name="Roasters")
     local.add_channel("bluesky", name="Tea")
     return local.add_channel("mastodon", name="Brewers")
 
 
-def test_the_ids_of_the_server_have_the_form_of_ids(brewers: Integration) -> None:
+def test_the_ids_of_the_server_have_the_form_of_ids(brewers: Channel) -> None:
     assert is_id(brewers.id)
     assert not is_id("mastodon")
     assert not is_id("Coffee")
 
 
 async def test_each_call_that_takes_a_channel_takes_its_name_or_its_provider(
-    local: LocalPostiz, brewers: Integration
+    local: LocalPostiz, brewers: Channel
 ) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
@@ -131,21 +131,20 @@ async def test_each_call_that_takes_a_channel_takes_its_name_or_its_provider(
         (now,) = await postiz.posts.publish_now(NewPost("Brewers", "three"))
         new = await postiz.posts.replace(made.post_id, NewPost("mastodon", "four"), at=at)
         body = await postiz.posts.build(NewPost("mastodon", "five"), kind="schedule", at=at)
-        assert {each.integration for each in (made, draft, now, new)} == {brewers.id}
-        assert body.posts[0].integration.id == brewers.id
-        by_id = await postiz.integrations.settings(brewers.id)
-        assert await postiz.integrations.settings("Mastodon") == by_id
-        assert await postiz.integrations.find_slot("brewers")
-        assert await postiz.analytics.integration("mastodon") is not None
+        assert {each.channel for each in (made, draft, now, new)} == {brewers.id}
+        assert body.posts[0].channel.id == brewers.id
+        by_id = await postiz.channels.settings(brewers.id)
+        assert await postiz.channels.settings("Mastodon") == by_id
+        assert await postiz.channels.find_slot("brewers")
+        assert await postiz.analytics.channel("mastodon") is not None
         with pytest.raises(NotFoundError, match="Tool not found"):
-            await postiz.integrations.trigger("mastodon", "nothing")
+            await postiz.channels.trigger("mastodon", "nothing")
         until = at + timedelta(hours=1)
         listed = [
-            post.content
-            async for post in postiz.posts.iter(start=at, end=until, integration="brewers")
+            post.content async for post in postiz.posts.iter(start=at, end=until, channel="brewers")
         ]
         assert sorted(listed) == ["four", "two"]
-        nothing = [p async for p in postiz.posts.iter(start=at, end=until, integration="tea")]
+        nothing = [p async for p in postiz.posts.iter(start=at, end=until, channel="tea")]
         assert nothing == []
 
 
@@ -161,7 +160,7 @@ async def test_each_call_that_takes_a_channel_takes_its_name_or_its_provider(
     ],
 )
 async def test_what_cannot_be_told_is_said_before_anything_is_sent(
-    local: LocalPostiz, brewers: Integration, word: str, said: str
+    local: LocalPostiz, brewers: Channel, word: str, said: str
 ) -> None:
     async with local.client() as postiz:
         posts = [NewPost(brewers, "fine"), NewPost(word, "not")]
@@ -170,15 +169,15 @@ async def test_what_cannot_be_told_is_said_before_anything_is_sent(
     assert not local.posts
 
 
-async def test_a_disabled_channel_is_told(local: LocalPostiz, brewers: Integration) -> None:
-    local.sandbox.change_integration(brewers.id, disabled=True)
+async def test_a_disabled_channel_is_told(local: LocalPostiz, brewers: Channel) -> None:
+    local.sandbox.change_channel(brewers.id, disabled=True)
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="'Brewers' is disabled in Postiz"):
             await postiz.posts.schedule(NewPost("mastodon", "no"), at=local.in_an_hour())
 
 
 async def test_a_name_that_is_new_is_found_and_a_cached_one_asks_for_nothing(
-    local: LocalPostiz, brewers: Integration
+    local: LocalPostiz, brewers: Channel
 ) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
@@ -191,24 +190,24 @@ async def test_a_name_that_is_new_is_found_and_a_cached_one_asks_for_nothing(
         assert local.sandbox.requests == 5
 
 
-async def test_a_channel_is_not_deleted_by_a_name(local: LocalPostiz, brewers: Integration) -> None:
+async def test_a_channel_is_not_deleted_by_a_name(local: LocalPostiz, brewers: Channel) -> None:
     async with local.client() as postiz:
         for word in ("Brewers", "mastodon"):
             with pytest.raises(InvalidPostError, match=f"by its id only.*{brewers.id}"):
-                await postiz.integrations.delete(word)
+                await postiz.channels.delete(word)
         with pytest.raises(InvalidPostError, match="there is no channel 'Brewer'"):
-            await postiz.integrations.delete("Brewer")
-        assert len(await postiz.integrations.list()) == 3
-        assert await postiz.integrations.delete(brewers.id) == brewers.id
+            await postiz.channels.delete("Brewer")
+        assert len(await postiz.channels.list()) == 3
+        assert await postiz.channels.delete(brewers.id) == brewers.id
 
 
 async def test_a_name_and_its_id_are_the_same_call_of_a_key(
-    local: LocalPostiz, brewers: Integration
+    local: LocalPostiz, brewers: Channel
 ) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
 
-        async def call(channel: Integration | str) -> str:
+        async def call(channel: Channel | str) -> str:
             new = NewPost(channel, "once")
             return (await postiz.posts.schedule(new, at=at, idempotency_key="k"))[0].post_id
 
@@ -218,13 +217,13 @@ async def test_a_name_and_its_id_are_the_same_call_of_a_key(
             await call("tea")
         with pytest.raises(InvalidPostError, match="fits 2 channels"):
             await call("bluesky")
-        local.sandbox.change_integration(brewers.id, disabled=True)
-        await postiz.integrations.list()
+        local.sandbox.change_channel(brewers.id, disabled=True)
+        await postiz.channels.list()
         assert {await call(word) for word in words} == {await call(brewers)}
     assert len(local.posts) == 1
 
 
-async def test_a_key_with_an_id_looks_nothing_up(local: LocalPostiz, brewers: Integration) -> None:
+async def test_a_key_with_an_id_looks_nothing_up(local: LocalPostiz, brewers: Channel) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
         new = NewPost(brewers.id, "once")
@@ -238,16 +237,16 @@ async def test_a_key_with_an_id_looks_nothing_up(local: LocalPostiz, brewers: In
 
 
 async def test_a_hand_over_by_name_needs_the_list_once(
-    local: LocalPostiz, brewers: Integration, tmp_path: Path
+    local: LocalPostiz, brewers: Channel, tmp_path: Path
 ) -> None:
     async with local.client(outbox=tmp_path / "outbox.sqlite") as postiz:
-        local.sandbox.faults.add(Fault("reset", route="list_integrations", times=None))
+        local.sandbox.faults.add(Fault("reset", route="list_channels", times=None))
         with pytest.raises(APIConnectionError, match="knows which channel 'mastodon' is"):
             await postiz.outbox.put(NewPost("mastodon", "one"))
         given = await postiz.outbox.put(NewPost(brewers, "two"))
         local.sandbox.faults.clear()
-        await postiz.integrations.list()
-        local.sandbox.faults.add(Fault("reset", route="list_integrations", times=None))
+        await postiz.channels.list()
+        local.sandbox.faults.add(Fault("reset", route="list_channels", times=None))
         local.clock.advance(3_600)
         named = await postiz.outbox.put(NewPost("mastodon", "three"))
         with pytest.raises(APIConnectionError, match="knows which channel 'bluesky' is"):
@@ -255,4 +254,4 @@ async def test_a_hand_over_by_name_needs_the_list_once(
         local.sandbox.faults.clear()
         for ticket in (given, named):
             assert (await postiz.outbox.wait(ticket.id)).state == "stored"
-    assert {post.integration_id for post in local.posts} == {brewers.id}
+    assert {post.channel_id for post in local.posts} == {brewers.id}

@@ -75,7 +75,7 @@ async def at_once(make: Callable[[], Awaitable[object]]) -> list[object]:
 
 async def test_calls_at_once_look_the_channels_up_once() -> None:
     async with cold() as it:
-        channel = it.sandbox.add_integration("mastodon", name="Brewers").id
+        channel = it.sandbox.add_channel("mastodon", name="Brewers").id
         words = [channel, "brewers", "Brewers", "mastodon", channel]
         await asyncio.gather(*(it.post(word) for word in words))
         assert it.seen == {LIST: 1, "POST posts": 5}
@@ -84,7 +84,7 @@ async def test_calls_at_once_look_the_channels_up_once() -> None:
 @pytest.mark.parametrize("word", ["nobody", "c" + "0" * 24])
 async def test_so_do_those_that_find_nothing(word: str) -> None:
     async with cold() as it:
-        it.sandbox.add_integration("mastodon")
+        it.sandbox.add_channel("mastodon")
         errors = await at_once(lambda: it.post(word))
         assert all(isinstance(each, InvalidPostError) for each in errors)
         assert it.seen == {LIST: 1}
@@ -92,22 +92,22 @@ async def test_so_do_those_that_find_nothing(word: str) -> None:
 
 async def test_so_do_lists_and_free_slots() -> None:
     async with cold() as it:
-        channel = it.sandbox.add_integration("mastodon").id
-        lists = await at_once(it.postiz.integrations.list)
+        channel = it.sandbox.add_channel("mastodon").id
+        lists = await at_once(it.postiz.channels.list)
         assert [[each.id for each in listed] for listed in lists] == [[channel]] * AT_ONCE  # type: ignore[attr-defined]
         assert it.seen == {LIST: 1}
-        await at_once(lambda: it.postiz.integrations.find_slot("mastodon"))
+        await at_once(lambda: it.postiz.channels.find_slot("mastodon"))
         assert it.seen == {LIST: 2, "GET find-slot": 5}
 
 
 async def test_a_list_is_never_older_than_the_question() -> None:
     async with cold() as it:
-        it.sandbox.add_integration("mastodon")
-        early = asyncio.ensure_future(it.postiz.integrations.list())
-        it.sandbox.faults.add(Fault("late_answer", delay=5.0, route="list_integrations"))
+        it.sandbox.add_channel("mastodon")
+        early = asyncio.ensure_future(it.postiz.channels.list())
+        it.sandbox.faults.add(Fault("late_answer", delay=5.0, route="list_channels"))
         await it.sandbox.clock.sleep(1.0)  # read, and its answer is late
-        it.sandbox.add_integration("telegram")
-        assert len(await it.postiz.integrations.list()) == 2
+        it.sandbox.add_channel("telegram")
+        assert len(await it.postiz.channels.list()) == 2
         assert not early.done()
         assert len(await early) == 2, "what was told later holds"
         await it.post("telegram")
@@ -116,16 +116,16 @@ async def test_a_list_is_never_older_than_the_question() -> None:
 
 async def test_each_raw_list_has_its_answer() -> None:
     async with cold() as it:
-        it.sandbox.add_integration("mastodon")
-        answers = await at_once(lambda: it.postiz.raw(it.postiz.integrations.list()))
+        it.sandbox.add_channel("mastodon")
+        answers = await at_once(lambda: it.postiz.raw(it.postiz.channels.list()))
         assert not any(isinstance(each, ConfigurationError) for each in answers)
         assert it.seen == {LIST: AT_ONCE}
 
 
 async def test_rules_of_a_channel_are_asked_for_once() -> None:
     async with cold() as it:
-        it.sandbox.add_integration("x")
-        other = it.sandbox.add_integration("x", name="other").id
+        it.sandbox.add_channel("x")
+        other = it.sandbox.add_channel("x", name="other").id
         errors = await at_once(lambda: it.post("My x", "long " * 80))
         assert all(isinstance(each, InvalidPostError) for each in errors)
         assert it.seen == {LIST: 1, RULES: 1}
@@ -135,16 +135,16 @@ async def test_rules_of_a_channel_are_asked_for_once() -> None:
 
 async def test_rules_that_the_server_does_not_tell_are_asked_for_once_too() -> None:
     async with cold("v2.17.0") as it:
-        it.sandbox.add_integration("x")
+        it.sandbox.add_channel("x")
         await at_once(lambda: it.post("x", "long " * 80))
         assert it.seen[RULES] <= 1
 
 
 async def test_a_caller_of_rules_who_has_no_time_ends_them_for_nobody() -> None:
     async with cold() as it:
-        it.sandbox.add_integration("x")
-        await it.postiz.integrations.list()
-        it.sandbox.faults.add(Fault("late_answer", delay=3.0, route="get_integration_settings"))
+        it.sandbox.add_channel("x")
+        await it.postiz.channels.list()
+        it.sandbox.faults.add(Fault("late_answer", delay=3.0, route="get_channel_settings"))
         views = [it.postiz.with_options(timeout=seconds) for seconds in (1.0, 20.0)]
         new = NewPost("x", "long " * 80)
         calls = (view.posts.schedule(new, at=it.at) for view in views)
@@ -156,8 +156,8 @@ async def test_a_caller_of_rules_who_has_no_time_ends_them_for_nobody() -> None:
 
 async def test_who_has_retries_does_not_fail_with_one_who_has_none() -> None:
     async with cold() as it:
-        channel = it.sandbox.add_integration("mastodon", name="ours")
-        it.sandbox.faults.add(Fault("reset", route="list_integrations"))
+        channel = it.sandbox.add_channel("mastodon", name="ours")
+        it.sandbox.faults.add(Fault("reset", route="list_channels"))
         none = it.postiz.with_options(retries=0).posts
         first = asyncio.create_task(none.schedule(NewPost("ours", "one"), at=it.at))
         await asyncio.sleep(0)
@@ -165,13 +165,13 @@ async def test_who_has_retries_does_not_fail_with_one_who_has_none() -> None:
         with pytest.raises(APIConnectionError):
             await first
         assert len(it.sandbox.posts) == AT_ONCE
-        assert {post.integration_id for post in it.sandbox.posts} == {channel.id}
+        assert {post.channel_id for post in it.sandbox.posts} == {channel.id}
         assert it.seen[LIST] == 2
 
 
 async def test_each_who_shares_a_look_up_has_an_error_of_its_own() -> None:
     async with cold() as it:
-        it.sandbox.faults.add(Fault("reset", times=4, route="list_integrations"))
+        it.sandbox.faults.add(Fault("reset", times=4, route="list_channels"))
 
         async def first() -> object:
             return await it.post("ours")

@@ -20,7 +20,7 @@ from postiz_async.models.posts import MAX_BODY, CreatePost
 from postiz_async.testing import LocalPostiz
 
 if TYPE_CHECKING:
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 PICTURE = Media(id="m1", path="https://uploads.example.com/a.png", alt="A hill")
 
@@ -31,7 +31,7 @@ def local() -> LocalPostiz:
 
 
 @pytest.fixture
-def channel(local: LocalPostiz) -> Integration:
+def channel(local: LocalPostiz) -> Channel:
     return local.add_channel("mastodon", name="Brewers")
 
 
@@ -43,7 +43,7 @@ def problems_of(caught: pytest.ExceptionInfo[InvalidPostError]) -> list[str]:
 
 
 async def test_what_is_scheduled_is_stored_as_it_was_meant(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     local.sandbox.add_tag("news")
     at = local.in_an_hour()
@@ -57,7 +57,7 @@ async def test_what_is_scheduled_is_stored_as_it_was_meant(
     async with local.client() as postiz:
         (created,) = await postiz.posts.schedule(post, at=at, tags=["news", "unknown"])
     (stored,) = local.posts
-    assert (created.post_id, created.integration) == (stored.id, channel.id)
+    assert (created.post_id, created.channel) == (stored.id, channel.id)
     assert (stored.content, stored.state, stored.date) == ("a & b", "QUEUE", at)
     assert (stored.tags, stored.media) == (("news",), (PICTURE.path,))
     assert stored.settings["visibility"] == "unlisted"
@@ -68,7 +68,7 @@ async def test_what_is_scheduled_is_stored_as_it_was_meant(
 
 
 async def test_text_with_a_tag_survives_the_servers_sanitiser(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         await postiz.posts.schedule(NewPost(channel, "a <y> b\n& c"), at=local.in_an_hour())
@@ -76,7 +76,7 @@ async def test_text_with_a_tag_survives_the_servers_sanitiser(
 
 
 async def test_many_posts_of_one_moment_cost_one_request(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     other = local.add_channel("telegram")
     async with local.client() as postiz:
@@ -84,17 +84,17 @@ async def test_many_posts_of_one_moment_cost_one_request(
             *(NewPost(each, f"{n}") for n in range(5) for each in (channel, other)),
             at=local.in_an_hour(),
         )
-    assert [post.integration for post in created] == [channel.id, other.id] * 5
+    assert [post.channel for post in created] == [channel.id, other.id] * 5
     assert len(local.sandbox.creates) == 1
 
 
-async def test_drafts_may_lie_in_the_past(local: LocalPostiz, channel: Integration) -> None:
+async def test_drafts_may_lie_in_the_past(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         await postiz.posts.draft(NewPost(channel, "x"), at=datetime(2020, 1, 1, tzinfo=UTC))
     assert local.posts[0].state == "DRAFT"
 
 
-async def test_publish_now_needs_no_date(local: LocalPostiz, channel: Integration) -> None:
+async def test_publish_now_needs_no_date(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         (created,) = await postiz.posts.publish_now(NewPost(channel.id, "x"))
         assert created.post_id == local.posts[0].id
@@ -104,7 +104,7 @@ async def test_publish_now_needs_no_date(local: LocalPostiz, channel: Integratio
 
 
 async def test_all_problems_come_at_once_and_nothing_is_sent(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     disabled = replace(local.add_channel("x", name="Old"), disabled=True)
     async with local.client() as postiz:
@@ -119,7 +119,7 @@ async def test_all_problems_come_at_once_and_nothing_is_sent(
                 at=local.in_an_hour(),
             )
     assert problems_of(caught) == [
-        "posts.1.channel: there is no channel 'nowhere' (postiz-async integrations lists them)",
+        "posts.1.channel: there is no channel 'nowhere' (postiz-async channels lists them)",
         "posts.2.channel: 'Old' is disabled in Postiz",
         "posts.3: has neither text nor media",
         "posts.4.thread.1: has neither text nor media",
@@ -136,7 +136,7 @@ async def test_all_problems_come_at_once_and_nothing_is_sent(
     ],
 )
 async def test_a_moment_that_is_none_or_has_passed_is_refused(
-    local: LocalPostiz, channel: Integration, at: datetime
+    local: LocalPostiz, channel: Channel, at: datetime
 ) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError):
@@ -160,7 +160,7 @@ async def test_no_post_at_all_is_refused(local: LocalPostiz) -> None:
     ],
 )
 async def test_what_no_request_can_carry_is_refused(
-    local: LocalPostiz, channel: Integration, change: dict[str, Any]
+    local: LocalPostiz, channel: Channel, change: dict[str, Any]
 ) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match=r"body|characters|JSON|Unicode"):
@@ -170,7 +170,7 @@ async def test_what_no_request_can_carry_is_refused(
     assert not local.sandbox.creates
 
 
-def test_the_largest_body_is_what_the_server_reads(channel: Integration) -> None:
+def test_the_largest_body_is_what_the_server_reads(channel: Channel) -> None:
     def body(length: int) -> CreatePost:
         items = [build_item(NewPost(channel, "x" * length), channel)]
         return build_body("schedule", datetime(2031, 1, 1, tzinfo=UTC), items)
@@ -186,7 +186,7 @@ def test_the_largest_body_is_what_the_server_reads(channel: Integration) -> None
     ["", "tomorrow", "2031-02-31T00:00:00Z", "0001-01-01T00:00+14:00", "9999-12-31T12:00:00.000Z"],
 )
 async def test_a_raw_body_with_a_date_that_is_none_is_refused(
-    local: LocalPostiz, channel: Integration, date: str
+    local: LocalPostiz, channel: Channel, date: str
 ) -> None:
     items = [build_item(NewPost(channel, "x"), channel)]
     async with local.client() as postiz:
@@ -197,7 +197,7 @@ async def test_a_raw_body_with_a_date_that_is_none_is_refused(
 # ------------------------------------------------------------------ what the server refuses
 
 
-async def test_a_refusal_has_the_servers_words(local: LocalPostiz, channel: Integration) -> None:
+async def test_a_refusal_has_the_servers_words(local: LocalPostiz, channel: Channel) -> None:
     unknown = replace(channel, id="cmunknown")
     async with local.client() as postiz:
         with pytest.raises(BadRequestError, match="cmunknown"):
@@ -210,7 +210,7 @@ async def test_a_refusal_has_the_servers_words(local: LocalPostiz, channel: Inte
         assert (await postiz.quota()).remaining == 89, "nothing was spent"
 
 
-async def test_a_plan_that_is_full_says_so(local: LocalPostiz, channel: Integration) -> None:
+async def test_a_plan_that_is_full_says_so(local: LocalPostiz, channel: Channel) -> None:
     local.sandbox.organization.posts_per_month = 0
     async with local.client() as postiz:
         with pytest.raises(PlanLimitError, match="billing"):
@@ -220,7 +220,7 @@ async def test_a_plan_that_is_full_says_so(local: LocalPostiz, channel: Integrat
 # ------------------------------------------------------------------ listing
 
 
-async def test_both_ends_of_a_list_belong_to_it(local: LocalPostiz, channel: Integration) -> None:
+async def test_both_ends_of_a_list_belong_to_it(local: LocalPostiz, channel: Channel) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
         for seconds in (-1, 0, 1, 2):

@@ -8,7 +8,7 @@ import pytest
 
 from postiz_async import InvalidPostError, NewPost, providers
 from postiz_async._resources.create_body import build_item, wrong_with
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
 from postiz_async.providers import PROVIDERS, RawSettings
 from postiz_async.providers._registry import read_settings
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from postiz_async.providers._schema import SettingsField
 
 
-def channel(provider: str) -> Integration:
-    return Integration(id="c", name="Brewers", provider=provider)
+def channel(provider: str) -> Channel:
+    return Channel(id="c", name="Brewers", provider=provider)
 
 
 def sent(provider: str, settings: object = None, **extra: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from postiz_async.models.posts import Html, Markdown, Mention, Text, ThreadPart
 from postiz_async.testing import LocalPostiz
 
 if typing.TYPE_CHECKING:
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 PHOTO = Media(id="m", path="https://u.example/a.png")
 
@@ -111,7 +111,7 @@ async def test_what_is_no_post() -> None:
 
 def test_what_is_declared_is_no_problem() -> None:
     local = LocalPostiz()
-    channel: Integration = local.add_channel("mastodon")
+    channel: Channel = local.add_channel("mastodon")
     part = ThreadPart(Markdown("a"), (PHOTO,), delay=5)
     for content in ("a", Text("a", (Mention("1", "b"),)), Markdown("a"), Html("<p>a</p>")):
         post = NewPost(channel, content, [PHOTO], {"a": 1}, [content, part])

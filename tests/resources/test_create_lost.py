@@ -77,12 +77,12 @@ async def before_a_restore() -> AsyncGenerator[tuple[Postiz, Sandbox, Restored]]
     """A client that has listed its channels, and a backup that knows only one of them."""
     clock = JumpingClock(START.timestamp())
     async with Sandbox(clock=clock) as before, Sandbox(clock=clock) as now:
-        before.add_integration("mastodon", id=GONE, name="Gone")
+        before.add_channel("mastodon", id=GONE, name="Gone")
         for sandbox in (before, now):
-            sandbox.add_integration("telegram", id=STAYS, name="Stays")
+            sandbox.add_channel("telegram", id=STAYS, name="Stays")
         way = Restored(before, now)
         async with sandbox_client(now, transport=way) as postiz:
-            await postiz.integrations.list()
+            await postiz.channels.list()
             yield postiz, now, way
 
 
@@ -113,14 +113,14 @@ async def test_a_channel_that_the_server_does_not_find_costs_one_create(
         assert caught.value.problems[0].where.startswith("posts.0.")
         assert len(server.creates) == 1
         await again(postiz, STAYS)
-        assert [post.integration_id for post in server.posts][-1] == STAYS
+        assert [post.channel_id for post in server.posts][-1] == STAYS
 
 
 async def test_rows_of_a_channel_that_is_gone_cost_as_many_as_leave_at_once(
     tmp_path: Path,
 ) -> None:
     rows = [
-        CampaignRow(integration=channel, content=channel, date=AT + timedelta(minutes=place))
+        CampaignRow(channel=channel, content=channel, date=AT + timedelta(minutes=place))
         for place, channel in enumerate([*[GONE] * 25, STAYS])
     ]
     async with before_a_restore() as (postiz, server, way):

@@ -42,7 +42,7 @@ async def behind(
 ) -> AsyncGenerator[tuple[Sandbox, Postiz, NewPost]]:
     """A client with 29 free slots, whose next create is answered so."""
     async with Sandbox(clock=JumpingClock(), limit=30) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         gateway = Gateway(sandbox, answer, times=0, passes=passes)
         async with sandbox_client(sandbox, transport=gateway) as postiz:
             await postiz.posts.schedule(NewPost(channel, "first"), at=AT)

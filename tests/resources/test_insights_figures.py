@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from postiz_async import Postiz
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
 
@@ -27,7 +27,7 @@ def local() -> LocalPostiz:
     return LocalPostiz(limit=1000)
 
 
-async def published(postiz: Postiz, local: LocalPostiz, *channels: Integration) -> list[Post]:
+async def published(postiz: Postiz, local: LocalPostiz, *channels: Channel) -> list[Post]:
     at = local.in_an_hour()
     for channel in channels:
         await postiz.posts.schedule(NewPost(channel, "Hi"), at=at)

@@ -95,7 +95,7 @@ async def test_a_refused_key_is_told_by_the_name_of_its_organisation(
     acme = servers.sandboxes[KEYS[0]]
     async with pool_of(servers) as pool:
         client = await pool.client(KEYS[0], organization="acme")
-        await (await pool.client(KEYS[1], organization="globex")).integrations.list()
+        await (await pool.client(KEYS[1], organization="globex")).channels.list()
         nameless = await pool.client(KEYS[2])
         servers.sandboxes[KEYS[2]].organization.api_key = "another"
         for _ in range(2):

@@ -43,7 +43,7 @@ async def postiz(sandbox: Sandbox) -> AsyncIterator[Postiz]:
 
 @pytest.fixture
 def channels(sandbox: Sandbox) -> list[str]:
-    return [sandbox.add_integration(provider).id for provider in ("mastodon", "telegram")]
+    return [sandbox.add_channel(provider).id for provider in ("mastodon", "telegram")]
 
 
 async def lost(call: Awaitable[object]) -> Marks:

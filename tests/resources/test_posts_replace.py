@@ -25,7 +25,7 @@ async def test_a_scheduled_post_is_not_replaced_into_the_past(
     """The server would take the date, and publish the post by itself."""
     local = made(release)
     async with local.client() as postiz:
-        (channel,) = await postiz.integrations.list()
+        (channel,) = await postiz.channels.list()
         at = START + timedelta(days=1)
         post_id = (await postiz.posts.schedule(NewPost(channel, "x"), at=at))[0].post_id
         post = await postiz.posts.get(post_id) if as_post else post_id
@@ -43,7 +43,7 @@ async def test_a_scheduled_post_is_not_replaced_into_the_past(
 async def test_drafts_and_what_is_out_may_have_a_past_date() -> None:
     local = made("HEAD")
     async with local.client() as postiz:
-        (channel,) = await postiz.integrations.list()
+        (channel,) = await postiz.channels.list()
         past = START - timedelta(days=1)
         (draft,) = await postiz.posts.draft(NewPost(channel, "x"), at=past)
         await postiz.posts.replace(draft.post_id, NewPost(channel, "draft"), at=past)
@@ -57,7 +57,7 @@ async def test_drafts_and_what_is_out_may_have_a_past_date() -> None:
 async def test_deleting_what_is_gone_is_no_error(release: str) -> None:
     local = made(release)
     async with local.client() as postiz:
-        (channel,) = await postiz.integrations.list()
+        (channel,) = await postiz.channels.list()
         at = START + timedelta(days=1)
         (created,) = await postiz.posts.schedule(NewPost(channel, "x"), at=at)
         assert await postiz.posts.delete(created.post_id) is True

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._wire import WireRequest, WireResponse
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
@@ -50,7 +50,7 @@ def local() -> LocalPostiz:
 
 
 @pytest.fixture
-def channel(local: LocalPostiz) -> Integration:
+def channel(local: LocalPostiz) -> Channel:
     return local.add_channel("mastodon", name="Brewers")
 
 
@@ -58,7 +58,7 @@ def channel(local: LocalPostiz) -> Integration:
 
 
 async def test_iter_is_sorted_filtered_and_collapses_repeats(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     other = local.add_channel("telegram")
     local.sandbox.add_tag("news")
@@ -73,9 +73,7 @@ async def test_iter_is_sorted_filtered_and_collapses_repeats(
         everything = [post async for post in postiz.posts.iter(start=start, end=end)]
         news = [post async for post in postiz.posts.iter(start=start, end=end, tag="news")]
         drafts = [post async for post in postiz.posts.iter(start=start, end=end, state="DRAFT")]
-        theirs = [
-            post async for post in postiz.posts.iter(start=start, end=end, integration=other.id)
-        ]
+        theirs = [post async for post in postiz.posts.iter(start=start, end=end, channel=other.id)]
     assert [post.content for post in everything] == ["day 3", "draft", "day 21", "day 40"]
     assert [post.content for post in news] == ["day 3", "day 21", "day 40"]
     assert [post.content for post in drafts] == ["draft"]
@@ -83,7 +81,7 @@ async def test_iter_is_sorted_filtered_and_collapses_repeats(
 
 
 async def test_iter_gives_each_occurrence_of_a_repeated_post_once(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     start = local.in_an_hour()
     async with local.client() as postiz:
@@ -98,7 +96,7 @@ async def test_iter_gives_each_occurrence_of_a_repeated_post_once(
 
 
 async def test_get_finds_a_post_and_says_where_it_looked(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour() + timedelta(days=200)
@@ -110,7 +108,7 @@ async def test_get_finds_a_post_and_says_where_it_looked(
 
 @pytest.mark.parametrize("moment", ["2031-01-15", datetime(2031, 1, 15), None])  # noqa: DTZ001
 async def test_what_is_no_moment_is_named_as_it_was_given(
-    local: LocalPostiz, channel: Integration, moment: Any
+    local: LocalPostiz, channel: Channel, moment: Any
 ) -> None:
     now = datetime(2031, 1, 15, tzinfo=UTC)
     async with local.client() as postiz:
@@ -126,7 +124,7 @@ async def test_what_is_no_moment_is_named_as_it_was_given(
                 postiz.with_options(deadline=moment)
 
 
-async def test_a_post_is_not_its_id(local: LocalPostiz, channel: Integration) -> None:
+async def test_a_post_is_not_its_id(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         await postiz.posts.draft(NewPost(channel, "Hello"), at=local.in_an_hour())
         post: Any = await postiz.posts.get(local.posts[0].id)
@@ -137,7 +135,7 @@ async def test_a_post_is_not_its_id(local: LocalPostiz, channel: Integration) ->
 
 
 async def test_replace_keeps_id_and_state_and_drops_what_is_not_given(
-    local: LocalPostiz, channel: Integration, caplog: pytest.LogCaptureFixture
+    local: LocalPostiz, channel: Channel, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -152,7 +150,7 @@ async def test_replace_keeps_id_and_state_and_drops_what_is_not_given(
 
 
 async def test_replace_does_not_move_a_post_to_another_channel(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     other = local.add_channel("x")
     async with local.client() as postiz:
@@ -165,7 +163,7 @@ async def test_replace_does_not_move_a_post_to_another_channel(
 
 @pytest.mark.parametrize("given", ["id", "post"])
 async def test_replace_takes_the_old_thread_away(
-    local: LocalPostiz, channel: Integration, given: str
+    local: LocalPostiz, channel: Channel, given: str
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -184,7 +182,7 @@ async def test_replace_takes_the_old_thread_away(
 
 
 async def test_replace_leaves_posts_that_share_its_group_and_says_what_stays(
-    local: LocalPostiz, channel: Integration, caplog: pytest.LogCaptureFixture
+    local: LocalPostiz, channel: Channel, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The web page puts posts of several channels into one group, which is deleted as a whole."""
     async with local.client() as postiz:
@@ -199,7 +197,7 @@ async def test_replace_leaves_posts_that_share_its_group_and_says_what_stays(
 
 
 async def test_replace_of_a_post_that_is_gone_makes_no_new_one(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     """The server ignores an id that it does not know, and stores another post."""
     async with local.client() as postiz:
@@ -208,7 +206,7 @@ async def test_replace_of_a_post_that_is_gone_makes_no_new_one(
     assert not local.posts
 
 
-async def test_delete_twice_is_no_error(local: LocalPostiz, channel: Integration) -> None:
+async def test_delete_twice_is_no_error(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
         assert await postiz.posts.delete(created.post_id) is True
@@ -217,7 +215,7 @@ async def test_delete_twice_is_no_error(local: LocalPostiz, channel: Integration
 
 
 async def test_delete_whose_answer_was_lost_is_repeated(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
@@ -227,7 +225,7 @@ async def test_delete_whose_answer_was_lost_is_repeated(
 
 
 async def test_a_failing_delete_of_a_listed_post_is_an_error(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
@@ -237,7 +235,7 @@ async def test_a_failing_delete_of_a_listed_post_is_an_error(
     assert len(local.posts) == 1
 
 
-async def test_delete_group_takes_all_parts(local: LocalPostiz, channel: Integration) -> None:
+async def test_delete_group_takes_all_parts(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         new = NewPost(channel, "x", thread=[ThreadPart("y", delay=3)])
         at = local.in_an_hour()
@@ -248,7 +246,7 @@ async def test_delete_group_takes_all_parts(local: LocalPostiz, channel: Integra
     assert not local.posts
 
 
-async def test_status_back_and_forth(local: LocalPostiz, channel: Integration) -> None:
+async def test_status_back_and_forth(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
         assert await postiz.posts.set_status(created.post_id, "draft") == "DRAFT"
@@ -256,7 +254,7 @@ async def test_status_back_and_forth(local: LocalPostiz, channel: Integration) -
 
 
 async def test_settings_are_merged_and_the_date_comes_back_in_utc(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -274,15 +272,13 @@ async def test_release_id_must_not_be_empty(local: LocalPostiz) -> None:
             await postiz.posts.set_release_id("some", "")
 
 
-async def test_missing_of_an_ordinary_post_is_empty(
-    local: LocalPostiz, channel: Integration
-) -> None:
+async def test_missing_of_an_ordinary_post_is_empty(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
         assert await postiz.posts.missing(created.post_id) == []
 
 
-async def test_wait_published(local: LocalPostiz, channel: Integration) -> None:
+async def test_wait_published(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=at))[0]
@@ -294,7 +290,7 @@ async def test_wait_published(local: LocalPostiz, channel: Integration) -> None:
 
 
 async def test_wait_published_finds_a_post_whatever_its_milliseconds(
-    local: LocalPostiz, channel: Integration, tmp_path: Path
+    local: LocalPostiz, channel: Channel, tmp_path: Path
 ) -> None:
     at = local.in_an_hour() + timedelta(microseconds=167_254)
     post = NewPost(channel, "x")
@@ -311,7 +307,7 @@ async def test_wait_published_finds_a_post_whatever_its_milliseconds(
 
 
 async def test_wait_published_follows_a_post_that_is_moved(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -330,9 +326,9 @@ async def test_wait_published_follows_a_post_that_is_moved(
 
 
 async def test_wait_published_says_why_a_network_refused(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
-    local.sandbox.change_integration(channel.id, failure="the token has expired")
+    local.sandbox.change_channel(channel.id, failure="the token has expired")
     async with local.client() as postiz:
         at = local.in_an_hour()
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=at))[0]
@@ -354,21 +350,21 @@ async def test_media(local: LocalPostiz) -> None:
         assert (await postiz.media.generate_video(video)).path.endswith(".mp4")
 
 
-async def test_integrations(local: LocalPostiz, channel: Integration) -> None:
+async def test_integrations(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
-        assert [each.id for each in await postiz.integrations.list()] == [channel.id]
-        assert await postiz.integrations.list(group="nobody") == []
-        assert await postiz.integrations.groups() == []
-        assert await postiz.integrations.is_connected()
-        assert (await postiz.integrations.settings(channel)).max_length == 500
-        assert (await postiz.integrations.connect_url("linkedin")).startswith("https://")
+        assert [each.id for each in await postiz.channels.list()] == [channel.id]
+        assert await postiz.channels.list(group="nobody") == []
+        assert await postiz.channels.groups() == []
+        assert await postiz.channels.is_connected()
+        assert (await postiz.channels.settings(channel)).max_length == 500
+        assert (await postiz.channels.connect_url("linkedin")).startswith("https://")
         with pytest.raises(ConfigurationError, match="telegram is not connected through"):
-            await postiz.integrations.connect_url("telegram")
+            await postiz.channels.connect_url("telegram")
         with pytest.raises(NotFoundError, match="Tool not found"):
-            await postiz.integrations.trigger(channel, "nothing")
-        slot = await postiz.integrations.find_slot(channel)
+            await postiz.channels.trigger(channel, "nothing")
+        slot = await postiz.channels.find_slot(channel)
         assert slot.tzinfo is UTC
-        answer = await postiz.raw(postiz.integrations.delete(channel))
+        answer = await postiz.raw(postiz.channels.delete(channel))
         assert answer.value == channel.id
         assert b"token" in answer.body
         assert "token" not in repr(answer)
@@ -398,7 +394,7 @@ async def test_a_provider_that_the_server_does_not_have_is_explained(
     client = sandbox_client(local.sandbox, transport=Older(local.sandbox))
     async with local.sandbox, client as postiz:
         with pytest.raises(BadRequestError) as refused:
-            await postiz.integrations.connect_url(provider)
+            await postiz.channels.connect_url(provider)
     said = hint.format(provider, more)
     assert str(refused.value) == f"400: Integration not allowed\n  {said}"
     assert refused.value.body
@@ -414,53 +410,53 @@ async def test_raw_says_when_there_is_no_answer(local: LocalPostiz) -> None:
 async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: LocalPostiz) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="there is no channel 'nope'"):
-            await postiz.integrations.find_slot("nope")
+            await postiz.channels.find_slot("nope")
         assert local.sandbox.requests == 1
 
 
 async def test_find_slot_of_a_channel_that_was_disabled_meanwhile_is_not_asked(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     """The server would compute for ever, and go on when nobody waits any more."""
     async with local.client() as postiz:
-        await postiz.integrations.list()
-        local.sandbox.change_integration(channel.id, disabled=True)
+        await postiz.channels.list()
+        local.sandbox.change_channel(channel.id, disabled=True)
         with pytest.raises(InvalidPostError, match="'Brewers' is disabled in Postiz"):
-            await postiz.integrations.find_slot(channel)
+            await postiz.channels.find_slot(channel)
         assert local.sandbox.requests == 2
 
 
 async def test_find_slot_without_posting_times_ends_and_says_why(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
-    local.sandbox.change_integration(channel.id, posting_times=())
+    local.sandbox.change_channel(channel.id, posting_times=())
     async with local.client() as postiz:
         began = local.clock.monotonic()
         with pytest.raises(APITimeoutError, match="no posting times"):
-            await postiz.integrations.find_slot(channel)
+            await postiz.channels.find_slot(channel)
         assert local.clock.monotonic() - began == 10
         assert local.sandbox.requests == 2
 
 
 async def test_a_channel_that_was_deleted_is_not_created_on(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     async with local.client() as postiz:
-        await postiz.integrations.list()
-        await postiz.integrations.delete(channel)
+        await postiz.channels.list()
+        await postiz.channels.delete(channel)
         with pytest.raises(InvalidPostError, match="channel"):
             await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
     assert local.sandbox.creates == []
 
 
 async def test_a_channel_whose_deletion_got_no_answer_is_not_created_on(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     async with local.client() as postiz:
-        await postiz.integrations.list()
-        local.sandbox.faults.add(Fault("drop_answer", route="delete_integration", times=None))
+        await postiz.channels.list()
+        local.sandbox.faults.add(Fault("drop_answer", route="delete_channel", times=None))
         with pytest.raises(APIConnectionError):
-            await postiz.integrations.delete(channel)
+            await postiz.channels.delete(channel)
         with pytest.raises(InvalidPostError, match="channel"):
             await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
     assert local.sandbox.creates == []
@@ -469,11 +465,11 @@ async def test_a_channel_whose_deletion_got_no_answer_is_not_created_on(
 async def test_analytics(local: LocalPostiz) -> None:
     channel = local.add_channel("x")
     async with local.client() as postiz:
-        metrics = await postiz.analytics.integration(channel, days=7)
+        metrics = await postiz.analytics.channel(channel, days=7)
         assert metrics[0].data[0].value is not None
         assert (await postiz.analytics.post("nope")).metrics == []
         with pytest.raises(ServerError):
-            await postiz.analytics.integration("c" + "0" * 24)
+            await postiz.analytics.channel("c" + "0" * 24)
 
 
 async def test_users_are_told_to_super_admins_only(local: LocalPostiz) -> None:
@@ -505,7 +501,7 @@ async def test_a_server_without_the_search_for_users_says_so() -> None:
             await postiz.users.search()
 
 
-async def test_notifications_come_once_each(local: LocalPostiz, channel: Integration) -> None:
+async def test_notifications_come_once_each(local: LocalPostiz, channel: Channel) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
         for number in range(3):
@@ -538,17 +534,17 @@ async def test_with_options_adds_headers_and_refuses_ours(local: LocalPostiz) ->
             with pytest.raises(ConfigurationError, match="authorization is the client's own"):
                 postiz.with_options(headers={"X-Trace": "7", "authorization": "no"})
             view = postiz.with_options(headers={"X-Trace": "7"})
-            assert await view.integrations.is_connected()
+            assert await view.channels.is_connected()
     assert seen[0]["X-Trace"] == "7"
     assert seen[0]["Authorization"] == "sandbox"
     assert "authorization" not in seen[0]
 
 
 async def test_time_out_option(local: LocalPostiz) -> None:
-    local.sandbox.faults.add(Fault("late_answer", route="list_integrations", delay=50, times=9))
+    local.sandbox.faults.add(Fault("late_answer", route="list_channels", delay=50, times=9))
     async with local.client() as postiz:
         with pytest.raises(APITimeoutError):
-            await postiz.with_options(timeout=5).integrations.list()
+            await postiz.with_options(timeout=5).channels.list()
 
 
 async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: LocalPostiz) -> None:
@@ -568,22 +564,22 @@ async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: Loc
             on_attempt=hook,
         )
         async with client as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
     assert [(each.status, each.error) for each in attempts] == [
         (None, "APIConnectionError"),
         (200, None),
     ]
 
 
-async def test_a_route_that_is_not_there_names_the_release(channel: Integration) -> None:
+async def test_a_route_that_is_not_there_names_the_release(channel: Channel) -> None:
     old = LocalPostiz(release="v2.18.0")
     async with old.client() as postiz:
         with pytest.raises(NotFoundError, match=r"needs Postiz v2\.21\.9 or newer"):
-            await postiz.integrations.groups()
+            await postiz.channels.groups()
 
 
 async def test_who_repeats_a_create_by_himself_gets_one_attempt(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Channel
 ) -> None:
     local.sandbox.faults.add(Fault("empty_401", times=2))
     async with local.client() as postiz:
@@ -598,11 +594,11 @@ async def test_who_repeats_a_create_by_himself_gets_one_attempt(
 async def test_an_empty_401_is_a_server_fault_and_is_tried_again(local: LocalPostiz) -> None:
     local.sandbox.faults.add(Fault("empty_401"))
     async with local.client() as postiz:
-        assert await postiz.integrations.is_connected()
+        assert await postiz.channels.is_connected()
     local.sandbox.faults.add(Fault("empty_401", times=9))
     async with local.client() as postiz:
         with pytest.raises(ServerError, match="could not look up the key"):
-            await postiz.integrations.is_connected()
+            await postiz.channels.is_connected()
 
 
 async def test_a_wrong_key_is_said_once(local: LocalPostiz) -> None:
@@ -615,7 +611,7 @@ async def test_a_wrong_key_is_said_once(local: LocalPostiz) -> None:
         )
         async with client as postiz:
             with pytest.raises(AuthenticationError, match="Invalid API key"):
-                await postiz.integrations.is_connected()
+                await postiz.channels.is_connected()
     assert local.sandbox.requests == 1
 
 

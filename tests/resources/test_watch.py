@@ -30,8 +30,8 @@ from postiz_async.testing import Fault, LocalPostiz, SandboxTransport
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from postiz_async.models.channels import Channel
     from postiz_async.models.insights import Notification
-    from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import PublishEvent
 
 URL = "http://sandbox.invalid"
@@ -47,7 +47,7 @@ def later(local: LocalPostiz, seconds: float) -> datetime:
 
 
 async def scheduled(
-    postiz: Postiz, local: LocalPostiz, channel: Integration, *after: float
+    postiz: Postiz, local: LocalPostiz, channel: Channel, *after: float
 ) -> list[str]:
     made = [
         await postiz.posts.schedule(NewPost(channel, f"{n}"), at=later(local, seconds))
@@ -95,7 +95,7 @@ async def test_a_refusal_has_the_words_of_the_notification(local: LocalPostiz) -
     channel = local.add_channel("mastodon", name="Ours")
     async with local.client() as postiz:
         await scheduled(postiz, local, channel, 60)
-        local.sandbox.change_integration(channel.id, failure="the token is gone")
+        local.sandbox.change_channel(channel.id, failure="the token is gone")
         ((_, event),) = await gather(local, postiz.posts.watch(), 600)
     assert not event.is_published
     assert event.link == ""
@@ -126,7 +126,7 @@ async def test_what_is_published_at_once_is_noticed(local: LocalPostiz) -> None:
             await postiz.posts.publish_now(NewPost(channel, "a"), NewPost(other, "b"))
 
         publishing = asyncio.create_task(publish())
-        told = await gather(local, postiz.posts.watch(integration=channel.id), 3000)
+        told = await gather(local, postiz.posts.watch(channel=channel.id), 3000)
         await publishing
     assert [event.post.content for _, event in told] == ["a"]
 
@@ -233,7 +233,7 @@ async def test_it_goes_on_where_the_loop_was_left_open(local: LocalPostiz) -> No
 
 async def test_a_key_that_is_refused_ends_it(local: LocalPostiz) -> None:
     async with local.client() as postiz:
-        assert await postiz.integrations.is_connected()
+        assert await postiz.channels.is_connected()
         transport = SandboxTransport(local.sandbox)
         wrong = Postiz(api_key="wrong", base_url=URL, clock=local.clock, transport=transport)
         async with wrong, aclosing(wrong.posts.watch()) as events:

@@ -73,7 +73,7 @@ async def test_a_job_and_a_script(
 
     file = tmp_path / "campaign.csv"
     file.write_text(
-        f"integration,date,content\nmastodon,{AT:%Y-%m-%d %H:%M:%SZ},three\n", encoding="utf-8"
+        f"channel,date,content\nmastodon,{AT:%Y-%m-%d %H:%M:%SZ},three\n", encoding="utf-8"
     )
     with blocking.Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as client:
         report = nightly.run_blocking(client, file)

@@ -20,8 +20,8 @@ def clock() -> JumpingClock:
 @pytest.fixture
 async def sandbox(clock: JumpingClock) -> AsyncIterator[Sandbox]:
     async with Sandbox(clock=clock, tags=["launch"]) as made:
-        made.add_integration("mastodon", id="cmmastodon000000000000001")
-        made.add_integration("telegram", id="cmtelegram000000000000001", customer="Acme")
+        made.add_channel("mastodon", id="cmmastodon000000000000001")
+        made.add_channel("telegram", id="cmtelegram000000000000001", customer="Acme")
         yield made
 
 

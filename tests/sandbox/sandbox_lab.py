@@ -16,8 +16,8 @@ from recorded import exchanges
 from postiz_async._sandbox import FormError, Organization, Sandbox, UploadedFile
 from postiz_async._sandbox.http import read_form
 from postiz_async._sandbox.rows import (
+    ChannelRow,
     CustomerRow,
-    IntegrationRow,
     MemberRow,
     NotificationRow,
     TagRow,
@@ -129,7 +129,7 @@ class Lab:
 
     def _add_channel(self, organization: Organization, entry: dict[str, Any]) -> None:
         customer = entry.get("customer")
-        organization.integrations[entry["id"]] = IntegrationRow(
+        organization.channels[entry["id"]] = ChannelRow(
             id=entry["id"],
             provider=entry["identifier"],
             name=entry["name"],

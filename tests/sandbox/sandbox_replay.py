@@ -221,7 +221,7 @@ class Replay:
         tags = tuple(each["tag"]["id"] for each in shown["tags"])
         post = PostRow(
             id=shown["id"],
-            integration_id=shown["integration"]["id"],
+            channel_id=shown["integration"]["id"],
             content=shown["content"],
             image="[]",
             settings=shown.get("settings") or '{"__type":"x"}',

@@ -125,7 +125,7 @@ async def _no_video_credits(replay: Replay) -> None:
 
 
 async def _reddit_unreachable(replay: Replay) -> None:
-    replay.sandbox.change_integration("cmreddit00000000000000001", failure="unreachable")
+    replay.sandbox.change_channel("cmreddit00000000000000001", failure="unreachable")
 
 
 async def _app_made(replay: Replay) -> None:

@@ -200,7 +200,7 @@ async def test_over_the_limit(sandbox: Sandbox, clock: JumpingClock, send: Send)
 
 async def test_organisations_share_nothing(sandbox: Sandbox, send: Send) -> None:
     other = sandbox.add_organization(api_key="other")
-    channel = sandbox.add_integration("x", organization=other)
+    channel = sandbox.add_channel("x", organization=other)
     body = create(item(to=channel.id, settings={"who_can_reply_post": "everyone"}))
     assert (await send("POST", "/posts", body)).json() == bad(
         f"Integration with id {channel.id} not found"
@@ -377,7 +377,7 @@ async def test_changing_settings_writes_the_date_without_its_milliseconds(
 
 
 async def test_what_a_post_became(sandbox: Sandbox, send: Send) -> None:
-    channel = sandbox.add_integration("tiktok")
+    channel = sandbox.add_channel("tiktok")
     video = [{"id": "1", "path": "https://cdn.example.com/a.mp4"}]
     body = create(item(to=channel.id, image=video, settings=SETTINGS["tiktok"]))
     await send("POST", "/posts", body)
@@ -447,7 +447,7 @@ async def test_deleting_a_channel(sandbox: Sandbox, send: Send) -> None:
     await send("POST", "/posts", create(item(), item(to=TELEGRAM)))
     row = (await send("DELETE", f"/integrations/{MASTODON}")).json()
     assert {"token", "refreshToken"} <= set(row)
-    assert [each.integration_id for each in sandbox.posts] == [TELEGRAM]
+    assert [each.channel_id for each in sandbox.posts] == [TELEGRAM]
     assert len((await send("GET", "/integrations")).json()) == 1
     assert (await send("DELETE", f"/integrations/{MASTODON}")).status == 200
 
@@ -500,32 +500,32 @@ async def test_what_networks_tell(sandbox: Sandbox, send: Send) -> None:
 
     plain = {"rules": "", "maxLength": 500, "settings": "No additional settings required"}
     assert await describe(MASTODON) == plain | {"tools": []}
-    discord = sandbox.add_integration("discord")
+    discord = sandbox.add_channel("discord")
     (tool,) = (await describe(discord.id))["tools"]
     assert (tool["methodName"], tool["dataSchema"]) == ("channels", [])
-    gone = sandbox.add_integration("myspace")
+    gone = sandbox.add_channel("myspace")
     assert await describe(gone.id) == {"rules": "", "maxLength": 0, "settings": {}, "tools": []}
-    x = sandbox.add_integration("x")
-    sandbox.change_integration(x.id, additional_settings='[{"title":"Verified","value":true}]')
+    x = sandbox.add_channel("x")
+    sandbox.change_channel(x.id, additional_settings='[{"title":"Verified","value":true}]')
     assert (await describe(x.id))["maxLength"] == 4000
 
 
 async def test_look_ups_at_networks(sandbox: Sandbox, send: Send) -> None:
-    channel = sandbox.add_integration("discord")
+    channel = sandbox.add_channel("discord")
     path, body = f"/integration-trigger/{channel.id}", {"methodName": "channels"}
     response = await send("POST", path, body)
     assert (response.status, len(response.json()["output"])) == (201, 2)
     assert (await send("POST", path)).status == 500
-    sandbox.change_integration(channel.id, failure="unreachable")
+    sandbox.change_channel(channel.id, failure="unreachable")
     assert (await send("POST", path, body)).json() == {"msg": "Unexpected error"}
-    sandbox.change_integration(channel.id, refresh_needed=True)
+    sandbox.change_channel(channel.id, refresh_needed=True)
     response = await send("POST", path, body)
     assert response.status == 401
     assert response.json() == {"msg": "Channel disconnected due to expired token"}
 
 
 async def test_analytics_of_a_channel(sandbox: Sandbox, send: Send) -> None:
-    channel = sandbox.add_integration("youtube")
+    channel = sandbox.add_channel("youtube")
     path = f"/analytics/{channel.id}"
     series = (await send("GET", path, date="7")).json()
     assert [each["label"] for each in series] == ["Impressions", "Likes", "Comments"]
@@ -536,7 +536,7 @@ async def test_analytics_of_a_channel(sandbox: Sandbox, send: Send) -> None:
 
 async def test_an_operator_may_ask_for_media_of_his_own() -> None:
     async with Sandbox(upload_domain="cdn.example.com") as sandbox:
-        channel = sandbox.add_integration("mastodon")
+        channel = sandbox.add_channel("mastodon")
         for path, status in (("https://cdn.example.com/a.png", 201), ("/a.png", 400)):
             body = create(item(to=channel.id, image=[{"id": "1", "path": path}]))
             response = await sandbox.handle(request("POST", "/posts", body))
@@ -593,7 +593,7 @@ async def test_the_same_seed_gives_the_same_server() -> None:
     answers = []
     for _ in range(2):
         async with Sandbox(clock=JumpingClock(), seed=3) as sandbox:
-            channel = sandbox.add_integration("mastodon")
+            channel = sandbox.add_channel("mastodon")
             response = await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
             answers.append((response, sandbox.posts))
     assert answers[0] == answers[1]

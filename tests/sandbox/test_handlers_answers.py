@@ -25,7 +25,7 @@ def picture(name: str) -> dict[str, str]:
 
 
 async def described(sandbox: Sandbox, provider: str) -> dict[str, Any]:
-    channel = sandbox.add_integration(provider)
+    channel = sandbox.add_channel(provider)
     response = await sandbox.handle(request("GET", f"/integration-settings/{channel.id}"))
     output: dict[str, Any] = msgspec.json.decode(response.body)["output"]
     return output
@@ -62,7 +62,7 @@ async def test_a_trial_reel_has_no_type(sandbox: Sandbox, provider: str) -> None
 async def test_own_words_replace_those_of_one_rule(
     sandbox: Sandbox, settings: dict[str, object], messages: list[str]
 ) -> None:
-    channel = sandbox.add_integration("dribbble")
+    channel = sandbox.add_channel("dribbble")
     body = create(item(to=channel.id, image=[picture("a")], settings=settings))
     response = await sandbox.handle(request("POST", "/posts", body))
     assert response.status == 400
@@ -73,7 +73,7 @@ async def test_own_words_replace_those_of_one_rule(
 async def test_the_id_of_a_part_is_a_text_or_nothing(
     sandbox: Sandbox, given: object, status: int
 ) -> None:
-    channel = sandbox.add_integration("mastodon")
+    channel = sandbox.add_channel("mastodon")
     response = await sandbox.handle(
         request("POST", "/posts", create(item(to=channel.id, first={"id": given})))
     )
@@ -257,7 +257,7 @@ async def test_bare_500s_that_mean_not_found(
     wanted = "unknown"
     if is_foreign:
         other = sandbox.add_organization(api_key="other")
-        channel = sandbox.add_integration("x", organization=other)
+        channel = sandbox.add_channel("x", organization=other)
         made = create(item(to=channel.id, settings={"who_can_reply_post": "everyone"}))
         response = await sandbox.handle(request("POST", "/posts", made, key="other"))
         wanted = response.json()[0]["postId"] if path.startswith("/posts") else channel.id
@@ -313,7 +313,7 @@ async def test_pictures_that_the_server_cannot_fetch(
     known: str,
     message: str | None,
 ) -> None:
-    channel = sandbox.add_integration(provider, name="Mine")
+    channel = sandbox.add_channel(provider, name="Mine")
     for name in known:
         sandbox.add_remote_file(picture(name)["path"], png(400, 300))
     body = create(item(to=channel.id, image=[picture(name) for name in names], settings=settings))
@@ -331,7 +331,7 @@ async def test_an_uploaded_picture_can_be_fetched(sandbox: Sandbox) -> None:
     sandbox.add_remote_file("https://cdn.example.com/a.png", png(800, 600))
     body = {"url": "https://cdn.example.com/a.png"}
     uploaded = (await sandbox.handle(request("POST", "/upload-from-url", body))).json()
-    channel = sandbox.add_integration("dribbble")
+    channel = sandbox.add_channel("dribbble")
     media = [{"id": uploaded["id"], "path": uploaded["path"]}]
     made = create(item(to=channel.id, image=media, settings={"title": "t"}))
     assert (await sandbox.handle(request("POST", "/posts", made))).status == 201

@@ -33,7 +33,7 @@ def body_of(response: Any) -> Any:
 )
 async def test_dates_in_the_past(release: str, kind: str, date: str, *, is_refused: bool) -> None:
     async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
-        channel = sandbox.add_integration("telegram")
+        channel = sandbox.add_channel("telegram")
         body = create(item(to=channel.id), date=date, type=kind)
         response = await sandbox.handle(request("POST", "/posts", body))
         is_refused = is_refused and release == "next"
@@ -48,7 +48,7 @@ async def test_dates_in_the_past(release: str, kind: str, date: str, *, is_refus
 @RELEASES
 async def test_a_post_is_not_moved_into_the_past(release: str) -> None:
     async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
-        channel = sandbox.add_integration("telegram")
+        channel = sandbox.add_channel("telegram")
         await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
         (post,) = sandbox.posts
         moved = item(to=channel.id)
@@ -62,7 +62,7 @@ async def test_a_post_is_not_moved_into_the_past(release: str) -> None:
 @pytest.mark.parametrize("kind", ["self", "link", "media", "image", "video"])
 async def test_types_of_reddit(release: str, kind: str) -> None:
     async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
-        channel = sandbox.add_integration("reddit")
+        channel = sandbox.add_channel("reddit")
         where = {"subreddit": "python", "title": "tt", "type": kind, "is_flair_required": False}
         where |= {"url": "https://a.example"} if kind == "link" else {}
         settings = {"subreddit": [{"value": where}]}
@@ -77,7 +77,7 @@ async def test_types_of_reddit(release: str, kind: str) -> None:
 @RELEASES
 async def test_a_create_for_a_deleted_channel(release: str) -> None:
     async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
-        channel = sandbox.add_integration("telegram")
+        channel = sandbox.add_channel("telegram")
         await sandbox.handle(request("DELETE", f"/integrations/{channel.id}"))
         response = await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
         if release == "next":

@@ -31,7 +31,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox() as made:
-        made.add_integration("mastodon", id="cmmastodon000000000000001")
+        made.add_channel("mastodon", id="cmmastodon000000000000001")
         yield made
 
 
@@ -71,7 +71,7 @@ async def test_compression_and_tags(
     sandbox: Sandbox, server: Served, http: aiohttp.ClientSession
 ) -> None:
     for _ in range(10):
-        sandbox.add_integration("x")
+        sandbox.add_channel("x")
     url = f"{server.api_url}/integrations"
     async with http.get(url, headers={"Accept-Encoding": "gzip"}) as response:
         assert response.headers["Content-Encoding"] == "gzip"
@@ -157,7 +157,7 @@ async def test_webhooks_are_called_and_the_clock_is_told() -> None:
 
     clock = AcceleratedClock(speed=1000)
     async with Sandbox(clock=clock) as sandbox:
-        sandbox.add_integration("mastodon", id="cmmastodon000000000000001")
+        sandbox.add_channel("mastodon", id="cmmastodon000000000000001")
         sandbox.add_webhook(f"http://{host}:{port}/hook")
         async with serve(sandbox) as server, aiohttp.ClientSession(headers=KEY) as http:
             date = f"{clock.time() + 100:.0f}"
@@ -192,7 +192,7 @@ async def test_a_receiver_that_is_slow_holds_up_no_other(monkeypatch: pytest.Mon
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
     async with Sandbox() as sandbox:
-        sandbox.add_integration("mastodon", id="cmmastodon000000000000001")
+        sandbox.add_channel("mastodon", id="cmmastodon000000000000001")
         sandbox.add_webhook(f"http://{host}:{port}/slow")
         sandbox.add_webhook(f"http://{host}:{port}/quick")
         async with serve(sandbox) as server, aiohttp.ClientSession(headers=KEY) as http:

@@ -44,7 +44,7 @@ async def test_publishing_fails(
     sandbox: Sandbox, clock: JumpingClock, send: Send, changes: dict[str, object]
 ) -> None:
     await send("POST", "/posts", create(date=SOON))
-    sandbox.change_integration(MASTODON, **changes)
+    sandbox.change_channel(MASTODON, **changes)
     clock.advance(601)
     assert [each.state for each in sandbox.posts] == ["ERROR"]
     (note,) = (await send("GET", "/notifications")).json()["notifications"]
@@ -84,8 +84,8 @@ async def test_a_published_post_is_not_published_again_by_accident(
 @pytest.mark.parametrize(("release", "bodies"), [("HEAD", [b"[]"]), ("v2.11.0", None)])
 async def test_webhooks(clock: JumpingClock, release: str, bodies: list[bytes] | None) -> None:
     async with Sandbox(clock=clock, release=release) as sandbox:
-        told = sandbox.add_integration("mastodon", id=MASTODON)
-        sandbox.add_integration("telegram", id=TELEGRAM)
+        told = sandbox.add_channel("mastodon", id=MASTODON)
+        sandbox.add_channel("telegram", id=TELEGRAM)
         sandbox.add_webhook("http://127.0.0.1:9/hook", told.id)
         body = create(item(), item(to=TELEGRAM), type="now")
         await sandbox.handle(request("POST", "/posts", body))
@@ -156,7 +156,7 @@ def _is_missing(response: Response) -> bool:
 )
 async def test_what_a_release_answers(release: str, keys: set[str], answer: str) -> None:
     async with Sandbox(release=release) as sandbox:
-        channel = sandbox.add_integration("mastodon")
+        channel = sandbox.add_channel("mastodon")
         created = await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
         listed = await sandbox.handle(request("GET", "/posts", **day()))
         (entry,) = listed.json()["posts"]

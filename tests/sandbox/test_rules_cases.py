@@ -25,9 +25,9 @@ def report(what: str, total: int, differences: list[str]) -> None:
 async def judge(case: dict[str, Any]) -> tuple[int, Any, Any]:
     """Status, message and stored settings of a body in a sandbox of its own."""
     async with Sandbox(clock=JumpingClock()) as sandbox:
-        channel = sandbox.add_integration(case["provider"], id="i1")
+        channel = sandbox.add_channel(case["provider"], id="i1")
         extra = json.dumps(case["additional_settings"])
-        sandbox.change_integration(channel.id, additional_settings=extra)
+        sandbox.change_channel(channel.id, additional_settings=extra)
         for path, size in re.findall(r"(https://u\.example/(s\d+x\d+)?[^\"]*)", json.dumps(case)):
             sandbox.add_remote_file(path, png(*map(int, size[1:].split("x"))) if size else b"")
         response = await sandbox.handle(request("POST", "/posts", case["body"]))

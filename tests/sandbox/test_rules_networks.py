@@ -39,8 +39,8 @@ async def post(
 ) -> tuple[Response, Sandbox]:
     """Create a post with the least settings of the network, and `changes` of the item."""
     async with Sandbox(clock=JumpingClock(), release=release) as sandbox:
-        made = sandbox.add_integration(provider, id="i1", name="Mine")
-        sandbox.change_integration(made.id, additional_settings=channel)
+        made = sandbox.add_channel(provider, id="i1", name="Mine")
+        sandbox.change_channel(made.id, additional_settings=channel)
         for name in MEDIA.get(provider, ()):
             sandbox.add_remote_file(f"https://cdn.example.com/{name}", b"")
         if prepare is not None:
@@ -388,8 +388,8 @@ async def test_networks_and_fields_that_no_release_has() -> None:
 
 async def test_all_posts_are_judged_before_one_is_stored() -> None:
     async with Sandbox(clock=JumpingClock()) as sandbox:
-        good = item(to=sandbox.add_integration("mastodon").id)
-        bad = item("a" * 301, to=sandbox.add_integration("bluesky", name="Sky").id)
+        good = item(to=sandbox.add_channel("mastodon").id)
+        bad = item("a" * 301, to=sandbox.add_channel("bluesky", name="Sky").id)
         response = await sandbox.handle(request("POST", "/posts", create(good, bad, good)))
         assert response.json() == {
             "statusCode": 400,
@@ -413,7 +413,7 @@ async def test_changing_settings_judges_the_whole_post(
     content: str, images: list[str], settings: dict[str, Any], message: str | None
 ) -> None:
     async with Sandbox(clock=JumpingClock()) as sandbox:
-        channel = sandbox.add_integration("x", name="Mine")
+        channel = sandbox.add_channel("x", name="Mine")
         new = item(content, to=channel.id, image=media(*images), settings=SETTINGS["x"])
         for kind, state in (("draft", "DRAFT"), ("schedule", "QUEUE")):
             await sandbox.handle(request("POST", "/posts", create(new, type="draft")))
@@ -429,7 +429,7 @@ async def test_changing_settings_judges_the_whole_post(
 
 async def test_an_emptied_post_cannot_be_changed() -> None:
     async with Sandbox(clock=JumpingClock()) as sandbox:
-        channel = sandbox.add_integration("vk", name="Mine")
+        channel = sandbox.add_channel("vk", name="Mine")
         await sandbox.handle(request("POST", "/posts", create(item(to=channel.id), type="draft")))
         sandbox.change_post(sandbox.posts[0].id, content=" ")
         path = f"/posts/{sandbox.posts[0].id}/settings"
@@ -441,7 +441,7 @@ async def test_an_emptied_post_cannot_be_changed() -> None:
 
 async def test_media_in_settings_need_the_operators_domain_too() -> None:
     async with Sandbox(clock=JumpingClock(), upload_domain="cdn.example.com") as sandbox:
-        channel = sandbox.add_integration("devto")
+        channel = sandbox.add_channel("devto")
         settings = {"title": "tt", "main_image": {"id": "1", "path": "/a.png"}}
         body = create(item(to=channel.id, settings=settings))
         response = await sandbox.handle(request("POST", "/posts", body))
@@ -452,8 +452,8 @@ async def test_media_in_settings_need_the_operators_domain_too() -> None:
 
 async def describe(provider: str, release: str = "HEAD", channel: str = "[]") -> dict[str, Any]:
     async with Sandbox(clock=JumpingClock(), release=release) as sandbox:
-        made = sandbox.add_integration(provider)
-        sandbox.change_integration(made.id, additional_settings=channel)
+        made = sandbox.add_channel(provider)
+        sandbox.change_channel(made.id, additional_settings=channel)
         response = await sandbox.handle(request("GET", f"/integration-settings/{made.id}"))
         output: dict[str, Any] = response.json()["output"]
         return output
@@ -511,7 +511,7 @@ async def test_deep_lists_are_no_danger(name: str, status: int) -> None:
 
 async def test_a_verdict_is_little_work() -> None:
     async with Sandbox(clock=JumpingClock(), limit=1000, work_per_post=0.0) as sandbox:
-        channel = sandbox.add_integration("x")
+        channel = sandbox.add_channel("x")
         new = item("word " * 50, to=channel.id, settings=SETTINGS["x"])
         await sandbox.handle(request("POST", "/posts", create(new)))  # caches
         for posts in (1, 100):

@@ -107,7 +107,7 @@ async def fleet(store: str, folder: Path, *, speed: float, window: float) -> Asy
         anchor = (clock.anchor.real, clock.anchor.shown)
     sandbox = Deadly(clock, window)
     async with sandbox, serve(sandbox) as served:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         job = Job(
             url=served.url,
             channel=channel,

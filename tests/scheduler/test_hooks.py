@@ -28,7 +28,7 @@ async def test_the_end_of_a_call_says_how_long_it_took_and_waited() -> None:
             on_call=told.append,
         ) as postiz,
     ):
-        new = NewPost(sandbox.add_integration("mastodon").id, "hello")
+        new = NewPost(sandbox.add_channel("mastodon").id, "hello")
         at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=1)
         await clock.sleep(1_000)
         for _ in range(2):

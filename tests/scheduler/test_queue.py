@@ -299,4 +299,4 @@ async def test_after_a_closing_that_was_cancelled_a_client_can_be_opened_again()
             await call
         await it.postiz.aclose()
         await it.postiz.open()
-        assert await it.postiz.integrations.list()
+        assert await it.postiz.channels.list()

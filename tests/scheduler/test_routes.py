@@ -52,7 +52,7 @@ async def test_a_read_that_the_server_counts_waits_for_its_own_window(at_once: i
             await look(postiz)
         assert not sandbox.refusals
         assert 3600 < sandbox.clock.monotonic() < 3660, "two windows of 30"
-        await postiz.integrations.list()  # not counted at this release: no wait
+        await postiz.channels.list()  # not counted at this release: no wait
         assert sandbox.clock.monotonic() < 3660
 
 

@@ -522,7 +522,7 @@ def test_routes_without_quota_go_at_the_pace_that_is_polite(
             ) as postiz,
         ):
             begun = clock.monotonic()
-            await asyncio.gather(*(postiz.integrations.is_connected() for _ in range(calls)))
+            await asyncio.gather(*(postiz.channels.is_connected() for _ in range(calls)))
             assert clock.monotonic() - begun == pytest.approx(seconds, abs=0.05)
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

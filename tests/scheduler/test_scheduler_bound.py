@@ -118,7 +118,7 @@ class Stage:
 async def stage(*, limit: int = 30, release: str = "HEAD") -> AsyncGenerator[Stage]:
     clock = JumpingClock()
     async with Sandbox(clock=clock, limit=limit, release=release, work_per_post=0.0) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         way = Gateway(sandbox)
         client = Postiz(
             api_key=sandbox.organization.api_key,
@@ -158,7 +158,7 @@ async def test_attempts_and_the_pauses_between_them_have_one_timeout_together() 
         it.way.sandbox.faults.add(Fault("error_before", status=503, times=None))
         it.way.latency = 0.7
         with pytest.raises((APITimeoutError, ServerError)):
-            await it.postiz.with_options(timeout=2).integrations.list()
+            await it.postiz.with_options(timeout=2).channels.list()
         assert it.now <= 2.0 + 1e-6
         assert it.way.count(LIST) > 1
 
@@ -168,7 +168,7 @@ async def test_a_pause_longer_than_what_is_left_is_not_made() -> None:
     async with stage() as it:
         it.way.unreachable[LIST] = 99
         with pytest.raises(APIConnectionError, match=r"No connection\."):
-            await it.postiz.with_options(timeout=0.2).integrations.list()
+            await it.postiz.with_options(timeout=0.2).channels.list()
         assert (it.now, it.way.count(LIST)) == (0, 1)
 
 
@@ -237,7 +237,7 @@ async def test_without_a_timeout_each_attempt_has_the_time_of_its_route() -> Non
     async with stage() as it:
         it.way.slow[LIST] = 40.0
         with pytest.raises(APITimeoutError):
-            await it.postiz.integrations.list()
+            await it.postiz.channels.list()
         assert it.way.count(LIST) == 4
         assert 120 < it.now < 126
 
@@ -250,14 +250,14 @@ CALLS: dict[str, Callable[[Stage, Api], Awaitable[object]]] = {
     "get": lambda _, view: view.posts.get("nobody"),
     "delete": lambda _, view: view.posts.delete("nobody"),
     "wait": lambda it, view: view.posts.wait_published("x", at=it.later - timedelta(days=2)),
-    "list": lambda _, view: view.integrations.list(),
-    "list_group": lambda _, view: view.integrations.list(group="g"),
-    "find_slot": lambda it, view: view.integrations.find_slot(it.channel),
+    "list": lambda _, view: view.channels.list(),
+    "list_group": lambda _, view: view.channels.list(group="g"),
+    "find_slot": lambda it, view: view.channels.find_slot(it.channel),
     "upload": lambda _, view: view.media.upload(PNG),
     "upload_many": lambda _, view: view.media.upload_many([PNG, PNG + b"x"]),
     "upload_url": lambda _, view: view.media.upload("https://pictures.example.com/a.png"),
     "notifications": lambda _, view: view.notifications.page(),
-    "analytics": lambda it, view: view.analytics.integration(it.channel),
+    "analytics": lambda it, view: view.analytics.channel(it.channel),
 }
 
 
@@ -330,10 +330,10 @@ async def test_in_a_pool_the_wait_for_a_connection_is_part_of_the_timeout() -> N
             slow = asyncio.create_task(postiz.with_options(timeout=200).notifications.page())
             await sandbox.clock.sleep(10)
             with pytest.raises(APITimeoutError, match="All connections of the pool") as caught:
-                await postiz.with_options(timeout=2).integrations.list()
+                await postiz.with_options(timeout=2).channels.list()
             assert caught.value.delivery is Delivery.NOT_SENT
             assert sandbox.clock.monotonic() == pytest.approx(12)
-            patient = asyncio.create_task(postiz.with_options(timeout=90).integrations.list())
+            patient = asyncio.create_task(postiz.with_options(timeout=90).channels.list())
             await patient
             assert sandbox.clock.monotonic() == pytest.approx(101)
             assert way.seen[-1].timeout == pytest.approx(2)
@@ -357,12 +357,12 @@ async def test_a_gateways_header_is_on_each_request_that_a_call_causes(name: str
 async def test_the_rules_of_a_channel_are_asked_for_with_the_header_too() -> None:
     """And that they were refused to somebody without it is not remembered for all."""
     async with stage() as it:
-        x = it.way.sandbox.add_integration("x").id
+        x = it.way.sandbox.add_channel("x").id
         it.way.is_closed = True
         long = NewPost(x, "word " * 200)
         view = it.postiz.with_options(headers=PASS)
         it.way.is_closed = False
-        await it.postiz.integrations.list()
+        await it.postiz.channels.list()
         it.way.is_closed = True
         with pytest.raises(PostizError):
             await it.postiz.posts.schedule(long, at=it.later)
@@ -378,10 +378,10 @@ async def test_max_wait_and_timeout_hold_for_a_look_up_that_an_old_server_counts
     async with stage(limit=2, release="v1.65.0") as it:
 
         async def ask(view: Api) -> None:
-            await (view.integrations.list() if asks == "list" else it.schedule(view))
+            await (view.channels.list() if asks == "list" else it.schedule(view))
 
         for _ in range(2):
-            await it.postiz.integrations.list()
+            await it.postiz.channels.list()
         it.clock.advance(700)  # the list of channels is old now
         began = it.now
         with pytest.raises(QuotaWaitError):
@@ -465,9 +465,9 @@ async def test_a_channel_that_was_connected_after_a_look_up_left_is_found() -> N
         it.way.slow[LIST] = 1.0
         first = asyncio.ensure_future(it.schedule(it.postiz))
         await it.clock.sleep(0.5)
-        it.way.sandbox.faults.add(Fault("late_answer", delay=2.0, route="list_integrations"))
+        it.way.sandbox.faults.add(Fault("late_answer", delay=2.0, route="list_channels"))
         await it.clock.sleep(1.0)  # the first list is on its way back
-        new = it.way.sandbox.add_integration("bluesky").id
+        new = it.way.sandbox.add_channel("bluesky").id
         await it.postiz.posts.draft(NewPost(new, "hello"), at=it.later)
         await first
         assert it.way.count(LIST) == 2

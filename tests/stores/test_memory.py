@@ -117,7 +117,7 @@ def test_handlers_in_many_threads_never_go_over_together(postiz_server: ServedPo
 async def test_a_key_at_one_server_is_one_quota_and_a_store_of_its_own_is_another() -> None:
     clock = JumpingClock()
     async with Sandbox(clock=clock, limit=5) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         way = SandboxTransport(sandbox)
         key = sandbox.organization.api_key
         client = partial(Postiz, clock=clock, transport=way)

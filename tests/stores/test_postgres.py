@@ -225,7 +225,7 @@ async def test_an_uncontended_create_costs_two_statements(server: PostgresServer
 
     store._database.fetch = counted  # type: ignore[method-assign]
     async with Sandbox(clock=JumpingClock(), limit=30) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
         async with sandbox_client(sandbox, store=store) as postiz:
             await postiz.posts.schedule(NewPost(channel, "first"), at=at)

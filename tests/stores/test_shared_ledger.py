@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def organisation(limit: int = 30) -> AsyncGenerator[tuple[Sandbox, str]]:
     async with Sandbox(clock=JumpingClock(), limit=limit) as sandbox:
-        yield sandbox, sandbox.add_integration("mastodon").id
+        yield sandbox, sandbox.add_channel("mastodon").id
 
 
 async def send(sandbox: Sandbox, channel: str, store: Records, posts: int) -> None:

@@ -24,7 +24,7 @@ async def test_many_at_once_from_several_clients_make_one_create_of_each_key(
     store: Records,
 ) -> None:
     async with Sandbox(api_key="sandbox", work_per_post=0.0) as sandbox, AsyncExitStack() as stack:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         clients = [
             await stack.enter_async_context(
                 Postiz(
@@ -60,7 +60,7 @@ async def test_a_lost_answer_is_found_also_where_clocks_run_faster(store: Record
     """The store's clock is taken to be as fast as that of all who use it."""
     clock = AcceleratedClock(1_000.0)
     async with Sandbox(api_key="sandbox", clock=clock, work_per_post=0.0) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
+        channel = sandbox.add_channel("mastodon").id
         sandbox.faults.add(Fault("reset", route="create_post"))
         async with Postiz(
             api_key="sandbox",

@@ -161,13 +161,13 @@ async def test_an_organisation_has_what_is_its_own() -> None:
     assert globex.api_key == "sandbox-globex-sohne"
     theirs = sandbox.add_channel("x", name="Theirs", organization=globex)
     async with sandbox.client() as ours, sandbox.client(globex) as postiz:
-        assert [each.id for each in await postiz.integrations.list()] == [theirs.id]
-        assert len(await ours.integrations.list()) == 2
+        assert [each.id for each in await postiz.channels.list()] == [theirs.id]
+        assert len(await ours.channels.list()) == 2
         began = sandbox.clock.monotonic()
         await schedule(ours, sandbox)
         await postiz.posts.schedule(NewPost(theirs, "Hello"), at=sandbox.in_an_hour())
         assert sandbox.clock.monotonic() - began < 60
-    assert [post.integration_id for post in sandbox.posts][1] == theirs.id
+    assert [post.channel_id for post in sandbox.posts][1] == theirs.id
 
 
 def test_a_channel_of_each_provider() -> None:
@@ -175,7 +175,7 @@ def test_a_channel_of_each_provider() -> None:
     newest = LocalPostiz(channels="all")
     assert sandbox.channel("x").provider == "x"
     assert set(sandbox.sandbox.providers) < set(newest.sandbox.providers)
-    assert len(newest.sandbox.integrations()) == len(newest.sandbox.providers)
+    assert len(newest.sandbox.channels()) == len(newest.sandbox.providers)
 
 
 async def test_a_tag_that_posts_may_carry() -> None:

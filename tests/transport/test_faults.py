@@ -64,7 +64,7 @@ async def told(
     )
     async with postiz:
         with pytest.raises(APIConnectionError) as caught:
-            await postiz.integrations.is_connected()
+            await postiz.channels.is_connected()
     assert caught.value.delivery is delivery
     way = ConnectionSettings.checked(ssl=settings.ssl or system(), proxy=proxy)
     transport = AiohttpTransport(way)
@@ -91,7 +91,7 @@ async def test_a_certificate_of_the_company_is_trusted_when_its_authority_is(
             url, ConnectionSettings()
         )
         async with Postiz(api_key="sandbox", base_url=url, ssl=ca_file(tmp_path)) as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ async def test_a_server_that_wants_to_know_who_asks(
         tls_front(plain, context) as url,
         Postiz(api_key="sandbox", base_url=url, ssl=ours) as postiz,
     ):
-        assert await postiz.integrations.is_connected()
+        assert await postiz.channels.is_connected()
     foreign, foreign_key = client_files(tmp_path, "somebody")
     with refusing(context) as url:
         text = await told(url, ConnectionSettings(ssl=tls_context(ca)))
@@ -180,13 +180,13 @@ async def test_where_a_server_has_answered_its_address_is_not_in_doubt() -> None
             postiz = await stack.enter_async_context(client)
             sandbox.faults.add(Fault("reset"))
             with pytest.raises(APIConnectionError, match="probably the server wants TLS"):
-                await postiz.integrations.is_connected()
-            assert await postiz.integrations.is_connected()
+                await postiz.channels.is_connected()
+            assert await postiz.channels.is_connected()
             sandbox.faults.add(Fault("reset"))
             with pytest.raises(APIConnectionError, match="broke before the answer") as broken:
-                await postiz.integrations.is_connected()
+                await postiz.channels.is_connected()
         with pytest.raises(APIConnectionError, match="No connection to") as unreached:
-            await postiz.integrations.is_connected()
+            await postiz.channels.is_connected()
     for error in (broken.value, unreached.value):
         assert error.hint == "It has answered before: is it being restarted?"
 
@@ -222,7 +222,7 @@ async def test_a_proxy_makes_a_tunnel_for_who_may_pass(tmp_path: Path) -> None:
         proxy.heads.clear()
         mine = proxy.url.replace("//", "//me:secret-word@")
         async with Postiz(api_key="sandbox", base_url=url, ssl=ca, proxy=mine) as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
     assert [head.split()[0] for head in proxy.heads] == ["CONNECT"]
 
 

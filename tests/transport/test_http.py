@@ -16,7 +16,7 @@ from msgspec import structs
 from processes import PATIENCE
 from world import VirtualLoop
 
-from postiz_async import Integration, NewPost, Postiz
+from postiz_async import Channel, NewPost, Postiz
 from postiz_async._transport import http as transport_module
 from postiz_async._transport.http import KEEP_ALIVE, AiohttpTransport
 from postiz_async._transport.settings import ConnectionSettings
@@ -123,7 +123,7 @@ async def test_of_a_header_that_is_there_twice_the_first_counts(
         response = await transport.send(request(url))
         assert response.headers["x-ratelimit-limit"] == "30"
         async with Postiz(api_key=KEY, base_url=url) as postiz:
-            raw = await postiz.raw(postiz.integrations.list())
+            raw = await postiz.raw(postiz.channels.list())
     assert raw.headers["x-ratelimit-limit"] == "30"
 
 
@@ -403,7 +403,7 @@ async def test_a_create_whose_answer_is_too_long_may_be_stored() -> None:
         with suppress(ConnectionError):
             await saying(ok(b"[" + b"1," * 1_000_000 + b"1]"))(reader, writer)
 
-    channel = Integration(id="c", name="us", provider="mastodon")
+    channel = Channel(id="c", name="us", provider="mastodon")
     async with listening(handler) as url, Postiz(api_key=KEY, base_url=url) as postiz:
         at = datetime.now(UTC) + timedelta(hours=1)
         with pytest.raises(DeliveryUnknownError, match="1,048,576 bytes"):

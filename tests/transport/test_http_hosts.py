@@ -37,7 +37,7 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
         server.status, server.more = status, {"Location": f"{elsewhere.url}/public/v1/posts"}
         async with Postiz(api_key=KEY, base_url=server.url, headers=PASS, retries=0) as postiz:
             for call in (
-                postiz.integrations.list(),
+                postiz.channels.list(),
                 postiz.media.upload(PNG),
                 postiz.posts.delete("one"),
             ):
@@ -73,7 +73,7 @@ async def test_a_proxy_sees_nothing_of_what_is_in_the_tunnel(tmp_path: Path) -> 
             async with Postiz(
                 api_key=KEY, base_url=server.url, headers=PASS, ssl=ca, proxy=proxy.url
             ) as postiz:
-                assert await postiz.integrations.is_connected()
+                assert await postiz.channels.is_connected()
         assert server.has_seen(KEY)
         assert server.has_seen(TOKEN)
         assert proxy.heads
@@ -85,7 +85,7 @@ async def test_a_pool_keeps_its_headers_from_other_servers() -> None:
         async with PostizPool(base_url=server.url, headers=PASS) as pool:
             with pytest.raises(ConfigurationError, match="must not go to"):
                 await pool.client(KEY, base_url=elsewhere.url)
-            assert await (await pool.client(KEY)).integrations.is_connected()
+            assert await (await pool.client(KEY)).channels.is_connected()
         assert server.has_seen(TOKEN)
         assert elsewhere.seen == []
 
@@ -125,7 +125,7 @@ async def test_answers_that_repeat_headers_show_them_to_nobody() -> None:
         server.status, server.body = 400, f'{{"msg": "you sent {TOKEN}"}}'.encode()
         async with Postiz(api_key=KEY, base_url=server.url, headers=PASS) as postiz:
             with pytest.raises(PostizError) as caught:
-                await postiz.integrations.list()
+                await postiz.channels.list()
             assert TOKEN not in str(caught.value)
             assert "you sent ***" in str(caught.value)
 
@@ -135,5 +135,5 @@ async def test_a_common_word_in_a_header_leaves_what_the_server_answers_alone() 
         server.body = b'[{"id": "1", "name": "production of films", "identifier": "mastodon"}]'
         headers = {"X-Environment": "production"}
         async with Postiz(api_key=KEY, base_url=server.url, headers=headers) as postiz:
-            channels = await postiz.integrations.list()
+            channels = await postiz.channels.list()
     assert [channel.name for channel in channels] == ["production of films"]

@@ -53,10 +53,10 @@ async def test_a_file_a_folder_and_a_context_are_trusted(tmp_path: Path) -> None
     with recording(server_context()) as server:
         for trust in (ca, str(ca), ca_folder(tmp_path), context):
             async with Postiz(api_key="key", base_url=server.url, ssl=trust) as postiz:
-                assert await postiz.integrations.is_connected()
+                assert await postiz.channels.is_connected()
             async with PostizPool(base_url=server.url, ssl=trust) as pool:
                 postiz = await pool.client("key")
-                assert await postiz.integrations.is_connected()
+                assert await postiz.channels.is_connected()
 
 
 async def test_the_environment_says_whom_to_trust(
@@ -65,11 +65,11 @@ async def test_the_environment_says_whom_to_trust(
     monkeypatch.setenv("POSTIZ_CA_FILE", str(ca_file(tmp_path)))
     with recording(server_context()) as server:
         async with Postiz(api_key="key", base_url=server.url) as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
         system = ssl.create_default_context()
         async with Postiz(api_key="key", base_url=server.url, ssl=system, retries=0) as postiz:
             with pytest.raises(APIConnectionError, match="does not know"):
-                await postiz.integrations.is_connected()
+                await postiz.channels.is_connected()
 
 
 def test_trust_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
@@ -120,10 +120,10 @@ async def test_a_proxy_that_is_given_comes_before_the_environment(
         async with Postiz(
             api_key="key", base_url="http://postiz.invalid", proxy=ours.url
         ) as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
         monkeypatch.setenv("POSTIZ_PROXY", ours.url)
         async with Postiz(api_key="key", base_url="http://postiz.invalid") as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
         assert len(ours.seen) == 2
         assert ours.seen[0][1] == "http://postiz.invalid/public/v1/is-connected"
         assert theirs.seen == []
@@ -134,7 +134,7 @@ async def test_no_proxy_at_all_is_an_empty_one(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("POSTIZ_PROXY", proxy.url)
         async with Postiz(api_key="key", base_url=server.url, proxy="") as postiz:
-            assert await postiz.integrations.is_connected()
+            assert await postiz.channels.is_connected()
         assert (len(server.seen), proxy.seen) == (1, [])
 
 
@@ -146,7 +146,7 @@ async def test_user_and_password_go_to_the_proxy_alone_and_are_shown_nowhere(
             url = Secret(proxy.url.replace("//", f"//me:{PASSWORD}@"))
             client = Postiz(api_key="key", base_url=server.url, ssl=ca_file(tmp_path), proxy=url)
             async with client as postiz:
-                assert await postiz.integrations.is_connected()
+                assert await postiz.channels.is_connected()
                 assert PASSWORD not in repr([vars(postiz), postiz])
     assert "proxy-authorization" not in server.seen[0][2]
     assert "proxy-authorization: basic" in proxy.heads[0].lower()
@@ -174,10 +174,10 @@ async def test_a_connector_of_the_users_own_is_used_and_stays_open() -> None:
     with recording() as server:
         for _ in range(2):
             async with Postiz(api_key="key", base_url=server.url, connector=connector) as postiz:
-                assert await postiz.integrations.is_connected()
+                assert await postiz.channels.is_connected()
             async with PostizPool(base_url=server.url, connector=connector) as pool:
                 postiz = await pool.client("key")
-                assert await postiz.integrations.is_connected()
+                assert await postiz.channels.is_connected()
         assert not connector.closed
         await connector.close()
         with pytest.raises(UsageError, match=r"is closed\. Close it after the client"):
@@ -191,7 +191,7 @@ async def test_a_connector_that_is_closed_meanwhile_sends_nothing() -> None:
         async with client as postiz:
             await connector.close()
             with pytest.raises(APIConnectionError, match="is closed") as caught:
-                await postiz.integrations.is_connected()
+                await postiz.channels.is_connected()
             assert caught.value.delivery.value == "not sent"
         assert server.seen == []
 

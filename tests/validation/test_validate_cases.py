@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recorded import Exchange
 
     from postiz_async.errors import Problem
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 STAGES = {"mapping": "channel", "body": "body", "settings": "post", "media": "post"}
 STAGES |= {"length": "post"}
@@ -80,7 +80,7 @@ UNKNOWABLE = {
 here; what was published is not known."""
 
 
-def channels_in(recordings: list[tuple[str, Exchange]]) -> dict[str, Integration]:
+def channels_in(recordings: list[tuple[str, Exchange]]) -> dict[str, Channel]:
     """The channels that were listed, and those whose ids tell their provider."""
     listed = {
         each["id"]: channel(each["identifier"], each["id"], disabled=each["disabled"])

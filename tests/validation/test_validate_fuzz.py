@@ -16,7 +16,7 @@ from postiz_async._validation.messages import server_message
 from postiz_async._validation.schema import POST, ROOT, check, converted, judged
 from postiz_async._validation.settings import _verdict, shape_of
 from postiz_async._validation.validate import LINK_WEIGHT
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, MediaRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, MediaRef, PostItem
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers._schema import fields_of
 
@@ -227,7 +227,7 @@ def test_tuples_are_lists() -> None:
 
 
 def typed(part: ContentItem, **settings: object) -> CreatePost:
-    item = PostItem(integration=IntegrationRef(id="i1"), value=[part], settings=settings)
+    item = PostItem(channel=ChannelRef(id="i1"), value=[part], settings=settings)
     return CreatePost(type="schedule", date="2030-01-01T10:00:00Z", posts=[item])
 
 

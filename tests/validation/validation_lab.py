@@ -6,7 +6,7 @@ from typing import Any
 
 from postiz_async._validation import MediaFacts, validate
 from postiz_async._validation.messages import server_message
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 
 PICTURE = {"id": "m1", "path": "https://u.example/a.png"}
 VIDEO = {"id": "m2", "path": "https://u.example/v.mp4"}
@@ -14,8 +14,8 @@ VIDEO = {"id": "m2", "path": "https://u.example/v.mp4"}
 Body = dict[str, Any]
 
 
-def channel(provider: str, channel_id: str = "i1", *, disabled: bool = False) -> Integration:
-    return Integration(id=channel_id, name="Ann", provider=provider, disabled=disabled)
+def channel(provider: str, channel_id: str = "i1", *, disabled: bool = False) -> Channel:
+    return Channel(id=channel_id, name="Ann", provider=provider, disabled=disabled)
 
 
 def entry(content: object = "hello", *media: object) -> Body:

@@ -107,7 +107,7 @@ def body(channel: str) -> bytes:
 )
 async def test_so_do_the_refusals_of_the_sandbox(status: int | str, cost: QuotaEffect) -> None:
     async with Sandbox(clock=JumpingClock(), limit=1) as sandbox:
-        sent = body(sandbox.add_integration("mastodon").id)
+        sent = body(sandbox.add_channel("mastodon").id)
         key, path = "" if status == "no key" else sandbox.organization.api_key, "posts"
         if status == 400:
             sent = b"{}"

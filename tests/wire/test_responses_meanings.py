@@ -41,11 +41,11 @@ def refusal(endpoint: Endpoint[Any], status: int, body: object) -> PostizError:
     ("name", "words"),
     [
         ("SET_RELEASE_ID", "no post with this id, and when the post has an id on its network"),
-        ("CHANNEL_ANALYTICS", "no channel with this id: `postiz-async integrations` lists"),
-        ("DELETE_INTEGRATION", "no channel with this id: `postiz-async integrations` lists"),
+        ("CHANNEL_ANALYTICS", "no channel with this id: `postiz-async channels` lists"),
+        ("DELETE_CHANNEL", "no channel with this id: `postiz-async channels` lists"),
         ("VIDEO_FUNCTION", "lacks the key of the service that the generator asks"),
         ("CREATE_POST", "when `posts` is not a list"),
-        ("CHANNEL_SETTINGS", "no channel with this id: `postiz-async integrations` lists"),
+        ("CHANNEL_SETTINGS", "no channel with this id: `postiz-async channels` lists"),
     ],
 )
 def test_a_bare_500_says_what_it_means_on_its_route(name: str, words: str) -> None:
@@ -165,8 +165,8 @@ async def local() -> AsyncIterator[Postiz]:
 
 CALLS: dict[str, Callable[[Postiz], Awaitable[object]]] = {
     "release id": lambda postiz: postiz.posts.set_release_id("nope", "7"),
-    "analytics": lambda postiz: postiz.analytics.integration("c" * 25),
-    "delete": lambda postiz: postiz.integrations.delete("c" * 25),
+    "analytics": lambda postiz: postiz.analytics.channel("c" * 25),
+    "delete": lambda postiz: postiz.channels.delete("c" * 25),
 }
 
 
@@ -190,12 +190,12 @@ async def test_a_create_that_crashes_the_server_says_how_that_comes_about() -> N
 async def test_a_tool_whose_network_fails_says_so() -> None:
     made = LocalPostiz()
     channel = made.add_channel("discord")
-    made.sandbox.change_integration(channel.id, failure="unreachable")
+    made.sandbox.change_channel(channel.id, failure="unreachable")
     async with made.sandbox, made.client() as postiz:
         with pytest.raises(ServerError, match="500: Unexpected error") as caught:
-            await postiz.integrations.trigger(channel, "channels")
+            await postiz.channels.trigger(channel, "channels")
     assert caught.value.hint == (
-        "The network refused what the tool asked, or did not answer. `postiz-async integrations "
+        "The network refused what the tool asked, or did not answer. `postiz-async channels "
         "settings` shows what the tool takes; else try again later."
     )
 
@@ -213,7 +213,7 @@ async def test_https_on_a_port_without_tls_suggests_http() -> None:
     try:
         async with Postiz(api_key="k", base_url=f"https://{host}", clock=JumpingClock()) as postiz:
             with pytest.raises(postiz_async.APIConnectionError) as caught:
-                await postiz.integrations.list()
+                await postiz.channels.list()
     finally:
         await runner.cleanup()
     assert f"If that is intended, use http://{host}" in str(caught.value)

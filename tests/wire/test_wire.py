@@ -369,7 +369,7 @@ def test_every_shape_of_an_error_gives_its_class_and_its_words(
     shape: str, response: WireResponse, kind: type[PostizError], text: str
 ) -> None:
     with pytest.raises(PostizError) as caught:
-        wire.decode(endpoints.LIST_INTEGRATIONS, response)
+        wire.decode(endpoints.LIST_CHANNELS, response)
     assert type(caught.value) is kind, shape
     assert text in str(caught.value)
     if isinstance(caught.value, APIStatusError):
@@ -481,7 +481,7 @@ LEFT_OUT = {
         "updatedAt deletedAt",
     ),
     # the same, with the tokens of the network
-    "delete_integration": _paths(
+    "delete_channel": _paths(
         "",
         "internalId organizationId name picture providerIdentifier type token disabled "
         "tokenExpiration refreshToken profile deletedAt createdAt updatedAt inBetweenSteps "
@@ -529,7 +529,7 @@ def test_every_recorded_success_decodes_without_loss(answers: list[Recorded]) ->
             continue
         again = msgspec.json.decode(msgspec.json.encode(value))
         lost.update(_lost(recorded.body, again))
-    assert {"create_post", "list_posts", "upload_file", "list_integrations"} <= seen.keys()
+    assert {"create_post", "list_posts", "upload_file", "list_channels"} <= seen.keys()
     assert {name: lost for name, lost in seen.items() if lost} == LEFT_OUT
 
 
@@ -554,8 +554,8 @@ def test_unknown_fields_states_and_providers_break_nothing() -> None:
     odd["integration"] = {"id": "c", "providerIdentifier": "brand-new", "name": "n", "extra": 1}
     (post,) = wire.decode(endpoints.LIST_POSTS, answer(200, {"posts": [odd], "more": 1})).posts
     assert post.state == "NEW_STATE"
-    assert post.integration is not None
-    assert post.integration.provider == "brand-new"
+    assert post.channel is not None
+    assert post.channel.provider == "brand-new"
 
 
 def test_fields_that_old_servers_do_not_send_are_absent_not_wrong() -> None:
@@ -618,7 +618,7 @@ def test_each_request_says_how_much_of_its_answer_is_read() -> None:
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_what_has_no_shape_may_not_be_long(endpoint: Endpoint[object]) -> None:
     """Only what becomes structs of few fields may be: `{}` takes 24 times its length in JSON."""
-    shaped = {"list_posts", "list_integrations", "list_notifications"}
+    shaped = {"list_posts", "list_channels", "list_notifications"}
     assert endpoint.max_body <= 4 * 1024 * 1024 or endpoint.name in shaped
 
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from postiz_async._delivery.client import BatchClient
+    from postiz_async.models.channels import Channel
     from postiz_async.models.insights import Figures
-    from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
 
@@ -58,7 +58,7 @@ class Which(TypedDict):
     start: datetime
     end: datetime
     state: NotRequired[str | None]
-    integration: NotRequired[str | None]
+    channel: NotRequired[str | None]
     tag: NotRequired[str | None]
     naming: NotRequired[Naming]
     analytics: NotRequired[bool]
@@ -222,12 +222,12 @@ async def gathered(postiz: BatchClient, form: Form, **which: Unpack[Which]) -> G
     start, end = which["start"], which["end"]
     zone = _zone(which.get("timezone") or "UTC")
     by_name = form == "excel" or which.get("naming") == "name"
-    names = _names(await postiz.integrations.list()) if by_name else {}
+    names = _names(await postiz.channels.list()) if by_name else {}
     found = postiz.posts.iter(
         start=start,
         end=end,
         state=which.get("state"),
-        integration=which.get("integration"),
+        channel=which.get("channel"),
         tag=which.get("tag"),
         collapse_repeats=True,
     )
@@ -269,7 +269,7 @@ def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
             "Settings are missing too: this server does not return them (Postiz does after "
             "2.23.0). Where the column stays empty the defaults of the network are taken."
         )
-    orphans = sum(post.integration is None for post in posts)
+    orphans = sum(post.channel is None for post in posts)
     if orphans:
         notes.append(f"Posts without a channel: {orphans}.")
     if figures is not None:
@@ -278,7 +278,7 @@ def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
 
 
 _CELLS: Mapping[str, Callable[[Post], str]] = {
-    "integration": lambda post: post.integration.id if post.integration is not None else "",
+    "channel": lambda post: post.channel.id if post.channel is not None else "",
     "date": lambda post: post.publish_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     "content": lambda post: post.content,
     "format": lambda _: "html",
@@ -301,8 +301,8 @@ FOR_PEOPLE = (*EXPORTED[:2], "timezone", *EXPORTED[2:])
 
 def _record(post: Post, names: Mapping[str, str]) -> dict[str, str]:
     record = {name: cell(post) for name, cell in _CELLS.items()}
-    channel = record["integration"]
-    return record | {"integration": names.get(channel, channel)}
+    channel = record["channel"]
+    return record | {"channel": names.get(channel, channel)}
 
 
 def _settings(text: str | None) -> str:
@@ -330,7 +330,7 @@ def _json_record(
     return kept
 
 
-def _names(channels: Sequence[Integration]) -> dict[str, str]:
+def _names(channels: Sequence[Channel]) -> dict[str, str]:
     """Unique channel names by id."""
     meant = Counter(folded(channel.name) for channel in channels)
     ids = {channel.id for channel in channels}

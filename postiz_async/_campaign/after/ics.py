@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from postiz_async._campaign.read.rows import Row
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 
 _LINE = 75
@@ -46,7 +46,7 @@ class Event:
     repeat_days: int | None = None
 
 
-def event_of(row: Row, channel: Integration) -> Event:
+def event_of(row: Row, channel: Channel) -> Event:
     """A row as an event, with its texts as the network shows them."""
     parts = [
         preview(part, channel.provider, limit=_ENDLESS).text for part in (row.body, *row.parts)

@@ -212,7 +212,7 @@ _IS_WITHDRAWN = f"AND state IN ('{RowState.WITHDRAWING}', '{RowState.WITHDRAWN}'
 
 
 async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _Comparison:
-    channels = frozenset(channel.id for channel in await postiz.integrations.list())
+    channels = frozenset(channel.id for channel in await postiz.channels.list())
     in_doubt = [each.sent for each in await open_requests(journal, NewPosts())]
     held = {ref for request in in_doubt for ref in request.refs if not with_open}
     changing = {ref for each in await open_requests(journal, Changes()) for ref in each.refs}

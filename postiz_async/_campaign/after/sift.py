@@ -59,7 +59,7 @@ class Outline:
     def add(self, sent: SentRequest) -> None:
         """Add a request."""
         self._hashes.extend(map(hash, _marks(sent)))
-        there = [item.integration.id in self._channels for item in sent.body.posts]
+        there = [item.channel.id in self._channels for item in sent.body.posts]
         if not all(there):
             self.hidden.add(sent.id)
         if any(there):
@@ -135,7 +135,7 @@ class Sift:
             post = posts.pop(row.post_id or "", None)
             if post is not None:
                 own.append(post)
-            elif row.post_id is not None and item.integration.id in self._channels:
+            elif row.post_id is not None and item.channel.id in self._channels:
                 self.missing.add(row.post_id)
             is_fine &= post is not None and self._is_fine(row, item, moment, post)
         if not is_fine or request.id in self.unclear:
@@ -152,7 +152,7 @@ class Sift:
 
     def _is_fine(self, row: RowRecord, item: PostItem, moment: datetime, post: Post) -> bool:
         """Whether a row has its post and needs neither a remark nor an update of its record."""
-        channel = item.integration.id
+        channel = item.channel.id
         return (
             stored_at(post) == moment
             and channel in self._channels

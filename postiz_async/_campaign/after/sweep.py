@@ -119,7 +119,7 @@ def sweep(
     results: list[SweepResult] = []
     extras: list[SweepResult] = []
     for ref, tries in look.tries.items():
-        if not any(try_.item.integration.id in channels for try_ in tries):
+        if not any(try_.item.channel.id in channels for try_ in tries):
             if by_ref[ref].post_id is not None:
                 results.append(SweepResult(SweepState.HIDDEN, ref))
             continue
@@ -280,9 +280,9 @@ class _Look:
         by_second: defaultdict[tuple[str, datetime], list[Intent]] = defaultdict(list)
         for tries in self.tries.values():
             last = tries[-1]
-            by_second[last.item.integration.id, _second(last.moment)].append(last)
+            by_second[last.item.channel.id, _second(last.moment)].append(last)
         for post in self.foreign:
-            channel = post.integration.id if post.integration is not None else ""
+            channel = post.channel.id if post.channel is not None else ""
             alike = by_second.get((channel, _second(stored_at(post))), [])
             equal = next((intent for intent in alike if intent.says(post)), None)
             if equal is not None:
@@ -318,7 +318,7 @@ def _is_of(intent: Intent, post: Post) -> bool:
     `_is_untouched`), such as another host that moved the date to share a request.
     """
     at = stored_at(post)
-    is_there = is_on(intent.item.integration.id, post)
+    is_there = is_on(intent.item.channel.id, post)
     is_then = _second(at) == _second(intent.moment)
     return is_there and (is_then or (at.microsecond > 0 and intent.says(post)))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.read_options import Advice
     from postiz_async._campaign.read.rows import Row
     from postiz_async._delivery.client import BatchClient
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 
 _CLOSE = timedelta(hours=1)
@@ -39,7 +39,7 @@ _FEW_TAGS, _MOST_TAGS = 3, 20
 async def advice(
     postiz: BatchClient,
     rows: Sequence[Row],
-    channels: Mapping[str, Integration],
+    channels: Mapping[str, Channel],
     ignore: Collection[Advice],
 ) -> list[Problem]:
     """The warnings about valid rows.
@@ -58,7 +58,7 @@ async def advice(
     return found
 
 
-def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[Problem]:
+def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Channel]) -> Iterator[Problem]:
     """Posts within an hour after another one on a channel where this is unusual."""
     by_channel: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.read.source import Campaign
     from postiz_async._delivery.client import BatchClient
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import PostItem, PostType
 
 
@@ -149,17 +149,17 @@ def _hint(
 
 def channels_by_row(
     rows: Iterable[Row], resolver: Resolver
-) -> tuple[Mapping[str, Integration], list[Problem]]:
+) -> tuple[Mapping[str, Channel], list[Problem]]:
     """The channels by the refs of rows, and the problems."""
-    found: dict[str, Integration] = {}
-    known: dict[str, Integration] = {}
+    found: dict[str, Channel] = {}
+    known: dict[str, Channel] = {}
     problems: list[Problem] = []
     for row in rows:
-        channel = known.get(row.integration) or resolver.find(row.integration)
+        channel = known.get(row.channel) or resolver.find(row.channel)
         if isinstance(channel, Problem):
             problems.append(replace(channel, row=row.number))
         else:
-            found[row.ref] = known[row.integration] = channel
+            found[row.ref] = known[row.channel] = channel
     return found, problems
 
 
@@ -190,8 +190,8 @@ class Checked:
     """A campaign validated against the server's channels, its files and its journal."""
 
     campaign: Campaign
-    listed: Sequence[Integration]
-    channels: Mapping[str, Integration]
+    listed: Sequence[Channel]
+    channels: Mapping[str, Channel]
     facts: Mapping[str, FileFacts]
     records: Mapping[str, RowRecord]
     problems: tuple[Problem, ...]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
 DAY = timedelta(days=1)
@@ -89,10 +89,10 @@ def repeated_rows(
     refs_sent = {row.ref for row in sent}
     former = {id(row) for before, row in pairwise(sent) if before.ref == row.ref}
     every = [*sent, *(row for row in asked if row.ref not in refs_sent)] if sent else asked
-    moments = alike(every, lambda row: (channel_of(row.integration), row.date))
+    moments = alike(every, lambda row: (channel_of(row.channel), row.date))
     found = list(_nearly_equal(moments, refs_sent))
     near: dict[int, tuple[str, timedelta]] = {}
-    for group in alike(every, lambda row: (channel_of(row.integration), row.content), _rest):
+    for group in alike(every, lambda row: (channel_of(row.channel), row.content), _rest):
         group.sort(key=lambda row: (row.date, row.ref not in refs_sent, row.number))
         first = group[0]
         for before, row in pairwise(group):
@@ -116,7 +116,7 @@ def _sent_rows(
 ) -> Iterator[Row]:
     """Rows that are, or may be, stored: each as in the file now, and then as it was sent."""
     refs = {row.ref for row in asked}
-    moments = {(channel_of(row.integration), row.date.timestamp()) for row in asked}
+    moments = {(channel_of(row.channel), row.date.timestamp()) for row in asked}
     for row in rows:
         record = records.get(row.ref)
         if record is None or not (is_there(record) or record.state in _IN_DOUBT):
@@ -128,7 +128,7 @@ def _sent_rows(
             said = SaidRow.read(record.said)
             yield structs.replace(
                 row,
-                integration=record.channel,
+                channel=record.channel,
                 date=datetime.fromtimestamp(record.date, UTC),
                 content=said.content,
                 media=said.media or (),
@@ -139,7 +139,7 @@ def _sent_rows(
 
 
 def repeated_posts(
-    rows: Sequence[Row], posts: Iterable[Post], channels: Mapping[str, Integration]
+    rows: Sequence[Row], posts: Iterable[Post], channels: Mapping[str, Channel]
 ) -> list[Problem]:
     """Warnings about rows whose text is in Postiz on their channel within a day.
 
@@ -152,8 +152,8 @@ def repeated_posts(
     by_text: defaultdict[Hashable, list[Post]] = defaultdict(list)
     days: set[tuple[str, date | None]] = set()
     for post in posts:
-        if post.integration is not None:
-            where, at = post.integration.id, stored_at(post)
+        if post.channel is not None:
+            where, at = post.channel.id, stored_at(post)
             near_by = (at + by * DAY for by in (-1, 0, 1))
             days.update((where, None if post.interval_in_days else d.date()) for d in near_by)
             for short in kinds:

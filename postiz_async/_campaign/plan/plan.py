@@ -29,7 +29,7 @@ from postiz_async._quota import Ledger, Window
 from postiz_async.errors import row_ranges
 from postiz_async.models._base import DateTime, Value
 from postiz_async.models._html_table import date_cell, html_table
-from postiz_async.models.integrations import Integration
+from postiz_async.models.channels import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ class Forecast(Value, frozen=True):
 class ChannelPlan(Value, frozen=True):
     """The posts of one channel: how many are in Postiz, and how many will be sent, and when."""
 
-    channel: Integration
+    channel: Channel
     in_postiz: int
     posts: int
     first: DateTime | None = None
@@ -333,7 +333,7 @@ class Planner:
 
     size_of: Callable[[Row], int]
     limits: Limits
-    channels: Mapping[str, Integration]
+    channels: Mapping[str, Channel]
     not_before: datetime
     moment: Moment
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.options import BatchOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
 
 
 _CHANGED = "changed after it was stored; postiz-async update carries the change out"
@@ -53,14 +53,14 @@ def is_unstored(record: RowRecord | None) -> bool:
     return record is not None and record.state in UNSTORED
 
 
-def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[RowRecord]:
+def new_records(rows: Iterable[Row], channels: Mapping[str, Channel]) -> Iterator[RowRecord]:
     """New records for rows that will be sent."""
     for row in rows:
         date = row.asked_for.timestamp()
         channel = channels[row.ref].id
         said = row.said.write()
         yield RowRecord(
-            row.ref, row.number, row.fingerprint, channel, date, name=row.integration, said=said
+            row.ref, row.number, row.fingerprint, channel, date, name=row.channel, said=said
         )
 
 

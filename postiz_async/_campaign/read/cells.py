@@ -103,10 +103,10 @@ class RowReader:
         for name, text in self.rules.defaults.items():
             if not _is_filled(self.record.get(name)):
                 self.record[name] = text
-        integration = self._text("integration", is_needed=True)
-        date = self._date(integration) or datetime.fromtimestamp(0, UTC)
+        channel = self._text("channel", is_needed=True)
+        date = self._date(channel) or datetime.fromtimestamp(0, UTC)
         values = self._values(has_others=has_others)
-        row = Row(number=self.number, integration=sys.intern(integration), date=date, **values)
+        row = Row(number=self.number, channel=sys.intern(channel), date=date, **values)
         if not row.content and not row.media:
             wrong = {problem.where for problem in self.problems}
             if not wrong & {"content", "media"}:
@@ -214,13 +214,13 @@ class RowReader:
         self._wrong(name, f"{value!r} is not a format", f"one of {', '.join(FORMATS)}")
         return "text"
 
-    def _date(self, integration: str) -> datetime | None:
+    def _date(self, channel: str) -> datetime | None:
         wall = self._wall()
         if wall is None:
             return None
         self.has_date = True
         name = self._text("timezone") if "timezone" in self.record else ""
-        self.zone = zone = find_zone(name) if name else self.rules.zone_of(integration)
+        self.zone = zone = find_zone(name) if name else self.rules.zone_of(channel)
         if name and zone is None and wall.tzinfo is None:
             self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
             return None

@@ -32,8 +32,8 @@ class Column(NamedTuple):
 
 
 COLUMNS = {
-    "integration": Column(
-        "channel account network platform profile page site social socialnetwork socialmedia "
+    "channel": Column(
+        "integration account network platform profile page site social socialnetwork socialmedia "
         "kanal konto netzwerk plattform profil seite canal compte reseau plateforme cuenta red "
         "plataforma perfil canale conto rete piattaforma profilo conta rede kanaal netwerk "
         "kanal konto siec"
@@ -91,6 +91,9 @@ COLUMNS = {
     "state": Column(),
 }
 """The columns; `CampaignRow` and docs/bulk-jobs.md explain them."""
+
+OTHER_NAMES = {"integration": "channel", "at": "date"}
+"""Other names of columns: the word of Postiz, and that of this library's calls."""
 
 FIGURE = "figure"
 """The prefix of columns with figures, which an exported file may have and which are not read."""
@@ -212,7 +215,7 @@ def _is_link(cell: object, _: set[str]) -> bool:
 
 
 _FITTING: dict[str, Callable[[object, set[str]], bool]] = {
-    "integration": lambda cell, channels: isinstance(cell, str) and folded(cell) in channels,
+    "channel": lambda cell, channels: isinstance(cell, str) and folded(cell) in channels,
     "date": lambda cell, _: (
         isinstance(cell, date) or (isinstance(cell, str) and looks_like_date(cell.strip()))
     ),

@@ -130,8 +130,9 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
     written = [text.strip() for text in texts]
     names = [folded(each) for each in written]
     absent = sorted(set(rules.columns) - set(names))
-    targets = [rules.columns.get(each, each) for each in names]
-    missing = {"integration", "date"} - {*targets, *rules.defaults}
+    targets = [rules.columns.get(each, rules.other_names.get(each, each)) for each in names]
+    there = {*targets, *rules.defaults}
+    missing = [column for column in ("channel", "date") if column not in there]
     below, seen = _header_below(lines, rules, names) if absent or missing else ([], [])
     if below:
         return read_header(itertools.chain(below, lines), name, rules)
@@ -148,7 +149,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
         raise BatchError(f"{name} has the column {doubles[0]!r} twice (row {number}).")
     pairs = list(zip(written, targets, strict=True))
     if missing:
-        said = f"{name} has no column {max(missing)!r} (row {number}). {_listed(written)}"
+        said = f"{name} has no column {missing[0]!r} (row {number}). {_listed(written)}"
         unmapped = [own if folded(own) == to else to for own, to in pairs]
         raise MissingColumns(said, unmapped, [line.cells for line in seen])
     kept: list[tuple[int, str]] = []
@@ -201,8 +202,9 @@ def _is_header(
 ) -> bool:
     """Whether a row has columns for channels and dates."""
     words = [folded(name) for name in names if len(name) <= LONGEST_NAME]
-    found = {rules.columns.get(word) or meaning(word) for word in words}
-    return {"integration", "date"} <= {*found, *rules.defaults}
+    known = {**rules.other_names, **rules.columns}
+    found = {known.get(word) or meaning(word) for word in words}
+    return {"channel", "date"} <= {*found, *rules.defaults}
 
 
 def _first(lines: Iterator[Line], name: str) -> tuple[int, list[str]]:

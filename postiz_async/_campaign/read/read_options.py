@@ -16,7 +16,7 @@ import msgspec
 import tomli_w
 from msgspec import structs
 
-from postiz_async._campaign.read.columns import COLUMNS, is_column, thread_column
+from postiz_async._campaign.read.columns import COLUMNS, OTHER_NAMES, is_column, thread_column
 from postiz_async._campaign.read.dates import check_date_format, find_zone, no_such_zone, says_hour
 from postiz_async._campaign.read.file_formats import is_spreadsheet
 from postiz_async._resources.channel_names import folded
@@ -52,7 +52,7 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
         defaults: the text for empty cells, by column.
         date_format: how dates are written, as `strptime` takes it.
         timezone: the zone of dates that have none.
-        timezones: the zone of dates that have none, by the text of `integration`; overrides
+        timezones: the zone of dates that have none, by the text of `channel`; overrides
             `timezone`, and a row's own zone overrides both.
         encoding: the encoding of a text file that is not UTF-8 and has no mark, like `cp1252`.
         sheet: the name of the sheet of a spreadsheet that has several.
@@ -89,6 +89,8 @@ class Rules:
     """A checked `ReadOptions`; names are in lower case, zones are resolved."""
 
     columns: Mapping[str, str]
+    other_names: Mapping[str, str]
+    """Those of `OTHER_NAMES` that the options do not contradict."""
     defaults: Mapping[str, str]
     date_format: str | None
     zone: ZoneInfo | None
@@ -102,11 +104,11 @@ class Rules:
     is_day_format: bool
     """Whether `date_format` has no time, which is then in a column of its own."""
 
-    def zone_of(self, integration: str) -> ZoneInfo | None:
+    def zone_of(self, channel: str) -> ZoneInfo | None:
         """The zone of dates without one, for this channel."""
         if not self.zones:
             return self.zone
-        return self.zones.get(folded(integration), self.zone)
+        return self.zones.get(folded(channel), self.zone)
 
 
 def rules_of(reading: ReadOptions) -> Rules:
@@ -124,6 +126,11 @@ def rules_of(reading: ReadOptions) -> Rules:
         check_date_format(reading.date_format)
     return Rules(
         columns=columns,
+        other_names={
+            name: to
+            for name, to in OTHER_NAMES.items()
+            if name not in columns and to not in columns.values()
+        },
         defaults=defaults,
         date_format=reading.date_format,
         zone=_zone(reading.timezone) if reading.timezone else None,

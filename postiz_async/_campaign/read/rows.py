@@ -49,7 +49,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     The fields are the columns of a campaign file and are checked when the batch is entered.
 
     Args:
-        integration: the channel: its id, its name, or its provider when there is only one.
+        channel: its id, its name, or its provider when there is only one.
         date: with a zone, or in that of `timezone`; a text is read as in a file.
         media: files; a relative name begins at the working directory. A `Path` may lead
             anywhere; a text stays below that directory or a `media_root` of the batch.
@@ -62,7 +62,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
         ref: a name of your own for the row; made from its content if empty.
     """
 
-    integration: str
+    channel: str
     date: datetime | str
     timezone: str = ""
     content: str = ""
@@ -90,7 +90,7 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
 
     number: int
     ref: str
-    integration: str
+    channel: str
     date: datetime
     content: str = ""
     media: tuple[str, ...] = ()
@@ -170,7 +170,7 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     type: PostType = "schedule"
     short_link: bool = False
     repeat_days: int | None = None
-    integration: str
+    channel: str
 
     def write(self) -> str:
         """Encode as JSON."""
@@ -208,7 +208,7 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
                 owners[row.ref] = row.number
             result.append(row)
             continue
-        base = _hash(row.integration, row.date.isoformat(), row.content, row.thread, row.media)
+        base = _hash(row.channel, row.date.isoformat(), row.content, row.thread, row.media)
         counts[base] += 1
         result.append(
             structs.replace(row, ref=base if counts[base] == 1 else f"{base}-{counts[base]}")

@@ -263,8 +263,8 @@ class _Collector:
         self, number: int, values: dict[str, object]
     ) -> tuple[dict[str, object], Mapping[str, object]]:
         """A record with the campaign's names of columns, and the fields for a template."""
-        columns, template = self.rules.columns, self.rules.template
-        if not columns and not template:
+        columns, others, template = self.rules.columns, self.rules.other_names, self.rules.template
+        if not columns and not template and others.keys().isdisjoint(values):
             values.pop("", None)
             return values, {}
         record: dict[str, object] = {}
@@ -272,7 +272,7 @@ class _Collector:
         for name, value in values.items():
             small = folded(name)
             self._unseen.discard(small)
-            target = columns.get(small, name)
+            target = columns.get(small, others.get(small, name))
             if target in record:
                 message = f"is given twice, the second time as {shown(name)!r}"
                 self.problems.append(Problem(target, message, number))
@@ -305,7 +305,7 @@ class _Collector:
         if reader.is_day:
             self.days.append(reader.number)
         if self.rules.zones:
-            self._channels.add(folded(str(reader.record.get("integration", ""))))
+            self._channels.add(folded(str(reader.record.get("channel", ""))))
 
     def campaign(self, path: Path) -> Campaign:
         """The campaign, with a ref for each row."""

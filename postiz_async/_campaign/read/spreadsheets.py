@@ -109,7 +109,7 @@ def _some(names: Sequence[str], between: str) -> str:
 MAX_CELL = 32_767
 """Characters of an Excel cell, at most."""
 
-_WIDTHS = {"content": 60, "settings": 30, "integration": 26, "date": 17, "timezone": 16}
+_WIDTHS = {"content": 60, "settings": 30, "channel": 26, "date": 17, "timezone": 16}
 
 
 def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:

@@ -21,7 +21,7 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import same_text, stored_at
 from postiz_async._wire import format_date
 from postiz_async.errors import by_reader, row_ranges
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
 from postiz_async.texts import render
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.intents import Intent
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
 
@@ -58,9 +58,7 @@ class ClientRefs:
         channels: the known channels, by ref.
     """
 
-    def __init__(
-        self, past: Past, rows: Sequence[Row], channels: Mapping[str, Integration]
-    ) -> None:
+    def __init__(self, past: Past, rows: Sequence[Row], channels: Mapping[str, Channel]) -> None:
         self.channels = channels
         self._rows = rows
         self._campaign = past.campaign
@@ -202,7 +200,7 @@ def decide(
 
 def already_there(
     rows: Iterable[Row],
-    channels: Mapping[str, Integration],
+    channels: Mapping[str, Channel],
     listed: Iterable[Post],
     align: timedelta = timedelta(0),
 ) -> dict[str, Post]:
@@ -213,9 +211,9 @@ def already_there(
     """
     by_channel: defaultdict[str, list[tuple[datetime, Post]]] = defaultdict(list)
     for post in listed:
-        if post.integration is not None:
+        if post.channel is not None:
             second = stored_at(post).replace(microsecond=0)
-            by_channel[post.integration.id].append((second, post))
+            by_channel[post.channel.id].append((second, post))
     for posts in by_channel.values():
         posts.sort(key=_place)
     there: dict[str, Post] = {}
@@ -299,7 +297,7 @@ class Taken:
 
     row: Row
     post: Post
-    channel: Integration
+    channel: Channel
     is_ours: bool
     is_whole: bool
     version: int = 0
@@ -317,7 +315,7 @@ def adopted_record(taken: Taken) -> RowRecord:
         RowState.STORED,
         post_id=post.id,
         note=ADOPTED if taken.is_whole or not taken.is_ours else ADOPTED_UNSURE,
-        name=row.integration,
+        name=row.channel,
         moved_from=_asked_for(row, stored_at(post)),
         said=row.said.write(),
         version=taken.version,
@@ -339,7 +337,7 @@ def adopted_body(taken: Taken) -> CreatePost:
         texts = (row.body, *row.parts)
         value = [ContentItem(content=render(text, channel.provider)) for text in texts]
     item = PostItem(
-        integration=IntegrationRef(id=channel.id),
+        channel=ChannelRef(id=channel.id),
         value=value,
         settings={CLIENT_REF: mark} if mark else {},
     )

@@ -236,7 +236,7 @@ class _Pairing:
             for said in (SaidRow.read(r.said),)
         )
         came = (
-            _Side(r.ref, r.fingerprint, channel_of(r.integration), r.asked_for.timestamp(), r.said)
+            _Side(r.ref, r.fingerprint, channel_of(r.channel), r.asked_for.timestamp(), r.said)
             for r in appeared
         )
         self._gone = sorted(gone, key=lambda side: side.order)
@@ -392,10 +392,10 @@ def changes(
             old, new = tuple(sorted(old)), tuple(sorted(new))
         if name == "thread":
             found += _thread(old, new)
-        elif name == "integration":
-            if record.channel != channel_of(row.integration):
+        elif name == "channel":
+            if record.channel != channel_of(row.channel):
                 written = record.name or record.channel
-                found.append(FieldChange("channel", written, row.integration))
+                found.append(FieldChange("channel", written, row.channel))
         elif _canonical(old) != _canonical(new) if name == "settings" else old != new:
             edited = cast("EditedField", "text" if name == "content" else name)
             found.append(FieldChange(edited, old, new))

@@ -35,7 +35,7 @@ class Intent:
 
     def equals(self, post: Post) -> bool:
         """Whether a listed post is on the same channel with the same text."""
-        return is_on(self.item.integration.id, post) and self.says(post)
+        return is_on(self.item.channel.id, post) and self.says(post)
 
 
 def intents(requests: Iterable[SentRequest]) -> list[Intent]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Outage
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
 
@@ -92,7 +92,7 @@ class Job:
     """The stored posts that become what the rows say, by ref; None: new posts are created."""
 
     @property
-    def channels(self) -> Mapping[str, Integration]:
+    def channels(self) -> Mapping[str, Channel]:
         """The channels by the refs of rows."""
         return self.checked.channels
 

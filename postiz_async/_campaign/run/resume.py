@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.source import Campaign
     from postiz_async._campaign.run.edits import Edits
     from postiz_async.errors import Problem
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
 T = TypeVar("T")
@@ -114,7 +114,7 @@ def refuse_foreign(
     campaign: Campaign,
     file: Path,
     records: Mapping[str, RowRecord],
-    listed: Sequence[Integration],
+    listed: Sequence[Channel],
     *,
     unsure: Collection[str] = (),
 ) -> None:

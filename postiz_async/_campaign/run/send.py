@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         PayloadTooLargeError,
         PermissionDeniedError,
     )
-    from postiz_async.models.integrations import Integration
+    from postiz_async.models.channels import Channel
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Post, PostItem
 
@@ -62,7 +62,7 @@ def build_body(
     moment: datetime,
     *,
     client_ref: Callable[[Row], str],
-    channels: Mapping[str, Integration],
+    channels: Mapping[str, Channel],
     medium: Callable[[str], Media],
     targets: Mapping[str, Post] | None = None,
 ) -> CreatePost:
@@ -114,7 +114,7 @@ def _in_place(item: PostItem, post: Post | None) -> PostItem:
 
 def guilty_places(
     request: PlannedRequest,
-    channels: Mapping[str, Integration],
+    channels: Mapping[str, Channel],
     error: BadRequestError | PayloadTooLargeError,
 ) -> set[int]:
     """The places that a refusal names: by `posts.N`, or by a channel with only one post."""
@@ -158,9 +158,9 @@ class Marking:
         moment = parse_date(sent.body.date)
         self.take(moment)
         second = moment.replace(microsecond=0)
-        self._said.update((second, p.integration.id, p.value[0].content) for p in sent.body.posts)
+        self._said.update((second, p.channel.id, p.value[0].content) for p in sent.body.posts)
 
-    def mark(self, moment: datetime, posts: Iterable[tuple[Row, Integration]]) -> datetime:
+    def mark(self, moment: datetime, posts: Iterable[tuple[Row, Channel]]) -> datetime:
         """The marked date of a request.
 
         Args:
@@ -330,7 +330,7 @@ class _CampaignSending(DeliverySending):
             was,
             self.attempt,
             posts=tuple(
-                DeliveryPost(item.integration.id, ref=ref)
+                DeliveryPost(item.channel.id, ref=ref)
                 for item, ref in zip(self.handle.body.posts, self.handle.refs, strict=True)
             ),
             fingerprint={},

@@ -74,8 +74,8 @@ class StoredPosts:
         """
         if not records:
             return []
-        posts, integrations = self.postiz.posts.list, self.postiz.integrations.list
-        listed = await (self.outage.read(integrations) if is_patient else integrations())
+        posts, list_channels = self.postiz.posts.list, self.postiz.channels.list
+        listed = await (self.outage.read(list_channels) if is_patient else list_channels())
         channels = {channel.id for channel in listed}
         calendar = Calendar(self.outage.wrap(posts) if is_patient else posts)
         moments = [*also, *(at for record in records for at in self._moments(record))]

@@ -201,7 +201,7 @@ async def _channel(postiz: BatchClient, journal: Journal, named: str | None) -> 
     rows = (await journal.rows()).values()
     if any(named == row.channel for row in rows):
         return named
-    found = Resolver(await postiz.integrations.list()).find(named)
+    found = Resolver(await postiz.channels.list()).find(named)
     ids = {row.channel for row in rows if folded(row.name) == folded(named)}
     if not isinstance(found, Problem):
         ids.add(found.id)

@@ -14,7 +14,7 @@ from postiz_async._sandbox.messages import (
     plain,
     plan_limit,
 )
-from postiz_async._sandbox.rows import IntegrationRow, Release, is_in_group
+from postiz_async._sandbox.rows import ChannelRow, Release, is_in_group
 from postiz_async._sandbox.rules.fields import as_mapping
 from postiz_async._sandbox.rules.formats import DAY, MINUTE, iso, naive_iso
 from postiz_async._sandbox.rules.networks import Network, network_in
@@ -31,28 +31,28 @@ async def is_connected(_: ReceivedCall) -> Response:
     return json_response(200, {"connected": True})
 
 
-async def list_integrations(call: ReceivedCall) -> Response:
+async def list_channels(call: ReceivedCall) -> Response:
     """List the channels, or those of one group."""
     group = call.request.query_value("group")
     if not call.release.since(_SINCE_GROUP_FILTER):
         group = None
     if isinstance(group, list):  # the database cannot query a list
         raise internal_error()
-    integrations = call.organization.live_integrations()
-    return json_response(200, [_entry(each) for each in integrations if is_in_group(each, group)])
+    channels = call.organization.live_channels()
+    return json_response(200, [_entry(each) for each in channels if is_in_group(each, group)])
 
 
-def _entry(integration: IntegrationRow) -> dict[str, object]:
+def _entry(channel: ChannelRow) -> dict[str, object]:
     entry: dict[str, object] = {
-        "id": integration.id,
-        "name": integration.name,
-        "identifier": integration.provider,
-        "picture": integration.picture,
-        "disabled": integration.disabled,
-        "profile": integration.profile,
+        "id": channel.id,
+        "name": channel.name,
+        "identifier": channel.provider,
+        "picture": channel.picture,
+        "disabled": channel.disabled,
+        "profile": channel.profile,
     }
-    if integration.customer is not None:
-        entry["customer"] = {"id": integration.customer.id, "name": integration.customer.name}
+    if channel.customer is not None:
+        entry["customer"] = {"id": channel.customer.id, "name": channel.customer.name}
     return entry
 
 
@@ -64,14 +64,14 @@ async def list_groups(call: ReceivedCall) -> Response:
 
 async def find_slot(call: ReceivedCall) -> Response:
     """Find the earliest posting time of the channel at which there is no post."""
-    integration = call.organization.live_integration(call.params["id"])
-    if integration is None or integration.disabled or not integration.posting_times:
+    channel = call.organization.live_channel(call.params["id"])
+    if channel is None or channel.disabled or not channel.posting_times:
         # the server searches day after day without an end
         await asyncio.get_running_loop().create_future()
         raise AssertionError
     day = call.state.now // DAY * DAY
     while True:
-        for minutes in sorted(integration.posting_times):
+        for minutes in sorted(channel.posting_times):
             slot = day + minutes * MINUTE
             if slot > call.state.now and not call.organization.posts.live_at(slot):
                 return json_response(200, {"date": naive_iso(slot)})
@@ -102,62 +102,58 @@ async def get_connect_url(call: ReceivedCall) -> Response:
 def _check_plan(call: ReceivedCall) -> None:
     allowed = call.organization.channels_allowed
     refreshed = call.request.query_value("refresh")
-    if allowed is None or (
-        isinstance(refreshed, str) and refreshed in call.organization.integrations
-    ):
+    if allowed is None or (isinstance(refreshed, str) and refreshed in call.organization.channels):
         return
-    if len(call.organization.live_integrations()) >= allowed:
+    if len(call.organization.live_channels()) >= allowed:
         raise plan_limit("channels", "add more channels", call.state.host)
 
 
 async def delete(call: ReceivedCall) -> Response:
     """Delete a channel and its posts; may be repeated."""
-    integration = call.organization.integrations.get(call.params["id"])
-    if integration is None:
+    channel = call.organization.channels.get(call.params["id"])
+    if channel is None:
         raise internal_error()
-    deleted = msgspec.structs.replace(
-        integration, deleted_at=call.state.now, updated_at=call.state.now
-    )
-    call.organization.integrations[integration.id] = deleted
+    deleted = msgspec.structs.replace(channel, deleted_at=call.state.now, updated_at=call.state.now)
+    call.organization.channels[channel.id] = deleted
     for post in list(call.organization.posts):
-        if post.integration_id == integration.id and post.deleted_at is None:
+        if post.channel_id == channel.id and post.deleted_at is None:
             gone = msgspec.structs.replace(post, deleted_at=call.state.now, has_job=False)
             call.organization.posts.put(gone)
     return json_response(200, _row(call.organization, deleted))
 
 
-def _posting_times(integration: IntegrationRow) -> str:
-    times = ", ".join(write_json({"time": time}) for time in integration.posting_times)
+def _posting_times(channel: ChannelRow) -> str:
+    times = ", ".join(write_json({"time": time}) for time in channel.posting_times)
     return f"[{times}]"
 
 
-def _row(organization: Organization, integration: IntegrationRow) -> dict[str, object]:
+def _row(organization: Organization, channel: ChannelRow) -> dict[str, object]:
     """The whole row of a channel as in the database, including secrets."""
-    customer = integration.customer
-    deleted_at = integration.deleted_at
+    customer = channel.customer
+    deleted_at = channel.deleted_at
     return {
-        "id": integration.id,
-        "internalId": integration.internal_id,
+        "id": channel.id,
+        "internalId": channel.internal_id,
         "organizationId": organization.id,
-        "name": integration.name,
-        "picture": integration.picture,
-        "providerIdentifier": integration.provider,
+        "name": channel.name,
+        "picture": channel.picture,
+        "providerIdentifier": channel.provider,
         "type": "social",
-        "token": f"token-of-{integration.id}",
-        "disabled": integration.disabled,
-        "tokenExpiration": iso(integration.created_at + _TOKEN_LIFE),
-        "refreshToken": f"refresh-token-of-{integration.id}",
-        "profile": integration.profile,
+        "token": f"token-of-{channel.id}",
+        "disabled": channel.disabled,
+        "tokenExpiration": iso(channel.created_at + _TOKEN_LIFE),
+        "refreshToken": f"refresh-token-of-{channel.id}",
+        "profile": channel.profile,
         "deletedAt": None if deleted_at is None else iso(deleted_at),
-        "createdAt": iso(integration.created_at),
-        "updatedAt": iso(integration.updated_at),
+        "createdAt": iso(channel.created_at),
+        "updatedAt": iso(channel.updated_at),
         "inBetweenSteps": False,
-        "refreshNeeded": integration.refresh_needed,
-        "postingTimes": _posting_times(integration),
+        "refreshNeeded": channel.refresh_needed,
+        "postingTimes": _posting_times(channel),
         "customInstanceDetails": None,
         "customerId": None if customer is None else customer.id,
         "rootInternalId": None,
-        "additionalSettings": integration.additional_settings,
+        "additionalSettings": channel.additional_settings,
     }
 
 
@@ -166,20 +162,20 @@ _SINCE_NOT_FOUND = (2, 21, 9)
 
 async def settings(call: ReceivedCall) -> Response:
     """The longest text, settings and tools of the channel's network."""
-    integration = call.organization.live_integration(call.params["id"])
-    if integration is None:
+    channel = call.organization.live_channel(call.params["id"])
+    if channel is None:
         if not call.release.since(_SINCE_NOT_FOUND):
             raise internal_error()
         raise plain(404, "Integration not found")
-    network = network_in(call.release, integration.provider)
+    network = network_in(call.release, channel.provider)
     if network is None:
         output: dict[str, object] = {"rules": "", "maxLength": 0, "settings": {}, "tools": []}
     else:
-        output = _describe(integration, network, call.release)
+        output = _describe(channel, network, call.release)
     return json_response(200, {"output": output})
 
 
-def _describe(integration: IntegrationRow, network: Network, release: Release) -> dict[str, object]:
+def _describe(channel: ChannelRow, network: Network, release: Release) -> dict[str, object]:
     tools = [
         {
             "methodName": name,
@@ -192,7 +188,7 @@ def _describe(integration: IntegrationRow, network: Network, release: Release) -
     ]
     return {
         "rules": network.advice,
-        "maxLength": longest_text(network, integration, {}, release),
+        "maxLength": longest_text(network, channel, {}, release),
         "settings": schema_of(network.fields_in(release))
         if network.describes_settings
         else "No additional settings required",
@@ -202,20 +198,20 @@ def _describe(integration: IntegrationRow, network: Network, release: Release) -
 
 async def use_tool(call: ReceivedCall) -> Response:
     """Use a tool of the channel's network."""
-    integration = call.organization.live_integration(call.params["id"])
+    channel = call.organization.live_channel(call.params["id"])
     if call.body is None:
         raise internal_error()
-    if integration is None:
+    if channel is None:
         raise plain(404, "Integration not found")
-    network = network_in(call.release, integration.provider)
+    network = network_in(call.release, channel.provider)
     if network is None:
         raise plain(404, "Integration provider not found")
     name = as_mapping(call.body).get("methodName")
     if not isinstance(name, str) or name not in network.tools:
         raise plain(404, "Tool not found")
-    if integration.refresh_needed:
+    if channel.refresh_needed:
         raise plain(401, "Channel disconnected due to expired token")
-    if integration.failure is not None:
+    if channel.failure is not None:
         raise plain(500, "Unexpected error")
     found = [{"id": str(number), "name": f"{name} {number}"} for number in (1, 2)]
     return json_response(201, {"output": found})

@@ -61,8 +61,8 @@ class _Plan:
 async def create_post(call: ReceivedCall) -> Response:
     """Check the whole request, then store its posts one after another."""
     body = as_mapping(call.body)
-    _check_integrations(call, body)
-    release, channels = call.release, call.organization.integrations
+    _check_channels(call, body)
+    release, channels = call.release, call.organization.channels
     book = Rulebook(release, channels, call.state.upload_domain)
     check(violations(body, book))
     if has_lists_within(body):
@@ -93,7 +93,7 @@ async def _store_all(call: ReceivedCall, plan: _Plan) -> list[dict[str, str]]:
 
     def store(post: CreateInput) -> None:
         root = _store(call, plan, post)
-        created.append({"postId": root, "integration": post.integration_id})
+        created.append({"postId": root, "integration": post.channel_id})
 
     stop = call.fault if call.fault is not None and call.fault.kind == "stop" else None
     count = next((n for n, post in enumerate(plan.posts) if _is_broken(post)), len(plan.posts))
@@ -110,7 +110,7 @@ async def _store_all(call: ReceivedCall, plan: _Plan) -> list[dict[str, str]]:
     return created
 
 
-def _check_integrations(call: ReceivedCall, body: Mapping[str, object]) -> None:
+def _check_channels(call: ReceivedCall, body: Mapping[str, object]) -> None:
     posts = body.get("posts")
     if not is_truthy(posts):
         raise bad_request("All posts must have an integration id")
@@ -119,12 +119,12 @@ def _check_integrations(call: ReceivedCall, body: Mapping[str, object]) -> None:
     ids = [nested_value(post, "integration", "id") for post in posts]
     if not all(map(is_truthy, ids)):
         raise bad_request("All posts must have an integration id")
-    for integration_id in ids:
-        if not isinstance(integration_id, str):
+    for channel_id in ids:
+        if not isinstance(channel_id, str):
             raise internal_error()
-        known = call.organization.integrations.get(integration_id)
+        known = call.organization.channels.get(channel_id)
         if known is None or (known.deleted_at is not None and call.release.since(NEXT)):
-            raise bad_request(f"Integration with id {integration_id} not found")
+            raise bad_request(f"Integration with id {channel_id} not found")
 
 
 def _look_again(call: ReceivedCall, posts: list[CreateInput], *, is_draft: bool) -> None:
@@ -133,7 +133,7 @@ def _look_again(call: ReceivedCall, posts: list[CreateInput], *, is_draft: bool)
         if any(is_empty(entry) for entry in _entries(post)):
             raise _refused(call, post, EMPTY)
     for post in () if is_draft else posts:
-        context = call.context_of(post.integration_id)
+        context = call.context_of(post.channel_id)
         message = broken_rule(post.settings, _entries(post), context, _TOO_LONG)
         if message is not None:
             raise _refused(call, post, message)
@@ -151,7 +151,7 @@ def _entries(post: CreateInput) -> list[PostEntry]:
 
 
 def _refused(call: ReceivedCall, post: CreateInput, message: str) -> HttpError:
-    channel = call.organization.integrations[post.integration_id]
+    channel = call.organization.channels[post.channel_id]
     return post_refused(channel.provider, channel.name, message)
 
 
@@ -163,7 +163,7 @@ def _check_republish(
     for post in posts:
         row = call.organization.posts.get(post.entries[0].id or "")
         if row is not None and row.state == "PUBLISHED":
-            provider = call.organization.integrations[post.integration_id].provider
+            provider = call.organization.channels[post.channel_id].provider
             when = naive_iso(row.date)[:16].replace("T", " ")
             raise bad_request(
                 f"This post was already published on {when} UTC. Saving it this way would publish "
@@ -221,7 +221,7 @@ def _row(call: ReceivedCall, plan: _Plan, post: CreateInput, entry: NewEntry) ->
     keeps_job = former is not None and former.has_job
     row = former or PostRow(
         id=call.state.new_row_id(),
-        integration_id=post.integration_id,
+        channel_id=post.channel_id,
         content="",
         image="[]",
         settings="",

@@ -9,7 +9,7 @@ import re
 import zlib
 
 from postiz_async._sandbox.messages import Response, internal_error, invalid, json_response, plain
-from postiz_async._sandbox.rows import IntegrationRow, MemberRow
+from postiz_async._sandbox.rows import ChannelRow, MemberRow
 from postiz_async._sandbox.rules.fields import to_number
 from postiz_async._sandbox.rules.formats import DAY, day_of, iso
 from postiz_async._sandbox.rules.networks import NETWORKS, Network
@@ -21,12 +21,12 @@ _SEVERAL = 90
 
 async def of_channel(call: ReceivedCall) -> Response:
     """Analytics of a channel, day by day."""
-    integration = call.organization.live_integration(call.params["integration"])
-    if integration is None:
+    channel = call.organization.live_channel(call.params["integration"])
+    if channel is None:
         raise internal_error()
-    if "channel" not in _network(integration).analytics or integration.refresh_needed:
+    if "channel" not in _network(channel).analytics or channel.refresh_needed:
         return json_response(200, [])
-    return json_response(200, _series(call, integration.id, _days(call)))
+    return json_response(200, _series(call, channel.id, _days(call)))
 
 
 async def of_post(call: ReceivedCall) -> Response:
@@ -36,14 +36,14 @@ async def of_post(call: ReceivedCall) -> Response:
         return json_response(200, [])
     if post.release_id == "missing":
         return json_response(200, {"missing": True})
-    integration = call.organization.integrations[post.integration_id]
-    if "post" not in _network(integration).analytics:
+    channel = call.organization.channels[post.channel_id]
+    if "post" not in _network(channel).analytics:
         return json_response(200, [])
     return json_response(200, _series(call, post.id, 1))
 
 
-def _network(integration: IntegrationRow) -> Network:
-    return NETWORKS.get(integration.provider, Network(0))
+def _network(channel: ChannelRow) -> Network:
+    return NETWORKS.get(channel.provider, Network(0))
 
 
 def _days(call: ReceivedCall) -> int:

@@ -71,8 +71,8 @@ def _range(call: ReceivedCall) -> tuple[int, int]:
 
 
 def _is_listed(call: ReceivedCall, post: PostRow, customer: str | None) -> bool:
-    integration = call.organization.live_integration(post.integration_id)
-    return integration is not None and is_in_group(integration, customer)
+    channel = call.organization.live_channel(post.channel_id)
+    return channel is not None and is_in_group(channel, customer)
 
 
 def _occurrences(call: ReceivedCall, post: PostRow, end: int) -> Iterable[dict[str, object]]:
@@ -85,7 +85,7 @@ def _occurrences(call: ReceivedCall, post: PostRow, end: int) -> Iterable[dict[s
 
 def _entry(call: ReceivedCall, post: PostRow) -> dict[str, object]:
     release = call.release
-    integration = call.organization.integrations[post.integration_id]
+    channel = call.organization.channels[post.channel_id]
     entry: dict[str, object] = {
         "id": post.id,
         "content": post.content,
@@ -103,10 +103,10 @@ def _entry(call: ReceivedCall, post: PostRow) -> dict[str, object]:
         entry["settings"] = post.settings
     entry["tags"] = [{"tag": _tag(call, tag_id)} for tag_id in post.tags]
     entry["integration"] = {
-        "id": integration.id,
-        "providerIdentifier": integration.provider,
-        "name": integration.name,
-        "picture": integration.picture,
+        "id": channel.id,
+        "providerIdentifier": channel.provider,
+        "name": channel.name,
+        "picture": channel.picture,
     }
     return entry
 
@@ -183,10 +183,10 @@ async def update_settings(call: ReceivedCall) -> Response:
     merged = {**as_mapping(read_json(post.settings)), **given}
     if "client_ref" not in given:
         merged.pop("client_ref", None)
-    merged["__type"] = call.organization.integrations[post.integration_id].provider
+    merged["__type"] = call.organization.channels[post.channel_id].provider
     message = _broken_rule(call, post, merged)
     if message is not None:
-        channel = call.organization.integrations[post.integration_id]
+        channel = call.organization.channels[post.channel_id]
         raise bad_request(f"{channel.name}: {message}")
     changed = msgspec.structs.replace(
         post,
@@ -207,7 +207,7 @@ def _broken_rule(call: ReceivedCall, post: PostRow, merged: dict[str, object]) -
         return EMPTY
     if post.state == "DRAFT":
         return None
-    context = call.context_of(post.integration_id)
+    context = call.context_of(post.channel_id)
     settings = converted(merged, context.network.fields_in(context.release))
     return broken_rule(settings, entries, context, "The maximum characters is {}")
 
@@ -252,7 +252,7 @@ def _row(call: ReceivedCall, post: PostRow) -> dict[str, object]:
         "state": post.state,
         "publishDate": iso(post.date),
         "organizationId": call.organization.id,
-        "integrationId": post.integration_id,
+        "integrationId": post.channel_id,
         "content": post.content,
         "delay": post.delay,
         "group": post.group,
@@ -283,8 +283,8 @@ async def get_missing(call: ReceivedCall) -> Response:
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.release_id != "missing":
         return json_response(200, [])
-    integration = call.organization.integrations[post.integration_id]
-    if integration.provider not in _LISTS_MISSING:
+    channel = call.organization.channels[post.channel_id]
+    if channel.provider not in _LISTS_MISSING:
         return json_response(200, [])
     items = [
         {

@@ -13,7 +13,7 @@ from itertools import chain
 
 import msgspec
 
-from postiz_async._sandbox.rows import IntegrationRow, Release
+from postiz_async._sandbox.rows import ChannelRow, Release
 from postiz_async._sandbox.rules.fields import (
     MISSING,
     as_mapping,
@@ -48,7 +48,7 @@ class NewEntry(msgspec.Struct, frozen=True):
 class CreateInput(msgspec.Struct, frozen=True):
     """One item of `posts`."""
 
-    integration_id: str
+    channel_id: str
     entries: list[NewEntry]
     settings: dict[str, object]
     group: str | None
@@ -65,12 +65,12 @@ class Rulebook:
     """
 
     release: Release
-    channels: Mapping[str, IntegrationRow]
+    channels: Mapping[str, ChannelRow]
     upload_domain: str | None = None
 
     def provider_of(self, item: Mapping[str, object]) -> str:
         """The network of one of the `posts`."""
-        return self.channels[_integration_id(item)].provider
+        return self.channels[_channel_id(item)].provider
 
 
 def has_lists_within(body: Mapping[str, object]) -> bool:
@@ -92,7 +92,7 @@ def _items(value: object) -> list[Mapping[str, object]]:
     return [item for item in value if is_mapping(item)] if is_list(value) else []
 
 
-def _integration_id(item: Mapping[str, object]) -> str:
+def _channel_id(item: Mapping[str, object]) -> str:
     return str(to_text(nested_value(item, "integration", "id")))
 
 
@@ -110,7 +110,7 @@ def _read_settings(item: Mapping[str, object], book: Rulebook) -> dict[str, obje
 def _read_post(item: Mapping[str, object], book: Rulebook) -> CreateInput:
     group = to_text(item.get("group"))
     return CreateInput(
-        integration_id=_integration_id(item),
+        channel_id=_channel_id(item),
         entries=[_read_entry(entry) for entry in _items(item["value"])],
         settings=_read_settings(item, book),
         group=group if isinstance(group, str) and group else None,

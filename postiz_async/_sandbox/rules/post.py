@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from postiz_async._sandbox.rows import IntegrationRow, Release
+from postiz_async._sandbox.rows import ChannelRow, Release
 from postiz_async._sandbox.rules.fields import is_list, is_mapping, is_truthy, nested_value, to_text
 from postiz_async._sandbox.rules.media import Draft, MediaItem
 from postiz_async._sandbox.rules.networks import Network
@@ -48,7 +48,7 @@ class PostContext(NamedTuple):
             are known.
     """
 
-    channel: IntegrationRow
+    channel: ChannelRow
     network: Network
     release: Release
     pictures: Mapping[str, tuple[int, int] | None]
@@ -92,7 +92,7 @@ def _medium(image: object, pictures: Mapping[str, tuple[int, int] | None]) -> Me
 
 
 def longest_text(
-    network: Network, channel: IntegrationRow, settings: Mapping[str, object], release: Release
+    network: Network, channel: ChannelRow, settings: Mapping[str, object], release: Release
 ) -> int:
     """The limit of characters for a post with these settings on this channel."""
     if not network.is_weighted:
@@ -102,7 +102,7 @@ def longest_text(
     return _VERIFIED if _is_verified(channel) else network.max_length
 
 
-def _is_verified(channel: IntegrationRow) -> bool:
+def _is_verified(channel: ChannelRow) -> bool:
     found = read_json(channel.additional_settings)
     return any(
         nested_value(each, "title") == "Verified" and is_mapping(each) and bool(each.get("value"))

@@ -45,25 +45,25 @@ def make_lab(folder: Path, **options: Any) -> Lab:
 
 
 CAMPAIGN: list[dict[str, Any]] = [
-    {"integration": "c-mastodon", "date": at(24), "content": 'Plain, with "quotes"; & < 3'},
-    {"integration": "c-mastodon", "date": at(25), "content": "Two\nlines, # no comment"},
+    {"channel": "c-mastodon", "date": at(24), "content": 'Plain, with "quotes"; & < 3'},
+    {"channel": "c-mastodon", "date": at(25), "content": "Two\nlines, # no comment"},
     {
-        "integration": "c-telegram",
+        "channel": "c-telegram",
         "date": at(25),
         "content": "<p>Some <strong>bold</strong> &amp; Grüße ☃</p><p>=1+1</p>",
         "format": "html",
         "tags": ["launch", "coffee"],
     },
     {
-        "integration": "c-mastodon",
+        "channel": "c-mastodon",
         "date": at(26),
         "content": "With everything",
         "media": ["a.png", "b.png"],
         "thread": ["second", "third"],
     },
-    {"integration": "c-discord", "date": at(27), "content": "x", "settings": {"channel": "42"}},
-    {"integration": "c-mastodon", "date": at(28), "content": "A draft", "type": "draft"},
-    {"integration": "c-telegram", "date": at(29), "content": "Again", "repeat_days": 30},
+    {"channel": "c-discord", "date": at(27), "content": "x", "settings": {"channel": "42"}},
+    {"channel": "c-mastodon", "date": at(28), "content": "A draft", "type": "draft"},
+    {"channel": "c-telegram", "date": at(29), "content": "Again", "repeat_days": 30},
 ]
 
 
@@ -104,7 +104,7 @@ def essence(post: StoredPost) -> tuple[object, ...]:
     parts = [(part.content, len(part.media)) for part in post.thread]
     day = post.date.replace(microsecond=0)
     what = (post.content, len(post.media), parts, sorted(post.tags), post.state)
-    return (post.integration_id, day, *what, post.interval, settings)
+    return (post.channel_id, day, *what, post.interval, settings)
 
 
 @pytest.mark.parametrize(("name", "fill"), [("out.csv", fill_csv), ("out.jsonl", fill_json)])
@@ -165,7 +165,7 @@ async def test_channels_by_name_where_the_name_is_theirs_alone(tmp_path: Path) -
         await lab.run()
         path, _ = await exported(lab, "out.csv", naming="name")
         fill_csv(path)
-        found = {row.integration for row in read_campaign(path).rows}
+        found = {row.channel for row in read_campaign(path).rows}
         assert found == {"The mastodon one", "The telegram one", "c-discord"}
 
 
@@ -178,7 +178,7 @@ async def test_a_part_of_the_posts(tmp_path: Path) -> None:
         assert done.posts == 1
         _, done = await exported(lab, "2.csv", tag="coffee")
         assert done.posts == 1
-        _, done = await exported(lab, "3.csv", integration="c-telegram")
+        _, done = await exported(lab, "3.csv", channel="c-telegram")
         assert done.posts == 2
         _, done = await exported(lab, "4.csv", end=datetime.fromisoformat(at(1)))
         assert done.posts == 0

@@ -44,13 +44,13 @@ def local(*parts: int, fold: int = 0) -> str:
 
 
 ROWS: list[dict[str, Any]] = [
-    {"integration": "c1", "date": at(24), "content": 'Plain; with "quotes", & < 3'},
-    {"integration": "c1", "date": local(2027, 3, 1, 0, 0), "content": "At midnight\nin two lines"},
-    {"integration": "c1", "date": local(2027, 7, 1, 9, 30), "content": "=1+1", "type": "draft"},
-    {"integration": "c1", "date": local(2027, 10, 31, 2, 30, fold=0), "content": "summer"},
-    {"integration": "c1", "date": local(2027, 10, 31, 2, 30, fold=1), "content": "winter"},
+    {"channel": "c1", "date": at(24), "content": 'Plain; with "quotes", & < 3'},
+    {"channel": "c1", "date": local(2027, 3, 1, 0, 0), "content": "At midnight\nin two lines"},
+    {"channel": "c1", "date": local(2027, 7, 1, 9, 30), "content": "=1+1", "type": "draft"},
+    {"channel": "c1", "date": local(2027, 10, 31, 2, 30, fold=0), "content": "summer"},
+    {"channel": "c1", "date": local(2027, 10, 31, 2, 30, fold=1), "content": "winter"},
     {
-        "integration": "c2",
+        "channel": "c2",
         "date": at(30),
         "content": "x",
         "settings": {"channel": "42"},
@@ -82,7 +82,7 @@ async def test_what_is_exported_is_read_back_without_options(lab: Lab, name: str
 
     def essence(rows: Any, names: dict[str, str]) -> set[tuple[object, ...]]:
         return {
-            (names.get(row.integration, row.integration), row.date, row.content, row.format,
+            (names.get(row.channel, row.channel), row.date, row.content, row.format,
              row.type, row.tags, repr(row.settings), row.repeat_days, row.ref)
             for row in rows
         }  # fmt: skip
@@ -114,7 +114,7 @@ async def test_a_csv_file_is_as_excel_wants_it(lab: Lab) -> None:
         async with lab.client() as postiz:
             await postiz.export(path, excel=True, timezone=ZONE, **WHOLE)
     text = path.read_bytes()
-    assert text.startswith(b"\xef\xbb\xbfintegration;date;timezone;content;format;media;")
+    assert text.startswith(b"\xef\xbb\xbfchannel;date;timezone;content;format;media;")
     lines = sorted(text.decode("utf-8-sig").splitlines())
     assert lines[0].startswith("Our page;2027-01-02 09:00;Europe/Berlin;")
     assert "#" not in text.decode()
@@ -162,7 +162,7 @@ _texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), 
 @given(text=_texts | _texts.map(lambda text: f"={text}") | _texts.map(lambda text: f"'+{text}"))
 def test_any_text_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("export")
-    head = ["integration", "date", "content", "state"]
+    head = ["channel", "date", "content", "state"]
     row: list[object] = ["x", datetime(2031, 1, 1, 9), f"a{text}", text]  # noqa: DTZ001
     escaped = [with_escape(cell) for cell in row]
     (folder / "a.xlsx").write_bytes(workbook(head, [escaped]))

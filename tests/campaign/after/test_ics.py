@@ -120,11 +120,9 @@ async def test_a_campaign_before_and_after_it_was_run(
     channel = postiz_sandbox.add_channel("mastodon", name="Ours, the first")
     first = postiz_sandbox.in_an_hour()
     rows = [
-        CampaignRow(integration="mastodon", date=first, content="<b>Bold</b>", format="html"),
-        CampaignRow(integration="mastodon", date=first + timedelta(days=1), content="Two"),
-        CampaignRow(
-            integration="mastodon", date=first + timedelta(days=2), content="3", type="draft"
-        ),
+        CampaignRow(channel="mastodon", date=first, content="<b>Bold</b>", format="html"),
+        CampaignRow(channel="mastodon", date=first + timedelta(days=1), content="Two"),
+        CampaignRow(channel="mastodon", date=first + timedelta(days=2), content="3", type="draft"),
     ]
     async with postiz_sandbox.client() as postiz:
         async with postiz.batch(rows, journal=tmp_path / "c.journal") as batch:

@@ -151,7 +151,7 @@ async def test_of_a_deleted_channel_nothing_is_said_but_its_name(
     lab.write(rows(channels, 12))
     await lab.run()
     async with lab.client() as person:
-        await person.integrations.delete(channels[1])
+        await person.channels.delete(channels[1])
     found, records = await look(lab)
     assert found == Reconciled({"fine": 8, "hidden": 4}, (channels[1],))
     hidden = [record for record in records.values() if record.finding is Finding.HIDDEN]

@@ -29,11 +29,11 @@ from postiz_async._resources.listing import SEARCHED
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import format_date
 from postiz_async.models.posts import (
+    ChannelRef,
     ContentItem,
     CreatePost,
-    IntegrationRef,
     Post,
-    PostIntegration,
+    PostChannel,
     PostItem,
     PostTag,
     Tag,
@@ -61,7 +61,7 @@ def post(number: int, item: PostItem, moment: datetime, *, lists_settings: bool)
         publish_date=moment,
         content=item.value[0].content,
         state="QUEUE",
-        integration=PostIntegration(id=item.integration.id),
+        channel=PostChannel(id=item.channel.id),
         group=f"g{number}",
         settings=msgspec.json.encode(item.settings).decode() if lists_settings else None,
         tags=[PostTag(tag=Tag(name="known"))],
@@ -97,7 +97,7 @@ class Campaign:
         moment = FIRST + timedelta(hours=hours, seconds=second, milliseconds=number)
         items = [
             PostItem(
-                integration=IntegrationRef(id=channel),
+                channel=ChannelRef(id=channel),
                 value=[ContentItem(content=f"text {second}")],
                 settings={CLIENT_REF: f"m{number}-{place}"},
             )
@@ -140,7 +140,7 @@ class Campaign:
             "deleted": [],
             "absent": [],
         }.get(fate, [own])
-        if item.integration.id != "gone":
+        if item.channel.id != "gone":
             others = self._others(item, own, put, extra)
             self.listed += [*put, *others]
         is_known = fate not in {"lost", "absent", "open", "open stored"}
@@ -150,7 +150,7 @@ class Campaign:
             ref,
             len(self.rows) + 1,
             "f",
-            item.integration.id,
+            item.channel.id,
             moment.timestamp() // 1,
             RowState.WITHDRAWN if "withdrawn" in fate else is_stored,
             request,
@@ -208,7 +208,7 @@ class Campaign:
     async def posts(self, rows: Mapping[str, RowRecord]) -> list[Post]:
         """The posts of the days on which something was put, and of all days if one is missing."""
         calendar = Calendar(self.server().posts.list)
-        sent = [i for i in intents(self.requests) if i.item.integration.id != "gone"]
+        sent = [i for i in intents(self.requests) if i.item.channel.id != "gone"]
         if sent:
             here = [rows[intent.ref] for intent in sent if intent.ref in rows]
             dates = [datetime.fromtimestamp(row.date, UTC) for row in here]
@@ -244,7 +244,7 @@ class Campaign:
 
         return SimpleNamespace(
             posts=SimpleNamespace(list=listed),
-            integrations=SimpleNamespace(list=channels),
+            channels=SimpleNamespace(list=channels),
             scheduler=SimpleNamespace(server_time=NOW.timestamp),
         )
 

@@ -557,7 +557,7 @@ async def test_a_page_from_a_run(tmp_path: Path) -> None:
     async with lab.sandbox:
         channel = lab.channel("mastodon")
         lab.write(
-            {"integration": channel, "date": at(0.5 + n / 60), "content": f"post {n}"}
+            {"channel": channel, "date": at(0.5 + n / 60), "content": f"post {n}"}
             for n in (*range(4, 12), 3, 2)
         )
         async with lab.client() as postiz, lab.batch(postiz) as batch:
@@ -580,7 +580,7 @@ async def test_a_channel_that_rows_write_in_different_ways_is_one(tmp_path: Path
     lab.channel("mastodon")
     async with lab.sandbox:
         lab.write(
-            {"integration": written, "date": at(1 + n / 60), "content": f"post {n}"}
+            {"channel": written, "date": at(1 + n / 60), "content": f"post {n}"}
             for n, written in enumerate(("mastodon", "Mastodon", "mastodon "))
         )
         await lab.run()

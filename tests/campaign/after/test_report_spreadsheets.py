@@ -77,7 +77,7 @@ async def test_an_export_is_safe_in_a_spreadsheet_and_read_as_it_was(tmp_path: P
     for tag in TAGS:
         lab.sandbox.add_tag(tag)
     lab.write(
-        {"integration": id_, "date": at(24 + n), "content": f"={n}", "tags": TAGS}
+        {"channel": id_, "date": at(24 + n), "content": f"={n}", "tags": TAGS}
         for n, id_ in enumerate(ids)
     )
     exported = tmp_path / "out.csv"
@@ -91,12 +91,12 @@ async def test_an_export_is_safe_in_a_spreadsheet_and_read_as_it_was(tmp_path: P
     assert not [cell for cell in cells if cell.startswith(STARTS)]
     exported.write_text(text.replace(",yes,", ",,"), encoding="utf-8")
     rows = read_campaign(exported).rows
-    assert [row.integration for row in rows] == NAMES
+    assert [row.channel for row in rows] == NAMES
     assert [row.content for row in rows] == [f"={n}" for n in range(len(NAMES))]
     assert {tuple(sorted(row.tags)) for row in rows} == {tuple(sorted(TAGS))}
 
 
 def test_the_apostrophes_of_a_campaign_that_is_no_export_are_its_own(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
-    path.write_text("integration,date,content\nc1,2031-01-15 09:00Z,'@anna' said so\n")
+    path.write_text("channel,date,content\nc1,2031-01-15 09:00Z,'@anna' said so\n")
     assert read_campaign(path).rows[0].content == "'@anna' said so"

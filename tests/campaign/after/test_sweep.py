@@ -21,11 +21,11 @@ from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._wire import format_date, parse_date
 from postiz_async.models.posts import (
+    ChannelRef,
     ContentItem,
     CreatePost,
-    IntegrationRef,
     Post,
-    PostIntegration,
+    PostChannel,
     PostItem,
 )
 
@@ -62,7 +62,7 @@ class World:
             publish_date=moment,
             content=item.value[0].content,
             state="QUEUE",
-            integration=PostIntegration(id=item.integration.id),
+            channel=PostChannel(id=item.channel.id),
             group=f"g{number}",
             settings=json.dumps(dict(item.settings)) if self.lists_settings else None,
         )
@@ -74,7 +74,7 @@ class World:
         ref = f"r{number}"
         moment = FIRST + timedelta(minutes=number, milliseconds=number)
         item = PostItem(
-            integration=IntegrationRef(id=channel),
+            channel=ChannelRef(id=channel),
             value=[ContentItem(content=f"text {number}")],
             settings={CLIENT_REF: f"mark{number}", "__type": "x"},
         )
@@ -252,7 +252,7 @@ def test_of_equal_posts_at_one_mark_the_count_decides(
     moment = parse_date("2027-01-15T09:00:00.007Z")
     items = [
         PostItem(
-            integration=IntegrationRef(id="c1"),
+            channel=ChannelRef(id="c1"),
             value=[ContentItem(content="equal")],
             settings={CLIENT_REF: f"mark{n}"},
         )
@@ -288,7 +288,7 @@ class Hosts:
         number = len(self.worlds[0].rows) + 1
         ref, second = f"r{number}", FIRST + timedelta(minutes=30 * number)
         items = PostItem(
-            integration=IntegrationRef(id="c1"),
+            channel=ChannelRef(id="c1"),
             value=[ContentItem(content=f"text {number}")],
             settings={CLIENT_REF: f"mark{number}"},
         )
@@ -413,7 +413,7 @@ def test_a_double_that_could_not_be_deleted_outweighs_one_that_was() -> None:
     "change",
     [
         {"content": "other words"},
-        {"integration": None},
+        {"channel": None},
         {"publish_date": FIRST + timedelta(days=7)},  # the web page keeps no milliseconds
     ],
 )
@@ -446,9 +446,7 @@ def test_the_last_post_of_each_request_of_others_may_be_half_made() -> None:
     hosts = on_hosts([])
     world = hosts.worlds[0]
     moments = [FIRST, FIRST, FIRST, FIRST + timedelta(milliseconds=1)]
-    body = PostItem(
-        integration=IntegrationRef(id="c1"), value=[ContentItem(content="a")], settings={}
-    )
+    body = PostItem(channel=ChannelRef(id="c1"), value=[ContentItem(content="a")], settings={})
     posts = [world.post(body, moment) for moment in moments]
     assert are_whole(posts) == {posts[0].id, posts[1].id}
     assert are_whole(posts, own={posts[2].id}) == {posts[0].id}

@@ -90,7 +90,7 @@ async def test_a_network_that_refuses_is_named_with_its_reason(
 ) -> None:
     lab.write(rows(channels, 6))
     await lab.run()
-    lab.sandbox.change_integration(channels[1], failure="the token has expired")
+    lab.sandbox.change_channel(channels[1], failure="the token has expired")
     waited = await wait(lab)
     assert waited == Waited(published=4, failed=2)
     assert not waited.is_fine
@@ -148,7 +148,7 @@ async def test_posts_of_a_deleted_channel_are_not_waited_for(lab: Lab, channels:
     lab.write(rows(channels, 6))
     await lab.run()
     async with lab.client() as person:
-        await person.integrations.delete(channels[1])
+        await person.channels.delete(channels[1])
     assert await wait(lab) == Waited(published=4, gone=2)
     hidden = [row for row in records(lab).values() if row.finding is Finding.HIDDEN]
     assert {row.channel for row in hidden} == {channels[1]}

@@ -38,7 +38,7 @@ from postiz_async._quota.snapshot import Snapshot
 from postiz_async._wire import parse_date
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, Post, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, Post, PostItem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -50,7 +50,7 @@ BODY = CreatePost(
     date="2027-01-15T09:00:00.001Z",
     posts=[
         PostItem(
-            integration=IntegrationRef(id="c1"),
+            channel=ChannelRef(id="c1"),
             value=[ContentItem(content="Grüße ☃")],
             settings={"client_ref": "r"},
         )

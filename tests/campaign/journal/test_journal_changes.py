@@ -21,7 +21,7 @@ from postiz_async._campaign.journal.requests import open_requests
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -34,7 +34,7 @@ REFS = ("a", "b", "c")
 def body(*refs: str) -> CreatePost:
     posts = [
         PostItem(
-            integration=IntegrationRef(id="ch"),
+            channel=ChannelRef(id="ch"),
             value=[ContentItem(content=f"new {ref}", id=f"post {ref}")],
             settings={},
         )

@@ -31,7 +31,7 @@ from postiz_async._campaign.journal.requests import RequestHandle, open_requests
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -54,7 +54,7 @@ REPLACEABLE = {RowState.PLANNED, *UNSENT_ENDS, RowState.UNDECIDED}
 def body(refs: tuple[str, ...]) -> CreatePost:
     items = [
         PostItem(
-            integration=IntegrationRef(id="c1"),
+            channel=ChannelRef(id="c1"),
             value=[ContentItem(content=ref * 200)],  # some pages of the file
             settings={"client_ref": ref},
         )

@@ -31,7 +31,7 @@ def lab(tmp_path: Path) -> Lab:
 
 def row(hours: float, content: str = "", channel: str = "c1", **cells: Any) -> dict[str, Any]:
     moment = (START + timedelta(hours=hours)).isoformat()
-    return {"integration": channel, "date": moment, "content": content or f"at {hours}"} | cells
+    return {"channel": channel, "date": moment, "content": content or f"at {hours}"} | cells
 
 
 async def warned(

@@ -26,12 +26,12 @@ QUARTER = timedelta(minutes=15)
 def row(number: int, minutes: float, channel: str = "", **options: object) -> Row:
     date = START + timedelta(minutes=minutes)
     channel = channel or f"channel {number}"
-    return Row(number=number, ref=f"r{number}", integration=channel, date=date, **options)  # type: ignore[arg-type]
+    return Row(number=number, ref=f"r{number}", channel=channel, date=date, **options)  # type: ignore[arg-type]
 
 
 def leeway(minutes: float = 15, **options: object) -> Leeway:
     align = timedelta(minutes=minutes)
-    return Leeway(channel_of=lambda row: row.integration, align=align, **options)  # type: ignore[arg-type]
+    return Leeway(channel_of=lambda row: row.channel, align=align, **options)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,7 @@ class Campaign:
         return (
             max(first for first, _ in spans) <= min(last for _, last in spans)
             and len({kind(row) for row in rows}) == 1
-            and len({(row.integration, row.date) for row in rows})
-            == len({row.integration for row in rows})
+            and len({(row.channel, row.date) for row in rows}) == len({row.channel for row in rows})
             and len(rows) <= self.limits.posts
             and size <= self.limits.body
         )
@@ -85,7 +84,7 @@ class Campaign:
         mates = [
             self.leeway.span(mate)
             for mate in self.rows
-            if (mate.integration, mate.date, kind(mate)) == (row.integration, row.date, kind(row))
+            if (mate.channel, mate.date, kind(mate)) == (row.channel, row.date, kind(row))
         ]
         return max(first for first, _, _ in mates), min(last for _, _, last in mates)
 
@@ -193,7 +192,7 @@ def test_posts_of_one_channel_share_a_request_only_if_they_had_one_date(
     dates = {r.ref: r.date for r in campaign.rows}
     for request in campaign.plan():
         for r in request.rows:
-            mates = [other for other in request.rows if other.integration == r.integration]
+            mates = [other for other in request.rows if other.channel == r.channel]
             assert {dates[mate.ref] for mate in mates} == {dates[r.ref]}
 
 

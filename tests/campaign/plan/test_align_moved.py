@@ -37,7 +37,7 @@ def staggered(channels: list[str], rounds: int, **cells: str) -> list[dict[str, 
     """Each channel posts every hour, five minutes after the one before."""
     return [
         {
-            "integration": channel,
+            "channel": channel,
             "date": at(24 + hour + n / 12),
             "content": f"post {hour} {n}",
             "ref": f"{hour}-{n}",

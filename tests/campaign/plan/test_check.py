@@ -11,7 +11,7 @@ NOW = datetime(2027, 1, 15, 9, tzinfo=UTC)
 def test_dates_that_have_long_passed_are_one_problem() -> None:
     ages = (-60, 0, 60, 24 * 60, 3 * 24 * 60, 400 * 24 * 60)
     rows = [
-        Row(number=n, ref=str(n), integration="x", date=NOW - timedelta(minutes=age))
+        Row(number=n, ref=str(n), channel="x", date=NOW - timedelta(minutes=age))
         for n, age in enumerate(ages, 2)
     ]
     assert [(problem.row, problem.message) for problem in check_dates(rows, NOW, UTC)] == [

@@ -31,7 +31,7 @@ def campaigns(draw: st.DrawFn, *, largest: int = 1_000) -> tuple[list[Row], dict
         row = Row(
             number=number,
             ref=f"r{number}",
-            integration="x",
+            channel="x",
             date=START + timedelta(minutes=draw(st.integers(0, 2))),
             type=draw(st.sampled_from(kinds)),
             tags=draw(st.sampled_from([(), ("a",), ("a", "b"), ("b", "a")])),
@@ -96,7 +96,7 @@ def test_the_most_urgent_request_comes_first_and_drafts_last(
 
 
 def test_the_plan_does_not_depend_on_the_order_of_the_rows() -> None:
-    rows = [Row(number=n, ref=str(n), integration="x", date=START) for n in range(50)]
+    rows = [Row(number=n, ref=str(n), channel="x", date=START) for n in range(50)]
 
     def numbers(given_rows: list[Row]) -> set[tuple[int, ...]]:
         requests = plan(given_rows, lambda row: 10 + row.number, Limits(body=200, posts=10))
@@ -108,7 +108,7 @@ def test_the_plan_does_not_depend_on_the_order_of_the_rows() -> None:
 def test_a_mix_of_long_and_short_posts_takes_the_fewest_requests() -> None:
     """First the longest alone would fill two requests and leave the short ones to a third."""
     sizes = [400] * 300 + [100] * 300
-    rows = [Row(number=n, ref=str(n), integration="x", date=START) for n in range(600)]
+    rows = [Row(number=n, ref=str(n), channel="x", date=START) for n in range(600)]
     requests = plan(rows, lambda row: sizes[row.number], Limits(body=100_000, posts=300))
     assert len(requests) == 2
 
@@ -126,7 +126,7 @@ def requests_of(
     count: int, *, hours: float = 1.0, kind: PostType = "schedule"
 ) -> list[PlannedRequest]:
     date = START + timedelta(hours=hours)
-    rows = [Row(number=n, ref=str(n), integration="x", date=date, type=kind) for n in range(count)]
+    rows = [Row(number=n, ref=str(n), channel="x", date=date, type=kind) for n in range(count)]
     return [PlannedRequest((row,)) for row in rows]
 
 

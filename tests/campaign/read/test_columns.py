@@ -23,14 +23,14 @@ LONG = "Good morning to all of you out there!"
 @pytest.mark.parametrize(
     ("header", "meant"),
     [
-        ("Kanal;Termin;Beitragstext;Bilder", "integration;date;content;media"),
-        ("Réseau;Date;Légende;Fichiers", "integration;;content;media"),
-        ("Red;Fecha;Contenido;Imágenes;Etiquetas", "integration;date;content;media;tags"),
-        ("Canale;Data;Ora;Testo;Immagine", "integration;date;time;content;media"),
-        ("Conta;Data;Hora;Conteúdo;Imagem", "integration;date;time;content;media"),
-        ("Kanaal;Datum;Tijd;Tekst;Afbeelding", "integration;date;time;content;media"),
-        ("Channel;When;Text;Notes", "integration;date;content;"),
-        ("intergration;dates;contnet", "integration;date;content"),
+        ("Kanal;Termin;Beitragstext;Bilder", "channel;date;content;media"),
+        ("Réseau;Date;Légende;Fichiers", "channel;;content;media"),
+        ("Red;Fecha;Contenido;Imágenes;Etiquetas", "channel;date;content;media;tags"),
+        ("Canale;Data;Ora;Testo;Immagine", "channel;date;time;content;media"),
+        ("Conta;Data;Hora;Conteúdo;Imagem", "channel;date;time;content;media"),
+        ("Kanaal;Datum;Tijd;Tekst;Afbeelding", "channel;date;time;content;media"),
+        ("Account;When;Text;Notes", "channel;date;content;"),
+        ("chanel;dates;contnet", "channel;date;content"),
     ],
 )
 def test_names_in_several_languages(header: str, meant: str) -> None:
@@ -51,14 +51,14 @@ def test_contents_say_what_names_do_not() -> None:
         ["x", "08.12.2031", "10:00", "", LONG, ""],
     ]
     found = meant_columns(names, rows, [], ["Our page"])
-    expected = ["integration", "date", "time", "media", "content", "link"]
+    expected = ["channel", "date", "time", "media", "content", "link"]
     assert found == dict(zip(names, expected, strict=True))
 
 
 def test_no_column_is_meant_twice_and_none_that_is_there() -> None:
-    found = meant_columns(["Text", "Post", "content2", "Channel"], [], ["integration"])
+    found = meant_columns(["Text", "Post", "content2", "Channel"], [], ["channel"])
     assert list(found.values()).count("content") == 1
-    assert "integration" not in found.values()
+    assert "channel" not in found.values()
 
 
 def test_options_are_written_for_a_shell() -> None:
@@ -78,13 +78,13 @@ async def test_names_of_channels_are_recognised(tmp_path: Path) -> None:
             with pytest.raises(BatchError) as caught:
                 async with postiz.batch(lab.path):
                     pass
-    said = "--column P1=integration --column P2=date --column P3=content"
+    said = "--column P1=channel --column P2=date --column P3=content"
     assert str(caught.value).endswith(f"Say what they are: {said}")
 
 
 def test_a_column_with_a_usual_name_says_what_to_do_with_it(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    path.write_text(f"integration,date,media,Text\nx,{WHEN},a.png,b\n", encoding="utf-8")
+    path.write_text(f"channel,date,media,Text\nx,{WHEN},a.png,b\n", encoding="utf-8")
     (problem,) = read_campaign(path).problems
     assert (problem.where, problem.hint) == ("Text", "say --column Text=content")
 
@@ -92,7 +92,7 @@ def test_a_column_with_a_usual_name_says_what_to_do_with_it(tmp_path: Path) -> N
 def test_nothing_is_proposed_where_nothing_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("foo,bar\n1,2\n", encoding="utf-8")
-    with pytest.raises(BatchError, match=r"It has: foo, bar\. A campaign may have: integration, "):
+    with pytest.raises(BatchError, match=r"It has: foo, bar\. A campaign may have: channel, "):
         read_campaign(path)
 
 
@@ -101,7 +101,7 @@ def test_nothing_is_proposed_where_nothing_is_recognised(tmp_path: Path) -> None
 
 def threads(folder: Path, head: str, *cells: str, **options: Any) -> list[tuple[str, ...]]:
     path = folder / "c.csv"
-    lines = [f"integration;date;content;{head}", *(f"x;{WHEN};a;{each}" for each in cells)]
+    lines = [f"channel;date;content;{head}", *(f"x;{WHEN};a;{each}" for each in cells)]
     path.write_text("\n".join(lines), encoding="utf-8")
     campaign = read_campaign(path, reading=ReadOptions(**options))
     assert campaign.problems == ()
@@ -122,7 +122,7 @@ def test_columns_of_a_thread_may_be_called_otherwise(tmp_path: Path) -> None:
 
 def test_a_thread_of_columns_is_that_of_a_list(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    head = "integration;date;content"
+    head = "channel;date;content"
     path.write_text(f'{head};thread\nx;{WHEN};a;"[""b"", ""c""]"\n', encoding="utf-8")
     (one,) = read_campaign(path).rows
     path.write_text(f"{head};thread 2;thread 3\nx;{WHEN};a;b;c\n", encoding="utf-8")
@@ -132,9 +132,25 @@ def test_a_thread_of_columns_is_that_of_a_list(tmp_path: Path) -> None:
 
 def test_a_thread_as_plain_text_shows_the_form_that_is_wanted(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    path.write_text(f'integration,date,content,thread\nx,{WHEN},a,"Say ""hi"""\n')
+    path.write_text(f'channel,date,content,thread\nx,{WHEN},a,"Say ""hi"""\n')
     (problem,) = read_campaign(path).problems
     assert str(problem) == (
         "row 2, thread: is not a JSON list of texts "
         '(write ["Say \\"hi\\""], or use a column thread 2)'
     )
+
+
+def test_other_names_of_columns_are_known(tmp_path: Path) -> None:
+    table, records = tmp_path / "c.csv", tmp_path / "c.jsonl"
+    table.write_text(f"Integration,at,content\nx,{WHEN},a\n", encoding="utf-8")
+    records.write_text(f'{{"integration": "x", "at": "{WHEN}", "content": "a"}}', encoding="utf-8")
+    for path in (table, records):
+        (row,) = read_campaign(path).rows
+        assert (row.channel, row.date.isoformat()) == ("x", "2031-01-15T09:00:00+00:00")
+
+
+def test_another_name_is_a_column_of_its_own_where_one_is_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"Kanal,integration,date,content\nx,y,{WHEN},a\n", encoding="utf-8")
+    reading = ReadOptions(columns={"Kanal": "channel", "integration": ""})
+    assert [row.channel for row in read_campaign(path, reading=reading).rows] == ["x"]

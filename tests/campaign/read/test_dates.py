@@ -42,7 +42,7 @@ FORMATS = [
 
 def read(folder: Path, *dates: str, head: str = "date", **options: Any) -> Campaign:
     path = folder / "c.csv"
-    lines = [f"integration;{head};content", *(f"x;{each};a" for each in dates)]
+    lines = [f"channel;{head};content", *(f"x;{each};a" for each in dates)]
     path.write_text("\n".join(lines), encoding="utf-8")
     return read_campaign(path, reading=ReadOptions(**({"timezone": "UTC"} | options)))
 

@@ -17,7 +17,7 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEADER = "integration;date;content\n"
+HEADER = "channel;date;content\n"
 WHEN = "2027-01-15T09:00Z"
 
 
@@ -117,7 +117,7 @@ def test_an_encoding_that_is_said_is_taken(tmp_path: Path, encoding: str) -> Non
 def test_nul_bytes_are_refused_by_row_and_column(tmp_path: Path, name: str) -> None:
     data = table("a", "b\0c").encode()
     if name == "c.json":
-        data = json.dumps([{"integration": "x", "date": WHEN, "content": "b\0c"}]).encode()
+        data = json.dumps([{"channel": "x", "date": WHEN, "content": "b\0c"}]).encode()
     (problem,) = read(tmp_path, data, name).problems
     assert problem.where == "content"
     assert "NUL" in problem.message
@@ -140,7 +140,7 @@ def test_text_of_windows_1252_is_read_or_refused_as_a_whole(
 
 
 def rows(count: int) -> list[dict[str, str]]:
-    return [{"integration": "x", "date": WHEN, "content": f"Grüße {n}"} for n in range(count)]
+    return [{"channel": "x", "date": WHEN, "content": f"Grüße {n}"} for n in range(count)]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -162,8 +162,8 @@ def test_an_array_is_read_as_lines_are(
     ("text", "row", "words"),
     [
         ("[]", 1, "is an empty array"),
-        ('[\n{"integration": "x"},\n{"integration": }\n]', 3, "is not a JSON array"),
-        ('[\n{"integration": "x"},', 2, "is not a JSON array"),
+        ('[\n{"channel": "x"},\n{"channel": }\n]', 3, "is not a JSON array"),
+        ('[\n{"channel": "x"},', 2, "is not a JSON array"),
         ("[" * 100_000, 1, "is not a JSON array: it is nested too deeply"),
         (
             f"[{json.dumps(rows(1)[0])}, 7, {json.dumps(rows(1)[0])}]",

@@ -43,7 +43,7 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def write(lab: Lab, *media: object) -> None:
-    lab.write({"integration": "c1", "date": at(24 + n), "media": m} for n, m in enumerate(media))
+    lab.write({"channel": "c1", "date": at(24 + n), "media": m} for n, m in enumerate(media))
 
 
 async def problems_of(lab: Lab, source: Any = None, **options: Any) -> tuple[Problem, ...]:
@@ -238,10 +238,10 @@ async def test_a_media_root_that_is_no_folder_is_named(lab: Lab) -> None:
 async def test_the_path_of_a_program_is_its_own_and_its_text_is_not(lab: Lab) -> None:
     outside = lab.folder.parent / "private" / "x.png"
     rows = [
-        CampaignRow(integration="c1", date=at(24), media=[outside]),
-        CampaignRow(integration="c1", date=at(25), media=[str(outside)]),
-        {"integration": "c1", "date": at(26), "media": [outside]},
-        {"integration": "c1", "date": at(27), "media": f"{outside}"},
+        CampaignRow(channel="c1", date=at(24), media=[outside]),
+        CampaignRow(channel="c1", date=at(25), media=[str(outside)]),
+        {"channel": "c1", "date": at(26), "media": [outside]},
+        {"channel": "c1", "date": at(27), "media": f"{outside}"},
     ]
     problems = await problems_of(lab, rows, journal=lab.journal)
     assert [problem.row for problem in problems] == [2, 4]
@@ -250,7 +250,7 @@ async def test_the_path_of_a_program_is_its_own_and_its_text_is_not(lab: Lab) ->
 
 async def test_a_template_fills_no_media(lab: Lab) -> None:
     path = lab.folder / "campaign.csv"
-    text = "integration,date,media,where\nc1,2027-01-15 09:00Z,{where},../private/x.png\n"
+    text = "channel,date,media,where\nc1,2027-01-15 09:00Z,{where},../private/x.png\n"
     path.write_text(text)
     (problem,) = await problems_of(lab, path, reading=ReadOptions(template=True))
     assert problem.message == "{where} does not exist"
@@ -283,7 +283,7 @@ async def test_texts_for_people_who_cannot_see_are_sent_with_their_files(
     lab: Lab, alt: str | list[str]
 ) -> None:
     media = ["a.png", "sub/b.png"]
-    lab.write([{"integration": "c1", "date": at(24), "media": media, "alt": alt}])
+    lab.write([{"channel": "c1", "date": at(24), "media": media, "alt": alt}])
     async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
         assert (await batch.run_all()).complete
     (body,) = (

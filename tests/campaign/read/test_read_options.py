@@ -40,7 +40,7 @@ def channels(lab: Lab) -> list[str]:
 def made(channels: list[str], count: int) -> Iterator[CampaignRow]:
     for n, row in enumerate(rows(channels, count)):
         yield CampaignRow(
-            integration=row["integration"],
+            channel=row["channel"],
             date=datetime.fromisoformat(row["date"]) + timedelta(microseconds=n),
             content=row["content"],
         )
@@ -82,7 +82,7 @@ async def test_they_need_a_journal(lab: Lab, channels: list[str]) -> None:
 
 
 async def test_their_problems_have_the_number_of_the_row(lab: Lab, channels: list[str]) -> None:
-    wrong = CampaignRow(integration=channels[0], date="tomorrow", content="a")
+    wrong = CampaignRow(channel=channels[0], date="tomorrow", content="a")
     given = [*made(channels, 2), wrong, 7]
     async with lab.client() as postiz, postiz.batch(given, journal=lab.journal) as batch:  # type: ignore[arg-type]
         assert [(problem.row, problem.where) for problem in batch.problems] == [
@@ -98,9 +98,7 @@ async def test_their_problems_have_the_number_of_the_row(lab: Lab, channels: lis
 async def test_settings_of_a_program_that_json_lacks_words_for_are_a_problem(
     lab: Lab, channels: list[str], settings: dict[str, object]
 ) -> None:
-    row = CampaignRow(
-        integration=channels[0], date="2027-01-15T09:00Z", content="a", settings=settings
-    )
+    row = CampaignRow(channel=channels[0], date="2027-01-15T09:00Z", content="a", settings=settings)
     async with lab.client() as postiz, postiz.batch([row], journal=lab.journal) as batch:
         found = [str(problem) for problem in batch.problems]
     assert found[0].startswith("row 1, settings: cannot be sent: ")
@@ -110,7 +108,7 @@ async def test_a_row_has_files_settings_and_its_zone(lab: Lab, channels: list[st
     (lab.folder / "a.png").write_bytes(PNG)
     channel = lab.channel("x")
     row = CampaignRow(
-        integration=channel,
+        channel=channel,
         date="2027-01-15 09:00",
         timezone="Europe/Berlin",
         content="**bold**",
@@ -130,7 +128,7 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
     text = "Wann;Kanal;Text;Stadt\n15.01.2027 09:00;{0};Hallo {{stadt}};Berlin\n"
     path.write_text(text.format(channels[0]), encoding="utf-16")
     reading = ReadOptions(
-        columns={"Wann": "date", "Kanal": "integration", "Text": "content"},
+        columns={"Wann": "date", "Kanal": "channel", "Text": "content"},
         defaults={"tags": "news"},
         date_format="%d.%m.%Y %H:%M",
         timezones={channels[0]: "Asia/Tokyo"},
@@ -194,7 +192,7 @@ async def test_two_zones_are_one_too_many(lab: Lab) -> None:
 
 async def test_markup_is_sent_as_markup(lab: Lab, channels: list[str]) -> None:
     record = rows(channels, 1)[0] | {"content": "<p>so <strong>loud</strong></p>"}
-    lab.write([record | {"format": "html"}, record | {"integration": channels[1]}])
+    lab.write([record | {"format": "html"}, record | {"channel": channels[1]}])
     assert (await lab.run()).complete
     first, second = sorted(lab.sandbox.posts, key=lambda post: post.id)
     assert "<strong>" in first.content
@@ -209,7 +207,7 @@ async def test_names_are_one_whatever_form_their_accents_have(
     there, said = (partial(normalize, form) for form in forms)
     lab = Lab(tmp_path)
     lab.path = tmp_path / "p.xlsx"
-    head = ["integration", "date", there("Schöner Text")]
+    head = ["channel", "date", there("Schöner Text")]
     row = [said("Käserei Müller"), "2031-05-01 09:00", "Hi"]
     write_xlsx(lab.path, sheets={there("März"): [head, row], "April": [head]})
     reading = ReadOptions(
@@ -238,4 +236,4 @@ async def test_a_channel_is_found_whatever_form_its_accents_have(
     async with lab.client() as postiz:
         at = datetime.fromtimestamp(postiz.clock.time(), UTC) + timedelta(days=1)
         (made,) = await postiz.posts.schedule(NewPost(said, "Hi"), at=at)
-        assert made.integration == its_id
+        assert made.channel == its_id

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TABLE = "Kanal;Datum;Text;Bild\nc1;05.02.2031 09:00;Grüße;a.png\n"
 SAID: dict[str, Any] = {
-    "columns": {"Kanal": "integration", "Datum": "date", "Text": "content", "Bild": "media"},
+    "columns": {"Kanal": "channel", "Datum": "date", "Text": "content", "Bild": "media"},
     "date_format": "%d.%m.%Y %H:%M",
     "timezone": "Europe/Berlin",
     "encoding": "cp1252",
@@ -83,7 +83,7 @@ async def test_what_is_said_comes_before_what_is_kept(lab: Lab) -> None:
 
 async def test_dates_move_by_what_is_kept_unless_something_is_said(lab: Lab) -> None:
     (lab.folder / "rows.toml").write_text('align = "1h"\n', encoding="utf-8")
-    lines = [f'{{"integration":"c1","date":"2031-02-0{n}T09:{10 * n}Z","content":"{n}"}}' for n in
+    lines = [f'{{"channel":"c1","date":"2031-02-0{n}T09:{10 * n}Z","content":"{n}"}}' for n in
              (1, 2)]  # fmt: skip
     path = lab.folder / "rows.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
@@ -110,7 +110,7 @@ async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
 
 
 async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
-    rows = [CampaignRow(integration="c1", date=datetime(2031, 1, 1, tzinfo=UTC), content="a")]
+    rows = [CampaignRow(channel="c1", date=datetime(2031, 1, 1, tzinfo=UTC), content="a")]
     async with (
         lab.sandbox,
         lab.client() as postiz,

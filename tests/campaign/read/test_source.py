@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Write = Callable[..., Path]
 
-HEADER = "integration,date,content,timezone\n"
+HEADER = "channel,date,content,timezone\n"
 ZONED = "2027-01-15T09:00:00+01:00"
 
 
@@ -47,7 +47,7 @@ def as_csv(*records: dict[str, str]) -> str:
 
 
 def record(**cells: Any) -> dict[str, Any]:
-    return {"integration": "x", "date": ZONED, "content": "hello"} | cells
+    return {"channel": "x", "date": ZONED, "content": "hello"} | cells
 
 
 def only(campaign: Campaign) -> Row:
@@ -74,7 +74,7 @@ def test_equal_settings_of_a_file_are_one_value(write: Write) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_three_delimiters_of_spreadsheets(write: Write, delimiter: str) -> None:
-    lines = [["integration", "date", "content"], ["x", ZONED, "a, b; c"]]
+    lines = [["channel", "date", "content"], ["x", ZONED, "a, b; c"]]
     text = "\n".join(delimiter.join(f'"{cell}"' for cell in line) for line in lines)
     assert only(read_campaign(write(text))).content == "a, b; c"
 
@@ -89,7 +89,7 @@ def test_a_quoted_line_break_belongs_to_the_text_and_rows_count_like_a_spreadshe
 
 @pytest.mark.parametrize("line", ["sep=|", "sep=|  ", '"SEP=|"'])
 def test_the_first_line_can_name_the_delimiter(write: Write, line: str) -> None:
-    text = f"{line}\nintegration|date|content, or text; whole\nx|{ZONED}|a, b; c\n"
+    text = f"{line}\nchannel|date|content, or text; whole\nx|{ZONED}|a, b; c\n"
     reading = ReadOptions(columns={"content, or text; whole": "content"})
     row = only(read_campaign(write(text), reading=reading))
     assert (row.content, row.number) == ("a, b; c", 2)
@@ -125,7 +125,7 @@ def test_rows_in_another_encoding_are_named_with_byte_and_character(
 
 
 def test_a_thread_in_another_encoding_is_a_problem_of_its_row(write: Write) -> None:
-    head, row = "integration,date,content,thread\n", f"x,{ZONED},Grüße,caf"
+    head, row = "channel,date,content,thread\n", f"x,{ZONED},Grüße,caf"
     [fault] = faults(read_campaign(write(head.encode() + row.encode() + b"\xe9\n")))
     assert fault.startswith("row 2, thread: is not UTF-8: byte 0xe9 ('é' in Windows-1252)")
 
@@ -135,10 +135,10 @@ def test_a_thread_in_another_encoding_is_a_problem_of_its_row(write: Write) -> N
     [
         ("", "is empty (0 bytes)"),
         ("\n \n", "is empty: it has no header"),
-        ("integration,date\n", "has no rows"),
-        ("date,content\n", "has no column 'integration' (row 1). It has: date, content"),
-        ("integration,content\nx,y\n", "has no column 'date'"),
-        ("integration,date,Date\nx,y,z\n", "has the column 'date' twice"),
+        ("channel,date\n", "has no rows"),
+        ("date,content\n", "has no column 'channel' (row 1). It has: date, content"),
+        ("channel,content\nx,y\n", "has no column 'date'"),
+        ("channel,date,Date\nx,y,z\n", "has the column 'date' twice"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text; a campaign is a file of CSV, JSON, .xlsx"),
         (b"\xff\xfea", "is not UTF-16"),
         (b"\xff\xfe\x00\xd8\x61\x00", "is not UTF-16"),
@@ -175,14 +175,14 @@ def test_an_unknown_column_is_named_where_it_has_text_with_what_was_meant(write:
 
 def test_names_that_are_no_slips_are_not_left_out_by_an_option_to_copy(write: Write) -> None:
     one, other = faults(read_campaign(write(as_csv(record(Liste="a", Zahl="b")))))
-    assert "(map it, or leave it out with --column NAME=; known columns: integration, " in one
+    assert "(map it, or leave it out with --column NAME=; known columns: channel, " in one
     assert other.endswith("(map it, or leave it out with --column NAME=)"), "the list stands once"
 
 
 def test_columns_without_name_and_text_are_what_spreadsheets_add(write: Write) -> None:
-    fine = f"integration,date,content,,\nx,{ZONED},a,,\nx,{ZONED},b,,,\nx,{ZONED},c\n"
+    fine = f"channel,date,content,,\nx,{ZONED},a,,\nx,{ZONED},b,,,\nx,{ZONED},c\n"
     assert len(read_campaign(write(fine)).rows) == 3
-    text = f"integration,date,content,,\nx,{ZONED},a,,b\nx,{ZONED},c,,,d\n"
+    text = f"channel,date,content,,\nx,{ZONED},a,,b\nx,{ZONED},c,,,d\n"
     assert faults(read_campaign(write(text))) == [
         "row 2, columns: has text in a column without a name (is a comma or semicolon not quoted?)",
         "row 3, columns: has 6 cells, the header has 5 (is a comma or semicolon not quoted?)",
@@ -342,9 +342,9 @@ def test_the_zone_of_the_file_is_for_dates_without_one(write: Write) -> None:
         ({"type": "later"}, "type: 'later' is not a type of post (one of schedule, draft, now)"),
         ({"type": 1}, "type: must be text, not 1"),
         ({"format": "rich"}, "format: 'rich' is not a format (one of text, markdown, html)"),
-        ({"integration": ""}, "integration: is missing"),
-        ({"integration": None}, "integration: is missing"),
-        ({"integration": ["x"]}, "integration: must be text, not ['x']"),
+        ({"channel": ""}, "channel: is missing"),
+        ({"channel": None}, "channel: is missing"),
+        ({"channel": ["x"]}, "channel: must be text, not ['x']"),
         ({"content": " \n"}, "content: has neither text nor media"),
         ({"content": "a\x00b"}, "content: contains characters that are not text"),
         ({"tags": "a\x00"}, "tags: contains characters that are not text"),
@@ -382,7 +382,7 @@ def test_a_bad_value_has_row_and_column(write: Write, cells: dict[str, Any], exp
     [
         ({"content": "in {citi}"}, "content: has the field {citi}, which no column has"),
         ({"content": "in {citi}"}, "(did you mean {city}?)"),
-        ({"content": "in {zzz}"}, "(columns: integration, date, content, settings, city, list)"),
+        ({"content": "in {zzz}"}, "(columns: channel, date, content, settings, city, list)"),
         ({"content": "{ city"}, "content: has a { that begins no field (write {{ for a brace)"),
         ({"content": "{list}"}, "content: has the field {list}, which is not text"),
         ({"content": "{city}", "city": "a\x00"}, "content: contains characters that are not text"),
@@ -536,8 +536,7 @@ _cells = st.text(max_size=12) | st.sampled_from(
 )
 _csv_text = st.lists(st.lists(_cells, min_size=1, max_size=6), max_size=4).map(
     lambda lines: (
-        "integration,date,content,type,settings,thread\n"
-        + "\n".join(",".join(line) for line in lines)
+        "channel,date,content,type,settings,thread\n" + "\n".join(",".join(line) for line in lines)
     )
 )
 _json_values = st.recursive(
@@ -575,7 +574,7 @@ def test_any_bytes_as_a_file_give_rows_problems_or_a_batch_error(data: bytes, na
 
 def test_a_semicolon_that_is_not_quoted_is_named_where_semicolons_separate(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    path.write_text("integration;date;content\nx;2027-03-01T10:00Z;a;b\n", encoding="utf-8")
+    path.write_text("channel;date;content\nx;2027-03-01T10:00Z;a;b\n", encoding="utf-8")
     (problem,) = read_campaign(path).problems
     assert "semicolon" in problem.hint
 

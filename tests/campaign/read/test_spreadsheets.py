@@ -30,7 +30,7 @@ WHEN = datetime(2027, 1, 15, 9)  # noqa: DTZ001
 BERLIN = ReadOptions(timezone="Europe/Berlin")
 WRITERS: dict[str, Callable[..., Path]] = {"p.xlsx": write_xlsx, "p.ods": write_ods}
 both = pytest.mark.parametrize("name", WRITERS)
-HEAD = ["integration", "date", "content"]
+HEAD = ["channel", "date", "content"]
 
 
 def faults(campaign: Campaign) -> list[str]:
@@ -42,7 +42,7 @@ def test_cells_are_read_as_people_see_them(tmp_path: Path, name: str) -> None:
     path = WRITERS[name](
         tmp_path / name,
         [
-            ["integration", "date", "time", "content", "repeat_days", "short_link", "ref"],
+            ["channel", "date", "time", "content", "repeat_days", "short_link", "ref"],
             ["x", WHEN, None, "two\nlines  and\ta tab", 7, True, 12],
             ["x", date(2027, 7, 15), time(9, 30), "=no formula", None, False, 1.5],
             [None, None, None, None, None, None, None],
@@ -113,7 +113,7 @@ def test_errors_in_the_languages_of_spreadsheets(tmp_path: Path, error: str) -> 
 @pytest.mark.parametrize("error", ["#N/A", "Err:502", "ERR:502", " #REF! ", "#VALUE!"])
 @pytest.mark.parametrize("name", ["p.csv", "p.ods", "p.xlsx"])
 def test_errors_are_told_in_each_column(tmp_path: Path, name: str, error: str) -> None:
-    head = ["ref", "integration", "date", "content", "media", "tags", "settings", "thread 2"]
+    head = ["ref", "channel", "date", "content", "media", "tags", "settings", "thread 2"]
     head += ["time", "timezone", "tolerance"]
     fine = ["a", "x", "2027-01-15", "text", "", "", "", "", "09:00", "UTC", ""]
     lines = [[*fine[:place], error, *fine[place + 1 :]] for place in range(len(head))]
@@ -180,14 +180,14 @@ def test_a_hidden_sheet_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
     sheets = {"Plan": [HEAD, ["x", WHEN, "a"]], "Lists": [["b"]]}
     path = write_xlsx(tmp_path / "p.xlsx", sheets=sheets, hidden="Lists")
     assert read_campaign(path, reading=BERLIN).rows[0].content == "a"
-    with pytest.raises(BatchError, match="has no column 'integration'"):
+    with pytest.raises(BatchError, match="has no column 'channel'"):
         read_campaign(path, reading=ReadOptions(sheet="Lists"))
 
 
 def test_only_spreadsheets_have_sheets_and_only_texts_an_encoding(tmp_path: Path) -> None:
     sheet = write_xlsx(tmp_path / "p.xlsx", [HEAD, ["x", WHEN, "a"]])
     text = tmp_path / "p.csv"
-    text.write_text("integration,date,content\n", encoding="utf-8")
+    text.write_text("channel,date,content\n", encoding="utf-8")
     with pytest.raises(BatchError, match="has no encoding"):
         read_campaign(sheet, reading=ReadOptions(encoding="cp1252"))
     with pytest.raises(BatchError, match="is not a spreadsheet, so it has no sheet 'Plan'"):
@@ -225,7 +225,7 @@ def broken_xml(path: Path) -> None:
 
 
 def text(path: Path) -> None:
-    path.write_text("integration,date\n", encoding="utf-8")
+    path.write_text("channel,date\n", encoding="utf-8")
 
 
 def empty(path: Path) -> None:
@@ -298,9 +298,9 @@ def test_merged_cells_are_that_of_their_first_row(tmp_path: Path) -> None:
     rows = [HEAD, ["", WHEN, "a"], ["", WHEN, "b"]]
     path = write_xlsx(tmp_path / "p.xlsx", rows, merged=["A2:A3"])
     campaign = read_campaign(path, reading=BERLIN)
-    assert [row.integration for row in campaign.rows] == ["merged"]
+    assert [row.channel for row in campaign.rows] == ["merged"]
     assert faults(campaign) == [
-        "row 3, integration: is missing (its cell is merged with the one above: take that apart)"
+        "row 3, channel: is missing (its cell is merged with the one above: take that apart)"
     ]
 
 
@@ -317,12 +317,10 @@ def test_a_header_below_another_row_is_found(tmp_path: Path, above: list[str]) -
 def test_a_header_in_another_language_below_a_title_is_found(tmp_path: Path, name: str) -> None:
     rows = [["Unser Plan"], [], ["Kanal", "Datum", "Beitrag"], ["x", WHEN, "a"]]
     path = WRITERS[name](tmp_path / name, rows)
-    with pytest.raises(
-        BatchError, match=r"no column 'integration' \(row 3\)\. It has: Kanal, "
-    ) as e:
+    with pytest.raises(BatchError, match=r"no column 'channel' \(row 3\)\. It has: Kanal, ") as e:
         read_campaign(path)
     columns = dict(re.findall(r"(\w+)=(\w+)", str(e.value)))
-    assert columns == {"Kanal": "integration", "Datum": "date", "Beitrag": "content"}
+    assert columns == {"Kanal": "channel", "Datum": "date", "Beitrag": "content"}
     reading = ReadOptions(columns=columns, timezone="UTC")
     assert [row.number for row in read_campaign(path, reading=reading).rows] == [4]
 

@@ -120,9 +120,9 @@ async def test_other_seconds_channels_and_texts_are_other_posts(
     await stored_without_a_journal(lab, rows(channels, 1))
     lab.write(
         [
-            {"integration": channels[0], "date": at(24 + 1 / 3_600), "content": "post 0"},
-            {"integration": channels[1], "date": at(24), "content": "post 0"},
-            {"integration": channels[0], "date": at(24), "content": "post 0!"},
+            {"channel": channels[0], "date": at(24 + 1 / 3_600), "content": "post 0"},
+            {"channel": channels[1], "date": at(24), "content": "post 0"},
+            {"channel": channels[0], "date": at(24), "content": "post 0!"},
         ]
     )
     assert (await lab.run()).complete
@@ -185,7 +185,7 @@ async def test_a_channel_that_is_called_otherwise_is_the_same_channel(lab: Lab) 
     records = rows([news, lab.channel("mastodon")], 4)
     lab.write(records)
     await lab.run()
-    records[0] |= {"integration": "Northwind News"}
+    records[0] |= {"channel": "Northwind News"}
     lab.write(records)
     async with lab.client() as postiz, lab.batch(postiz) as batch:
         assert not batch.edits.is_open

@@ -19,9 +19,9 @@ from postiz_async._campaign.run.conditions import (
 from postiz_async._campaign.run.intents import sent_posts
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async.models.posts import (
+    ChannelRef,
     ContentItem,
     CreatePost,
-    IntegrationRef,
     Post,
     PostItem,
     TagRef,
@@ -34,7 +34,7 @@ NEAR = timedelta(minutes=15)
 
 def request(number: int = 1, **more: Any) -> SentRequest:
     item = PostItem(
-        integration=IntegrationRef(id="ch"),
+        channel=ChannelRef(id="ch"),
         value=[ContentItem(content="Q&A")],
         settings={"client_ref": "mark", "who": "all", "__type": "x"},
     )

@@ -28,7 +28,7 @@ HELLO = "Our new opening hours: Monday to Friday from nine to five"
 
 def row(content: str = HELLO, *, channel: str = "a", day: float = 1.0, **more: Any) -> Row:
     date = NOW + day * DAY
-    return Row(number=0, ref="", integration=channel, date=date, content=content, **more)
+    return Row(number=0, ref="", channel=channel, date=date, content=content, **more)
 
 
 def numbered(given_rows: Iterable[Row]) -> list[Row]:
@@ -45,11 +45,11 @@ def journal(
             each.ref,
             each.number,
             each.fingerprint,
-            each.integration,
+            each.channel,
             each.asked_for.timestamp(),
             state,
             post_id=f"post of {each.ref}",
-            name=each.integration,
+            name=each.channel,
             said=each.said.write(),
             **more,
         )
@@ -235,7 +235,7 @@ FILES = st.lists(ROWS, max_size=12)
 
 
 def key(each: Row) -> tuple[object, ...]:
-    return each.integration, each.date, each.content, each.media
+    return each.channel, each.date, each.content, each.media
 
 
 @given(FILES, FILES)
@@ -324,7 +324,7 @@ async def test_a_run_sends_what_is_new_and_leaves_edits_alone(lab: Lab) -> None:
         records[0] | {"date": at(50)},
         records[1] | {"content": "post 1, corrected"},
         *records[2:5],
-        {"integration": channels[0], "date": at(99), "content": "new"},
+        {"channel": channels[0], "date": at(99), "content": "new"},
     ]
     lab.write(edited_rows)
     async with lab.client() as postiz, lab.batch(postiz) as batch:

@@ -39,9 +39,7 @@ def channels(lab: Lab) -> list[str]:
 
 def a_row(number: int) -> Row:
 
-    return Row(
-        number=number, ref=f"r{number}", integration="x", date=datetime(2027, 1, 1, tzinfo=UTC)
-    )
+    return Row(number=number, ref=f"r{number}", channel="x", date=datetime(2027, 1, 1, tzinfo=UTC))
 
 
 @settings(deadline=None)
@@ -103,7 +101,7 @@ def _is_bad(post: dict[str, Any]) -> bool:
 def _one_moment(channels: list[str], count: int, guilty: set[int]) -> list[dict[str, Any]]:
     return [
         {
-            "integration": channels[n % len(channels)],
+            "channel": channels[n % len(channels)],
             "date": at(9),
             "content": f"bad {n}" if n in guilty else f"post {n}",
         }

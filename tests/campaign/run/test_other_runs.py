@@ -30,8 +30,8 @@ from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError, ConfigurationError
-from postiz_async.models.integrations import Integration
-from postiz_async.models.posts import ContentItem, IntegrationRef, Post, PostIntegration, PostItem
+from postiz_async.models.channels import Channel
+from postiz_async.models.posts import ChannelRef, ContentItem, Post, PostChannel, PostItem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -145,7 +145,7 @@ async def test_a_second_journal_with_planned_rows(lab: Lab) -> None:
     opening = Journal.open(second, campaign=lab.path.name, base_url=SERVER)
     async with await opening as journal, lab.client() as postiz, lab.batch(postiz) as batch:
         channels = {channel.id: channel for channel in batch.channels}
-        named = {row.ref: channels[row.integration] for row in batch.rows}
+        named = {row.ref: channels[row.channel] for row in batch.rows}
         await journal.put(new_records(batch.rows, named))
     assert (await lab.run()).complete
     lab.journal = second
@@ -238,7 +238,7 @@ async def test_each_row_is_told_of_once_and_so_is_the_other_run(
 ) -> None:
     lab = Lab(tmp_path, limit=30)
     lab.latency = 0.0
-    channel = {"integration": lab.channel("telegram")}
+    channel = {"channel": lab.channel("telegram")}
     lab.write(channel | {"content": f"post {n}", "date": at(72 + n // 3)} for n in range(120))
     hosts = [lab, lab.host("b")]
     # both lists are answered before anything is stored, or the second would ask what to do
@@ -331,7 +331,7 @@ async def test_an_old_server_and_a_journal_that_is_behind(tmp_path: Path) -> Non
     [
         {"content": "other words, {}"},
         {"date": at(24 * 8)},
-        {"integration": "Other page"},
+        {"channel": "Other page"},
         {"thread": ["and more"]},
     ],
 )
@@ -434,10 +434,10 @@ async def test_a_half_made_post_of_another_host_gets_its_job(lab: Lab) -> None:
 
 def row(ref: str, **more: Any) -> Row:
     date = START + timedelta(days=1)
-    return Row(number=2, ref=ref, integration="c1", date=date, content="good morning", **more)
+    return Row(number=2, ref=ref, channel="c1", date=date, content="good morning", **more)
 
 
-CHANNEL = Integration(id="c1", name="Ours", provider="mastodon")
+CHANNEL = Channel(id="c1", name="Ours", provider="mastodon")
 
 
 def found(rows: list[Row], posts: list[Post], past: Past, *campaign: Row) -> StoredRows:
@@ -452,7 +452,7 @@ def post(number: int, at: datetime, mark: str | None = None) -> Post:
         publish_date=at,
         content="good morning",
         state="QUEUE",
-        integration=PostIntegration(id="c1"),
+        channel=PostChannel(id="c1"),
         group=f"g{number}",
         settings=None if mark is None else json.dumps({CLIENT_REF: mark}),
     )
@@ -475,7 +475,7 @@ def test_an_old_servers_post_at_the_instant_of_our_own_request_is_of_that_reques
     first, second = row("1"), row("2")
     instant = first.date.replace(microsecond=5_000)
     item = PostItem(
-        integration=IntegrationRef(id="c1"),
+        channel=ChannelRef(id="c1"),
         value=[ContentItem(content="good morning")],
         settings={},
     )

@@ -63,7 +63,7 @@ def write_campaign(path: Path, channels: list[str]) -> None:
     day = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=30)
     records = [
         {
-            "integration": channels[n % len(channels)],
+            "channel": channels[n % len(channels)],
             "date": (day + timedelta(minutes=n // 5)).isoformat(),
             "content": text,
         }
@@ -111,7 +111,7 @@ async def test_two_processes_that_start_at_the_same_moment_store_each_row_once(
     homes: list[Path], rounds: int
 ) -> None:
     async with held_server(rounds) as (sandbox, url):
-        channels = [sandbox.add_integration(name).id for name in ("mastodon", "telegram")]
+        channels = [sandbox.add_channel(name).id for name in ("mastodon", "telegram")]
         write_campaign(homes[0] / "campaign.jsonl", channels)
         shutil.copy(homes[0] / "campaign.jsonl", homes[1])
         key = sandbox.organization.api_key
@@ -130,7 +130,7 @@ async def test_two_processes_that_start_at_the_same_moment_store_each_row_once(
 @pytest.mark.timeout(2 * PATIENCE)
 async def test_where_marks_are_not_listed_no_exit_code_hides_a_double(homes: list[Path]) -> None:
     async with held_server(2, release="v2.23.0") as (sandbox, url):
-        channels = [sandbox.add_integration(name).id for name in ("mastodon", "telegram")]
+        channels = [sandbox.add_channel(name).id for name in ("mastodon", "telegram")]
         write_campaign(homes[0] / "campaign.jsonl", channels)
         shutil.copy(homes[0] / "campaign.jsonl", homes[1])
         key = sandbox.organization.api_key

@@ -70,7 +70,7 @@ async def test_the_sample_campaign_is_stored_exactly_once(tmp_path: Path) -> Non
     by_id = {post.id: post for post in posts}
     for record in report.rows:
         stored = by_id[record.post_id or ""]
-        assert stored.integration_id == record.channel
+        assert stored.channel_id == record.channel
         assert abs(stored.date.timestamp() - record.date) < 1
 
 
@@ -152,7 +152,7 @@ async def test_every_kind_of_row_is_stored_as_it_was_written(lab: Lab, channels:
     lab.write(
         [
             {
-                "integration": channels[0],
+                "channel": channels[0],
                 "date": at(24),
                 "content": "full",
                 "media": ["a.png", "film.mp4"],
@@ -161,8 +161,8 @@ async def test_every_kind_of_row_is_stored_as_it_was_written(lab: Lab, channels:
                 "thread": ["second", "third"],
                 "repeat_days": 7,
             },
-            {"integration": "telegram", "date": at(24), "content": "draft", "type": "draft"},
-            {"integration": channels[2], "date": at(24), "content": "now", "type": "now"},
+            {"channel": "telegram", "date": at(24), "content": "draft", "type": "draft"},
+            {"channel": channels[2], "date": at(24), "content": "now", "type": "now"},
         ]
     )
     assert (await lab.run()).complete
@@ -232,23 +232,23 @@ async def test_nothing_is_sent_and_no_journal_made_while_there_are_problems(
     write(lab.folder / "text.png", b"no picture")
     records = rows(channels, 2)
     records += [
-        {"integration": "mastodn", "date": at(9), "content": "a"},
-        {"integration": "Twin", "date": at(9), "content": "a"},
-        {"integration": "x", "date": at(9), "content": "a"},
-        {"integration": "Off", "date": at(9), "content": "a"},
-        {"integration": channels[0], "date": at(-1), "content": "a"},
-        {"integration": channels[0], "date": at(9), "content": "a", "media": "text.png"},
-        {"integration": channels[0], "date": at(9), "content": "a", "media": "none.png"},
-        {"integration": channels[0], "date": at(9), "content": "x" * 110_000},
-        {"integration": channels[0], "date": "soon", "content": "a"},
+        {"channel": "mastodn", "date": at(9), "content": "a"},
+        {"channel": "Twin", "date": at(9), "content": "a"},
+        {"channel": "x", "date": at(9), "content": "a"},
+        {"channel": "Off", "date": at(9), "content": "a"},
+        {"channel": channels[0], "date": at(-1), "content": "a"},
+        {"channel": channels[0], "date": at(9), "content": "a", "media": "text.png"},
+        {"channel": channels[0], "date": at(9), "content": "a", "media": "none.png"},
+        {"channel": channels[0], "date": at(9), "content": "x" * 110_000},
+        {"channel": channels[0], "date": "soon", "content": "a"},
     ]
     lab.write(records)
     async with lab.client() as postiz, lab.batch(postiz) as batch:
         assert [(problem.row, problem.where) for problem in batch.problems] == [
-            (3, "integration"),
-            (4, "integration"),
-            (5, "integration"),
-            (6, "integration"),
+            (3, "channel"),
+            (4, "channel"),
+            (5, "channel"),
+            (6, "channel"),
             (7, "date"),
             (8, "media"),
             (9, "media"),
@@ -270,7 +270,7 @@ async def test_nothing_is_sent_and_no_journal_made_while_there_are_problems(
 
 
 async def test_rows_with_problems_can_be_left_out_on_purpose(lab: Lab, channels: list[str]) -> None:
-    lab.write([*rows(channels, 3), {"integration": "nobody", "date": at(9), "content": "a"}])
+    lab.write([*rows(channels, 3), {"channel": "nobody", "date": at(9), "content": "a"}])
     report = await lab.run(skip_invalid=True)
     assert states(report) == {"stored": 3}
     assert [problem.row for problem in report.left_out] == [4]
@@ -288,7 +288,7 @@ def bad(posts: list[dict[str, Any]]) -> list[int]:
 def with_bad(channels: list[str], count: int, *places: int) -> list[dict[str, Any]]:
     return [
         {
-            "integration": channels[n % len(channels)],
+            "channel": channels[n % len(channels)],
             "date": at(9),
             "content": f"bad {n}" if n in places else f"post {n}",
         }
@@ -317,7 +317,7 @@ async def test_bad_posts_that_the_message_names_cost_one_request_more(
 async def test_a_bad_post_is_known_as_the_only_one_on_its_channel(
     lab: Lab, channels: list[str]
 ) -> None:
-    names = {each.id: each for each in lab.sandbox.organization.integrations.values()}
+    names = {each.id: each for each in lab.sandbox.organization.channels.values()}
 
     def judge(posts: list[dict[str, Any]]) -> dict[str, Any] | None:
         for place in bad(posts):
@@ -390,8 +390,7 @@ async def test_rows_that_cannot_leave_in_time_are_kept_unsent_and_reported(
     lab: Lab, channels: list[str]
 ) -> None:
     records = [
-        {"integration": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"}
-        for n in range(40)
+        {"channel": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"} for n in range(40)
     ]
     lab.write(records)
     async with lab.client() as postiz, lab.batch(postiz) as batch:
@@ -519,7 +518,7 @@ async def test_a_journal_of_another_organisation_is_refused(lab: Lab, channels: 
     lab.write(rows(channels, 6))
     await lab.run()
     other = lab.sandbox.add_organization(api_key="other")
-    lab.sandbox.add_integration("mastodon", organization=other)
+    lab.sandbox.add_channel("mastodon", organization=other)
     lab.sandbox.organization = other
     with pytest.raises(BatchError, match="belongs to another organisation"):
         await lab.run()
@@ -585,7 +584,7 @@ async def test_rows_that_differ_in_settings_alone_may_be_reordered_while_unsent(
 ) -> None:
     records = [
         {
-            "integration": channels[0],
+            "channel": channels[0],
             "date": at(24),
             "content": "pin",
             "settings": {"board": f"{n}"},

@@ -75,7 +75,7 @@ async def test_equal_posts_of_other_days_are_not_taken_for_a_lost_one(
     """Good morning, every day: from another campaign, from people, and from this campaign."""
     morning = [
         {
-            "integration": channels[0],
+            "channel": channels[0],
             "date": at(24 * day),
             "content": "good morning",
             "ref": f"{day}",
@@ -102,7 +102,7 @@ async def test_a_channel_that_is_deleted_while_a_post_is_looked_up_gets_nothing_
 ) -> None:
     lab.write(rows(channels, 6))
     now = round(lab.clock.time() * 1000)
-    await lost(lab, lambda: lab.sandbox.change_integration(channels[1], deleted_at=now) and None)
+    await lost(lab, lambda: lab.sandbox.change_channel(channels[1], deleted_at=now) and None)
     records = read_summary(lab.journal).rows
     states = [row.state for row in records]
     assert states == [RowState.STORED, RowState.UNDECIDED, RowState.STORED] * 2
@@ -119,7 +119,7 @@ async def test_a_channel_that_is_deleted_while_the_job_runs_is_named(
     lab.write(rows(channels, 36))
     lab.clock.call_at(
         lab.clock.monotonic() + 0.5,
-        lambda: lab.sandbox.change_integration(channels[1], deleted_at=1),
+        lambda: lab.sandbox.change_channel(channels[1], deleted_at=1),
     )
     async with lab.client() as postiz, lab.batch(postiz) as batch:
         report = await batch.run_all()

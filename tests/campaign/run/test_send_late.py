@@ -180,7 +180,7 @@ async def test_one_whose_channel_is_gone_stays_undecided_for_nothing_could_be_lo
     lose(lab, times=1)
     assert (await lab.run()).counts == {"undecided": 1, "stored": 1}
     async with lab.client() as postiz:
-        await postiz.integrations.delete(channels[0])
+        await postiz.channels.delete(channels[0])
     lab.write(records[1:])
     report = await lab.run()
     assert (report.counts, report.complete) == ({"undecided": 1, "stored": 1}, False)
@@ -266,8 +266,7 @@ async def test_a_late_row_without_a_ref_is_forgotten_when_it_gets_another_date(
     lab: Lab, channels: list[str]
 ) -> None:
     records = [
-        {"integration": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"}
-        for n in range(100)
+        {"channel": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"} for n in range(100)
     ]
     lab.write(records)
     late = (await lab.run()).counts["late"]
@@ -284,8 +283,7 @@ async def test_a_late_row_without_a_ref_is_forgotten_when_it_gets_another_date(
 
 async def test_late_rows_move_to_a_later_date(lab: Lab, channels: list[str]) -> None:
     records = [
-        {"integration": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"}
-        for n in range(40)
+        {"channel": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"} for n in range(40)
     ]
     lab.write(records)
     report = await lab.run(late=timedelta(minutes=15))

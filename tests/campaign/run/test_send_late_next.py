@@ -128,8 +128,7 @@ async def test_a_late_one_that_is_refused_with_429_leaves_with_the_moment_of_its
 async def test_so_does_what_is_for_now(lab: Lab) -> None:
     channel = lab.channel("mastodon")
     records = [
-        {"integration": channel, "date": at(24), "type": "now", "content": f"now {n}"}
-        for n in range(2)
+        {"channel": channel, "date": at(24), "type": "now", "content": f"now {n}"} for n in range(2)
     ]
     lab.write(records)
     lab.sandbox.lock_out(seconds=1_200)
@@ -145,8 +144,8 @@ async def test_an_update_sends_new_rows_late_too(lab: Lab) -> None:
     kept = rows([channel], 1, hours=24)
     lab.write(kept)
     await lab.run()
-    late = {"integration": channel, "date": at(5 * MINUTES), "content": "new and late"}
-    more = {"integration": channel, "date": at(5 * MINUTES + 1), "content": "new"}
+    late = {"channel": channel, "date": at(5 * MINUTES), "content": "new and late"}
+    more = {"channel": channel, "date": at(5 * MINUTES + 1), "content": "new"}
     lab.write([*kept, late, more])
     lab.sandbox.lock_out(seconds=1_200)
     async with lab.client() as postiz, lab.batch(postiz, late="send") as batch:

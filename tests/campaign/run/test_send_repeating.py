@@ -10,7 +10,7 @@ import pytest
 from batch_lab import START, Lab, rows
 from msgspec.structs import replace
 
-from postiz_async import Integration, NewPost, NotFoundError
+from postiz_async import Channel, NewPost, NotFoundError
 from postiz_async._resources.create_body import build_body, build_item
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def repeat_daily(lab: Lab, count: int, age: timedelta) -> None:
     """Posts that are repeated every day since a while before the start."""
     if not count:
         return
-    channel = Integration(id=lab.channel("mastodon"), name="daily", provider="mastodon")
+    channel = Channel(id=lab.channel("mastodon"), name="daily", provider="mastodon")
     items = [build_item(NewPost(channel, f"daily {n}"), channel) for n in range(count)]
     body = replace(build_body("draft", START - age, items), inter=1)
     async with lab.client() as postiz:

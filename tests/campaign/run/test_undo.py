@@ -162,18 +162,18 @@ async def test_a_name_that_was_another_channel_is_refused(lab: Lab) -> None:
     """Somebody renames the channel News, and another one is called News from then on."""
     old, new = lab.channel("mastodon", name="News"), lab.channel("bluesky", name="Later")
     lab.write(
-        {"integration": name, "date": at(24 + n), "content": f"post {n}", "ref": f"r{n}"}
+        {"channel": name, "date": at(24 + n), "content": f"post {n}", "ref": f"r{n}"}
         for n, name in enumerate(("News", new))
     )
     await lab.run()
-    lab.sandbox.change_integration(old, name="Old news")
-    lab.sandbox.change_integration(new, name="News")
+    lab.sandbox.change_channel(old, name="Old news")
+    lab.sandbox.change_channel(new, name="News")
     with pytest.raises(ConfigurationError, match="'News' was another channel") as refused:
         await undo(lab, channel="News")
     assert old in str(refused.value)
     assert len(there(lab)) == 2
     await undo(lab, channel=new)
-    assert {post.integration_id for post in lab.sandbox.posts} == {old}
+    assert {post.channel_id for post in lab.sandbox.posts} == {old}
 
 
 async def test_a_channel_that_is_not_there_is_refused(lab: Lab, channels: list[str]) -> None:
@@ -273,7 +273,7 @@ async def test_a_group_that_holds_another_post_is_not_deleted(
 
 async def test_posts_of_a_channel_that_is_gone_are_named(lab: Lab, channels: list[str]) -> None:
     await sent(lab, channels)
-    lab.sandbox.change_integration(channels[1], deleted_at=1)
+    lab.sandbox.change_channel(channels[1], deleted_at=1)
     undone = await undo(lab)
     assert len(undone.left["hidden"]) == 6
     assert len(undone.rows) == 6

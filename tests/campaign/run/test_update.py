@@ -61,13 +61,13 @@ def said(record: dict[str, Any]) -> tuple[object, ...]:
     kind = {"draft": "DRAFT"}.get(record.get("type", ""), "QUEUE")
     date = datetime.fromisoformat(record["date"])
     thread = tuple(record.get("thread", ()))
-    return record["integration"], date, record["content"], thread, kind
+    return record["channel"], date, record["content"], thread, kind
 
 
 def is_stored(post: StoredPost) -> tuple[object, ...]:
     date = post.date.replace(microsecond=0)
     thread = tuple(part.content for part in post.thread)
-    return post.integration_id, date, post.content, thread, post.state
+    return post.channel_id, date, post.content, thread, post.state
 
 
 def assert_as_the_file_says(lab: Lab, records: list[dict[str, Any]]) -> None:
@@ -150,7 +150,7 @@ async def test_a_thread_gets_shorter(lab: Lab, channels: list[str]) -> None:
 async def test_another_channel_is_another_post_and_never_two(lab: Lab, channels: list[str]) -> None:
     records = rows(channels, 4)
     ids = await sent(lab, records)
-    after = [records[0] | {"integration": channels[1], "content": "post 0"}, *records[1:]]
+    after = [records[0] | {"channel": channels[1], "content": "post 0"}, *records[1:]]
     lab.write(after)
     done = await update(lab)
     assert [row.number for row in done.moved] == [1]
@@ -202,10 +202,10 @@ def edited(records: list[dict[str, Any]], channels: list[str]) -> list[dict[str,
         records[0] | {"content": "post 0, corrected"},
         records[1] | {"date": at(50)},
         records[2] | {"type": "draft"},
-        records[3] | {"integration": channels[0]},
+        records[3] | {"channel": channels[0]},
         records[4] | {"thread": ["more"]},
         *records[6:],
-        {"integration": channels[0], "date": at(99), "content": "brand new"},
+        {"channel": channels[0], "date": at(99), "content": "brand new"},
     ]
 
 
@@ -242,7 +242,7 @@ async def test_200_rows_at_one_moment_take_the_fewest_requests(tmp_path: Path) -
     lab = Lab(tmp_path, limit=300)
     channels = [lab.channel("telegram") for _ in range(8)]
     records = [
-        {"integration": channels[n % 8], "date": at(24 + n // 8), "content": f"post {n}: hello"}
+        {"channel": channels[n % 8], "date": at(24 + n // 8), "content": f"post {n}: hello"}
         for n in range(200)
     ]
     await sent(lab, records)
@@ -403,7 +403,7 @@ async def test_what_people_change_before_its_deletion_is_left(
     records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 4))]
     ids = await sent(lab, records)
     saved_in_postiz(lab, ids[3], content="their words")
-    lab.write([records[0] | {"integration": channels[1]}, *records[1:3]])
+    lab.write([records[0] | {"channel": channels[1]}, *records[1:3]])
     async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
         sending = lab.transport.send
 
@@ -436,7 +436,7 @@ async def test_a_deletion_that_was_begun_and_not_ended_is_named(
 
         transport.send = send  # type: ignore[method-assign]
 
-    lab.write([records[0] | {"integration": channels[1]}, *records[1:]])
+    lab.write([records[0] | {"channel": channels[1]}, *records[1:]])
     assert await lab.killed(kill_after_delete, lambda batch: batch.update())
     lab.write(records)
     for dry_run in (True, False):
@@ -501,13 +501,13 @@ async def test_a_post_is_not_deleted_where_none_could_be_sent_in_its_place(
         for n, (row, hours) in enumerate(zip(rows(channels, 3), (0.7, 8, 9), strict=True))
     ]
     ids = await sent(lab, records)
-    after = [row | {"integration": channels[n % 2 - 1]} for n, row in enumerate(records)]
+    after = [row | {"channel": channels[n % 2 - 1]} for n, row in enumerate(records)]
     lab.write(after)
     for dry_run in (True, False):
         done = await update(lab, dry_run=dry_run)
         assert done.left == {"no_slot": (1,)}
         assert [row.number for row in done.moved] == [2, 3]
-    assert posts(lab)[ids[0]].integration_id == channels[0]
+    assert posts(lab)[ids[0]].channel_id == channels[0]
     assert_as_the_file_says_of(lab, after[1:])
 
 
@@ -591,7 +591,7 @@ async def test_a_firewall_stops_an_update_and_the_next_one_looks_first(
     records = [row | {"ref": f"r{n}"} for n, row in enumerate(both)]
     ids = await sent(lab, records)
     after = [
-        row | {"content": f"{row['content']}!"} | ({"integration": channels[1]} if n == 5 else {})
+        row | {"content": f"{row['content']}!"} | ({"channel": channels[1]} if n == 5 else {})
         for n, row in enumerate(records)
     ]
     lab.write(after)
@@ -648,7 +648,7 @@ async def test_what_a_killed_update_left_without_an_answer_is_left_to_do(
 ) -> None:
     records = rows(channels, 4)
     await sent(lab, records)
-    after = [*records[:3], records[3] | {"integration": channels[0]}]
+    after = [*records[:3], records[3] | {"channel": channels[0]}]
     lab.write(after)
 
     async def act(batch: Batch) -> None:

@@ -56,7 +56,7 @@ def without_slots(folder: Path) -> tuple[Lab, list[str]]:
 async def sent(lab: Lab, channels: list[str]) -> list[dict[str, Any]]:
     """Four posts, the first of them with a thread."""
     records = [
-        {"ref": f"r{n}", "integration": channels[0], "date": at(24 + n), "content": f"post {n}"}
+        {"ref": f"r{n}", "channel": channels[0], "date": at(24 + n), "content": f"post {n}"}
         for n in range(4)
     ]
     records[0]["thread"] = ["more"]
@@ -67,10 +67,10 @@ async def sent(lab: Lab, channels: list[str]) -> list[dict[str, Any]]:
 
 def edited(records: list[dict[str, Any]], channels: list[str]) -> list[dict[str, Any]]:
     """The thread is changed, a row is gone, one goes to another channel, and one is new."""
-    new = {"ref": "new", "integration": channels[1], "date": at(40), "content": "new"}
+    new = {"ref": "new", "channel": channels[1], "date": at(40), "content": "new"}
     return [
         records[0] | {"content": "post 0!"},
-        records[2] | {"integration": channels[1]},
+        records[2] | {"channel": channels[1]},
         records[3],
         new,
     ]
@@ -90,7 +90,7 @@ async def test_only_what_depends_on_a_lost_answer_waits(
     task = asyncio.create_task(update(lab))
     await lab.clock.sleep(60)
     assert not task.done()
-    there = {(post.content, post.integration_id) for post in lab.sandbox.posts}
+    there = {(post.content, post.channel_id) for post in lab.sandbox.posts}
     assert ("post 1", channels[0]) not in there
     assert {("post 2", channels[1]), ("new", channels[1])} <= there
     assert ("post 2", channels[0]) not in there
@@ -123,7 +123,7 @@ async def test_nor_after_a_kill(lab: Lab, channels: list[str]) -> None:
     task = asyncio.create_task(update(lab))
     await lab.clock.sleep(60)
     assert not task.done()
-    there = {(post.content, post.integration_id) for post in lab.sandbox.posts}
+    there = {(post.content, post.channel_id) for post in lab.sandbox.posts}
     assert ("post 1", channels[0]) not in there
     assert {("post 2", channels[1]), ("new", channels[1])} <= there
     done = await task
@@ -139,7 +139,7 @@ async def test_a_post_is_absent_only_while_its_create_is_on_its_way(tmp_path: Pa
     lab, channels = without_slots(tmp_path)
     records = await sent(lab, channels)
     for place in (0, 1):
-        records[place] |= {"integration": channels[1]}
+        records[place] |= {"channel": channels[1]}
     lab.write(records)
     task = asyncio.create_task(update(lab))
     for _ in range(30):
@@ -148,13 +148,13 @@ async def test_a_post_is_absent_only_while_its_create_is_on_its_way(tmp_path: Pa
         assert not task.done()
     assert (await task).left == {}
     assert lab.contents() == Counter({f"post {n}": 1 for n in range(4)})
-    moved = {post.content for post in lab.sandbox.posts if post.integration_id == channels[1]}
+    moved = {post.content for post in lab.sandbox.posts if post.channel_id == channels[1]}
     assert moved == {"post 0", "post 1"}
 
 
 async def test_there_are_never_two(lab: Lab, channels: list[str]) -> None:
     records = await sent(lab, channels)
-    records = [record | {"integration": channels[1]} for record in records]
+    records = [record | {"channel": channels[1]} for record in records]
     lab.write(records)
     seen: list[int] = []
 
@@ -171,7 +171,7 @@ async def test_there_are_never_two(lab: Lab, channels: list[str]) -> None:
 async def test_what_people_edit_while_it_waits_is_neither_deleted_nor_sent(tmp_path: Path) -> None:
     lab, channels = without_slots(tmp_path)
     records = await sent(lab, channels)
-    records[1] |= {"integration": channels[1]}
+    records[1] |= {"channel": channels[1]}
     lab.write(records)
     task = asyncio.create_task(update(lab))
     await lab.clock.sleep(600)
@@ -188,16 +188,16 @@ async def test_what_becomes_too_late_stays_where_it_is(tmp_path: Path) -> None:
     """Nothing is deleted whose create might come after its date."""
     lab = Lab(tmp_path, limit=1)
     channels = [lab.channel("telegram"), lab.channel("mastodon", name="News")]
-    records = [{"ref": "r", "integration": channels[0], "date": at(24), "content": "post"}]
+    records = [{"ref": "r", "channel": channels[0], "date": at(24), "content": "post"}]
     lab.write(records)
     await lab.run()
-    records[0] |= {"integration": channels[1], "date": at(1 + 50 / 3_600)}
+    records[0] |= {"channel": channels[1], "date": at(1 + 50 / 3_600)}
     lab.write(records)
     done = await update(lab)
     assert (done.moved, done.left) == ((), {"no_slot": (1,)})
     assert elapsed(lab, 0) > 3_600
     (post,) = lab.sandbox.posts
-    assert post.integration_id == channels[0]
+    assert post.channel_id == channels[0]
 
 
 async def test_an_undo_deletes_what_no_answer_is_missing_of(lab: Lab, channels: list[str]) -> None:

@@ -119,7 +119,7 @@ def read_facts(
     known = keep_refs(list(rows), {row.ref: row.fingerprint for row in summary.rows})
     kept = summary.kept
     wrong = {problem.row for problem in problems if problem.row is not None}
-    written = {row.ref: row.integration for row in known}
+    written = {row.ref: row.channel for row in known}
     by_id: dict[str, str] = {}  # rows may write one channel in different ways
     for row in summary.rows:
         by_id.setdefault(row.channel, row.name or written.get(row.ref) or row.channel)

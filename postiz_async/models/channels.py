@@ -16,7 +16,7 @@ class Customer(Model, frozen=True, kw_only=True):
     name: str = ""
 
 
-class Integration(Model, frozen=True, kw_only=True):
+class Channel(Model, frozen=True, kw_only=True):
     """A connected social account."""
 
     id: str
@@ -95,7 +95,7 @@ class ConnectUrl(Model, frozen=True, kw_only=True):
     url: str
 
 
-class DeletedIntegration(Model, frozen=True, kw_only=True):
+class DeletedChannel(Model, frozen=True, kw_only=True):
     """Answer of `DELETE /integrations/{id}`. The server also sends the tokens: they are dropped."""
 
     id: str

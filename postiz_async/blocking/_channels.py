@@ -1,4 +1,4 @@
-"""The blocking twin of `Integrations`. Made by `python docs/make_blocking.py`."""
+"""The blocking twin of `Channels`. Made by `python docs/make_blocking.py`."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from postiz_async._resources.channels import Integrations as AsyncIntegrations
-    from postiz_async.models.integrations import ChannelSettings, Customer, Integration
+    from postiz_async._resources.channels import Channels as AsyncChannels
+    from postiz_async.models.channels import Channel, ChannelSettings, Customer
 
 
-class Integrations(Twin):
-    """`postiz.integrations`: the connected social accounts. Nothing here costs quota.
+class Channels(Twin):
+    """`postiz.channels`: the connected social accounts. Nothing here costs quota.
 
-    A channel can be given as an `Integration`, or by its id, its name or its provider if no other
+    A channel can be given as a `Channel`, or by its id, its name or its provider if no other
     channel has the same. Names and providers are looked up in the list of channels.
     """
 
     @property
-    def _async(self) -> AsyncIntegrations:
-        return cast("AsyncIntegrations", self._twin)
+    def _async(self) -> AsyncChannels:
+        return cast("AsyncChannels", self._twin)
 
-    def list(self, *, group: str | None = None) -> builtins.list[Integration]:
+    def list(self, *, group: str | None = None) -> builtins.list[Channel]:
         """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only channels of the group with this id (`Integration.customer`); servers
+            group: only channels of the group with this id (`Channel.customer`); servers
                 before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
         """
         return self._portal.call(self._async.list, group=group)
 
-    def find(self, *channels: str) -> builtins.list[Integration]:
+    def find(self, *channels: str) -> builtins.list[Channel]:
         """Channels by id, by name, or by provider if no other channel has it.
 
         Args:
@@ -69,7 +69,7 @@ class Integrations(Twin):
         """
         return self._portal.call(self._async.is_connected, retry=retry)
 
-    def settings(self, channel: Integration | str) -> ChannelSettings:
+    def settings(self, channel: Channel | str) -> ChannelSettings:
         """Rules, length limit, settings schema and tools of a channel, as the server reports them.
 
         Args:
@@ -84,7 +84,7 @@ class Integrations(Twin):
         return self._portal.call(self._async.settings, channel)
 
     def trigger(
-        self, channel: Integration | str, tool: str, data: Mapping[str, str] | None = None
+        self, channel: Channel | str, tool: str, data: Mapping[str, str] | None = None
     ) -> object:
         """Use a tool of a channel, for example to look up its boards. Returns its JSON output.
 
@@ -120,7 +120,7 @@ class Integrations(Twin):
         """
         return self._portal.call(self._async.connect_url, provider, refresh=refresh)
 
-    def delete(self, channel: Integration | str) -> str:
+    def delete(self, channel: Channel | str) -> str:
         """Delete a channel, and in the background its posts. Returns its id.
 
         The server's answer contains the social tokens of the account; they are discarded. Retried:
@@ -136,7 +136,7 @@ class Integrations(Twin):
         """
         return self._portal.call(self._async.delete, channel)
 
-    def find_slot(self, channel: Integration | str) -> datetime:
+    def find_slot(self, channel: Channel | str) -> datetime:
         """The next free posting time of a channel, in UTC. Nothing is reserved.
 
         For a channel that is unknown, disabled or without posting times, the server searches
