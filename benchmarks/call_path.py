@@ -222,8 +222,8 @@ async def campaign(
         path.write_text("\n".join(lines), encoding="utf-8")
         async with client(counter) as postiz:
             with counting:
-                async with postiz.batch(path) as batch:
-                    await (batch.run_all() if is_run else batch.plan())
+                async with postiz.campaign(path) as campaign:
+                    await (campaign.run_all() if is_run else campaign.plan())
 
 
 # ------------------------------------------------------------------ the baseline

@@ -138,10 +138,10 @@ async def campaign(sandbox: Sandbox, channel: str, texts: Sequence[str]) -> floa
         journal = Path(folder) / "posts.journal"
         async with (
             sandbox_client(sandbox, latency=LATENCY) as postiz,
-            postiz.batch(rows, journal=journal) as batch,
+            postiz.campaign(rows, journal=journal) as campaign,
         ):
             person = partial(_with_key, postiz, channel, last)
-            return await beside(sandbox.clock, batch.run_all(), person)
+            return await beside(sandbox.clock, campaign.run_all(), person)
 
 
 async def with_keys(sandbox: Sandbox, channel: str, texts: Sequence[str]) -> float:

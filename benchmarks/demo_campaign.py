@@ -101,9 +101,9 @@ async def measure(*, http: bool) -> Numbers:
         place = over_http(folder) if http else in_memory(folder)
         box, postiz = await stack.enter_async_context(place)
         began = time.perf_counter()
-        batch = await stack.enter_async_context(postiz.batch(folder / "campaign.csv"))
-        bound, rows = batch.lower_bound, len(batch.rows)
-        await batch.run_all()
+        campaign = await stack.enter_async_context(postiz.campaign(folder / "campaign.csv"))
+        bound, rows = campaign.lower_bound, len(campaign.rows)
+        await campaign.run_all()
         seconds = time.perf_counter() - began
         refs = Counter(str(post.settings.get("client_ref")) for post in box.posts)
         return Numbers(

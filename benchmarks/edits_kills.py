@@ -50,12 +50,12 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
 
     async with local.client() as postiz:
         write(1)
-        async with postiz.batch(file) as batch:
-            await batch.run_all()
+        async with postiz.campaign(file) as campaign:
+            await campaign.run_all()
         before = len(sandbox.creates)
         write(0)
-        async with postiz.batch(file) as batch:
-            done = await batch.update()
+        async with postiz.campaign(file) as campaign:
+            done = await campaign.update()
         spent = len(sandbox.creates) - before
         moments = {post.date.replace(microsecond=0) for post in sandbox.posts}
     ratio = spent / done.lower_bound

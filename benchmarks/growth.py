@@ -188,8 +188,8 @@ async def planned(count: int, metered: AbstractContextManager[None]) -> None:
         async with sandbox() as server, sandbox_client(server) as postiz:
             path = written(Path(folder) / "c.csv", rows(channels_of(server), count))
             with metered:
-                async with postiz.batch(path) as batch:
-                    await batch.plan()
+                async with postiz.campaign(path) as campaign:
+                    await campaign.plan()
 
 
 async def done(count: int, metered: AbstractContextManager[None]) -> None:
@@ -202,7 +202,10 @@ async def done(count: int, metered: AbstractContextManager[None]) -> None:
         ) as postiz:  # fmt: skip
             path = written(Path(folder) / "c.csv", rows(channels_of(server), count))
             with metered:
-                async with postiz.batch(path, align="15m") as batch, batch.run() as outcomes:
+                async with (
+                    postiz.campaign(path, align="15m") as campaign,
+                    campaign.run() as outcomes,
+                ):
                     async for _ in outcomes:
                         pass
 

@@ -74,8 +74,8 @@ async def campaign(postiz: Postiz) -> None:
         for n in range(1, ROWS + 1)
     ]
     with TemporaryDirectory() as folder:
-        async with postiz.batch(rows, journal=Path(folder) / "journal") as batch:
-            assert (await batch.run_all()).complete
+        async with postiz.campaign(rows, journal=Path(folder) / "journal") as campaign:
+            assert (await campaign.run_all()).complete
 
 
 async def month(postiz: Postiz) -> None:

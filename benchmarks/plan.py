@@ -49,7 +49,7 @@ from postiz_async.testing import SandboxTransport, sandbox_client
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.campaign import Campaign
     from postiz_async._wire import WireRequest
 
 LIMIT = 30
@@ -116,9 +116,9 @@ async def plan(folder: Path, count: int = 100_000) -> None:
         for align in ("0", "15m"):
             async with sandbox_client(server) as postiz:
                 began = time.process_time()
-                async with postiz.batch(path, align=align) as batch:
+                async with postiz.campaign(path, align=align) as campaign:
                     entered = time.process_time() - began
-                    forecast = await batch.plan()
+                    forecast = await campaign.plan()
                     taken = time.process_time() - began
             has_goal = align == "0"
             name = f"plan of {count:,} rows" + ("" if has_goal else f", align {align}")
@@ -150,8 +150,8 @@ async def requests(folder: Path, count: int = 5_000) -> None:
     async with sandbox() as server, sandbox_client(server) as postiz:
         path = written(folder / "c.csv", rows(channels_of(server), count))
         for align in ("0", "15m", "1h"):
-            async with postiz.batch(path, align=align) as batch:
-                needed, bound = len(batch.requests), batch.lower_bound
+            async with postiz.campaign(path, align=align) as campaign:
+                needed, bound = len(campaign.requests), campaign.lower_bound
             figure = note(
                 Figure(
                     name=f"requests for {count:,} rows, align {align}",
@@ -175,8 +175,8 @@ async def requests(folder: Path, count: int = 5_000) -> None:
 async def journal(folder: Path, count: int = 6_000) -> None:
     async with sandbox() as server, sandbox_client(server) as postiz:
         given = [CampaignRow(**row) for row in rows(channels_of(server), count)]  # type: ignore[arg-type]
-        async with postiz.batch(given, journal=folder / "x.journal", align="15m") as batch:
-            bodies = list(_bodies(batch))
+        async with postiz.campaign(given, journal=folder / "x.journal", align="15m") as campaign:
+            bodies = list(_bodies(campaign))
     records = [
         RowRecord(ref, n, "f" * 24, "c", 0.0)
         for n, ref in enumerate(ref for _, refs in bodies for ref in refs)
@@ -213,10 +213,10 @@ async def journal(folder: Path, count: int = 6_000) -> None:
     )
 
 
-def _bodies(batch: Batch) -> Iterator[tuple[bytes, tuple[str, ...]]]:
-    channels = {row.ref: channel for row in batch.rows for channel in batch.channels
+def _bodies(campaign: Campaign) -> Iterator[tuple[bytes, tuple[str, ...]]]:
+    channels = {row.ref: channel for row in campaign.rows for channel in campaign.channels
                 if channel.id == row.channel}  # fmt: skip
-    for request in batch.requests:
+    for request in campaign.requests:
         body = build_body(
             request,
             request.date,
@@ -237,10 +237,10 @@ def _no_medium(name: str) -> None:
 async def job(folder: Path, count: int = 5_000) -> None:
     async with sandbox() as server, sandbox_client(server, latency=0.2) as postiz:
         path = written(folder / "c.csv", rows(channels_of(server), count))
-        async with postiz.batch(path, align="15m") as batch:
-            bound = batch.lower_bound
+        async with postiz.campaign(path, align="15m") as campaign:
+            bound = campaign.lower_bound
             began = time.process_time()
-            report = await batch.run_all()
+            report = await campaign.run_all()
             taken = time.process_time() - began
         first, *_, last = (create.at for create in server.creates)
         best = (-(-bound // LIMIT) - 1) * 3600
@@ -326,11 +326,11 @@ async def memory(folder: Path, count: int = 50_000) -> None:
             base_url="http://sandbox.invalid",
             clock=JumpingClock(START.timestamp()),
             transport=OnDisk(server, folder / "posts"),
-        ) as postiz, postiz.batch(path, align="15m") as batch:  # fmt: skip
-            await batch.plan()
+        ) as postiz, postiz.campaign(path, align="15m") as campaign:  # fmt: skip
+            await campaign.plan()
             planned, stored = peak(), 0
             sizes: dict[int, float] = {}
-            async with batch.run() as outcomes:
+            async with campaign.run() as outcomes:
                 async for _ in outcomes:
                     stored += 1
                     if stored in {count // 10, count}:

@@ -96,8 +96,8 @@ async def planned(path: Path) -> None:
         assert named == SAME_IDS
         async with sandbox_client(server) as postiz:
             began = time.process_time()
-            async with postiz.batch(path, timezone="UTC") as batch:
-                forecast = await batch.plan()
+            async with postiz.campaign(path, timezone="UTC") as campaign:
+                forecast = await campaign.plan()
             taken = time.process_time() - began
     print(json.dumps([taken, peak(), forecast.posts]))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.export import Exported as Exported
     from postiz_async._campaign.after.report import Report as Report
     from postiz_async._campaign.after.wait_published import Waited as Waited
-    from postiz_async._campaign.batch import Batch as Batch
+    from postiz_async._campaign.campaign import Campaign as Campaign
     from postiz_async._campaign.plan.plan import Forecast as Forecast
     from postiz_async._campaign.read.read_options import (
         FileOptions as FileOptions,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         APITimeoutError as APITimeoutError,
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
-        BatchError as BatchError,
+        CampaignError as CampaignError,
         ConfigurationError as ConfigurationError,
         DeliveryUnknownError as DeliveryUnknownError,
         IdempotencyError as IdempotencyError,
@@ -98,7 +98,7 @@ _MODULES_OF = {
     "_campaign.run.job": ("Outcome",),
     "_campaign.plan.plan": ("Forecast",),
     "_campaign.after.export": ("Exported",),
-    "_campaign.batch": ("Batch",),
+    "_campaign.campaign": ("Campaign",),
     "_campaign.read.read_options": ("FileOptions", "ReadOptions"),
     "_campaign.read.rows": ("CampaignRow",),
     "_scheduler.calls": ("Priority", "RawAnswer"),
@@ -110,7 +110,7 @@ _MODULES_OF = {
         "APITimeoutError",
         "AuthenticationError",
         "BadRequestError",
-        "BatchError",
+        "CampaignError",
         "ConfigurationError",
         "DeliveryUnknownError",
         "IdempotencyError",

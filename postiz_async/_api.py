@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from postiz_async._campaign.after.export import Exported, Naming
-    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.media_files import MediaRoot
     from postiz_async._campaign.read.read_options import ReadOptions
@@ -104,7 +104,7 @@ class Api(OfOneProcess, Resources):
         both. If a header is given twice, the later value is used.
 
         Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
-        uses no options, because other processes may send its posts. Using `batch`, `export` or
+        uses no options, because other processes may send its posts. Using `campaign`, `export` or
         `outbox` with options that do not apply raises `UsageError`.
 
         Args:
@@ -233,13 +233,13 @@ class Api(OfOneProcess, Resources):
 
     # -------------------------------------------------------------- campaigns
 
-    def batch(
+    def campaign(
         self,
         source: CampaignSource,
         *,
         journal: Path | Secret | str | None = None,
         schema: str = "postiz_async",
-        campaign: str | None = None,
+        name: str | None = None,
         timezone: str | None = None,
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
@@ -250,11 +250,11 @@ class Api(OfOneProcess, Resources):
         existing: Existing = "refuse",
         exact_seconds: bool = False,
         as_new: bool = False,
-    ) -> Batch:
+    ) -> Campaign:
         """A campaign: a job that can be planned, run, killed and resumed.
 
-        Arguments that are not given are taken from the options that `Batch.save_options` saved next
-        to the file.
+        Arguments that are not given are taken from the options that `Campaign.save_options` saved
+        next to the file.
 
         Args:
             source: a file (CSV, a spreadsheet, or JSON), or an iterable or async iterable of
@@ -265,7 +265,7 @@ class Api(OfOneProcess, Resources):
                 file next to the campaign file. Rows from a program need a journal: without one, a
                 killed run could neither continue nor be repeated without storing posts twice.
             schema: the schema of the tables in PostgreSQL; `postiz-async outbox init` creates it.
-            campaign: the name that marks the campaign's posts, the same on every host that runs
+            name: the name that marks the campaign's posts, the same on every host that runs
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
             timezone: the zone of dates without one; None: such dates are refused.
@@ -294,19 +294,19 @@ class Api(OfOneProcess, Resources):
         Raises:
             ConfigurationError: rows cannot move by `late` or `align`, rows from a program have no
                 journal, a media root is not a folder, or the campaign's name is empty.
-            BatchError: the campaign or the journal cannot be used.
+            CampaignError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """
         # not every client needs them
-        from postiz_async._campaign.batch import Batch  # noqa: PLC0415
-        from postiz_async._campaign.options import BatchOptions  # noqa: PLC0415
+        from postiz_async._campaign.campaign import Campaign  # noqa: PLC0415
+        from postiz_async._campaign.options import CampaignOptions  # noqa: PLC0415
         from postiz_async._campaign.read.media_files import roots_of  # noqa: PLC0415
         from postiz_async._campaign.read.read_options import reading_of  # noqa: PLC0415
 
-        options = BatchOptions(
+        options = CampaignOptions(
             journal=journal,
             schema=schema,
-            campaign=campaign,
+            name=name,
             reading=reading_of(timezone, reading),
             media_root=roots_of(media_root),
             align=align,
@@ -317,14 +317,14 @@ class Api(OfOneProcess, Resources):
             exact_seconds=exact_seconds,
             as_new=as_new,
         )
-        return Batch(self._for_jobs("A campaign"), source, options)
+        return Campaign(self._for_jobs("A campaign"), source, options)
 
     def sent_campaign(
         self,
         path: Path | str,
         *,
         journal: Path | Secret | str | None = None,
-        campaign: str | None = None,
+        name: str | None = None,
         schema: str = "postiz_async",
         reading: ReadOptions | None = None,
     ) -> SentCampaign:
@@ -334,27 +334,27 @@ class Api(OfOneProcess, Resources):
             path: the campaign, or its journal (`.journal`).
             journal: the journal: a path, or the address of a PostgreSQL database; None: next to
                 the campaign.
-            campaign: the campaign's name in a database; None: the name saved next to the file, else
+            name: the campaign's name in a database; None: the name saved next to the file, else
                 the name of the file.
             schema: the schema of the tables in PostgreSQL.
             reading: how to read the file, besides what is saved next to it; only `undo` of numbered
                 rows reads it.
 
         Raises:
-            BatchError: there is no journal, another process uses it, or it belongs to another
+            CampaignError: there is no journal, another process uses it, or it belongs to another
                 server; raised on entering the campaign.
             ConfigurationError: `journal` is an address of something else.
         """
         # not every client needs them
-        from postiz_async._campaign.options import BatchOptions  # noqa: PLC0415
+        from postiz_async._campaign.options import CampaignOptions  # noqa: PLC0415
         from postiz_async._campaign.origin import sent_place  # noqa: PLC0415
         from postiz_async._campaign.read.read_options import ReadOptions  # noqa: PLC0415
         from postiz_async._campaign.sent import SentCampaign  # noqa: PLC0415
 
         file = Path(path)
-        options = BatchOptions(reading=reading or ReadOptions())
+        options = CampaignOptions(reading=reading or ReadOptions())
         client = self._for_jobs("A campaign")
-        place = sent_place(file, journal, campaign, schema, client.base_url)
+        place = sent_place(file, journal, name, schema, client.base_url)
         return SentCampaign(client, file, place, options)
 
     async def export(
@@ -376,7 +376,7 @@ class Api(OfOneProcess, Resources):
         """Write posts that are in Postiz to a campaign file, which you can complete and run.
 
         Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: because of
-        `needs_media`, `batch` refuses each row until they are filled in. Costs no quota since
+        `needs_media`, `campaign` refuses each row until they are filled in. Costs no quota since
         v2.19.0.
 
         Args:
@@ -396,11 +396,11 @@ class Api(OfOneProcess, Resources):
             form: the format of `content` if no file is written; None: CSV.
 
         Raises:
-            BatchError: the file exists already, or cannot be written.
+            CampaignError: the file exists already, or cannot be written.
             InvalidPostError: `form` contradicts the name of the file, or does not go with `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
-        from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
+        from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `campaign`)
 
         client = self._for_jobs("An export")
         which = Which(start=start, end=end, state=state, channel=channel, tag=tag)

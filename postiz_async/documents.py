@@ -31,7 +31,7 @@ from postiz_async.providers import Limit
 if TYPE_CHECKING:
     from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.plan.plan import Forecast
     from postiz_async._campaign.run.edits import Edits
@@ -548,16 +548,16 @@ def problem_objects(problems: Iterable[Problem]) -> list[ProblemObject]:
     ]
 
 
-def refused_document(batch: Batch) -> RefusedDocument:
+def refused_document(campaign: Campaign) -> RefusedDocument:
     """The JSON document for a campaign with problems.
 
     Args:
-        batch: the campaign.
+        campaign: the campaign.
     """
     return {
         "version": VERSION,
-        "problems": problem_objects(batch.problems),
-        "warnings": problem_objects(batch.warnings),
+        "problems": problem_objects(campaign.problems),
+        "warnings": problem_objects(campaign.warnings),
     }
 
 
@@ -626,26 +626,26 @@ def edits_object(edits: Edits) -> EditsObject:
     }
 
 
-def plan_document(batch: Batch, forecast: Forecast) -> PlanDocument:
+def plan_document(campaign: Campaign, forecast: Forecast) -> PlanDocument:
     """The JSON document for a plan.
 
     Args:
-        batch: the campaign.
+        campaign: the campaign.
         forecast: what its `plan` returned.
     """
     return {
-        **refused_document(batch),
-        "rows": len(batch.rows),
+        **refused_document(campaign),
+        "rows": len(campaign.rows),
         "posts": forecast.posts,
         "requests": forecast.requests,
-        "lower_bound": batch.lower_bound,
+        "lower_bound": campaign.lower_bound,
         "limit": forecast.limit,
         "limit_known": forecast.limit_known,
         "windows": forecast.windows,
         "finish": forecast.finish,
         "late_rows": [row.number for row in forecast.late],
-        "media_files": batch.media_files,
-        "adopted_rows": [row.number for row in batch.adopted],
+        "media_files": campaign.media_files,
+        "adopted_rows": [row.number for row in campaign.adopted],
         "channels": [
             {
                 "id": each.channel.id,
@@ -655,11 +655,11 @@ def plan_document(batch: Batch, forecast: Forecast) -> PlanDocument:
                 "first": each.first,
                 "last": each.last,
             }
-            for each in batch.by_channel
+            for each in campaign.by_channel
         ],
-        "resumed": batch.is_resumed,
+        "resumed": campaign.is_resumed,
         "moved": forecast.moved,
-        "edits": edits_object(batch.edits),
+        "edits": edits_object(campaign.edits),
         "estimates": [
             {
                 "align": None if each.align is None else write_duration(each.align),
@@ -674,11 +674,11 @@ def plan_document(batch: Batch, forecast: Forecast) -> PlanDocument:
     }
 
 
-def update_document(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocument:
+def update_document(campaign: Campaign, updated: Updated, *, done: bool) -> UpdateDocument:
     """The JSON document for an update.
 
     Args:
-        batch: the campaign.
+        campaign: the campaign.
         updated: what its `update` returned.
         done: False for a dry run.
     """
@@ -697,7 +697,7 @@ def update_document(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocu
         "requests_that_change": updated.requests,
         "lower_bound": updated.lower_bound,
         "finish": None if forecast is None else forecast.finish,
-        "edits": edits_object(batch.edits),
+        "edits": edits_object(campaign.edits),
     }
 
 
@@ -720,7 +720,7 @@ def status_document(status: CampaignStatus, now: FileComparison | None) -> Statu
     return {
         **report_document(status.report),
         "server": status.base_url,
-        "campaign": status.campaign,
+        "campaign": status.name,
         "in_doubt": in_doubt,
         "quota": seen,
         "edits": None if now is None else edits_object(now.edits),
@@ -748,7 +748,7 @@ def undo_document(undone: Undone, *, done: bool) -> UndoDocument:
     """The JSON document for an undo.
 
     Args:
-        undone: what `Batch.undo` returned.
+        undone: what `Campaign.undo` returned.
         done: False for a dry run.
     """
     posts = list(map(post_of_row, undone.rows))

@@ -5,7 +5,7 @@ PostizError
 │   └── UsageError                your program: a closed client, an argument without sense
 ├── InvalidPostError              your input; nothing was sent; `.problems`
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
-├── BatchError                    your campaign or journal; nothing was sent or changed
+├── CampaignError                    your campaign or journal; nothing was sent or changed
 ├── APIConnectionError            no answer; `.delivery` says what is known
 │   └── APITimeoutError           (also a TimeoutError)
 ├── DeliveryUnknownError          a create whose answer was lost; `.marks`
@@ -139,7 +139,7 @@ class UploadError(PostizError):
     """A file, stream or URL could not be read, or changed during its upload. Nothing was stored."""
 
 
-class BatchError(PostizError):
+class CampaignError(PostizError):
     """A campaign or its journal cannot be used. Nothing was sent, nothing was overwritten."""
 
 

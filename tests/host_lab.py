@@ -2,7 +2,7 @@
 
 Everything is in one process on a clock that jumps: the server (the sandbox at its worst), and the
 runs, which die as with `kill -9`: their journal is as it was on the disk at that moment, and what
-the server does already goes on. See `batch_lab.Lab.killed`. The wall clocks of the hosts jump by
+the server does already goes on. See `campaign_lab.Lab.killed`. The wall clocks of the hosts jump by
 hours, and now and then a host is started again.
 """
 
@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).parent / "batch"))
-from batch_lab import START, WITH_DOUBLES, Lab
+sys.path.insert(0, str(Path(__file__).parent / "campaign"))
+from campaign_lab import START, WITH_DOUBLES, Lab
 from gateways import PAGE_STATUSES
 from kill_lab import NAMED, client_refs
 from samples import PNG
@@ -34,12 +34,12 @@ from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
-from postiz_async.errors import BatchError, PostizError
+from postiz_async.errors import CampaignError, PostizError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from batch_lab import Watched
+    from campaign_lab import Watched
 
     from postiz_async._campaign.after.report import Report
 
@@ -153,7 +153,7 @@ class Host:
         self._begin()
         try:
             report = await self.lab.run(existing="adopt", reading=WITH_DOUBLES, **options)
-        except BatchError:
+        except CampaignError:
             self.tally.refused += 1
             return 2
         except PostizError:

@@ -42,7 +42,7 @@ class SharedSeries(Series):
         return file.parent.name
 
     def command(self, file: Path) -> list[str]:
-        shared = ["--store", self.url, "--schema", self.schema, "--campaign", self.name(file)]
+        shared = ["--store", self.url, "--schema", self.schema, "--name", self.name(file)]
         return [*super().command(file), *shared]
 
     def summary(self, file: Path) -> Summary | None:

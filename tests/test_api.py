@@ -23,6 +23,7 @@ from postiz_async import (
     Priority,
     ServerError,
     UsageError,
+    blocking,
 )
 from postiz_async._resources.posts import Posts
 from postiz_async._sandbox import Fault, Sandbox
@@ -88,8 +89,8 @@ async def everything(postiz: Api, way: Watched, channel: str, folder: Path) -> N
     at = LocalPostiz().in_an_hour()
     await postiz.posts.schedule(NewPost(channel, "x"), at=at)
     way.server.faults.add(Fault("drop_answer", route="create_post"))
-    async with postiz.batch(rows(channel), journal=folder / "journal") as batch:
-        report = await batch.run_all()
+    async with postiz.campaign(rows(channel), journal=folder / "journal") as campaign:
+        report = await campaign.run_all()
     assert report.counts["stored"] == 1
     end = at + timedelta(days=3)
     await postiz.export(folder / "posts.csv", start=at - timedelta(days=1), end=end)
@@ -147,8 +148,8 @@ async def test_a_short_time_out_is_for_calls_and_never_cuts_a_job_short(tmp_path
         await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
         assert 1.9 < (way.seen[-1].timeout or 0) <= 2
         way.seen.clear()
-        async with postiz.batch(rows(channel), journal=tmp_path / "journal") as batch:
-            await batch.run_all()
+        async with postiz.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
+            await campaign.run_all()
         assert way.timeouts("POST /posts") == {30.2}
         assert min(each.timeout or 0 for each in way.seen) >= 10
 
@@ -159,8 +160,8 @@ async def test_a_long_time_out_is_given_to_jobs_as_far_as_that_is_safe(
 ) -> None:
     async with client() as (postiz, way, channel):
         view = postiz.with_options(timeout=given)
-        async with view.batch(rows(channel), journal=tmp_path / "journal") as batch:
-            await batch.run_all()
+        async with view.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
+            await campaign.run_all()
         assert way.timeouts("POST /posts") == {create}
         assert way.timeouts("GET /integrations") == {given}
 
@@ -274,10 +275,10 @@ async def test_a_campaign_refuses_options_that_it_cannot_obey(tmp_path: Path) ->
         ):
             view = postiz.with_options(**options)  # type: ignore[arg-type]
             with pytest.raises(UsageError, match=f"A campaign cannot obey {named}:"):
-                view.batch(rows(channel), journal=tmp_path / "journal")
+                view.campaign(rows(channel), journal=tmp_path / "journal")
             with pytest.raises(UsageError, match=f"An export cannot obey {named}:"):
                 await view.export(tmp_path / "x.csv", start=soon, end=soon)
-            view.with_options(max_wait=None, deadline=None, priority=0).batch(
+            view.with_options(max_wait=None, deadline=None, priority=0).campaign(
                 rows(channel), journal=tmp_path / "journal"
             )
         assert way.seen == []
@@ -339,3 +340,11 @@ async def test_an_export_without_a_file_is_a_text(
             await postiz.export(tmp_path / "posts.csv", **days, form="jsonl")
         with pytest.raises(InvalidPostError, match="is not for JSON lines"):
             await postiz.export(**days, form="jsonl", excel=True)
+
+
+@pytest.mark.parametrize(("old", "new"), [("batch", "campaign"), ("integrations", "channels")])
+def test_an_old_name_says_the_new_one(old: str, new: str) -> None:
+    for client in (Postiz("key"), blocking.Postiz("key")):
+        with pytest.raises(AttributeError, match=f"It is called '{new}'"):
+            getattr(client, old)
+        assert not hasattr(client, "no_such_name")

@@ -27,17 +27,19 @@ async def test_a_campaign_from_its_plan_to_its_undo(tmp_path: Path) -> None:
     async with box.client() as postiz:
         date = datetime.fromtimestamp(box.clock.time(), UTC) + timedelta(days=1)
         rows = [{"channel": "mastodon", "date": date.isoformat(), "content": "Hello"}]
-        async with postiz.batch(rows, journal=tmp_path / "j.journal") as batch:
-            plan = documents.plan_document(batch, await batch.plan())
+        async with postiz.campaign(rows, journal=tmp_path / "j.journal") as campaign:
+            plan = documents.plan_document(campaign, await campaign.plan())
             assert plan["posts"] == 1
             assert misfits(plan, "plan") == []
-            assert misfits(documents.refused_document(batch), "plan") == []
-            report = documents.report_document(await batch.run_all())
+            assert misfits(documents.refused_document(campaign), "plan") == []
+            report = documents.report_document(await campaign.run_all())
             assert [row["state"] for row in report["rows"]] == ["stored"]
             assert misfits(report, "report") == []
-            update = documents.update_document(batch, await batch.update(dry_run=True), done=False)
+            update = documents.update_document(
+                campaign, await campaign.update(dry_run=True), done=False
+            )
             assert misfits(update, "update") == []
-            undo = documents.undo_document(await batch.undo(), done=True)
+            undo = documents.undo_document(await campaign.undo(), done=True)
             assert [each["row"] for each in undo["deleted"]] == [1]
             assert misfits(undo, "undo") == []
 

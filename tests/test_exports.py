@@ -99,7 +99,8 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         "import sys, postiz_async\n"
         "postiz_async.Postiz, postiz_async.NewPost\n"
         "heavy = ['aiohttp', 'sqlite3', 'redis', 'rich', 'cyclopts',\n"
-        "         'postiz_async._campaign.batch', 'postiz_async._sandbox', 'postiz_async._cli']\n"
+        "         'postiz_async._campaign.campaign', 'postiz_async._sandbox',\n"
+        "         'postiz_async._cli']\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -79,7 +79,7 @@ async def test_an_open_client_and_what_belongs_to_it_stay_in_their_process(tmp_p
     local = LocalPostiz(channels=["mastodon"], api_key=KEY)
     async with local.client(outbox=str(tmp_path / "outbox.sqlite")) as postiz:
         rows = [{"channel": "mastodon", "date": "2035-01-01T00:00Z", "content": "a"}]
-        async with postiz.batch(rows, journal=tmp_path / "campaign.journal") as batch:
+        async with postiz.campaign(rows, journal=tmp_path / "campaign.journal") as campaign:
             for value in (
                 postiz,
                 postiz.with_options(timeout=5),
@@ -88,7 +88,7 @@ async def test_an_open_client_and_what_belongs_to_it_stay_in_their_process(tmp_p
                 postiz.channels,
                 postiz.media,
                 postiz.outbox,
-                batch,
+                campaign,
             ):
                 assert_refused(value)
 
@@ -107,8 +107,8 @@ async def test_posts_results_and_errors_go_everywhere(tmp_path: Path) -> None:
         ticket = await postiz.outbox.put(new, at=at)
         seen += [ticket, await postiz.outbox.wait(ticket.id)]
         seen += await postiz.posts.list(start=at, end=at + timedelta(hours=1))
-        async with postiz.batch(path) as batch:
-            seen += [await batch.plan(), await batch.run_all()]
+        async with postiz.campaign(path) as campaign:
+            seen += [await campaign.plan(), await campaign.run_all()]
         seen += [await postiz.quota(), await postiz.raw(postiz.channels.list())]
         seen += [OutboxOptions("outbox.sqlite")]
         for value in seen:

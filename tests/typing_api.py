@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, assert_type
 import postiz_async
 from postiz_async import (
     Api,
-    Batch,
+    Campaign,
     Channel,
     ConfigurationError,
     Created,
@@ -130,8 +130,8 @@ async def outbox(channel: Channel) -> None:
         assert_type((await postiz.outbox.wait(ticket.id, timeout=5)).post_ids, tuple[str, ...])
 
 
-async def batch(postiz: Postiz) -> None:
-    async with postiz.batch("campaign.csv", late="send", align="15m") as job:
+async def campaign(postiz: Postiz) -> None:
+    async with postiz.campaign("campaign.csv", late="send", align="15m") as job:
         assert_type(await job.plan(), Forecast)
         async with job.run() as outcomes:
             async for outcome in outcomes:
@@ -146,9 +146,9 @@ async def batch(postiz: Postiz) -> None:
 
 async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
     reading = ReadOptions(columns={"Text": "content"}, date_format="%d.%m.%Y %H:%M")
-    async with postiz.batch(rows, journal="rows.journal", reading=reading) as job:
+    async with postiz.campaign(rows, journal="rows.journal", reading=reading) as job:
         assert_type(await job.run_all(), Report)
-    async with postiz.batch([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
+    async with postiz.campaign([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
         assert_type(job.remarks, list[str])
 
 
@@ -172,8 +172,8 @@ def synchronous(channel: Channel, token: str) -> None:
         assert_type(postiz.with_options(timeout=5), blocking.Api)
         assert_type(postiz.with_options(timeout=5).posts.get("id"), Post)
         assert_type(postiz.outbox.put(NewPost(channel, "Hello")), Ticket)
-        with postiz.batch([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
-            assert_type(job, blocking.Batch)
+        with postiz.campaign([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
+            assert_type(job, blocking.Campaign)
             assert_type(job.plan(), Forecast)
             assert_type(job.journal_path, Path | None)
             with job.run() as outcomes:
@@ -236,7 +236,7 @@ def errors(error: QuotaWaitError) -> float:
 async def with_options(postiz: Postiz) -> None:
     view = assert_type(postiz.with_options(timeout=5, headers={"X-A": Secret("b")}), Api)
     assert_type(view.with_options(timeout=None, max_wait=None, deadline=None), Api)
-    assert_type(view.batch("a.csv"), Batch)
+    assert_type(view.campaign("a.csv"), Campaign)
     assert_type(await view.export("a.csv", start=NOW, end=NOW), Exported)
     assert_type(view.outbox, Outbox)
     assert_type(await view.quota(), Quota)

@@ -1,4 +1,4 @@
-"""Options of a batch that users choose."""
+"""Options of a campaign that users choose."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchOptions:
-    """The options of a batch; `Postiz.batch` explains them.
+class CampaignOptions:
+    """The options of a campaign; `Postiz.campaign` explains them.
 
     Raises:
         ConfigurationError: dates cannot move by `align`.
@@ -33,7 +33,7 @@ class BatchOptions:
 
     journal: Path | Secret | str | None = None
     schema: str = "postiz_async"
-    campaign: str | None = None
+    name: str | None = None
     reading: ReadOptions = field(default_factory=ReadOptions)
     media_root: tuple[Path | str, ...] = ()
     align: timedelta | str | None = None
@@ -50,11 +50,11 @@ class BatchOptions:
         object.__setattr__(self, "span", read_span(self.align))  # which is frozen
         checked_late(self.late)
 
-    def with_kept(self, kept: FileOptions) -> BatchOptions:
+    def with_kept(self, kept: FileOptions) -> CampaignOptions:
         """Fill in saved options of the campaign where none was given."""
         return replace(
             self,
-            campaign=kept.campaign if self.campaign is None else self.campaign,
+            name=kept.name if self.name is None else self.name,
             reading=merged_reading(self.reading, kept),
             media_root=self.media_root or kept.media_root,
             align=kept.align if self.align is None else self.align,

@@ -20,12 +20,12 @@ from postiz_async._campaign.run.edits import recognise
 from postiz_async._campaign.run.resume import recorded, refuse_foreign, refuse_other_contents
 from postiz_async._concurrency import in_thread
 from postiz_async._resources.channel_names import Resolver, folded
-from postiz_async.errors import BatchError, ConfigurationError, UsageError
+from postiz_async.errors import CampaignError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import CampaignSource
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._wire.secrets import Secret
 
 
@@ -41,15 +41,15 @@ class Origin:
     """The name that marks the posts of the campaign."""
 
     @classmethod
-    def of(cls, source: CampaignSource, options: BatchOptions, base_url: str) -> Self:
+    def of(cls, source: CampaignSource, options: CampaignOptions, base_url: str) -> Self:
         """Determine the paths of a campaign and its journal, and the name of the campaign.
 
         Raises:
             ConfigurationError: rows that come from no file have no journal, or the name is empty.
-            BatchError: the path of the campaign or its journal cannot be a file, or both are the
+            CampaignError: the path of the campaign or its journal cannot be a file, or both are the
                 same.
         """
-        name, journal = options.campaign, options.journal
+        name, journal = options.name, options.journal
         if name is not None and not name.strip():
             raise ConfigurationError("The campaign's name is empty. Give one, or leave it out.")
         if isinstance(source, str | Path):
@@ -57,7 +57,7 @@ class Origin:
             called = readable(name or path.name)
             place = journal_of(path, journal, options.schema, called, base_url)
             if place.path == path:
-                raise BatchError(
+                raise CampaignError(
                     f"{path} is named as a journal. Give the campaign that it belongs to; if it "
                     "is the campaign, rename it to .csv or .jsonl."
                 )
@@ -72,7 +72,7 @@ class Origin:
         place = journal_of(Path(), journal, options.schema, called, base_url)
         if place.path is None and not called:
             raise UsageError(
-                "Rows that do not come from a file need a campaign= (a name) with a journal in "
+                "Rows that do not come from a file need a name= with a journal in "
                 "PostgreSQL: by that other hosts, and the next run, know the campaign."
             )
         path = Path(called) if place.path is None else place.path.with_suffix("")
@@ -83,10 +83,10 @@ def journal_path(campaign: Path) -> Path:
     """The default path of a campaign's journal: beside the campaign.
 
     Raises:
-        BatchError: the path of the campaign cannot be a file.
+        CampaignError: the path of the campaign cannot be a file.
     """
     if not campaign.name:
-        raise BatchError(f"{campaign} is a directory; {CAMPAIGNS_ARE}")
+        raise CampaignError(f"{campaign} is a directory; {CAMPAIGNS_ARE}")
     return campaign.with_suffix(".journal")
 
 
@@ -108,13 +108,13 @@ def journal_of(
 
     Raises:
         ConfigurationError: the address is of another kind, or the extra is not installed.
-        BatchError: the path of the campaign or its journal cannot be a file.
+        CampaignError: the path of the campaign or its journal cannot be a file.
     """
     if journal is None:
         return JournalFile(path if path.suffix == ".journal" else journal_path(path))
     place = journal_at(journal, schema, campaign, base_url)
     if place.path is not None and not place.path.name:
-        raise BatchError(f"{place} is a directory, not a journal.")
+        raise CampaignError(f"{place} is a directory, not a journal.")
     return place
 
 
@@ -135,15 +135,17 @@ def sent_place(
         schema: the schema of the tables in PostgreSQL.
         base_url: the root of its server's API; None: only one campaign has this name.
     """
-    called = campaign or FileOptions.saved(path).campaign or path.name
+    called = campaign or FileOptions.saved(path).name or path.name
     return journal_of(path, journal, schema, readable(called), base_url)
 
 
-async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOptions) -> Checked:
+async def check_campaign(
+    postiz: CampaignClient, origin: Origin, options: CampaignOptions
+) -> Checked:
     """Validate a campaign: its rows, media and channels, and the journal of an earlier run.
 
     Raises:
-        BatchError: the campaign or the journal cannot be used.
+        CampaignError: the campaign or the journal cannot be used.
         ConfigurationError: a media root is not a folder.
         PostizError: the channels could not be listed.
     """
@@ -153,12 +155,12 @@ async def check_campaign(postiz: BatchClient, origin: Origin, options: BatchOpti
         kept = await in_thread(partial(FileOptions.saved, origin.source))
         is_kept = absent.column in map(folded, kept.columns)
         by = f" {options_path(origin.path)} maps it." if is_kept else ""
-        raise BatchError(f"{absent}{by}") from None
+        raise CampaignError(f"{absent}{by}") from None
     except MissingColumns as missing:
         names = [word for each in await postiz.channels.list() for word in (each.id, each.name)]
         raise missing.error(names) from None
-    records, left_out, contents = await recorded(origin.journal, postiz.base_url, options.campaign)
-    if origin.journal.path is None and options.campaign is None:
+    records, left_out, contents = await recorded(origin.journal, postiz.base_url, options.name)
+    if origin.journal.path is None and options.name is None:
         refuse_other_contents(origin.journal, campaign, origin.path, records, contents)
     listed = await postiz.channels.list()
     channel_of = Resolver(listed).ids()

@@ -15,7 +15,7 @@ from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import BatchError, describe_rows
+from postiz_async.errors import CampaignError, describe_rows
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.wait_published import Waited
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.undo import Undone
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
 
 
 class SentCampaign(OfOneProcess):
@@ -47,7 +47,7 @@ class SentCampaign(OfOneProcess):
     """
 
     def __init__(
-        self, postiz: BatchClient, path: Path, place: JournalPlace, options: BatchOptions
+        self, postiz: CampaignClient, path: Path, place: JournalPlace, options: CampaignOptions
     ) -> None:
         self.path: Path = path
         self.journal_path: Path | None = place.path
@@ -98,7 +98,7 @@ class SentCampaign(OfOneProcess):
                 it and it is not due within ten minutes.
 
         Raises:
-            BatchError: the campaign was never run, or another process works on it.
+            CampaignError: the campaign was never run, or another process works on it.
             PostizError: the server could not be asked.
         """
         async with self._ran_journal() as journal:
@@ -117,7 +117,7 @@ class SentCampaign(OfOneProcess):
         """Delete the posts of this journal that are still to come: all, or a selection.
 
         What is published stays, and so do posts that people edited in Postiz, unless `edited` is
-        given. A later run does not send these rows, unless the batch is made with
+        given. A later run does not send these rows, unless the campaign is made with
         `existing="again"`. An undo may be cancelled and called again.
 
         Args:
@@ -129,7 +129,7 @@ class SentCampaign(OfOneProcess):
             on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
 
         Raises:
-            BatchError: the campaign was never run, or another process works on it.
+            CampaignError: the campaign was never run, or another process works on it.
             ConfigurationError: there is no such channel, several have its name, or `rows` has
                 another form.
             PostizError: the server could not be asked; call it again to go on.
@@ -166,7 +166,7 @@ class SentCampaign(OfOneProcess):
             on_look: called after each look at the server; None: no calls.
 
         Raises:
-            BatchError: the campaign was never run, or another process works on it.
+            CampaignError: the campaign was never run, or another process works on it.
             ConfigurationError: `patience` is negative.
             PostizError: the server could not be asked for half an hour.
         """
@@ -196,7 +196,7 @@ class SentCampaign(OfOneProcess):
         """The present row numbers in the file, by ref; None: those in the journal.
 
         Raises:
-            BatchError: it is not certain which rows are meant.
+            CampaignError: it is not certain which rows are meant.
         """
         if self._rows_read is not None:
             return {row.ref: row.number for row in self._rows_read}
@@ -209,7 +209,7 @@ class SentCampaign(OfOneProcess):
         found = await in_thread(partial(compare_file, self.path, records, reading=reading, now=now))
         unread = [number for number in found.edits.unread if number in asked]
         if unread:
-            raise BatchError(
+            raise CampaignError(
                 f"--rows: {describe_rows(unread)} of {self.path} cannot be read, so it is not "
                 "certain which posts are meant. Say --timezone, --column and the like as for the "
                 "run; plan says what is wrong."

@@ -18,7 +18,7 @@ from postiz_async._campaign.read.source import read_campaign
 from postiz_async._campaign.run.resume import compare_file
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._quota import SILENT
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -53,7 +53,7 @@ class CampaignStatus:
     path: Path
     journal_path: Path | None
     """The path of the journal; None: it is in a database."""
-    campaign: str
+    name: str
     """The name of the campaign, which marks its posts."""
     base_url: str
     """The root of the API to which the campaign was sent."""
@@ -69,7 +69,7 @@ class CampaignStatus:
         path: Path | str,
         *,
         journal: Path | Secret | str | None = None,
-        campaign: str | None = None,
+        name: str | None = None,
         schema: str = "postiz_async",
     ) -> CampaignStatus:
         """Read the journal of a campaign.
@@ -78,16 +78,16 @@ class CampaignStatus:
             path: the campaign, or its journal (`.journal`).
             journal: the journal: a path, or the address of a PostgreSQL database; None: next to
                 the campaign.
-            campaign: the name of the campaign in a database; None: the name saved beside the file,
+            name: the name of the campaign in a database; None: the name saved beside the file,
                 else the name of the file.
             schema: the schema of the tables in PostgreSQL.
 
         Raises:
-            BatchError: there is no journal, or it cannot be read.
+            CampaignError: there is no journal, or it cannot be read.
             StoreError: the database cannot be used.
         """
         file = Path(path)
-        place = sent_place(file, journal, campaign, schema)
+        place = sent_place(file, journal, name, schema)
         summary = read_summary(place)
         doubts = Doubts()
         for sent in summary.unanswered:
@@ -98,7 +98,7 @@ class CampaignStatus:
         return cls(
             path=file,
             journal_path=place.path,
-            campaign=summary.campaign,
+            name=summary.campaign,
             base_url=summary.base_url,
             report=make_report(summary.rows, summary.requests, summary.left_out),
             doubts=doubts,
@@ -113,7 +113,7 @@ class CampaignStatus:
             reading: how to read the file, besides what is saved next to it.
 
         Raises:
-            BatchError: the file cannot be read.
+            CampaignError: the file cannot be read.
         """
         now = datetime.now(UTC)
         return compare_file(self.path, self.report.rows, reading=self._reading(reading), now=now)
@@ -135,14 +135,14 @@ class CampaignStatus:
             figures: figures of the posts, as from `analytics.posts`.
 
         Raises:
-            BatchError: the journal cannot be read.
+            CampaignError: the journal cannot be read.
         """
         rows: tuple[Row, ...] = ()
         problems: tuple[Problem, ...] = ()
         try:
             said = read_campaign(self.path, reading=self._reading(reading))
             rows, problems = said.rows, said.problems
-        except BatchError:
+        except CampaignError:
             """The file is gone, or it is the journal."""
         facts = read_facts(
             self._place,

@@ -21,7 +21,7 @@ from postiz_async._cli.output import Output, count, date_range, moment, print_ha
 from postiz_async._cli.waiting import doubt_text
 from postiz_async.documents import report_document, status_document
 from postiz_async.errors import (
-    BatchError,
+    CampaignError,
     ConfigurationError,
     describe_rows,
     describe_seconds,
@@ -178,7 +178,7 @@ async def read_status(file: Path, journal: JournalOptions) -> CampaignStatus:
         file,
         journal=journal.place,
         schema=journal.schema,
-        campaign=journal.campaign,
+        name=journal.name,
     )
     return await anyio.to_thread.run_sync(reading)
 
@@ -281,12 +281,12 @@ async def write_file(output: Output, to: Path, content: str, what: str) -> None:
     """Write a file that the user asked for, and say where it is.
 
     Raises:
-        BatchError: it cannot be written.
+        CampaignError: it cannot be written.
     """
     try:
         await anyio.to_thread.run_sync(replace_file, to, content)
     except OSError as error:
-        raise BatchError(f"{to} cannot be written: {error.strerror}.") from error
+        raise CampaignError(f"{to} cannot be written: {error.strerror}.") from error
     output.say(f"{what}: {to}")
 
 
@@ -312,7 +312,7 @@ async def status(
     if json:
         output.json(status_document(status, None if isinstance(now, str) else now))
         return code
-    output.say(f"{status.campaign} at {status.base_url.removesuffix('/public/v1')}")
+    output.say(f"{status.name} at {status.base_url.removesuffix('/public/v1')}")
     if report.rows:
         channel_table(output, report.rows)
         output.say("")
@@ -340,5 +340,5 @@ def _file_now(status: CampaignStatus, reading: ReadOptions) -> FileComparison | 
         return f"{status.path} is the journal, so it is not known what the file says now."
     try:
         return status.compare(reading=reading)
-    except BatchError as error:
+    except CampaignError as error:
         return f"The file cannot be compared with what was sent: {error}\n{_SAVED}"

@@ -46,12 +46,12 @@ MediaRoots = Annotated[
     ),
 ]
 if TYPE_CHECKING:
-    from postiz_async import Batch
+    from postiz_async import Campaign
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class BatchFlags:
+class CampaignFlags:
     """Options of commands that plan a campaign, besides those for reading it.
 
     Args:
@@ -70,7 +70,7 @@ class BatchFlags:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class PlanOptions(BatchFlags):
+class PlanFlags(CampaignFlags):
     """Options for rows that are in Postiz already.
 
     Args:
@@ -83,7 +83,7 @@ class PlanOptions(BatchFlags):
 
     @property
     def existing(self) -> Existing:
-        """The value of `existing` for `Postiz.batch`.
+        """The value of `existing` for `Postiz.campaign`.
 
         Raises:
             ConfigurationError: both options are given.
@@ -119,37 +119,37 @@ class _SendingFlags(TypedDict, total=False):
 
 
 @asynccontextmanager
-async def open_batch(
+async def open_campaign(
     file: Path,
-    flags: BatchFlags,
+    flags: CampaignFlags,
     read_as: ReadAs,
     **sending: Unpack[_SendingFlags],
-) -> AsyncGenerator[tuple[Postiz, Batch]]:
+) -> AsyncGenerator[tuple[Postiz, Campaign]]:
     """Open the client and the checked campaign of a command."""
     reading = await read_as.options(file)
     async with (
         flags.journal.client(read_as.connection) as postiz,
-        postiz.batch(
+        postiz.campaign(
             file,
             journal=flags.journal.place,
             schema=flags.journal.schema,
-            campaign=flags.journal.campaign,
+            name=flags.journal.name,
             reading=reading,
             media_root=flags.media_root or (),
             align=flags.align,
             skip_invalid=flags.skip_invalid,
             as_new=flags.as_new,
             **sending,
-        ) as batch,
+        ) as campaign,
     ):
-        yield postiz, batch
+        yield postiz, campaign
 
 
 async def plan(
     file: CampaignFile,
     /,
     *,
-    flags: PlanOptions = PlanOptions(),
+    flags: PlanFlags = PlanFlags(),
     ics: Path | None = None,
     json: Json = False,
     save: Save = False,
@@ -162,46 +162,52 @@ async def plan(
     """
     output = Output(as_json=json, says_results=True)
     existing = flags.existing
-    async with open_batch(file, flags, read_as, existing=existing) as (postiz, batch):
+    async with open_campaign(file, flags, read_as, existing=existing) as (postiz, campaign):
         if save:
-            await save_options(output, batch)
-        if batch.problems and not flags.skip_invalid:
-            return refuse(output, batch)
-        forecast = await batch.plan()
+            await save_options(output, campaign)
+        if campaign.problems and not flags.skip_invalid:
+            return refuse(output, campaign)
+        forecast = await campaign.plan()
         if json:
-            output.json(plan_document(batch, forecast))
+            output.json(plan_document(campaign, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, zone_of(read_as.connection, batch.timezone))
-            if batch.is_resumed:
-                say_withdrawn(output, batch, await batch.report())
+            show_plan(
+                output, postiz, campaign, forecast, zone_of(read_as.connection, campaign.timezone)
+            )
+            if campaign.is_resumed:
+                say_withdrawn(output, campaign, await campaign.report())
         if ics is not None:
-            calendar = await anyio.to_thread.run_sync(batch.icalendar)
+            calendar = await anyio.to_thread.run_sync(campaign.icalendar)
             await write_file(output, ics, calendar, "The calendar")
-        return 1 if forecast.late or batch.problems else 0
+        return 1 if forecast.late or campaign.problems else 0
 
 
-async def save_options(output: Output, batch: Batch) -> None:
+async def save_options(output: Output, campaign: Campaign) -> None:
     """Save the options that describe the file next to it."""
-    path = await batch.save_options()
+    path = await campaign.save_options()
     output.say(f"Saved for the next time: {path}")
 
 
-def refuse(output: Output, batch: Batch) -> int:
+def refuse(output: Output, campaign: Campaign) -> int:
     """Show the problems of a campaign, and return the exit code."""
     if output.as_json:
-        output.json(refused_document(batch))
+        output.json(refused_document(campaign))
     else:
-        say_warnings(output, batch)
-    output.error(InvalidPostError(list(batch.problems)), 2)
-    wrong = {problem.row for problem in batch.problems}
-    if not output.as_json and None not in wrong and any(r.number not in wrong for r in batch.rows):
+        say_warnings(output, campaign)
+    output.error(InvalidPostError(list(campaign.problems)), 2)
+    wrong = {problem.row for problem in campaign.problems}
+    if (
+        not output.as_json
+        and None not in wrong
+        and any(r.number not in wrong for r in campaign.rows)
+    ):
         output.err.print("Correct them, or leave these rows out: --skip-invalid")
     return 2
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class CampaignOptions(PlanOptions):
+class RunFlags(PlanFlags):
     """Options for late rows and lost answers.
 
     Args:
@@ -222,7 +228,7 @@ async def run(
     file: CampaignFile,
     /,
     *,
-    choices: CampaignOptions = CampaignOptions(),
+    choices: RunFlags = RunFlags(),
     wait_published: bool = False,
     watch: bool = False,
     html: HtmlOption = None,
@@ -245,57 +251,59 @@ async def run(
         "existing": choices.existing,
         "exact_seconds": choices.exact_seconds,
     }
-    async with open_batch(file, choices, read_as, **sending) as (postiz, batch):
+    async with open_campaign(file, choices, read_as, **sending) as (postiz, campaign):
         if save:
-            await save_options(output, batch)
-        if batch.problems and not choices.skip_invalid:
-            return refuse(output, batch)
-        if not batch.is_resumed and not batch.requests:
-            raise InvalidPostError(list(batch.problems))
-        zone, told = zone_of(read_as.connection, batch.timezone), len(batch.remarks)
-        lines = PublishLines(output, postiz, batch, zone) if watch else None
-        code = await _send(output, postiz, batch, zone, late, waits=wait_published, lines=lines)
-        ended = code is None or await batch.has_journal()
-        report = await batch.report() if ended else Report((), {}, 0)
-    fault = "" if json or code else write_result(result_path(batch), report)
+            await save_options(output, campaign)
+        if campaign.problems and not choices.skip_invalid:
+            return refuse(output, campaign)
+        if not campaign.is_resumed and not campaign.requests:
+            raise InvalidPostError(list(campaign.problems))
+        zone, told = zone_of(read_as.connection, campaign.timezone), len(campaign.remarks)
+        lines = PublishLines(output, postiz, campaign, zone) if watch else None
+        code = await _send(output, postiz, campaign, zone, late, waits=wait_published, lines=lines)
+        ended = code is None or await campaign.has_journal()
+        report = await campaign.report() if ended else Report((), {}, 0)
+    fault = "" if json or code else write_result(result_path(campaign), report)
     if json:
         said: RunDocument = {
             **report_document(report),
-            "problems": problem_objects(batch.problems),
-            "remarks": list(batch.remarks),
-            "edits": edits_object(batch.edits),
+            "problems": problem_objects(campaign.problems),
+            "remarks": list(campaign.remarks),
+            "edits": edits_object(campaign.edits),
         }
         output.json(said)
     elif not code:
         if code is None:
             show_report(output, report, zone)
-            _say_remarks(output, batch, told)
-        say_result(output, batch, fault)
+            _say_remarks(output, campaign, told)
+        say_result(output, campaign, fault)
     if html is not None and report.rows:
-        await write_file(output, html, await batch.html_report(zone=zone), PAGE)
+        await write_file(output, html, await campaign.html_report(zone=zone), PAGE)
     if code:
         return code
-    is_fine = report.complete and not report.doubled and not batch.problems
+    is_fine = report.complete and not report.doubled and not campaign.problems
     return 0 if is_fine and not fault else 1
 
 
-def result_path(batch: Batch) -> Path:
+def result_path(campaign: Campaign) -> Path:
     """The path of the result CSV: next to the campaign."""
-    return batch.path.with_suffix(".result.csv")
+    return campaign.path.with_suffix(".result.csv")
 
 
-def say_result(output: Output, batch: Batch, fault: str) -> None:
+def say_result(output: Output, campaign: Campaign, fault: str) -> None:
     """Say where the result CSV is, or why it was not written and how to get it."""
-    to = result_path(batch)
+    to = result_path(campaign)
     say_written(output, to, fault)
     if not fault:
         return
-    is_beside = batch.journal_path == batch.path.with_suffix(".journal")
-    told = "--store ADDRESS" if batch.journal_path is None else f"--journal {batch.journal_path}"
+    is_beside = campaign.journal_path == campaign.path.with_suffix(".journal")
+    told = (
+        "--store ADDRESS" if campaign.journal_path is None else f"--journal {campaign.journal_path}"
+    )
     where = "" if is_beside else f" {told}"
     output.result(
         "What was sent is in Postiz, and the journal knows it. Run the same command again to have "
-        f"the result there, or write it elsewhere: postiz-async report {batch.path}{where} "
+        f"the result there, or write it elsewhere: postiz-async report {campaign.path}{where} "
         f"--csv FOLDER/{to.name} --html FOLDER/{to.with_suffix('.html').name}",
         "yellow",
     )
@@ -304,34 +312,34 @@ def say_result(output: Output, batch: Batch, fault: str) -> None:
 async def _send(
     output: Output,
     postiz: Postiz,
-    batch: Batch,
+    campaign: Campaign,
     zone: tzinfo,
     late: Late,
     *,
     waits: bool,
     lines: PublishLines | None,
 ) -> int | None:
-    """Send a checked batch, and if asked for wait until it is published.
+    """Send a checked campaign, and if asked for wait until it is published.
 
     Returns:
         The exit code, as from `run_if_open`.
     """
-    say_left_out(output, batch)
-    say_warnings(output, batch)
-    if batch.is_resumed:
-        say_edits(output, batch.edits, batch.path, zone)
-    _say_remarks(output, batch)
+    say_left_out(output, campaign)
+    say_warnings(output, campaign)
+    if campaign.is_resumed:
+        say_edits(output, campaign.edits, campaign.path, zone)
+    _say_remarks(output, campaign)
     if lines is None:
-        code = await run_if_open(output, postiz, batch, zone, late)
+        code = await run_if_open(output, postiz, campaign, zone, late)
     else:
         async with lines.watching():
-            code = await run_if_open(output, postiz, batch, zone, late, lines)
+            code = await run_if_open(output, postiz, campaign, zone, late, lines)
     if code or not (waits or lines):
         return code
-    return await wait_until_published(output, batch, zone, lines.ended if lines else None)
+    return await wait_until_published(output, campaign, zone, lines.ended if lines else None)
 
 
-def _say_remarks(output: Output, batch: Batch, told: int = 0) -> None:
+def _say_remarks(output: Output, campaign: Campaign, told: int = 0) -> None:
     """Show the remarks about the run as a whole, except the first `told`, which were shown."""
-    for remark in batch.remarks[told:]:
+    for remark in campaign.remarks[told:]:
         output.say(remark, "yellow")

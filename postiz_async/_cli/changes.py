@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from postiz_async import Postiz
 from postiz_async._cli.after_run import show_report, standing, write_result
-from postiz_async._cli.campaigns import BatchFlags, open_batch, refuse, result_path, say_result
+from postiz_async._cli.campaigns import (
+    CampaignFlags,
+    open_campaign,
+    refuse,
+    result_path,
+    say_result,
+)
 from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.options import (
@@ -25,11 +31,11 @@ from postiz_async._cli.options import (
 from postiz_async._cli.output import Output, ask, bare_moment, command_on, count, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async.documents import post_of_row, undo_document, update_document
-from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError, describe_rows
+from postiz_async.errors import CampaignError, ConfigurationError, InvalidPostError, describe_rows
 from postiz_async.types import RowRecord
 
 if TYPE_CHECKING:
-    from postiz_async import Batch, Undone, Updated
+    from postiz_async import Campaign, Undone, Updated
 
 
 WHY = {
@@ -58,7 +64,7 @@ async def update(
     prune: bool = False,
     force: bool = False,
     yes: bool = False,
-    flags: BatchFlags = BatchFlags(),
+    flags: CampaignFlags = CampaignFlags(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
@@ -74,39 +80,39 @@ async def update(
         yes: Do not ask.
     """
     output = Output(as_json=json)
-    async with open_batch(file, flags, read_as) as (postiz, batch):
-        if batch.problems and not flags.skip_invalid:
-            return refuse(output, batch)
+    async with open_campaign(file, flags, read_as) as (postiz, campaign):
+        if campaign.problems and not flags.skip_invalid:
+            return refuse(output, campaign)
         try:
-            would = await batch.update(prune=prune, force=force, dry_run=True)
+            would = await campaign.update(prune=prune, force=force, dry_run=True)
         except InvalidPostError:
-            return refuse(output, batch)
-        zone = zone_of(read_as.connection, batch.timezone)
+            return refuse(output, campaign)
+        zone = zone_of(read_as.connection, campaign.timezone)
         if not json:
-            _show_update(output, batch, would, zone, prune=prune)
+            _show_update(output, campaign, would, zone, prune=prune)
         if not would.is_something:
-            return await _nothing_to_do(output, batch, would)
+            return await _nothing_to_do(output, campaign, would)
         if not (yes or (not json and ask("Do it?"))):
-            return _not_updated(output, batch, would)
-        return await _do(output, postiz, batch, would, zone, prune=prune, force=force)
+            return _not_updated(output, campaign, would)
+        return await _do(output, postiz, campaign, would, zone, prune=prune, force=force)
 
 
-async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
+async def _nothing_to_do(output: Output, campaign: Campaign, would: Updated) -> int:
     """Say that there is nothing to do; if there are still refused rows, that is not a success."""
-    report = await batch.report()
+    report = await campaign.report()
     if output.as_json:
-        output.json(update_document(batch, would, done=False))
+        output.json(update_document(campaign, would, done=False))
     else:
         what = "There is nothing else to do" if would.left else "Nothing is left to do"
         is_fine = report.complete or would.left  # the reason for these was shown
-        why = f": {standing(report)}. Why: {command_on(batch.path, 'status')}"
+        why = f": {standing(report)}. Why: {command_on(campaign.path, 'status')}"
         output.say(f"{what}." if is_fine else f"{what}{why}")
     return 0 if report.complete and not would.left else 1
 
 
-def _not_updated(output: Output, batch: Batch, would: Updated) -> int:
+def _not_updated(output: Output, campaign: Campaign, would: Updated) -> int:
     if output.as_json:
-        output.json(update_document(batch, would, done=False))
+        output.json(update_document(campaign, would, done=False))
     else:
         output.say("Nothing was changed. --yes does it.", "yellow")
     return 1 if would.left else 0
@@ -115,7 +121,7 @@ def _not_updated(output: Output, batch: Batch, would: Updated) -> int:
 async def _do(
     output: Output,
     postiz: Postiz,
-    batch: Batch,
+    campaign: Campaign,
     would: Updated,
     zone: tzinfo,
     *,
@@ -124,38 +130,38 @@ async def _do(
 ) -> int:
     parts = (would.changed, would.moved, would.pruned, would.new, would.unclear)
     total = sum(map(len, parts))
-    display = CountDisplay(output, "done", total, zone, batch.doubts, postiz.clock)
-    work = batch.update(prune=prune, force=force, on_outcome=display.saw)
-    done = await display.run(work, fatal=(BatchError, InvalidPostError))
+    display = CountDisplay(output, "done", total, zone, campaign.doubts, postiz.clock)
+    work = campaign.update(prune=prune, force=force, on_outcome=display.saw)
+    done = await display.run(work, fatal=(CampaignError, InvalidPostError))
     if isinstance(done, int):
         if output.as_json:
             finished = sorted({outcome.row for outcome in display.outcomes})
-            output.json({**update_document(batch, would, done=False), "finished": finished})
+            output.json({**update_document(campaign, would, done=False), "finished": finished})
         else:
             told = f"Stopped: {display.done:,} of {total:,} done. The same command goes on."
             output.say(told, "bold yellow")
         return done
-    report = await batch.report()
+    report = await campaign.report()
     if output.as_json:
-        output.json(update_document(batch, done, done=True))
+        output.json(update_document(campaign, done, done=True))
         return 0 if report.complete and not done.left else 1
-    fault = write_result(result_path(batch), report)
+    fault = write_result(result_path(campaign), report)
     say_left(output, done.left, "--force")
     show_report(output, report, zone)
-    say_result(output, batch, fault)
+    say_result(output, campaign, fault)
     return 0 if report.complete and not done.left and not fault else 1
 
 
 def _show_update(
     output: Output,
-    batch: Batch,
+    campaign: Campaign,
     would: Updated,
     zone: tzinfo,
     *,
     prune: bool,
 ) -> None:
     """Show the effect of an update, and its cost."""
-    say_edits(output, batch.edits, batch.path, zone, is_update=True)
+    say_edits(output, campaign.edits, campaign.path, zone, is_update=True)
     parts = (
         count(len(would.changed), "change") if would.changed else "",
         f"{len(would.moved):,} deleted and sent again" if would.moved else "",
@@ -178,10 +184,10 @@ def _show_update(
                 f"{near_moment(would.forecast.finish.timestamp(), zone)}"
             )
         output.say(f"{named}{cost}", "bold")
-    if batch.edits.gone and not prune:
-        one = len(batch.edits.gone) == 1
+    if campaign.edits.gone and not prune:
+        one = len(campaign.edits.gone) == 1
         stay, them = ("stays", "it") if one else ("stay", "them")
-        rows = count(len(batch.edits.gone), "post")
+        rows = count(len(campaign.edits.gone), "post")
         output.say(f"{rows} whose row is gone {stay}; --prune deletes {them}.", "yellow")
     if would.forecast is not None and would.forecast.late:
         late = describe_rows(row.number for row in would.forecast.late)
@@ -228,7 +234,7 @@ async def undo(
             file,
             journal=journal.place,
             schema=journal.schema,
-            campaign=journal.campaign,
+            name=journal.name,
             reading=reading,
         ) as sent,
     ):
@@ -246,7 +252,7 @@ async def undo(
         total = len(would.rows)
         display = CountDisplay(output, "deleted", total, zone, sent.doubts, postiz.clock)
         work = undoing(on_outcome=display.saw)
-        undone = await display.run(work, fatal=(BatchError, ConfigurationError))
+        undone = await display.run(work, fatal=(CampaignError, ConfigurationError))
     if not isinstance(undone, int):
         return _undone(output, undone, is_done=True)
     if not json:

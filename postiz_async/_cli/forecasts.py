@@ -27,7 +27,7 @@ from postiz_async.models._durations import write_duration
 from postiz_async.types import Changed, Edits, Estimate, FieldChange, Late
 
 if TYPE_CHECKING:
-    from postiz_async import Batch
+    from postiz_async import Campaign
 
 
 _NAMED = 5
@@ -41,17 +41,17 @@ _CONTEXT = 8
 
 
 def show_plan(
-    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo
+    output: Output, postiz: Postiz, campaign: Campaign, forecast: Forecast, zone: tzinfo
 ) -> None:
     """Show the cost of a campaign and when it is done."""
-    say_left_out(output, batch)
-    say_warnings(output, batch)
-    if batch.is_resumed:
-        say_edits(output, batch.edits, batch.path, zone)
-    say_adopted(output, batch)
+    say_left_out(output, campaign)
+    say_warnings(output, campaign)
+    if campaign.is_resumed:
+        say_edits(output, campaign.edits, campaign.path, zone)
+    say_adopted(output, campaign)
     if forecast.requests:
-        say_headline(output, postiz, batch, forecast, zone)
-    _show_channels(output, batch, zone)
+        say_headline(output, postiz, campaign, forecast, zone)
+    _show_channels(output, campaign, zone)
     if not forecast.requests:
         output.say("Nothing is left to send.")
         return
@@ -66,7 +66,7 @@ def show_plan(
     _say_gain(output, forecast, zone)
 
 
-def _show_channels(output: Output, batch: Batch, zone: tzinfo) -> None:
+def _show_channels(output: Output, campaign: Campaign, zone: tzinfo) -> None:
     """Show for each channel the posts in Postiz, those still to be sent, and their dates."""
     rows = [
         [
@@ -75,7 +75,7 @@ def _show_channels(output: Output, batch: Batch, zone: tzinfo) -> None:
             f"{each.posts:,}",
             *(short_moment(at, zone) if at else "-" for at in (each.first, each.last)),
         ]
-        for each in batch.by_channel
+        for each in campaign.by_channel
     ]
     output.table(
         ["channel", "in Postiz", "to send", "first", "last"],
@@ -85,9 +85,9 @@ def _show_channels(output: Output, batch: Batch, zone: tzinfo) -> None:
     )
 
 
-def say_adopted(output: Output, batch: Batch) -> None:
+def say_adopted(output: Output, campaign: Campaign) -> None:
     """Show which rows are in Postiz already, and so are not sent."""
-    if adopted := batch.adopted:
+    if adopted := campaign.adopted:
         rows = describe_rows(row.number for row in adopted)
         are = "is" if len(adopted) == 1 else "are"
         output.say(f"{rows} {are} in Postiz already and {are} adopted, not sent.")
@@ -121,43 +121,45 @@ def _cost(each: Estimate, zone: tzinfo) -> str:
     return f"{done}, {count(each.windows, 'window')}{late}"
 
 
-def say_left_out(output: Output, batch: Batch) -> None:
+def say_left_out(output: Output, campaign: Campaign) -> None:
     """With --skip-invalid, show which rows are not sent, and why."""
-    if batch.problems:
-        rows = len({problem.row for problem in batch.problems})
+    if campaign.problems:
+        rows = len({problem.row for problem in campaign.problems})
         output.say(f"{count(rows, 'row')} left out:", "bold yellow")
-        output.say_some(list(map(str, group_problems(batch.problems))))
+        output.say_some(list(map(str, group_problems(campaign.problems))))
 
 
-def say_warnings(output: Output, batch: Batch, told: Sequence[Problem] = ()) -> None:
+def say_warnings(output: Output, campaign: Campaign, told: Sequence[Problem] = ()) -> None:
     """Show warnings about a campaign; `validate` has all of them.
 
     Args:
         output: where to show them.
-        batch: the campaign.
+        campaign: the campaign.
         told: warnings that were shown before.
     """
-    lines = group_problems([each for each in batch.warnings if each not in told])
+    lines = group_problems([each for each in campaign.warnings if each not in told])
     for line in lines[:_NAMED]:
         output.say(f"warning: {line}", "yellow")
     more = len(lines) - _NAMED
     if more > 0:
-        output.say(f"... and {count(more, 'warning')} more: {command_on(batch.path, 'validate')}")
+        output.say(
+            f"... and {count(more, 'warning')} more: {command_on(campaign.path, 'validate')}"
+        )
 
 
 def say_headline(
-    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo
+    output: Output, postiz: Postiz, campaign: Campaign, forecast: Forecast, zone: tzinfo
 ) -> None:
     """Show the server, channels, first and last date and cost, before anything is sent."""
     server = postiz.base_url.removesuffix("/public/v1")
-    dates = [row.date for request in batch.requests for row in request.rows]
+    dates = [row.date for request in campaign.requests for row in request.rows]
     output.say(
-        f"{server}, {count(len(batch.channels), 'channel')}, "
+        f"{server}, {count(len(campaign.channels), 'channel')}, "
         f"{date_range(min(dates), max(dates), zone)}"
     )
     output.say(
-        f"{'still to send: ' if batch.is_resumed else ''}{count(forecast.posts, 'post')} in "
-        f"{count(forecast.requests, 'create request')}, {count(batch.media_files, 'media file')}"
+        f"{'still to send: ' if campaign.is_resumed else ''}{count(forecast.posts, 'post')} in "
+        f"{count(forecast.requests, 'create request')}, {count(campaign.media_files, 'media file')}"
     )
 
 

@@ -27,7 +27,7 @@ from postiz_async._cli.connection import without_warnings_of_haste
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
-from postiz_async._cli.sending import run_batch
+from postiz_async._cli.sending import run_campaign
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.documents import (
     VERSION,
@@ -266,10 +266,10 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         postiz = await stack.enter_async_context(
             Postiz(api_key="demo", base_url=served.url, clock=clock)
         )
-        batch = await stack.enter_async_context(postiz.batch(folder / "campaign.csv"))
-        display = RunDisplay(output, postiz, batch, open_rows=len(batch.rows), zone=UTC)
-        await run_batch(output, postiz, batch, display, UTC)
-        report = await batch.report()
+        campaign = await stack.enter_async_context(postiz.campaign(folder / "campaign.csv"))
+        display = RunDisplay(output, postiz, campaign, open_rows=len(campaign.rows), zone=UTC)
+        await run_campaign(output, postiz, campaign, display, UTC)
+        report = await campaign.report()
     seen = _seen(box, took=time.monotonic() - started)
     if json:
         said: SandboxDocument = {**report_document(report), "sandbox": seen}

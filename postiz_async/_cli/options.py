@@ -83,13 +83,13 @@ class JournalOptions:
             store for the quota alone. Else POSTIZ_STORE, which other users of this machine cannot
             read.
         schema: The schema of its tables in PostgreSQL.
-        campaign: The campaign's name, the same on every host; by default the name of the file.
+        name: The campaign's name, the same on every host; by default the name of the file.
     """
 
     journal: Path | None = None
     store: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
     schema: str = "postiz_async"
-    campaign: str | None = None
+    name: str | None = None
 
     def client(self, connection: Connection) -> AbstractAsyncContextManager[Postiz]:
         """An open client of the server that shares the quota of the store.
@@ -141,7 +141,7 @@ class ReadAs:
 
         Raises:
             ConfigurationError: an option has no `=`, or is given twice.
-            BatchError: the options saved next to the file cannot be read.
+            CampaignError: the options saved next to the file cannot be read.
         """
         kept = await anyio.to_thread.run_sync(FileOptions.saved, file)
         return ReadOptions(

@@ -26,7 +26,7 @@ from postiz_async.types import Doubts, RowState
 
 T = TypeVar("T")
 
-_OUTAGES = logging.getLogger("postiz_async.batch.outage")
+_OUTAGES = logging.getLogger("postiz_async.campaign.outage")
 _REFRESH, _LOOK = 0.1, 0.25
 LINE_EVERY = 10.0
 """Real seconds between two lines without a terminal, while something happens."""
@@ -38,7 +38,7 @@ _ROOM_FOR_BARS = 80
 """The width of a line with room for bars and the texts next to them."""
 
 if TYPE_CHECKING:
-    from postiz_async import Batch
+    from postiz_async import Campaign
 
 
 class RunDisplay(TickingDisplay):
@@ -47,7 +47,7 @@ class RunDisplay(TickingDisplay):
     Args:
         output: where to show it.
         postiz: the client whose quota is shown.
-        batch: the campaign.
+        campaign: the campaign.
         open_rows: rows without an outcome yet.
         zone: the zone of the dates.
         line_every: seconds between two lines at least, if there is no terminal.
@@ -57,7 +57,7 @@ class RunDisplay(TickingDisplay):
         self,
         output: Output,
         postiz: Postiz,
-        batch: Batch,
+        campaign: Campaign,
         *,
         open_rows: int,
         zone: tzinfo,
@@ -65,12 +65,12 @@ class RunDisplay(TickingDisplay):
     ) -> None:
         super().__init__(output, line_every)
         self._postiz = postiz
-        self._batch = batch
+        self._campaign = campaign
         self._zone = zone
         self._states: Counter[RowState] = Counter()
-        requests = batch.requests
+        requests = campaign.requests
         self._requests, self._requests_done = len(requests), 0
-        self._media = batch.media_files
+        self._media = campaign.media_files
         self._open = {row.ref: i for i, request in enumerate(requests) for row in request.rows}
         self._left = Counter(self._open.values())
         self._rows = open_rows
@@ -118,7 +118,7 @@ class RunDisplay(TickingDisplay):
         while True:
             await asyncio.sleep(self._line_every)
             self._watch_outage()
-            ended = self._states.total(), self._batch.doubts.requests
+            ended = self._states.total(), self._campaign.doubts.requests
             if ended != seen or time.monotonic() - said_at >= self._line_every * RARER:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
@@ -131,7 +131,7 @@ class RunDisplay(TickingDisplay):
 
     def _watch_outage(self) -> None:
         """Report an outage once: at its end if bars are shown, else at its beginning."""
-        before, trouble = self._trouble, self._batch.trouble
+        before, trouble = self._trouble, self._campaign.trouble
         self._trouble = trouble
         now = self._postiz.clock.time()
         if trouble and not before:
@@ -156,7 +156,7 @@ class RunDisplay(TickingDisplay):
 
     async def _picture(self) -> Table:
         quota = await seen_quota(self._postiz)
-        done, uploads = self._requests_done, self._batch.uploads_done
+        done, uploads = self._requests_done, self._campaign.uploads_done
         requests = Text(f"{done}/{self._requests}   " if self._requests else "")
         requests.append(self._finish(), style="dim")
         lines: list[tuple[str, ProgressBar | str, Text]] = [
@@ -187,14 +187,14 @@ class RunDisplay(TickingDisplay):
 
     def _finish(self) -> str:
         """A text for when the last request leaves, as far as the quota is known."""
-        left = self._requests - self._requests_done - self._batch.doubts.requests
+        left = self._requests - self._requests_done - self._campaign.doubts.requests
         now = self._postiz.clock.time()
         if left <= 0:
             return "all sent" if self._requests else "nothing new to send"
         return f"done about {near_moment(now + self._postiz.leaves_in(left), self._zone)}"
 
     def _doubt(self) -> str:
-        return doubt_text(self._batch.doubts, self._postiz.clock.time(), self._zone)
+        return doubt_text(self._campaign.doubts, self._postiz.clock.time(), self._zone)
 
     def _troubles(self) -> list[tuple[RowState, int]]:
         states = (RowState.REFUSED, RowState.LATE, RowState.UNDECIDED)

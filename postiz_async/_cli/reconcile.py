@@ -51,7 +51,7 @@ async def reconcile(
             file,
             journal=journal.place,
             schema=journal.schema,
-            campaign=journal.campaign,
+            name=journal.name,
         ) as sent,
     ):
         found = await sent.reconcile(delete_doubles=yes)

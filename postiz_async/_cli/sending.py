@@ -20,39 +20,39 @@ from postiz_async._cli.forecasts import say_adopted, say_headline, say_late, say
 from postiz_async._cli.output import PASSING, Output, command_on, count, exit_code_of, near_moment
 from postiz_async._cli.progress import LINE_EVERY, RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async.errors import BatchError, PostizError
+from postiz_async.errors import CampaignError, PostizError
 from postiz_async.models.posts import PublishEvent
 from postiz_async.types import Late, RowState
 
 if TYPE_CHECKING:
-    from postiz_async import Batch, Waited
+    from postiz_async import Campaign, Waited
 
 
 async def run_if_open(
     output: Output,
     postiz: Postiz,
-    batch: Batch,
+    campaign: Campaign,
     zone: tzinfo,
     late: Late,
     lines: PublishLines | None = None,
 ) -> int | None:
-    """Run the rest of a batch, or say that there is nothing left to do.
+    """Run the rest of a campaign, or say that there is nothing left to do.
 
     Returns:
         The exit code of a run that was stopped, 0 if there was nothing to do, None if it ended.
     """
     looked_up = 0
-    if batch.is_resumed:
-        report = await batch.report()
+    if campaign.is_resumed:
+        report = await campaign.report()
         unclear = (RowState.SENDING, RowState.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
-        if not (batch.requests or report.open or batch.has_news):
+        if not (campaign.requests or report.open or campaign.has_news):
             if not report.complete or report.doubled:
-                report = await _looked_again(batch)
+                report = await _looked_again(campaign)
             is_fine = report.complete and not report.doubled
-            why = "" if is_fine else f" Why: {command_on(batch.path, 'status')}"
+            why = "" if is_fine else f" Why: {command_on(campaign.path, 'status')}"
             output.result(f"Nothing is left to send: {standing(report)}.{why}")
-            say_withdrawn(output, batch, report)
+            say_withdrawn(output, campaign, report)
             return 0
     if looked_up:
         output.say(
@@ -62,61 +62,61 @@ async def run_if_open(
     display = RunDisplay(
         output,
         postiz,
-        batch,
-        open_rows=looked_up + sum(len(request.rows) for request in batch.requests),
+        campaign,
+        open_rows=looked_up + sum(len(request.rows) for request in campaign.requests),
         zone=zone,
     )
-    work = run_batch(output, postiz, batch, display, zone, late=late, lines=lines)
+    work = run_campaign(output, postiz, campaign, display, zone, late=late, lines=lines)
     code = await _run(output, work, display.stopping, exit_code_of)
-    if code is None or not await batch.has_journal():
+    if code is None or not await campaign.has_journal():
         return code
-    where = standing(await batch.report())
+    where = standing(await campaign.report())
     output.result(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
     return code
 
 
-def say_withdrawn(output: Output, batch: Batch, report: Report) -> None:
+def say_withdrawn(output: Output, campaign: Campaign, report: Report) -> None:
     """Show how many rows of the file `undo` has withdrawn; they are sent only with --again."""
-    here = {row.ref for row in batch.rows}
+    here = {row.ref for row in campaign.rows}
     back = sum(row.state is RowState.WITHDRAWN and row.ref in here for row in report.rows)
     if back:
         output.say(f"{count(back, 'row')} withdrawn by undo: --again sends them once more.")
 
 
-async def _looked_again(batch: Batch) -> Report:
-    """The report of a batch with nothing to send, after a check for changes by others."""
+async def _looked_again(campaign: Campaign) -> Report:
+    """The report of a campaign with nothing to send, after a check for changes by others."""
     with suppress(*PASSING):  # then the report has the earlier results
-        await batch.run_all()
-    return await batch.report()
+        await campaign.run_all()
+    return await campaign.report()
 
 
-async def run_batch(
+async def run_campaign(
     output: Output,
     postiz: Postiz,
-    batch: Batch,
+    campaign: Campaign,
     display: RunDisplay,
     zone: tzinfo,
     *,
     late: Late = "skip",
     lines: PublishLines | None = None,
 ) -> None:
-    """Run a checked batch and show its warnings and progress."""
+    """Run a checked campaign and show its warnings and progress."""
 
     async def saw(outcome: Outcome) -> None:
         await display.saw(outcome)
         if lines is not None:
             await lines.stored(outcome)
 
-    if batch.requests:
-        told = batch.warnings
-        forecast = await batch.plan()
-        say_warnings(output, batch, told)
-        say_adopted(output, batch)
+    if campaign.requests:
+        told = campaign.warnings
+        forecast = await campaign.plan()
+        say_warnings(output, campaign, told)
+        say_adopted(output, campaign)
         if forecast.requests:
-            say_headline(output, postiz, batch, forecast, zone)
+            say_headline(output, postiz, campaign, forecast, zone)
             say_late(output, forecast, late)
     async with display:
-        await batch.run_all(on_outcome=saw)
+        await campaign.run_all(on_outcome=saw)
 
 
 def event_line(at: float, state: str, where: str, what: str, zone: tzinfo) -> Text:
@@ -135,14 +135,14 @@ class PublishLines:
     Args:
         output: where to print them.
         postiz: the client that watches posts.
-        batch: the campaign.
+        campaign: the campaign.
         zone: the zone of the dates.
     """
 
-    def __init__(self, output: Output, postiz: Postiz, batch: Batch, zone: tzinfo) -> None:
+    def __init__(self, output: Output, postiz: Postiz, campaign: Campaign, zone: tzinfo) -> None:
         self._output = output
         self._postiz = postiz
-        self._channels = {row.ref: row.channel for row in batch.rows}
+        self._channels = {row.ref: row.channel for row in campaign.rows}
         self._zone = zone
         self._stored: dict[str, Outcome] = {}
         self._early: dict[str, PublishEvent] = {}
@@ -204,7 +204,7 @@ class PublishLines:
 
 async def wait_until_published(
     output: Output,
-    batch: Batch,
+    campaign: Campaign,
     zone: tzinfo,
     on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
 ) -> int | None:
@@ -214,7 +214,7 @@ async def wait_until_published(
         The exit code of a wait that was stopped, None if it came to its end.
     """
     display = _Display(output, zone)
-    work = batch.wait_published(on_outcome=on_outcome, on_look=display.saw)
+    work = campaign.wait_published(on_outcome=on_outcome, on_look=display.saw)
     try:
         code = await _run(output, work, display.close, lambda _: 1)
     finally:
@@ -238,11 +238,11 @@ async def _run(
         The exit code if it was stopped, None if it came to its end.
 
     Raises:
-        BatchError: something is wrong with the campaign itself.
+        CampaignError: something is wrong with the campaign itself.
     """
     try:
         signal = await run_until_stopped(work, notice)
-    except BatchError:
+    except CampaignError:
         raise
     except PostizError as error:
         code = code_of(error)

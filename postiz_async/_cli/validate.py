@@ -43,16 +43,16 @@ async def validate(
     reading = await read_as.options(file)
     async with (
         read_as.connection.client() as postiz,
-        postiz.batch(file, reading=reading, media_root=media_root or ()) as batch,
+        postiz.campaign(file, reading=reading, media_root=media_root or ()) as campaign,
     ):
         if save:
-            await save_options(output, batch)
-        problems, warnings, rows = batch.problems, batch.warnings, batch.rows
-        columns = {own: column for column, own in batch.labels.items()}
+            await save_options(output, campaign)
+        problems, warnings, rows = campaign.problems, campaign.warnings, campaign.rows
+        columns = {own: column for column, own in campaign.labels.items()}
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}
     read = len(rows) + len(unread)
     if json:
-        said: ValidateDocument = {**refused_document(batch), "rows": read}
+        said: ValidateDocument = {**refused_document(campaign), "rows": read}
         output.json(said)
         if problems:
             output.error(InvalidPostError(list(problems)), 2)

@@ -164,7 +164,7 @@ class Accounts(Protocol):
         ...
 
 
-class BatchClient(Client, Protocol):
+class CampaignClient(Client, Protocol):
     """The further parts of a client that campaigns use."""
 
     @property

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Post
 
 
-log = logging.getLogger("postiz_async.batch")
+log = logging.getLogger("postiz_async.campaign")
 
 IN_DOUBT = "its answer was lost, and its date passed before it was certain that it is not stored"
 HIDDEN = (

@@ -46,7 +46,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PAUSES = (5.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
-"""Seconds between attempts while Postiz is away; after them a batch stops, resumable."""
+"""Seconds between attempts while Postiz is away; after them a campaign stops, resumable."""
 
 LONGEST_PAUSE = 3_600.0
 """Seconds between attempts while the cause needs a person."""
@@ -192,7 +192,7 @@ class Outage:
         return cls(
             postiz.clock,
             lambda: postiz.channels.is_connected(retry=False),
-            log=log or logging.getLogger("postiz_async.batch"),
+            log=log or logging.getLogger("postiz_async.campaign"),
             waits_for=waits_for,
             gives_up=gives_up,
             on_change=on_change,

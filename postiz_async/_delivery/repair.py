@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Post
 
 
-log = logging.getLogger("postiz_async.batch")
+log = logging.getLogger("postiz_async.campaign")
 
 
 async def delete_whole(posts: Posts, post: Post) -> None:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from postiz_async._concurrency import WakeSignal
+from postiz_async._renamed import Renamed
 from postiz_async._resources.channels import ChannelCache
 from postiz_async._scheduler.calls import CallOptions
 from postiz_async._scheduler.scheduler import BoundScheduler
@@ -68,7 +69,7 @@ def _resource(
     return cast("T", _Resource(module, kind, make))
 
 
-class Resources:
+class Resources(Renamed):
     """The resources of the API; each call through them is made with the same options."""
 
     posts: Posts = _resource(

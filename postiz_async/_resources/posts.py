@@ -173,8 +173,8 @@ class Posts(PostCreation):
         the loss has been answered, about 12 minutes have passed, and two look-ups agree. A server
         that failed midway leaves the first posts of a request, and the last of these may lack its
         thread or its publishing job: `set_status(id, "schedule")` gives it a job, `delete` lets you
-        send it again; do either only while it is far from due. `postiz.batch` and idempotency keys
-        do all of this for you.
+        send it again; do either only while it is far from due. `postiz.campaign` and idempotency
+        keys do all of this for you.
 
         Posts are identified by date, channel and text. If the date has whole seconds, an equal post
         by somebody else may be found; use milliseconds in `at` to avoid that.

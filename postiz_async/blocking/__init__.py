@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from postiz_async.blocking._api import Api
 from postiz_async.blocking._base import BlockingIterator
-from postiz_async.blocking._batch import Batch
+from postiz_async.blocking._campaign import Campaign
 from postiz_async.blocking._outbox import Outbox
 from postiz_async.blocking._postiz import Postiz
 from postiz_async.blocking._postiz_pool import PostizPool
 
-__all__ = ["Api", "Batch", "BlockingIterator", "Outbox", "Postiz", "PostizPool"]
+__all__ = ["Api", "BlockingIterator", "Campaign", "Outbox", "Postiz", "PostizPool"]

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import hidden
 from postiz_async.blocking._base import BlockingIterator, WithRaw, iterate, rows_of
-from postiz_async.blocking._batch import Batch
+from postiz_async.blocking._campaign import Campaign
 from postiz_async.blocking._outbox import Outbox
 from postiz_async.blocking._resources import Resources
 from postiz_async.blocking._sent_campaign import SentCampaign
@@ -85,7 +85,7 @@ class Api(WithRaw, Resources):
         both. If a header is given twice, the later value is used.
 
         Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
-        uses no options, because other processes may send its posts. Using `batch`, `export` or
+        uses no options, because other processes may send its posts. Using `campaign`, `export` or
         `outbox` with options that do not apply raises `UsageError`.
 
         Args:
@@ -158,13 +158,13 @@ class Api(WithRaw, Resources):
         """
         return self._portal.call_sync(self._async.leaves_in, place)
 
-    def batch(
+    def campaign(
         self,
         source: CampaignSource,
         *,
         journal: Path | Secret | str | None = None,
         schema: str = "postiz_async",
-        campaign: str | None = None,
+        name: str | None = None,
         timezone: str | None = None,
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
@@ -175,11 +175,11 @@ class Api(WithRaw, Resources):
         existing: Existing = "refuse",
         exact_seconds: bool = False,
         as_new: bool = False,
-    ) -> Batch:
+    ) -> Campaign:
         """A campaign: a job that can be planned, run, killed and resumed.
 
-        Arguments that are not given are taken from the options that `Batch.save_options` saved next
-        to the file.
+        Arguments that are not given are taken from the options that `Campaign.save_options` saved
+        next to the file.
 
         Args:
             source: a file (CSV, a spreadsheet, or JSON), or an iterable of
@@ -190,7 +190,7 @@ class Api(WithRaw, Resources):
                 file next to the campaign file. Rows from a program need a journal: without one, a
                 killed run could neither continue nor be repeated without storing posts twice.
             schema: the schema of the tables in PostgreSQL; `postiz-async outbox init` creates it.
-            campaign: the name that marks the campaign's posts, the same on every host that runs
+            name: the name that marks the campaign's posts, the same on every host that runs
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
             timezone: the zone of dates without one; None: such dates are refused.
@@ -219,16 +219,16 @@ class Api(WithRaw, Resources):
         Raises:
             ConfigurationError: rows cannot move by `late` or `align`, rows from a program have no
                 journal, a media root is not a folder, or the campaign's name is empty.
-            BatchError: the campaign or the journal cannot be used.
+            CampaignError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """
         journal = hidden(journal)
         twin = self._portal.call_sync(
-            self._async.batch,
+            self._async.campaign,
             rows_of(source),
             journal=journal,
             schema=schema,
-            campaign=campaign,
+            name=name,
             timezone=timezone,
             reading=reading,
             media_root=media_root,
@@ -240,14 +240,14 @@ class Api(WithRaw, Resources):
             exact_seconds=exact_seconds,
             as_new=as_new,
         )
-        return Batch(self._portal, twin)
+        return Campaign(self._portal, twin)
 
     def sent_campaign(
         self,
         path: Path | str,
         *,
         journal: Path | Secret | str | None = None,
-        campaign: str | None = None,
+        name: str | None = None,
         schema: str = "postiz_async",
         reading: ReadOptions | None = None,
     ) -> SentCampaign:
@@ -257,14 +257,14 @@ class Api(WithRaw, Resources):
             path: the campaign, or its journal (`.journal`).
             journal: the journal: a path, or the address of a PostgreSQL database; None: next to
                 the campaign.
-            campaign: the campaign's name in a database; None: the name saved next to the file, else
+            name: the campaign's name in a database; None: the name saved next to the file, else
                 the name of the file.
             schema: the schema of the tables in PostgreSQL.
             reading: how to read the file, besides what is saved next to it; only `undo` of numbered
                 rows reads it.
 
         Raises:
-            BatchError: there is no journal, another process uses it, or it belongs to another
+            CampaignError: there is no journal, another process uses it, or it belongs to another
                 server; raised on entering the campaign.
             ConfigurationError: `journal` is an address of something else.
         """
@@ -273,7 +273,7 @@ class Api(WithRaw, Resources):
             self._async.sent_campaign,
             path,
             journal=journal,
-            campaign=campaign,
+            name=name,
             schema=schema,
             reading=reading,
         )
@@ -298,7 +298,7 @@ class Api(WithRaw, Resources):
         """Write posts that are in Postiz to a campaign file, which you can complete and run.
 
         Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: because of
-        `needs_media`, `batch` refuses each row until they are filled in. Costs no quota since
+        `needs_media`, `campaign` refuses each row until they are filled in. Costs no quota since
         v2.19.0.
 
         Args:
@@ -318,7 +318,7 @@ class Api(WithRaw, Resources):
             form: the format of `content` if no file is written; None: CSV.
 
         Raises:
-            BatchError: the file exists already, or cannot be written.
+            CampaignError: the file exists already, or cannot be written.
             InvalidPostError: `form` contradicts the name of the file, or does not go with `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from postiz_async._concurrency import in_thread
+from postiz_async._renamed import Renamed
 from postiz_async._scheduler.calls import with_raw_answers
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import UsageError
@@ -38,7 +39,7 @@ _ROWS_AT_ONCE = 500
 """Rows of a campaign that are taken in the thread of the caller before they are read."""
 
 
-class Twin(OfOneProcess):
+class Twin(OfOneProcess, Renamed):
     """The blocking twin of something asynchronous.
 
     Args:
@@ -252,7 +253,7 @@ class Entered(Generic[T]):
 
 
 class EnteredTwin(Twin):
-    """The twin of what is entered and left, such as a batch."""
+    """The twin of what is entered and left, such as a campaign."""
 
     _block: Entered[Any] | None = None
 

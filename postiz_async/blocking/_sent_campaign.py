@@ -70,7 +70,7 @@ class SentCampaign(EnteredTwin):
                 it and it is not due within ten minutes.
 
         Raises:
-            BatchError: the campaign was never run, or another process works on it.
+            CampaignError: the campaign was never run, or another process works on it.
             PostizError: the server could not be asked.
         """
         return self._portal.call(self._async.reconcile, delete_doubles=delete_doubles)
@@ -88,7 +88,7 @@ class SentCampaign(EnteredTwin):
         """Delete the posts of this journal that are still to come: all, or a selection.
 
         What is published stays, and so do posts that people edited in Postiz, unless `edited` is
-        given. A later run does not send these rows, unless the batch is made with
+        given. A later run does not send these rows, unless the campaign is made with
         `existing="again"`. An undo may be interrupted and called again.
 
         Args:
@@ -100,7 +100,7 @@ class SentCampaign(EnteredTwin):
             on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
 
         Raises:
-            BatchError: the campaign was never run, or another process works on it.
+            CampaignError: the campaign was never run, or another process works on it.
             ConfigurationError: there is no such channel, several have its name, or `rows` has
                 another form.
             PostizError: the server could not be asked; call it again to go on.
@@ -137,7 +137,7 @@ class SentCampaign(EnteredTwin):
             on_look: called after each look at the server; None: no calls.
 
         Raises:
-            BatchError: the campaign was never run, or another process works on it.
+            CampaignError: the campaign was never run, or another process works on it.
             ConfigurationError: `patience` is negative.
             PostizError: the server could not be asked for half an hour.
         """

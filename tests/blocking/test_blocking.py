@@ -95,7 +95,7 @@ def is_internal(member: object) -> bool:
 
 
 OF_INSTANCES = {"path", "journal_path", "remarks"}
-"""Attributes of a batch that `__init__` sets."""
+"""Attributes of a campaign that `__init__` sets."""
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -103,7 +103,7 @@ def test_a_twin_has_what_its_class_has_and_nothing_else(name: str) -> None:
     original, twin = pair_of(name)
     expected = {"close" if name == "aclose" else name for name in public(original)}
     assert public(twin) - OF_INSTANCES == expected - OF_INSTANCES
-    assert (public(twin) >= OF_INSTANCES) is (twin is blocking.Batch)
+    assert (public(twin) >= OF_INSTANCES) is (twin is blocking.Campaign)
 
 
 SYNCHRONOUS = (
@@ -284,7 +284,7 @@ def test_what_a_generator_gives_is_taken_in_this_thread_when_it_is_wanted(postiz
         postiz.analytics.posts(broken())
 
 
-def campaign(channel: str, at: datetime, count: int) -> list[dict[str, object]]:
+def campaign_rows(channel: str, at: datetime, count: int) -> list[dict[str, object]]:
     return [
         {"channel": channel, "date": at + timedelta(hours=n), "content": f"row {n}"}
         for n in range(count)
@@ -294,25 +294,25 @@ def campaign(channel: str, at: datetime, count: int) -> list[dict[str, object]]:
 def test_a_campaign_is_planned_run_and_resumed(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path
 ) -> None:
-    rows, journal = campaign(channel, at, 5), tmp_path / "journal"
-    with postiz.batch(iter(rows[:3]), journal=journal) as batch:
-        assert batch.problems == ()
-        assert batch.plan().requests == 3
-        assert batch.run_all().counts == {"stored": 3}
-    with postiz.batch(rows, journal=journal) as batch:
-        assert batch.is_resumed
-        with batch.run() as outcomes:
+    rows, journal = campaign_rows(channel, at, 5), tmp_path / "journal"
+    with postiz.campaign(iter(rows[:3]), journal=journal) as campaign:
+        assert campaign.problems == ()
+        assert campaign.plan().requests == 3
+        assert campaign.run_all().counts == {"stored": 3}
+    with postiz.campaign(rows, journal=journal) as campaign:
+        assert campaign.is_resumed
+        with campaign.run() as outcomes:
             assert [outcome.row for outcome in outcomes] == [4, 5]
-        assert batch.report().counts == {"stored": 5}
-        assert batch.remarks == []
-        undone = batch.undo(rows=[5])
+        assert campaign.report().counts == {"stored": 5}
+        assert campaign.remarks == []
+        undone = campaign.undo(rows=[5])
     assert [record.number for record in undone.rows] == [5]
 
 
 def test_a_campaign_that_is_not_entered_says_how(postiz: Postiz, tmp_path: Path) -> None:
-    batch = postiz.batch(tmp_path / "none.csv")
-    with pytest.raises(postiz_async.BatchError, match="with"):
-        _ = batch.problems
+    campaign = postiz.campaign(tmp_path / "none.csv")
+    with pytest.raises(postiz_async.CampaignError, match="with"):
+        _ = campaign.problems
 
 
 def test_a_client_without_an_outbox_says_how_to_make_one_without_await(postiz: Postiz) -> None:

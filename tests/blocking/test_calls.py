@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from samples import PNG
 
-from postiz_async import AuthenticationError, BatchError, NewPost, NotFoundError
+from postiz_async import AuthenticationError, CampaignError, NewPost, NotFoundError
 from postiz_async._campaign.read import source
 from postiz_async._sandbox import Fault
 from postiz_async.blocking import Postiz
@@ -47,8 +47,8 @@ def test_functions_given_to_a_call_are_called_in_its_thread(
         posts.append(postiz.posts.get(outcome.post_id or "").content)  # no deadlock
 
     rows = ({"channel": channel, "date": at, "content": each} for each in ("one", "two"))
-    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
-        batch.run_all(saw)
+    with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
+        campaign.run_all(saw)
     assert sorted(posts) == ["one", "two"]
     assert set(threads) == {threading.get_ident()}
 
@@ -63,8 +63,8 @@ def test_rows_are_taken_in_the_thread_that_gives_them(
             threads.append(threading.get_ident())
             yield {"channel": each.id, "date": at, "content": each.name}
 
-    with postiz.batch(rows(), journal=tmp_path / "journal") as batch:  # type: ignore[arg-type]
-        assert [row.number for row in batch.rows] == [1]
+    with postiz.campaign(rows(), journal=tmp_path / "journal") as campaign:  # type: ignore[arg-type]
+        assert [row.number for row in campaign.rows] == [1]
     assert threads == [threading.get_ident()]
 
 
@@ -74,9 +74,9 @@ def test_rows_without_end_are_taken_as_far_as_a_campaign_may_reach(
     monkeypatch.setattr(source, "MAX_ROWS", 700)
     numbers = count(1)
     rows = ({"channel": channel, "date": at, "content": f"post {n}"} for n in numbers)
-    batch = postiz.batch(rows, journal=tmp_path / "journal")
-    with pytest.raises(BatchError, match="more than 700 rows"):
-        batch.__enter__()
+    campaign = postiz.campaign(rows, journal=tmp_path / "journal")
+    with pytest.raises(CampaignError, match="more than 700 rows"):
+        campaign.__enter__()
     assert next(numbers) == 1_001
 
 
@@ -84,10 +84,10 @@ def test_a_list_of_rows_can_be_entered_again(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path
 ) -> None:
     rows = [{"channel": channel, "date": at, "content": f"post {n}"} for n in range(501)]
-    batch = postiz.batch(rows, journal=tmp_path / "journal")
+    campaign = postiz.campaign(rows, journal=tmp_path / "journal")
     for _ in range(2):
-        with batch:
-            assert [row.content for row in batch.rows] == [row["content"] for row in rows]
+        with campaign:
+            assert [row.content for row in campaign.rows] == [row["content"] for row in rows]
 
 
 class MistakeError(Exception):
@@ -103,7 +103,7 @@ def test_an_error_of_a_generator_of_rows_comes_out_where_it_is_entered(
             yield {"channel": channel, "date": at, "content": f"post {n}"}
         raise MistakeError
 
-    with pytest.raises(MistakeError), postiz.batch(rows(), journal=tmp_path / "journal"):
+    with pytest.raises(MistakeError), postiz.campaign(rows(), journal=tmp_path / "journal"):
         pass
     assert postiz.calls_under_way == 0
 
@@ -114,12 +114,12 @@ def test_a_function_that_raises_stop_iteration_ends_the_call(
     """No future takes that error, so the work waited for an answer that never came."""
     nothing: Iterator[str] = iter(())
     rows = [{"channel": channel, "date": at, "content": "one"}]
-    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+    with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
         with pytest.raises(RuntimeError, match="raised StopIteration") as raised:
-            batch.run_all(lambda _: next(nothing))
+            campaign.run_all(lambda _: next(nothing))
         frames = traceback.extract_tb(raised.value.__traceback__)
-        assert frames[-1].line == "batch.run_all(lambda _: next(nothing))"
-        assert batch.report().counts == {"stored": 1}
+        assert frames[-1].line == "campaign.run_all(lambda _: next(nothing))"
+        assert campaign.report().counts == {"stored": 1}
 
 
 def test_an_error_of_such_a_function_ends_the_call(
@@ -128,12 +128,12 @@ def test_an_error_of_such_a_function_ends_the_call(
     def fail(*_: object) -> None:
         raise MistakeError
 
-    with postiz.batch(
+    with postiz.campaign(
         [{"channel": channel, "date": at, "content": "one"}], journal=tmp_path / "journal"
-    ) as batch:
+    ) as campaign:
         with pytest.raises(MistakeError):
-            batch.run_all(fail)
-        assert batch.report().counts == {"stored": 1}
+            campaign.run_all(fail)
+        assert campaign.report().counts == {"stored": 1}
     with pytest.raises(MistakeError):
         postiz.media.upload(PNG, progress=fail)
     assert postiz.calls_under_way == 0
@@ -171,8 +171,8 @@ def test_an_error_of_a_block_is_the_same_outside(
 ) -> None:
     rows = [{"channel": channel, "date": at + timedelta(hours=n), "content": "x"} for n in (0, 1)]
     mistake = MistakeError()
-    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
-        with pytest.raises(MistakeError) as raised, batch.run() as outcomes:  # noqa: PT012
+    with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
+        with pytest.raises(MistakeError) as raised, campaign.run() as outcomes:  # noqa: PT012
             next(outcomes)
             raise mistake
         assert raised.value is mistake
@@ -181,16 +181,16 @@ def test_an_error_of_a_block_is_the_same_outside(
             frame.filename.endswith(("test_calls.py", "contextlib.py", "_base.py"))
             for frame in traceback.extract_tb(mistake.__traceback__)
         )
-        assert batch.run_all().counts == {"stored": 2}
+        assert campaign.run_all().counts == {"stored": 2}
 
 
 def test_what_stops_a_run_is_raised_at_the_end_of_its_block(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path, postiz_server: ServedPostiz
 ) -> None:
     rows = [{"channel": channel, "date": at, "content": "x"}]
-    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+    with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
         postiz_server.organization.api_key = "another"
-        with pytest.raises(AuthenticationError), batch.run() as outcomes:
+        with pytest.raises(AuthenticationError), campaign.run() as outcomes:
             for _ in outcomes:
                 pass
 
@@ -337,7 +337,7 @@ def test_a_block_whose_generator_the_loop_collects_is_left(
     rows = [{"channel": channel, "date": at, "content": f"row {n}"} for n in range(3)]
 
     def outcomes() -> Iterator[Outcome]:
-        with postiz.batch(rows, journal=tmp_path / "journal") as batch, batch.run() as run:
+        with postiz.campaign(rows, journal=tmp_path / "journal") as campaign, campaign.run() as run:
             yield from run
 
     begun = [outcomes()]
@@ -345,9 +345,9 @@ def test_a_block_whose_generator_the_loop_collects_is_left(
     postiz._portal.call_sync(begun.clear)
     while postiz._portal.opened().under_way:  # it is left in the background
         time.sleep(0.001)
-    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
-        batch.run_all()
-        assert batch.report().counts == {"stored": 3}
+    with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
+        campaign.run_all()
+        assert campaign.report().counts == {"stored": 3}
 
 
 def test_ctrl_c_leaves_the_block_of_a_run(
@@ -357,12 +357,12 @@ def test_ctrl_c_leaves_the_block_of_a_run(
         {"channel": channel, "date": at + timedelta(hours=n), "content": f"row {n}"}
         for n in range(40)
     ]
-    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
-        with pytest.raises(KeyboardInterrupt), batch.run() as outcomes:  # noqa: PT012
+    with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
+        with pytest.raises(KeyboardInterrupt), campaign.run() as outcomes:  # noqa: PT012
             for outcome in outcomes:
                 if outcome.row == 3:
                     interrupt()
-        counts = batch.report().counts
+        counts = campaign.report().counts
         assert counts["stored"] >= 3
         assert counts["stored"] + counts.get("planned", 0) == 40
 

@@ -114,19 +114,22 @@ def test_closing_ends_all_calls_of_all_threads(
     rows = [{"channel": channel, "date": at, "content": "row"}]
     started = threading.Barrier(6)
 
-    def run_a_batch() -> None:
-        with postiz.batch(rows, journal=tmp_path / "journal") as batch:
-            batch.run_all()
+    def run_a_campaign() -> None:
+        with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
+            campaign.run_all()
 
     def iterate_a_run() -> None:
-        with postiz.batch(rows, journal=tmp_path / "other") as batch, batch.run() as outcomes:
+        with (
+            postiz.campaign(rows, journal=tmp_path / "other") as campaign,
+            campaign.run() as outcomes,
+        ):
             list(outcomes)
 
     calls: list[Callable[[], object]] = [
         lambda: postiz.posts.draft(NewPost(channel, "one more"), at=at),
         lambda: list(postiz.posts.watch()),
         lambda: postiz.posts.wait_published(created.post_id, at=at),
-        run_a_batch,
+        run_a_campaign,
         iterate_a_run,
     ]
 
@@ -243,10 +246,10 @@ def test_a_function_that_nobody_would_await_is_refused(
         postiz.media.upload(b"", progress=tell)
     rows = [CampaignRow(channel=channel, date=at, content="a")]
     with (
-        postiz.batch(rows, journal=tmp_path / "j") as batch,
+        postiz.campaign(rows, journal=tmp_path / "j") as campaign,
         pytest.raises(UsageError, match="given to this call is an `async def` function"),
     ):
-        batch.run_all(tell)
+        campaign.run_all(tell)
 
 
 def test_time_may_jump_in_tests() -> None:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, at
+from campaign_lab import Lab, at
 from report_pages import HOSTILE, PAGES, large, mixed
 
 pytest.importorskip("playwright", reason="the extra browser has it")
@@ -206,12 +206,12 @@ async def test_the_report_of_a_real_run(browser: Browser, tmp_path: Path) -> Non
             for n, text in enumerate(texts)
         )
         lab.sandbox.change_channel(broken, failure="the token has expired")
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
             await lab.clock.sleep(60)
-            await batch.run_all()
-            await batch.wait_published()
-            report = await batch.report()
-            made = await batch.html_report()
+            await campaign.run_all()
+            await campaign.wait_published()
+            report = await campaign.report()
+            made = await campaign.html_report()
     assert report.counts.keys() == {"published", "refused", "failed", "late"}
     for width in (PHONE, SCREEN):
         async with opened(browser, made, width=width) as page:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, rows
+from campaign_lab import Lab, rows
 
-from postiz_async import BatchError, ConfigurationError
+from postiz_async import CampaignError, ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ async def test_rows_that_cannot_be_read_are_not_undone(lab: Lab) -> None:
     text = lab.path.read_text(encoding="utf-8")
     lab.path.write_text(text.replace("2027-", "not a date ", 1), encoding="utf-8")
     async with lab.client() as postiz, postiz.sent_campaign(lab.path) as sent:
-        with pytest.raises(BatchError, match="cannot be read, so it is not certain which posts"):
+        with pytest.raises(CampaignError, match="cannot be read, so it is not certain which posts"):
             await sent.undo(rows="1-4")
     assert len(lab.sandbox.posts) == 4
 
@@ -68,13 +68,13 @@ async def test_it_is_held_against_postiz(lab: Lab) -> None:
 
 async def test_no_other_process_works_with_it_meanwhile(lab: Lab) -> None:
     async with lab.client() as postiz, postiz.sent_campaign(lab.path):
-        with pytest.raises(BatchError):
+        with pytest.raises(CampaignError):
             async with postiz.sent_campaign(lab.journal):
                 raise AssertionError("the journal is locked")
 
 
 async def test_there_has_to_be_a_journal(tmp_path: Path) -> None:
     async with Lab(tmp_path).client() as postiz:
-        with pytest.raises(BatchError, match="no journal"):
+        with pytest.raises(CampaignError, match="no journal"):
             async with postiz.sent_campaign(tmp_path / "never.csv"):
                 raise AssertionError("there is none")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, rows
+from campaign_lab import Lab, rows
 
-from postiz_async import BatchError, CampaignStatus, ReadOptions
+from postiz_async import CampaignError, CampaignStatus, ReadOptions
 from postiz_async.documents import status_document
 from postiz_async.types import RowState
 
@@ -47,7 +47,7 @@ async def test_a_file_that_is_gone_cannot_be_compared_but_reported(lab: Lab) -> 
     status = CampaignStatus.read(lab.path)
     assert "post 1" in status.html_report()
     lab.path.unlink()
-    with pytest.raises(BatchError):
+    with pytest.raises(CampaignError):
         status.compare(reading=ReadOptions())
     page = status.html_report()
     assert "<html" in page
@@ -55,5 +55,5 @@ async def test_a_file_that_is_gone_cannot_be_compared_but_reported(lab: Lab) -> 
 
 
 def test_there_has_to_be_a_journal(tmp_path: Path) -> None:
-    with pytest.raises(BatchError, match="no journal"):
+    with pytest.raises(CampaignError, match="no journal"):
         CampaignStatus.read(tmp_path / "never.csv")

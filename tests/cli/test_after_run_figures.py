@@ -29,7 +29,7 @@ def file(cli: Cli, server: Server, tmp_path: Path) -> Path:
         ("x", soon, f"Not yet {tmp_path}", "schedule"),
         columns="channel,date,content,type",
     )
-    assert cli("run", file, "--campaign", str(tmp_path)).code == 0
+    assert cli("run", file, "--name", str(tmp_path)).code == 0
     return file
 
 

@@ -161,15 +161,15 @@ def test_of_a_campaign_of_another_name(
     journal = file.with_suffix(".journal")
     told = (
         "is of the campaign 'c.csv', and this run says 'spring'",
-        "leave --campaign away to go on with it",
+        "leave --name away to go on with it",
     )
     for verb in ("plan", "run"):
-        refused_and_untouched(cli, server, journal, verb, file, "--campaign", "spring", told=told)
-    assert cli("run", file, "--campaign", "c.csv").code == 0
+        refused_and_untouched(cli, server, journal, verb, file, "--name", "spring", told=told)
+    assert cli("run", file, "--name", "c.csv").code == 0
     moved = file.rename(tmp_path / "d.csv")
     assert cli("run", moved, "--journal", journal).code == 0
     named = write_campaign(tmp_path / "e.csv", ("mastodon", LATER, f"Another {tmp_path}"))
-    assert cli("run", named, "--campaign", "spring").code == 0
+    assert cli("run", named, "--name", "spring").code == 0
     assert cli("status", named).out.startswith("spring at ")
 
 

@@ -58,10 +58,10 @@ def test_a_file_that_says_something_else_is_asked_about(cli: Cli, files: list[Pa
         refused = cli(verb, other)
         assert refused.code == 2
         assert "3 of the 4 rows" in refused.err
-        assert "--campaign 'c.csv'" in refused.err
-    changed = cli("update", other, "--campaign", "c.csv", "--yes")
+        assert "--name 'c.csv'" in refused.err
+    changed = cli("update", other, "--name", "c.csv", "--yes")
     assert changed.code == 0
-    assert cli("status", one, "--campaign", "c.csv", "--json").document["complete"]
+    assert cli("status", one, "--name", "c.csv", "--json").document["complete"]
 
 
 def test_a_journal_that_is_named_is_a_file(cli: Cli, files: list[Path], tmp_path: Path) -> None:

@@ -327,12 +327,12 @@ async def test_lines_where_there_is_no_terminal(
     )
     local = LocalPostiz(limit=3)
     local.add_channel("mastodon")
-    async with local.client() as postiz, postiz.batch(file) as batch:
-        display = RunDisplay(Output(), postiz, batch, open_rows=9, zone=UTC, line_every=0.01)
+    async with local.client() as postiz, postiz.campaign(file) as campaign:
+        display = RunDisplay(Output(), postiz, campaign, open_rows=9, zone=UTC, line_every=0.01)
         async with display:
             await asyncio.sleep(0.05)
             assert capsys.readouterr().out == ""  # nothing happens
-            await batch.run_all(on_outcome=display.saw)
+            await campaign.run_all(on_outcome=display.saw)
             said: list[str] = []
             await until(lambda: said.append(capsys.readouterr().out) or "all sent" in said[-1])
         display.stopping()
@@ -359,8 +359,8 @@ async def test_progress_is_shown_while_the_store_of_the_quota_is_away(
     file = write_campaign(tmp_path / "c.csv", ("mastodon", LATER, "Hello"))
     local, store = LocalPostiz(), Away()
     local.add_channel("mastodon")
-    async with local.client(store=store) as postiz, postiz.batch(file) as batch:
-        display = RunDisplay(Output(), postiz, batch, open_rows=1, zone=UTC, line_every=0.01)
+    async with local.client(store=store) as postiz, postiz.campaign(file) as campaign:
+        display = RunDisplay(Output(), postiz, campaign, open_rows=1, zone=UTC, line_every=0.01)
         async with display:
             store.is_away = True
             await display.saw(Outcome(1, "ref", RowState.STORED, "id", ""))

@@ -112,17 +112,17 @@ async def run_through_outage(
     async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
         sandbox.add_channel("mastodon")
         sandbox.faults.add(Fault("empty_401", route="create_post", times=10_000))
-        async with sandbox_client(sandbox) as postiz, postiz.batch(file) as batch:
+        async with sandbox_client(sandbox) as postiz, postiz.campaign(file) as campaign:
             display = RunDisplay(
-                output, postiz, batch, open_rows=1, zone=UTC, line_every=line_every
+                output, postiz, campaign, open_rows=1, zone=UTC, line_every=line_every
             )
             async with display, anyio.create_task_group() as group:
-                group.start_soon(batch.run_all, display.saw)
+                group.start_soon(campaign.run_all, display.saw)
                 await until(lambda: AWAY in said())
-                assert batch.trouble == TROUBLE
+                assert campaign.trouble == TROUBLE
                 sandbox.faults.clear()
-            assert batch.trouble == ""
-            assert (await batch.report()).complete
+            assert campaign.trouble == ""
+            assert (await campaign.report()).complete
 
 
 async def test_an_outage_is_one_line_where_there_is_no_terminal(
@@ -158,10 +158,10 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
         sandbox.add_channel("mastodon")
         async with (
             sandbox_client(sandbox) as postiz,
-            postiz.batch(file) as batch,
-            RunDisplay(output, postiz, batch, open_rows=1, zone=UTC) as display,
+            postiz.campaign(file) as campaign,
+            RunDisplay(output, postiz, campaign, open_rows=1, zone=UTC) as display,
         ):
-            await batch.run_all(display.saw)
+            await campaign.run_all(display.saw)
     end = shown.getvalue()[shown.getvalue().rindex("uploads") :]
     lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", end).splitlines()]
     assert lines[:4] == [
@@ -228,11 +228,11 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
         client = partial(sandbox_client, sandbox, transport=way)
         for kept in (3, 1):
             window.truncate(0)
-            async with client() as postiz, postiz.batch(file) as batch:
+            async with client() as postiz, postiz.campaign(file) as campaign:
                 display = RunDisplay(
-                    output, postiz, batch, open_rows=kept, zone=UTC, line_every=0.01
+                    output, postiz, campaign, open_rows=kept, zone=UTC, line_every=0.01
                 )
-                work = asyncio.create_task(batch.run_all(on_outcome=display.saw))
+                work = asyncio.create_task(campaign.run_all(on_outcome=display.saw))
                 async with display:
                     await until(lambda: DOUBT.search(shown()))
                     if kept == 3:
@@ -249,8 +249,8 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
             words = await anyio.to_thread.run_sync(partial(cli, "status", file))
             assert DOUBT.search(" ".join(words.out.split()))
         way.halt.close()
-        async with client() as postiz, postiz.batch(file) as batch:
-            assert (await batch.run_all()).complete
+        async with client() as postiz, postiz.campaign(file) as campaign:
+            assert (await campaign.run_all()).complete
         said = await anyio.to_thread.run_sync(partial(cli, "status", file, "--json"))
         assert said.document["in_doubt"] is None
 
@@ -268,16 +268,16 @@ async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
     async with one_in_doubt(tmp_path) as (sandbox, file, way):
         client = partial(sandbox_client, sandbox, transport=way)
         sandbox.faults.clear()
-        async with sandbox_client(sandbox) as postiz, postiz.batch(file) as batch:
-            assert (await batch.run_all()).complete
+        async with sandbox_client(sandbox) as postiz, postiz.campaign(file) as campaign:
+            assert (await campaign.run_all()).complete
         file.write_text(file.read_text().replace("more", "other"))
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
-        async with client() as postiz, postiz.batch(file) as batch:
+        async with client() as postiz, postiz.campaign(file) as campaign:
             display = CountDisplay(
-                output, "done", 3, UTC, batch.doubts, postiz.clock, line_every=0.01
+                output, "done", 3, UTC, campaign.doubts, postiz.clock, line_every=0.01
             )
             async with display:
-                work = asyncio.create_task(batch.update(on_outcome=display.saw))
+                work = asyncio.create_task(campaign.update(on_outcome=display.saw))
                 await until(lambda: DOUBT.search(shown()))
                 await until(lambda: "2 of 3 done; in doubt: 1 post" in shown())
                 way.halt.close()
@@ -307,12 +307,12 @@ async def test_a_display_that_fails_is_told_once_and_the_run_goes_on(
     local.add_channel("mastodon")
     output, window = Output(), Window()
     output.out = output.notes = Console(file=window, force_terminal=kind == "bars", width=100)
-    async with local.client() as postiz, postiz.batch(file) as batch:
-        display = RunDisplay(output, postiz, batch, open_rows=9, zone=UTC, line_every=0.01)
+    async with local.client() as postiz, postiz.campaign(file) as campaign:
+        display = RunDisplay(output, postiz, campaign, open_rows=9, zone=UTC, line_every=0.01)
         async with display:
             window.is_closed = True
             local.sandbox.faults.add(Fault("empty_401", route="list_posts", times=1))
-            report = await batch.run_all(on_outcome=display.saw)
+            report = await campaign.run_all(on_outcome=display.saw)
             display.stopping()
             await until(lambda: bool(caplog.messages))
     assert report.counts == {"stored": 9}

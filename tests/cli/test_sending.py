@@ -41,7 +41,7 @@ def campaign(tmp_path: Path) -> Path:
 
 def test_a_run_says_what_is_out_and_where(cli: Cli, server: Server, tmp_path: Path) -> None:
     file = campaign(tmp_path)
-    ran = cli("run", file, "--watch", "--campaign", str(tmp_path))
+    ran = cli("run", file, "--watch", "--name", str(tmp_path))
     assert ran.code == 0
     said = [line.split() for line in out_lines(ran.out)]
     assert sorted(line[:4] for line in said) == [
@@ -50,14 +50,14 @@ def test_a_run_says_what_is_out_and_where(cli: Cli, server: Server, tmp_path: Pa
     ]
     assert all(line[4].startswith("https://") for line in said)
     assert "\n2 published of 2 rows" in ran.out
-    again = cli("run", file, "--watch", "--campaign", str(tmp_path))
+    again = cli("run", file, "--watch", "--name", str(tmp_path))
     assert out_lines(again.out) == [], "nothing is said twice"
 
 
 def test_a_run_for_programs_says_it_beside_the_document(
     cli: Cli, server: Server, tmp_path: Path
 ) -> None:
-    ran = cli("run", campaign(tmp_path), "--watch", "-q", "--json", "--campaign", str(tmp_path))
+    ran = cli("run", campaign(tmp_path), "--watch", "-q", "--json", "--name", str(tmp_path))
     assert misfits("run", ran.document) == []
     assert ran.document["counts"] == {"published": 2}
     assert len(out_lines(ran.err)) == len(ran.err.splitlines()) == 2
@@ -83,14 +83,14 @@ async def test_posts_are_told_while_the_campaign_is_still_sent(
     ]
     async with (
         local.client() as postiz,
-        postiz.batch(rows, journal=tmp_path / "c.journal") as batch,
+        postiz.campaign(rows, journal=tmp_path / "c.journal") as campaign,
     ):
-        lines = PublishLines(Output(), postiz, batch, UTC)
+        lines = PublishLines(Output(), postiz, campaign, UTC)
         async with lines.watching():
             await postiz.posts.schedule(NewPost(channel, "Of others"), at=first)
-            await batch.run_all(on_outcome=lines.stored)
+            await campaign.run_all(on_outcome=lines.stored)
         during = capsys.readouterr().out
-        await batch.wait_published(on_outcome=lines.ended)
+        await campaign.wait_published(on_outcome=lines.ended)
         after = capsys.readouterr().out
     assert [re.sub(r" +https.*", "", line) for line in out_lines(during)] == [
         "published  row 1, mastodon",
@@ -108,14 +108,14 @@ async def test_watching_that_fails_does_not_stop_a_run(
     row = CampaignRow(channel="mastodon", date=local.in_an_hour(), content="Hi")
     async with (
         local.client() as postiz,
-        postiz.batch([row], journal=tmp_path / "c.journal") as batch,
+        postiz.campaign([row], journal=tmp_path / "c.journal") as campaign,
     ):
-        lines = PublishLines(Output(), postiz, batch, UTC)
+        lines = PublishLines(Output(), postiz, campaign, UTC)
         local.sandbox.faults.add(Fault("html", route="list_posts", times=None))
         async with lines.watching():
             await local.clock.sleep(60)
             local.sandbox.faults.clear()
-            report = await batch.run_all(on_outcome=lines.stored)
+            report = await campaign.run_all(on_outcome=lines.stored)
     assert report.counts == {"stored": 1}
     assert "Posts are not watched any more: " in capsys.readouterr().out
 
@@ -136,12 +136,12 @@ async def test_what_cannot_be_shown_is_told_once_and_as_an_error(
     output.out = output.notes = Console(file=ClosedWindow())
     async with (
         local.client() as postiz,
-        postiz.batch(rows, journal=tmp_path / "c.journal") as batch,
+        postiz.campaign(rows, journal=tmp_path / "c.journal") as campaign,
     ):
-        lines = PublishLines(output, postiz, batch, UTC)
-        await batch.run_all()
-        await batch.wait_published(on_outcome=lines.ended)
-        assert (await batch.report()).counts == {"published": 2}
+        lines = PublishLines(output, postiz, campaign, UTC)
+        await campaign.run_all()
+        await campaign.wait_published(on_outcome=lines.ended)
+        assert (await campaign.report()).counts == {"published": 2}
     told = [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "postiz_async.cli"]
     why = "(OSError: [Errno 5] Input/output error); the work goes on"
     assert told == [("ERROR", f"what is published is not shown any more {why}")]

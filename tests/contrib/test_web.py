@@ -44,7 +44,7 @@ CASES: list[tuple[PostizError, int]] = [
     (errors.StoreError(KEY), 503),
     (errors.ConfigurationError(KEY), 503),
     (errors.UsageError(KEY), 500),
-    (errors.BatchError(KEY), 502),
+    (errors.CampaignError(KEY), 502),
     (errors.UploadError(KEY), 422),
 ]
 

@@ -26,7 +26,7 @@ from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -144,7 +144,7 @@ def test_what_the_page_on_spreadsheets_shows_is_what_is_said(
     rows = [["mastodon", f"05/12/{2031 + n}", "09:00", "Grüße", ""] for n in range(60)]
     monkeypatch.chdir(tmp_path)
     path = write_xlsx(Path("plan.xlsx"), [head, *rows])
-    with pytest.raises(BatchError) as caught:
+    with pytest.raises(CampaignError) as caught:
         read_campaign(path)
     assert f"error: {caught.value}" in page
     columns = dict(zip(head, ["channel", "date", "time", "content", ""], strict=True))

@@ -98,8 +98,8 @@ def test_django_may_use_its_database_for_rows_and_outcomes(channel: str, tmp_pat
         ask_the_database()
         saved.append(outcome.row)
 
-    with Postiz() as postiz, postiz.batch(rows(), journal=tmp_path / "journal") as batch:
-        batch.run_all(save)
+    with Postiz() as postiz, postiz.campaign(rows(), journal=tmp_path / "journal") as campaign:
+        campaign.run_all(save)
     assert saved == [1]
 
 

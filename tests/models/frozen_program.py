@@ -42,8 +42,10 @@ async def work(folder: Path) -> None:
         await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
         await postiz.posts.schedule(NewPost(channel, "Hello"), at=at, idempotency_key="k")
         rows = [CampaignRow(channel=channel.id, date=at, content="A row")]
-        async with postiz.batch(rows, journal=folder / f"{type(at).__name__}.journal") as batch:
-            assert (await batch.run_all()).complete
+        async with postiz.campaign(
+            rows, journal=folder / f"{type(at).__name__}.journal"
+        ) as campaign:
+            assert (await campaign.run_all()).complete
         day = timedelta(days=1)
         listed = await postiz.posts.list(start=at - day, end=at + day)
         assert [post.publish_date.replace(microsecond=0) for post in listed] == [at] * 3

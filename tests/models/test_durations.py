@@ -182,9 +182,9 @@ async def test_options_and_settings_refuse_what_is_no_time(postiz: Postiz, where
 
 
 async def test_a_campaign_has_no_negative_patience(postiz: Postiz, tmp_path: Path) -> None:
-    batch = postiz.batch(tmp_path / "campaign.csv")
+    campaign = postiz.campaign(tmp_path / "campaign.csv")
     with pytest.raises(ConfigurationError, match=r"patience is -1\.0, .*, 0 or more"):
-        await batch.wait_published(patience=timedelta(seconds=-1))
+        await campaign.wait_published(patience=timedelta(seconds=-1))
 
 
 @pytest.mark.parametrize("politeness", [math.nan, math.inf, -math.inf])

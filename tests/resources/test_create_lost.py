@@ -124,8 +124,8 @@ async def test_rows_of_a_channel_that_is_gone_cost_as_many_as_leave_at_once(
         for place, channel in enumerate([*[GONE] * 25, STAYS])
     ]
     async with before_a_restore() as (postiz, server, way):
-        async with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+        async with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
             way.before = None
-            report = await batch.run_all()
+            report = await campaign.run_all()
         assert report.counts["stored"] == 1
         assert len(server.creates) <= 4 + 1

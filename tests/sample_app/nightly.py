@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postiz_async import BatchError, CampaignRow, InvalidPostError, Postiz, blocking
+from postiz_async import CampaignError, CampaignRow, InvalidPostError, Postiz, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,26 +23,26 @@ def rows(channel: str, at: datetime, words: list[str]) -> Iterator[CampaignRow]:
 
 
 async def run(
-    postiz: Postiz, campaign: list[CampaignRow], journal: Path
+    postiz: Postiz, rows: list[CampaignRow], journal: Path
 ) -> tuple[Forecast, list[Outcome]]:
     """Plan and run, and tell what became of each row."""
     outcomes: list[Outcome] = []
-    async with postiz.batch(campaign, journal=journal) as batch:
-        plan = await batch.plan()
-        async with batch.run() as stream:
+    async with postiz.campaign(rows, journal=journal) as campaign:
+        plan = await campaign.plan()
+        async with campaign.run() as stream:
             async for outcome in stream:
                 outcomes.append(outcome)  # noqa: PERF401  (as people write it)
     return plan, outcomes
 
 
-def run_blocking(client: blocking.Postiz, campaign: Path) -> Report | list[str]:
+def run_blocking(client: blocking.Postiz, file: Path) -> Report | list[str]:
     """The same in a script: the report, or what is wrong."""
     try:
-        with client.batch(campaign) as batch:
-            return batch.run_all()
+        with client.campaign(file) as campaign:
+            return campaign.run_all()
     except InvalidPostError as error:
         return [str(problem) for problem in error.problems]
-    except BatchError as error:
+    except CampaignError as error:
         return [str(error)]
 
 

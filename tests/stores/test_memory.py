@@ -414,7 +414,7 @@ async def test_what_a_client_does_is_in_the_state_and_it_is_not_told_of_it_itsel
     assert told == []
 
 
-async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met() -> None:
+async def test_a_campaign_does_not_recall_over_a_lock_out_that_another_client_met() -> None:
     clock = JumpingClock()
     async with Sandbox(clock=clock, limit=5) as sandbox:
         way = SandboxTransport(sandbox)

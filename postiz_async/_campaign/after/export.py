@@ -30,7 +30,13 @@ from postiz_async._campaign.read.texts import cell_text
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError, Problem, by_reader
+from postiz_async.errors import (
+    CampaignError,
+    ConfigurationError,
+    InvalidPostError,
+    Problem,
+    by_reader,
+)
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async.models.channels import Channel
     from postiz_async.models.insights import Figures
     from postiz_async.models.posts import Post
@@ -86,7 +92,7 @@ class Exported:
 
 
 async def export_posts(
-    postiz: BatchClient,
+    postiz: CampaignClient,
     path: Path | None,
     *,
     overwrite: bool = False,
@@ -101,7 +107,7 @@ async def export_posts(
     Costs no quota since v2.19.0.
 
     Raises:
-        BatchError: the file exists already, or cannot be written.
+        CampaignError: the file exists already, or cannot be written.
         InvalidPostError: the requested format does not exist.
         ConfigurationError: there is no such time zone, or an extra is not installed.
         PostizError: the posts could not be listed.
@@ -117,7 +123,7 @@ async def export_posts(
     form = form_of(path, excel=excel)
     if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, path):
         force = by_reader("--force", "overwrite=True")
-        raise BatchError(
+        raise CampaignError(
             f"{path} is there already; somebody may have filled it in. {force} writes over it."
         )
     posts = await gathered(postiz, form, **which)
@@ -127,7 +133,7 @@ async def export_posts(
         try:
             replace_file(path, content)
         except OSError as error:
-            raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
+            raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
         return posts.exported
 
     return await in_thread(write)
@@ -137,14 +143,14 @@ def form_of(path: Path, *, excel: bool = False) -> Form:
     """The format of a file, by its name and the requested format.
 
     Raises:
-        BatchError: the name and the format contradict each other.
+        CampaignError: the name and the format contradict each other.
     """
     if is_json(path):
         if excel:
-            raise BatchError(f"{path} would be JSON; name it .xlsx or .csv for a spreadsheet.")
+            raise CampaignError(f"{path} would be JSON; name it .xlsx or .csv for a spreadsheet.")
         return "jsonl"
     if path.suffix.lower() not in {".xlsx", ".csv", ".txt", ""} and is_spreadsheet(path):
-        raise BatchError(f"{path} cannot be written: name it .xlsx or .csv.")
+        raise CampaignError(f"{path} cannot be written: name it .xlsx or .csv.")
     return "excel" if excel or path.suffix.lower() == ".xlsx" else "csv"
 
 
@@ -217,7 +223,7 @@ class Gathered:
         return [record[name] for name in FOR_PEOPLE]
 
 
-async def gathered(postiz: BatchClient, form: Form, **which: Unpack[Which]) -> Gathered:
+async def gathered(postiz: CampaignClient, form: Form, **which: Unpack[Which]) -> Gathered:
     """List the posts of a range for a file of this format."""
     start, end = which["start"], which["end"]
     zone = _zone(which.get("timezone") or "UTC")

@@ -52,12 +52,12 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.sweep import Suspect, SweepResult
     from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async.models.posts import Post
 
 
-log = logging.getLogger("postiz_async.batch")
+log = logging.getLogger("postiz_async.campaign")
 
 _DAY = timedelta(days=1)
 
@@ -92,11 +92,12 @@ class Reconciled:
         return set(self.counts) <= {SweepState.FINE.value, SweepState.ADOPTED.value}
 
 
-async def open_existing(postiz: BatchClient, place: JournalPlace) -> Journal:
+async def open_existing(postiz: CampaignClient, place: JournalPlace) -> Journal:
     """Open the journal of a campaign that was run.
 
     Raises:
-        BatchError: there is no journal, another run has it open, or it belongs to another server.
+        CampaignError: there is no journal, another run has it open, or it belongs to another
+            server.
     """
     summary = await in_thread(partial(read_summary, place))
     return await Journal.open(
@@ -105,7 +106,7 @@ async def open_existing(postiz: BatchClient, place: JournalPlace) -> Journal:
 
 
 async def sweep_journal(
-    postiz: BatchClient, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
+    postiz: CampaignClient, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
 ) -> Reconciled:
     """Compare a journal with the server and write down the findings. Sends no post.
 
@@ -148,7 +149,7 @@ async def sweep_journal(
 
 
 async def _still_there(
-    postiz: BatchClient,
+    postiz: CampaignClient,
     journal: Journal,
     rows: Mapping[str, RowRecord],
     changed: Sequence[RowRecord],
@@ -211,7 +212,7 @@ _IS_WITHDRAWN = f"AND state IN ('{RowState.WITHDRAWING}', '{RowState.WITHDRAWN}'
 """Rows whose posts were deleted on purpose; the deletion itself checks them."""
 
 
-async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _Comparison:
+async def _look(postiz: CampaignClient, journal: Journal, *, with_open: bool) -> _Comparison:
     channels = frozenset(channel.id for channel in await postiz.channels.list())
     in_doubt = [each.sent for each in await open_requests(journal, NewPosts())]
     held = {ref for request in in_doubt for ref in request.refs if not with_open}
@@ -248,7 +249,7 @@ class _Survey:
 
     def __init__(
         self,
-        postiz: BatchClient,
+        postiz: CampaignClient,
         journal: Journal,
         channels: Collection[str],
         copies: Collection[str],
@@ -331,7 +332,9 @@ class _Survey:
                 return
 
 
-async def _suspects(postiz: BatchClient, journal: Journal, look: _Comparison) -> Sequence[Suspect]:
+async def _suspects(
+    postiz: CampaignClient, journal: Journal, look: _Comparison
+) -> Sequence[Suspect]:
     """Posts that may be incomplete; other posts at their instants prove that some are complete."""
     listed = look.sift.posts
     found = suspects(look.results, look.requests, look.rows, listed.values())
@@ -348,7 +351,7 @@ async def _suspects(postiz: BatchClient, journal: Journal, look: _Comparison) ->
 
 
 async def _repair_adopted(
-    postiz: BatchClient, journal: Journal, found: Iterable[Suspect]
+    postiz: CampaignClient, journal: Journal, found: Iterable[Suspect]
 ) -> set[str]:
     """Repair adopted posts; returns refs of rows whose posts may still be incomplete."""
     outage = Outage.of(postiz)
@@ -367,7 +370,7 @@ async def _repair_adopted(
     return unsure
 
 
-async def _remove(postiz: BatchClient, doubles: Iterable[Post]) -> set[str]:
+async def _remove(postiz: CampaignClient, doubles: Iterable[Post]) -> set[str]:
     """Delete second posts by their own groups. Returns the ids of those that are gone.
 
     A post that another host has deleted, or whose answer was lost, counts as gone.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async.models.posts import Post
 
 
@@ -73,7 +73,7 @@ class Waited:
 
 
 async def wait_published(
-    postiz: BatchClient,
+    postiz: CampaignClient,
     journal: Journal,
     *,
     patience: timedelta = PATIENCE,
@@ -85,7 +85,7 @@ async def wait_published(
     Costs no quota since v2.19.0; a server that counts reads is asked twice, for long ranges.
 
     Raises:
-        BatchError: the journal cannot be written.
+        CampaignError: the journal cannot be written.
         PostizError: the posts could not be listed for half an hour; call again to go on.
     """
     wait = _Wait(postiz, journal, patience.total_seconds())
@@ -104,7 +104,7 @@ async def wait_published(
 
 
 class _Wait:
-    def __init__(self, postiz: BatchClient, journal: Journal, patience: float) -> None:
+    def __init__(self, postiz: CampaignClient, journal: Journal, patience: float) -> None:
         self._postiz = postiz
         self._journal = journal
         self._patience = patience

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from postiz_async._campaign.journal.file import no_journal
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 from postiz_async.stores._deliveries import clean
 from postiz_async.stores._postgres_blocking import BlockingDatabase
 from postiz_async.stores._postgres_schema import quoted
@@ -112,7 +112,7 @@ class JournalDatabase:
         """Run a read-only query, also while runs are working on the campaign.
 
         Raises:
-            BatchError: the database has no campaign with this name, or several.
+            CampaignError: the database has no campaign with this name, or several.
             StoreError: the database cannot be used.
         """
 
@@ -161,10 +161,10 @@ class JournalDatabase:
             raise no_journal(self)
         if len(found) > 1:
             servers = " and ".join(base_url for _, base_url in found)
-            raise BatchError(
+            raise CampaignError(
                 f"PostgreSQL knows campaigns called {self.campaign!r} of several servers: "
                 f"{servers}. A program asks for the one of its server (postiz.sent_campaign(...)); "
-                "for commands, run each with a name of its own (--campaign)."
+                "for commands, run each with a name of its own (--name)."
             )
         return found[0][0]
 

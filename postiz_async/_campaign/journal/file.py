@@ -23,7 +23,7 @@ import msgspec
 
 from postiz_async._campaign.journal.lock import FileLock
 from postiz_async._campaign.journal.tables import read_meta
-from postiz_async.errors import BatchError, by_reader
+from postiz_async.errors import CampaignError, by_reader
 from postiz_async.stores import _files
 from postiz_async.stores._campaign_tables import campaign_tables_of_sqlite
 from postiz_async.stores._deliveries import TakenError
@@ -81,7 +81,7 @@ class JournalFile:
         """Run a read-only query, also while a run is working on the journal.
 
         Raises:
-            BatchError: there is no journal, or the file cannot be read.
+            CampaignError: there is no journal, or the file cannot be read.
         """
         if not self.is_there:
             raise no_journal(self)
@@ -96,8 +96,8 @@ class JournalFile:
         """Open the journal for writing, or create it.
 
         Raises:
-            BatchError: the file is in use, damaged, no journal, of another version, or belongs to
-                another server. Such a file is never overwritten.
+            CampaignError: the file is in use, damaged, no journal, of another version, or belongs
+                to another server. Such a file is never overwritten.
         """
         if os.path.isdir(self.path):  # noqa: PTH112  (false for what cannot be a name)
             raise _is_folder(self.path)
@@ -140,7 +140,7 @@ class OpenFile:
 
         Raises:
             TakenError: another request has the mark.
-            BatchError: the journal cannot be used.
+            CampaignError: the journal cannot be used.
         """
         try:
             with self._connection:
@@ -152,7 +152,7 @@ class OpenFile:
         except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
             if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
                 raise TakenError from error
-            raise BatchError(
+            raise CampaignError(
                 f"The journal {self._place} cannot be used: {error}. Nothing more is sent."
             ) from error
         return done
@@ -163,18 +163,18 @@ class OpenFile:
         self._lock.release()
 
 
-def no_journal(place: object) -> BatchError:
+def no_journal(place: object) -> CampaignError:
     """The error for a campaign without a journal."""
     option = by_reader("--journal", "journal=")
-    return BatchError(
+    return CampaignError(
         f"There is no journal {place}: this campaign has not been run, or its journal lies "
         f"elsewhere ({option})."
     )
 
 
-def of_another_server(place: object, its: str, ours: str) -> BatchError:
+def of_another_server(place: object, its: str, ours: str) -> CampaignError:
     """The error for a journal that belongs to another server."""
-    return BatchError(
+    return CampaignError(
         f"The journal {place} belongs to {its}, and this run is for {ours}. Use another --journal "
         "for another server."
     )
@@ -234,16 +234,16 @@ def _check(path: Path) -> None:
         raise _damaged(path, "it does not begin like a journal")
     version, application = struct.unpack(">I4xI", head[60:72])
     if application != _APPLICATION_ID:
-        raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
+        raise CampaignError(f"{path} is not a journal of this program; it was left as it is.")
     if version != _VERSION:
-        raise BatchError(
+        raise CampaignError(
             f"The journal {path} was written by another version of this program "
             f"(schema {version}, this one reads {_VERSION}). Use that version to finish it."
         )
 
 
-def _is_folder(path: Path) -> BatchError:
-    return BatchError(f"{path} is a directory, not a journal.")
+def _is_folder(path: Path) -> CampaignError:
+    return CampaignError(f"{path} is a directory, not a journal.")
 
 
 def _reader(path: Path) -> sqlite3.Connection:
@@ -284,14 +284,14 @@ _OF_THE_DISK = {
 """Errors that do not indicate a damaged file; extended codes have these in the last byte."""
 
 
-def _damaged(path: Path, why: object) -> BatchError:
+def _damaged(path: Path, why: object) -> CampaignError:
     code = getattr(why, "sqlite_errorcode", -1) & 0xFF
     if isinstance(why, OSError) or code in _OF_THE_DISK:
-        return BatchError(
+        return CampaignError(
             f"The journal {path} cannot be used now: {why}. It is as it was, and nothing was "
             "sent. See whether the disk is full, or the folder read-only, and run again."
         )
-    return BatchError(
+    return CampaignError(
         f"The journal {path} is damaged or no journal ({why}); it was left as it is. Move it and "
         "the files beside it (-wal, -shm) away, put an older copy in its place if there is one, "
         "and run again with --adopt: rows that were sent since are looked for in Postiz."

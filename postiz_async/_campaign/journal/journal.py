@@ -37,7 +37,7 @@ from postiz_async._delivery.outcomes import Account
 from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
 from postiz_async._wire import parse_date
 from postiz_async.clock import SystemClock
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 from postiz_async.models.media import Media
 from postiz_async.stores import new_version
 
@@ -93,7 +93,7 @@ class Journal:
             clock: measures the age of requests; None: the machine's clock.
 
         Raises:
-            BatchError: the journal is in use, damaged, of another version, or belongs to another
+            CampaignError: the journal is in use, damaged, of another version, or belongs to another
                 server, or the file is no journal. Such a file is never overwritten.
         """
         where = JournalFile(place) if isinstance(place, Path) else place
@@ -136,7 +136,7 @@ class Journal:
             whole: see `OpenFile.do`.
 
         Raises:
-            BatchError: the journal cannot be used.
+            CampaignError: the journal cannot be used.
             StoreError: the database cannot be used.
         """
         with anyio.CancelScope(shield=True):
@@ -163,17 +163,17 @@ class Journal:
             contents: the fingerprint of its rows.
 
         Raises:
-            BatchError: another run is at work with different rows.
+            CampaignError: another run is at work with different rows.
         """
 
         def work(t: Tables) -> None:
             now = t.time()
             others = t.execute(_OTHERS, now=now, id=run, contents=contents).fetchone()[0]
             if others:
-                raise BatchError(
+                raise CampaignError(
                     f"Another host is running the campaign {self.campaign!r} with other rows. Use "
                     "the same file on all hosts, wait until that run has ended, or give this "
-                    "campaign a name of its own (--campaign)."
+                    "campaign a name of its own (--name)."
                 )
             t.execute(_FORGET_RUNS, now=now)
             t.execute(_JOIN, id=run, contents=contents, until=now + TAKES_PART)

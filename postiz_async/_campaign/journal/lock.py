@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 from postiz_async.stores._files import PRIVATE, tighten
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ class FileLock:
         held: a descriptor of the file that holds the lock already.
 
     Raises:
-        BatchError: another process holds the lock, or the file system cannot lock.
+        CampaignError: another process holds the lock, or the file system cannot lock.
     """
 
     def __init__(self, path: Path, *, held: int | None = None) -> None:
         self.path = path
         fd = _acquired(path) if held is None else held
         if fd is None:
-            raise BatchError(
+            raise CampaignError(
                 f"Another process is working on this journal (it holds {path}). "
                 "Wait for it, or look at it with `postiz-async status`."
             )
@@ -64,11 +64,11 @@ def _acquired(path: Path) -> int | None:
         tighten(path)  # others who may read it could hold the lock
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EMLINK} and path.is_symlink():
-            raise BatchError(
+            raise CampaignError(
                 f"{path} is a symbolic link, and a lock has to be a file. Remove it; a lock holds "
                 "nothing that is needed later."
             ) from error
-        raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
+        raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         _lock(fd)
     except BlockingIOError:
@@ -76,7 +76,7 @@ def _acquired(path: Path) -> int | None:
         return None
     except OSError as error:
         os.close(fd)
-        raise BatchError(
+        raise CampaignError(
             f"The file system of {path} cannot lock files ({error.strerror}), so two processes "
             "could send the same posts. Put it on a local disk."
         ) from error

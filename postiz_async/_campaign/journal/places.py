@@ -38,7 +38,7 @@ class OpenPlace(Protocol):
 
         Raises:
             TakenError: another request has the mark.
-            BatchError: the journal cannot be used.
+            CampaignError: the journal cannot be used.
             StoreError: the database cannot be used.
         """
         ...

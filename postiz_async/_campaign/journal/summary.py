@@ -60,7 +60,7 @@ def read_summary(place: JournalPlace | Path) -> Summary:
     """Read the summary of a journal. Changes nothing.
 
     Raises:
-        BatchError: there is no journal, or it cannot be read.
+        CampaignError: there is no journal, or it cannot be read.
     """
     where = JournalFile(place) if isinstance(place, Path) else place
     return where.query(_summary, SystemClock())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.read.read_options import Advice
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async.models.channels import Channel
 
 
@@ -37,7 +37,7 @@ _FEW_TAGS, _MOST_TAGS = 3, 20
 
 
 async def advice(
-    postiz: BatchClient,
+    postiz: CampaignClient,
     rows: Sequence[Row],
     channels: Mapping[str, Channel],
     ignore: Collection[Advice],
@@ -88,7 +88,7 @@ def _hint_of_tag(tag: str) -> str:
     return "create it in Postiz if it is new"
 
 
-async def _unknown_tags(postiz: BatchClient, rows: Sequence[Row]) -> list[Problem]:
+async def _unknown_tags(postiz: CampaignClient, rows: Sequence[Row]) -> list[Problem]:
     """Tags that no listed post has; Postiz drops tags that it does not know."""
     if postiz.scheduler.is_counted(LIST_POSTS.name):
         return []

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.read.source import Campaign
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._campaign.read.source import ReadCampaign
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import PostItem, PostType
 
@@ -189,7 +189,7 @@ def stand_in(name: str, facts: FileFacts) -> Media:
 class Checked:
     """A campaign validated against the server's channels, its files and its journal."""
 
-    campaign: Campaign
+    campaign: ReadCampaign
     listed: Sequence[Channel]
     channels: Mapping[str, Channel]
     facts: Mapping[str, FileFacts]
@@ -253,7 +253,7 @@ _ROOM = 60_000
 """Bytes of the rows validated together; a request of 102,400 bytes is refused for its size."""
 
 
-async def verdicts(rows: Iterable[Row], checked: Checked, postiz: BatchClient) -> list[Problem]:
+async def verdicts(rows: Iterable[Row], checked: Checked, postiz: CampaignClient) -> list[Problem]:
     """Errors and warnings of the server's rules, row by row.
 
     Args:
@@ -314,7 +314,7 @@ _Group: TypeAlias = "list[tuple[Row, PostItem]]"
 """Rows whose requests have equal common fields, and that are validated together."""
 
 
-async def _judged(group: _Group, checked: Checked, postiz: BatchClient) -> list[Problem]:
+async def _judged(group: _Group, checked: Checked, postiz: CampaignClient) -> list[Problem]:
     """The server's verdict on rows as the posts of one request."""
     rows = [row for row, _ in group]
     first, items = rows[0], [item for _, item in group]
@@ -347,11 +347,11 @@ def column_of(path: str) -> str:
 
 
 async def check_rows(
-    postiz: BatchClient,
+    postiz: CampaignClient,
     checked: Checked,
     rows: Sequence[Row],
     folder: Path,
-    options: BatchOptions,
+    options: CampaignOptions,
 ) -> Checked:
     """Validate further rows of a campaign: channels, media, problems, warnings."""
     ignore, zone = options.reading.ignore, find_zone(options.reading.timezone or "UTC") or UTC

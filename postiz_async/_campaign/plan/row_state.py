@@ -12,7 +12,7 @@ from postiz_async._wire import parse_date
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async.models.channels import Channel
@@ -22,7 +22,7 @@ _CHANGED = "changed after it was stored; postiz-async update carries the change 
 _CHANGED_MEANWHILE = "changed before it was known whether it is stored"
 
 
-def is_unsent(row: Row, record: RowRecord | None, options: BatchOptions) -> bool:
+def is_unsent(row: Row, record: RowRecord | None, options: CampaignOptions) -> bool:
     """Whether a row should be sent."""
     if record is None or record.state in {RowState.PLANNED, RowState.SKIPPED}:
         return True
@@ -36,7 +36,7 @@ def is_unsent(row: Row, record: RowRecord | None, options: BatchOptions) -> bool
     return is_edited and record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
 
 
-def is_done(row: Row, record: RowRecord, options: BatchOptions) -> bool:
+def is_done(row: Row, record: RowRecord, options: CampaignOptions) -> bool:
     """Whether a recorded row is done, so that it need not be validated again."""
     in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
     return not in_flight and not is_unsent(row, record, options)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from postiz_async._campaign.read.texts import CellProblem
 from postiz_async._wire import POST_YEARS
-from postiz_async.errors import BatchError, Problem
+from postiz_async.errors import CampaignError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,21 +46,21 @@ def check_date_format(form: str) -> None:
         form: a format of `strptime`.
 
     Raises:
-        BatchError: the format is incomplete or invalid.
+        CampaignError: the format is incomplete or invalid.
     """
     written = _SAMPLE.strftime(form)
     vague = [word for word, other in _OTHERS.items() if other.strftime(form) == written]
     if vague == ["hour"] and _SAMPLE.replace(hour=10, minute=30).strftime(form) == written:
         vague = []
     if vague:
-        raise BatchError(
+        raise CampaignError(
             f"The date format {form!r} does not say the {vague[0]}. Write it like %d.%m.%Y %H:%M, "
             "with %p beside %I."
         )
     try:
         datetime.strptime(written, form)  # noqa: DTZ007  (the format need not name a zone)
     except ValueError as error:
-        raise BatchError(f"The date format {form!r} cannot be read: {error}.") from None
+        raise CampaignError(f"The date format {form!r} cannot be read: {error}.") from None
 
 
 def says_hour(form: str) -> bool:

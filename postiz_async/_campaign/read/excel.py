@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._campaign.read.packages import SheetPart, XmlPart, count_of
 from postiz_async._campaign.read.texts import UNCALCULATED, Merged, Odd
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +79,7 @@ def _part_of(package: Package, link: Mapping[str, str]) -> str:
     """The name of the part that a link of the workbook points to."""
     target = link.get("Target", "")
     if link.get("TargetMode") == "External":
-        raise BatchError(
+        raise CampaignError(
             f"{package.path} leads to another file, {target[:100]!r}, which is not opened. Copy "
             "its cells into a new spreadsheet."
         )

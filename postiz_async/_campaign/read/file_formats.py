@@ -24,7 +24,7 @@ from postiz_async._campaign.read.columns import LONGEST_NAME, column_named
 from postiz_async._campaign.read.packages import DAMAGE, Package
 from postiz_async._campaign.read.texts import MAX_ROW_TEXT, NO_JSON, foreign_byte, read_json, shown
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError, Problem, describe_json_error
+from postiz_async.errors import CampaignError, Problem, describe_json_error
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -50,11 +50,11 @@ def is_spreadsheet(path: Path) -> bool:
     """Whether a file is a spreadsheet, by its name.
 
     Raises:
-        BatchError: the spreadsheet is of an unsupported kind.
+        CampaignError: the spreadsheet is of an unsupported kind.
     """
     suffix = path.suffix.lower()
     if suffix in _FOREIGN:
-        raise BatchError(f"{path} cannot be read: save the spreadsheet as .xlsx, .ods or .csv.")
+        raise CampaignError(f"{path} cannot be read: save the spreadsheet as .xlsx, .ods or .csv.")
     return suffix in _SHEETS
 
 
@@ -63,29 +63,29 @@ def campaign_file(path: Path) -> Generator[io.BufferedReader]:
     """Open a regular file for reading, and check at the end that it has not changed.
 
     Raises:
-        BatchError: the file cannot be opened, or was changed meanwhile.
+        CampaignError: the file cannot be opened, or was changed meanwhile.
     """
     try:
         file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115
     except FileNotFoundError:
-        raise BatchError(f"There is no file {path}.") from None
+        raise CampaignError(f"There is no file {path}.") from None
     except IsADirectoryError:
-        raise BatchError(f"{path} is a directory; {CAMPAIGNS_ARE}") from None
+        raise CampaignError(f"{path} is a directory; {CAMPAIGNS_ARE}") from None
     except (OSError, ValueError) as error:  # no file can have such a name
-        raise BatchError(f"{path} cannot be read: {error}.") from error
+        raise CampaignError(f"{path} cannot be read: {error}.") from error
     with file:
         before = os.fstat(file.fileno())
         if not stat.S_ISREG(before.st_mode):
-            raise BatchError(
+            raise CampaignError(
                 f"{path} is a pipe or a device. Save what comes from it in a file; {CAMPAIGNS_ARE}"
             )
         try:
             yield file
         except OSError as error:
-            raise BatchError(f"{path} cannot be read: {error}.") from error
+            raise CampaignError(f"{path} cannot be read: {error}.") from error
         after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise BatchError(
+            raise CampaignError(
                 f"{path} was changed while it was read. Wait until it is saved, and run the "
                 "command again."
             )
@@ -134,12 +134,12 @@ def open_campaign(path: Path, encoding: str | None = None) -> Generator[Opened]:
     """Open a campaign file as text: in the given encoding, else by its mark or by a guess.
 
     Raises:
-        BatchError: there is no such file, or it is empty, too large or unreadable.
+        CampaignError: there is no such file, or it is empty, too large or unreadable.
     """
     with campaign_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > MAX_FILE:
-            raise BatchError(
+            raise CampaignError(
                 f"{path} has {size / 1e9:,.1f} GB; one campaign may have "
                 f"{MAX_FILE / 1e9:,.0f} GB. Split it into several files: each is a campaign "
                 "of its own, and they share the quota."
@@ -163,17 +163,17 @@ def _refuse_spreadsheet(file: io.BufferedReader, path: Path) -> None:
         with suppress(*DAMAGE):
             package = Package(file, path)
             if not ("content.xml" in package or "xl/workbook.xml" in package):
-                raise BatchError(f"{path} {package.describe()}; {CAMPAIGNS_ARE}")
+                raise CampaignError(f"{path} {package.describe()}; {CAMPAIGNS_ARE}")
     elif not start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return
-    raise BatchError(
+    raise CampaignError(
         f"{path} is a spreadsheet, not text. Name it .xlsx or .ods, or save it as CSV UTF-8."
     )
 
 
 def _marked_encoding(start: bytes, path: Path) -> str:
     if not start:
-        raise BatchError(f"{path} is empty (0 bytes).")
+        raise CampaignError(f"{path} is empty (0 bytes).")
     for bom, encoding in _BOMS:
         if start.startswith(bom):
             return encoding
@@ -201,7 +201,7 @@ def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
         The encoding, and a sample of the text.
 
     Raises:
-        BatchError: the file is most likely neither UTF-8 nor Windows-1252.
+        CampaignError: the file is most likely neither UTF-8 nor Windows-1252.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -216,7 +216,7 @@ def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
     odd: re.Match[bytes] | None = None
     for chunk in _chunks(file):
         if b"\0" in chunk:
-            raise BatchError(f"{path} is not text; {CAMPAIGNS_ARE}")
+            raise CampaignError(f"{path} is not text; {CAMPAIGNS_ARE}")
         high += len(chunk.translate(None, _ASCII))
         valid += sum(len(found) for found in _UTF8.findall(chunk))
         some = None if sample else _HIGH.search(chunk)
@@ -226,7 +226,7 @@ def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
         return "utf-8", ""
     if odd:
         text = shown(odd[0].decode("cp1252", "replace").strip())
-        raise BatchError(
+        raise CampaignError(
             f"{path} is not UTF-8, nor most likely Windows-1252, as which it would say {text!r}. "
             "Say what it is: --encoding cp1250 (Central Europe), cp1251 (Cyrillic), cp1253 "
             "(Greek), mac_roman; or save it as UTF-8 (in Excel: CSV UTF-8)."

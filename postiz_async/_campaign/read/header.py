@@ -28,7 +28,7 @@ from postiz_async._campaign.read.texts import (
     shown,
 )
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -61,14 +61,14 @@ class MissingColumns(Exception):  # noqa: N818  (never leaves the package)
         self.names = names
         self.rows = rows
 
-    def error(self, channels: Iterable[str] = ()) -> BatchError:
+    def error(self, channels: Iterable[str] = ()) -> CampaignError:
         """The error, with the likely meaning of columns, given these names of channels."""
         taken = [name.lower() for name in self.names if is_column(name.lower())]
         meant = meant_columns(self.names, self.rows, taken, set(channels))
         meant = {name: to for name, to in meant.items() if to}
         if not meant:
-            return BatchError(f"{self.said} A campaign may have: {', '.join(COLUMNS)}.")
-        return BatchError(f"{self.said} Say what they are: {column_options(meant)}")
+            return CampaignError(f"{self.said} A campaign may have: {', '.join(COLUMNS)}.")
+        return CampaignError(f"{self.said} Say what they are: {column_options(meant)}")
 
 
 class Columns(NamedTuple):
@@ -122,7 +122,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
         rules: how the file is read.
 
     Raises:
-        BatchError: there is no header, or it has a column twice.
+        CampaignError: there is no header, or it has a column twice.
         AbsentColumn: a mapped column is missing.
         MissingColumns: the column of channels or dates is missing.
     """
@@ -146,7 +146,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> Columns:
         )
     doubles = [to for to, count in Counter(targets).items() if to and count > 1]
     if doubles:
-        raise BatchError(f"{name} has the column {doubles[0]!r} twice (row {number}).")
+        raise CampaignError(f"{name} has the column {doubles[0]!r} twice (row {number}).")
     pairs = list(zip(written, targets, strict=True))
     if missing:
         said = f"{name} has no column {missing[0]!r} (row {number}). {_listed(written)}"
@@ -212,11 +212,11 @@ def _first(lines: Iterator[Line], name: str) -> tuple[int, list[str]]:
     try:
         header = next(lines, Line(0, []))
     except NotReadable as error:
-        raise BatchError(f"{name} {error} (row 1).") from None
+        raise CampaignError(f"{name} {error} (row 1).") from None
     if not header.cells:
-        raise BatchError(f"{name} is empty: it has no header.")
+        raise CampaignError(f"{name} is empty: it has no header.")
     if len(header.cells) > MAX_COLUMNS:
-        raise BatchError(
+        raise CampaignError(
             f"{name} has {len(header.cells):,} columns (row {header.number}); a campaign may have "
             f"{MAX_COLUMNS:,}. Is row {header.number} its header?"
         )
@@ -224,7 +224,7 @@ def _first(lines: Iterator[Line], name: str) -> tuple[int, list[str]]:
     text = "\n".join(texts)
     foreign = foreign_byte(text)
     if foreign is not None:
-        raise BatchError(f"{name} {foreign.message} of row {header.number}; {foreign.hint}.")
+        raise CampaignError(f"{name} {foreign.message} of row {header.number}; {foreign.hint}.")
     if has_halves(text):
-        raise BatchError(f"{name} is not UTF-16: row {header.number} has half a character.")
+        raise CampaignError(f"{name} is not UTF-16: row {header.number} has half a character.")
     return header.number, texts

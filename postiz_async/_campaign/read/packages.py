@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 
 from postiz_async._campaign.read.texts import MAX_COLUMNS, MAX_ROW_TEXT, MAX_TEXT, Odd
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ class Package:
         parts = self._zip.infolist()
         unpacked = sum(each.file_size for each in parts)
         if unpacked > max(_SMALL, _RATIO * size):
-            raise BatchError(
+            raise CampaignError(
                 f"{path} has {size:,} bytes, and {unpacked:,} without its compression: more than "
                 f"{_RATIO} times as many. {_COPY}"
             )
@@ -140,7 +140,7 @@ class XmlPart:
 
     def refuse(self, why: str, advice: str = _COPY) -> NoReturn:
         """Raise an error about the current place."""
-        raise BatchError(f"{self.package.path}: {self.where()} {why}. {advice}")
+        raise CampaignError(f"{self.package.path}: {self.where()} {why}. {advice}")
 
     def feed(self) -> Iterator[None]:
         """Parse the part, chunk by chunk."""

@@ -20,7 +20,7 @@ from postiz_async._campaign.read.columns import COLUMNS, OTHER_NAMES, is_column,
 from postiz_async._campaign.read.dates import check_date_format, find_zone, no_such_zone, says_hour
 from postiz_async._campaign.read.file_formats import is_spreadsheet
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError, ConfigurationError, Problem
+from postiz_async.errors import CampaignError, ConfigurationError, Problem
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ def rules_of(reading: ReadOptions) -> Rules:
     """Check the options for reading a campaign.
 
     Raises:
-        BatchError: a column, zone or format that does not exist.
+        CampaignError: a column, zone or format that does not exist.
     """
     columns = {folded(name): _target(name, to) for name, to in reading.columns.items()}
     doubles = [to for to, count in Counter(columns.values()).items() if to and count > 1]
     if doubles:
-        raise BatchError(f"Two columns of the file are to be {doubles[0]!r}.")
+        raise CampaignError(f"Two columns of the file are to be {doubles[0]!r}.")
     defaults = {_column(name): text for name, text in reading.defaults.items()}
     if reading.date_format is not None:
         check_date_format(reading.date_format)
@@ -146,7 +146,7 @@ def rules_of(reading: ReadOptions) -> Rules:
 
 def _target(name: str, to: str) -> str:
     if not name.strip():
-        raise BatchError(f"The column that is to be {to!r} has no name.")
+        raise CampaignError(f"The column that is to be {to!r} has no name.")
     return _column(to) if to.strip() else ""
 
 
@@ -157,7 +157,7 @@ def _column(name: str) -> str:
         return wanted if part is None else f"thread {part}"
     close = difflib.get_close_matches(wanted, COLUMNS, 1)
     hint = f"Did you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
-    raise BatchError(f"{name!r} is not a column of a campaign. {hint}")
+    raise CampaignError(f"{name!r} is not a column of a campaign. {hint}")
 
 
 def _encoding(name: str) -> str:
@@ -165,7 +165,7 @@ def _encoding(name: str) -> str:
         "".encode(name)  # refuses codecs that do not make bytes of texts
         return codecs.lookup(name).name
     except (LookupError, UnicodeError, ValueError):
-        raise BatchError(
+        raise CampaignError(
             f"There is no encoding {name!r}. Usual ones are utf-8, cp1252 (Western Europe), cp1250 "
             "(Central Europe), cp1251 (Cyrillic), cp1253 (Greek), mac_roman."
         ) from None
@@ -174,7 +174,7 @@ def _encoding(name: str) -> str:
 def _zone(name: str) -> ZoneInfo:
     zone = find_zone(name)
     if zone is None:
-        raise BatchError(no_such_zone(name))
+        raise CampaignError(no_such_zone(name))
     return zone
 
 
@@ -194,18 +194,18 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
     """All options of a campaign file.
 
     Args:
-        campaign: its name, which marks its posts.
+        name: its name, which marks its posts.
         align: how far dates may move, like `15m`.
         media_root: folders from which it may take media; relative ones start at its own folder.
     """
 
-    campaign: str | None = None
+    name: str | None = None
     align: str | None = None
     media_root: tuple[str, ...] = ()
 
     @classmethod
     def saved(cls, source: CampaignSource) -> FileOptions:
-        """The options that `Batch.save_options` saved next to a file; empty if there are none.
+        """The options that `Campaign.save_options` saved next to a file; empty if there are none.
 
         Files of one name share it: a CSV leaves out the sheet, a spreadsheet the encoding.
 
@@ -213,7 +213,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
             source: the campaign.
 
         Raises:
-            BatchError: the saved file cannot be read, or has an unknown option.
+            CampaignError: the saved file cannot be read, or has an unknown option.
         """
         if not isinstance(source, str | Path) or not Path(source).name:
             return FileOptions()
@@ -225,7 +225,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise ValueError("it is not a file of text")
             found = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
         except (OSError, ValueError, RecursionError) as error:
-            raise BatchError(
+            raise CampaignError(
                 f"{path}, which says how {source} is read, is unreadable: {error}."
             ) from error
         known = FileOptions.__struct_fields__
@@ -235,13 +235,15 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
                 hint = (
                     f"Did you mean {close[0]!r}?" if close else f"It may have: {', '.join(known)}."
                 )
-                raise BatchError(
+                raise CampaignError(
                     f"{path} says how {source} is read, and has the unknown key {name!r}. {hint}"
                 )
         try:
             kept = msgspec.convert(found, FileOptions)
         except msgspec.ValidationError as error:
-            raise BatchError(f"{path} says how {source} is read, and is wrong: {error}.") from error
+            raise CampaignError(
+                f"{path} says how {source} is read, and is wrong: {error}."
+            ) from error
         folder = Path(source).parent
         is_sheet = is_spreadsheet(Path(source))
         kept = structs.replace(
@@ -252,8 +254,10 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
         )
         try:
             rules_of(structs.replace(kept, date_format=None))  # whose times may be said elsewhere
-        except BatchError as error:
-            raise BatchError(f"{path} says how {source} is read, and is wrong: {error}") from error
+        except CampaignError as error:
+            raise CampaignError(
+                f"{path} says how {source} is read, and is wrong: {error}"
+            ) from error
         return kept
 
 
@@ -303,10 +307,10 @@ def save_options(
         The path of the saved options.
 
     Raises:
-        BatchError: the file cannot be written.
+        CampaignError: the file cannot be written.
     """
     said: dict[str, object] = {
-        "campaign": name,
+        "name": name,
         **structs.asdict(reading),
         "align": align,
         "media_root": [_beside(Path(root), campaign.parent) for root in media_root],
@@ -318,7 +322,7 @@ def save_options(
     try:
         replace_file(path, text)
     except OSError as error:
-        raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
+        raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
     return path
 
 

@@ -44,21 +44,21 @@ _MADE_REF = re.compile(r"[0-9a-f]{24}(-\d+)?")
 
 
 class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One post of a campaign, as a program gives it to `postiz.batch`.
+    """One post of a campaign, as a program gives it to `postiz.campaign`.
 
-    The fields are the columns of a campaign file and are checked when the batch is entered.
+    The fields are the columns of a campaign file and are checked when the campaign is entered.
 
     Args:
         channel: its id, its name, or its provider when there is only one.
         date: with a zone, or in that of `timezone`; a text is read as in a file.
         media: files; a relative name begins at the working directory. A `Path` may lead
-            anywhere; a text stays below that directory or a `media_root` of the batch.
+            anywhere; a text stays below that directory or a `media_root` of the campaign.
         alt: what the media show, one text for each, for people who cannot see them.
         link: a web address, put below the content unless it is in there.
         settings: a struct of `postiz_async.providers`, or the settings as the API names them.
         thread: further parts, in order.
         repeat_days: repeat after this many days, for ever.
-        tolerance: by how much the date may move to share a request; as the batch says if None.
+        tolerance: by how much the date may move to share a request; as the campaign says if None.
         ref: a name of your own for the row; made from its content if empty.
     """
 
@@ -102,7 +102,7 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
     repeat_days: int | None = None
     format: TextFormat = "text"
     tolerance: timedelta | None = None
-    """How far the date may move; None: as the batch says."""
+    """How far the date may move; None: as the campaign says."""
     moved_from: datetime | None = None
     """The date in the campaign, if `date` is another one."""
     own_media: tuple[str, ...] = ()

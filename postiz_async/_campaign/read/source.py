@@ -37,7 +37,7 @@ from postiz_async._campaign.read.texts import (
     shown,
 )
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError, Problem
+from postiz_async.errors import CampaignError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ _READ_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
+class ReadCampaign:
     """The result of reading: the rows, and the problems of the others."""
 
     path: Path
@@ -84,7 +84,7 @@ def labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator
         yield problem if label is None else replace(problem, where=f"{label}{dot}{rest}")
 
 
-def read_campaign(path: Path, *, reading: ReadOptions | None = None) -> Campaign:
+def read_campaign(path: Path, *, reading: ReadOptions | None = None) -> ReadCampaign:
     """Read a CSV file, a spreadsheet or JSON.
 
     Args:
@@ -93,21 +93,21 @@ def read_campaign(path: Path, *, reading: ReadOptions | None = None) -> Campaign
         reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
 
     Raises:
-        BatchError: the file cannot be read at all.
+        CampaignError: the file cannot be read at all.
     """
     try:
         return _read_file(path, rules_of(reading or ReadOptions()))
     except AbsentColumn as absent:
-        raise BatchError(str(absent)) from None
+        raise CampaignError(str(absent)) from None
     except MissingColumns as missing:
         raise missing.error() from None
 
 
-def _read_file(path: Path, rules: Rules) -> Campaign:
+def _read_file(path: Path, rules: Rules) -> ReadCampaign:
     collector = _Collector(str(path), rules)
     if is_spreadsheet(path):
         if rules.encoding is not None:
-            raise BatchError(f"{path} is a spreadsheet, which has no encoding. Leave it out.")
+            raise CampaignError(f"{path} is a spreadsheet, which has no encoding. Leave it out.")
         lines = (
             Line(number, cells)
             for number, cells in sheet_rows(path, rules.sheet)
@@ -116,7 +116,7 @@ def _read_file(path: Path, rules: Rules) -> Campaign:
         collector.take_table(lines)
         return collector.campaign(path)
     if rules.sheet is not None:
-        raise BatchError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
+        raise CampaignError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
     with open_campaign(path, rules.encoding) as file:
         if file.guessed:
             message = f"is not UTF-8 and is read as Windows-1252: {file.guessed!r}"
@@ -130,7 +130,7 @@ def _read_file(path: Path, rules: Rules) -> Campaign:
     return collector.campaign(path)
 
 
-async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) -> Campaign:
+async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) -> ReadCampaign:
     """Read a campaign from a file or from rows; rows of a program are numbered from 1.
 
     Args:
@@ -139,7 +139,7 @@ async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) 
         reading: as `read_campaign` takes it.
 
     Raises:
-        BatchError: the file or a row cannot be read at all.
+        CampaignError: the file or a row cannot be read at all.
         AbsentColumn: a mapped column is missing.
         MissingColumns: the column of channels or dates is missing.
     """
@@ -248,13 +248,13 @@ class _Collector:
         """Take a record with the file's names of columns; it may be modified."""
         self.taken += 1
         if self.taken > MAX_ROWS:
-            raise BatchError(
+            raise CampaignError(
                 f"{self.name} has more than {MAX_ROWS:,} rows, which is as many as one campaign "
                 "may have. Split it: each part is a campaign of its own, and they share the quota."
             )
         self._read(RowReader(number, *self._renamed(number, values), self.rules))
         if len(self.problems) > TOO_MANY_PROBLEMS:
-            raise BatchError(
+            raise CampaignError(
                 f"{self.name} has more than {TOO_MANY_PROBLEMS:,} problems; the first is in "
                 f"{self.problems[0]}. Are its columns what they should be?"
             )
@@ -307,17 +307,17 @@ class _Collector:
         if self.rules.zones:
             self._channels.add(folded(str(reader.record.get("channel", ""))))
 
-    def campaign(self, path: Path) -> Campaign:
+    def campaign(self, path: Path) -> ReadCampaign:
         """The campaign, with a ref for each row."""
         if not self.rows and not self.problems:
-            raise BatchError(f"{self.name} has no rows.")
+            raise CampaignError(f"{self.name} has no rows.")
         self._refuse_unused()
         self._explain_dates()
         self._explain_days()
         rows = with_refs(self.rows, self.problems)
         self.problems.sort(key=lambda problem: problem.row or 0)
         found, warned = tuple(self.problems), tuple(self.warnings)
-        return Campaign(path, tuple(rows), found, warned, self.labels)
+        return ReadCampaign(path, tuple(rows), found, warned, self.labels)
 
     def _explain_dates(self) -> None:
         """Report once per column which format reads dates that could not be read."""
@@ -348,11 +348,11 @@ class _Collector:
         """Report options for columns and channels that do not exist: they are probably misspelt."""
         if self._unseen:
             column = self.rules.written[min(self._unseen)]
-            raise BatchError(f"{self.name} has no column {column!r}, which was mapped.")
+            raise CampaignError(f"{self.name} has no column {column!r}, which was mapped.")
         for name in self.rules.zones:
             if name not in self._channels:
                 there = ", ".join(sorted(filter(None, self._channels))[:12])
-                raise BatchError(
+                raise CampaignError(
                     f"{self.name} has no row for {self.rules.written[name]!r}, which was given a "
                     f"time zone. It has rows for: {there}."
                 )

@@ -18,7 +18,7 @@ from postiz_async._campaign.read.open_document import ods_rows
 from postiz_async._campaign.read.packages import DAMAGE, Package
 from postiz_async._extras import extra_needed
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import BatchError, ConfigurationError
+from postiz_async.errors import CampaignError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +39,7 @@ def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]
         name: the name of the sheet; None for the only visible one.
 
     Raises:
-        BatchError: the file cannot be read, or it has several sheets and none is named.
+        CampaignError: the file cannot be read, or it has several sheets and none is named.
     """
     with campaign_file(path) as file:
         _refuse_odd(path, file.peek(8)[:8])
@@ -51,11 +51,11 @@ def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]
             elif "xl/workbook.xml" in package:
                 rows = xlsx_rows
             else:
-                raise BatchError(f"{path} {package.describe()}; {CAMPAIGNS_ARE}")
+                raise CampaignError(f"{path} {package.describe()}; {CAMPAIGNS_ARE}")
             yield from rows(package, lambda sheets: _chosen(path, sheets, name))
         except DAMAGE as error:
             why = str(error) or "it ends too early"
-            raise BatchError(
+            raise CampaignError(
                 f"{path} cannot be read as a spreadsheet: {why}. Open it and save it once more."
             ) from error
 
@@ -63,19 +63,19 @@ def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]
 def _refuse_odd(path: Path, start: bytes) -> None:
     """Refuse a file that is not a zip file."""
     if start.startswith(b"\xd0\xcf\x11\xe0"):
-        raise BatchError(
+        raise CampaignError(
             f"{path} has a password, or is an old .xls under another name. Save it as .xlsx "
             "without a password."
         )
     if not start.startswith(b"PK"):
         what = f"{path} is empty (0 bytes)." if not start else f"{path} is not a spreadsheet"
-        raise BatchError(f"{what}; if it is text, name it .csv." if start else what)
+        raise CampaignError(f"{what}; if it is text, name it .csv." if start else what)
 
 
 def _refuse_locked(package: Package) -> None:
     manifest = "META-INF/manifest.xml"
     if manifest in package and package.elements(manifest, "encryption-data"):
-        raise BatchError(f"{package.path} has a password. Save it without one.")
+        raise CampaignError(f"{package.path} has a password. Save it without one.")
 
 
 def _chosen(path: Path, sheets: Sequence[tuple[str, bool]], name: str | None) -> str:
@@ -88,13 +88,13 @@ def _chosen(path: Path, sheets: Sequence[tuple[str, bool]], name: str | None) ->
                 return each
         close = difflib.get_close_matches(name, names, 1)
         meant = f" Did you mean {close[0]!r}?" if close else ""
-        raise BatchError(f"{path} has no sheet {name!r}.{meant} It has: {_some(names, ', ')}.")
+        raise CampaignError(f"{path} has no sheet {name!r}.{meant} It has: {_some(names, ', ')}.")
     if not sheets:
-        raise BatchError(f"{path} has no sheets; {CAMPAIGNS_ARE}")
+        raise CampaignError(f"{path} has no sheets; {CAMPAIGNS_ARE}")
     visible = [each for each, is_visible in sheets if is_visible]
     if len(visible) != 1:
         options = _some([f"--sheet {shlex.quote(each)}" for each in visible or names], " or ")
-        raise BatchError(f"{path} has {len(visible)} sheets. Say which one: {options}.")
+        raise CampaignError(f"{path} has {len(visible)} sheets. Say which one: {options}.")
     return visible[0]
 
 
@@ -116,7 +116,7 @@ def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """Write an .xlsx file of one sheet, with texts as text and dates as dates.
 
     Raises:
-        BatchError: a text is too long for a cell.
+        CampaignError: a text is too long for a cell.
         ConfigurationError: the extra is not installed.
     """
     try:
@@ -139,7 +139,7 @@ def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
                 if isinstance(cell, datetime):
                     sheet.write_datetime(number, column, cell, form)
                 elif len(str(cell)) > MAX_CELL:
-                    raise BatchError(
+                    raise CampaignError(
                         f"{head[column]} has {len(str(cell)):,} characters in row {number + 1}; a "
                         f"cell of Excel holds {MAX_CELL:,}. Export to .csv or .jsonl."
                     )

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import PlannedRequest
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.already_stored import ClientRefs
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Outage
@@ -74,12 +74,12 @@ def unheard(_: object) -> None:
 class Job:
     """The input of a runner."""
 
-    postiz: BatchClient
+    postiz: CampaignClient
     journal: Journal
     checked: Checked
     calendar: Calendar
     outage: Outage
-    options: BatchOptions
+    options: CampaignOptions
     others: ConcurrentChanges
     purpose: Purpose = field(default_factory=NewPosts)
     on_left: Callable[[SentRequest], None] = unheard

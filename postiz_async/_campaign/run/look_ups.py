@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.purposes import Purpose
     from postiz_async._campaign.journal.requests import RequestHandle
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.lookup import Doubts
     from postiz_async._delivery.options import OnDoubt
     from postiz_async._delivery.outcomes import Account, SentRequest
@@ -51,7 +51,7 @@ class LookUps:
 
     def __init__(
         self,
-        postiz: BatchClient,
+        postiz: CampaignClient,
         journal: Journal,
         purpose: Purpose,
         fence: Fence,
@@ -175,7 +175,7 @@ def end_without_campaign(ref: str, doubt: str) -> RowEnd:
 
 
 async def look_up_lost(
-    postiz: BatchClient,
+    postiz: CampaignClient,
     journal: Journal,
     purpose: Purpose,
     outage: Outage,

@@ -9,7 +9,7 @@ import anyio
 from postiz_async._uploads import AT_ONCE
 from postiz_async.errors import (
     BadRequestError,
-    BatchError,
+    CampaignError,
     InvalidPostError,
     PayloadTooLargeError,
     UploadError,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.pauses import Outage
     from postiz_async._uploads import FileFacts
     from postiz_async.models.media import Media
@@ -38,7 +38,7 @@ class MediaUploads:
 
     def __init__(
         self,
-        postiz: BatchClient,
+        postiz: CampaignClient,
         journal: Journal,
         facts: Mapping[str, FileFacts],
         outage: Outage,
@@ -102,7 +102,7 @@ class MediaUploads:
             self._refusals[sha] = f"media {name}: {error.text}"
         except (InvalidPostError, UploadError) as error:
             why = error.problems[0].message if isinstance(error, InvalidPostError) else str(error)
-            raise BatchError(
+            raise CampaignError(
                 f"The media file {name} is not what it was when the campaign was checked "
                 f"({why.rstrip('.')}). No post with it was sent; run again to take it as it is now."
             ) from error

@@ -37,7 +37,7 @@ from postiz_async._campaign.run.intents import are_whole
 from postiz_async._campaign.run.job import ConcurrentChanges
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async.errors import APIConnectionError, BatchError, ServerError
+from postiz_async.errors import APIConnectionError, CampaignError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -46,17 +46,17 @@ if TYPE_CHECKING:
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import Copy, RowRecord
-    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.already_stored import ClientRefs, Past, StoredRows
     from postiz_async._campaign.run.resume import ReadJournal
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.pauses import Outage
     from postiz_async.models.posts import Post
 
 
-log = logging.getLogger("postiz_async.batch")
+log = logging.getLogger("postiz_async.campaign")
 
 LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between two looks for posts of another run, until it counts as quiet."""
@@ -92,9 +92,9 @@ class OtherRuns(ConcurrentChanges):
 
     def __init__(
         self,
-        postiz: BatchClient,
+        postiz: CampaignClient,
         outage: Outage,
-        options: BatchOptions,
+        options: CampaignOptions,
         past: Past,
         client_refs: ClientRefs,
         place: JournalPlace,
@@ -146,7 +146,7 @@ class OtherRuns(ConcurrentChanges):
             Posts within a day of the rows that do not belong to the campaign.
 
         Raises:
-            BatchError: some rows are in Postiz, and `existing` does not say how to treat them.
+            CampaignError: some rows are in Postiz, and `existing` does not say how to treat them.
         """
         days: set[date] = set()
         for row in rows:
@@ -205,7 +205,7 @@ class OtherRuns(ConcurrentChanges):
         decision = decide(found, self._options.existing, known=records, to_send=to_send)
         if decision.ask:
             is_new = self._journal is None and not records
-            raise BatchError(
+            raise CampaignError(
                 explain_existing_posts(
                     decision.ask, rows, self._place, known=records, is_new=is_new
                 )
@@ -236,7 +236,7 @@ class OtherRuns(ConcurrentChanges):
         """The request without rows stored by now; called when it may leave.
 
         Raises:
-            BatchError: rows are in Postiz, and `existing` does not say how to treat them.
+            CampaignError: rows are in Postiz, and `existing` does not say how to treat them.
         """
         now = self._postiz.clock.monotonic()
         is_first, self._burst_ends = now >= self._burst_ends, now + BURST

@@ -21,7 +21,7 @@ from postiz_async._campaign.run.intents import intents
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import stored_at
-from postiz_async.errors import BatchError, by_reader
+from postiz_async.errors import CampaignError, by_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.read.source import Campaign
+    from postiz_async._campaign.read.source import ReadCampaign
     from postiz_async._campaign.run.edits import Edits
     from postiz_async.errors import Problem
     from postiz_async.models.channels import Channel
@@ -55,7 +55,7 @@ async def recorded(
         campaign: the name that was asked for; None for that of the journal.
 
     Raises:
-        BatchError: the journal belongs to another server or campaign, or cannot be read.
+        CampaignError: the journal belongs to another server or campaign, or cannot be read.
     """
     if not await anyio.to_thread.run_sync(lambda: journal.is_there):
         return {}, (), ""
@@ -63,8 +63,8 @@ async def recorded(
     if summary.base_url != base_url:
         raise of_another_server(journal, summary.base_url, base_url)
     if campaign is not None and summary.campaign != campaign:
-        name, other = by_reader("--campaign", "campaign="), by_reader("--journal", "journal=")
-        raise BatchError(
+        name, other = by_reader("--name", "name="), by_reader("--journal", "journal=")
+        raise CampaignError(
             f"The journal {journal} is of the campaign {summary.campaign!r}, and this run says "
             f"{campaign!r}. A campaign keeps its name, because its posts are marked with it: leave "
             f"{name} away to go on with it, or use another {other}."
@@ -81,7 +81,7 @@ def contents_of(rows: Iterable[Row]) -> str:
 
 def refuse_other_contents(
     journal: JournalPlace,
-    campaign: Campaign,
+    campaign: ReadCampaign,
     file: Path,
     records: Mapping[str, RowRecord],
     contents: str,
@@ -96,22 +96,22 @@ def refuse_other_contents(
         contents: the fingerprint of the file that was run.
 
     Raises:
-        BatchError: this file has other rows, and the campaign has no explicit name.
+        CampaignError: this file has other rows, and the campaign has no explicit name.
     """
     if not contents or contents == contents_of(campaign.rows):
         return
     known = {record.fingerprint for record in records.values()}
     same = sum(row.fingerprint in known for row in campaign.rows)
-    raise BatchError(
+    raise CampaignError(
         f"The journal {journal} is of a file that says something else: {same:,} of the "
         f"{len(campaign.rows):,} rows of {file} are the same. If this is that campaign, edited, "
-        f"say so with --campaign {file.name!r}; if it is another one, give it another name."
+        f"say so with --name {file.name!r}; if it is another one, give it another name."
     )
 
 
 def refuse_foreign(
     journal: JournalPlace,
-    campaign: Campaign,
+    campaign: ReadCampaign,
     file: Path,
     records: Mapping[str, RowRecord],
     listed: Sequence[Channel],
@@ -129,13 +129,13 @@ def refuse_foreign(
         unsure: refs of rows that the journal only probably knows.
 
     Raises:
-        BatchError: the journal is such a one.
+        CampaignError: the journal is such a one.
     """
     if not records:
         return
     known = records.keys() - set(unsure)
     if campaign.rows and not any(row.ref in known for row in campaign.rows):
-        raise BatchError(
+        raise CampaignError(
             f"The journal {journal} belongs to another campaign: it knows none of "
             f"the rows of {file}. Use another --journal, or move it away. (A row that gets or "
             "loses a ref is another row.)"
@@ -143,7 +143,7 @@ def refuse_foreign(
     ours = {channel.id for channel in listed}
     used = {record.channel for record in records.values()}
     if not used & ours:
-        raise BatchError(
+        raise CampaignError(
             f"The journal {journal} belongs to another organisation: its channels "
             f"({', '.join(sorted(used)[:3])} ...) are not among those of this key "
             f"({', '.join(sorted(ours)[:3])} ...). Use the key of that organisation, or "
@@ -233,7 +233,7 @@ def compare_file(
     """Compare a file with its journal, without asking the server for channels.
 
     Raises:
-        BatchError: the file cannot be read.
+        CampaignError: the file cannot be read.
     """
     known = {record.ref: record for record in records}
     ids = {record.name: record.channel for record in records if record.name}

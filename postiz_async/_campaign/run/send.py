@@ -176,7 +176,7 @@ class Marking:
         return second if is_alone else self._marks.mark(moment)
 
 
-log = logging.getLogger("postiz_async.batch")
+log = logging.getLogger("postiz_async.campaign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +360,7 @@ class _CampaignSending(DeliverySending):
         return self.handle.sent
 
     def waits_alone(self, error: PermissionDeniedError) -> bool:
-        """Never: a batch stops, and reports the reason."""
+        """Never: a campaign stops, and reports the reason."""
         del error
         return False
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.run.intents import SentPost
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Outage
 
@@ -34,14 +34,14 @@ class StoredPosts:
         near: how long before its date a post is left alone.
     """
 
-    postiz: BatchClient
+    postiz: CampaignClient
     outage: Outage
     by_ref: dict[str, list[SentPost]]
     near: timedelta
 
     @classmethod
     async def of(
-        cls, postiz: BatchClient, outage: Outage, journal: Journal, near: timedelta
+        cls, postiz: CampaignClient, outage: Outage, journal: Journal, near: timedelta
     ) -> StoredPosts:
         """Make one with the requests of a journal."""
         return cls(postiz, outage, sent_posts(await journal.requests()), near)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.run.conditions import Standing
     from postiz_async._campaign.run.job import Outcome
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.lookup import Doubts
 
 
@@ -101,7 +101,7 @@ class Undone:
 
 
 async def undo_journal(
-    postiz: BatchClient,
+    postiz: CampaignClient,
     journal: Journal,
     selection: Selection,
     *,
@@ -194,7 +194,7 @@ def _refuse_same_numbers(chosen: Sequence[RowRecord]) -> None:
         )
 
 
-async def _channel(postiz: BatchClient, journal: Journal, named: str | None) -> str | None:
+async def _channel(postiz: CampaignClient, journal: Journal, named: str | None) -> str | None:
     """The id of the named channel, which may be gone or disabled."""
     if named is None:
         return None

@@ -65,13 +65,13 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Forecast, Planner
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.intents import SentPost
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.lookup import Doubts
     from postiz_async.models.posts import Post
 
@@ -86,7 +86,7 @@ class Update:
     Args:
         postiz: an open client.
         journal: an open journal.
-        options: the options of the batch.
+        options: the options of the campaign.
         force: also change posts that people edited or deleted in Postiz.
         on_outcome: called with the outcome of each row.
         doubts: counts the requests that are being looked up.
@@ -94,9 +94,9 @@ class Update:
 
     def __init__(
         self,
-        postiz: BatchClient,
+        postiz: CampaignClient,
         journal: Journal,
-        options: BatchOptions,
+        options: CampaignOptions,
         *,
         force: bool,
         on_outcome: Callable[[Outcome], Awaitable[None]],
@@ -344,7 +344,7 @@ class _EditGuard(ConcurrentChanges):
 
     def __init__(
         self,
-        postiz: BatchClient,
+        postiz: CampaignClient,
         outage: Outage,
         plan: UpdatePlan,
         stored: StoredPosts,
@@ -417,7 +417,7 @@ class _FreeChanges:
         now: returns the server's time.
     """
 
-    postiz: BatchClient
+    postiz: CampaignClient
     outage: Outage
     journal: Journal
     changes: Changes

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.conditions import Standing
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.stored_posts import StoredPosts
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.pauses import Outage
     from postiz_async.models.posts import Post
 
@@ -77,7 +77,7 @@ class Withdrawal:
         ended: returns the record of a row whose post is deleted.
     """
 
-    postiz: BatchClient
+    postiz: CampaignClient
     journal: Journal
     outage: Outage
     stored: StoredPosts

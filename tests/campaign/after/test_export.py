@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import pytest
-from batch_lab import START, Lab, at
+from campaign_lab import START, Lab, at
 from processes import until
 from samples import PNG
 
 from postiz_async._campaign.after.export import EXPORTED
 from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,8 +119,10 @@ async def test_exported_filled_in_and_run_elsewhere_gives_the_same_posts(
         assert done.posts == len(CAMPAIGN)
         there.path = there.folder / name
         path.replace(there.path)
-        async with there.client() as postiz, there.batch(postiz) as batch:
-            assert [problem.where for problem in batch.problems] == ["needs_media"] * len(CAMPAIGN)
+        async with there.client() as postiz, there.campaign(postiz) as campaign:
+            assert [problem.where for problem in campaign.problems] == ["needs_media"] * len(
+                CAMPAIGN
+            )
         fill(there.path)
         report = await there.run()
         assert report.complete
@@ -188,10 +190,10 @@ async def test_a_file_that_may_be_filled_in_is_not_overwritten(tmp_path: Path) -
     lab = make_lab(tmp_path / "here")
     async with lab.sandbox:
         path, _ = await exported(lab, "out.csv")
-        with pytest.raises(BatchError, match="is there already"):
+        with pytest.raises(CampaignError, match="is there already"):
             await exported(lab, "out.csv")
         await exported(lab, "out.csv", overwrite=True)
-        with pytest.raises(BatchError, match="cannot be written"):
+        with pytest.raises(CampaignError, match="cannot be written"):
             await exported(lab, "no/such/folder.csv")
         assert path.exists()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from batch_lab import START, Lab, at
+from campaign_lab import START, Lab, at
 from hypothesis import given, strategies as st
 from python_calamine import CalamineWorkbook
 
@@ -18,7 +18,7 @@ from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._campaign.read.spreadsheets import MAX_CELL, workbook
 from postiz_async._campaign.read.texts import cell_text
-from postiz_async.errors import BatchError, ConfigurationError
+from postiz_async.errors import CampaignError, ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,15 +138,17 @@ def test_a_form_and_a_name_have_to_go_together(tmp_path: Path) -> None:
     assert form_of(tmp_path / "a.xlsx") == form_of(tmp_path / "a.csv", excel=True) == "excel"
     assert (form_of(tmp_path / "a.csv"), form_of(tmp_path / "a.jsonl")) == ("csv", "jsonl")
     for name in ("a.ods", "a.xls", "a.xlsm"):
-        with pytest.raises(BatchError):
+        with pytest.raises(CampaignError):
             form_of(tmp_path / name)
-    with pytest.raises(BatchError, match="would be JSON"):
+    with pytest.raises(CampaignError, match="would be JSON"):
         form_of(tmp_path / "a.json", excel=True)
 
 
 def test_a_text_that_no_cell_holds_is_refused() -> None:
     assert workbook(["content"], [["x" * MAX_CELL]])
-    with pytest.raises(BatchError, match="content has 32,768 characters in row 3; a cell of Excel"):
+    with pytest.raises(
+        CampaignError, match="content has 32,768 characters in row 3; a cell of Excel"
+    ):
         workbook(["content"], [["a"], ["x" * (MAX_CELL + 1)]])
 
 

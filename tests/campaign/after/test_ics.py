@@ -125,16 +125,16 @@ async def test_a_campaign_before_and_after_it_was_run(
         CampaignRow(channel="mastodon", date=first + timedelta(days=2), content="3", type="draft"),
     ]
     async with postiz_sandbox.client() as postiz:
-        async with postiz.batch(rows, journal=tmp_path / "c.journal") as batch:
-            _, planned = read(batch.icalendar())
-            await batch.run_all()
+        async with postiz.campaign(rows, journal=tmp_path / "c.journal") as campaign:
+            _, planned = read(campaign.icalendar())
+            await campaign.run_all()
             (post,) = [p async for p in postiz.posts.iter(
                 start=first + timedelta(hours=1), end=first + timedelta(days=1, hours=1)
             )]  # fmt: skip
             await postiz.posts.delete(post.id)
             await postiz.posts.schedule(NewPost(channel, "Not of the campaign"), at=first)
-            await batch.reconcile()
-        async with postiz.batch(rows, journal=tmp_path / "c.journal") as again:
+            await campaign.reconcile()
+        async with postiz.campaign(rows, journal=tmp_path / "c.journal") as again:
             _, stored = read(again.icalendar())
     assert [event["SUMMARY"] for event in planned] == [
         f"Ours\\, the first: {text}" for text in ("Bold", "Two", "3")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import START, Lab, at, reconciled, rows
+from campaign_lab import START, Lab, at, reconciled, rows
 from msgspec import structs
 
 from postiz_async import NewPost
@@ -18,7 +18,7 @@ from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,9 +62,9 @@ async def test_tags_that_postiz_does_not_know_are_reported(tmp_path: Path) -> No
         records = rows([channel], 3)
         records[0]["tags"], records[1]["tags"] = "news;nwes", "nwes"
         lab.write(records)
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
-            assert (await batch.run_all()).complete
-            assert "2 posts have the tag 'nwes', which" in batch.remarks[-1]
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            assert (await campaign.run_all()).complete
+            assert "2 posts have the tag 'nwes', which" in campaign.remarks[-1]
         found, _ = await look(lab)
     assert found.lacking_tags == {"nwes": 2}
     (remark,) = found.remarks
@@ -120,14 +120,14 @@ async def test_what_people_delete_move_and_edit_is_reported_and_left(
 
 async def test_the_run_itself_ends_with_a_look(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 36))
-    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
         seen = 0
         async for outcome in outcomes:
             seen += 1
             if seen == 1:
                 lab.sandbox.change_post(outcome.post_id or "", deleted_at=1)
     assert seen == 36
-    report = await batch.report()
+    report = await campaign.report()
     assert [row.finding for row in report.troubles()] == [Finding.DELETED]
     assert len(lab.sandbox.posts) == 35
 
@@ -308,13 +308,13 @@ async def test_a_half_made_post_is_made_whole_beside_rows_in_doubt(
 async def test_it_needs_a_journal_that_nobody_works_on(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 3))
     async with lab.client() as postiz:
-        with pytest.raises(BatchError, match="has not been run"):
+        with pytest.raises(CampaignError, match="has not been run"):
             await reconciled(postiz, lab)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        await batch.run_all()
-        with pytest.raises(BatchError, match="Another process"):
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        await campaign.run_all()
+        with pytest.raises(CampaignError, match="Another process"):
             await reconciled(postiz, lab)
-        assert (await batch.reconcile()).is_fine
+        assert (await campaign.reconcile()).is_fine
 
 
 async def test_a_server_that_counts_reads_is_asked_on_demand_only(tmp_path: Path) -> None:
@@ -322,19 +322,19 @@ async def test_a_server_that_counts_reads_is_asked_on_demand_only(tmp_path: Path
     async with lab.sandbox:
         channels = [lab.channel("mastodon")]
         lab.write(rows(channels, 4))
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
-            assert (await batch.run_all()).complete
-            assert "counts reads" in batch.remarks[0]
-            assert (await batch.reconcile()).counts == {"fine": 4}
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            assert (await campaign.run_all()).complete
+            assert "counts reads" in campaign.remarks[0]
+            assert (await campaign.reconcile()).counts == {"fine": 4}
 
 
 async def test_a_look_that_fails_does_not_undo_the_run(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 3))
-    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
         async for _ in outcomes:
             lab.sandbox.faults.add(Fault("error_before", route="list_posts", times=None))
-    assert (await batch.report()).complete
-    assert batch.remarks[0] == (
+    assert (await campaign.report()).complete
+    assert campaign.remarks[0] == (
         "What people did to the posts since could not be looked at; look later with postiz-async "
         "reconcile. The reason: 500: Internal server error"
     )

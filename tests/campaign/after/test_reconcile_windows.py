@@ -80,7 +80,7 @@ EXTRAS = (
 )
 
 
-class Campaign:
+class ReadCampaign:
     """Requests of several rows each, and what is listed of them."""
 
     def __init__(self, *, lists_settings: bool) -> None:
@@ -265,7 +265,7 @@ async def test_windows_say_what_the_whole_says(
     lists_settings: bool,
     with_open: bool,
 ) -> None:
-    campaign = Campaign(lists_settings=lists_settings)
+    campaign = ReadCampaign(lists_settings=lists_settings)
     for sent, hours, second in requests:
         campaign.send(sent, hours=hours, second=second)
     rng.shuffle(campaign.listed)
@@ -316,7 +316,7 @@ def told(results: Sequence[Any]) -> Counter[object]:
 
 
 async def test_what_is_fine_is_counted_and_forgotten(tmp_path: Path) -> None:
-    campaign = Campaign(lists_settings=True)
+    campaign = ReadCampaign(lists_settings=True)
     for hours in range(40):
         campaign.send([("c1", "fine", "nothing"), ("c2", "fine", "nothing")], hours=hours, second=0)
     async with await Journal.open(tmp_path / "c.journal", campaign="c", base_url=URL) as journal:

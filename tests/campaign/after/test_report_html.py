@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from batch_lab import START, Lab, at
+from campaign_lab import START, Lab, at
 from hypothesis import given, strategies as st
 from work import grows_with_its_input
 
@@ -33,7 +33,7 @@ from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import Sent
 from postiz_async._delivery.outcomes import RowState
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -560,11 +560,11 @@ async def test_a_page_from_a_run(tmp_path: Path) -> None:
             {"channel": channel, "date": at(0.5 + n / 60), "content": f"post {n}"}
             for n in (*range(4, 12), 3, 2)
         )
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
-            with pytest.raises(BatchError, match="has not been run"):
-                await batch.html_report()
-            report = await batch.run_all()
-            shown = Page(await batch.html_report(zone=UTC))
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            with pytest.raises(CampaignError, match="has not been run"):
+                await campaign.html_report()
+            report = await campaign.run_all()
+            shown = Page(await campaign.html_report(zone=UTC))
         assert report.counts.keys() == {"stored", "refused", "late"}
         assert f"{report.counts['stored']} of 10 posts stored" in shown.text
         assert "no posts about coffee" in shown.text

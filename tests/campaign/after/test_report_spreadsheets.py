@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import START, Lab, at
+from campaign_lab import START, Lab, at
 from hypothesis import given, settings, strategies as st
 
 from postiz_async._campaign.after.report import make_report

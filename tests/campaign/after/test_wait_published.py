@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import START, Lab, at, rows
+from campaign_lab import START, Lab, at, rows
 
 from postiz_async._campaign.after.wait_published import Waited
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,8 +50,8 @@ def lists(lab: Lab) -> int:
 
 async def wait(lab: Lab, **options: object) -> Waited:
     """A wait of a process of its own."""
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        return await batch.wait_published(**options)  # type: ignore[arg-type]
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        return await campaign.wait_published(**options)  # type: ignore[arg-type]
 
 
 async def test_all_are_waited_for_until_they_are_out(lab: Lab, channels: list[str]) -> None:
@@ -65,11 +65,11 @@ async def test_all_are_waited_for_until_they_are_out(lab: Lab, channels: list[st
     async def looked(waited: Waited) -> None:
         looks.append(waited)
 
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        await batch.run_all()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        await campaign.run_all()
         before = lists(lab)
-        waited = await batch.wait_published(on_outcome=saw, on_look=looked)
-        report = await batch.report()
+        waited = await campaign.wait_published(on_outcome=saw, on_look=looked)
+        report = await campaign.report()
     assert waited == looks[-1] == Waited(published=12)
     assert waited.is_fine
     assert report.counts == {"published": 12}
@@ -158,9 +158,9 @@ async def test_posts_of_a_deleted_channel_are_not_waited_for(lab: Lab, channels:
 async def test_an_outage_is_waited_out(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 6))
     await lab.run()
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.sandbox.faults.add(Fault("reset", times=20, route="list_posts"))
-        assert await batch.wait_published() == Waited(published=6)
+        assert await campaign.wait_published() == Waited(published=6)
 
 
 async def test_drafts_are_not_waited_for(lab: Lab, channels: list[str]) -> None:
@@ -199,11 +199,11 @@ async def test_a_server_that_counts_reads_is_looked_at_twice(tmp_path: Path) -> 
         async def looked(waited: Waited) -> None:
             looks.append(waited)
 
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
-            await batch.run_all()
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            await campaign.run_all()
             lab.sandbox.change_post(by_content(lab, "post 29"), has_job=False)
             before = lists(lab)
-            waited = await batch.wait_published(on_look=looked)
+            waited = await campaign.wait_published(on_look=looked)
         assert waited == Waited(published=29, stuck=1, counted=True)
         assert all(look.counted for look in looks)
         assert len(looks) == 3, "a minute and a quarter of an hour after the last date, and the end"
@@ -215,5 +215,5 @@ async def test_a_campaign_that_was_never_run_has_nothing_to_wait_for(
     lab: Lab, channels: list[str]
 ) -> None:
     lab.write(rows(channels, 3))
-    with pytest.raises(BatchError, match="has not been run"):
+    with pytest.raises(CampaignError, match="has not been run"):
         await wait(lab)

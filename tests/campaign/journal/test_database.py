@@ -7,12 +7,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import START, Lab, rows
+from campaign_lab import START, Lab, rows
 from journal_lab import leaves
 from postgres_lab import Place
 from postgres_server import why_no_postgres
 
-from postiz_async import BatchError, CampaignStatus, ConfigurationError
+from postiz_async import CampaignError, CampaignStatus, ConfigurationError
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.places import journal_at
 from postiz_async._campaign.journal.purposes import NewPosts
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async import Batch, Report
+    from postiz_async import Campaign, Report
     from postiz_async._client import Postiz
 
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
@@ -54,9 +54,9 @@ class SharedLab(Lab):
     def client(self, **options: Any) -> Postiz:
         return super().client(store=self.store, **options)
 
-    def batch(self, postiz: Postiz, **options: Any) -> Batch:
+    def campaign(self, postiz: Postiz, **options: Any) -> Campaign:
         shared = {"journal": self.database.url, "schema": self.database.schema}
-        return postiz.batch(self.path, **shared, **options)
+        return postiz.campaign(self.path, **shared, **options)
 
     def status(self, **options: Any) -> CampaignStatus:
         return CampaignStatus.read(
@@ -110,7 +110,11 @@ async def test_hosts_run_a_campaign_together(lab: SharedLab) -> None:
 async def test_each_host_tells_of_each_row_once(lab: SharedLab) -> None:
     async def told(host: SharedLab) -> Counter[str]:
         found: list[str] = []
-        async with host.client() as postiz, host.batch(postiz) as batch, batch.run() as outcomes:
+        async with (
+            host.client() as postiz,
+            host.campaign(postiz) as campaign,
+            campaign.run() as outcomes,
+        ):
             async for outcome in outcomes:
                 assert outcome.state is RowState.STORED
                 found.append(outcome.ref)
@@ -166,35 +170,37 @@ async def test_files_of_one_name_that_differ_are_refused(lab: SharedLab) -> None
     await one.run()
     lines = other.path.read_text().splitlines()
     other.path.write_text("\n".join([*lines[:-1], lines[-1].replace("post 35", "post of another")]))
-    with pytest.raises(BatchError) as refused:
+    with pytest.raises(CampaignError) as refused:
         await other.run()
     told = str(refused.value)
     assert "35 of the 36 rows" in told
-    assert "--campaign 'campaign.jsonl'" in told
+    assert "--name 'campaign.jsonl'" in told
     assert "postgres:" not in told
     lab.assert_each_once(TEXTS)
-    await other.run(campaign="campaign.jsonl")  # it is that one, edited
+    await other.run(name="campaign.jsonl")  # it is that one, edited
     lab.assert_each_once(TEXTS)
-    await other.run(campaign="another", existing="adopt")
+    await other.run(name="another", existing="adopt")
     lab.assert_each_once([*TEXTS, "post of another"])
-    assert other.status(campaign="another").report.counts == {"stored": COUNT}
+    assert other.status(name="another").report.counts == {"stored": COUNT}
 
 
 async def test_another_file_waits_while_a_host_runs_the_campaign(lab: SharedLab) -> None:
     one, other = hosts(lab, 2)
-    running = asyncio.create_task(one.run(campaign="spring"))
+    running = asyncio.create_task(one.run(name="spring"))
     while not lab.sandbox.creates:
         await lab.clock.sleep(0.1)
     text = other.path.read_text()
     other.path.write_text(text.replace("post 35", "post of another"))
-    with pytest.raises(BatchError, match="Another host is running the campaign 'spring'"):
-        await other.run(campaign="spring")
+    with pytest.raises(CampaignError, match="Another host is running the campaign 'spring'"):
+        await other.run(name="spring")
     assert (await running).complete
     lab.assert_each_once(TEXTS)
 
 
 async def test_a_journal_that_is_nowhere_is_no_journal(lab: SharedLab) -> None:
-    with pytest.raises(BatchError, match=r"There is no journal of 'campaign\.jsonl' in PostgreSQL"):
+    with pytest.raises(
+        CampaignError, match=r"There is no journal of 'campaign\.jsonl' in PostgreSQL"
+    ):
         lab.status()
     with pytest.raises(ConfigurationError, match="cannot be in Redis"):
         CampaignStatus.read(lab.path, journal="redis://localhost")
@@ -215,8 +221,11 @@ async def test_it_is_undone_and_updated_from_other_hosts(lab: SharedLab) -> None
     one, other = hosts(lab, 2)
     await one.run()
     other.path.write_text(other.path.read_text().replace("post 35", "post anew"))
-    async with other.client() as postiz, other.batch(postiz, campaign="campaign.jsonl") as batch:
-        updated = await batch.update()
+    async with (
+        other.client() as postiz,
+        other.campaign(postiz, name="campaign.jsonl") as campaign,
+    ):
+        updated = await campaign.update()
     assert len(updated.changed) == 1
     assert lab.contents()["post anew"] == 1
     async with one.client() as postiz, one.sent(postiz) as sent:
@@ -246,10 +255,10 @@ async def test_a_run_without_its_database_stops_and_goes_on_later(lab: SharedLab
             f'ALTER SCHEMA "{schema}" RENAME TO "{schema}_away"'
         )
 
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         without_it(lab.transport)
         with pytest.raises(StoreError, match="is not there, or not whole"):
-            await batch.run_all()
+            await campaign.run_all()
     lab.database.run(f'ALTER SCHEMA "{schema}_away" RENAME TO "{schema}"')
     assert (await lab.run()).complete
     lab.assert_each_once(TEXTS)

@@ -36,7 +36,7 @@ from postiz_async._campaign.run.resume import past_of
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async._wire import parse_date
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, Post, PostItem
 
@@ -294,7 +294,7 @@ async def test_rows_may_move_in_the_file_whatever_their_state(journal: Journal) 
 
 async def test_a_journal_is_held_by_one_at_a_time(path: Path) -> None:
     async with await open_journal(path):
-        with pytest.raises(BatchError, match="Another process is working on this journal"):
+        with pytest.raises(CampaignError, match="Another process is working on this journal"):
             await open_journal(path)
     async with await open_journal(path):
         pass
@@ -303,7 +303,7 @@ async def test_a_journal_is_held_by_one_at_a_time(path: Path) -> None:
 async def test_a_failed_opening_lets_go_of_the_lock(path: Path) -> None:
     async with await open_journal(path):
         pass
-    with pytest.raises(BatchError, match=r"belongs to http://postiz\.invalid"):
+    with pytest.raises(CampaignError, match=r"belongs to http://postiz\.invalid"):
         await open_journal(path, "http://other.invalid/public/v1")
     async with await open_journal(path):
         pass
@@ -327,9 +327,9 @@ async def test_another_process_is_shut_out_too(path: Path) -> None:
 @pytest.mark.parametrize("where", ["missing/folder/x.journal", "n" * 300, "file/x.journal"])
 async def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path, where: str) -> None:
     (tmp_path / "file").write_bytes(b"x")
-    with pytest.raises(BatchError, match="cannot be written"):
+    with pytest.raises(CampaignError, match="cannot be written"):
         await open_journal(tmp_path / where)
-    with pytest.raises(BatchError, match="is a directory, not a journal"):
+    with pytest.raises(CampaignError, match="is a directory, not a journal"):
         await open_journal(tmp_path)
 
 
@@ -399,10 +399,10 @@ async def test_what_is_no_sound_journal_is_refused_and_left_byte_for_byte(
         await whole_journal(path)
     spoil(path, kind)
     before = everything_in(path.parent)
-    with pytest.raises(BatchError, match=words):
+    with pytest.raises(CampaignError, match=words):
         await open_journal(path)
     if kind != "scribbled":  # a summary does not read every page
-        with pytest.raises(BatchError, match=words):
+        with pytest.raises(CampaignError, match=words):
             read_summary(path)
     after = everything_in(path.parent)
     assert after[path.name] == before[path.name]
@@ -424,7 +424,7 @@ async def test_a_half_made_journal_of_a_killed_process_does_not_matter(path: Pat
 
 
 def test_there_is_no_summary_of_nothing(path: Path) -> None:
-    with pytest.raises(BatchError, match="this campaign has not been run"):
+    with pytest.raises(CampaignError, match="this campaign has not been run"):
         read_summary(path)
 
 
@@ -436,7 +436,7 @@ async def test_what_a_reader_cannot_share_with_a_run_is_not_read(path: Path) -> 
     """Without the file beside it nobody would know what a run writes at that moment."""
     await whole_journal(path)
     os.mkfifo(path.with_name(path.name + "-shm"))
-    with pytest.raises(BatchError, match="disk I/O error"):
+    with pytest.raises(CampaignError, match="disk I/O error"):
         read_summary(path)
 
 
@@ -573,7 +573,7 @@ async def test_a_journal_that_nobody_may_write_can_be_looked_at() -> None:
         with nobody_may_write(folder):
             assert len(read_summary(path).rows) == 1
             # root is another user there, who may not open the lock
-            with pytest.raises(BatchError, match=r"cannot be (written|used now: .* readonly)"):
+            with pytest.raises(CampaignError, match=r"cannot be (written|used now: .* readonly)"):
                 await open_journal(path)
 
 
@@ -608,19 +608,19 @@ async def test_a_link_to_a_journal_is_that_journal(path: Path, tmp_path: Path) -
     async with await open_journal(link) as journal:  # also when there is none yet
         await journal.put([row("a")])
         assert len(read_summary(path).rows) == len(read_summary(link).rows) == 1
-        with pytest.raises(BatchError, match="Another process is working"):
+        with pytest.raises(CampaignError, match="Another process is working"):
             await open_journal(path)
     before = everything(tmp_path)
     assert len(read_summary(link).rows) == 1
     assert everything(tmp_path) == before
     assert link.is_symlink()
     async with await open_journal(path), await open_journal(path.with_name("b.journal")):
-        with pytest.raises(BatchError, match="Another process is working"):
+        with pytest.raises(CampaignError, match="Another process is working"):
             await open_journal(link)
 
 
 async def test_a_closed_journal_says_that_it_cannot_be_used(path: Path) -> None:
     journal = await open_journal(path)
     await journal.aclose()
-    with pytest.raises(BatchError, match="cannot be used"):
+    with pytest.raises(CampaignError, match="cannot be used"):
         await journal.rows()

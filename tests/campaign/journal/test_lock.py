@@ -11,7 +11,7 @@ import pytest
 from processes import PYTHON, child_environment, ended, launch, read_line
 
 from postiz_async._campaign.journal.lock import FileLock
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 def test_it_has_one_holder_and_its_file_stays(path: Path) -> None:
     lock = FileLock(path)
     assert FileLock.if_free(path) is None
-    with pytest.raises(BatchError, match=r"Another process .*`postiz-async status`"):
+    with pytest.raises(CampaignError, match=r"Another process .*`postiz-async status`"):
         FileLock(path)
     lock.release()
     lock.release()
@@ -82,12 +82,12 @@ def test_it_dies_with_its_process(path: Path, tmp_path: Path) -> None:
 def test_a_link_in_its_place_is_refused(path: Path, leads: str) -> None:
     path.with_name("there").write_text("precious")
     path.symlink_to(path.with_name(leads))
-    with pytest.raises(BatchError, match="is a symbolic link, and a lock has to be a file"):
+    with pytest.raises(CampaignError, match="is a symbolic link, and a lock has to be a file"):
         FileLock(path)
     assert not path.with_name("nowhere").exists()
 
 
 def test_a_folder_that_is_missing_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(BatchError, match="cannot be written: No such file or directory"):
+    with pytest.raises(CampaignError, match="cannot be written: No such file or directory"):
         FileLock(tmp_path / "missing" / "c.journal.lock")
     assert not (tmp_path / "missing").exists()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
-from batch_lab import START, Lab
+from campaign_lab import START, Lab
 from hypothesis import given, strategies as st
 
 from postiz_async._campaign.read.dates import describe_drift
@@ -40,10 +40,10 @@ async def warned(
     lab.write(rows)
     async with (
         lab.client() as postiz,
-        postiz.batch(lab.path, reading=ReadOptions(ignore=ignore, **options)) as batch,
+        postiz.campaign(lab.path, reading=ReadOptions(ignore=ignore, **options)) as campaign,
     ):
-        assert batch.problems == ()
-        return batch.warnings
+        assert campaign.problems == ()
+        return campaign.warnings
 
 
 DAILY = [row(24 * n) for n in range(1, 9)]
@@ -144,8 +144,8 @@ async def test_where_reads_are_counted_tags_are_looked_up_once(tmp_path: Path) -
     lab.write([row(24, tags=["new"])])
     async with lab.sandbox, lab.client() as postiz:
         for expected in (1, 0):
-            async with postiz.batch(lab.path) as batch:
-                assert len(batch.warnings) == expected
+            async with postiz.campaign(lab.path) as campaign:
+                assert len(campaign.warnings) == expected
     lists = [request for request in lab.transport.sent if "/posts?" in request.url]
     assert len(lists) == 1
 
@@ -155,8 +155,8 @@ async def test_tags_that_cannot_be_looked_up_are_said_not_to_be(lab: Lab) -> Non
         lab.write([row(24, tags=["new"])])
         async with lab.client() as postiz:
             lab.sandbox.faults.add(Fault("error_before", route="list_posts", times=99))
-            async with postiz.batch(lab.path) as batch:
-                (warning,) = batch.warnings
+            async with postiz.campaign(lab.path) as campaign:
+                (warning,) = campaign.warnings
     assert warning.message.startswith("cannot be held against those in Postiz: ")
 
 
@@ -165,7 +165,7 @@ async def test_every_kind_has_a_switch_that_is_kept(lab: Lab) -> None:
     async with lab.sandbox:
         lab.write([row(24)])
         reading = ReadOptions(ignore=kinds)
-        async with lab.client() as postiz, postiz.batch(lab.path, reading=reading) as batch:
-            path = await batch.save_options()
+        async with lab.client() as postiz, postiz.campaign(lab.path, reading=reading) as campaign:
+            path = await campaign.save_options()
     text = path.read_text(encoding="utf-8")
     assert all(f'"{kind}"' in text for kind in kinds)

@@ -161,7 +161,9 @@ TAGGED_AND_FULL = Campaign(
 
 @given(anything)
 @example(TAGGED_AND_FULL)
-def test_with_all_limits_at_once_the_bound_is_one_and_the_plan_is_near(campaign: Campaign) -> None:
+def test_with_all_limits_at_once_the_bound_is_one_and_the_plan_is_near(
+    campaign: Campaign,
+) -> None:
     best = campaign.fewest()
     assert campaign.bound() <= best <= len(campaign.plan()) <= best + 1
 
@@ -197,7 +199,9 @@ def test_posts_of_one_channel_share_a_request_only_if_they_had_one_date(
 
 
 @given(anything)
-def test_a_date_moves_by_no_more_than_its_tolerance_nor_into_the_past(campaign: Campaign) -> None:
+def test_a_date_moves_by_no_more_than_its_tolerance_nor_into_the_past(
+    campaign: Campaign,
+) -> None:
     dates = {r.ref: r.date for r in campaign.rows}
     for request in campaign.plan():
         for r in request.rows:
@@ -274,7 +278,10 @@ def test_drafts_and_posts_for_now_stay() -> None:
 
 def test_a_date_that_has_come_does_not_move() -> None:
     late = leeway(not_before=START + timedelta(minutes=5))
-    assert dates_of(Campaign([row(1, 0), row(2, 6)], leeway=late).plan()) == [[(1, 0)], [(2, 6)]]
+    assert dates_of(Campaign([row(1, 0), row(2, 6)], leeway=late).plan()) == [
+        [(1, 0)],
+        [(2, 6)],
+    ]
 
 
 def test_what_one_request_cannot_carry_goes_in_several_of_about_one_date() -> None:

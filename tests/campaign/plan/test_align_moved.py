@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import START, Lab, Watched, at
+from campaign_lab import START, Lab, Watched, at
 
-from postiz_async import BatchError, ConfigurationError, NewPost
+from postiz_async import CampaignError, ConfigurationError, NewPost
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
@@ -59,13 +59,13 @@ def contents(rounds: int) -> list[str]:
 
 async def test_posts_share_requests_and_both_dates_are_told(lab: Lab, channels: list[str]) -> None:
     lab.write(staggered(channels, 4))
-    async with lab.client() as postiz, lab.batch(postiz, align="15m") as batch:
-        forecast = await batch.plan()
-        assert (forecast.requests, batch.lower_bound, forecast.moved) == (4, 4, 8)
+    async with lab.client() as postiz, lab.campaign(postiz, align="15m") as campaign:
+        forecast = await campaign.plan()
+        assert (forecast.requests, campaign.lower_bound, forecast.moved) == (4, 4, 8)
         written, moved = forecast.estimates
         assert (written.align, written.requests) == (None, 12)
         assert (moved.align, moved.requests) == (timedelta(minutes=15), 4)
-        report = await batch.run_all()
+        report = await campaign.run_all()
     assert report.complete
     assert lab.creates == [201] * 4
     lab.assert_each_once(contents(4))
@@ -88,8 +88,8 @@ async def test_a_row_may_say_itself_how_far(lab: Lab, channels: list[str]) -> No
 
 async def test_what_was_not_asked_for_is_suggested(lab: Lab, channels: list[str]) -> None:
     lab.write(staggered(channels, 4))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        forecast = await batch.plan()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        forecast = await campaign.plan()
     assert (forecast.requests, forecast.moved) == (12, 0)
     assert [each.requests for each in forecast.estimates] == [12, 4]
 
@@ -98,7 +98,7 @@ async def test_what_was_not_asked_for_is_suggested(lab: Lab, channels: list[str]
 async def test_no_date_moves_by_such_a_time(lab: Lab, align: timedelta | str) -> None:
     async with lab.client() as postiz:
         with pytest.raises(ConfigurationError):
-            lab.batch(postiz, align=align)
+            lab.campaign(postiz, align=align)
 
 
 @pytest.mark.parametrize("kind", ["drop_answer", "reset"])
@@ -149,10 +149,10 @@ async def test_a_row_that_missed_its_new_date_goes_at_the_one_it_asks_for(
 ) -> None:
     """The server is away until after the date that the rows share, not until their own."""
     lab.write(staggered(channels, 1))
-    async with lab.client() as postiz, lab.batch(postiz, align="15m") as batch:
-        (request,) = batch.requests
+    async with lab.client() as postiz, lab.campaign(postiz, align="15m") as campaign:
+        (request,) = campaign.requests
         lab.clock.advance(request.date.timestamp() - lab.clock.time() + 1)
-        report = await batch.run_all()
+        report = await campaign.run_all()
     assert {row.ref: row.state for row in report.rows} == {
         "0-0": RowState.LATE,
         "0-1": RowState.LATE,
@@ -169,7 +169,7 @@ async def test_without_a_journal_moved_posts_are_recognised_too(
     await lab.run(align=moved)
     for path in lab.folder.glob("campaign.journal*"):
         path.unlink()
-    with pytest.raises(BatchError, match="9 rows are in Postiz already"):
+    with pytest.raises(CampaignError, match="9 rows are in Postiz already"):
         await lab.run(align="15m")
     report = await lab.run(align="15m", existing="adopt")
     assert report.complete
@@ -184,9 +184,9 @@ async def test_exact_seconds_are_sent_and_what_is_lost_is_told(
     lab: Lab, channels: list[str]
 ) -> None:
     lab.write(staggered(channels, 3))
-    async with lab.client() as postiz, lab.batch(postiz, exact_seconds=True) as batch:
-        assert "exact seconds" in batch.remarks[0]
-        assert (await batch.run_all()).complete
+    async with lab.client() as postiz, lab.campaign(postiz, exact_seconds=True) as campaign:
+        assert "exact seconds" in campaign.remarks[0]
+        assert (await campaign.run_all()).complete
     assert {post.date.microsecond for post in lab.sandbox.posts} == {0}
 
 
@@ -222,6 +222,6 @@ async def test_an_equal_post_of_somebody_is_never_deleted_for_want_of_a_mark(
         async with lab.client() as other:
             moment = datetime.fromisoformat(at(24))
             await other.posts.schedule(NewPost(channel, "post 0 0"), at=moment)
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
-            await batch.reconcile()
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            await campaign.reconcile()
         assert lab.contents() == {"post 0 0": 2}

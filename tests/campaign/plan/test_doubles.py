@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import START, WITH_DOUBLES, Lab, Watched, at
+from campaign_lab import START, WITH_DOUBLES, Lab, Watched, at
 from work import counted_calls
 
 from postiz_async.errors import InvalidPostError
@@ -36,8 +36,8 @@ async def checked(
     lab: Lab, records: list[dict[str, Any]], **options: Any
 ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz, **options) as batch:
-        return batch.problems, batch.warnings
+    async with lab.client() as postiz, lab.campaign(postiz, **options) as campaign:
+        return campaign.problems, campaign.warnings
 
 
 async def test_a_row_pasted_before_the_first_run_is_refused(lab: Lab) -> None:
@@ -64,8 +64,8 @@ async def test_a_row_pasted_after_the_run_is_refused(lab: Lab) -> None:
     lab.write([*rows, row(24, "one"), row(26, "new")])
     for name in ("plan", "run_all"):
         with pytest.raises(InvalidPostError) as caught:
-            async with lab.client() as postiz, lab.batch(postiz) as batch:
-                await getattr(batch, name)()
+            async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+                await getattr(campaign, name)()
         (problem,) = caught.value.problems
         assert problem.row == 3
         assert problem.message == (
@@ -120,8 +120,8 @@ async def test_a_deleted_or_withdrawn_row_may_be_sent_again(lab: Lab) -> None:
     rows = [row(24, "one", ref="a"), row(25, "other", ref="b")]
     lab.write(rows)
     await lab.run()
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        await batch.undo(rows=[1])
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        await campaign.undo(rows=[1])
     assert await checked(lab, [*rows, row(24, "one", ref="c")]) == ((), ())
 
 
@@ -136,8 +136,8 @@ async def test_an_edited_row_is_compared_as_it_is_and_as_it_was_sent(lab: Lab) -
         assert expected in problem.message
     assert (await checked(lab, [edited, row(24, "three", ref="b")]))[0] == ()
     lab.write([edited, row(24, "one", ref="b")])
-    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
-        await batch.update()
+    async with lab.client() as postiz, lab.campaign(postiz, skip_invalid=True) as campaign:
+        await campaign.update()
     assert (await lab.run()).complete
     lab.assert_each_once(["one", "two"])
 
@@ -150,8 +150,8 @@ async def test_a_row_that_was_moved_in_postiz_is_compared_where_it_is(lab: Lab) 
     lab.sandbox.change_post(
         first.post_id, date=int((START + timedelta(hours=27)).timestamp() * 1_000)
     )
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        await batch.reconcile()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        await campaign.reconcile()
     (problem,), _ = await checked(lab, [sent, row(27, "one", ref="b")])
     assert problem.row == 2
 
@@ -161,12 +161,12 @@ async def test_an_update_stores_no_row_twice(lab: Lab) -> None:
     lab.write(rows)
     await lab.run()
     lab.write([rows[0], row(24, "one", ref="b")])
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with pytest.raises(InvalidPostError, match="says the same as row 1, which was sent"):
-            await batch.update()
+            await campaign.update()
     lab.write([row(24, "two", ref="a"), row(24, "one", ref="b")])  # they change places
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert len((await batch.update()).changed) == 2
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert len((await campaign.update()).changed) == 2
     lab.assert_each_once(["one", "two"])
 
 

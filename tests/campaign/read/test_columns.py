@@ -6,12 +6,12 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab
+from campaign_lab import Lab
 
 from postiz_async._campaign.read.columns import column_options, meant_columns
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +75,8 @@ async def test_names_of_channels_are_recognised(tmp_path: Path) -> None:
         for name in ("first", "second"):
             lab.channel("mastodon", name=f"Our {name} page")
         async with lab.client() as postiz:
-            with pytest.raises(BatchError) as caught:
-                async with postiz.batch(lab.path):
+            with pytest.raises(CampaignError) as caught:
+                async with postiz.campaign(lab.path):
                     pass
     said = "--column P1=channel --column P2=date --column P3=content"
     assert str(caught.value).endswith(f"Say what they are: {said}")
@@ -92,7 +92,7 @@ def test_a_column_with_a_usual_name_says_what_to_do_with_it(tmp_path: Path) -> N
 def test_nothing_is_proposed_where_nothing_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("foo,bar\n1,2\n", encoding="utf-8")
-    with pytest.raises(BatchError, match=r"It has: foo, bar\. A campaign may have: channel, "):
+    with pytest.raises(CampaignError, match=r"It has: foo, bar\. A campaign may have: channel, "):
         read_campaign(path)
 
 

@@ -18,8 +18,8 @@ from postiz_async._campaign.read.dates import (
     read_wall,
 )
 from postiz_async._campaign.read.read_options import ReadOptions
-from postiz_async._campaign.read.source import Campaign, read_campaign
-from postiz_async.errors import BatchError
+from postiz_async._campaign.read.source import ReadCampaign, read_campaign
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ FORMATS = [
 ]
 
 
-def read(folder: Path, *dates: str, head: str = "date", **options: Any) -> Campaign:
+def read(folder: Path, *dates: str, head: str = "date", **options: Any) -> ReadCampaign:
     path = folder / "c.csv"
     lines = [f"channel;{head};content", *(f"x;{each};a" for each in dates)]
     path.write_text("\n".join(lines), encoding="utf-8")
@@ -258,7 +258,7 @@ def test_a_default_time_is_for_dates_that_have_none(tmp_path: Path) -> None:
 def test_a_format_without_the_hour_needs_a_column_of_times(tmp_path: Path) -> None:
     (problem,) = read(tmp_path, "13.12.2026", date_format="%d.%m.%Y").problems
     assert str(problem).startswith("row 2, date: has no time (")
-    with pytest.raises(BatchError, match="does not say the hour"):
+    with pytest.raises(CampaignError, match="does not say the hour"):
         read(tmp_path, "13.12.2026 09:00", date_format="%d.%m.%Y %I:%M")
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 
 from postiz_async._campaign.read.file_formats import readable
 from postiz_async._campaign.read.read_options import ReadOptions
-from postiz_async._campaign.read.source import Campaign, read_campaign
-from postiz_async.errors import BatchError
+from postiz_async._campaign.read.source import ReadCampaign, read_campaign
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,13 +21,13 @@ HEADER = "channel;date;content\n"
 WHEN = "2027-01-15T09:00Z"
 
 
-def read(folder: Path, data: bytes, name: str = "c.csv", **options: Any) -> Campaign:
+def read(folder: Path, data: bytes, name: str = "c.csv", **options: Any) -> ReadCampaign:
     path = folder / name
     path.write_bytes(data)
     return read_campaign(path, reading=ReadOptions(**options))
 
 
-def contents(campaign: Campaign) -> list[str]:
+def contents(campaign: ReadCampaign) -> list[str]:
     assert campaign.problems == ()
     return [row.content for row in campaign.rows]
 
@@ -72,7 +72,7 @@ def test_what_is_most_likely_something_else_is_refused_until_it_is_said(
     tmp_path: Path, text: str, encoding: str
 ) -> None:
     data = table(text).encode(encoding)
-    with pytest.raises(BatchError, match="nor most likely Windows-1252"):
+    with pytest.raises(CampaignError, match="nor most likely Windows-1252"):
         read(tmp_path, data)
     campaign = read(tmp_path, data, encoding=encoding)
     assert contents(campaign) == [text]
@@ -84,7 +84,7 @@ def test_one_very_long_word_is_no_more_work_to_guess_by_than_many(tmp_path: Path
     assert (
         contents(read(tmp_path, table(word, "Schöne Grüße").encode("cp1252")))[1] == "Schöne Grüße"
     )
-    with pytest.raises(BatchError, match="nor most likely Windows-1252"):
+    with pytest.raises(CampaignError, match="nor most likely Windows-1252"):
         read(tmp_path, table(word, "Привет").encode("cp1251"))
 
 
@@ -95,7 +95,7 @@ def test_utf_8_with_few_letters_is_not_taken_for_anything_else(tmp_path: Path) -
 
 
 def test_an_encoding_that_does_not_fit_says_from_where_on(tmp_path: Path) -> None:
-    with pytest.raises(BatchError, match="is not ASCII from here on"):
+    with pytest.raises(CampaignError, match="is not ASCII from here on"):
         read(tmp_path, table("a", "é").encode("cp1252"), encoding="ascii")
     data = table(*["a"] * 5_000, "é").encode("cp1252")
     problem = read(tmp_path, data, encoding="ascii").problems[-1]
@@ -104,7 +104,7 @@ def test_an_encoding_that_does_not_fit_says_from_where_on(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("encoding", ["utf9", "hex", "", "a\0b"])
 def test_there_is_no_such_encoding(tmp_path: Path, encoding: str) -> None:
-    with pytest.raises(BatchError, match="There is no encoding"):
+    with pytest.raises(CampaignError, match="There is no encoding"):
         read(tmp_path, b"a", encoding=encoding)
 
 
@@ -131,7 +131,7 @@ def test_text_of_windows_1252_is_read_or_refused_as_a_whole(
     data = table(f"a {line} b").encode("cp1252")
     folder = tmp_path_factory.mktemp("texts")
     assert contents(read(folder, data, encoding="cp1252")) == [f"a {line} b"]
-    with suppress(BatchError):
+    with suppress(CampaignError):
         campaign = read(folder, data)
         assert len(campaign.rows) + len(campaign.problems) == 1
 

@@ -7,12 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, at
+from campaign_lab import Lab, at
 from samples import PNG
 
 from postiz_async import CampaignRow
 from postiz_async._campaign.read.read_options import ReadOptions
-from postiz_async.errors import BatchError, ConfigurationError
+from postiz_async.errors import CampaignError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,9 +50,9 @@ async def problems_of(lab: Lab, source: Any = None, **options: Any) -> tuple[Pro
     async with (
         lab.sandbox,
         lab.client() as postiz,
-        postiz.batch(source or lab.path, **options) as batch,
+        postiz.campaign(source or lab.path, **options) as campaign,
     ):
-        problems = batch.problems
+        problems = campaign.problems
     assert {request.method for request in lab.transport.sent} == {"GET"}, "nothing was sent"
     return problems
 
@@ -120,9 +120,9 @@ async def test_a_media_root_allows_it(lab: Lab, how: str) -> None:
     async with (
         lab.sandbox,
         lab.client() as postiz,
-        postiz.batch(lab.path, media_root=roots) as batch,
+        postiz.campaign(lab.path, media_root=roots) as campaign,
     ):
-        assert (await batch.run_all()).complete
+        assert (await campaign.run_all()).complete
     assert len(lab.sandbox.uploads) == 1
 
 
@@ -168,9 +168,9 @@ async def test_a_file_is_found_whatever_form_its_accents_have(
     (lab.folder / there).parent.mkdir(exist_ok=True)
     (lab.folder / there).write_bytes(PNG)
     write(lab, [written])
-    async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
-        assert batch.problems == ()
-        assert (await batch.run_all()).complete
+    async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
+        assert campaign.problems == ()
+        assert (await campaign.run_all()).complete
     assert len(lab.sandbox.posts) == 1
 
 
@@ -207,8 +207,8 @@ async def test_one_file_by_two_names_is_sent_once_and_two_files_are_two(lab: Lab
     (lab.folder / "A.png").hardlink_to(lab.folder / "a.png")
     (lab.folder / "sub" / "B.png").write_bytes(PNG + b"another")
     write(lab, ["a.png"], ["A.png"], ["sub/b.png"], ["sub/B.png"])
-    async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
-        assert (await batch.run_all()).complete
+    async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
+        assert (await campaign.run_all()).complete
         assert len(lab.sandbox.uploads) == 3
         media = [post.media[0] for post in sorted(lab.sandbox.posts, key=lambda post: post.date)]
     assert media[0] == media[1]
@@ -264,16 +264,16 @@ async def test_a_link_that_is_put_there_after_the_check_is_not_followed(
     private = lab.folder.parent / "private"
     (private / "b.png").write_bytes((lab.folder / "sub" / "b.png").read_bytes())
     write(lab, ["sub/b.png"])
-    async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
-        assert batch.problems == ()
+    async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
+        assert campaign.problems == ()
         if what == "the file":
             (lab.folder / "sub" / "b.png").unlink()
             (lab.folder / "sub" / "b.png").symlink_to(private / "b.png")
         else:
             (lab.folder / "sub").rename(lab.folder / "away")
             (lab.folder / "sub").symlink_to(private)
-        with pytest.raises(BatchError, match=r"sub/b\.png is not what it was"):
-            await batch.run_all()
+        with pytest.raises(CampaignError, match=r"sub/b\.png is not what it was"):
+            await campaign.run_all()
     assert lab.sandbox.uploads == ()
     assert lab.sandbox.posts == ()
 
@@ -284,8 +284,8 @@ async def test_texts_for_people_who_cannot_see_are_sent_with_their_files(
 ) -> None:
     media = ["a.png", "sub/b.png"]
     lab.write([{"channel": "c1", "date": at(24), "media": media, "alt": alt}])
-    async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
-        assert (await batch.run_all()).complete
+    async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
+        assert (await campaign.run_all()).complete
     (body,) = (
         json.loads(request.body)
         for request in lab.transport.sent

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from unicodedata import normalize
 
 import pytest
-from batch_lab import Lab, rows
+from campaign_lab import Lab, rows
 from samples import PNG
 from spreadsheet_files import write_xlsx
 
-from postiz_async import BatchError, ConfigurationError, InvalidPostError, NewPost, providers
+from postiz_async import CampaignError, ConfigurationError, InvalidPostError, NewPost, providers
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.rows import CampaignRow
@@ -57,8 +57,8 @@ async def test_rows_of_a_program_are_stored_once_also_when_they_are_given_again(
 ) -> None:
     async with (
         lab.client() as postiz,
-        postiz.batch(source(channels, 60), journal=lab.journal) as batch,
-        batch.run() as outcomes,
+        postiz.campaign(source(channels, 60), journal=lab.journal) as campaign,
+        campaign.run() as outcomes,
     ):
         async for _ in outcomes:
             break
@@ -68,29 +68,29 @@ async def test_rows_of_a_program_are_stored_once_also_when_they_are_given_again(
     }
     async with (
         lab.client() as postiz,
-        postiz.batch(source(channels, 60), journal=lab.journal) as batch,
+        postiz.campaign(source(channels, 60), journal=lab.journal) as campaign,
     ):
-        assert batch.is_resumed
-        assert (await batch.run_all()).complete
+        assert campaign.is_resumed
+        assert (await campaign.run_all()).complete
     lab.assert_each_once(f"post {n}" for n in range(60))
 
 
 async def test_they_need_a_journal(lab: Lab, channels: list[str]) -> None:
     async with lab.client() as postiz:
         with pytest.raises(ConfigurationError, match="need a journal="):
-            postiz.batch(made(channels, 3))
+            postiz.campaign(made(channels, 3))
 
 
 async def test_their_problems_have_the_number_of_the_row(lab: Lab, channels: list[str]) -> None:
     wrong = CampaignRow(channel=channels[0], date="tomorrow", content="a")
     given = [*made(channels, 2), wrong, 7]
-    async with lab.client() as postiz, postiz.batch(given, journal=lab.journal) as batch:  # type: ignore[arg-type]
-        assert [(problem.row, problem.where) for problem in batch.problems] == [
+    async with lab.client() as postiz, postiz.campaign(given, journal=lab.journal) as campaign:  # type: ignore[arg-type]
+        assert [(problem.row, problem.where) for problem in campaign.problems] == [
             (3, "date"),
             (4, "row"),
         ]
         with pytest.raises(InvalidPostError):
-            await batch.run_all()
+            await campaign.run_all()
     assert not lab.sandbox.creates
 
 
@@ -99,8 +99,8 @@ async def test_settings_of_a_program_that_json_lacks_words_for_are_a_problem(
     lab: Lab, channels: list[str], settings: dict[str, object]
 ) -> None:
     row = CampaignRow(channel=channels[0], date="2027-01-15T09:00Z", content="a", settings=settings)
-    async with lab.client() as postiz, postiz.batch([row], journal=lab.journal) as batch:
-        found = [str(problem) for problem in batch.problems]
+    async with lab.client() as postiz, postiz.campaign([row], journal=lab.journal) as campaign:
+        found = [str(problem) for problem in campaign.problems]
     assert found[0].startswith("row 1, settings: cannot be sent: ")
 
 
@@ -116,8 +116,8 @@ async def test_a_row_has_files_settings_and_its_zone(lab: Lab, channels: list[st
         media=[lab.folder / "a.png"],
         settings=providers.X(who_can_reply_post="following"),
     )
-    async with lab.client() as postiz, postiz.batch([row], journal=lab.journal) as batch:
-        assert (await batch.run_all()).complete
+    async with lab.client() as postiz, postiz.campaign([row], journal=lab.journal) as campaign:
+        assert (await campaign.run_all()).complete
     (post,) = lab.sandbox.posts
     assert post.settings["who_can_reply_post"] == "following"
     assert post.date.replace(microsecond=0) == datetime(2027, 1, 15, 8, tzinfo=UTC)
@@ -134,8 +134,8 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
         timezones={channels[0]: "Asia/Tokyo"},
         template=True,
     )
-    async with lab.client() as postiz, postiz.batch(path, reading=reading) as batch:
-        (row,) = batch.rows
+    async with lab.client() as postiz, postiz.campaign(path, reading=reading) as campaign:
+        (row,) = campaign.rows
         assert (row.content, row.tags) == ("Hallo Berlin", ("news",))
         assert row.date == datetime(2027, 1, 15, 0, tzinfo=UTC)
 
@@ -143,20 +143,20 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
 @pytest.mark.parametrize(
     ("reading", "kind", "words"),
     [
-        (ReadOptions(columns={"Txt": "content"}), BatchError, "has no column 'txt'"),
+        (ReadOptions(columns={"Txt": "content"}), CampaignError, "has no column 'txt'"),
         (
             ReadOptions(columns={"content": "date", "date": "date"}),
-            BatchError,
+            CampaignError,
             "Two columns of the file are to be 'date'",
         ),
         (
             ReadOptions(timezones={"nobody": "Asia/Tokyo"}),
-            BatchError,
+            CampaignError,
             r"no row for .nobody., which was given a time zone\. It has rows for: \w+",
         ),
-        (ReadOptions(columns={"content": "contnet"}), BatchError, "did you mean 'content'"),
-        (ReadOptions(timezone="Mars/Phobos"), BatchError, "no time zone 'Mars/Phobos'"),
-        (ReadOptions(date_format="%H:%M"), BatchError, "does not say the year"),
+        (ReadOptions(columns={"content": "contnet"}), CampaignError, "did you mean 'content'"),
+        (ReadOptions(timezone="Mars/Phobos"), CampaignError, "no time zone 'Mars/Phobos'"),
+        (ReadOptions(date_format="%H:%M"), CampaignError, "does not say the year"),
     ],
 )
 async def test_what_cannot_be_meant_is_refused(
@@ -165,7 +165,7 @@ async def test_what_cannot_be_meant_is_refused(
     lab.write(rows(channels, 3))
     async with lab.client() as postiz:
         with pytest.raises(kind, match=f"(?i){words}"):
-            async with lab.batch(postiz, reading=reading):
+            async with lab.campaign(postiz, reading=reading):
                 pass
 
 
@@ -178,8 +178,8 @@ async def test_each_row_of_a_long_campaign_is_checked(lab: Lab, channels: list[s
     lab.write(records)
     async with lab.client() as postiz:
         with pytest.raises(InvalidPostError) as caught:
-            async with lab.batch(postiz) as batch:
-                await batch.run_all()
+            async with lab.campaign(postiz) as campaign:
+                await campaign.run_all()
     assert {problem.row for problem in caught.value.problems} == {place + 1 for place in wrong}
     assert not lab.sandbox.posts
 
@@ -187,7 +187,7 @@ async def test_each_row_of_a_long_campaign_is_checked(lab: Lab, channels: list[s
 async def test_two_zones_are_one_too_many(lab: Lab) -> None:
     async with lab.client() as postiz:
         with pytest.raises(ConfigurationError, match="Two time zones"):
-            lab.batch(postiz, timezone="UTC", reading=ReadOptions(timezone="Asia/Tokyo"))
+            lab.campaign(postiz, timezone="UTC", reading=ReadOptions(timezone="Asia/Tokyo"))
 
 
 async def test_markup_is_sent_as_markup(lab: Lab, channels: list[str]) -> None:
@@ -219,10 +219,10 @@ async def test_names_are_one_whatever_form_their_accents_have(
     async with (
         lab.sandbox,
         lab.client() as postiz,
-        postiz.batch(lab.path, reading=reading) as batch,
+        postiz.campaign(lab.path, reading=reading) as campaign,
     ):
-        assert batch.problems == ()
-        assert (await batch.run_all()).complete
+        assert campaign.problems == ()
+        assert (await campaign.run_all()).complete
     (post,) = lab.sandbox.posts
     assert post.date.hour == 0
 

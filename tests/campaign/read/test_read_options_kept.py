@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab
+from campaign_lab import Lab
 from hypothesis import given, strategies as st
 from msgspec import structs
 from samples import PNG
@@ -22,7 +22,7 @@ from postiz_async._campaign.read.read_options import (
     save_options,
 )
 from postiz_async._campaign.read.rows import CampaignRow
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def lab(tmp_path: Path) -> Lab:
     return made
 
 
-async def test_what_is_saved_is_read_by_the_next_batch(lab: Lab, monkeypatch: Any) -> None:
+async def test_what_is_saved_is_read_by_the_next_campaign(lab: Lab, monkeypatch: Any) -> None:
     monkeypatch.chdir(lab.folder)
     async with lab.sandbox, lab.client() as postiz:
         options: dict[str, Any] = {"media_root": "../media", "align": "15m", "campaign": "Frühling"}
@@ -57,27 +57,27 @@ async def test_what_is_saved_is_read_by_the_next_batch(lab: Lab, monkeypatch: An
             lab.path.read_text("cp1252").replace("a.png", "../media/a.png"), "cp1252"
         )
         reading = ReadOptions(**SAID)
-        async with postiz.batch(lab.path, reading=reading, **options) as batch:
-            assert batch.problems == ()
-            expected = batch.rows
-            path = await batch.save_options()
+        async with postiz.campaign(lab.path, reading=reading, **options) as campaign:
+            assert campaign.problems == ()
+            expected = campaign.rows
+            path = await campaign.save_options()
         assert path == lab.folder / "spring.toml"
         kept = tomllib.loads(path.read_text(encoding="utf-8"))
         assert kept == SAID | {"media_root": ["../media"], "align": "15m", "campaign": "Frühling"}
-        async with postiz.batch(lab.path) as batch:
-            assert (batch.problems, batch.rows) == ((), expected)
-            assert batch.timezone == "Europe/Berlin"
-            assert (await batch.run_all()).complete
+        async with postiz.campaign(lab.path) as campaign:
+            assert (campaign.problems, campaign.rows) == ((), expected)
+            assert campaign.timezone == "Europe/Berlin"
+            assert (await campaign.run_all()).complete
     assert expected[0].date == datetime(2031, 2, 5, 8, tzinfo=UTC)
 
 
 async def test_what_is_said_comes_before_what_is_kept(lab: Lab) -> None:
     async with lab.sandbox, lab.client() as postiz:
-        async with postiz.batch(lab.path, reading=ReadOptions(**SAID)) as batch:
-            await batch.save_options()
-        async with postiz.batch(lab.path, timezone="Asia/Tokyo") as batch:
-            assert batch.rows[0].date == datetime(2031, 2, 5, 0, tzinfo=UTC)
-            await batch.save_options()
+        async with postiz.campaign(lab.path, reading=ReadOptions(**SAID)) as campaign:
+            await campaign.save_options()
+        async with postiz.campaign(lab.path, timezone="Asia/Tokyo") as campaign:
+            assert campaign.rows[0].date == datetime(2031, 2, 5, 0, tzinfo=UTC)
+            await campaign.save_options()
         assert FileOptions.saved(lab.path).timezone == "Asia/Tokyo"
 
 
@@ -89,8 +89,8 @@ async def test_dates_move_by_what_is_kept_unless_something_is_said(lab: Lab) -> 
     path.write_text("\n".join(lines), encoding="utf-8")
     async with lab.sandbox, lab.client() as postiz:
         for said, kept in ((None, "1h"), ("0", "0"), (timedelta(minutes=15), "15m")):
-            async with postiz.batch(path, align=said) as batch:
-                await batch.save_options()
+            async with postiz.campaign(path, align=said) as campaign:
+                await campaign.save_options()
             assert tomllib.loads((lab.folder / "rows.toml").read_text("utf-8"))["align"] == kept
             (lab.folder / "rows.toml").write_text('align = "1h"\n', encoding="utf-8")
 
@@ -103,8 +103,10 @@ async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
     lab.path.write_text("Kanal;Datum;Test;Bild\nc1;05.02.2031 09:00;Hi;\n", "cp1252")
     reading = ReadOptions(**SAID) if said_too else None
     async with lab.sandbox, lab.client() as postiz:
-        with pytest.raises(BatchError, match=r"no column 'Text', .*Did you mean 'Test'") as caught:
-            async with postiz.batch(lab.path, reading=reading):
+        with pytest.raises(
+            CampaignError, match=r"no column 'Text', .*Did you mean 'Test'"
+        ) as caught:
+            async with postiz.campaign(lab.path, reading=reading):
                 pass
     assert f"{lab.folder / 'spring.toml'} maps it." in str(caught.value)
 
@@ -114,10 +116,10 @@ async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
     async with (
         lab.sandbox,
         lab.client() as postiz,
-        postiz.batch(rows, journal=lab.journal) as batch,
+        postiz.campaign(rows, journal=lab.journal) as campaign,
     ):
-        with pytest.raises(BatchError, match="do not come from a file"):
-            await batch.save_options()
+        with pytest.raises(CampaignError, match="do not come from a file"):
+            await campaign.save_options()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
 )
 def test_a_file_that_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "c.toml").write_text(text, encoding="utf-8" if "\xff" not in text else "latin-1")
-    with pytest.raises(BatchError) as caught:
+    with pytest.raises(CampaignError) as caught:
         FileOptions.saved(tmp_path / "c.csv")
     assert str(tmp_path / "c.toml") in str(caught.value)
     assert words in str(caught.value) or "is unreadable" in str(caught.value)
@@ -195,9 +197,9 @@ def test_whatever_is_saved_is_read_back_or_told_with_its_file(
     meant = structs.replace(reading, **not_meant)
     try:
         rules_of(structs.replace(meant, date_format=None))
-    except BatchError as error:
+    except CampaignError as error:
         told = f"{path.with_suffix('.toml')} says how {path} is read, and is wrong: {error}"
-        with pytest.raises(BatchError, match=f"^{re.escape(told)}$"):
+        with pytest.raises(CampaignError, match=f"^{re.escape(told)}$"):
             FileOptions.saved(path)
         return
     kept = FileOptions.saved(path)

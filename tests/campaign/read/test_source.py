@@ -14,8 +14,8 @@ from hypothesis import example, given, strategies as st
 from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.rows import Row, keep_refs
-from postiz_async._campaign.read.source import Campaign, read_campaign
-from postiz_async.errors import BatchError
+from postiz_async._campaign.read.source import ReadCampaign, read_campaign
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     import random
@@ -50,13 +50,13 @@ def record(**cells: Any) -> dict[str, Any]:
     return {"channel": "x", "date": ZONED, "content": "hello"} | cells
 
 
-def only(campaign: Campaign) -> Row:
+def only(campaign: ReadCampaign) -> Row:
     assert campaign.problems == ()
     (row,) = campaign.rows
     return row
 
 
-def faults(campaign: Campaign) -> list[str]:
+def faults(campaign: ReadCampaign) -> list[str]:
     return [str(problem) for problem in campaign.problems]
 
 
@@ -145,7 +145,7 @@ def test_a_thread_in_another_encoding_is_a_problem_of_its_row(write: Write) -> N
     ],
 )
 def test_a_file_that_cannot_be_read_at_all(write: Write, text: str | bytes, words: str) -> None:
-    with pytest.raises(BatchError) as caught:
+    with pytest.raises(CampaignError) as caught:
         read_campaign(write(text))
     assert words in str(caught.value)
 
@@ -157,7 +157,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         (Path("nul\0.csv"), "cannot be read"),
         (tmp_path / ("n" * 400), "cannot be read"),
     ):
-        with pytest.raises(BatchError, match=words):
+        with pytest.raises(CampaignError, match=words):
             read_campaign(path)
 
 
@@ -328,7 +328,7 @@ def test_the_zone_of_the_file_is_for_dates_without_one(write: Write) -> None:
     )
     rows = read_campaign(write(text), reading=ReadOptions(timezone="America/New_York")).rows
     assert [row.date.hour for row in rows] == [14, 0, 9]
-    with pytest.raises(BatchError, match="There is no time zone 'EST5EDT6'"):
+    with pytest.raises(CampaignError, match="There is no time zone 'EST5EDT6'"):
         read_campaign(write(text), reading=ReadOptions(timezone="EST5EDT6"))
 
 
@@ -557,10 +557,10 @@ _data = (
 @given(_data, st.sampled_from(["campaign.csv", "campaign.jsonl"]))
 @example(b"\x00\x01\x00", "campaign.jsonl")
 @example(b"\xff\xfe" + ("[" + "{},\n" * 100_000).encode("utf-16-le") + b"\x00", "campaign.jsonl")
-def test_any_bytes_as_a_file_give_rows_problems_or_a_batch_error(data: bytes, name: str) -> None:
+def test_any_bytes_as_a_file_give_rows_problems_or_a_campaign_error(data: bytes, name: str) -> None:
     path = Path(_scratch()) / name
     path.write_bytes(data)
-    with suppress(BatchError):
+    with suppress(CampaignError):
         campaign = read_campaign(path, reading=ReadOptions(timezone="Europe/Berlin"))
         assert campaign.rows or campaign.problems
         for row in campaign.rows:
@@ -584,6 +584,6 @@ def test_a_mapped_column_that_is_a_slip_is_named_with_the_one_that_is_meant(tmp_
     path.write_text("Kanal,Datum,Text\n", encoding="utf-8")
     reading = ReadOptions(columns={"Tekst": "content"})
     with pytest.raises(
-        BatchError, match=r"no column 'Tekst', .* Did you mean 'Text'\? It has: Kan"
+        CampaignError, match=r"no column 'Tekst', .* Did you mean 'Text'\? It has: Kan"
     ):
         read_campaign(path, reading=reading)

@@ -18,10 +18,10 @@ from python_calamine import CalamineWorkbook
 from spreadsheet_files import Error, NumberError, write_ods, write_xlsx
 
 from postiz_async._campaign.read.read_options import ReadOptions
-from postiz_async._campaign.read.source import Campaign, read_campaign
+from postiz_async._campaign.read.source import ReadCampaign, read_campaign
 from postiz_async._campaign.read.spreadsheets import sheet_rows
 from postiz_async._campaign.read.texts import cell_text
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ both = pytest.mark.parametrize("name", WRITERS)
 HEAD = ["channel", "date", "content"]
 
 
-def faults(campaign: Campaign) -> list[str]:
+def faults(campaign: ReadCampaign) -> list[str]:
     return [str(problem) for problem in campaign.problems]
 
 
@@ -165,14 +165,14 @@ def test_the_table_may_begin_anywhere(tmp_path: Path) -> None:
 def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
     sheets = {"Plan": [HEAD, ["x", WHEN, "a"]], "Old ones": [HEAD, ["x", WHEN, "b"]]}
     path = write_xlsx(tmp_path / "p.xlsx", sheets=sheets)
-    with pytest.raises(BatchError, match=r"has 2 sheets\. Say which one: --sheet Plan or -"):
+    with pytest.raises(CampaignError, match=r"has 2 sheets\. Say which one: --sheet Plan or -"):
         read_campaign(path)
     for said in ("Old ones", "old ones "):
         reading = ReadOptions(timezone="UTC", sheet=said)
         assert read_campaign(path, reading=reading).rows[0].content == "b"
-    with pytest.raises(BatchError, match=r"has no sheet 'New'. It has: Plan, Old ones\."):
+    with pytest.raises(CampaignError, match=r"has no sheet 'New'. It has: Plan, Old ones\."):
         read_campaign(path, reading=ReadOptions(sheet="New"))
-    with pytest.raises(BatchError, match=r"has no sheet 'Plans'\. Did you mean 'Plan'\?"):
+    with pytest.raises(CampaignError, match=r"has no sheet 'Plans'\. Did you mean 'Plan'\?"):
         read_campaign(path, reading=ReadOptions(sheet="Plans"))
 
 
@@ -180,7 +180,7 @@ def test_a_hidden_sheet_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
     sheets = {"Plan": [HEAD, ["x", WHEN, "a"]], "Lists": [["b"]]}
     path = write_xlsx(tmp_path / "p.xlsx", sheets=sheets, hidden="Lists")
     assert read_campaign(path, reading=BERLIN).rows[0].content == "a"
-    with pytest.raises(BatchError, match="has no column 'channel'"):
+    with pytest.raises(CampaignError, match="has no column 'channel'"):
         read_campaign(path, reading=ReadOptions(sheet="Lists"))
 
 
@@ -188,9 +188,9 @@ def test_only_spreadsheets_have_sheets_and_only_texts_an_encoding(tmp_path: Path
     sheet = write_xlsx(tmp_path / "p.xlsx", [HEAD, ["x", WHEN, "a"]])
     text = tmp_path / "p.csv"
     text.write_text("channel,date,content\n", encoding="utf-8")
-    with pytest.raises(BatchError, match="has no encoding"):
+    with pytest.raises(CampaignError, match="has no encoding"):
         read_campaign(sheet, reading=ReadOptions(encoding="cp1252"))
-    with pytest.raises(BatchError, match="is not a spreadsheet, so it has no sheet 'Plan'"):
+    with pytest.raises(CampaignError, match="is not a spreadsheet, so it has no sheet 'Plan'"):
         read_campaign(text, reading=ReadOptions(sheet="Plan"))
 
 
@@ -260,7 +260,7 @@ def test_what_is_no_spreadsheet(
 ) -> None:
     path = tmp_path / name
     make(path)
-    with pytest.raises(BatchError) as caught:
+    with pytest.raises(CampaignError) as caught:
         read_campaign(path)
     assert words in str(caught.value)
 
@@ -283,7 +283,7 @@ def test_one_cell_in_the_last_corner_takes_no_memory(tmp_path: Path) -> None:
         sheet = book.add_worksheet()
         sheet.write_row(0, 0, HEAD)
         sheet.write_string(1_048_575, 16_383, "stray")
-    with pytest.raises(BatchError, match="cell XFD1048576 is filled, far from the posts"):
+    with pytest.raises(CampaignError, match="cell XFD1048576 is filled, far from the posts"):
         read_campaign(path)
 
 
@@ -317,7 +317,9 @@ def test_a_header_below_another_row_is_found(tmp_path: Path, above: list[str]) -
 def test_a_header_in_another_language_below_a_title_is_found(tmp_path: Path, name: str) -> None:
     rows = [["Unser Plan"], [], ["Kanal", "Datum", "Beitrag"], ["x", WHEN, "a"]]
     path = WRITERS[name](tmp_path / name, rows)
-    with pytest.raises(BatchError, match=r"no column 'channel' \(row 3\)\. It has: Kanal, ") as e:
+    with pytest.raises(
+        CampaignError, match=r"no column 'channel' \(row 3\)\. It has: Kanal, "
+    ) as e:
         read_campaign(path)
     columns = dict(re.findall(r"(\w+)=(\w+)", str(e.value)))
     assert columns == {"Kanal": "channel", "Datum": "date", "Beitrag": "content"}
@@ -454,7 +456,7 @@ def test_a_damaged_spreadsheet_is_named(tmp_path: Path, name: str, damage: str) 
         data[entry + spot : entry + spot + len(value)] = value
         entry = data.find(b"PK\x01\x02", entry + 4)
     path.write_bytes(data)
-    with pytest.raises(BatchError) as caught:
+    with pytest.raises(CampaignError) as caught:
         read_campaign(path, reading=ReadOptions(timezone="UTC"))
     assert str(caught.value).startswith(f"{path} ")
 
@@ -467,7 +469,7 @@ def test_a_spreadsheet_with_a_wrong_byte_is_read_or_named(name: str, at: int, va
         data = bytearray(path.read_bytes())
         data[8 + at % (len(data) - 8)] = value
         path.write_bytes(data)
-        with suppress(BatchError):
+        with suppress(CampaignError):
             read_campaign(path, reading=ReadOptions(timezone="UTC"))
 
 
@@ -479,5 +481,5 @@ def test_a_spreadsheet_whose_parts_lie_elsewhere_cannot_be_read(tmp_path: Path) 
     data = bytearray(path.read_bytes())
     data[-6] += 1  # where the list of parts begins
     path.write_bytes(data)
-    with pytest.raises(BatchError, match="cannot be read"):
+    with pytest.raises(CampaignError, match="cannot be read"):
         read_campaign(path, reading=ReadOptions(timezone="UTC"))

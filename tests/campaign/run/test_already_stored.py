@@ -6,10 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import WITH_DOUBLES, Lab, at, reconciled, rows
+from campaign_lab import WITH_DOUBLES, Lab, at, reconciled, rows
 
 from postiz_async._delivery.outcomes import RowState
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +42,9 @@ def lose_journal(lab: Lab) -> None:
 async def test_it_is_not_sent_a_second_time_by_itself(lab: Lab, channels: list[str]) -> None:
     await stored_without_a_journal(lab, rows(channels, 12))
     creates = len(lab.sandbox.creates)
-    with pytest.raises(BatchError, match=r"^12 rows are in Postiz already \(1-12.*existing=.adopt"):
+    with pytest.raises(
+        CampaignError, match=r"^12 rows are in Postiz already \(1-12.*existing=.adopt"
+    ):
         await lab.run()
     assert len(lab.sandbox.creates) == creates
     assert not lab.journal.exists()
@@ -60,13 +62,13 @@ async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, rel
         await stored_without_a_journal(lab, records[:12])
         before = {post.id for post in lab.sandbox.posts}
         lab.write(records)
-        async with lab.client() as postiz, lab.batch(postiz, existing="adopt") as batch:
+        async with lab.client() as postiz, lab.campaign(postiz, existing="adopt") as campaign:
             outcomes = Counter[RowState]()
 
             async def saw(outcome: object) -> None:
                 outcomes[getattr(outcome, "state", None)] += 1
 
-            report = await batch.run_all(on_outcome=saw)
+            report = await campaign.run_all(on_outcome=saw)
         assert report.complete
         assert outcomes == {RowState.STORED: 24}
         assert report.requests == 2
@@ -93,7 +95,7 @@ async def test_no_post_stands_for_two_rows(tmp_path: Path, release: str) -> None
         row = rows([lab.channel("mastodon")], 1)[0]
         await stored_without_a_journal(lab, [row])
         lab.write([row, row])
-        with pytest.raises(BatchError, match=r"^1 row is in Postiz already \(1:"):
+        with pytest.raises(CampaignError, match=r"^1 row is in Postiz already \(1:"):
             await lab.run(reading=WITH_DOUBLES)
         assert (await lab.run(existing="adopt", reading=WITH_DOUBLES)).complete
         assert len(lab.sandbox.posts) == 2
@@ -109,7 +111,7 @@ async def test_what_was_adopted_accounts_for_no_other_post(tmp_path: Path, relea
         lab.write([row])
         await lab.run(existing="adopt")
         lab.write([row, row])
-        with pytest.raises(BatchError, match=r"^1 row is in Postiz already "):
+        with pytest.raises(CampaignError, match=r"^1 row is in Postiz already "):
             await lab.run(reading=WITH_DOUBLES)
         assert len(lab.sandbox.posts) == 2
 
@@ -153,7 +155,9 @@ async def test_rows_that_are_new_to_a_journal_are_looked_for_too(
     lab.write(ours)
     await lab.run()
     lab.write([*ours, *theirs])
-    with pytest.raises(BatchError, match=r"2 rows are in Postiz already .* no ref in the journal"):
+    with pytest.raises(
+        CampaignError, match=r"2 rows are in Postiz already .* no ref in the journal"
+    ):
         await lab.run()
     report = await lab.run(existing="adopt")
     assert report.counts == {"stored": 3}
@@ -168,7 +172,9 @@ async def test_a_stored_row_that_got_a_name_of_its_own_is_not_sent_again(lab: La
     before = {row.post_id for row in (await lab.run()).rows}
     records[0] |= {"ref": "mine"}
     lab.write(records)
-    with pytest.raises(BatchError, match=r"^1 row is in Postiz already .* no ref in the journal"):
+    with pytest.raises(
+        CampaignError, match=r"^1 row is in Postiz already .* no ref in the journal"
+    ):
         await lab.run()
     report = await lab.run(existing="adopt")
     assert {row.post_id for row in report.rows} == before
@@ -187,9 +193,9 @@ async def test_a_channel_that_is_called_otherwise_is_the_same_channel(lab: Lab) 
     await lab.run()
     records[0] |= {"channel": "Northwind News"}
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert not batch.edits.is_open
-        assert (await batch.run_all()).complete
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert not campaign.edits.is_open
+        assert (await campaign.run_all()).complete
     assert len(lab.sandbox.posts) == 4
 
 
@@ -199,11 +205,11 @@ async def test_an_error_of_the_listener_ends_the_job(lab: Lab, channels: list[st
     async def listen(_: object) -> None:
         raise ZeroDivisionError
 
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with pytest.raises(ZeroDivisionError):
-            await batch.run_all(on_outcome=listen)
+            await campaign.run_all(on_outcome=listen)
         sent = len(lab.sandbox.creates)
         await lab.clock.sleep(8_000)
         assert len(lab.sandbox.creates) == sent
-        assert (await batch.run_all()).complete
+        assert (await campaign.run_all()).complete
     lab.assert_each_once(f"post {n}" for n in range(120))

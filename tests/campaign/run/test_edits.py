@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, at, rows
+from campaign_lab import Lab, at, rows
 from hypothesis import given, strategies as st
 from msgspec import structs
 
@@ -327,13 +327,13 @@ async def test_a_run_sends_what_is_new_and_leaves_edits_alone(lab: Lab) -> None:
         {"channel": channels[0], "date": at(99), "content": "new"},
     ]
     lab.write(edited_rows)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        found = batch.edits
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        found = campaign.edits
         assert [sorted(each.names) for each in found.changed] == [["date"], ["text"]]
         assert (len(found.new), len(found.gone)) == (1, 1)
-        await batch.run_all()
+        await campaign.run_all()
     lab.assert_each_once([*(f"post {n}" for n in range(6)), "new"])
-    async with lab.client() as postiz, lab.batch(postiz, as_new=True) as batch:
-        await batch.run_all()
+    async with lab.client() as postiz, lab.campaign(postiz, as_new=True) as campaign:
+        await campaign.run_all()
     assert lab.contents()["post 0"] == 2
     assert lab.contents()["post 1, corrected"] == 1

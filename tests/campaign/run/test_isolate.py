@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, at, rows
+from campaign_lab import Lab, at, rows
 from hypothesis import given, settings, strategies as st
 from spread import spread
 
@@ -129,7 +129,7 @@ async def test_an_answer_that_is_lost_in_the_search_is_looked_up(
     guilty = {3, 8}
     lab.write(_one_moment(channels, 12, guilty))
     creates = 0
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         sending = lab.transport.send
 
         async def send(request: WireRequest) -> WireResponse:
@@ -140,7 +140,7 @@ async def test_an_answer_that_is_lost_in_the_search_is_looked_up(
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        report = await batch.run_all()
+        report = await campaign.run_all()
     assert creates >= number
     assert report.counts == {"stored": 10, "refused": 2}
     lab.assert_each_once(f"post {n}" for n in range(12) if n not in guilty)
@@ -161,9 +161,9 @@ async def test_a_request_of_which_half_is_bad_comes_to_an_end(tmp_path: Path) ->
 async def test_where_all_are_refused_no_quota_is_burnt(lab: Lab, channels: list[str]) -> None:
     lab.judge = lambda _: {"msg": "not today"}
     lab.write(_one_moment(channels, 120, set()))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        report = await batch.run_all()
-        assert len(batch.remarks) == 3
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        report = await campaign.run_all()
+        assert len(campaign.remarks) == 3
     assert report.counts["refused"] <= len(channels) * IN_A_ROW + 2
     assert report.counts["refused"] + report.counts["planned"] == 120
     assert len(lab.creates) <= 2 * math.ceil(math.log2(120)) + 2 + len(channels) * IN_A_ROW
@@ -177,11 +177,11 @@ async def test_an_answer_that_is_lost_in_the_middle_of_a_search_does_not_hold_up
 ) -> None:
     lab.judge = lambda posts: {"msg": "no"} if any(_is_bad(post) for post in posts) else None
     lab.write(_one_moment(channels, 12, {9}))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.transport.after[len(lab.transport.sent) + 2] = lambda: lab.sandbox.faults.add(
             Fault("drop_answer", route="create_post")
         )
-        report = await batch.run_all()
+        report = await campaign.run_all()
     assert report.counts == {"stored": 11, "refused": 1}
     lab.assert_each_once(f"post {n}" for n in range(12) if n != 9)
 
@@ -238,9 +238,9 @@ async def test_a_channel_that_only_fails_is_paused_and_the_rest_goes_on(
 
     lab.judge = judge
     lab.write(rows(channels, 120))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        report = await batch.run_all()
-        (remark,) = batch.remarks
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        report = await campaign.run_all()
+        (remark,) = campaign.remarks
     assert report.counts["stored"] == 80
     assert report.counts["refused"] + report.counts["planned"] == 40
     refusals = lab.creates.count(400)
@@ -268,10 +268,10 @@ async def test_what_concerns_every_request_stops_the_job_at_once(
     lab: Lab, channels: list[str], status: int, body: bytes, kind: type[Exception]
 ) -> None:
     lab.write(rows(channels, 60))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.transport.answers = (status, body)
         with pytest.raises(kind):
-            await batch.run_all()
+            await campaign.run_all()
         assert lab.transport.answered <= 4
         lab.transport.answers = None
     assert {row.state for row in read_summary(lab.journal).rows} == {RowState.PLANNED}
@@ -284,11 +284,11 @@ async def test_a_server_in_trouble_is_left_in_peace_for_growing_times(
     lab: Lab, channels: list[str], fault: Fault
 ) -> None:
     lab.write(rows(channels, 60))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         began, sent = lab.clock.monotonic(), len(lab.transport.sent)
         lab.sandbox.faults.add(fault)
         lab.clock.call_at(began + 600, lab.sandbox.faults.clear)
-        assert (await batch.run_all()).complete
+        assert (await campaign.run_all()).complete
         assert len(lab.transport.sent) - sent < 200
     lab.assert_each_once(f"post {n}" for n in range(60))
 
@@ -298,10 +298,10 @@ async def test_requests_that_are_lost_again_and_again_do_not_burn_the_quota(
 ) -> None:
     """Each 500 costs a slot; ten minutes of them must not cost the window."""
     lab.write(rows(channels, 240))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         fault = Fault("error_before", route="create_post", status=500, times=None)
         lab.sandbox.faults.add(fault)
         lab.clock.call_at(lab.clock.monotonic() + 600, lab.sandbox.faults.clear)
-        assert (await batch.run_all()).complete
+        assert (await campaign.run_all()).complete
     assert lab.creates.count(500) <= 15
     lab.assert_each_once(f"post {n}" for n in range(240))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import START, Lab, Watched, at, rows
+from campaign_lab import START, Lab, Watched, at, rows
 
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding
@@ -29,7 +29,7 @@ from postiz_async._campaign.run.intents import Intent
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
-from postiz_async.errors import BatchError, ConfigurationError
+from postiz_async.errors import CampaignError, ConfigurationError
 from postiz_async.models.channels import Channel
 from postiz_async.models.posts import ChannelRef, ContentItem, Post, PostChannel, PostItem
 
@@ -104,7 +104,9 @@ async def test_a_journal_that_is_behind_takes_over_what_another_host_stored(lab:
     first = len(lab.sandbox.posts)
     assert 0 < first < COUNT
     other = lab.host("b")
-    with pytest.raises(BatchError, match=rf"^{first} rows are in Postiz already .*existing=.adopt"):
+    with pytest.raises(
+        CampaignError, match=rf"^{first} rows are in Postiz already .*existing=.adopt"
+    ):
         await other.run()
     assert (await other.run(existing="adopt")).complete
     lab.assert_each_once(TEXTS)
@@ -114,8 +116,8 @@ async def test_a_journal_that_is_behind_takes_over_what_another_host_stored(lab:
     async def saw(outcome: Any) -> None:
         seen[outcome.ref] += 1
 
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        report = await batch.run_all(on_outcome=saw)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        report = await campaign.run_all(on_outcome=saw)
     lab.assert_each_once(TEXTS)
     assert report.complete
     assert not report.doubled
@@ -143,10 +145,10 @@ async def test_a_second_journal_with_planned_rows(lab: Lab) -> None:
     """It was made before anything was stored: its run was killed before its first request."""
     second = lab.folder / "second.journal"
     opening = Journal.open(second, campaign=lab.path.name, base_url=SERVER)
-    async with await opening as journal, lab.client() as postiz, lab.batch(postiz) as batch:
-        channels = {channel.id: channel for channel in batch.channels}
-        named = {row.ref: channels[row.channel] for row in batch.rows}
-        await journal.put(new_records(batch.rows, named))
+    async with await opening as journal, lab.client() as postiz, lab.campaign(postiz) as campaign:
+        channels = {channel.id: channel for channel in campaign.channels}
+        named = {row.ref: channels[row.channel] for row in campaign.rows}
+        await journal.put(new_records(campaign.rows, named))
     assert (await lab.run()).complete
     lab.journal = second
     report = await lab.run()
@@ -249,8 +251,8 @@ async def test_each_row_is_told_of_once_and_so_is_the_other_run(
         async def saw(outcome: Outcome) -> None:
             told[outcome.ref] += 1
 
-        async with host.client() as postiz, host.batch(postiz) as batch:
-            assert (await batch.run_all(saw)).complete
+        async with host.client() as postiz, host.campaign(postiz) as campaign:
+            assert (await campaign.run_all(saw)).complete
 
     async with lab.sandbox:
         await asyncio.gather(*map(run, hosts, told))
@@ -263,7 +265,7 @@ async def test_each_row_is_told_of_once_and_so_is_the_other_run(
 async def test_hosts_with_files_of_other_names_share_a_campaign(lab: Lab) -> None:
     other = lab.host("b")
     other.path = other.path.rename(other.folder / "copy-of-it.jsonl")
-    reports = await asyncio.gather(lab.run(campaign="spring"), other.run(campaign="spring"))
+    reports = await asyncio.gather(lab.run(name="spring"), other.run(name="spring"))
     assert all(report.complete for report in reports)
     if lab.sandbox.refusals == 0:  # hosts that share no quota store may meet a 429
         lab.assert_each_once(TEXTS)
@@ -299,7 +301,7 @@ async def test_an_old_server_shows_no_marks_so_nothing_is_deleted(tmp_path: Path
         contents = lab.contents()
         assert set(contents) <= set(TEXTS)
         for each in ended:
-            if isinstance(each, BatchError):
+            if isinstance(each, CampaignError):
                 assert "in Postiz already" in str(each)
             else:
                 assert not isinstance(each, BaseException)
@@ -316,7 +318,9 @@ async def test_an_old_server_and_a_journal_that_is_behind(tmp_path: Path) -> Non
         other = lab.host("b")
         assert (await other.run(existing="adopt")).complete
         before = len(lab.creates)
-        with pytest.raises(BatchError, match=r"rows are in Postiz already .*does not know these"):
+        with pytest.raises(
+            CampaignError, match=r"rows are in Postiz already .*does not know these"
+        ):
             await lab.run()
         assert len(lab.creates) == before
         assert (await lab.run(existing="adopt")).complete
@@ -360,8 +364,8 @@ async def test_another_campaign_of_the_same_name_and_refs_is_another(
     ids = [{row.post_id for row in report.rows} for report in reports]
     assert ids[0].isdisjoint(ids[1])
     for each in (lab, other):
-        async with each.client() as postiz, each.batch(postiz) as batch:
-            await batch.reconcile()
+        async with each.client() as postiz, each.campaign(postiz) as campaign:
+            await campaign.reconcile()
     assert lab.contents() == Counter([*distinct, *others])
 
 
@@ -397,12 +401,14 @@ async def test_an_edited_post_of_another_host_is_taken_over_as_it_is(lab: Lab) -
 
 
 async def test_a_journal_keeps_the_name_of_its_campaign(lab: Lab) -> None:
-    await lab.run(campaign="spring")
+    await lab.run(name="spring")
     assert read_summary(lab.journal).campaign == "spring"
     assert (await lab.run()).complete
-    with pytest.raises(BatchError, match=r"is of the campaign 'spring', and this run says 'fall'"):
-        await lab.run(campaign="fall")
-    assert (await lab.run(campaign="spring")).complete
+    with pytest.raises(
+        CampaignError, match=r"is of the campaign 'spring', and this run says 'fall'"
+    ):
+        await lab.run(name="fall")
+    assert (await lab.run(name="spring")).complete
     lab.assert_each_once(TEXTS)
 
 
@@ -411,7 +417,7 @@ async def test_a_campaign_is_called_like_its_file(lab: Lab) -> None:
     assert read_summary(lab.journal).campaign == "campaign.jsonl"
     async with lab.client() as postiz:
         with pytest.raises(ConfigurationError, match="name is empty"):
-            postiz.batch(lab.path, campaign=" ")
+            postiz.campaign(lab.path, name=" ")
 
 
 # ------------------------------------------------------------------ what is half made

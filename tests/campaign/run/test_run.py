@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from batch_lab import START, WITH_DOUBLES, Lab, at, rows
+from campaign_lab import START, WITH_DOUBLES, Lab, at, rows
 from samples import MP4, PNG
 
-from postiz_async import BatchError, InvalidPostError
+from postiz_async import CampaignError, InvalidPostError
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import lower_bound
@@ -54,12 +54,12 @@ async def test_the_sample_campaign_is_stored_exactly_once(tmp_path: Path) -> Non
     lab.path = tmp_path / "campaign.csv"
     for channel in msgspec.json.decode(read(tmp_path / "channels.json")):
         lab.channel(channel["provider"], id=channel["id"], name=channel["name"])
-    async with lab.sandbox, lab.client() as postiz, lab.batch(postiz) as batch:
-        requests, bound = len(batch.requests), batch.lower_bound
-        plan = await batch.plan()
+    async with lab.sandbox, lab.client() as postiz, lab.campaign(postiz) as campaign:
+        requests, bound = len(campaign.requests), campaign.lower_bound
+        plan = await campaign.plan()
         assert plan.late == ()
-        report = await batch.run_all()
-        expected = Counter((row.number, len(row.media)) for row in batch.rows)
+        report = await campaign.run_all()
+        expected = Counter((row.number, len(row.media)) for row in campaign.rows)
         assert report.complete
         assert (report.requests, requests) == (bound, bound)
     posts = lab.sandbox.posts
@@ -86,7 +86,7 @@ async def test_a_job_longer_than_a_window_waits_for_the_next(lab: Lab, channels:
 
 async def test_outcomes_come_as_they_happen(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 9))
-    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
         seen = [outcome async for outcome in outcomes]
     assert sorted(outcome.row for outcome in seen) == list(range(1, 10))
     assert {outcome.state for outcome in seen} == {RowState.STORED}
@@ -97,10 +97,10 @@ async def test_running_again_sends_nothing_neither_in_this_process_nor_in_the_ne
     lab: Lab, channels: list[str]
 ) -> None:
     lab.write(rows(channels, 12))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         for _ in range(3):
-            assert (await batch.run_all()).complete
-            assert batch.requests == []
+            assert (await campaign.run_all()).complete
+            assert campaign.requests == []
     await lab.run()
     lab.assert_each_once(f"post {n}" for n in range(12))
 
@@ -116,31 +116,31 @@ async def test_a_plan_after_a_run_reads_the_journal_beside_the_event_loop(
 
     monkeypatch.setattr(resume, "read_summary", reading)
     lab.write(rows(channels, 12))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert (await batch.run_all()).complete
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert (await campaign.run_all()).complete
         readers.clear()
-        assert (await batch.plan()).requests == 0
+        assert (await campaign.plan()).requests == 0
         assert len(readers) == 1
         assert threading.main_thread() not in readers
-        assert batch.is_resumed
+        assert campaign.is_resumed
         assert len(readers) == 1
 
 
 async def test_a_run_between_our_look_and_ours_is_noticed(lab: Lab, channels: list[str]) -> None:
     """Somebody plans, thinks, and lets another process run the same file meanwhile."""
     lab.write(rows(channels, 12))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        await batch.plan()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        await campaign.plan()
         await lab.run()
-        assert (await batch.run_all()).complete
+        assert (await campaign.run_all()).complete
     lab.assert_each_once(f"post {n}" for n in range(12))
 
 
 async def test_two_runs_at_once_are_one_too_many(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 12))
-    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
         async for _ in outcomes:
-            with pytest.raises(BatchError, match="Another process is working"):
+            with pytest.raises(CampaignError, match="Another process is working"):
                 await lab.run()
     lab.assert_each_once(f"post {n}" for n in range(12))
 
@@ -184,10 +184,10 @@ async def test_equal_files_are_uploaded_once(lab: Lab, channels: list[str]) -> N
     for record, name in zip(records, ["a.png", "same.png", "other.png"] * 3, strict=True):
         record["media"] = name
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert batch.media_files == 2
-        await batch.run_all()
-        assert batch.uploads_done == 2
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert campaign.media_files == 2
+        await campaign.run_all()
+        assert campaign.uploads_done == 2
     assert len(lab.sandbox.uploads) == 2
     await lab.run()
     assert len(lab.sandbox.uploads) == 2
@@ -200,9 +200,9 @@ async def test_a_medium_that_the_server_refuses_concerns_only_its_rows(
     records = rows(channels, 6)
     records[2]["media"] = records[5]["media"] = "a.png"
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.transport.refuses_uploads = True
-        report = await batch.run_all()
+        report = await campaign.run_all()
     assert states(report) == {"stored": 4, "refused": 2}
     assert report.troubles()[0].note == "media a.png: Unsupported file type."
     lab.assert_each_once(f"post {n}" for n in range(6) if n not in {2, 5})
@@ -213,12 +213,12 @@ async def test_the_key_is_in_no_file(tmp_path: Path) -> None:
     lab = Lab(tmp_path, api_key=key)
     async with lab.sandbox:
         lab.write(rows([lab.channel("mastodon")], 3))
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
-            report = await batch.run_all()
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            report = await campaign.run_all()
             written = b"".join(read(path) for path in files_in(tmp_path))
     assert b"post 2" in written
     assert key.encode() not in written
-    assert key not in repr([batch, report, report.to_csv()])
+    assert key not in repr([campaign, report, report.to_csv()])
 
 
 # ------------------------------------------------------------------ while there are problems
@@ -243,8 +243,8 @@ async def test_nothing_is_sent_and_no_journal_made_while_there_are_problems(
         {"channel": channels[0], "date": "soon", "content": "a"},
     ]
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert [(problem.row, problem.where) for problem in batch.problems] == [
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert [(problem.row, problem.where) for problem in campaign.problems] == [
             (3, "channel"),
             (4, "channel"),
             (5, "channel"),
@@ -255,15 +255,15 @@ async def test_nothing_is_sent_and_no_journal_made_while_there_are_problems(
             (10, "content"),
             (11, "date"),
         ]
-        texts = [str(problem) for problem in batch.problems]
+        texts = [str(problem) for problem in campaign.problems]
         assert "did you mean 'mastodon'?" in texts[0]
         assert all(twin in texts[1] and twin in texts[2] for twin in twins)
         assert "disabled" in texts[3]
-        for call in (batch.plan, batch.run_all):
+        for call in (campaign.plan, campaign.run_all):
             with pytest.raises(InvalidPostError, match="9 problems, nothing was sent"):
                 await call()
-        with pytest.raises(BatchError, match="has not been run"):
-            await batch.report()
+        with pytest.raises(CampaignError, match="has not been run"):
+            await campaign.report()
     assert lab.sandbox.creates == []
     assert lab.sandbox.uploads == ()
     assert not is_there(lab.journal)
@@ -393,9 +393,9 @@ async def test_rows_that_cannot_leave_in_time_are_kept_unsent_and_reported(
         {"channel": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"} for n in range(40)
     ]
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert [row.number for row in (await batch.plan()).late] == list(range(31, 41))
-        report = await batch.run_all()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert [row.number for row in (await campaign.plan()).late] == list(range(31, 41))
+        report = await campaign.run_all()
     assert states(report) == {"stored": 30, "late": 10}
     assert "date passed" in report.troubles()[0].note
     again = await lab.run()
@@ -414,14 +414,14 @@ async def test_a_wrong_key_in_the_middle_stops_the_job_which_can_go_on(
     lab.write(rows(channels, 60))
     key = lab.sandbox.organization.api_key
 
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
 
         def rotate() -> None:
             lab.sandbox.organization.api_key = "another"
 
         lab.transport.after[len(lab.transport.sent) + 6] = rotate
         with pytest.raises(AuthenticationError, match="Invalid API key"):
-            await batch.run_all()
+            await campaign.run_all()
     lab.sandbox.organization.api_key = key
     summary = read_summary(lab.journal)
     assert {record.state for record in summary.rows} == {RowState.STORED, RowState.PLANNED}
@@ -453,7 +453,7 @@ async def test_leaving_the_block_ends_what_is_in_flight_and_sends_no_more(
     lab: Lab, channels: list[str]
 ) -> None:
     lab.write(rows(channels, 120))
-    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
         async for _ in outcomes:
             break
     sent = len(lab.sandbox.creates)
@@ -469,15 +469,15 @@ async def test_leaving_the_block_ends_what_is_in_flight_and_sends_no_more(
 async def test_an_error_in_the_block_comes_out_as_it_is(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 120))
     for turns in range(6):
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
             with pytest.raises(ZeroDivisionError):
-                await fail_after(batch, turns)
+                await fail_after(campaign, turns)
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(120))
 
 
-async def fail_after(batch: Any, turns: int) -> None:
-    async with batch.run() as outcomes:
+async def fail_after(campaign: Any, turns: int) -> None:
+    async with campaign.run() as outcomes:
         for _ in range(turns):
             await anext(outcomes)
         raise ZeroDivisionError
@@ -491,9 +491,9 @@ async def test_what_a_hook_raises_comes_out_and_the_next_run_goes_on(
     async def hook(_: object) -> None:
         raise ZeroDivisionError("the user's own")
 
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with pytest.raises(ZeroDivisionError, match="the user's own"):
-            await batch.run_all(hook)
+            await campaign.run_all(hook)
         stored = len(lab.sandbox.posts)
     assert 0 < stored < 40
     assert states(await lab.run()) == {"stored": 40}
@@ -509,7 +509,7 @@ async def test_a_journal_of_another_campaign_is_refused(lab: Lab, channels: list
     before = read(lab.journal)
     others = rows(channels, 6, hours=500)
     lab.write([row | {"content": "other " + row["content"]} for row in others])
-    with pytest.raises(BatchError, match="belongs to another campaign"):
+    with pytest.raises(CampaignError, match="belongs to another campaign"):
         await lab.run()
     assert read(lab.journal) == before
 
@@ -520,7 +520,7 @@ async def test_a_journal_of_another_organisation_is_refused(lab: Lab, channels: 
     other = lab.sandbox.add_organization(api_key="other")
     lab.sandbox.add_channel("mastodon", organization=other)
     lab.sandbox.organization = other
-    with pytest.raises(BatchError, match="belongs to another organisation"):
+    with pytest.raises(CampaignError, match="belongs to another organisation"):
         await lab.run()
 
 
@@ -537,8 +537,8 @@ async def test_a_journal_of_another_server_is_refused_before_anything_is_asked(
         transport=lab.transport,
     )
     async with postiz:
-        with pytest.raises(BatchError, match=r"belongs to http://sandbox\.invalid"):
-            async with lab.batch(postiz):
+        with pytest.raises(CampaignError, match=r"belongs to http://sandbox\.invalid"):
+            async with lab.campaign(postiz):
                 pass
     assert lab.transport.sent == []
 
@@ -546,7 +546,7 @@ async def test_a_journal_of_another_server_is_refused_before_anything_is_asked(
 async def test_a_garbage_journal_is_refused(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 6))
     write(lab.journal, b"notes about lunch")
-    with pytest.raises(BatchError, match="no journal"):
+    with pytest.raises(CampaignError, match="no journal"):
         await lab.run()
     assert read(lab.journal) == b"notes about lunch"
 
@@ -554,7 +554,7 @@ async def test_a_garbage_journal_is_refused(lab: Lab, channels: list[str]) -> No
 async def test_an_edited_campaign_goes_on_where_it_can(lab: Lab, channels: list[str]) -> None:
     records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 240))]
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
         async for _ in outcomes:
             break
     journal = {record.ref: record for record in read_summary(lab.journal).rows}
@@ -594,7 +594,7 @@ async def test_rows_that_differ_in_settings_alone_may_be_reordered_while_unsent(
         for n in range(12)
     ]
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
         async for _ in outcomes:
             break
     lab.write(reversed(records))
@@ -610,19 +610,19 @@ async def test_a_media_file_that_changes_under_way_stops_the_job_before_its_post
     records = rows(channels, 6)
     records[3]["media"] = "a.png"
     lab.write(records)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         write(lab.folder / "a.png", PNG + b"changed")
-        with pytest.raises(BatchError, match=r"a\.png is not what it was"):
-            await batch.run_all()
+        with pytest.raises(CampaignError, match=r"a\.png is not what it was"):
+            await campaign.run_all()
     assert "post 3" not in lab.contents()
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(6))
 
 
-async def test_the_plan_of_a_batch_is_the_lower_bound(lab: Lab, channels: list[str]) -> None:
+async def test_the_plan_of_a_campaign_is_the_lower_bound(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 100))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert len(batch.requests) == batch.lower_bound == 17
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert len(campaign.requests) == campaign.lower_bound == 17
         assert lower_bound([], lambda _: 1, Limits()) == 0
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, Watched, rows
+from campaign_lab import Lab, Watched, rows
 from samples import PNG
 from spread import spread
 

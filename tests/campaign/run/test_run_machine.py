@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import WITH_DOUBLES, Lab, Watched, rows
+from campaign_lab import WITH_DOUBLES, Lab, Watched, rows
 from spread import spread
 
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -76,12 +76,14 @@ async def test_a_full_disk_stops_it_and_nothing_is_sent_that_is_not_written_down
     lab: Lab, channels: list[str], size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     lab.write(row | {"content": text} for row, text in zip(rows(channels, 60), LONG, strict=True))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with (
             no_file_grows_beyond(size),
-            pytest.raises(BatchError, match=r"cannot be used.*othing (more is|was) sent") as caught,
+            pytest.raises(
+                CampaignError, match=r"cannot be used.*othing (more is|was) sent"
+            ) as caught,
         ):
-            await batch.run_all()
+            await campaign.run_all()
     assert "damaged" not in str(caught.value)
     assert not any(record.exc_info for record in caplog.records)  # no traceback for a full disk
     if lab.sandbox.posts:
@@ -96,7 +98,7 @@ async def test_a_disk_that_is_full_when_a_killed_job_goes_on(lab: Lab, channels:
     lab.write(rows(channels, COUNT))
     assert await lab.killed(after(0.5))
     sent = len(lab.sandbox.creates)
-    with no_file_grows_beyond(0), pytest.raises(BatchError, match="nothing was sent"):
+    with no_file_grows_beyond(0), pytest.raises(CampaignError, match="nothing was sent"):
         await lab.run()
     assert len(lab.sandbox.creates) == sent
     assert (await lab.run()).complete
@@ -110,7 +112,7 @@ async def test_a_journal_on_a_disk_that_cannot_be_written(
 ) -> None:
     lab.write(rows(channels, COUNT))
     lab.journal = Path(folder) / "campaign.journal"
-    with pytest.raises(BatchError, match=r"campaign\.journal\S* cannot be written: "):
+    with pytest.raises(CampaignError, match=r"campaign\.journal\S* cannot be written: "):
         await lab.run()
     assert lab.sandbox.posts == ()
 
@@ -126,9 +128,9 @@ async def test_a_journal_that_is_removed_while_a_job_runs_is_told(
         for path in journals:
             path.unlink(missing_ok=True)
 
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        with pytest.raises(BatchError, match=r"was removed or moved.*existing=.adopt"):
-            await batch.run_all(remove)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        with pytest.raises(CampaignError, match=r"was removed or moved.*existing=.adopt"):
+            await campaign.run_all(remove)
     assert (await lab.run(existing="adopt")).complete
     lab.assert_each_once(TEXTS)
 
@@ -182,8 +184,8 @@ async def test_a_clock_that_is_set_opens_no_window_for_the_next_run(tmp_path: Pa
     lab = Lab(tmp_path, limit=4)
 
     async def run() -> bool:
-        async with lab.client(reserve=0) as postiz, lab.batch(postiz) as batch:
-            return (await batch.run_all()).complete
+        async with lab.client(reserve=0) as postiz, lab.campaign(postiz) as campaign:
+            return (await campaign.run_all()).complete
 
     async with lab.sandbox:
         lab.write(rows([lab.channel("mastodon")], 20, hours=72))
@@ -300,7 +302,7 @@ async def test_a_second_runner_on_a_journal_is_refused(lab: Lab, channels: list[
     lab.sandbox.faults.add(Fault("late_answer", route="create_post", delay=20.0))
     first = asyncio.create_task(lab.run())
     await lab.clock.sleep(1)
-    with pytest.raises(BatchError, match=r"Another process is working on this journal"):
+    with pytest.raises(CampaignError, match=r"Another process is working on this journal"):
         await lab.run()
     assert (await first).complete
     lab.assert_each_once(TEXTS)
@@ -312,7 +314,7 @@ async def test_the_same_campaign_on_another_host_without_its_journal_is_stopped(
     lab.write(rows(channels, COUNT))
     assert (await lab.run()).complete
     lab.journal = lab.folder / "elsewhere.journal"
-    with pytest.raises(BatchError, match=r"^12 rows .*existing=.adopt., .*existing=.again"):
+    with pytest.raises(CampaignError, match=r"^12 rows .*existing=.adopt., .*existing=.again"):
         await lab.run()
     assert (await lab.run(existing="adopt")).complete
     lab.assert_each_once(TEXTS)

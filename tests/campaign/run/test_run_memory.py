@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, rows
+from campaign_lab import Lab, rows
 
 import postiz_async
 from postiz_async._campaign.journal import tables
@@ -70,15 +70,15 @@ async def test_what_was_sent_takes_no_memory(lab: Lab, tmp_path: Path) -> None:
     before = Lab(tmp_path / "before")
     async with before.sandbox:  # so that nothing is imported or remembered for the first time
         written(before, 8)
-        async with before.client() as postiz, before.batch(postiz) as batch:
-            await batch.run_all()
+        async with before.client() as postiz, before.campaign(postiz) as campaign:
+            await campaign.run_all()
     count, first = 240, 80
     written(lab, count)
     sizes: dict[int, int] = {}  # the least of some looks: what is on its way comes and goes
     tracemalloc.start()
     try:
-        async with lab.client() as postiz, lab.batch(postiz) as batch:
-            async with batch.run() as outcomes:
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            async with campaign.run() as outcomes:
                 seen = 0
                 async for _ in outcomes:
                     seen += 1
@@ -106,10 +106,10 @@ async def test_a_run_goes_by_a_plan_that_was_just_made(
 
     monkeypatch.setattr(Planner, "arrange", counting)
     written(lab, 24)
-    async with lab.client() as postiz, lab.batch(postiz, align="15m") as batch:
-        await batch.plan()
+    async with lab.client() as postiz, lab.campaign(postiz, align="15m") as campaign:
+        await campaign.plan()
         await lab.clock.sleep(pause)
-        report = await batch.run_all()
+        report = await campaign.run_all()
     assert report.counts == {"stored": 24}
     assert calls == [24] * times
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import START, Lab, Watched, at, rows
+from campaign_lab import START, Lab, Watched, at, rows
 from spread import spread
 
 from postiz_async import NewPost
@@ -121,9 +121,9 @@ async def test_a_channel_that_is_deleted_while_the_job_runs_is_named(
         lab.clock.monotonic() + 0.5,
         lambda: lab.sandbox.change_channel(channels[1], deleted_at=1),
     )
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        report = await batch.run_all()
-        assert (await batch.reconcile()).hidden == (channels[1],)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        report = await campaign.run_all()
+        assert (await campaign.reconcile()).hidden == (channels[1],)
     for row in report.rows:
         is_gone = row.channel == channels[1]
         assert row.state is RowState.STORED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, rows
+from campaign_lab import Lab, rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,7 +54,7 @@ async def test_a_new_journal_adopts_what_is_left_and_sends_the_rest(lab: Lab) ->
 async def test_a_post_that_got_the_id_of_a_lost_one_is_left_alone(lab: Lab) -> None:
     theirs = lab.sandbox.posts[-1].id
     lab.sandbox.change_post(theirs, content="of somebody else", settings="{}")
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        undone = await batch.undo()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        undone = await campaign.undo()
     assert [post.id for post in lab.sandbox.posts] == [theirs]
     assert sum(len(refs) for refs in undone.left.values()) == 1

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import START, Lab, Watched, at, rows
+from campaign_lab import START, Lab, Watched, at, rows
 
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._cli.campaigns import read_late
@@ -240,7 +240,7 @@ async def test_a_server_that_is_gone_until_the_date_leaves_it_undecided(
     lab: Lab, channels: list[str]
 ) -> None:
     lab.write(rows(channels, 6, hours=0.3))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.transport.after[len(lab.transport.sent) + 1] = lambda: lab.sandbox.faults.add(
             Fault("drop_answer", route="create_post", times=1),
         )
@@ -248,14 +248,16 @@ async def test_a_server_that_is_gone_until_the_date_leaves_it_undecided(
             lab.clock.monotonic() + 5, lambda: lab.sandbox.faults.add(Fault("reset", times=None))
         )
         with pytest.raises(APIConnectionError):
-            await batch.run_all()
-        report = await batch.report()
+            await campaign.run_all()
+        report = await campaign.report()
     assert report.counts == {"undecided": 6}
     assert "could not be reached until its date" in report.troubles()[0].note
     lab.sandbox.faults.clear()
     await lab.run()
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert (await batch.reconcile()).counts == {"adopted": 6} or (await batch.report()).complete
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert (await campaign.reconcile()).counts == {"adopted": 6} or (
+            await campaign.report()
+        ).complete
     lab.assert_each_once(f"post {n}" for n in range(6))
 
 
@@ -339,7 +341,7 @@ async def test_a_shift_of_no_time_or_of_more_than_a_year_is_refused(
 ) -> None:
     async with lab.client() as postiz:
         with pytest.raises(ConfigurationError, match="cannot be shifted"):
-            lab.batch(postiz, late=late)
+            lab.campaign(postiz, late=late)
 
 
 # ------------------------------------------------------------------ changed after they were stored
@@ -352,9 +354,9 @@ async def test_a_row_that_changed_after_it_was_stored_is_reported_until_it_is_as
     lab.write(records)
     await lab.run()
     lab.write([records[0] | {"content": "something else"}, *records[1:]])
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert [row.ref for row in batch.changed] == ["r0"]
-        report = await batch.run_all()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert [row.ref for row in campaign.changed] == ["r0"]
+        report = await campaign.run_all()
     (changed,) = report.troubles()
     assert (changed.ref, changed.finding) == ("r0", Finding.CHANGED)
     assert "postiz-async update" in changed.remark

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from batch_lab import START, Lab, at, rows
+from campaign_lab import START, Lab, at, rows
 
 from postiz_async.testing import Fault
 
@@ -117,8 +117,8 @@ async def test_a_late_one_that_is_refused_with_429_leaves_with_the_moment_of_its
 ) -> None:
     records = written(lab)
     lab.sandbox.lock_out(seconds=1_200)
-    async with lab.client() as postiz, lab.batch(postiz, late="send") as batch:
-        report = await batch.run_all()
+    async with lab.client() as postiz, lab.campaign(postiz, late="send") as campaign:
+        report = await campaign.run_all()
     assert report.counts == {"stored": 6}
     assert lab.contents().total() == 6
     assert set(lab.creates) <= {201, 429}
@@ -148,7 +148,7 @@ async def test_an_update_sends_new_rows_late_too(lab: Lab) -> None:
     more = {"channel": channel, "date": at(5 * MINUTES + 1), "content": "new"}
     lab.write([*kept, late, more])
     lab.sandbox.lock_out(seconds=1_200)
-    async with lab.client() as postiz, lab.batch(postiz, late="send") as batch:
-        await batch.update()
+    async with lab.client() as postiz, lab.campaign(postiz, late="send") as campaign:
+        await campaign.update()
     assert set(lab.creates) <= {201, 429}
     assert sorted(lab.contents()) == sorted(["post 0", "new and late", "new"])

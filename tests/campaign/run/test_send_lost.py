@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import WITH_DOUBLES, Lab, Watched, at, rows
+from campaign_lab import WITH_DOUBLES, Lab, Watched, at, rows
 from gateways import Gateway, name, page
 from samples import PNG
 
@@ -114,11 +114,11 @@ async def test_a_server_that_is_late_behind_a_page_stores_each_row_once(
     gateway = Gateway(lab.sandbox, answer, patience=20.0)
     async with sandbox_client(lab.sandbox, transport=gateway) as postiz:
         if answer.status == 403:
-            async with lab.batch(postiz) as batch:
+            async with lab.campaign(postiz) as campaign:
                 with pytest.raises(PermissionDeniedError):
-                    await batch.run_all()
-        async with lab.batch(postiz) as batch:
-            assert (await batch.run_all()).complete
+                    await campaign.run_all()
+        async with lab.campaign(postiz) as campaign:
+            assert (await campaign.run_all()).complete
     await lab.clock.sleep(3_600)
     lab.assert_each_once(f"post {n}" for n in range(6))
     assert lab.creates == [201]
@@ -323,10 +323,10 @@ async def test_posts_of_others_at_our_very_instant_are_not_ours(
 
 async def test_an_outage_is_waited_out(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 12))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.sandbox.faults.add(Fault("reset", times=None))
         lab.clock.call_at(lab.clock.monotonic() + 600, lab.sandbox.faults.clear)
-        assert (await batch.run_all()).complete
+        assert (await campaign.run_all()).complete
     lab.assert_each_once(f"post {n}" for n in range(12))
 
 
@@ -334,12 +334,12 @@ async def test_an_outage_without_end_stops_the_job_which_can_go_on(
     lab: Lab, channels: list[str]
 ) -> None:
     lab.write(rows(channels, 12))
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.transport.after[len(lab.transport.sent) + 2] = lambda: lab.sandbox.faults.add(
             Fault("reset", times=None)
         )
         with pytest.raises(APIConnectionError):
-            await batch.run_all()
+            await campaign.run_all()
     left = {record.state for record in read_summary(lab.journal).rows}
     assert left <= {RowState.STORED, RowState.PLANNED, RowState.UNKNOWN, RowState.SENDING}
     lab.sandbox.faults.clear()

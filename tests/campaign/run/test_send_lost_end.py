@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, Watched, reconciled, rows
+from campaign_lab import Lab, Watched, reconciled, rows
 from journal_lab import ends
 
 from postiz_async._campaign.journal.journal import Journal

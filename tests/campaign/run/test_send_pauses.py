@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, rows
+from campaign_lab import Lab, rows
 
 from postiz_async._sandbox import Fault
 from postiz_async._scheduler.limits import MAX_CREATES
@@ -61,15 +61,15 @@ async def test_nothing_but_one_question_is_sent_in_an_outage(
         sent.append(len(lab.transport.sent))
         lab.sandbox.faults.clear()
 
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         done = 0
-        with caplog.at_level(logging.INFO, "postiz_async.batch"):
-            async with batch.run() as outcomes:
+        with caplog.at_level(logging.INFO, "postiz_async.campaign"):
+            async with campaign.run() as outcomes:
                 async for _ in outcomes:
                     done += 1
                     if done == 30:
                         begins()
-        assert (await batch.report()).complete
+        assert (await campaign.report()).complete
     during = lab.transport.sent[slice(*sent)]
     assert sum(map(is_create, during)) <= MAX_CREATES, "those that were leaving as it began"
     questions = [each for each in during if each.url.endswith("/is-connected")]
@@ -88,7 +88,7 @@ async def test_the_create_that_proves_a_loss_waits_for_postiz_as_all_do(
     lab.write(rows(channels, 1))
     lab.sandbox.faults.add(Fault("reset", route="create_post"))
     left: list[float] = []
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         sending = lab.transport.send
 
         async def send(request: WireRequest) -> WireResponse:
@@ -100,7 +100,7 @@ async def test_the_create_that_proves_a_loss_waits_for_postiz_as_all_do(
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        assert (await batch.run_all()).complete
+        assert (await campaign.run_all()).complete
     assert not [at for at in left if left[1] < at < left[1] + LASTS]
     assert lab.creates == [400, 201], "an empty one, and the post"
     assert [text.partition(" ")[0] for text in caplog.messages] == ["paused", "goes"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from batch_lab import START, Lab, rows
+from campaign_lab import START, Lab, rows
 from msgspec.structs import replace
 
 from postiz_async import Channel, NewPost, NotFoundError
@@ -57,8 +57,8 @@ async def an_unknown_id(lab: Lab, postiz: Postiz) -> None:
 
 
 async def a_campaign(lab: Lab, postiz: Postiz) -> None:
-    async with lab.batch(postiz) as batch:
-        assert (await batch.run_all()).complete
+    async with lab.campaign(postiz) as campaign:
+        assert (await campaign.run_all()).complete
 
 
 @pytest.mark.exhaustive

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import START, Lab, at, rows
+from campaign_lab import START, Lab, at, rows
 
 from postiz_async._campaign.after.reconcile import open_existing
 from postiz_async._campaign.journal.rows import Finding
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from batch_lab import Watched
+    from campaign_lab import Watched
 
-    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.run.undo import Undone
     from postiz_async._sandbox import StoredPost
 
@@ -61,8 +61,8 @@ async def sent(lab: Lab, channels: list[str], count: int = 12) -> dict[int, str]
 
 
 async def undo(lab: Lab, **options: Any) -> Undone:
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        return await batch.undo(**options)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        return await campaign.undo(**options)
 
 
 def there(lab: Lab) -> set[str]:
@@ -242,7 +242,7 @@ async def test_what_is_edited_in_the_moment_of_its_deletion_stays(
     lab: Lab, channels: list[str]
 ) -> None:
     ids = await sent(lab, channels)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         transport = lab.transport
         deleting = transport.send
 
@@ -252,7 +252,7 @@ async def test_what_is_edited_in_the_moment_of_its_deletion_stays(
             return await deleting(request)
 
         transport.send = send  # type: ignore[method-assign]
-        undone = await batch.undo(rows={1, 2})
+        undone = await campaign.undo(rows={1, 2})
     assert [row.number for row in undone.left["edited"]] == [1]
     assert ids[1] in there(lab)
     assert states(lab)[1] is RowState.STORED
@@ -292,7 +292,7 @@ async def test_what_others_delete_at_the_same_time_is_withdrawn_too(
 ) -> None:
     """Newer servers answer 404 to a deletion of what is gone."""
     await sent(lab, channels)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         sending = lab.transport.send
 
         async def send(request: Any) -> Any:
@@ -300,7 +300,7 @@ async def test_what_others_delete_at_the_same_time_is_withdrawn_too(
             return WireResponse(404, {}, b"{}") if request.method == "DELETE" else answer
 
         lab.transport.send = send  # type: ignore[method-assign]
-        undone = await batch.undo()
+        undone = await campaign.undo()
     assert (len(undone.rows), undone.left) == (12, {})
     assert there(lab) == set()
     assert set(states(lab).values()) == {RowState.WITHDRAWN}
@@ -376,8 +376,8 @@ async def test_requests_without_an_answer_are_looked_up_first(
 async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str]) -> None:
     """It dies before and after each of its requests, one after another."""
 
-    async def act(batch: Batch) -> None:
-        await batch.undo()
+    async def act(campaign: Campaign) -> None:
+        await campaign.undo()
 
     def arm(number: int, *, before: bool) -> Callable[[Watched, Callable[[], None]], None]:
         def armed(transport: Watched, die: Callable[[], None]) -> None:

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, at, rows
+from campaign_lab import Lab, at, rows
 
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox.faults import Fault
 from postiz_async._wire import WireResponse
 from postiz_async.errors import (
-    BatchError,
+    CampaignError,
     ConfigurationError,
     InvalidPostError,
     PermissionDeniedError,
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from batch_lab import Watched
+    from campaign_lab import Watched
 
-    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.run.job import Outcome
     from postiz_async._campaign.run.update_plan import Updated
     from postiz_async._sandbox import StoredPost
@@ -48,8 +48,8 @@ def channels(lab: Lab) -> list[str]:
 
 
 async def update(lab: Lab, **options: Any) -> Updated:
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        return await batch.update(**options)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        return await campaign.update(**options)
 
 
 def posts(lab: Lab) -> dict[str, StoredPost]:
@@ -174,9 +174,9 @@ async def test_while_a_row_cannot_be_read_nothing_is_gone(lab: Lab, channels: li
     records = rows(channels, 6)
     await sent(lab, records)
     lab.write([*records[:2], records[2] | {"date": "20x7-01-26 09:00"}, *records[3:5]])
-    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
-        assert (batch.edits.gone, batch.edits.unread) == ((), (3,))
-        done = await batch.update(prune=True)
+    async with lab.client() as postiz, lab.campaign(postiz, skip_invalid=True) as campaign:
+        assert (campaign.edits.gone, campaign.edits.unread) == ((), (3,))
+        done = await campaign.update(prune=True)
     assert (done.pruned, len(posts(lab))) == ((), 6)
     lab.write(records[:5])
     assert len((await update(lab, prune=True)).pruned) == 1
@@ -223,15 +223,15 @@ async def test_rows_with_problems_may_be_left_out(lab: Lab, channels: list[str])
     await sent(lab, records)
     bad = {"media": "missing.png"}
     lab.write([records[0] | bad, records[1] | {"content": "post 1!"}, *records[2:]])
-    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
-        done = await batch.update()
+    async with lab.client() as postiz, lab.campaign(postiz, skip_invalid=True) as campaign:
+        done = await campaign.update()
     assert done.left == {"invalid": (1,)}
     assert sorted(lab.contents()) == ["post 0", "post 1!", "post 2", "post 3"]
 
 
 async def test_a_campaign_that_was_never_run_is_not_updated(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 2))
-    with pytest.raises(BatchError, match="has not been run"):
+    with pytest.raises(CampaignError, match="has not been run"):
         await update(lab)
 
 
@@ -296,7 +296,7 @@ async def test_a_free_change_that_is_refused_is_named_and_made_later(
     before = posts(lab)[ids[0]]
     after = [records[0] | edit, records[1] | {"content": "post 1!"}]
     lab.write(after)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         sending = lab.transport.send
 
         async def send(request: Any) -> Any:
@@ -305,7 +305,7 @@ async def test_a_free_change_that_is_refused_is_named_and_made_later(
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        done = await batch.update()
+        done = await campaign.update()
     assert done.left == {"refused": (1,)}
     assert posts(lab)[ids[0]] == before
     (row,) = (row for row in read_summary(lab.journal).rows if row.finding)
@@ -379,7 +379,7 @@ async def test_what_people_change_while_it_waits_is_left(lab: Lab, channels: lis
     records = rows(channels, 4)
     ids = await sent(lab, records)
     lab.write([row | {"content": f"{row['content']}!"} for row in records])
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         looks = 0
         sending = lab.transport.send
 
@@ -391,7 +391,7 @@ async def test_what_people_change_while_it_waits_is_left(lab: Lab, channels: lis
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        done = await batch.update()
+        done = await campaign.update()
     assert done.left in ({"edited": (2,)}, {})
     assert (posts(lab)[ids[1]].content == "their words") == (done.left != {})
 
@@ -404,7 +404,7 @@ async def test_what_people_change_before_its_deletion_is_left(
     ids = await sent(lab, records)
     saved_in_postiz(lab, ids[3], content="their words")
     lab.write([records[0] | {"channel": channels[1]}, *records[1:3]])
-    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz, skip_invalid=True) as campaign:
         sending = lab.transport.send
 
         async def send(request: Any) -> Any:
@@ -413,7 +413,7 @@ async def test_what_people_change_before_its_deletion_is_left(
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        done = await batch.update(prune=True)
+        done = await campaign.update(prune=True)
     assert {why: set(numbers) for why, numbers in done.left.items()} == {"edited": {1, 4}}
     assert lab.contents() == Counter(["their words", "post 1", "post 2", "their words"])
 
@@ -437,12 +437,12 @@ async def test_a_deletion_that_was_begun_and_not_ended_is_named(
         transport.send = send  # type: ignore[method-assign]
 
     lab.write([records[0] | {"channel": channels[1]}, *records[1:]])
-    assert await lab.killed(kill_after_delete, lambda batch: batch.update())
+    assert await lab.killed(kill_after_delete, lambda campaign: campaign.update())
     lab.write(records)
     for dry_run in (True, False):
         assert (await update(lab, dry_run=dry_run)).left == {"begun": (1,)}
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        await batch.undo(rows={1})
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        await campaign.undo(rows={1})
     assert (await update(lab)).left == {}
     await lab.run(existing="again")
     assert_as_the_file_says(lab, records)
@@ -614,8 +614,8 @@ async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str], before
         )
     foreign = made[0].post_id
 
-    async def act(batch: Batch) -> None:
-        await batch.update(prune=True)
+    async def act(campaign: Campaign) -> None:
+        await campaign.update(prune=True)
 
     def arm(number: int) -> Callable[[Watched, Callable[[], None]], None]:
         def armed(transport: Watched, die: Callable[[], None]) -> None:
@@ -651,8 +651,8 @@ async def test_what_a_killed_update_left_without_an_answer_is_left_to_do(
     after = [*records[:3], records[3] | {"channel": channels[0]}]
     lab.write(after)
 
-    async def act(batch: Batch) -> None:
-        await batch.update()
+    async def act(campaign: Campaign) -> None:
+        await campaign.update()
 
     def arm(transport: Watched, die: Callable[[], None]) -> None:
         def judge(posts: list[dict[str, Any]]) -> None:
@@ -682,7 +682,7 @@ async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None
 
         transport.judge = judge
 
-    assert await lab.killed(arm, lambda batch: batch.update(prune=True))
+    assert await lab.killed(arm, lambda campaign: campaign.update(prune=True))
     report = await lab.run()
     assert {row.finding.value for row in report.rows} <= {"", "changed"}
     await update(lab, prune=True)
@@ -708,7 +708,7 @@ async def test_nothing_leaves_before_its_post_was_looked_at(
     ids = await sent(lab, records)
     after = [row | {"content": f"{row['content']}!"} for row in records]
     lab.write(after)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         sending = lab.transport.send
 
         async def send(request: Any) -> Any:
@@ -724,7 +724,7 @@ async def test_nothing_leaves_before_its_post_was_looked_at(
 
         edits: list[float] = []
         lab.transport.send = send  # type: ignore[method-assign]
-        done = await batch.update()
+        done = await campaign.update()
     assert done.left == {"edited": (1,)}
     assert posts(lab)[ids[0]].content == "their words"
     assert_as_the_file_says_of(lab, after[1:])

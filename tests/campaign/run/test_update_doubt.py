@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, at, rows
+from campaign_lab import Lab, at, rows
 
 from postiz_async.testing import Fault
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from batch_lab import Watched
+    from campaign_lab import Watched
 
-    from postiz_async import Batch, Undone, Updated
+    from postiz_async import Campaign, Undone, Updated
 
 CERTAIN = 720.0
 """Seconds after which absence may be certain."""
@@ -34,13 +34,13 @@ def channels(lab: Lab) -> list[str]:
 
 
 async def update(lab: Lab, **options: Any) -> Updated:
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        return await batch.update(prune=True, **options)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        return await campaign.update(prune=True, **options)
 
 
 async def undo(lab: Lab) -> Undone:
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        return await batch.undo()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        return await campaign.undo()
 
 
 def elapsed(lab: Lab, since: float) -> float:
@@ -115,8 +115,8 @@ async def test_nor_after_a_kill(lab: Lab, channels: list[str]) -> None:
 
         transport.judge = judge
 
-    async def act(batch: Batch) -> None:
-        await batch.update(prune=True)
+    async def act(campaign: Campaign) -> None:
+        await campaign.update(prune=True)
 
     assert await lab.killed(arm, act)
     began = lab.clock.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import Lab, rows
+from campaign_lab import Lab, rows
 
 from postiz_async.testing import Fault
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from batch_lab import Watched
+    from campaign_lab import Watched
 
-    from postiz_async import Batch, Undone, Updated
+    from postiz_async import Campaign, Undone, Updated
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ async def sent(lab: Lab) -> list[dict[str, Any]]:
 
 
 async def update(lab: Lab, **options: Any) -> Updated:
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        return await batch.update(**options)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        return await campaign.update(**options)
 
 
 async def undo(lab: Lab) -> Undone:
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        return await batch.undo()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        return await campaign.undo()
 
 
 def settings_of(lab: Lab, name: str) -> list[object]:
@@ -83,8 +83,8 @@ async def test_a_sweep_and_a_run_find_nothing(lab: Lab) -> None:
     records = await sent(lab)
     lab.write(with_settings(records, a=1))
     await update(lab)
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        swept = await batch.reconcile()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        swept = await campaign.reconcile()
     assert dict(swept.counts) == {"fine": 4}
     report = await lab.run()
     assert [(row.state.value, row.finding.value) for row in report.rows] == [("stored", "")] * 4
@@ -120,8 +120,8 @@ async def test_a_kill_between(lab: Lab, *, is_answered: bool) -> None:
         when = transport.after if is_answered else transport.before
         when[len(transport.sent) + 1] = dies
 
-    async def act(batch: Batch) -> None:
-        await batch.update()
+    async def act(campaign: Campaign) -> None:
+        await campaign.update()
 
     assert await lab.killed(arm, act)
     assert settings_of(lab, "a").count(1) == is_answered

@@ -113,7 +113,7 @@ def read_facts(
         figures: figures of published posts, if requested.
 
     Raises:
-        BatchError: there is no journal, or it cannot be read.
+        CampaignError: there is no journal, or it cannot be read.
     """
     summary = read_summary(journal)
     known = keep_refs(list(rows), {row.ref: row.fingerprint for row in summary.rows})

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch_lab import START, WITH_DOUBLES, Lab, at
+from campaign_lab import START, WITH_DOUBLES, Lab, at
 
-from postiz_async.errors import BatchError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.plan.plan import Forecast
 
 
@@ -31,9 +31,9 @@ def row(hours: float, content: str, channel: str = "c1", **cells: Any) -> dict[s
     return {"channel": channel, "date": at(hours), "content": content} | cells
 
 
-async def planned(lab: Lab, **options: Any) -> tuple[Forecast, Batch]:
-    async with lab.client() as postiz, lab.batch(postiz, **options) as batch:
-        return await batch.plan(), batch
+async def planned(lab: Lab, **options: Any) -> tuple[Forecast, Campaign]:
+    async with lab.client() as postiz, lab.campaign(postiz, **options) as campaign:
+        return await campaign.plan(), campaign
 
 
 async def stored_elsewhere(lab: Lab, rows: list[dict[str, Any]]) -> None:
@@ -43,7 +43,7 @@ async def stored_elsewhere(lab: Lab, rows: list[dict[str, Any]]) -> None:
         lab.write([])
         other = lab.host("elsewhere")
     other.write(rows)
-    assert (await other.run(campaign="theirs")).complete
+    assert (await other.run(name="theirs")).complete
 
 
 def lists(lab: Lab) -> int:
@@ -58,33 +58,35 @@ async def test_a_plan_refuses_what_a_run_refuses(lab: Lab) -> None:
     lab.write(ROWS)
     refusals: list[str] = []
     for name in ("plan", "run_all"):
-        with pytest.raises(BatchError, match=r"^2 rows are in Postiz already \(1, 2:") as refused:
-            async with lab.client() as postiz, lab.batch(postiz) as batch:
-                await getattr(batch, name)()
+        with pytest.raises(
+            CampaignError, match=r"^2 rows are in Postiz already \(1, 2:"
+        ) as refused:
+            async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+                await getattr(campaign, name)()
         refusals.append(str(refused.value))
     assert refusals[0] == refusals[1]
     assert not lab.journal.exists()
 
-    forecast, batch = await planned(lab, existing="adopt")
+    forecast, campaign = await planned(lab, existing="adopt")
     assert (forecast.posts, forecast.requests) == (2, 2)
-    assert [row.number for row in batch.adopted] == [1, 2]
-    said = [(c.channel.id, c.in_postiz, c.posts, c.first, c.last) for c in batch.by_channel]
-    dates = [request.date for request in batch.requests]
+    assert [row.number for row in campaign.adopted] == [1, 2]
+    said = [(c.channel.id, c.in_postiz, c.posts, c.first, c.last) for c in campaign.by_channel]
+    dates = [request.date for request in campaign.requests]
     assert said == [("c1", 1, 2, *dates), ("c2", 1, 0, None, None)]
     creates = len(lab.creates)
     assert (await lab.run(existing="adopt")).complete
     assert len(lab.creates) == creates + forecast.requests
 
-    forecast, batch = await planned(lab)
-    assert (forecast.posts, batch.adopted) == (0, [])
-    assert [(each.in_postiz, each.posts) for each in batch.by_channel] == [(3, 0), (1, 0)]
+    forecast, campaign = await planned(lab)
+    assert (forecast.posts, campaign.adopted) == (0, [])
+    assert [(each.in_postiz, each.posts) for each in campaign.by_channel] == [(3, 0), (1, 0)]
 
 
 async def test_a_plan_says_what_is_sent_once_more(lab: Lab) -> None:
     await stored_elsewhere(lab, ROWS[:1])
     lab.write(ROWS)
-    forecast, batch = await planned(lab, existing="again")
-    (warning,) = batch.warnings
+    forecast, campaign = await planned(lab, existing="again")
+    (warning,) = campaign.warnings
     assert (warning.row, forecast.posts) == (1, 4)
     assert warning.message.startswith("is in Postiz already, and is sent once more")
 
@@ -98,10 +100,10 @@ async def test_a_plan_with_an_old_journal_adopts_as_a_run_does(lab: Lab) -> None
     assert (await lab.run()).complete
     lab.journal.write_bytes(old)
     lab.write([row(24, "first"), *ROWS, row(27, "five"), row(28, "six"), row(29, "seven")])
-    with pytest.raises(BatchError, match=r"^2 rows are in Postiz already"):
+    with pytest.raises(CampaignError, match=r"^2 rows are in Postiz already"):
         await planned(lab)
-    forecast, batch = await planned(lab, existing="adopt")
-    assert (forecast.posts, [each.number for each in batch.adopted]) == (1, [6, 7])
+    forecast, campaign = await planned(lab, existing="adopt")
+    assert (forecast.posts, [each.number for each in campaign.adopted]) == (1, [6, 7])
     assert lab.journal.read_bytes() == old
 
 
@@ -117,23 +119,23 @@ async def test_the_same_text_in_postiz_within_a_day_is_a_warning(lab: Lab) -> No
         row(26, "to a forum", "c3", settings={"channel": "news"}),
     ]
     lab.write(ours)
-    _, batch = await planned(lab)
+    _, campaign = await planned(lab)
     first = next(post for post in lab.sandbox.posts if post.content.startswith("<p>Good"))
-    told = [(each.row, each.message) for each in batch.warnings if "Postiz" in each.message]
+    told = [(each.row, each.message) for each in campaign.warnings if "Postiz" in each.message]
     when = "23 h 30 min earlier on the same channel"
     assert told == [(1, f"has the same text as the post {first.id} in Postiz, {when}")]
-    _, batch = await planned(lab, reading=WITH_DOUBLES)
-    assert batch.warnings == ()
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert (await batch.run_all()).complete
-        assert any("in Postiz" in each.message for each in batch.warnings)
+    _, campaign = await planned(lab, reading=WITH_DOUBLES)
+    assert campaign.warnings == ()
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert (await campaign.run_all()).complete
+        assert any("in Postiz" in each.message for each in campaign.warnings)
 
 
 async def test_a_repeating_post_in_postiz_is_seen_on_each_of_its_days(lab: Lab) -> None:
     await stored_elsewhere(lab, [row(24, "daily", repeat_days=1)])
     lab.write([row(24 * 5 + 2, "daily"), row(24 * 7, "daily"), row(0.5, "daily")])
-    _, batch = await planned(lab)
-    assert [each.message.partition(" in Postiz, ")[2] for each in batch.warnings] == [
+    _, campaign = await planned(lab)
+    assert [each.message.partition(" in Postiz, ")[2] for each in campaign.warnings] == [
         "2 h earlier on the same channel",
         "at the same moment on the same channel",
         "23 h 30 min later on the same channel",
@@ -143,23 +145,23 @@ async def test_a_repeating_post_in_postiz_is_seen_on_each_of_its_days(lab: Lab) 
 async def test_many_repetitions_are_told_on_one_line(lab: Lab) -> None:
     await stored_elsewhere(lab, [row(24 + n, f"text {n}") for n in range(5)])
     lab.write([row(34 + n, f"text {n}") for n in range(5)])
-    _, batch = await planned(lab)
-    assert {each.message for each in batch.warnings} == {
+    _, campaign = await planned(lab)
+    assert {each.message for each in campaign.warnings} == {
         "has the same text as a post in Postiz within a day on the same channel"
     }
-    assert [each.row for each in batch.warnings] == [1, 2, 3, 4, 5]
+    assert [each.row for each in campaign.warnings] == [1, 2, 3, 4, 5]
 
 
 async def test_a_year_is_looked_through_with_few_lists(lab: Lab) -> None:
     """And a run right after its plan does not ask again."""
     lab.write([row(24 * (n + 1), f"day {n}") for n in range(365)])
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         creates = len(lab.creates)
-        await batch.plan()
+        await campaign.plan()
         assert 0 < lists(lab) <= 12
         assert len(lab.creates) == creates
         after_plan = lists(lab)
-        async with batch.run() as outcomes:
+        async with campaign.run() as outcomes:
             async for _ in outcomes:
                 break
         assert lists(lab) - after_plan <= len(lab.creates) + 5
@@ -176,9 +178,9 @@ async def test_where_reads_are_counted_a_plan_looks_once_at_most(
         begun = lab.clock.time()
         async with lab.client() as postiz:
             for _ in range(2):
-                async with lab.batch(postiz) as batch:
-                    assert (await batch.plan()).posts == 6
-                (warning,) = batch.warnings
+                async with lab.campaign(postiz) as campaign:
+                    assert (await campaign.plan()).posts == 6
+                (warning,) = campaign.warnings
                 assert "was not searched for these rows" in str(warning)
             assert lists(lab) == 1
         assert lab.clock.time() - begun < 60

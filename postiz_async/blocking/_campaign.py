@@ -1,4 +1,4 @@
-"""The blocking twin of `Batch`. Made by `python docs/make_blocking.py`."""
+"""The blocking twin of `Campaign`. Made by `python docs/make_blocking.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.batch import Batch as AsyncBatch
+    from postiz_async._campaign.campaign import Campaign as AsyncCampaign
     from postiz_async._campaign.plan.plan import ChannelPlan, Forecast, PlannedRequest
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.edits import Edits
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from postiz_async.models.channels import Channel
 
 
-class Batch(SentCampaign, EnteredTwin):
+class Campaign(SentCampaign, EnteredTwin):
     """A campaign: its plan, its run, and its report.
 
-        with postiz.batch("campaign.csv") as batch:
-            print(batch.plan())
-            report = batch.run_all()
+        with postiz.campaign("campaign.csv") as campaign:
+            print(campaign.plan())
+            report = campaign.run_all()
 
     Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
@@ -39,12 +39,12 @@ class Batch(SentCampaign, EnteredTwin):
     again. `plan` does that in a thread; without it the first of them does, in the event loop, which
     it holds up where the rows are many.
 
-    `Postiz.batch` makes one, and says what the arguments mean.
+    `Postiz.campaign` makes one, and says what the arguments mean.
     """
 
     @property
-    def _async(self) -> AsyncBatch:
-        return cast("AsyncBatch", self._twin)
+    def _async(self) -> AsyncCampaign:
+        return cast("AsyncCampaign", self._twin)
 
     @property
     def remarks(self) -> list[str]:
@@ -58,7 +58,7 @@ class Batch(SentCampaign, EnteredTwin):
             The path of the saved file.
 
         Raises:
-            BatchError: the campaign is not a file, or the file next to it cannot be written.
+            CampaignError: the campaign is not a file, or the file next to it cannot be written.
         """
         return self._portal.call(self._async.save_options)
 
@@ -181,7 +181,7 @@ class Batch(SentCampaign, EnteredTwin):
 
         Raises:
             InvalidPostError: the campaign has problems.
-            BatchError: rows are in Postiz already, and `existing` is "refuse".
+            CampaignError: rows are in Postiz already, and `existing` is "refuse".
         """
         return self._portal.call(self._async.plan)
 
@@ -192,7 +192,7 @@ class Batch(SentCampaign, EnteredTwin):
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            BatchError: rows are in Postiz already, and `existing` is "refuse".
+            CampaignError: rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
         """
         return outcomes(self._portal, self._async.run)
@@ -229,7 +229,7 @@ class Batch(SentCampaign, EnteredTwin):
             on_outcome: called with each `Outcome` once it is known; None: no calls.
 
         Raises:
-            BatchError: the campaign was never run, or another process works on it.
+            CampaignError: the campaign was never run, or another process works on it.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
         """
@@ -247,7 +247,7 @@ class Batch(SentCampaign, EnteredTwin):
         """The outcome of each row, as recorded in the journal.
 
         Raises:
-            BatchError: the campaign was never run, or its journal is gone since.
+            CampaignError: the campaign was never run, or its journal is gone since.
         """
         return self._portal.call(self._async.report)
 
@@ -258,6 +258,6 @@ class Batch(SentCampaign, EnteredTwin):
             zone: the time zone of its dates; None for the machine's.
 
         Raises:
-            BatchError: the campaign was never run.
+            CampaignError: the campaign was never run.
         """
         return self._portal.call(self._async.html_report, zone=zone)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.after.reconcile import Reconciled
     from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.batch import Batch
+    from postiz_async._campaign.campaign import Campaign
     from postiz_async._wire import WireRequest
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
@@ -121,16 +121,16 @@ class Lab:
 
     async def run(self, **options: Any) -> Report:
         """A run of a new process, to its end."""
-        async with self.client() as postiz, self.batch(postiz, **options) as batch:
-            return await batch.run_all()
+        async with self.client() as postiz, self.campaign(postiz, **options) as campaign:
+            return await campaign.run_all()
 
-    def batch(self, postiz: Postiz, **options: Any) -> Batch:
-        return postiz.batch(self.path, journal=self.journal, **options)
+    def campaign(self, postiz: Postiz, **options: Any) -> Campaign:
+        return postiz.campaign(self.path, journal=self.journal, **options)
 
     async def killed(
         self,
         arm: Callable[[Watched, Callable[[], None]], None],
-        act: Callable[[Batch], Awaitable[object]] | None = None,
+        act: Callable[[Campaign], Awaitable[object]] | None = None,
         **options: Any,
     ) -> bool:
         """A run that dies where `arm` says, as with `kill -9`: the disk stays as it was then.
@@ -148,9 +148,9 @@ class Lab:
                 task.cancel()
 
         async def work() -> None:
-            async with self.client() as postiz, self.batch(postiz, **options) as batch:
+            async with self.client() as postiz, self.campaign(postiz, **options) as campaign:
                 arm(self.transport, die)
-                await (batch.run_all() if act is None else act(batch))
+                await (campaign.run_all() if act is None else act(campaign))
 
         task = asyncio.create_task(work())
         with suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""`Batch`: a campaign with its journal, and the job that sends it."""
+"""`Campaign`: a campaign with its journal, and the job that sends it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._resources.channel_names import Resolver
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async.errors import BatchError, InvalidPostError, PostizError, Problem, by_reader
+from postiz_async.errors import CampaignError, InvalidPostError, PostizError, Problem, by_reader
 from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.journal.tables import Tables
-    from postiz_async._campaign.options import BatchOptions
+    from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Arrangement, Forecast, PlannedRequest
     from postiz_async._campaign.read.rows import CampaignSource, Row
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.resume import ReadJournal
     from postiz_async._campaign.run.update_plan import Updated, UpdatePlan
-    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.client import CampaignClient
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
@@ -92,7 +92,7 @@ TOGETHER = 5.0
 
 _IN_FLIGHT = {RowState.SENDING, RowState.UNKNOWN}
 
-OUTAGE_LOG = logging.getLogger("postiz_async.batch.outage")
+OUTAGE_LOG = logging.getLogger("postiz_async.campaign.outage")
 """The logger that reports the beginning and the end of pauses while Postiz is away."""
 
 _EXACT = (
@@ -127,12 +127,12 @@ class UpdateBeside:
     changing: frozenset[str]
 
 
-class Batch(SentCampaign):
+class Campaign(SentCampaign):
     """A campaign: its plan, its run, and its report.
 
-        async with postiz.batch("campaign.csv") as batch:
-            print(await batch.plan())
-            report = await batch.run_all()
+        async with postiz.campaign("campaign.csv") as campaign:
+            print(await campaign.plan())
+            report = await campaign.run_all()
 
     Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
@@ -141,10 +141,12 @@ class Batch(SentCampaign):
     again. `plan` does that in a thread; without it the first of them does, in the event loop, which
     it holds up where the rows are many.
 
-    `Postiz.batch` makes one, and says what the arguments mean.
+    `Postiz.campaign` makes one, and says what the arguments mean.
     """
 
-    def __init__(self, postiz: BatchClient, source: CampaignSource, options: BatchOptions) -> None:
+    def __init__(
+        self, postiz: CampaignClient, source: CampaignSource, options: CampaignOptions
+    ) -> None:
         self._origin = Origin.of(source, options, postiz.base_url)
         super().__init__(postiz, self._origin.path, self._origin.journal, options)
         self.remarks: list[str] = [_EXACT] if options.exact_seconds else []
@@ -180,13 +182,13 @@ class Batch(SentCampaign):
             The path of the saved file.
 
         Raises:
-            BatchError: the campaign is not a file, or the file next to it cannot be written.
+            CampaignError: the campaign is not a file, or the file next to it cannot be written.
         """
         if not isinstance(self._origin.source, str | Path):
-            raise BatchError("Rows that do not come from a file have no options to save.")
+            raise CampaignError("Rows that do not come from a file have no options to save.")
         options, align = self._options, self._options.align
         span = write_duration(align) if isinstance(align, timedelta) else align
-        saving = partial(save_options, self.path, options.reading, name=options.campaign)
+        saving = partial(save_options, self.path, options.reading, name=options.name)
         return await in_thread(partial(saving, align=span, media_root=options.media_root))
 
     # -------------------------------------------------------------- what is known
@@ -350,7 +352,7 @@ class Batch(SentCampaign):
 
         Raises:
             InvalidPostError: the campaign has problems.
-            BatchError: rows are in Postiz already, and `existing` is "refuse".
+            CampaignError: rows are in Postiz already, and `existing` is "refuse".
         """
         self._refuse_problems()
         self._adopting = frozenset()
@@ -371,7 +373,7 @@ class Batch(SentCampaign):
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            BatchError: rows are in Postiz already, and `existing` is "refuse".
+            CampaignError: rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
         """
         self._refuse_problems()
@@ -425,7 +427,7 @@ class Batch(SentCampaign):
             on_outcome: called with each `Outcome` once it is known; None: no calls.
 
         Raises:
-            BatchError: the campaign was never run, or another process works on it.
+            CampaignError: the campaign was never run, or another process works on it.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
         """
@@ -470,11 +472,11 @@ class Batch(SentCampaign):
         """The outcome of each row, as recorded in the journal.
 
         Raises:
-            BatchError: the campaign was never run, or its journal is gone since.
+            CampaignError: the campaign was never run, or its journal is gone since.
         """
         if self._journal is not None and not await self.has_journal():
             adopt = by_reader("--adopt", 'existing="adopt"')
-            raise BatchError(
+            raise CampaignError(
                 f"{self._place} was removed or moved while the campaign was run, so what "
                 "became of each row cannot be told. What was sent is in Postiz. Put the journal "
                 f"back, or run the campaign again with {adopt}: it takes over what is there."
@@ -489,7 +491,7 @@ class Batch(SentCampaign):
             zone: the time zone of its dates; None for the machine's.
 
         Raises:
-            BatchError: the campaign was never run.
+            CampaignError: the campaign was never run.
         """
         reading = partial(
             read_facts,
@@ -544,9 +546,9 @@ class Batch(SentCampaign):
     @property
     def _checked(self) -> Checked:
         if self._known is None:
-            raise BatchError(
-                "Use the batch as `async with postiz.batch(...) as batch:`, in synchronous code as "
-                "`with postiz.batch(...) as batch:`."
+            raise CampaignError(
+                "Use the campaign as `async with postiz.campaign(...) as campaign:`, in "
+                "synchronous code as `with postiz.campaign(...) as campaign:`."
             )
         return self._known
 
@@ -679,7 +681,7 @@ class Batch(SentCampaign):
         try:
             found = await sweep_journal(self._postiz, journal)
             self.remarks.extend(found.remarks)
-        except BatchError:
+        except CampaignError:
             raise
         except PostizError as error:
             self.remarks.append(
