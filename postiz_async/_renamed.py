@@ -1,18 +1,25 @@
-"""Attributes that were called otherwise before, for those who still type the old names."""
+"""Attributes of clients that were called otherwise before, for those who type the old names."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-_NOW = {"batch": "campaign", "integrations": "channels"}
+T = TypeVar("T")
 
 
 class Renamed:
-    """Says what a renamed attribute is called now."""
+    def __init__(self, old: str, new: str) -> None:
+        self._old, self._new = old, new
 
-    if not TYPE_CHECKING:  # or every name would be one, for a type checker
+    def __get__(self, client: object | None, kind: type) -> Renamed:
+        if client is None:
+            return self
+        said = f"{kind.__name__!r} object has no attribute {self._old!r}"
+        raise AttributeError(f"{said}. It is called {self._new!r}.", name=self._old, obj=client)
 
-        def __getattr__(self, name: str) -> object:
-            hint = f". It is called {_NOW[name]!r}." if name in _NOW else ""
-            said = f"{type(self).__name__!r} object has no attribute {name!r}{hint}"
-            raise AttributeError(said, name=name, obj=self)
+
+def with_old_names(kind: type[T]) -> type[T]:
+    """Let the old names of a client's attributes raise an error that says the new ones."""
+    for old, new in (("batch", "campaign"), ("integrations", "channels")):
+        setattr(kind, old, Renamed(old, new))
+    return kind

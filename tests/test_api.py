@@ -344,7 +344,7 @@ async def test_an_export_without_a_file_is_a_text(
 
 @pytest.mark.parametrize(("old", "new"), [("batch", "campaign"), ("integrations", "channels")])
 def test_an_old_name_says_the_new_one(old: str, new: str) -> None:
-    for client in (Postiz("key"), blocking.Postiz("key")):
+    for client in (Postiz(api_key="key"), blocking.Postiz(api_key="key")):
         with pytest.raises(AttributeError, match=f"It is called '{new}'"):
             getattr(client, old)
         assert not hasattr(client, "no_such_name")

@@ -12,7 +12,7 @@ import postiz_async
 ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
-    ("errors", "clock", "_extras"),
+    ("errors", "clock", "_extras", "_renamed"),
     ("_concurrency", "models"),
     ("_quota",),
     ("providers", "_wire"),
@@ -39,6 +39,7 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 PURE = {
     "errors",
     "_extras",
+    "_renamed",
     "_quota",
     "models",
     "providers",

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from postiz_async._concurrency import WakeSignal
-from postiz_async._renamed import Renamed
+from postiz_async._renamed import with_old_names
 from postiz_async._resources.channels import ChannelCache
 from postiz_async._scheduler.calls import CallOptions
 from postiz_async._scheduler.scheduler import BoundScheduler
@@ -69,7 +69,8 @@ def _resource(
     return cast("T", _Resource(module, kind, make))
 
 
-class Resources(Renamed):
+@with_old_names
+class Resources:
     """The resources of the API; each call through them is made with the same options."""
 
     posts: Posts = _resource(

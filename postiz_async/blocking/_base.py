@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from postiz_async._concurrency import in_thread
-from postiz_async._renamed import Renamed
+from postiz_async._renamed import with_old_names
 from postiz_async._scheduler.calls import with_raw_answers
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import UsageError
@@ -39,7 +39,8 @@ _ROWS_AT_ONCE = 500
 """Rows of a campaign that are taken in the thread of the caller before they are read."""
 
 
-class Twin(OfOneProcess, Renamed):
+@with_old_names
+class Twin(OfOneProcess):
     """The blocking twin of something asynchronous.
 
     Args:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from postiz_async.blocking._analytics import Analytics
+from postiz_async.blocking._base import Twin
 from postiz_async.blocking._channels import Channels
 from postiz_async.blocking._media_resource import MediaResource
 from postiz_async.blocking._notifications import Notifications
 from postiz_async.blocking._posts import Posts
-from postiz_async.blocking._renamed import Renamed
 from postiz_async.blocking._users import Users
 
 if TYPE_CHECKING:
     from postiz_async._resources.api import Resources as AsyncResources
 
 
-class Resources(Renamed):
+class Resources(Twin):
     """The resources of the API; each call through them is made with the same options."""
 
     @property

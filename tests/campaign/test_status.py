@@ -28,7 +28,7 @@ async def test_the_journal_tells_it_while_a_run_holds_it(lab: Lab) -> None:
     async with lab.client() as postiz, postiz.sent_campaign(lab.path):
         status = CampaignStatus.read(lab.path)
     assert {row.state for row in status.report.rows} == {RowState.STORED}
-    assert (status.campaign, status.doubts.requests) == (lab.path.name, 0)
+    assert (status.name, status.doubts.requests) == (lab.path.name, 0)
     assert status.quota is not None
     assert status.quota.remaining < status.quota.limit
 

@@ -52,7 +52,7 @@ def lab(tmp_path: Path) -> Lab:
 async def test_what_is_saved_is_read_by_the_next_campaign(lab: Lab, monkeypatch: Any) -> None:
     monkeypatch.chdir(lab.folder)
     async with lab.sandbox, lab.client() as postiz:
-        options: dict[str, Any] = {"media_root": "../media", "align": "15m", "campaign": "Frühling"}
+        options: dict[str, Any] = {"media_root": "../media", "align": "15m", "name": "Frühling"}
         lab.path.write_text(
             lab.path.read_text("cp1252").replace("a.png", "../media/a.png"), "cp1252"
         )
@@ -63,7 +63,7 @@ async def test_what_is_saved_is_read_by_the_next_campaign(lab: Lab, monkeypatch:
             path = await campaign.save_options()
         assert path == lab.folder / "spring.toml"
         kept = tomllib.loads(path.read_text(encoding="utf-8"))
-        assert kept == SAID | {"media_root": ["../media"], "align": "15m", "campaign": "Frühling"}
+        assert kept == SAID | {"media_root": ["../media"], "align": "15m", "name": "Frühling"}
         async with postiz.campaign(lab.path) as campaign:
             assert (campaign.problems, campaign.rows) == ((), expected)
             assert campaign.timezone == "Europe/Berlin"
@@ -204,7 +204,7 @@ def test_whatever_is_saved_is_read_back_or_told_with_its_file(
         return
     kept = FileOptions.saved(path)
     assert merged_reading(ReadOptions(), kept) == meant
-    assert kept.campaign == name
+    assert kept.name == name
 
 
 def test_a_csv_and_a_workbook_of_one_name_share_what_is_kept(tmp_path: Path) -> None:
