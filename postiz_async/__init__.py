@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from postiz_async._wire.secrets import Secret as Secret
     from postiz_async.errors import (
         APIConnectionError as APIConnectionError,
+        APIResponseValidationError as APIResponseValidationError,
         APIStatusError as APIStatusError,
         APITimeoutError as APITimeoutError,
         AuthenticationError as AuthenticationError,
@@ -68,7 +69,6 @@ if TYPE_CHECKING:
         RateLimitError as RateLimitError,
         ServerError as ServerError,
         StoreError as StoreError,
-        UnexpectedAnswerError as UnexpectedAnswerError,
         UploadError as UploadError,
         UsageError as UsageError,
     )
@@ -128,7 +128,7 @@ _MODULES_OF = {
         "RateLimitError",
         "ServerError",
         "StoreError",
-        "UnexpectedAnswerError",
+        "APIResponseValidationError",
         "UploadError",
         "UsageError",
     ),

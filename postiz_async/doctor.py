@@ -19,16 +19,16 @@ from postiz_async._wire.endpoints import Call, Endpoint
 from postiz_async._wire.gateways import demand_of
 from postiz_async._wire.headers import Headers, checked_headers
 from postiz_async._wire.secrets import Secret, hidden
+from postiz_async._wording import describe_seconds
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponseValidationError,
     APIStatusError,
     AuthenticationError,
     ConfigurationError,
     NotFoundError,
     PostizError,
-    UnexpectedAnswerError,
-    describe_seconds,
 )
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def _trouble(response: WireResponse) -> tuple[str, str]:
         if response.status == 304:
             return f"{what}.", advice
         return f"{what}.", "" if wanted is None else wanted.advice
-    except UnexpectedAnswerError:
+    except APIResponseValidationError:
         return "answers, but not as Postiz does", "Is Postiz at this address and port?"
     except NotFoundError as error:
         since = endpoints.IS_CONNECTED.since

@@ -19,7 +19,7 @@ PostizError
 │   ├── PayloadTooLargeError      413
 │   └── ServerError               5xx, and the empty 401 of a failing key look-up
 ├── PublishError                  the network refused a post that Postiz had stored
-├── UnexpectedAnswerError         a success that is not what the API promises
+├── APIResponseValidationError         a success that is not what the API promises
 ├── StoreError                    a shared quota or an outbox that cannot be read or written
 └── QuotaError                    `.retry_after` in seconds
     ├── QuotaWaitError            the wait was longer than allowed; nothing was sent
@@ -28,7 +28,6 @@ PostizError
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count as count_from, groupby
@@ -264,7 +263,7 @@ class PublishError(PostizError):
         super().__init__(f"post {post_id}: {reason}")
 
 
-class UnexpectedAnswerError(PostizError):
+class APIResponseValidationError(PostizError):
     """The server answered with success, but not with what the API promises."""
 
 
@@ -300,39 +299,6 @@ class RateLimitError(QuotaError):
     A create never raises it: after a 429 of Postiz it waits for the quota again, see
     `QuotaWaitError`; a 429 of a gateway proves nothing, see `DeliveryUnknownError`.
     """
-
-
-IS_COMMAND: ContextVar[bool] = ContextVar("IS_COMMAND", default=False)
-"""Whether messages are shown by a command of the command line, not by a program."""
-
-
-def by_reader(command: str, python: str) -> str:
-    """Advice for the command line or for Python, whichever the reader of a message uses."""
-    return command if IS_COMMAND.get() else python
-
-
-def describe_json_error(error: Exception) -> str:
-    """The reason why a value is not valid JSON, in the form of the end of a sentence."""
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def describe_seconds(seconds: float) -> str:
-    """A duration for people: `4 s`, `20 min 13 s`, `30 min`, `3 h 05 min`, `2 d 4 h`.
-
-    Args:
-        seconds: its length.
-    """
-    total = max(0, round(seconds))
-    if total < 60:
-        return f"{total} s"
-    minutes, secs = divmod(total, 60)
-    if minutes < 60:
-        return f"{minutes} min {secs:02d} s" if secs else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 _PARTS = 12

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import field
 
-from postiz_async.errors import UnexpectedAnswerError
+from postiz_async.errors import APIResponseValidationError
 from postiz_async.models._base import DateTime, Model
 from postiz_async.models.posts import PostChannel
 
@@ -35,11 +35,11 @@ def parse(body: bytes | str) -> list[WebhookPost]:
         body: the body of the request as it came.
 
     Raises:
-        UnexpectedAnswerError: the body is not a delivery of Postiz.
+        APIResponseValidationError: the body is not a delivery of Postiz.
     """
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise UnexpectedAnswerError(
+        raise APIResponseValidationError(
             f"This is not a webhook delivery of Postiz: {error}."
         ) from error

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from postiz_async import errors
+from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
     APIStatusError,
@@ -26,7 +27,6 @@ from postiz_async.errors import (
     RateLimitError,
     ServerError,
     StoreError,
-    describe_seconds,
 )
 
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("c1", "c2"))

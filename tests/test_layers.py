@@ -12,6 +12,7 @@ import postiz_async
 ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
+    ("_wording",),
     ("errors", "clock", "_extras", "_renamed"),
     ("_concurrency", "models"),
     ("_quota",),
@@ -40,6 +41,7 @@ PURE = {
     "errors",
     "_extras",
     "_renamed",
+    "_wording",
     "_quota",
     "models",
     "providers",

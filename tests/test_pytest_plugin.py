@@ -13,7 +13,7 @@ from processes import PATIENCE, PYTHON, child_environment
 
 from postiz_async import NewPost, Postiz, webhooks
 from postiz_async._sandbox import Fault
-from postiz_async.errors import UnexpectedAnswerError
+from postiz_async.errors import APIResponseValidationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +123,7 @@ def test_webhook_deliveries() -> None:
     assert post.channel is not None
     assert (post.id, post.state, post.channel.provider) == ("p1", "PUBLISHED", "x")
     for body in (b"", b"{}", b"[1]", b"\xff", b"[" * 100_000):
-        with pytest.raises(UnexpectedAnswerError):
+        with pytest.raises(APIResponseValidationError):
             webhooks.parse(body)
 
 

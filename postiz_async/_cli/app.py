@@ -45,7 +45,8 @@ from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
-from postiz_async.errors import IS_COMMAND, InvalidPostError, PostizError, Problem
+from postiz_async._wording import IS_COMMAND
+from postiz_async.errors import InvalidPostError, PostizError, Problem
 from postiz_async.schemas import OUTPUTS, schema_of
 
 _INTERRUPT = 2

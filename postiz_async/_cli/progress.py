@@ -20,8 +20,9 @@ from postiz_async._cli.display import TickingDisplay
 from postiz_async._cli.output import Output, count, exit_code_of, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.waiting import doubt_text, held_for, quota_text, seen_quota
+from postiz_async._wording import describe_seconds
 from postiz_async.clock import Clock, SystemClock
-from postiz_async.errors import PostizError, describe_seconds
+from postiz_async.errors import PostizError
 from postiz_async.types import Doubts, RowState
 
 T = TypeVar("T")
@@ -140,7 +141,7 @@ class RunDisplay(TickingDisplay):
                 self._output.say(_AWAY.format(trouble), "yellow")
         elif before and not trouble and self._live is not None:
             lasted = describe_seconds(now - self._away_since)
-            self._output.say(f"Postiz was away for {lasted}: {before}", "yellow")
+            self._output.say(f"Postiz was unavailable for {lasted}: {before}", "yellow")
 
     async def _line(self) -> str:
         quota = await seen_quota(self._postiz)

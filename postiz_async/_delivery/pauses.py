@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import anyio
 
 from postiz_async._wire import is_refusal
+from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponseValidationError,
     APIStatusError,
     DeliveryUnknownError,
     PostizError,
     QuotaError,
     ServerError,
     StoreError,
-    UnexpectedAnswerError,
-    describe_seconds,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ LONGEST_PAUSE = 3_600.0
 REFUSED_PAUSE = 60.0
 """Seconds between attempts, at least, while Postiz answers with 429."""
 
-_PASSING = (APIConnectionError, ServerError, StoreError, UnexpectedAnswerError)
+_PASSING = (APIConnectionError, ServerError, StoreError, APIResponseValidationError)
 
 
 def is_away(error: PostizError) -> bool:
@@ -288,7 +288,7 @@ class Outage:
             cause = error.__cause__
             if isinstance(cause, PostizError) and (
                 self._waits_for(cause)
-                or (self._pauses and isinstance(cause, UnexpectedAnswerError))
+                or (self._pauses and isinstance(cause, APIResponseValidationError))
             ):
                 self._failed(cause, it.turn, is_create=True)
             raise

@@ -33,8 +33,10 @@ from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._validation import schema_problems, validate
 from postiz_async._validation.messages import MISSING
 from postiz_async._wire.endpoints import CREATE_POST, Call
+from postiz_async._wording import by_reader
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponseValidationError,
     BadRequestError,
     Delivery,
     DeliveryUnknownError,
@@ -43,8 +45,6 @@ from postiz_async.errors import (
     Problem,
     RateLimitError,
     ServerError,
-    UnexpectedAnswerError,
-    by_reader,
 )
 from postiz_async.models.posts import CreatePost, NewPost, PostType
 from postiz_async.providers import PROVIDERS
@@ -412,4 +412,6 @@ def _surely_not_stored(error: PostizError) -> bool:
         return error.delivery is Delivery.NOT_SENT
     if isinstance(error, ServerError):
         return error.status_code == 401
-    return not (error.may_be_stored or isinstance(error, RateLimitError | UnexpectedAnswerError))
+    return not (
+        error.may_be_stored or isinstance(error, RateLimitError | APIResponseValidationError)
+    )

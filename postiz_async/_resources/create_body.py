@@ -17,7 +17,7 @@ from postiz_async._content.html import MAX_HTML
 from postiz_async._content.render import render_for
 from postiz_async._validation import MediaFacts
 from postiz_async._wire import POST_YEARS, encode_body, format_date, parse_date
-from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
+from postiz_async.errors import APIResponseValidationError, InvalidPostError, Marks, Problem
 from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
 from postiz_async.models.posts import (
@@ -211,7 +211,7 @@ def encode_create(body: CreatePost) -> Raw:
     refuse_other_body(body)
     try:
         moment = parse_date(body.date)
-    except UnexpectedAnswerError:
+    except APIResponseValidationError:
         problem = Problem("date", f"{body.date[:40]!r} is not a date", hint="2027-01-15T09:00:00Z")
         raise InvalidPostError([problem]) from None
     if moment.year not in POST_YEARS:

@@ -27,7 +27,7 @@ from postiz_async._uploads import (
 from postiz_async._uploads.urls import shown
 from postiz_async._wire import encode_body
 from postiz_async._wire.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
-from postiz_async.errors import InvalidPostError, Problem, UnexpectedAnswerError
+from postiz_async.errors import APIResponseValidationError, InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
 from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
 
@@ -270,4 +270,6 @@ class MediaResource:
         try:
             return msgspec.convert(answer, VoiceList).voices
         except msgspec.ValidationError as error:
-            raise UnexpectedAnswerError(f"The list of voices cannot be read: {error}.") from error
+            raise APIResponseValidationError(
+                f"The list of voices cannot be read: {error}."
+            ) from error

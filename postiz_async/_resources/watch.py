@@ -20,16 +20,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async._resources.listing import SEARCHED, Chunks, around, find_post
+from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponseValidationError,
     APITimeoutError,
     NotFoundError,
     PublishError,
     QuotaError,
     ServerError,
     StoreError,
-    UnexpectedAnswerError,
-    describe_seconds,
 )
 from postiz_async.models.posts import PublishEvent
 
@@ -68,7 +68,7 @@ LOOK_SHARE = 5
 FIRST_POLL, LONGEST_POLL = 2.0, 30.0
 """Seconds between polls for posts that are about to be published; doubled while nothing happens."""
 
-_AWAY = (APIConnectionError, ServerError, UnexpectedAnswerError, QuotaError, StoreError)
+_AWAY = (APIConnectionError, ServerError, APIResponseValidationError, QuotaError, StoreError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,13 @@ from postiz_async._scheduler.retry import next_wait
 from postiz_async._scheduler.routes import RouteState
 from postiz_async._wire import QuotaEffect
 from postiz_async._wire.responses import FailureKind
+from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
     Delivery,
     PostizError,
     UsageError,
-    describe_seconds,
 )
 from postiz_async.stores._persistence import Persistence
 

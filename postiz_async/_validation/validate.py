@@ -21,7 +21,8 @@ from postiz_async._validation.messages import server_message, shown
 from postiz_async._validation.schema import POST, ROOT, check, converted, is_good, judged
 from postiz_async._validation.settings import shape_of, verdict_of
 from postiz_async._validation.warnings import Body, JudgedPost, request_warnings
-from postiz_async.errors import InvalidPostError, Problem, describe_json_error
+from postiz_async._wording import describe_json_error
+from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import MAX_BODY
 from postiz_async.providers._registry import PROVIDERS
 
@@ -373,7 +374,7 @@ def _unsendable(request: object) -> Iterator[Problem]:
                     stage="failure",
                 )
         elif not _is_writable(value):
-            yield Problem(path, f"is a {type(value).__name__}, which JSON has no word for")
+            yield Problem(path, f"is a {type(value).__name__}, which is not JSON serializable")
 
 
 def _is_writable(value: object) -> bool:

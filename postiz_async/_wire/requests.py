@@ -12,7 +12,8 @@ import msgspec
 
 from postiz_async._wire.endpoints import MIB, FilePart
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import InvalidPostError, Problem, UsageError, describe_json_error
+from postiz_async._wording import describe_json_error
+from postiz_async.errors import InvalidPostError, Problem, UsageError
 from postiz_async.models._base import DATETIME
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 import msgspec
 
+from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponseValidationError,
     APIStatusError,
     AuthenticationError,
     BadRequestError,
@@ -23,8 +25,6 @@ from postiz_async.errors import (
     PostizError,
     RateLimitError,
     ServerError,
-    UnexpectedAnswerError,
-    describe_seconds,
 )
 from postiz_async.models.posts import Post, PostList
 
@@ -54,7 +54,7 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
     if endpoint.reply is NoneType:
         return cast("T", None)
     if response.is_cut:
-        raise UnexpectedAnswerError(
+        raise APIResponseValidationError(
             f"{endpoint.method} {endpoint.path} was answered with {response.status} and a body of "
             f"more than {endpoint.max_body:,} bytes, which is more than is read of this route. "
             "Is there something between you and Postiz that changes answers?"
@@ -63,7 +63,7 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
         decoder = _decoders.get(endpoint.reply) or _new_decoder(endpoint.reply)
         value: T = decoder.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
-        raise UnexpectedAnswerError(
+        raise APIResponseValidationError(
             f"{endpoint.method} {endpoint.path} was answered with {response.status}, but the body "
             f"is not what the API promises: {cause}. "
             "Is there something between you and Postiz that changes answers?"
@@ -308,13 +308,13 @@ def parse_date(text: str) -> datetime:
     """A date of an answer; without a zone it means UTC.
 
     Raises:
-        UnexpectedAnswerError: it is not a date.
+        APIResponseValidationError: it is not a date.
     """
     try:
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UnexpectedAnswerError(
+        raise APIResponseValidationError(
             f"The server sent {text[:40]!r} where a date belongs."
         ) from None
 

@@ -39,7 +39,12 @@ from postiz_async.contrib.web import (
     answer_to,
     health,
 )
-from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError, UsageError
+from postiz_async.errors import (
+    APIResponseValidationError,
+    ConfigurationError,
+    PostizError,
+    UsageError,
+)
 from postiz_async.models._durations import check_seconds
 from postiz_async.webhooks import parse
 
@@ -255,7 +260,7 @@ async def _delivered(request: Request) -> Response:
             return Response(status_code=413)
     try:
         _log.info("a webhook was delivered with %d posts", len(parse(bytes(body))) if body else 0)
-    except UnexpectedAnswerError as error:
+    except APIResponseValidationError as error:
         _log.info("a webhook was delivered that says nothing: %s", error)
     client = _state(request).client
     waiting = client if isinstance(client, PostizPool) else client.posts

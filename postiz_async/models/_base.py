@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias, cast
 import msgspec
 from msgspec import UNSET, inspect
 
-from postiz_async.errors import InvalidPostError, Problem, UsageError, describe_json_error
+from postiz_async._wording import describe_json_error
+from postiz_async.errors import InvalidPostError, Problem, UsageError
 
 DATETIME = tuple(each for each in datetime.__mro__ if each.__module__ == "datetime")[:1]
 """`datetime` itself: freezegun replaces it in each module, and msgspec takes no subclass of it."""
@@ -127,7 +128,7 @@ def in_json(value: object) -> object:
         return dict(cast("Mapping[object, object]", value))
     if isinstance(value, datetime):  # a subclass
         return value.isoformat().replace("+00:00", "Z")
-    raise TypeError(f"JSON has no word for a {type(value).__name__}")
+    raise TypeError(f"a {type(value).__name__} is not JSON serializable")
 
 
 def _by_attribute(value: object) -> object:

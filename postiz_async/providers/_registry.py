@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import msgspec
 
-from postiz_async.errors import InvalidPostError, Problem, describe_json_error
+from postiz_async._wording import describe_json_error
+from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers._blogs import BLOGS, AnyBlog
 from postiz_async.providers._communities import COMMUNITIES, AnyCommunity

@@ -146,7 +146,7 @@ async def test_a_terminal_shows_an_outage_while_it_lasts_and_tells_it_once(tmp_p
     output.notes = Console(file=file, force_terminal=True, width=200, color_system=None)
     await run_through_outage(tmp_path, output, file.getvalue, 10.0)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
-    assert len(re.findall(rf"Postiz was away for [\w ]+: {re.escape(TROUBLE)}", shown)) == 1
+    assert len(re.findall(rf"Postiz was unavailable for [\w ]+: {re.escape(TROUBLE)}", shown)) == 1
     assert AWAY not in shown[shown.rindex("uploads") :], "not when it is over"
 
 

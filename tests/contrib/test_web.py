@@ -39,7 +39,7 @@ CASES: list[tuple[PostizError, int]] = [
     (errors.DeliveryUnknownError(KEY, marks=MARKS), 502),
     (errors.DeliveryUnknownError(KEY, marks=MARKS, retry_after=12.2), 502),
     (errors.IdempotencyError(KEY, ("at", "posts.0.content")), 422),
-    (errors.UnexpectedAnswerError(KEY), 502),
+    (errors.APIResponseValidationError(KEY), 502),
     (errors.PublishError(KEY, post_id="1"), 502),
     (errors.StoreError(KEY), 503),
     (errors.ConfigurationError(KEY), 503),

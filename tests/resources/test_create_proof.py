@@ -10,6 +10,7 @@ import pytest
 from gateways import FAILURES, FIREWALLS, PAGES, Gateway, name, page, said
 
 from postiz_async import (
+    APIResponseValidationError,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -22,7 +23,6 @@ from postiz_async import (
     PostizError,
     QuotaWaitError,
     RateLimitError,
-    UnexpectedAnswerError,
 )
 from postiz_async.clock import JumpingClock
 from postiz_async.testing import Sandbox, WireResponse, sandbox_client
@@ -160,7 +160,7 @@ async def test_who_has_a_wrong_base_url_is_told_so_at_the_first_call(answer: Wir
 
 
 @pytest.mark.parametrize(
-    "error", [UnexpectedAnswerError("no list"), RateLimitError("no looks", retry_after=9.0)]
+    "error", [APIResponseValidationError("no list"), RateLimitError("no looks", retry_after=9.0)]
 )
 async def test_what_fails_while_a_body_is_prepared_is_no_lost_answer(error: PostizError) -> None:
     async with behind(page(200)) as (sandbox, postiz, post):

@@ -25,11 +25,11 @@ from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponseValidationError,
     APITimeoutError,
     ConfigurationError,
     Delivery,
     DeliveryUnknownError,
-    UnexpectedAnswerError,
     UploadError,
 )
 
@@ -391,7 +391,7 @@ async def test_a_flood_from_a_route_without_a_shape_is_cut_and_not_asked_for_aga
             await saying(ok(flood, "Content-Type: application/json"), heads)(reader, writer)
 
     async with listening(handler) as url, Postiz(api_key=KEY, base_url=url) as postiz:
-        with pytest.raises(UnexpectedAnswerError) as caught:
+        with pytest.raises(APIResponseValidationError) as caught:
             await postiz.media.video_function("image-text-slides", "loadVoices")
     assert "POST /video/function" in str(caught.value)
     assert "4,194,304 bytes" in str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 from postiz_async import Postiz
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import UnexpectedAnswerError
+from postiz_async.errors import APIResponseValidationError
 from postiz_async.models.posts import Post
 
 START, END = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 2, 1, tzinfo=UTC)
@@ -113,14 +113,14 @@ async def test_a_list_of_another_shape_is_read_too(shape: str) -> None:
 @pytest.mark.parametrize("place", [0, 3_000, MANY - 1])
 async def test_what_is_wrong_in_a_long_list_is_told_as_in_a_short_one(place: int) -> None:
     posts = [post(n, **({"id": 7} if n == place else {})) for n in range(MANY)]
-    with pytest.raises(UnexpectedAnswerError) as caught:
+    with pytest.raises(APIResponseValidationError) as caught:
         await listed(msgspec.json.encode({"posts": posts}))
     assert f"Expected `str`, got `int` - at `$.posts[{place}].id`" in str(caught.value)
 
 
 async def test_a_long_list_that_breaks_off_is_refused() -> None:
     body = msgspec.json.encode({"posts": [post(number) for number in range(MANY)]})
-    with pytest.raises(UnexpectedAnswerError, match="Input data was truncated"):
+    with pytest.raises(APIResponseValidationError, match="Input data was truncated"):
         await listed(body[:-100])
 
 

@@ -22,6 +22,7 @@ from postiz_async._wire.headers import checked_headers
 from postiz_async._wire.responses import FailureKind
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
+    APIResponseValidationError,
     APIStatusError,
     AuthenticationError,
     BadRequestError,
@@ -34,7 +35,6 @@ from postiz_async.errors import (
     PostizError,
     RateLimitError,
     ServerError,
-    UnexpectedAnswerError,
 )
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ def test_a_date_of_an_answer_without_zone_means_utc() -> None:
 
 @given(st.text() | st.just("0001-01-01T00:00:00+14:00") | st.just("+010000-01-01T00:00:00Z"))
 def test_no_text_in_the_place_of_a_date_escapes_the_tree(text: str) -> None:
-    with suppress(UnexpectedAnswerError):
+    with suppress(APIResponseValidationError):
         assert wire.parse_date(text).tzinfo is UTC
 
 
@@ -583,7 +583,7 @@ def test_fields_that_old_servers_do_not_send_are_absent_not_wrong() -> None:
     ],
 )
 def test_a_success_with_another_body_is_a_typed_error(body: bytes) -> None:
-    with pytest.raises(UnexpectedAnswerError, match="not what the API promises"):
+    with pytest.raises(APIResponseValidationError, match="not what the API promises"):
         wire.decode(endpoints.CREATE_POST, answer(201, body, JSON_TYPE))
 
 
@@ -597,7 +597,7 @@ def test_deletes_say_nothing_that_matters() -> None:
 
 def test_a_success_that_was_cut_names_the_route_and_its_bound() -> None:
     cut = structs.replace(answer(200, b'{"posts": [{"id": "a", "publi'), is_cut=True)
-    with pytest.raises(UnexpectedAnswerError) as caught:
+    with pytest.raises(APIResponseValidationError) as caught:
         wire.decode(endpoints.LIST_POSTS, cut)
     assert "GET /posts was answered with 200" in str(caught.value)
     assert "more than 134,217,728 bytes" in str(caught.value)

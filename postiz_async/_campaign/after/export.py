@@ -30,13 +30,8 @@ from postiz_async._campaign.read.texts import cell_text
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import (
-    CampaignError,
-    ConfigurationError,
-    InvalidPostError,
-    Problem,
-    by_reader,
-)
+from postiz_async._wording import by_reader
+from postiz_async.errors import CampaignError, ConfigurationError, InvalidPostError, Problem
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from typing import TypeAlias
 from unicodedata import normalize
 
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem, by_reader
+from postiz_async._wording import by_reader
+from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 
 MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
 """One or several folders from which a campaign may take media, besides its own folder."""

@@ -50,7 +50,7 @@ def is_cell_error(cell: str) -> bool:
     return text in _ERRORS or _CODE.fullmatch(text) is not None
 
 
-_AS_TEXT = "format the cells as text, and write what is to be read"
+_AS_TEXT = "format the cells as text, and type the values again"
 UNCALCULATED = (
     "is a formula without a value",
     "open the file in the spreadsheet program and save it, or copy the values",
