@@ -41,11 +41,13 @@ from quota_baselines import bucket, open_gate, pyrate
 from world import HOUR, LoopClock, VirtualLoop  # after the first, which knows the way to the tests
 
 from postiz_async import CampaignRow, DeliveryUnknownError, NewPost, Priority
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._wire import WireRequest
 from postiz_async.clock import Clock, JumpingClock, SystemClock
 from postiz_async.errors import APIConnectionError
-from postiz_async.testing import Fault, Sandbox, SandboxTransport, sandbox_client
+from postiz_async.testing import Fault
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -66,7 +68,7 @@ PERSON = 0.5 * HOUR
 CLI = "postiz@2.1.0"
 CLI_PAUSE = 300.0
 
-Way: TypeAlias = "Callable[[Sandbox, str, Sequence[str]], Awaitable[float]]"
+Way: TypeAlias = "Callable[[MemoryServer, str, Sequence[str]], Awaitable[float]]"
 """Stores all texts but the last, and that for a person; returns how long the person waited."""
 
 
@@ -86,15 +88,15 @@ class Outcome:
     """Minutes until the person's post was stored."""
 
 
-def sandbox_on(clock: Clock, seed: int) -> tuple[Sandbox, str]:
-    sandbox = Sandbox(clock=clock, limit=LIMIT, storage="redis", work_per_post=0.0, seed=seed)
+def sandbox_on(clock: Clock, seed: int) -> tuple[MemoryServer, str]:
+    sandbox = MemoryServer(clock=clock, limit=LIMIT, storage="redis", work_per_post=0.0, seed=seed)
     sandbox.faults.add(Fault("drop_answer", route="create_post", times=None, probability=LOST))
     sandbox.faults.add(Fault("reset", route="create_post", times=None, probability=LOST))
     return sandbox, sandbox.add_channel("mastodon").id
 
 
 def outcome_of(
-    sandbox: Sandbox, texts: Sequence[str], seconds: float, waited: float = math.nan
+    sandbox: MemoryServer, texts: Sequence[str], seconds: float, waited: float = math.nan
 ) -> Outcome:
     kept = [post.content.removeprefix("<p>").removesuffix("</p>") for post in sandbox.posts]
     assert set(kept) <= set(texts)
@@ -131,7 +133,7 @@ async def beside(
 # ------------------------------------------------------------------ this library
 
 
-async def campaign(sandbox: Sandbox, channel: str, texts: Sequence[str]) -> float:
+async def campaign(sandbox: MemoryServer, channel: str, texts: Sequence[str]) -> float:
     *most, last = texts
     rows = [CampaignRow(channel=channel, date=date_of(text), content=text) for text in most]
     with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +146,7 @@ async def campaign(sandbox: Sandbox, channel: str, texts: Sequence[str]) -> floa
             return await beside(sandbox.clock, campaign.run_all(), person)
 
 
-async def with_keys(sandbox: Sandbox, channel: str, texts: Sequence[str]) -> float:
+async def with_keys(sandbox: MemoryServer, channel: str, texts: Sequence[str]) -> float:
     *most, last = texts
     async with sandbox_client(sandbox, latency=LATENCY) as postiz:
         work = by_workers(most, partial(_with_key, postiz, channel, priority=Priority.BULK))
@@ -191,7 +193,7 @@ def by_limiter(
     `honours`: after a 429 it waits as Retry-After says. `repeats`: what was lost goes again.
     """
 
-    async def way(sandbox: Sandbox, channel: str, texts: Sequence[str]) -> float:
+    async def way(sandbox: MemoryServer, channel: str, texts: Sequence[str]) -> float:
         limiter, dice = limiter_of(), random.Random(len(texts))
         *most, last = texts
         transport = SandboxTransport(sandbox, latency=LATENCY)
@@ -219,7 +221,7 @@ def by_limiter(
     return way
 
 
-def request_for(sandbox: Sandbox, channel: str, text: str) -> WireRequest:
+def request_for(sandbox: MemoryServer, channel: str, text: str) -> WireRequest:
     post = {
         "integration": {"id": channel},
         "value": [{"content": text, "image": []}],

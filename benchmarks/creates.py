@@ -15,9 +15,10 @@ from typing import Literal
 from figures import Figure, note
 
 from postiz_async import NewPost, Priority
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import LocalPostiz, sandbox_client
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import sandbox_client
 
 LIMIT = 30
 LATENCY = 0.2
@@ -25,9 +26,9 @@ LATENCY = 0.2
 
 async def run(creates: int, storage: Literal["redis", "memory"], priority: Priority) -> str:
     """One job; returns its line."""
-    async with Sandbox(clock=JumpingClock(), limit=LIMIT, storage=storage) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=LIMIT, storage=storage) as sandbox:
         channel = sandbox.add_channel("mastodon").id
-        at = LocalPostiz().in_an_hour() + timedelta(days=300)
+        at = Sandbox().in_an_hour() + timedelta(days=300)
         async with (
             sandbox_client(sandbox, latency=LATENCY) as postiz,
             asyncio.TaskGroup() as group,

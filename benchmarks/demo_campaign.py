@@ -25,10 +25,10 @@ import msgspec
 from figures import Figure, note
 
 from postiz_async._client import Postiz
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, Anchor, JumpingClock
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,17 +66,17 @@ class Numbers(NamedTuple):
         )
 
 
-def sandbox(clock: Clock, sample: Path) -> Sandbox:
+def sandbox(clock: Clock, sample: Path) -> MemoryServer:
     """A sandbox with the channels and tags of the sample."""
     tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
-    box = Sandbox(api_key="demo", clock=clock, limit=LIMIT, tags=tags)
+    box = MemoryServer(api_key="demo", clock=clock, limit=LIMIT, tags=tags)
     for channel in msgspec.json.decode((sample / "channels.json").read_bytes()):
         box.add_channel(channel["provider"], id=channel["id"], name=channel["name"])
     return box
 
 
 @asynccontextmanager
-async def over_http(sample: Path) -> AsyncIterator[tuple[Sandbox, Postiz]]:
+async def over_http(sample: Path) -> AsyncIterator[tuple[MemoryServer, Postiz]]:
     clock = AcceleratedClock(SPEED, anchor=Anchor(time.time(), START))
     async with (
         sandbox(clock, sample) as box,
@@ -87,7 +87,7 @@ async def over_http(sample: Path) -> AsyncIterator[tuple[Sandbox, Postiz]]:
 
 
 @asynccontextmanager
-async def in_memory(sample: Path) -> AsyncIterator[tuple[Sandbox, Postiz]]:
+async def in_memory(sample: Path) -> AsyncIterator[tuple[MemoryServer, Postiz]]:
     box = sandbox(JumpingClock(START), sample)
     async with box, sandbox_client(box, latency=LATENCY) as postiz:
         yield box, postiz

@@ -26,13 +26,12 @@ from figures import Figure, note
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from edits_lab import many_kills
 
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 
 async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 12) -> str:
     """So many rows of as many moments move to one; the requests that it takes."""
-    local = LocalPostiz(limit=1_000)
-    sandbox = local.sandbox
+    local = Sandbox(limit=1_000)
     ids = [local.add_channel("telegram").id for _ in range(channels)]
     start = local.in_an_hour().replace(microsecond=0) + timedelta(days=30)
     file = folder / "campaign.jsonl"
@@ -52,12 +51,12 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
         write(1)
         async with postiz.campaign(file) as campaign:
             await campaign.run_all()
-        before = len(sandbox.creates)
+        before = len(local.creates)
         write(0)
         async with postiz.campaign(file) as campaign:
             done = await campaign.update()
-        spent = len(sandbox.creates) - before
-        moments = {post.date.replace(microsecond=0) for post in sandbox.posts}
+        spent = len(local.creates) - before
+        moments = {post.date.replace(microsecond=0) for post in local.posts}
     ratio = spent / done.lower_bound
     note(
         Figure(
@@ -72,7 +71,7 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
     )
     return (
         f"{rows} rows changed to one moment: {spent} requests, lower bound {done.lower_bound}, "
-        f"ratio {ratio:.2f}; {len(sandbox.posts)} posts at {len(moments)} moment"
+        f"ratio {ratio:.2f}; {len(local.posts)} posts at {len(moments)} moment"
     )
 
 

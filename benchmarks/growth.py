@@ -50,7 +50,7 @@ from postiz_async._wire import WireResponse, format_date
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.clock import JumpingClock
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import (

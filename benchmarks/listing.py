@@ -21,9 +21,9 @@ from msgspec.structs import replace
 
 from postiz_async import Channel, NewPost, NotFoundError, Postiz
 from postiz_async._resources.create_body import build_body, build_item
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ MOST = 100_000
 class Counting(SandboxTransport):
     """Remembers the ranges that were listed."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: MemoryServer) -> None:
         super().__init__(sandbox)
         self.ranges: list[tuple[datetime, datetime]] = []
 
@@ -109,7 +109,7 @@ WORK = {
 
 async def lists_of(world: World, work: Work) -> list[tuple[datetime, datetime]]:
     """The ranges that are listed for some work."""
-    async with Sandbox(clock=JumpingClock(START.timestamp()), limit=1_000) as sandbox:
+    async with MemoryServer(clock=JumpingClock(START.timestamp()), limit=1_000) as sandbox:
         telegram = sandbox.add_channel("telegram")
         channel = Channel(id=telegram.id, name="us", provider="telegram")
         transport = Counting(sandbox)

@@ -40,11 +40,11 @@ from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.read.rows import CampaignRow
 from postiz_async._campaign.run.send import build_body
 from postiz_async._delivery.matching import client_ref
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.models.posts import CreatePost
-from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,11 +79,11 @@ def rows(channels: list[str], count: int) -> Iterator[dict[str, object]]:
         }
 
 
-def sandbox() -> Sandbox:
-    return Sandbox(clock=JumpingClock(START.timestamp()), limit=LIMIT, work_per_post=0.0)
+def sandbox() -> MemoryServer:
+    return MemoryServer(clock=JumpingClock(START.timestamp()), limit=LIMIT, work_per_post=0.0)
 
 
-def channels_of(server: Sandbox) -> list[str]:
+def channels_of(server: MemoryServer) -> list[str]:
     return [server.add_channel(provider).id for provider in CHANNELS]
 
 
@@ -277,7 +277,7 @@ class OnDisk(SandboxTransport):
     So the peak of the process is the client's, with the look at the end, which lists them all.
     """
 
-    def __init__(self, server: Sandbox, path: Path) -> None:
+    def __init__(self, server: MemoryServer, path: Path) -> None:
         super().__init__(server, latency=0.1)
         self.count = 0
         self._posts = sqlite3.connect(path, isolation_level=None)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from figures import Figure, note, skip
 
 from postiz_async import NewPost, PostizError, PostizPool
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.stores.redis import RedisStore
 
@@ -75,7 +75,7 @@ class Share(NamedTuple):
 
 
 async def _served(organizations: int, pipe: Connection) -> None:
-    async with Sandbox(work_per_post=0.0) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(work_per_post=0.0) as sandbox, serve(sandbox) as served:
         channels = []
         for number in range(organizations):
             each = sandbox.add_organization(api_key=f"key-{number}")

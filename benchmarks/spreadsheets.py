@@ -28,7 +28,7 @@ from figures import Figure, note
 from plan import peak, rows, sandbox
 
 from postiz_async._campaign.read.spreadsheets import sheet_rows
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -29,12 +29,12 @@ from figures import Figure, note, skip
 from redis.asyncio import Redis
 
 from postiz_async import NewPost, Postiz, Priority
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.stores.postgres import PostgresStore, ddl
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -122,7 +122,7 @@ def opened(where: str) -> Records:
 async def work(job: Job) -> Told:
     store = opened(job.store)
     told = Told([], [])
-    at = LocalPostiz().in_an_hour()
+    at = Sandbox().in_an_hour()
     _trips.set([0])
     async with Postiz(api_key="sandbox", base_url=job.url, store=store) as postiz:
         await postiz.quota()
@@ -183,7 +183,7 @@ class Counts:
 
 async def measure(store: str, processes: int, at_once: int, counts: Counts | None) -> str:
     """One row of the table."""
-    async with Sandbox(limit=NO_LIMIT) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(limit=NO_LIMIT) as sandbox, serve(sandbox) as served:
         channel = sandbox.add_channel("mastodon").id
         job = Job(
             url=served.url,

@@ -29,14 +29,14 @@ from fastapi import FastAPI, Request
 from figures import Figure, note
 
 from postiz_async import NewPost, OutboxOptions, Postiz
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
     PostizDep,
     add_error_handlers,
     postiz_lifespan,
 )
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -54,7 +54,7 @@ NAMES = {
 }
 
 
-def application(sandbox: Sandbox, channel: str) -> FastAPI:
+def application(sandbox: MemoryServer, channel: str) -> FastAPI:
     """An application as the documentation shows it."""
 
     @asynccontextmanager
@@ -143,7 +143,7 @@ async def bucket_wait() -> float:
     return (CALLS - FREE) * bucket.time_period / bucket.max_rate
 
 
-async def burst(app: FastAPI, sandbox: Sandbox) -> dict[str, float]:
+async def burst(app: FastAPI, sandbox: MemoryServer) -> dict[str, float]:
     ends = time.time() + 3600
     for _ in range(LIMIT - FREE):
         await ask(app, "/schedule", 1)
@@ -194,7 +194,7 @@ async def idle(app: FastAPI) -> dict[str, float]:
     return {"tasks": tasks - 1, "timers": timers}
 
 
-async def hand_over(sandbox: Sandbox, channel: str) -> None:
+async def hand_over(sandbox: MemoryServer, channel: str) -> None:
     """What `outbox.put` costs a handler, beside one bare insert that is flushed to the disk."""
     with TemporaryDirectory() as folder:
         path = Path(folder)
@@ -230,7 +230,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 async def main() -> None:
-    async with Sandbox(limit=LIMIT, work_per_post=0.0) as sandbox:
+    async with MemoryServer(limit=LIMIT, work_per_post=0.0) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         app = application(sandbox, channel)
         async with app.router.lifespan_context(app):

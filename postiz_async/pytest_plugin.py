@@ -1,8 +1,8 @@
 """Fixtures for the tests of programs that use this library.
 
-* `postiz_sandbox`: a Postiz in memory, on a clock that jumps (`postiz_async.testing.LocalPostiz`).
-* `postiz_server`: a Postiz over HTTP on loopback (`postiz_async.testing.ServedPostiz`), for
-  programs that make their own client or are not asynchronous.
+* `postiz_sandbox`: a Postiz in memory, on a clock that jumps (`postiz_async.testing.Sandbox`).
+* `postiz_sandbox_server`: a Postiz over HTTP on loopback (`postiz_async.testing.SandboxServer`),
+  for programs that make their own client or are not asynchronous.
 
 The marker `postiz` says how they begin: `@pytest.mark.postiz(limit=90, channels="all")`. Each test
 begins as a new process does, with an unknown quota.
@@ -20,13 +20,14 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from postiz_async.testing import LocalPostiz, ServedPostiz
+    from postiz_async.testing import Sandbox, SandboxServer
 
-__all__ = ["postiz_sandbox", "postiz_server"]
+__all__ = ["postiz_sandbox", "postiz_sandbox_server"]
 
 _MARKER = (
     "postiz(*, limit=30, channels=(), organizations=(), tags=(), release='HEAD', api_key=None, "
-    "start=None, speed=1.0): how postiz_sandbox and postiz_server begin; speed is for the latter."
+    "start=None, speed=1.0): how postiz_sandbox and postiz_sandbox_server begin; speed is for the "
+    "latter."
 )
 _READS_FORMS = r"ignore:unread_data\(\) is deprecated:DeprecationWarning:aiohttp\.multipart"
 """Of a form that comes in pieces, which the sandbox reads."""
@@ -50,24 +51,24 @@ def pytest_runtest_teardown() -> None:
 
 
 @pytest.fixture
-def postiz_sandbox(request: pytest.FixtureRequest) -> LocalPostiz:
+def postiz_sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """A Postiz in memory with 30 creates an hour and no channel, unless the marker says more."""
-    from postiz_async.testing import LocalPostiz  # noqa: PLC0415  (only when it is used)
+    from postiz_async.testing import Sandbox  # noqa: PLC0415  (only when it is used)
 
-    said = _said(request, LocalPostiz)
+    said = _said(request, Sandbox)
     with _mistakes_told():
-        return LocalPostiz(**said)
+        return Sandbox(**said)
 
 
 @pytest.fixture
-def postiz_server(request: pytest.FixtureRequest) -> Generator[ServedPostiz]:
+def postiz_sandbox_server(request: pytest.FixtureRequest) -> Generator[SandboxServer]:
     """A Postiz over HTTP with 30 creates an hour and no channel, unless the marker says more."""
-    from postiz_async.testing import serve_postiz  # noqa: PLC0415  (only when it is used)
+    from postiz_async.testing import serve_sandbox  # noqa: PLC0415  (only when it is used)
 
-    said = _said(request, serve_postiz)
+    said = _said(request, serve_sandbox)
     with ExitStack() as stack:
         with _mistakes_told():
-            server = stack.enter_context(serve_postiz(**said))
+            server = stack.enter_context(serve_sandbox(**said))
         yield server
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -38,7 +38,7 @@ SECONDS = st.sampled_from([0.05, 1.0, 12.0, 60.0, 400.0, 900.0, 4_000.0])
 
 
 class Lab(Protocol):
-    sandbox: Sandbox
+    sandbox: MemoryServer
     clock: JumpingClock
 
 

@@ -6,10 +6,11 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from postiz_async.testing import SandboxTransport, WireRequest, WireResponse
+from postiz_async.testing import WireRequest, WireResponse
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
-    from postiz_async.testing import Sandbox
+    from postiz_async._sandbox import MemoryServer
 
 PAGE_STATUSES = (200, 302, 403, 408, 502)
 """Of the pages that labs put in the place of answers, after the server has stored."""
@@ -84,7 +85,7 @@ class Gateway(SandboxTransport):
 
     def __init__(
         self,
-        sandbox: Sandbox,
+        sandbox: MemoryServer,
         answer: WireResponse,
         *,
         times: int | None = 1,

@@ -26,9 +26,10 @@ from postiz_async import (
     blocking,
 )
 from postiz_async._resources.posts import Posts
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import LocalPostiz, SandboxTransport
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -43,7 +44,7 @@ ALSO = {"X-Trace": "trace 7"}
 class Watched(SandboxTransport):
     """The way to a sandbox, and what went along it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: MemoryServer) -> None:
         super().__init__(sandbox)
         self.server = sandbox
         self.seen: list[WireRequest] = []
@@ -66,7 +67,7 @@ class Watched(SandboxTransport):
 async def client(
     *, outbox: OutboxOptions | Path | None = None, **options: object
 ) -> AsyncGenerator[tuple[Postiz, Watched, str]]:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         way = Watched(sandbox)
         async with Postiz(
             api_key=sandbox.organization.api_key,
@@ -80,13 +81,13 @@ async def client(
 
 
 def rows(channel: str) -> list[CampaignRow]:
-    date = LocalPostiz().in_an_hour() + timedelta(days=1)
+    date = Sandbox().in_an_hour() + timedelta(days=1)
     return [CampaignRow(channel=channel, content="of a campaign", date=date)]
 
 
 async def everything(postiz: Api, way: Watched, channel: str, folder: Path) -> None:
     """Calls, a campaign whose answer is lost, its export, and a key whose answer is lost."""
-    at = LocalPostiz().in_an_hour()
+    at = Sandbox().in_an_hour()
     await postiz.posts.schedule(NewPost(channel, "x"), at=at)
     way.server.faults.add(Fault("drop_answer", route="create_post"))
     async with postiz.campaign(rows(channel), journal=folder / "journal") as campaign:
@@ -125,7 +126,7 @@ async def test_headers_of_options_are_on_each_request_too(tmp_path: Path) -> Non
 
 
 async def test_a_pool_has_headers_for_its_own_server_only() -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         way = Watched(sandbox)
         url = "http://sandbox.invalid"
         pool = PostizPool(base_url=url, clock=sandbox.clock, transport=way, headers=PASS, retries=0)
@@ -145,7 +146,7 @@ async def test_a_pool_has_headers_for_its_own_server_only() -> None:
 
 async def test_a_short_time_out_is_for_calls_and_never_cuts_a_job_short(tmp_path: Path) -> None:
     async with client(timeout=2) as (postiz, way, channel):
-        await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
+        await postiz.posts.schedule(NewPost(channel, "x"), at=Sandbox().in_an_hour())
         assert 1.9 < (way.seen[-1].timeout or 0) <= 2
         way.seen.clear()
         async with postiz.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
@@ -180,7 +181,7 @@ async def test_no_number_of_retries_repeats_what_may_have_been_carried_out() -> 
     async with client(retries=100) as (postiz, way, channel):
         way.server.faults.add(Fault("drop_answer", route="create_post"))
         with pytest.raises(DeliveryUnknownError):
-            await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
+            await postiz.posts.schedule(NewPost(channel, "x"), at=Sandbox().in_an_hour())
         way.server.faults.add(Fault("drop_answer", route="find_slot"))
         with pytest.raises(APIConnectionError):
             await postiz.channels.find_slot(channel)
@@ -199,7 +200,7 @@ async def test_retries_that_make_no_sense_are_refused(retries: object) -> None:
 
 async def test_the_time_out_of_a_client_is_for_looks_and_not_for_what_they_wait_for() -> None:
     async with client(timeout=5) as (postiz, way, channel):
-        at = LocalPostiz().in_an_hour()
+        at = Sandbox().in_an_hour()
         [made] = await postiz.posts.schedule(NewPost(channel, "x"), at=at)
         began = postiz.clock.monotonic()
         with pytest.raises(APITimeoutError):
@@ -266,7 +267,7 @@ async def test_a_priority_is_a_whole_number(priority: object) -> None:
 
 
 async def test_a_campaign_refuses_options_that_it_cannot_obey(tmp_path: Path) -> None:
-    soon = LocalPostiz().in_an_hour()
+    soon = Sandbox().in_an_hour()
     async with client() as (postiz, way, channel):
         for options, named in (
             ({"max_wait": 5}, "max_wait"),
@@ -300,7 +301,7 @@ async def test_the_outbox_takes_no_options(tmp_path: Path) -> None:
 
 
 async def test_channels_are_found_by_what_a_campaign_calls_them(
-    postiz_sandbox: LocalPostiz,
+    postiz_sandbox: Sandbox,
 ) -> None:
     news = postiz_sandbox.add_channel("mastodon", name="News")
     blog = postiz_sandbox.add_channel("wordpress")
@@ -315,7 +316,7 @@ async def test_channels_are_found_by_what_a_campaign_calls_them(
     assert said == [f"{news.id!r} is named twice: 'News'", "there is no channel 'nobody'"]
 
 
-async def test_the_quota_is_explained(postiz_sandbox: LocalPostiz) -> None:
+async def test_the_quota_is_explained(postiz_sandbox: Sandbox) -> None:
     channel = postiz_sandbox.add_channel("mastodon")
     async with postiz_sandbox.client() as postiz:
         await postiz.posts.schedule(NewPost(channel, "Hello"), at=postiz_sandbox.in_an_hour())
@@ -324,9 +325,7 @@ async def test_the_quota_is_explained(postiz_sandbox: LocalPostiz) -> None:
         assert (await postiz.quota(refresh=False)).remaining == (await postiz.quota()).remaining
 
 
-async def test_an_export_without_a_file_is_a_text(
-    postiz_sandbox: LocalPostiz, tmp_path: Path
-) -> None:
+async def test_an_export_without_a_file_is_a_text(postiz_sandbox: Sandbox, tmp_path: Path) -> None:
     channel, at = postiz_sandbox.add_channel("mastodon"), postiz_sandbox.in_an_hour()
     days = {"start": at - timedelta(days=1), "end": at + timedelta(days=1)}
     async with postiz_sandbox.client() as postiz:

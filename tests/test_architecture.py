@@ -12,9 +12,9 @@ import pytest
 from test_layers import LAYERS, LEVEL, ROOT
 
 from postiz_async import NewPost
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse
@@ -73,7 +73,7 @@ class NotingTransport(SandboxTransport):
 
 async def test_a_call_goes_the_way_that_is_described() -> None:
     clock = JumpingClock()
-    async with Sandbox(api_key="sandbox", clock=clock) as sandbox:
+    async with MemoryServer(api_key="sandbox", clock=clock) as sandbox:
         sandbox.add_channel("mastodon")
         transport = NotingTransport(sandbox)
         async with sandbox_client(sandbox, transport=transport) as postiz:

@@ -28,13 +28,14 @@ from postiz_async import (
     UsageError,
 )
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.blocking import Postiz as PostizOfThreads
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +74,7 @@ def test_an_unknown_rhythm_is_refused() -> None:
 # ------------------------------------------------------------------ opening and closing
 
 
-def client_of(sandbox: Sandbox, **options: object) -> Postiz:
+def client_of(sandbox: MemoryServer, **options: object) -> Postiz:
     transport = SandboxTransport(sandbox)
     return Postiz(
         api_key=sandbox.organization.api_key,
@@ -100,7 +101,7 @@ def test_a_hook_that_nobody_would_await_is_refused(make: Callable[..., object], 
 
 
 async def test_a_closed_client_says_how_to_open_it() -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         postiz = client_of(sandbox)
         for _ in range(2):
             for use in ("posts", "media", "channels", "analytics"):
@@ -113,12 +114,12 @@ async def test_a_closed_client_says_how_to_open_it() -> None:
 
 
 async def test_a_client_that_is_opened_again_remembers_its_quota() -> None:
-    async with Sandbox(clock=JumpingClock(), limit=5) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=5) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         local = client_of(sandbox)
         for _ in range(2):
             async with local as postiz:
-                at = LocalPostiz().in_an_hour() + timedelta(days=2)
+                at = Sandbox().in_an_hour() + timedelta(days=2)
                 for number in range(5):
                     await postiz.posts.schedule(NewPost(channel, f"{number}"), at=at)
         assert sandbox.refusals == 0
@@ -126,10 +127,10 @@ async def test_a_client_that_is_opened_again_remembers_its_quota() -> None:
 
 
 def test_a_client_in_a_second_event_loop_says_so() -> None:
-    local = LocalPostiz()
+    local = Sandbox()
 
     async def opened() -> Postiz:
-        client = sandbox_client(local.sandbox)
+        client = sandbox_client(local._server)
         return await client.open()
 
     postiz = asyncio.run(opened())
@@ -138,7 +139,7 @@ def test_a_client_in_a_second_event_loop_says_so() -> None:
 
 
 async def test_what_is_open_in_another_event_loop_is_left_as_it_is(
-    postiz_sandbox: LocalPostiz, tmp_path: Path
+    postiz_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     def in_a_loop_of_its_own(call: Callable[[], Any]) -> None:
         with pytest.raises(UsageError, match="another event loop"):
@@ -169,10 +170,10 @@ def test_without_asyncio_nothing_is_opened() -> None:
 
 
 async def test_a_call_that_waits_at_closing_fails() -> None:
-    async with Sandbox(clock=JumpingClock(), limit=1) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=1) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         local = client_of(sandbox)
-        at = LocalPostiz().in_an_hour() + timedelta(days=2)
+        at = Sandbox().in_an_hour() + timedelta(days=2)
         async with local as postiz:
             await postiz.posts.schedule(NewPost(channel, "first"), at=at)
             call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
@@ -184,10 +185,10 @@ async def test_a_call_that_waits_at_closing_fails() -> None:
 
 
 async def test_a_call_in_flight_at_closing_counts_as_spent() -> None:
-    async with Sandbox(clock=JumpingClock(), limit=5, work_per_post=3.0) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=5, work_per_post=3.0) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         local = client_of(sandbox)
-        at = LocalPostiz().in_an_hour() + timedelta(days=2)
+        at = Sandbox().in_an_hour() + timedelta(days=2)
         async with local as postiz:
             await postiz.posts.schedule(NewPost(channel, "first"), at=at)
             call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
@@ -202,7 +203,7 @@ async def test_a_call_in_flight_at_closing_counts_as_spent() -> None:
 
 
 async def test_a_wrong_key_says_where_to_look() -> None:
-    async with Sandbox(clock=JumpingClock(), api_key="right") as sandbox:
+    async with MemoryServer(clock=JumpingClock(), api_key="right") as sandbox:
         transport = SandboxTransport(sandbox)
         async with Postiz(
             api_key="wrong", base_url="http://h", clock=sandbox.clock, transport=transport
@@ -212,7 +213,7 @@ async def test_a_wrong_key_says_where_to_look() -> None:
 
 
 async def test_a_base_url_without_api_is_explained() -> None:
-    async with Sandbox(base="container") as sandbox, serve(sandbox) as served:
+    async with MemoryServer(base="container") as sandbox, serve(sandbox) as served:
         async with Postiz(api_key="sandbox", base_url=f"{served.url}/api") as postiz:
             assert await postiz.channels.is_connected()
         async with Postiz(api_key="sandbox", base_url=served.url) as postiz:
@@ -221,9 +222,9 @@ async def test_a_base_url_without_api_is_explained() -> None:
 
 
 async def test_a_failing_key_look_up_is_repeated_also_for_creates() -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
+    async with MemoryServer(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
         channel = sandbox.add_channel("mastodon").id
-        at = LocalPostiz().in_an_hour()
+        at = Sandbox().in_an_hour()
         sandbox.faults.add(Fault("empty_401", route="create_post", times=2))
         await postiz.posts.schedule(NewPost(channel, "x"), at=at)
         assert len(sandbox.posts) == 1
@@ -319,7 +320,7 @@ def test_no_wrong_argument_shows_another(
 
 async def test_no_wrong_option_shows_a_header() -> None:
     secret = "a-password-of-nobody"
-    async with sandbox_client(Sandbox()) as postiz:
+    async with sandbox_client(MemoryServer()) as postiz:
         with pytest.raises(ConfigurationError) as caught:
             postiz.with_options(headers={"X-A": secret}, retries=-1)
     assert not variables_that_show(secret, caught.value)
@@ -334,7 +335,7 @@ async def test_no_error_shows_the_key(
     async with Postiz(
         api_key=KEY, base_url="http://h", clock=JumpingClock(), transport=Saying(answer)
     ) as postiz:
-        at = LocalPostiz().in_an_hour()
+        at = Sandbox().in_an_hour()
         for call in (
             postiz.channels.list,
             lambda: postiz.posts.list(start=at, end=at),
@@ -354,11 +355,11 @@ async def test_no_error_shows_the_key(
 
 
 async def test_no_object_shows_the_key(tmp_path: Path) -> None:
-    async with Sandbox(api_key=KEY, clock=JumpingClock()) as sandbox:
+    async with MemoryServer(api_key=KEY, clock=JumpingClock()) as sandbox:
         store = SqliteStore(tmp_path / "quota.sqlite")
         async with sandbox_client(sandbox, store=store) as postiz:
             channel = sandbox.add_channel("mastodon").id
-            await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
+            await postiz.posts.schedule(NewPost(channel, "x"), at=Sandbox().in_an_hour())
             seen = [
                 postiz,
                 opened(postiz).scheduler,
@@ -376,7 +377,7 @@ async def test_no_object_shows_the_key(tmp_path: Path) -> None:
 
 async def test_no_log_line_over_loopback_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with Sandbox(api_key=KEY) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(api_key=KEY) as sandbox, serve(sandbox) as served:
         clock = AcceleratedClock(100)
         async with Postiz(api_key=KEY, base_url=served.url, clock=clock) as postiz:
             sandbox.faults.add(Fault("reset", route="list_channels", times=9))
@@ -390,9 +391,9 @@ async def test_no_log_line_over_loopback_shows_the_key(caplog: pytest.LogCapture
 
 
 async def test_max_wait_tells_at_once_how_long_it_would_take() -> None:
-    async with Sandbox(clock=JumpingClock(), limit=2) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=2) as sandbox:
         channel = sandbox.add_channel("mastodon").id
-        at = LocalPostiz().in_an_hour() + timedelta(days=1)
+        at = Sandbox().in_an_hour() + timedelta(days=1)
         async with sandbox_client(sandbox) as postiz:
             for number in range(2):
                 await postiz.posts.schedule(NewPost(channel, f"{number}"), at=at)
@@ -406,9 +407,9 @@ async def test_max_wait_tells_at_once_how_long_it_would_take() -> None:
 
 
 async def test_lost_and_strange_answers_of_a_create_are_told_apart() -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
+    async with MemoryServer(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
         channel = sandbox.add_channel("mastodon").id
-        at = LocalPostiz().in_an_hour()
+        at = Sandbox().in_an_hour()
         for fault in (
             Fault("drop_answer", route="create_post"),
             Fault("reset", route="create_post"),
@@ -433,7 +434,7 @@ async def test_an_answer_with_fewer_posts_than_were_sent_is_unknown() -> None:
     async with Postiz(
         api_key=KEY, base_url="http://h", clock=JumpingClock(), transport=Saying(answer)
     ) as postiz:
-        local = LocalPostiz()
+        local = Sandbox()
         channel = local.add_channel("x")
         with pytest.raises(DeliveryUnknownError, match="stored 0 of 2 posts"):
             await postiz.posts.schedule(

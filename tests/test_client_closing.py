@@ -20,11 +20,12 @@ from postiz_async import (
     StoreError,
     UsageError,
 )
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.stores import sqlite
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import LocalPostiz, SandboxTransport
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,11 +38,11 @@ URL = "http://sandbox.invalid"
 
 
 @pytest.fixture
-def sandbox() -> Sandbox:
-    return Sandbox(clock=JumpingClock(), limit=1)
+def sandbox() -> MemoryServer:
+    return MemoryServer(clock=JumpingClock(), limit=1)
 
 
-def client_of(sandbox: Sandbox, **options: object) -> Postiz:
+def client_of(sandbox: MemoryServer, **options: object) -> Postiz:
     return Postiz(
         api_key=sandbox.organization.api_key,
         base_url=URL,
@@ -51,9 +52,9 @@ def client_of(sandbox: Sandbox, **options: object) -> Postiz:
     )
 
 
-async def waiting(sandbox: Sandbox, postiz: Postiz) -> asyncio.Task[list[Created]]:
+async def waiting(sandbox: MemoryServer, postiz: Postiz) -> asyncio.Task[list[Created]]:
     """A call that waits for the next window."""
-    at = LocalPostiz().in_an_hour() + timedelta(days=2)
+    at = Sandbox().in_an_hour() + timedelta(days=2)
     channel = sandbox.add_channel("mastodon").id
     await postiz.posts.schedule(NewPost(channel, "first"), at=at)
     call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
@@ -71,7 +72,7 @@ async def cancelled_while_it_drains(work: Awaitable[None]) -> None:
         await task
 
 
-async def test_a_closing_that_is_cancelled_closes_at_once(sandbox: Sandbox) -> None:
+async def test_a_closing_that_is_cancelled_closes_at_once(sandbox: MemoryServer) -> None:
     async with sandbox:
         postiz = await client_of(sandbox).open()
         call = await waiting(sandbox, postiz)
@@ -81,7 +82,7 @@ async def test_a_closing_that_is_cancelled_closes_at_once(sandbox: Sandbox) -> N
             await call
 
 
-async def test_whoever_is_in_a_hurry_ends_a_closing_that_drains(sandbox: Sandbox) -> None:
+async def test_whoever_is_in_a_hurry_ends_a_closing_that_drains(sandbox: MemoryServer) -> None:
     async with sandbox:
         postiz = await client_of(sandbox).open()
         call = await waiting(sandbox, postiz)
@@ -143,7 +144,7 @@ async def test_an_opening_that_fails_closes_what_it_opened(
     assert not postiz.is_open
 
 
-async def test_a_pool_whose_closing_is_cancelled_closes_at_once(sandbox: Sandbox) -> None:
+async def test_a_pool_whose_closing_is_cancelled_closes_at_once(sandbox: MemoryServer) -> None:
     async with sandbox:
         way = SandboxTransport(sandbox, latency=0.1)
         pool = await PostizPool(base_url=URL, clock=sandbox.clock, transport=way).open()
@@ -179,7 +180,7 @@ async def stopped_at(turns: int, work: Callable[[], Awaitable[object]]) -> bool:
 
 @pytest.mark.parametrize("turns", [1, 2, 3, 4, 6])
 async def test_an_opening_that_is_cancelled_leaves_no_worker(
-    sandbox: Sandbox, tmp_path: Path, turns: int
+    sandbox: MemoryServer, tmp_path: Path, turns: int
 ) -> None:
     async with sandbox:
         path = tmp_path / "outbox.sqlite"
@@ -192,13 +193,13 @@ async def test_an_opening_that_is_cancelled_leaves_no_worker(
 
 
 async def test_a_closing_that_is_cancelled_stops_the_outbox(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: MemoryServer, tmp_path: Path
 ) -> None:
     async with sandbox:
         path = tmp_path / "outbox.sqlite"
         postiz = await client_of(sandbox, outbox=path).open()
         channel = sandbox.add_channel("mastodon").id
-        at = LocalPostiz().in_an_hour() + timedelta(days=2)
+        at = Sandbox().in_an_hour() + timedelta(days=2)
         for number in range(3):
             await postiz.outbox.put(NewPost(channel, f"post {number}"), at=at)
         while not senders(path):
@@ -210,7 +211,7 @@ async def test_a_closing_that_is_cancelled_stops_the_outbox(
 
 
 async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: MemoryServer, tmp_path: Path
 ) -> None:
     path = tmp_path / "outbox.sqlite"
     with closing(sqlite3.connect(path)) as connection:  # not as we make it
@@ -226,7 +227,7 @@ async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
 # ------------------------------------------------------------------ what a closed client has
 
 
-async def test_hasattr_says_what_a_closed_client_lacks(sandbox: Sandbox) -> None:
+async def test_hasattr_says_what_a_closed_client_lacks(sandbox: MemoryServer) -> None:
     postiz = client_of(sandbox)
     resources = ("posts", "channels", "media", "analytics", "notifications", "users")
     for _ in range(2):  # before it is opened, and after it was closed
@@ -241,7 +242,7 @@ async def test_hasattr_says_what_a_closed_client_lacks(sandbox: Sandbox) -> None
 
 
 async def test_hasattr_says_what_a_pool_and_its_clients_lack() -> None:
-    pool = PostizPool(base_url=URL, transport=SandboxTransport(Sandbox(clock=JumpingClock())))
+    pool = PostizPool(base_url=URL, transport=SandboxTransport(MemoryServer(clock=JumpingClock())))
     assert not hasattr(pool, "outbox")
     async with pool:
         postiz = await pool.client("key")

@@ -12,7 +12,7 @@ import pytest
 from spawned import schedule, schedule_blocking
 
 from postiz_async import NewPost, QuotaWaitError
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def test_a_process_that_is_started_anew_shares_the_quota(tmp_path: Path) -> None:
     """Posts, what was created and errors travel; the third create has to wait."""
     spawn = multiprocessing.get_context("spawn")
-    async with Sandbox(limit=2) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(limit=2) as sandbox, serve(sandbox) as served:
         post = NewPost(sandbox.add_channel("mastodon").id, "from a worker")
         given = (post, sandbox.organization.api_key, served.api_url, tmp_path / "quota.sqlite")
         loop = asyncio.get_running_loop()

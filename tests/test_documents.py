@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from postiz_async import InvalidPostError, Problem, QuotaWaitError, documents
 from postiz_async.schemas import OUTPUTS, schema_of
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def misfits(document: object, command: str) -> list[str]:
 
 
 async def test_a_campaign_from_its_plan_to_its_undo(tmp_path: Path) -> None:
-    box = LocalPostiz(channels=["mastodon"])
+    box = Sandbox(channels=["mastodon"])
     async with box.client() as postiz:
         date = datetime.fromtimestamp(box.clock.time(), UTC) + timedelta(days=1)
         rows = [{"channel": "mastodon", "date": date.isoformat(), "content": "Hello"}]

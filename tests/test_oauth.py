@@ -16,9 +16,9 @@ from postiz_async import (
     Postiz,
     PostizError,
 )
-from postiz_async._sandbox import HttpRequest, Sandbox
+from postiz_async._sandbox import HttpRequest, MemoryServer
 from postiz_async.oauth import OAuth, check_callback, new_state
-from postiz_async.testing import LocalPostiz, SandboxTransport
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_callback_cannot_be_checked_by_a_state_that_was_lost(url: str) -> None
         check_callback(url, "")
 
 
-async def consent(sandbox: Sandbox, client_id: str, state: str) -> str:
+async def consent(sandbox: MemoryServer, client_id: str, state: str) -> str:
     """What the consent page does when the user agrees; returns where it sends the browser."""
     body = msgspec.json.encode({"client_id": client_id, "state": state, "action": "approve"})
     headers = {"auth": sandbox.organization.session, "content-type": "application/json"}
@@ -77,14 +77,14 @@ async def consent(sandbox: Sandbox, client_id: str, state: str) -> str:
 
 
 async def test_exchange_gives_a_token_that_works_like_a_key_and_works_once() -> None:
-    local = LocalPostiz()
-    app = local.sandbox.add_oauth_app("Planner", "https://me.example/cb")
+    local = Sandbox()
+    app = local.add_oauth_app("Planner", "https://me.example/cb")
     oauth = OAuth(
         client_id=app.client_id, client_secret=app.client_secret, base_url="http://sandbox.invalid"
     )
-    async with local.sandbox:
-        transport = SandboxTransport(local.sandbox)
-        code = check_callback(await consent(local.sandbox, app.client_id, "s1"), "s1")
+    async with local:
+        transport = local.transport()
+        code = check_callback(await consent(local._server, app.client_id, "s1"), "s1")
         token = await oauth.exchange(code, transport=transport)
         assert token.access_token not in repr(token)
         client = Postiz(

@@ -26,7 +26,7 @@ from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def test_a_secret_is_not_pickled_also_where_it_is_in_something_else() -> None:
 
 
 async def test_an_open_client_and_what_belongs_to_it_stay_in_their_process(tmp_path: Path) -> None:
-    local = LocalPostiz(channels=["mastodon"], api_key=KEY)
+    local = Sandbox(channels=["mastodon"], api_key=KEY)
     async with local.client(outbox=str(tmp_path / "outbox.sqlite")) as postiz:
         rows = [{"channel": "mastodon", "date": "2035-01-01T00:00Z", "content": "a"}]
         async with postiz.campaign(rows, journal=tmp_path / "campaign.journal") as campaign:
@@ -94,7 +94,7 @@ async def test_an_open_client_and_what_belongs_to_it_stay_in_their_process(tmp_p
 
 
 async def test_posts_results_and_errors_go_everywhere(tmp_path: Path) -> None:
-    local = LocalPostiz(channels=["mastodon", "telegram"])
+    local = Sandbox(channels=["mastodon", "telegram"])
     at = local.in_an_hour()
     new = NewPost("mastodon", Markdown("**hi**"), thread=(Html("<b>more</b>"),))
     seen: list[object] = [new]

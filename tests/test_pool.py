@@ -21,14 +21,14 @@ from postiz_async import (
     _pool as pool_module,
 )
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._transport import make_transport
 from postiz_async._wire import WireRequest
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import JumpingClock
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -45,7 +45,9 @@ class Servers:
 
     def __init__(self, *keys: str, limit: int = 3) -> None:
         self.clock = JumpingClock()
-        self.sandboxes = {key: Sandbox(api_key=key, clock=self.clock, limit=limit) for key in keys}
+        self.sandboxes = {
+            key: MemoryServer(api_key=key, clock=self.clock, limit=limit) for key in keys
+        }
         self.order: list[str] = []
         self._ways = {
             key: SandboxTransport(box, latency=0.2) for key, box in self.sandboxes.items()
@@ -88,7 +90,7 @@ async def pool_of(
                 await box.__aexit__(None, None, None)
 
 
-def channel_of(box: Sandbox) -> str:
+def channel_of(box: MemoryServer) -> str:
     return box.add_channel("mastodon").id
 
 
@@ -216,7 +218,7 @@ async def test_a_pool_that_is_cancelled_while_it_drains_is_closed(
 ) -> None:
     transport = make_transport()
     monkeypatch.setattr(pool_module, "make_transport", lambda _: transport)
-    async with Sandbox(limit=1) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(limit=1) as sandbox, serve(sandbox) as served:
         channel = sandbox.add_channel("mastodon").id
         pool = await PostizPool(base_url=served.url).open()
         postiz = await pool.client("sandbox")

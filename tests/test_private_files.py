@@ -21,13 +21,13 @@ from postiz_async import NewPost
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.lock import FileLock
 from postiz_async._campaign.journal.rows import RowRecord
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._uploads import cache
 from postiz_async.clock import JumpingClock
 from postiz_async.models.media import Media
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -115,7 +115,7 @@ async def use_journal(folder: Path) -> set[str]:
 
 
 async def use_outbox(folder: Path) -> set[str]:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         async with sandbox_client(sandbox, outbox=folder / "boxes" / "out.sqlite") as postiz:
             at = datetime.fromtimestamp(sandbox.clock.time(), UTC) + timedelta(days=2)
@@ -242,7 +242,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     urls: queue.Queue[str] = queue.Queue()
 
     async def main() -> None:
-        async with Sandbox(api_key="a-key-of-mine") as sandbox, serve(sandbox) as served:
+        async with MemoryServer(api_key="a-key-of-mine") as sandbox, serve(sandbox) as served:
             sandbox.add_channel("mastodon", id="c1")
             urls.put(served.url)
             await over.wait()

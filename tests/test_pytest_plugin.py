@@ -18,7 +18,7 @@ from postiz_async.errors import APIResponseValidationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postiz_async.testing import LocalPostiz, ServedPostiz
+    from postiz_async.testing import Sandbox, SandboxServer
 
 
 def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -38,7 +38,7 @@ def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedPr
     )
 
 
-async def test_an_hour_passes_at_once(postiz_sandbox: LocalPostiz) -> None:
+async def test_an_hour_passes_at_once(postiz_sandbox: Sandbox) -> None:
     channel = postiz_sandbox.add_channel("mastodon")
     started = postiz_sandbox.clock.monotonic()
     async with postiz_sandbox.client(latency=0.2) as postiz:
@@ -50,14 +50,14 @@ async def test_an_hour_passes_at_once(postiz_sandbox: LocalPostiz) -> None:
     assert postiz_sandbox.clock.monotonic() - started > 3600
 
 
-async def test_two_clients_of_one_sandbox(postiz_sandbox: LocalPostiz) -> None:
+async def test_two_clients_of_one_sandbox(postiz_sandbox: Sandbox) -> None:
     postiz_sandbox.add_channel("mastodon")
     async with postiz_sandbox.client() as one, postiz_sandbox.client() as two:
         assert await one.channels.list() == await two.channels.list()
 
 
 async def test_who_leaves_first_does_not_end_the_work_of_the_others(
-    postiz_sandbox: LocalPostiz,
+    postiz_sandbox: Sandbox,
 ) -> None:
     channel = postiz_sandbox.add_channel("mastodon")
     clock, at = postiz_sandbox.clock, postiz_sandbox.in_an_hour()
@@ -65,7 +65,7 @@ async def test_who_leaves_first_does_not_end_the_work_of_the_others(
         # opened after `one`, and still at work when it closes
         two = await stack.enter_async_context(postiz_sandbox.client())
         post = NewPost(channel, "slow")
-        postiz_sandbox.sandbox.faults.add(Fault("late_work", route="create_post", delay=5.0))
+        postiz_sandbox.add_fault(Fault("late_work", route="create_post", delay=5.0))
         work = asyncio.create_task(two.posts.schedule(post, at=at))
         await clock.sleep(1.0)
         others = stack.pop_all()
@@ -75,9 +75,11 @@ async def test_who_leaves_first_does_not_end_the_work_of_the_others(
     assert len(postiz_sandbox.posts) == 1
 
 
-async def test_a_server_in_another_thread(postiz_server: ServedPostiz) -> None:
-    channel = postiz_server.add_channel("telegram")
-    async with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as postiz:
+async def test_a_server_in_another_thread(postiz_sandbox_server: SandboxServer) -> None:
+    channel = postiz_sandbox_server.add_channel("telegram")
+    async with Postiz(
+        api_key=postiz_sandbox_server.api_key, base_url=postiz_sandbox_server.url
+    ) as postiz:
         assert [each.id for each in await postiz.channels.list()] == [channel.id]
 
 
@@ -86,7 +88,7 @@ class TestMarked:
     """The nearest marker holds, and of those further away what it says nothing of."""
 
     @pytest.mark.postiz(limit=1, organizations=["acme", "globex"])
-    async def test_in_memory(self, postiz_sandbox: LocalPostiz) -> None:
+    async def test_in_memory(self, postiz_sandbox: Sandbox) -> None:
         theirs = postiz_sandbox.channel("x", organization="globex")
         assert theirs != postiz_sandbox.channel("x")
         assert postiz_sandbox.organization.name == "acme"
@@ -97,10 +99,12 @@ class TestMarked:
                 await postiz.posts.schedule(post, at=postiz_sandbox.in_an_hour())
         assert postiz_sandbox.clock.monotonic() - began >= 3600
 
-    async def test_served(self, postiz_server: ServedPostiz) -> None:
-        async with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as postiz:
-            post = NewPost(postiz_server.channel("mastodon"), "Hello")
-            await postiz.posts.schedule(post, at=postiz_server.in_an_hour())
+    async def test_served(self, postiz_sandbox_server: SandboxServer) -> None:
+        async with Postiz(
+            api_key=postiz_sandbox_server.api_key, base_url=postiz_sandbox_server.url
+        ) as postiz:
+            post = NewPost(postiz_sandbox_server.channel("mastodon"), "Hello")
+            await postiz.posts.schedule(post, at=postiz_sandbox_server.in_an_hour())
             assert (await postiz.quota()).limit == 2
 
 
@@ -140,7 +144,7 @@ def test_with_a_wrong_name(postiz_sandbox): ...
 def test_of_no_provider(postiz_sandbox): ...
 
 @pytest.mark.postiz(start="today")
-def test_of_no_moment(postiz_server): ...
+def test_of_no_moment(postiz_sandbox_server): ...
 
 @pytest.mark.postiz(speed=600)
 def test_of_another_fixture(postiz_sandbox): ...

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from lengths_in_settings import LENGTHS
 from sandbox_settings import MEDIA as FILES, SETTINGS, media
 
-from postiz_async._sandbox import HttpRequest, Sandbox
+from postiz_async._sandbox import HttpRequest, MemoryServer
 from postiz_async._sandbox.rules.networks import NETWORKS
 from postiz_async._validation import validate
 from postiz_async._validation.messages import server_message
@@ -160,7 +160,7 @@ class Oracle:
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
-        self._sandbox = Sandbox(clock=JumpingClock(), limit=1_000_000_000)
+        self._sandbox = MemoryServer(clock=JumpingClock(), limit=1_000_000_000)
         runner.run(self._sandbox.__aenter__())
         for name in PROVIDERS:
             self._sandbox.add_channel(name, id=name)

@@ -53,10 +53,10 @@ from postiz_async.models.posts import PublishEvent
 from postiz_async.models.users import Membership
 from postiz_async.testing import (
     Fault,
-    LocalPostiz,
-    ServedPostiz,
+    Sandbox,
+    SandboxServer,
     StoredPost,
-    serve_postiz,
+    serve_sandbox,
 )
 
 if TYPE_CHECKING:
@@ -249,18 +249,18 @@ async def with_options(postiz: Postiz) -> None:
 
 
 async def testing() -> None:
-    local = LocalPostiz(start=datetime.now(UTC), channels="all", organizations=["acme", "globex"])
+    local = Sandbox(start=datetime.now(UTC), channels="all", organizations=["acme", "globex"])
     initech = local.add_organization("initech")
     assert_type(initech.api_key, str)
     assert_type(local.channel("x", organization=initech), Channel)
     assert_type(local.publish(), tuple[StoredPost, ...])
-    assert_type(local.apply(lambda sandbox: sandbox.requests), int)
+    assert_type(local.requests, int)
     local.refuse("free money", because="It reads like spam", when="published")
     async with local.client("acme") as postiz:
         assert_type(postiz, Postiz)
         await local.clock.sleep(3600)
-    with serve_postiz(channels=["x"]) as server:
-        assert_type(server, ServedPostiz)
+    with serve_sandbox(channels=["x"]) as server:
+        assert_type(server, SandboxServer)
         assert_type(server.environment("acme"), dict[str, str])
         server.add_fault(Fault("drop_answer", route="create_post"))
         assert_type(server.posts, tuple[StoredPost, ...])

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from postiz_async import NewPost, Postiz, Priority, StoreError
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Fault, HttpRequest, Sandbox
+from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._wire import format_date
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError, ServerError
 from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -350,7 +350,7 @@ async def torn_off(*tasks: asyncio.Future[Any]) -> None:
 class World:
     """A server, its clock, and one channel of one organisation."""
 
-    sandbox: Sandbox
+    sandbox: MemoryServer
     clock: JumpingClock
     channel: str
     dice: random.Random
@@ -535,7 +535,7 @@ async def world(
 ) -> AsyncGenerator[World]:
     """A server where so many posts are to be stored."""
     clock, dice = JumpingClock(), random.Random(seed)  # noqa: S311
-    sandbox = Sandbox(clock=clock, limit=limit, storage=storage, work_per_post=0.0, seed=seed)
+    sandbox = MemoryServer(clock=clock, limit=limit, storage=storage, work_per_post=0.0, seed=seed)
     async with sandbox:
         channel = sandbox.add_channel("mastodon").id
         yield World(sandbox=sandbox, clock=clock, channel=channel, dice=dice, creates=creates)
@@ -602,7 +602,7 @@ async def lab(
 ) -> AsyncGenerator[Lab]:
     """A laboratory; `latency` is each way."""
     clock = clock or JumpingClock()
-    async with Sandbox(clock=clock, limit=limit, work_per_post=0.0) as sandbox:
+    async with MemoryServer(clock=clock, limit=limit, work_per_post=0.0) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         way = Scripted(SandboxTransport(sandbox, latency=latency))
         client = Postiz(

@@ -43,8 +43,9 @@ from postiz_async.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
 
+    from postiz_async._sandbox import MemoryServer
     from postiz_async._sandbox.http import Served
-    from postiz_async.testing import Fault, Organization, Sandbox
+    from postiz_async.testing import Fault, Organization
 
 
 SAMPLE_START = datetime(2027, 1, 14, 9, tzinfo=UTC)
@@ -55,7 +56,7 @@ DEMO_LIMIT = 30
 
 
 @asynccontextmanager
-async def _served_sample(box: Sandbox, *, port: int) -> AsyncGenerator[Served]:
+async def _served_sample(box: MemoryServer, *, port: int) -> AsyncGenerator[Served]:
     """Serve a sandbox on loopback, with the channels and tags of the sample campaign."""
     from postiz_async._sandbox.http import serve  # noqa: PLC0415  (the other commands need none)
 
@@ -77,7 +78,7 @@ async def _served_sample(box: Sandbox, *, port: int) -> AsyncGenerator[Served]:
 
 
 def _fill(
-    box: Sandbox, owner: Organization, channels: Sequence[SandboxChannel], tags: Sequence[str]
+    box: MemoryServer, owner: Organization, channels: Sequence[SandboxChannel], tags: Sequence[str]
 ) -> None:
     """Give an organisation the channels and tags of the sample; their ids are always the same."""
     for channel in channels:
@@ -130,7 +131,7 @@ async def sandbox(
             after_items=, half.
         seed: The seed of ids and random faults.
     """
-    from postiz_async.testing import Sandbox  # noqa: PLC0415  (the other commands need none)
+    from postiz_async._sandbox import MemoryServer  # noqa: PLC0415  (the other commands need none)
 
     output = Output(as_json=json)
     names = organization or []
@@ -143,7 +144,7 @@ async def sandbox(
         _copy_sample(sample)
     shown = start.replace(tzinfo=start.tzinfo or UTC).timestamp() if start else time.time()
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), shown))
-    box = Sandbox(
+    box = MemoryServer(
         api_key=api_key, clock=clock, limit=limit, release=release, seed=seed, organizations=names
     )
     for each in faults:
@@ -207,14 +208,15 @@ def _show_keys(output: Output, organizations: list[SandboxOrganization], *, name
 
 def _read_faults(texts: Sequence[str], *, release: str, names: Sequence[str]) -> list[Fault]:
     """Read the faults of a sandbox, and check its release and organisations too."""
-    from postiz_async.testing import Fault, Sandbox  # noqa: PLC0415  (the other commands need none)
+    from postiz_async._sandbox import MemoryServer  # noqa: PLC0415  (the other commands need none)
+    from postiz_async.testing import Fault  # noqa: PLC0415  (the other commands need none)
 
     with _said_of("--release", release):
-        routes = Sandbox(release=release).faults.routes
+        routes = MemoryServer(release=release).faults.routes
     if not all(map(str.strip, names)):
         raise ConfigurationError("--organization: an organisation needs a name.")
     with _said_of("--organization"):
-        Sandbox(organizations=names)
+        MemoryServer(organizations=names)
     faults: list[Fault] = []
     for text in texts:
         with _said_of("--fault", text):
@@ -247,7 +249,7 @@ def _copy_sample(folder: Path) -> None:
 
 async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
     """Run the sample campaign against a sandbox; an hour takes a few seconds."""
-    from postiz_async.testing import Sandbox  # noqa: PLC0415
+    from postiz_async._sandbox import MemoryServer  # noqa: PLC0415
 
     output = Output(as_json=json)
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), SAMPLE_START.timestamp()))
@@ -261,7 +263,7 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         stack.enter_context(without_warnings_of_haste(clock))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="postiz-async-demo-")))
         _copy_sample(folder)
-        box = Sandbox(api_key="demo", clock=clock, limit=DEMO_LIMIT)
+        box = MemoryServer(api_key="demo", clock=clock, limit=DEMO_LIMIT)
         served = await stack.enter_async_context(_served_sample(box, port=0))
         postiz = await stack.enter_async_context(
             Postiz(api_key="demo", base_url=served.url, clock=clock)
@@ -286,7 +288,7 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
     return 0 if is_fine else 1
 
 
-def _seen(box: Sandbox, took: float) -> SandboxSeen:
+def _seen(box: MemoryServer, took: float) -> SandboxSeen:
     creates = box.creates
     return SandboxSeen(
         posts=len(box.posts),
@@ -298,7 +300,7 @@ def _seen(box: Sandbox, took: float) -> SandboxSeen:
     )
 
 
-def _show_channels(output: Output, box: Sandbox) -> None:
+def _show_channels(output: Output, box: MemoryServer) -> None:
     rows: list[tuple[str, ...]] = []
     for channel in box.organization.channels.values():
         dates = [post.date for post in box.posts if post.channel_id == channel.id]

@@ -2,7 +2,7 @@
 
 In memory, without a network:
 
-    async with Sandbox(api_key="sandbox", clock=JumpingClock()) as sandbox:
+    async with MemoryServer(api_key="sandbox", clock=JumpingClock()) as sandbox:
         sandbox.add_channel("mastodon")
         headers = {"authorization": "sandbox"}
         request = HttpRequest("GET", "/public/v1/integrations", headers=headers)
@@ -32,5 +32,5 @@ from postiz_async._sandbox.rows import (
     NotificationRow,
     TagRow,
 )
-from postiz_async._sandbox.server import Sandbox
+from postiz_async._sandbox.server import MemoryServer
 from postiz_async._sandbox.state import OAuthApp, Organization

@@ -40,7 +40,7 @@ from postiz_async.clock import AcceleratedClock
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from postiz_async._sandbox.server import Sandbox
+    from postiz_async._sandbox.server import MemoryServer
 
 
 _CHUNK = 64 * 1024
@@ -84,7 +84,7 @@ def _decode(name: str | None) -> str:
     return (name or "").encode(errors="surrogateescape").decode(errors="replace")
 
 
-def control(sandbox: Sandbox, path: str) -> Response:
+def control(sandbox: MemoryServer, path: str) -> Response:
     """Answer a request below `/sandbox/`."""
     if path == "/sandbox/clock":
         return json_response(200, _clock(sandbox))
@@ -97,7 +97,7 @@ def control(sandbox: Sandbox, path: str) -> Response:
     return json_response(404, {"msg": "the sandbox has no such page"})
 
 
-def _clock(sandbox: Sandbox) -> dict[str, float]:
+def _clock(sandbox: MemoryServer) -> dict[str, float]:
     """The values with which another process can show the same time."""
     clock = sandbox.clock
     if isinstance(clock, AcceleratedClock):
@@ -106,7 +106,7 @@ def _clock(sandbox: Sandbox) -> dict[str, float]:
     return {"speed": 1.0, "real": time.time(), "shown": clock.time()}
 
 
-def _counts(sandbox: Sandbox) -> dict[str, int]:
+def _counts(sandbox: MemoryServer) -> dict[str, int]:
     return {
         "posts": len(sandbox.posts),
         "requests": sandbox.requests,
@@ -134,7 +134,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[Served]:
+async def serve(
+    sandbox: MemoryServer, host: str = "127.0.0.1", port: int = 0
+) -> AsyncGenerator[Served]:
     """Serve a sandbox until the block ends.
 
     Args:
@@ -170,7 +172,7 @@ async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Asy
                 webhooks.result()  # raises the error that ended it
 
 
-async def _call_webhooks(sandbox: Sandbox) -> None:
+async def _call_webhooks(sandbox: MemoryServer) -> None:
     """Publish posts in time and call webhooks: in order for each URL, all URLs at once."""
     receivers: dict[str, asyncio.Queue[bytes]] = {}
     async with ClientSession(timeout=_WEBHOOK_TIMEOUT) as session, asyncio.TaskGroup() as group:
@@ -193,7 +195,7 @@ async def _call_one(session: ClientSession, url: str, bodies: asyncio.Queue[byte
                 pass
 
 
-def _application(sandbox: Sandbox) -> web.Application:
+def _application(sandbox: MemoryServer) -> web.Application:
     async def answer(http_request: web.Request) -> web.StreamResponse:
         if http_request.path.startswith("/sandbox/"):
             return _to_http(control(sandbox, http_request.path))

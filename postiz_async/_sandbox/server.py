@@ -29,7 +29,7 @@ from postiz_async._sandbox.state import Organization, SandboxState, TextRule, We
 from postiz_async.clock import Clock, SystemClock
 
 
-class Sandbox(SandboxContents):
+class MemoryServer(SandboxContents):
     """A local model of a Postiz server.
 
     Use it as an async context manager; leaving it ends requests that still hang.

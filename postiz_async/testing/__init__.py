@@ -1,10 +1,10 @@
 """A sandbox of Postiz for tests: in memory with time that jumps, or over HTTP from a thread.
 
-* `LocalPostiz` is a sandbox in the event loop of a test, and clients for it; the pytest fixture
-  `postiz_sandbox` is one.
-* `ServedPostiz` is a sandbox over HTTP, for programs that make their own client; the fixture
-  `postiz_server` is one, and `serve_postiz` makes others.
-* `Sandbox` is the server itself, and `Fault` something that goes wrong in it.
+* `Sandbox` is in the event loop of a test, and makes clients; the pytest fixture `postiz_sandbox`
+  is one.
+* `SandboxServer` is served over HTTP, for programs that make their own client; the fixture
+  `postiz_sandbox_server` is one, and `serve_sandbox` makes others.
+* `Fault` is something that goes wrong in them.
 """
 
 from postiz_async._sandbox import (
@@ -13,12 +13,10 @@ from postiz_async._sandbox import (
     CustomerRow as CustomerRow,
     Fault as Fault,
     FaultKind as FaultKind,
-    Faults as Faults,
     MediaRow as MediaRow,
     NotificationRow as NotificationRow,
     OAuthApp as OAuthApp,
     Organization as Organization,
-    Sandbox as Sandbox,
     StoredPost as StoredPost,
     TagRow as TagRow,
     ThreadRow as ThreadRow,
@@ -32,9 +30,8 @@ from postiz_async.clock import (
     SystemClock as SystemClock,
 )
 from postiz_async.testing._controls import Channels as Channels
-from postiz_async.testing._local import LocalPostiz as LocalPostiz
-from postiz_async.testing._served import ServedPostiz as ServedPostiz, serve_postiz as serve_postiz
-from postiz_async.testing._transport import (
-    SandboxTransport as SandboxTransport,
-    sandbox_client as sandbox_client,
+from postiz_async.testing._local import Sandbox as Sandbox
+from postiz_async.testing._served import (
+    SandboxServer as SandboxServer,
+    serve_sandbox as serve_sandbox,
 )

@@ -7,7 +7,16 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from postiz_async._sandbox import ChannelRow, Fault, Organization, Sandbox, StoredPost
+from postiz_async._sandbox import (
+    ChannelRow,
+    CreateRecord,
+    Fault,
+    MediaRow,
+    MemoryServer,
+    OAuthApp,
+    Organization,
+    StoredPost,
+)
 from postiz_async.models.channels import Channel
 
 if TYPE_CHECKING:
@@ -20,15 +29,16 @@ Channels: TypeAlias = "Iterable[str] | Literal['all']"
 """Providers of the channels that a sandbox starts with: identifiers, or all of the release."""
 
 
-def fill(sandbox: Sandbox, channels: Channels, tags: Iterable[str]) -> None:
-    """Give each organisation of a sandbox these channels and tags."""
-    providers = sandbox.providers if channels == "all" else names_of(channels)
+def fill(server: MemoryServer, channels: Channels, tags: Iterable[str]) -> None:
+    """Give each organisation of a server these channels and tags."""
+    providers = server.providers if channels == "all" else names_of(channels)
     labels = names_of(tags)
-    for organization in sandbox.organizations:
+    for organization in server.organizations:
         for provider in providers:
-            _add_channel(sandbox, provider, None, organization)
+            _check_provider(server, provider)
+            server.add_channel(provider, organization=organization)
         for label in labels:
-            sandbox.add_tag(label, organization=organization)
+            server.add_tag(label, organization=organization)
 
 
 def epoch(start: datetime) -> float:
@@ -50,14 +60,11 @@ def names_of(given: Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _add_channel(
-    sandbox: Sandbox, provider: str, name: str | None, organization: Organization | str | None
-) -> Channel:
-    if provider not in sandbox.providers:
-        near = difflib.get_close_matches(provider, sandbox.providers, 1)
+def _check_provider(server: MemoryServer, provider: str) -> None:
+    if provider not in server.providers:
+        near = difflib.get_close_matches(provider, server.providers, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise ValueError(f"This release of Postiz has no provider {provider!r}{hint}")
-    return _seen(sandbox.add_channel(provider, name=name, organization=organization))
 
 
 def _seen(row: ChannelRow) -> Channel:
@@ -68,31 +75,67 @@ class SandboxControls(ABC):
     """Methods to control and inspect a sandbox."""
 
     @abstractmethod
-    def apply(self, work: Callable[[Sandbox], T]) -> T:
-        """Call a function with the sandbox, in the thread where it is safe to use it.
+    def _apply(self, work: Callable[[MemoryServer], T]) -> T:
+        """Call a function with the server, in the thread where it is safe to use it."""
 
-        Args:
-            work: the function; `apply` returns its result.
-        """
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The `base_url` of its clients."""
+
+    @property
+    def api_key(self) -> str:
+        """The key of the first organisation."""
+        return self.organization.api_key
 
     @property
     def organization(self) -> Organization:
         """The first organisation."""
-        return self.apply(lambda sandbox: sandbox.organization)
+        return self._apply(lambda server: server.organization)
+
+    @property
+    def organizations(self) -> tuple[Organization, ...]:
+        """All organisations, in the order in which they were added."""
+        return self._apply(lambda server: server.organizations)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The providers that this release knows."""
+        return self._apply(lambda server: server.providers)
+
+    @property
+    def requests(self) -> int:
+        """The number of requests so far."""
+        return self._apply(lambda server: server.requests)
+
+    @property
+    def creates(self) -> tuple[CreateRecord, ...]:
+        """The create requests that were counted, including refused ones."""
+        return self._apply(lambda server: tuple(server.creates))
+
+    @property
+    def uploads(self) -> tuple[MediaRow, ...]:
+        """The uploaded files of all organisations."""
+        return self._apply(lambda server: server.uploads)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults that are not used up."""
+        return self._apply(lambda server: server.faults.pending)
 
     @property
     def posts(self) -> tuple[StoredPost, ...]:
         """The posts that are stored and not deleted, without the parts of their threads."""
-        return self.apply(lambda sandbox: sandbox.posts)
+        return self._apply(lambda server: server.posts)
 
     @property
     def refusals(self) -> int:
         """The number of requests that were answered with 429."""
-        return self.apply(lambda sandbox: sandbox.refusals)
+        return self._apply(lambda server: server.refusals)
 
     def in_an_hour(self) -> datetime:
         """The moment in an hour, on the sandbox's clock, for scheduling posts."""
-        return self.apply(lambda it: datetime.fromtimestamp(it.clock.time() + 3600, UTC))
+        return self._apply(lambda server: datetime.fromtimestamp(server.clock.time() + 3600, UTC))
 
     def add_organization(self, name: str, *, api_key: str | None = None) -> Organization:
         """Add an organisation with key, channels, tags and quota of its own.
@@ -105,7 +148,7 @@ class SandboxControls(ABC):
         Raises:
             ValueError: another one has this name or key.
         """
-        return self.apply(lambda sandbox: sandbox.add_organization(name, api_key=api_key))
+        return self._apply(lambda server: server.add_organization(name, api_key=api_key))
 
     def add_channel(
         self,
@@ -113,6 +156,9 @@ class SandboxControls(ABC):
         *,
         name: str | None = None,
         organization: Organization | str | None = None,
+        id: str | None = None,  # noqa: A002 - the name of the API
+        disabled: bool = False,
+        customer: str | None = None,
     ) -> Channel:
         """Connect a channel.
 
@@ -120,12 +166,52 @@ class SandboxControls(ABC):
             provider: identifier such as `linkedin`.
             name: its name.
             organization: the organisation that has it, or its name; None: the first one.
+            id: its id; None: a new one that looks like the real ones.
+            disabled: whether it is switched off.
+            customer: name of the group that it belongs to, which is added if it is new.
 
         Raises:
-            ValueError: the release has no such provider.
+            ValueError: the release has no such provider, or there is a channel with this id.
             LookupError: there is no such organisation.
         """
-        return self.apply(lambda it: _add_channel(it, provider, name, organization))
+
+        def add(server: MemoryServer) -> ChannelRow:
+            _check_provider(server, provider)
+            return server.add_channel(
+                provider,
+                name=name,
+                organization=organization,
+                id=id,
+                disabled=disabled,
+                customer=customer,
+            )
+
+        return _seen(self._apply(add))
+
+    def change_channel(self, channel: Channel | str, **changes: object) -> None:
+        """Change a channel, for example `failure="..."` so that publishing on it fails.
+
+        Args:
+            channel: the channel or its id.
+            changes: new values of the fields of `ChannelRow`.
+
+        Raises:
+            LookupError: there is no such channel.
+        """
+        channel_id = channel.id if isinstance(channel, Channel) else channel
+        self._apply(lambda server: server.change_channel(channel_id, **changes))
+
+    def change_post(self, post_id: str, **changes: object) -> None:
+        """Change a stored post as if by hand, for example `state="PUBLISHED"`.
+
+        Args:
+            post_id: the id of a post, or of a part of its thread.
+            changes: new values of the fields of its row.
+
+        Raises:
+            LookupError: there is no such post.
+        """
+        self._apply(lambda server: server.change_post(post_id, **changes))
 
     def channel(self, provider: str, *, organization: Organization | str | None = None) -> Channel:
         """The channel of a provider, the first one where it has several.
@@ -137,7 +223,7 @@ class SandboxControls(ABC):
         Raises:
             LookupError: there is no such channel or organisation.
         """
-        channels = self.apply(lambda it: it.channels(organization))
+        channels = self._apply(lambda server: server.channels(organization))
         for row in channels:
             if row.provider == provider:
                 return _seen(row)
@@ -151,7 +237,86 @@ class SandboxControls(ABC):
             name: its name.
             organization: the organisation that has it, or its name; None: the first one.
         """
-        self.apply(lambda sandbox: sandbox.add_tag(name, organization=organization))
+        self._apply(lambda server: server.add_tag(name, organization=organization))
+
+    def add_notification(
+        self,
+        content: str,
+        *,
+        link: str | None = None,
+        organization: Organization | str | None = None,
+    ) -> None:
+        """Add a notification.
+
+        Args:
+            content: its text.
+            link: its address.
+            organization: the organisation that has it, or its name; None: the first one.
+        """
+        self._apply(
+            lambda server: server.add_notification(content, link=link, organization=organization)
+        )
+
+    def add_member(
+        self,
+        email: str,
+        *,
+        name: str | None = None,
+        role: str = "USER",
+        is_super_admin: bool = False,
+        organization: Organization | str | None = None,
+    ) -> None:
+        """Add a user.
+
+        Args:
+            email: their address.
+            name: their name.
+            role: what they may do in the organisation: `SUPERADMIN`, `ADMIN` or `USER`.
+            is_super_admin: whether they administer the instance, so that `users.list()` gives the
+                key of their organisation.
+            organization: the organisation, or its name; None: the first one.
+        """
+        self._apply(
+            lambda server: server.add_member(
+                email,
+                name=name,
+                role=role,
+                is_super_admin=is_super_admin,
+                organization=organization,
+            )
+        )
+
+    def add_remote_file(self, url: str, data: bytes) -> None:
+        """Put a file on the internet, from where the sandbox can fetch it.
+
+        There is no other internet: a URL that was not added cannot be fetched.
+
+        Args:
+            url: its address.
+            data: its content.
+        """
+        self._apply(lambda server: server.add_remote_file(url, data))
+
+    def add_oauth_app(self, name: str, redirect_url: str) -> OAuthApp:
+        """Add an application that asks users for access.
+
+        Args:
+            name: its name.
+            redirect_url: the address to which users return.
+        """
+        return self._apply(lambda server: server.add_oauth_app(name, redirect_url))
+
+    def add_webhook(self, url: str, *channel_ids: str) -> None:
+        """Call an address, over HTTP, for each published post of the first organisation.
+
+        Args:
+            url: the address, on loopback.
+            channel_ids: the channels; without any, all.
+
+        Raises:
+            ValueError: the address is not on loopback.
+        """
+        self._apply(lambda server: server.add_webhook(url, *channel_ids))
 
     def add_fault(self, fault: Fault) -> None:
         """Make something go wrong from now on.
@@ -162,7 +327,11 @@ class SandboxControls(ABC):
         Raises:
             ValueError: there is no such route.
         """
-        self.apply(lambda sandbox: sandbox.faults.add(fault))
+        self._apply(lambda server: server.faults.add(fault))
+
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        self._apply(lambda server: server.faults.clear())
 
     def lose_next_answer(self) -> None:
         """Lose the answer to the next create: the posts are stored, and the connection breaks."""
@@ -182,7 +351,7 @@ class SandboxControls(ABC):
         Raises:
             ValueError: no lock lasts so long.
         """
-        self.apply(lambda sandbox: sandbox.lock_out(organization, seconds=seconds))
+        self._apply(lambda server: server.lock_out(organization, seconds=seconds))
 
     def publish(self, post_id: str | None = None) -> tuple[StoredPost, ...]:
         """Publish scheduled posts now; they keep their dates.
@@ -196,7 +365,7 @@ class SandboxControls(ABC):
         Raises:
             LookupError: there is no such post.
         """
-        return self.apply(lambda sandbox: sandbox.publish(post_id))
+        return self._apply(lambda server: server.publish(post_id))
 
     def fail_next_publication(self, because: str) -> None:
         """Make the next post that is published fail: its state is ERROR, a notification says why.
@@ -204,7 +373,7 @@ class SandboxControls(ABC):
         Args:
             because: the reason, in the words of the network.
         """
-        self.apply(lambda sandbox: sandbox.fail_next_publication(because))
+        self._apply(lambda server: server.fail_next_publication(because))
 
     def refuse(
         self, words: str, *, because: str, when: Literal["created", "published"] = "created"
@@ -220,4 +389,4 @@ class SandboxControls(ABC):
             when: when it is refused: by the server as soon as it is `created`, or by the network
                 when it is `published`.
         """
-        self.apply(lambda sandbox: sandbox.refuse(words, because=because, when=when))
+        self._apply(lambda server: server.refuse(words, because=because, when=when))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async._pool import PostizPool
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
 from postiz_async.testing._transport import SANDBOX_URL, SandboxTransport, sandbox_client
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
     from datetime import datetime
     from pathlib import Path
+    from typing import Self
 
     from postiz_async._client import Postiz
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._sandbox import Organization
+    from postiz_async._transport import Transport
     from postiz_async.stores import Records
 
 
 T = TypeVar("T")
 
 
-class LocalPostiz(SandboxControls):
+class Sandbox(SandboxControls):
     """A sandbox in memory and clients for it, on a clock that jumps when everybody waits.
 
-    Works in any event loop of asyncio; the sandbox is started with the first client and ends with
-    the last.
+    Works in any event loop of asyncio. When the last of its clients closes, requests that still
+    hang end; `async with` it as well if you make clients yourself.
 
     Args:
         limit: create requests an hour.
@@ -48,7 +50,6 @@ class LocalPostiz(SandboxControls):
     Attributes:
         clock: the clock of client and server; `await clock.sleep(3600)` lets an hour pass at
             once, with all that happens in it.
-        sandbox: the server.
     """
 
     def __init__(
@@ -64,15 +65,28 @@ class LocalPostiz(SandboxControls):
     ) -> None:
         self.clock: JumpingClock = JumpingClock() if start is None else JumpingClock(epoch(start))
         names = names_of(organizations)
-        self.sandbox: Sandbox = Sandbox(
+        self._server = MemoryServer(
             api_key=api_key, clock=self.clock, limit=limit, release=release, organizations=names
         )
-        fill(self.sandbox, channels, tags)
-        self._clients = 0
-        self._ways: dict[float, SandboxTransport] = {}
+        fill(self._server, channels, tags)
+        self._users = 0
+        self._transports: dict[float, Transport] = {}
 
-    def apply(self, work: Callable[[Sandbox], T]) -> T:
-        return work(self.sandbox)
+    async def __aenter__(self) -> Self:
+        self._users += 1
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._users -= 1
+        if not self._users:
+            await self._server.__aexit__(kind, error, trace)
+
+    @property
+    def url(self) -> str:
+        return SANDBOX_URL
+
+    def _apply(self, work: Callable[[MemoryServer], T]) -> T:
+        return work(self._server)
 
     @asynccontextmanager
     async def client(
@@ -95,13 +109,16 @@ class LocalPostiz(SandboxControls):
                 too; None: they share the quota of the process on this clock.
             outbox: the file of `postiz.outbox`; None: it is in the file of `store`, if any.
         """
-        owner = self.sandbox.find_organization(organization)
-        async with AsyncExitStack() as stack:
-            way = await self._way(stack, latency)
-            client = sandbox_client(
-                self.sandbox, transport=way, store=store, outbox=outbox, organization=owner
-            )
-            yield await stack.enter_async_context(client)
+        owner = self._server.find_organization(organization)
+        client = sandbox_client(
+            self._server,
+            transport=self.transport(latency=latency),
+            store=store,
+            outbox=outbox,
+            organization=owner,
+        )
+        async with self, client:
+            yield client
 
     @asynccontextmanager
     async def pool(
@@ -115,20 +132,20 @@ class LocalPostiz(SandboxControls):
             latency: seconds on the clock between a request and its answer.
             store: a store that several pools share; None: the quotas are this pool's.
         """
-        async with AsyncExitStack() as stack:
-            way = await self._way(stack, latency)
-            pool = PostizPool(base_url=SANDBOX_URL, clock=self.clock, transport=way, store=store)
-            yield await stack.enter_async_context(pool)
+        way = self.transport(latency=latency)
+        async with (
+            self,
+            PostizPool(base_url=self.url, clock=self.clock, transport=way, store=store) as pool,
+        ):
+            yield pool
 
-    async def _way(self, stack: AsyncExitStack, latency: float) -> SandboxTransport:
-        """The transport to the sandbox, which runs as long as one of these stacks is open."""
-        if not self._clients:
-            await self.sandbox.__aenter__()
-        self._clients += 1
-        stack.push_async_exit(self._left)
-        return self._ways.setdefault(latency, SandboxTransport(self.sandbox, latency=latency))
+    def transport(self, *, latency: float = 0.0) -> Transport:
+        """A transport to the sandbox, for a client that you make yourself.
 
-    async def _left(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._clients -= 1
-        if not self._clients:
-            await self.sandbox.__aexit__(kind, error, trace)
+        The client needs the sandbox's clock, too:
+        `Postiz(api_key=..., base_url=sandbox.url, clock=sandbox.clock, transport=...)`.
+
+        Args:
+            latency: seconds on the clock between a request and its answer.
+        """
+        return self._transports.setdefault(latency, SandboxTransport(self._server, latency=latency))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
 from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
 
@@ -22,28 +22,29 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class ServedPostiz(SandboxControls):
+class SandboxServer(SandboxControls):
     """A sandbox that a thread serves on loopback.
 
     A client of it is `Postiz(api_key=server.api_key, base_url=server.url)`. Its methods may be
     called from any thread: the work is done in the server's own, between two requests.
 
     Attributes:
-        url: the `base_url` for a client.
-        api_key: the key of the first organisation.
         clock: the server's clock; clients of a server with its own `start` or `speed` need it
             too: `Postiz(..., clock=server.clock)`.
     """
 
-    def __init__(self, portal: BlockingPortal, sandbox: Sandbox, url: str) -> None:
-        self.clock: Clock = sandbox.clock
-        self.url: str = url
-        self.api_key: str = sandbox.organization.api_key
+    def __init__(self, portal: BlockingPortal, server: MemoryServer, url: str) -> None:
+        self.clock: Clock = server.clock
+        self._url = url
         self._portal = portal
-        self._sandbox = sandbox
+        self._server = server
 
-    def apply(self, work: Callable[[Sandbox], T]) -> T:
-        return self._portal.call(work, self._sandbox)
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def _apply(self, work: Callable[[MemoryServer], T]) -> T:
+        return self._portal.call(work, self._server)
 
     def environment(self, organization: Organization | str | None = None) -> dict[str, str]:
         """The variables by which a client finds the server: `POSTIZ_API_URL`, `POSTIZ_API_KEY`.
@@ -53,14 +54,14 @@ class ServedPostiz(SandboxControls):
         Args:
             organization: the organisation, or its name; None: the first one.
         """
-        owner = self.apply(lambda sandbox: sandbox.find_organization(organization))
+        owner = self._apply(lambda server: server.find_organization(organization))
         said = {"POSTIZ_API_URL": self.url, "POSTIZ_API_KEY": owner.api_key}
         is_own = isinstance(self.clock, AcceleratedClock)
         return said | {"POSTIZ_SANDBOX_CLOCK": "1"} if is_own else said
 
 
 @contextmanager
-def serve_postiz(
+def serve_sandbox(
     *,
     limit: int = 30,
     api_key: str | None = None,
@@ -70,7 +71,7 @@ def serve_postiz(
     channels: Channels = (),
     organizations: Iterable[str] = (),
     tags: Iterable[str] = (),
-) -> Generator[ServedPostiz]:
+) -> Generator[SandboxServer]:
     """Serve a sandbox on loopback for the length of a `with` block.
 
     Args:
@@ -88,15 +89,15 @@ def serve_postiz(
         tags: names of the tags that each organisation has in the beginning.
     """
     clock, names = _clock(start, speed), names_of(organizations)
-    sandbox = Sandbox(
+    sandbox = MemoryServer(
         api_key=api_key, clock=clock, limit=limit, release=release, organizations=names
     )
     fill(sandbox, channels, tags)
     with (
-        start_blocking_portal(name="postiz_server") as portal,
+        start_blocking_portal(name="postiz_sandbox_server") as portal,
         portal.wrap_async_context_manager(_serving(sandbox)) as url,
     ):
-        yield ServedPostiz(portal, sandbox, url)
+        yield SandboxServer(portal, sandbox, url)
 
 
 def _clock(start: datetime | None, speed: float) -> Clock:
@@ -107,7 +108,7 @@ def _clock(start: datetime | None, speed: float) -> Clock:
 
 
 @asynccontextmanager
-async def _serving(sandbox: Sandbox) -> AsyncGenerator[str]:
+async def _serving(sandbox: MemoryServer) -> AsyncGenerator[str]:
     from postiz_async._sandbox.http import serve  # noqa: PLC0415  (aiohttp is slow)
 
     async with sandbox, serve(sandbox) as served:

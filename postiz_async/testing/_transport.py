@@ -9,7 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from postiz_async._client import Postiz
 from postiz_async._concurrency import STORE_RATE, stalled
-from postiz_async._sandbox import ConnectionLost, HttpRequest, Organization, Sandbox, UploadedFile
+from postiz_async._sandbox import (
+    ConnectionLost,
+    HttpRequest,
+    MemoryServer,
+    Organization,
+    UploadedFile,
+)
 from postiz_async._sandbox.messages import UploadReader
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.endpoints import FilePart
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._transport import Transport
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
@@ -38,7 +45,9 @@ class SandboxTransport:
         latency: seconds of the sandbox's clock from sending to arrival, and back again.
     """
 
-    def __init__(self, sandbox: Sandbox, *, latency: float | Callable[[], float] = 0.0) -> None:
+    def __init__(
+        self, sandbox: MemoryServer, *, latency: float | Callable[[], float] = 0.0
+    ) -> None:
         self._sandbox = sandbox
         self._latency = latency
 
@@ -115,10 +124,10 @@ async def _upload(part: FilePart, clock: Clock) -> UploadedFile:
 
 
 def sandbox_client(
-    sandbox: Sandbox,
+    sandbox: MemoryServer,
     *,
     latency: float | Callable[[], float] = 0.0,
-    transport: SandboxTransport | None = None,
+    transport: Transport | None = None,
     store: Records | Path | str | None = None,
     pacing: Literal["burst", "smooth"] = "burst",
     reserve: int | None = None,

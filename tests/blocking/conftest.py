@@ -10,7 +10,7 @@ from postiz_async.blocking import Postiz
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.pytest_plugin import SandboxServer
 
 
 @pytest.fixture(autouse=True)
@@ -19,13 +19,15 @@ def with_interrupts(interrupts: None) -> None:
 
 
 @pytest.fixture
-def channel(postiz_server: ServedPostiz) -> str:
-    return postiz_server.add_channel("mastodon").id
+def channel(postiz_sandbox_server: SandboxServer) -> str:
+    return postiz_sandbox_server.add_channel("mastodon").id
 
 
 @pytest.fixture
-def postiz(postiz_server: ServedPostiz) -> Iterator[Postiz]:
-    with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as client:
+def postiz(postiz_sandbox_server: SandboxServer) -> Iterator[Postiz]:
+    with Postiz(
+        api_key=postiz_sandbox_server.api_key, base_url=postiz_sandbox_server.url
+    ) as client:
         yield client
 
 

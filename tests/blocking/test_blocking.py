@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async.models.posts import Post
-    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.pytest_plugin import SandboxServer
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 import make_blocking
@@ -216,9 +216,9 @@ def test_posts_are_made_listed_and_deleted(postiz: Postiz, channel: str, at: dat
 
 
 def test_a_lost_answer_is_looked_up(
-    postiz: Postiz, channel: str, at: datetime, postiz_server: ServedPostiz
+    postiz: Postiz, channel: str, at: datetime, postiz_sandbox_server: SandboxServer
 ) -> None:
-    postiz_server.add_fault(Fault("drop_answer", route="create_post"))
+    postiz_sandbox_server.add_fault(Fault("drop_answer", route="create_post"))
     with pytest.raises(DeliveryUnknownError) as raised:
         postiz.posts.schedule(NewPost(channel, "hello"), at=at)
     assert raised.value.marks is not None
@@ -321,9 +321,13 @@ def test_a_client_without_an_outbox_says_how_to_make_one_without_await(postiz: P
         postiz.outbox.tickets()
 
 
-def test_a_hand_over_is_sent(postiz_server: ServedPostiz, channel: str, tmp_path: Path) -> None:
+def test_a_hand_over_is_sent(
+    postiz_sandbox_server: SandboxServer, channel: str, tmp_path: Path
+) -> None:
     place = tmp_path / "outbox.sqlite"
-    with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url, outbox=place) as postiz:
+    with Postiz(
+        api_key=postiz_sandbox_server.api_key, base_url=postiz_sandbox_server.url, outbox=place
+    ) as postiz:
         assert postiz.has_outbox
         ticket = postiz.outbox.put(NewPost(channel, "hello"))
         assert postiz.outbox.wait(ticket.id).state.value == "stored"
@@ -332,12 +336,12 @@ def test_a_hand_over_is_sent(postiz_server: ServedPostiz, channel: str, tmp_path
         assert postiz.outbox.trouble == ""
 
 
-def test_a_pool_has_a_client_for_each_organisation(postiz_server: ServedPostiz) -> None:
-    postiz_server.add_organization("globex", api_key="token-of-globex")
-    postiz_server.add_channel("mastodon", name="ours")
-    postiz_server.add_channel("mastodon", name="theirs", organization="globex")
-    with PostizPool(base_url=postiz_server.url) as pool:
-        one = pool.client(postiz_server.api_key, organization="acme")
+def test_a_pool_has_a_client_for_each_organisation(postiz_sandbox_server: SandboxServer) -> None:
+    postiz_sandbox_server.add_organization("globex", api_key="token-of-globex")
+    postiz_sandbox_server.add_channel("mastodon", name="ours")
+    postiz_sandbox_server.add_channel("mastodon", name="theirs", organization="globex")
+    with PostizPool(base_url=postiz_sandbox_server.url) as pool:
+        one = pool.client(postiz_sandbox_server.api_key, organization="acme")
         two = pool.client("token-of-globex", organization="globex")
         assert isinstance(one, Postiz)
         assert len(pool) == 2
@@ -351,10 +355,13 @@ def test_a_pool_has_a_client_for_each_organisation(postiz_server: ServedPostiz) 
 
 
 def test_a_store_is_closed_with_its_client(
-    postiz_server: ServedPostiz, channel: str, at: datetime, tmp_path: Path
+    postiz_sandbox_server: SandboxServer, channel: str, at: datetime, tmp_path: Path
 ) -> None:
     store = SqliteStore(tmp_path / "quota.sqlite")
-    arguments: dict[str, Any] = {"api_key": postiz_server.api_key, "base_url": postiz_server.url}
+    arguments: dict[str, Any] = {
+        "api_key": postiz_sandbox_server.api_key,
+        "base_url": postiz_sandbox_server.url,
+    }
     postiz = Postiz(store=store, **arguments)
     with postiz:
         postiz.posts.draft(NewPost(channel, "hello"), at=at)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async import Outcome
-    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.pytest_plugin import SandboxServer
 
 MAIN = threading.main_thread().ident
 
@@ -185,17 +185,17 @@ def test_an_error_of_a_block_is_the_same_outside(
 
 
 def test_what_stops_a_run_is_raised_at_the_end_of_its_block(
-    postiz: Postiz, channel: str, at: datetime, tmp_path: Path, postiz_server: ServedPostiz
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path, postiz_sandbox_server: SandboxServer
 ) -> None:
     rows = [{"channel": channel, "date": at, "content": "x"}]
     with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
-        postiz_server.organization.api_key = "another"
+        postiz_sandbox_server.organization.api_key = "another"
         with pytest.raises(AuthenticationError), campaign.run() as outcomes:
             for _ in outcomes:
                 pass
 
 
-def test_the_context_of_the_thread_reaches_the_call(postiz_server: ServedPostiz) -> None:
+def test_the_context_of_the_thread_reaches_the_call(postiz_sandbox_server: SandboxServer) -> None:
     spans, tracers = InMemorySpanExporter(), TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(spans))
     telemetry = Telemetry(tracer_provider=tracers)
@@ -203,8 +203,8 @@ def test_the_context_of_the_thread_reaches_the_call(postiz_server: ServedPostiz)
     seen: list[str] = []
 
     with Postiz(
-        api_key=postiz_server.api_key,
-        base_url=postiz_server.url,
+        api_key=postiz_sandbox_server.api_key,
+        base_url=postiz_sandbox_server.url,
         on_call=telemetry.on_call,
         on_attempt=lambda _: seen.append(user.get()),
     ) as postiz:
@@ -254,13 +254,13 @@ def test_ctrl_c_ends_a_call_that_waits_for_the_quota(
 
 
 def test_ctrl_c_settles_a_call_that_is_on_its_way(
-    postiz: Postiz, channel: str, at: datetime, postiz_server: ServedPostiz
+    postiz: Postiz, channel: str, at: datetime, postiz_sandbox_server: SandboxServer
 ) -> None:
     postiz.posts.probe()  # from now on the limit is known
-    postiz_server.add_fault(Fault("late_answer", route="create_post", delay=3600.0))
+    postiz_sandbox_server.add_fault(Fault("late_answer", route="create_post", delay=3600.0))
 
     def when_it_flies() -> None:
-        while not postiz_server.posts:
+        while not postiz_sandbox_server.posts:
             pass
         interrupt()
 

@@ -14,10 +14,10 @@ import pytest
 from processes import PATIENCE
 
 from postiz_async import CampaignRow, ConfigurationError, NewPost, UsageError
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.blocking import Postiz
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async import Attempt
-    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.pytest_plugin import SandboxServer
 
 NOWHERE = {"api_key": "key", "base_url": "http://127.0.0.1:9"}
 
@@ -105,9 +105,9 @@ def test_many_threads_call_at_once(postiz: Postiz, channel: str, at: datetime) -
 
 
 def test_closing_ends_all_calls_of_all_threads(
-    postiz_server: ServedPostiz, channel: str, at: datetime, tmp_path: Path
+    postiz_sandbox_server: SandboxServer, channel: str, at: datetime, tmp_path: Path
 ) -> None:
-    postiz = Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url)
+    postiz = Postiz(api_key=postiz_sandbox_server.api_key, base_url=postiz_sandbox_server.url)
     [created] = postiz.posts.schedule(NewPost(channel, "first"), at=at)
     for number in range(29):
         postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
@@ -215,7 +215,7 @@ def test_an_iterator_is_for_one_thread_at_a_time() -> None:
 def test_a_hook_that_calls_its_client_is_told() -> None:
     found: list[BaseException] = []
     clock = JumpingClock()
-    sandbox = Sandbox(api_key="key", clock=clock)
+    sandbox = MemoryServer(api_key="key", clock=clock)
 
     def hook(_: Attempt) -> None:
         for call in (postiz.quota, postiz.close, postiz.open):
@@ -254,7 +254,7 @@ def test_a_function_that_nobody_would_await_is_refused(
 
 def test_time_may_jump_in_tests() -> None:
     clock = JumpingClock()
-    sandbox = Sandbox(api_key="key", clock=clock, limit=2)
+    sandbox = MemoryServer(api_key="key", clock=clock, limit=2)
     channel = sandbox.add_channel("mastodon").id
     way = SandboxTransport(sandbox)
     with Postiz(

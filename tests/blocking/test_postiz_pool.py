@@ -14,16 +14,18 @@ from postiz_async.blocking import PostizPool
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.pytest_plugin import SandboxServer
 
 
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
-def test_a_pool_sends_for_each_organisation(postiz_server: ServedPostiz, at: datetime) -> None:
-    postiz_server.add_organization("globex", api_key="token-of-globex")
-    keys = {"acme": postiz_server.api_key, "globex": "token-of-globex"}
+def test_a_pool_sends_for_each_organisation(
+    postiz_sandbox_server: SandboxServer, at: datetime
+) -> None:
+    postiz_sandbox_server.add_organization("globex", api_key="token-of-globex")
+    keys = {"acme": postiz_sandbox_server.api_key, "globex": "token-of-globex"}
     channels = {
-        "acme": postiz_server.add_channel("mastodon").id,
-        "globex": postiz_server.add_channel("mastodon", organization="globex").id,
+        "acme": postiz_sandbox_server.add_channel("mastodon").id,
+        "globex": postiz_sandbox_server.add_channel("mastodon", organization="globex").id,
     }
     callers: set[str] = set()
 
@@ -32,7 +34,9 @@ def test_a_pool_sends_for_each_organisation(postiz_server: ServedPostiz, at: dat
         return keys[organization]
 
     database = fresh_database()
-    with PostizPool(base_url=postiz_server.url, outbox=database, credentials=key_of) as pool:
+    with PostizPool(
+        base_url=postiz_sandbox_server.url, outbox=database, credentials=key_of
+    ) as pool:
         tickets = [
             pool.outbox.put(NewPost(channel, name), organization=name, at=at)
             for name, channel in channels.items()
@@ -42,4 +46,4 @@ def test_a_pool_sends_for_each_organisation(postiz_server: ServedPostiz, at: dat
         client = pool.client(keys["acme"], organization="acme")
         assert client.outbox.get(tickets[0].id).post_ids
     assert callers == {"AnyIO worker thread"}
-    assert sorted(post.content for post in postiz_server.posts) == ["acme", "globex"]
+    assert sorted(post.content for post in postiz_sandbox_server.posts) == ["acme", "globex"]

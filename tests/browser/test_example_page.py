@@ -12,7 +12,7 @@ import pytest_asyncio
 from report_pages import ARABIC, EMOJI, HOSTILE, LONG_NAME
 from web_lab import call, workers
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
 pytest.importorskip("playwright", reason="the extra browser has it")
@@ -46,7 +46,7 @@ TEXTS = (ARABIC, EMOJI, LONG_NAME, HOSTILE[0], "A cup of coffee\n\nwith two para
 async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Where the page is, with a list of posts that are hard on it."""
     folder = tmp_path_factory.mktemp("example")
-    async with Sandbox(limit=len(TEXTS) + 1) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(limit=len(TEXTS) + 1) as sandbox, serve(sandbox) as served:
         channel = sandbox.add_channel("mastodon", name=LONG_NAME).id
         sandbox.add_channel("x", name=ARABIC)
         environment = {

@@ -16,10 +16,10 @@ from world import HostClock
 
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._client import Postiz
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import WireResponse
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -43,7 +43,7 @@ class Watched(SandboxTransport):
     judge: Callable[[list[dict[str, Any]]], dict[str, Any] | None] | None = None
     """Looks at the posts of a create and may refuse them with a body of an error."""
 
-    def __init__(self, sandbox: Sandbox, latency: float) -> None:
+    def __init__(self, sandbox: MemoryServer, latency: float) -> None:
         super().__init__(sandbox, latency=latency)
         self.is_dead = False
         self.refuses_uploads = False
@@ -93,7 +93,9 @@ class Lab:
         self.folder = folder
         self.clock = JumpingClock(start=START.timestamp())
         self.own_clock = HostClock(self.clock)
-        self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
+        self.sandbox = MemoryServer(
+            clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options)
+        )
         self.latency = latency
         self.path = folder / "campaign.jsonl"
         self.journal = folder / "campaign.journal"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.schemas import ERRORS, schema_of
 
@@ -72,7 +72,7 @@ def write_campaign(path: Path, *rows: Sequence[str], columns: str = "") -> Path:
     return path
 
 
-class Revoking(Sandbox):
+class Revoking(MemoryServer):
     """A sandbox that takes its key no more after two requests of a method were answered."""
 
     def __init__(self, method: str) -> None:
@@ -92,7 +92,7 @@ class Revoking(Sandbox):
         return response
 
 
-class Withholding(Sandbox):
+class Withholding(MemoryServer):
     """A sandbox that carries creates out, and answers none until it may."""
 
     def __init__(self) -> None:

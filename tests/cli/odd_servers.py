@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
 
@@ -23,12 +23,12 @@ async def well(_: web.Request) -> web.Response:
 
 async def main(api_key: str) -> None:
     async with AsyncExitStack() as stack:
-        container = await stack.enter_async_context(Sandbox(api_key=api_key, base="container"))
-        two = await stack.enter_async_context(Sandbox(api_key=api_key))
+        container = await stack.enter_async_context(MemoryServer(api_key=api_key, base="container"))
+        two = await stack.enter_async_context(MemoryServer(api_key=api_key))
         two.add_channel("mastodon")
         other = two.add_organization(api_key="the-key-of-somebody-else")
         two.add_channel("mastodon", organization=other)
-        alike = await stack.enter_async_context(Sandbox(api_key=api_key))
+        alike = await stack.enter_async_context(MemoryServer(api_key=api_key))
         for name in ("One", "Two"):
             alike.add_channel("mastodon", name=name)
         urls = {

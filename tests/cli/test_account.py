@@ -15,7 +15,7 @@ from postiz_async._quota.view import Queued, Quota
 if TYPE_CHECKING:
     from cli_lab import Cli
 
-    from postiz_async.testing import OAuthApp, ServedPostiz
+    from postiz_async.testing import OAuthApp, SandboxServer
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_what_is_left(limit: int | None, resets_in: float | None, text: str) -> 
 
 
 @pytest.fixture
-def app(postiz_server: ServedPostiz) -> OAuthApp:
-    return postiz_server.apply(lambda box: box.add_oauth_app("Planner", "https://me.example/cb"))
+def app(postiz_sandbox_server: SandboxServer) -> OAuthApp:
+    return postiz_sandbox_server.add_oauth_app("Planner", "https://me.example/cb")
 
 
 @pytest.fixture
-def callback(postiz_server: ServedPostiz, app: OAuthApp) -> str:
+def callback(postiz_sandbox_server: SandboxServer, app: OAuthApp) -> str:
     """Where the consent page sends a user who agrees."""
     said = json.dumps({"client_id": app.client_id, "state": "s1", "action": "approve"})
-    session = postiz_server.apply(lambda sandbox: sandbox.organization.session)
+    session = postiz_sandbox_server.organization.session
     request = urllib.request.Request(  # noqa: S310  (loopback)
-        f"{postiz_server.url}/oauth/authorize",
+        f"{postiz_sandbox_server.url}/oauth/authorize",
         said.encode(),
         {"auth": session, "content-type": "application/json"},
     )
@@ -69,7 +69,7 @@ def callback(postiz_server: ServedPostiz, app: OAuthApp) -> str:
 @pytest.mark.parametrize("way", ["option", "environment", "standard input"])
 def test_a_client_secret_need_not_stand_on_the_command_line(
     cli: Cli,
-    postiz_server: ServedPostiz,
+    postiz_sandbox_server: SandboxServer,
     app: OAuthApp,
     callback: str,
     way: str,
@@ -77,7 +77,7 @@ def test_a_client_secret_need_not_stand_on_the_command_line(
 ) -> None:
     secret: str = app.client_secret
     given = ["oauth", "exchange", callback, "--client-id", app.client_id, "--state", "s1"]
-    given += ["--url", postiz_server.url]
+    given += ["--url", postiz_sandbox_server.url]
     if way == "option":
         given += ["--client-secret", secret]
     elif way == "environment":

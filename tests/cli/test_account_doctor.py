@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from postiz_async import ConfigurationError
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._transport.http import AiohttpTransport
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock, SystemClock
 from postiz_async.doctor import CheckResult, CheckStatus, candidates, examine
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 
 def by_subject(findings: list[CheckResult]) -> dict[str, CheckResult]:
@@ -17,7 +17,7 @@ def by_subject(findings: list[CheckResult]) -> dict[str, CheckResult]:
 
 
 async def look(
-    sandbox: Sandbox, key: str = "sandbox", url: str = "http://sandbox.invalid"
+    sandbox: MemoryServer, key: str = "sandbox", url: str = "http://sandbox.invalid"
 ) -> dict[str, CheckResult]:
     async with sandbox:
         findings = await examine(
@@ -35,13 +35,13 @@ def test_the_three_forms_of_an_address_are_tried() -> None:
 
 
 async def test_all_is_well() -> None:
-    found = await look(Sandbox(clock=JumpingClock()))
+    found = await look(MemoryServer(clock=JumpingClock()))
     assert all(finding.status is CheckStatus.FINE for finding in found.values())
     assert found["server"].text == "Postiz v2.21.9 or newer"
 
 
 async def test_a_wrong_key_is_refused() -> None:
-    found = await look(Sandbox(clock=JumpingClock()), key="wrong")
+    found = await look(MemoryServer(clock=JumpingClock()), key="wrong")
     assert found["key"].status is CheckStatus.WRONG
     assert "Invalid API key" in found["key"].text
     assert "wrong" not in found["key"].text
@@ -49,27 +49,27 @@ async def test_a_wrong_key_is_refused() -> None:
 
 @pytest.mark.parametrize("key", ["Bearer sandbox", "  sandbox\n"])
 async def test_a_key_with_decorations_is_understood(key: str) -> None:
-    found = await look(Sandbox(clock=JumpingClock()), key=key)
+    found = await look(MemoryServer(clock=JumpingClock()), key=key)
     assert found["key"].status is CheckStatus.FINE
 
 
 async def test_a_client_secret_is_no_key() -> None:
-    found = await look(Sandbox(clock=JumpingClock()), key="pcs_abc")
+    found = await look(MemoryServer(clock=JumpingClock()), key="pcs_abc")
     assert found["key form"].status is CheckStatus.WRONG
 
 
 async def test_no_key_at_all() -> None:
     with pytest.raises(ConfigurationError, match="There is no API key"):
-        await look(Sandbox(clock=JumpingClock()), key=" ")
+        await look(MemoryServer(clock=JumpingClock()), key=" ")
 
 
 async def test_an_old_server_is_recognised() -> None:
-    found = await look(Sandbox(clock=JumpingClock(), release="v2.18.0"))
+    found = await look(MemoryServer(clock=JumpingClock(), release="v2.18.0"))
     assert found["server"].text.startswith("Postiz v2.18.0 or newer, older than v2.19.0")
 
 
 async def test_a_connection_that_breaks_half_way_is_a_finding() -> None:
-    sandbox = Sandbox(clock=JumpingClock())
+    sandbox = MemoryServer(clock=JumpingClock())
     sandbox.faults.add(Fault("reset", route="list_notifications"))
     found = await look(sandbox)
     assert found["key"].status is CheckStatus.FINE
@@ -78,7 +78,7 @@ async def test_a_connection_that_breaks_half_way_is_a_finding() -> None:
 
 
 async def test_a_clock_that_is_off() -> None:
-    sandbox = Sandbox(clock=JumpingClock())
+    sandbox = MemoryServer(clock=JumpingClock())
     async with sandbox:
         findings = await examine(
             api_key="sandbox",
@@ -93,7 +93,7 @@ async def test_a_container_whose_api_lies_below_api() -> None:
     clock = SystemClock()
     transport = AiohttpTransport()
     try:
-        async with Sandbox(base="container") as sandbox, serve(sandbox) as served:
+        async with MemoryServer(base="container") as sandbox, serve(sandbox) as served:
             findings = await examine(
                 api_key="sandbox", base_url=served.url, clock=clock, transport=transport
             )
@@ -147,7 +147,7 @@ async def test_a_server_that_is_not_connected_does_not_accept_the_key() -> None:
 
 
 async def test_a_replaced_token_is_not_to_be_copied_again() -> None:
-    sandbox = Sandbox(clock=JumpingClock())
+    sandbox = MemoryServer(clock=JumpingClock())
     key = (await look(sandbox, key="pos_replaced"))["key"]
     assert (key.status, key.text) == (CheckStatus.WRONG, "refused: Invalid OAuth token")
     assert "each new approval ends the one before" in key.advice

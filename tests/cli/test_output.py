@@ -25,7 +25,7 @@ from postiz_async._cli.progress import RunDisplay
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -325,7 +325,7 @@ async def test_lines_where_there_is_no_terminal(
     file = write_campaign(
         tmp_path / "c.csv", *(("mastodon", f"2027-02-1{n} 09:00Z", "Hello") for n in range(9))
     )
-    local = LocalPostiz(limit=3)
+    local = Sandbox(limit=3)
     local.add_channel("mastodon")
     async with local.client() as postiz, postiz.campaign(file) as campaign:
         display = RunDisplay(Output(), postiz, campaign, open_rows=9, zone=UTC, line_every=0.01)
@@ -357,7 +357,7 @@ async def test_progress_is_shown_while_the_store_of_the_quota_is_away(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write_campaign(tmp_path / "c.csv", ("mastodon", LATER, "Hello"))
-    local, store = LocalPostiz(), Away()
+    local, store = Sandbox(), Away()
     local.add_channel("mastodon")
     async with local.client(store=store) as postiz, postiz.campaign(file) as campaign:
         display = RunDisplay(Output(), postiz, campaign, open_rows=1, zone=UTC, line_every=0.01)

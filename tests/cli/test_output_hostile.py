@@ -14,7 +14,7 @@ import pytest
 from cli_lab import write_campaign
 from processes import COMMAND, PATIENCE, child_environment, ended
 
-from postiz_async._sandbox import Response, Sandbox
+from postiz_async._sandbox import MemoryServer, Response
 from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ PLAIN = {"id", "identifier", "type", "state", "publishDate", "date", "customer",
 """What a program has to understand, or nothing comes to be shown."""
 
 
-class Steering(Sandbox):
+class Steering(MemoryServer):
     """A server whose texts all steer a terminal; it may refuse everything with one."""
 
     def __init__(self, status: int = 0, kind: str = "application/json") -> None:

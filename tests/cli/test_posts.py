@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 from processes import PATIENCE, ended, start
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def test_lists_are_of_one_channel_by_any_of_its_names(cli: Cli, server: Server) 
 
 
 async def test_a_thread_of_several_parts(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Sandbox(api_key=KEY) as box, serve(box) as served:
+    async with MemoryServer(api_key=KEY) as box, serve(box) as served:
         box.add_channel("mastodon")
         monkeypatch.setenv("POSTIZ_API_URL", served.url)
         monkeypatch.setenv("POSTIZ_API_KEY", KEY)

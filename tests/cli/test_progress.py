@@ -25,16 +25,10 @@ from postiz_async._cli.progress import CountDisplay, RunDisplay
 from postiz_async._cli.waiting import held_for, quota_text
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._quota.view import Queued, Quota
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import AcceleratedClock, JumpingClock
-from postiz_async.testing import (
-    Fault,
-    LocalPostiz,
-    Sandbox,
-    SandboxTransport,
-    WireRequest,
-    WireResponse,
-    sandbox_client,
-)
+from postiz_async.testing import Fault, Sandbox, WireRequest, WireResponse
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -109,7 +103,7 @@ async def run_through_outage(
 ) -> None:
     """Run a campaign whose server fails until the display has said so."""
     file = write_campaign(folder / "c.csv", ("mastodon", "2100-02-10 09:00Z", "Hello"))
-    async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
+    async with MemoryServer(clock=AcceleratedClock(100)) as sandbox:
         sandbox.add_channel("mastodon")
         sandbox.faults.add(Fault("empty_401", route="create_post", times=10_000))
         async with sandbox_client(sandbox) as postiz, postiz.campaign(file) as campaign:
@@ -154,7 +148,7 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
     file = write_campaign(tmp_path / "c.csv", ("mastodon", "2100-02-10 09:00Z", "Hello"))
     output, shown = Output(), io.StringIO()
     output.notes = Console(file=shown, force_terminal=True, width=40, color_system=None)
-    async with Sandbox(clock=AcceleratedClock(4)) as sandbox:
+    async with MemoryServer(clock=AcceleratedClock(4)) as sandbox:
         sandbox.add_channel("mastodon")
         async with (
             sandbox_client(sandbox) as postiz,
@@ -176,7 +170,7 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
 class Halting(SandboxTransport):
     """Its clock jumps, but stands still from the third create on, so that a display can show it."""
 
-    def __init__(self, sandbox: Sandbox, clock: JumpingClock) -> None:
+    def __init__(self, sandbox: MemoryServer, clock: JumpingClock) -> None:
         super().__init__(sandbox)
         self.clock = clock
         self.creates = 0
@@ -191,7 +185,7 @@ class Halting(SandboxTransport):
 
 
 @asynccontextmanager
-async def one_in_doubt(folder: Path) -> AsyncGenerator[tuple[Sandbox, Path, Halting]]:
+async def one_in_doubt(folder: Path) -> AsyncGenerator[tuple[MemoryServer, Path, Halting]]:
     """A campaign of three rows; the first create that is sent loses its answer.
 
     It ends with a thread, so that nobody knows for twelve minutes that it is whole.
@@ -203,7 +197,7 @@ async def one_in_doubt(folder: Path) -> AsyncGenerator[tuple[Sandbox, Path, Halt
     ]
     file.write_text("\n".join(json.dumps(row | {"thread": ["more"]}) for row in rows))
     clock = JumpingClock(start=time.time())
-    async with Sandbox(clock=clock, work_per_post=0.0) as sandbox:
+    async with MemoryServer(clock=clock, work_per_post=0.0) as sandbox:
         sandbox.add_channel("mastodon")
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
         yield sandbox, file, Halting(sandbox, clock)
@@ -303,7 +297,7 @@ async def test_a_display_that_fails_is_told_once_and_the_run_goes_on(
     file = write_campaign(
         tmp_path / "c.csv", *(("mastodon", f"2027-02-1{n} 09:00Z", "Hello") for n in range(9))
     )
-    local = LocalPostiz()
+    local = Sandbox()
     local.add_channel("mastodon")
     output, window = Output(), Window()
     output.out = output.notes = Console(file=window, force_terminal=kind == "bars", width=100)
@@ -311,7 +305,7 @@ async def test_a_display_that_fails_is_told_once_and_the_run_goes_on(
         display = RunDisplay(output, postiz, campaign, open_rows=9, zone=UTC, line_every=0.01)
         async with display:
             window.is_closed = True
-            local.sandbox.faults.add(Fault("empty_401", route="list_posts", times=1))
+            local.add_fault(Fault("empty_401", route="list_posts", times=1))
             report = await campaign.run_all(on_outcome=display.saw)
             display.stopping()
             await until(lambda: bool(caplog.messages))

@@ -18,7 +18,7 @@ from rich.console import Console
 from postiz_async import CampaignRow, NewPost
 from postiz_async._cli.output import Output
 from postiz_async._cli.sending import PublishLines
-from postiz_async.testing import Fault, LocalPostiz
+from postiz_async.testing import Fault, Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,10 +66,10 @@ def test_a_run_for_programs_says_it_beside_the_document(
 async def test_posts_are_told_while_the_campaign_is_still_sent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local = LocalPostiz(limit=3)
+    local = Sandbox(limit=3)
     channel = local.add_channel("mastodon")
     failing = local.add_channel("x")
-    local.sandbox.change_channel(failing.id, failure="no money left")
+    local.change_channel(failing.id, failure="no money left")
     first = local.in_an_hour()
     soon = [
         ("mastodon", timedelta(0)),
@@ -103,7 +103,7 @@ async def test_posts_are_told_while_the_campaign_is_still_sent(
 async def test_watching_that_fails_does_not_stop_a_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     local.add_channel("mastodon")
     row = CampaignRow(channel="mastodon", date=local.in_an_hour(), content="Hi")
     async with (
@@ -111,10 +111,10 @@ async def test_watching_that_fails_does_not_stop_a_run(
         postiz.campaign([row], journal=tmp_path / "c.journal") as campaign,
     ):
         lines = PublishLines(Output(), postiz, campaign, UTC)
-        local.sandbox.faults.add(Fault("html", route="list_posts", times=None))
+        local.add_fault(Fault("html", route="list_posts", times=None))
         async with lines.watching():
             await local.clock.sleep(60)
-            local.sandbox.faults.clear()
+            local.clear_faults()
             report = await campaign.run_all(on_outcome=lines.stored)
     assert report.counts == {"stored": 1}
     assert "Posts are not watched any more: " in capsys.readouterr().out
@@ -129,7 +129,7 @@ class ClosedWindow(io.StringIO):
 async def test_what_cannot_be_shown_is_told_once_and_as_an_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     local.add_channel("mastodon")
     rows = [CampaignRow(channel="mastodon", date=local.in_an_hour(), content=text) for text in "ab"]
     output = Output()

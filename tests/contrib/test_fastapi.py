@@ -16,7 +16,7 @@ from web_lab import call, serving
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import AcceleratedClock
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
@@ -29,7 +29,8 @@ from postiz_async.contrib.fastapi import (
     postiz_router,
 )
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import LocalPostiz, SandboxTransport
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -38,19 +39,21 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
     from postiz_async.clock import Clock
-    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.pytest_plugin import SandboxServer
 
 URL = "http://sandbox.invalid"
 SECRET = "key-that-nobody-may-see-8f2c"
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(api_key=SECRET, limit=2, work_per_post=0.0) as made:
+async def sandbox() -> AsyncIterator[MemoryServer]:
+    async with MemoryServer(api_key=SECRET, limit=2, work_per_post=0.0) as made:
         yield made
 
 
-def client_of(sandbox: Sandbox, api_key: str = SECRET, *, clock: Clock | None = None) -> Postiz:
+def client_of(
+    sandbox: MemoryServer, api_key: str = SECRET, *, clock: Clock | None = None
+) -> Postiz:
     transport = SandboxTransport(sandbox)
     url = "http://sandbox.invalid"
     return Postiz(api_key=api_key, base_url=url, transport=transport, clock=clock)
@@ -94,7 +97,7 @@ async def post(session: ClientSession, channel: str, text: str = "hello") -> tup
     return await call(session, "POST", "/schedule", params={"channel": channel, "text": text})
 
 
-async def test_errors_are_answers_that_say_what_is_theirs_to_mend(sandbox: Sandbox) -> None:
+async def test_errors_are_answers_that_say_what_is_theirs_to_mend(sandbox: MemoryServer) -> None:
     channel = sandbox.add_channel("mastodon").id
     async with serving(App(client_of(sandbox)).schedules().app) as session:
         status, body = await post(session, channel, "x" * 600)
@@ -112,7 +115,7 @@ async def test_errors_are_answers_that_say_what_is_theirs_to_mend(sandbox: Sandb
 
 
 async def test_a_request_that_is_repeated_with_its_key_is_carried_out_once(
-    sandbox: Sandbox,
+    sandbox: MemoryServer,
 ) -> None:
     channel = sandbox.add_channel("mastodon").id
     at = in_an_hour()
@@ -150,7 +153,7 @@ async def test_a_request_that_is_repeated_with_its_key_is_carried_out_once(
 
 
 async def test_a_key_of_ours_that_is_refused_is_no_business_of_the_caller(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    sandbox: MemoryServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(App(client_of(sandbox, SECRET + "-old")).schedules().app) as session:
         status, body = await post(session, "any")
@@ -159,7 +162,7 @@ async def test_a_key_of_ours_that_is_refused_is_no_business_of_the_caller(
     assert SECRET not in caplog.text
 
 
-async def test_a_server_that_is_away_is_a_bad_gateway(sandbox: Sandbox) -> None:
+async def test_a_server_that_is_away_is_a_bad_gateway(sandbox: MemoryServer) -> None:
     channel = sandbox.add_channel("mastodon").id
     async with serving(App(client_of(sandbox)).schedules().app) as session:
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
@@ -183,7 +186,7 @@ async def test_an_error_of_the_connection_ends_the_handler_and_is_raised() -> No
         await CancelWhenGone(app)({"type": "http"}, receive, send)
 
 
-async def test_a_client_that_is_gone_gives_its_place_back(sandbox: Sandbox) -> None:
+async def test_a_client_that_is_gone_gives_its_place_back(sandbox: MemoryServer) -> None:
     channel = sandbox.add_channel("mastodon").id
     made = App(client_of(sandbox), max_wait=None).schedules()
     async with serving(made.app) as session:
@@ -199,7 +202,7 @@ async def test_a_client_that_is_gone_gives_its_place_back(sandbox: Sandbox) -> N
     assert len(sandbox.creates) == 2
 
 
-async def test_what_runs_after_the_answer_is_not_cancelled(sandbox: Sandbox) -> None:
+async def test_what_runs_after_the_answer_is_not_cancelled(sandbox: MemoryServer) -> None:
     made = App(client_of(sandbox))
     done = asyncio.Event()
 
@@ -228,7 +231,7 @@ async def test_what_runs_after_the_answer_is_not_cancelled(sandbox: Sandbox) -> 
         )
 
 
-async def test_a_delivery_is_a_hint_whatever_it_says(sandbox: Sandbox) -> None:
+async def test_a_delivery_is_a_hint_whatever_it_says(sandbox: MemoryServer) -> None:
     channel = sandbox.add_channel("mastodon").id
     client = client_of(sandbox, clock=AcceleratedClock(50))  # it looks once a second at most
     async with serving(App(client).app) as session:
@@ -249,7 +252,7 @@ async def test_a_delivery_is_a_hint_whatever_it_says(sandbox: Sandbox) -> None:
 
 async def test_a_test_puts_its_client_in_the_place_of_a_tenants() -> None:
     """No pool, no lifespan and no credentials are needed then."""
-    local = LocalPostiz(organizations=["acme", "globex"], channels=["mastodon"])
+    local = Sandbox(organizations=["acme", "globex"], channels=["mastodon"])
 
     def whose(x_key: Annotated[str, Header()]) -> Credentials:
         return Credentials(x_key)
@@ -270,7 +273,7 @@ async def test_a_test_puts_its_client_in_the_place_of_a_tenants() -> None:
     assert answer.json() == [local.channel("mastodon", organization="globex").id]
 
 
-async def test_every_request_has_the_client_of_its_own_organisation(sandbox: Sandbox) -> None:
+async def test_every_request_has_the_client_of_its_own_organisation(sandbox: MemoryServer) -> None:
     other = sandbox.add_organization(api_key="another-key")
     ours = sandbox.add_channel("mastodon").id
     theirs = sandbox.add_channel("mastodon", organization=other).id
@@ -309,7 +312,9 @@ async def test_every_request_has_the_client_of_its_own_organisation(sandbox: San
     assert SECRET not in repr(Credentials(SECRET))
 
 
-async def test_a_pool_keeps_a_client_open_for_the_length_of_a_request(sandbox: Sandbox) -> None:
+async def test_a_pool_keeps_a_client_open_for_the_length_of_a_request(
+    sandbox: MemoryServer,
+) -> None:
     sandbox.add_organization("other", api_key="other")
     pool = PostizPool(base_url=URL, transport=SandboxTransport(sandbox), keep=1)
     made, others_came, used = App(pool), asyncio.Event(), list[Postiz]()
@@ -336,7 +341,7 @@ async def test_a_pool_keeps_a_client_open_for_the_length_of_a_request(sandbox: S
         assert not used[0].is_open, "it is let go when the request is over"
 
 
-async def test_the_budget_may_depend_on_the_request(sandbox: Sandbox) -> None:
+async def test_the_budget_may_depend_on_the_request(sandbox: MemoryServer) -> None:
     made = App(client_of(sandbox), max_wait=lambda request: float(request.headers["x-wait"]))
 
     async def budget(postiz: PostizDep) -> float | None:
@@ -349,7 +354,7 @@ async def test_the_budget_may_depend_on_the_request(sandbox: Sandbox) -> None:
 
 
 async def test_a_mistake_of_the_programmer_is_said_in_the_log(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    sandbox: MemoryServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = PostizPool(base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox))
     async with (
@@ -361,7 +366,7 @@ async def test_a_mistake_of_the_programmer_is_said_in_the_log(
 
 
 async def test_what_is_missing_in_the_application_is_said_in_the_log(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    sandbox: MemoryServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = FastAPI()
     add_error_handlers(app)
@@ -381,7 +386,7 @@ async def test_what_is_missing_in_the_application_is_said_in_the_log(
 
 @pytest.mark.parametrize("found", ["key-of-acme", None])
 async def test_a_dependency_that_tells_no_credentials_is_told_so(
-    found: object, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    found: object, sandbox: MemoryServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def whose() -> object:
         return found
@@ -423,7 +428,7 @@ async def _closed(postiz: RequestClient) -> None:
 async def test_a_bug_of_the_application_is_not_said_to_be_one_of_the_connection(
     mistake: Callable[[RequestClient], Awaitable[None]],
     said: str,
-    sandbox: Sandbox,
+    sandbox: MemoryServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     made = App(client_of(sandbox))
@@ -453,11 +458,11 @@ async def test_one_line_for_many_workers(
 
 
 async def test_what_a_worker_spends_is_written_where_others_see_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postiz_server: ServedPostiz
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postiz_sandbox_server: SandboxServer
 ) -> None:
-    monkeypatch.setenv("POSTIZ_API_KEY", postiz_server.api_key)
-    monkeypatch.setenv("POSTIZ_API_URL", postiz_server.url)
-    channel = postiz_server.add_channel("mastodon").id
+    monkeypatch.setenv("POSTIZ_API_KEY", postiz_sandbox_server.api_key)
+    monkeypatch.setenv("POSTIZ_API_URL", postiz_sandbox_server.url)
+    channel = postiz_sandbox_server.add_channel("mastodon").id
     quota = tmp_path / "quota.sqlite"
     async with postiz_lifespan(FastAPI(), store=quota) as postiz:
         assert isinstance(postiz, Postiz)

@@ -25,10 +25,10 @@ from postiz_async import (
     QuotaWaitError,
     UsageError,
 )
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.contrib.opentelemetry import Telemetry
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -44,7 +44,9 @@ class Lab:
         self.reader = InMemoryMetricReader()
         self.meters = MeterProvider([self.reader])
         telemetry = Telemetry(tracer_provider=self.tracers, meter_provider=self.meters)
-        self.sandbox = Sandbox(api_key=SECRET, clock=JumpingClock(), limit=2, work_per_post=0.0)
+        self.sandbox = MemoryServer(
+            api_key=SECRET, clock=JumpingClock(), limit=2, work_per_post=0.0
+        )
         self.channel = self.sandbox.add_channel("mastodon").id
         self.postiz = Postiz(
             api_key=SECRET,
@@ -243,7 +245,7 @@ async def test_a_broken_hook_loses_no_answer(caplog: pytest.LogCaptureFixture) -
     def broken(event: object) -> None:
         raise ValueError(event)
 
-    sandbox = Sandbox(clock=JumpingClock())
+    sandbox = MemoryServer(clock=JumpingClock())
     client = Postiz(
         api_key="sandbox",
         base_url="http://sandbox.invalid",

@@ -34,11 +34,11 @@ from postiz_async import (
     PostizPool,
     StoreError,
 )
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.contrib.taskiq import PutBackError, TaskPostiz, TaskPostizPool, install
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -81,7 +81,7 @@ class Lab:
 
     def __init__(self, **options: Any) -> None:
         self.clock = JumpingClock(start=START.timestamp())
-        self.sandbox = Sandbox(
+        self.sandbox = MemoryServer(
             clock=self.clock, api_key=SECRET, **({"limit": 30, "work_per_post": 0.0} | options)
         )
         self.channel = self.sandbox.add_channel("mastodon").id

@@ -15,7 +15,7 @@ from taskiq.kicker import AsyncKicker
 from taskiq_processes import taskiq
 from taskiq_redis import RedisAsyncResultBackend, RedisStreamBroker
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock
 
@@ -30,7 +30,7 @@ pytestmark = [
 
 
 async def test_what_a_worker_sent_before_it_was_killed_is_not_sent_again(tmp_path: Path) -> None:
-    sandbox = Sandbox(clock=AcceleratedClock(SPEED), limit=30, work_per_post=0.0)
+    sandbox = MemoryServer(clock=AcceleratedClock(SPEED), limit=30, work_per_post=0.0)
     channel = sandbox.add_channel("mastodon").id
     at = datetime.fromtimestamp(sandbox.clock.time(), UTC) + timedelta(days=30)
     with redis_server() as redis:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async import NewPost, Postiz, PostizPool, errors
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.contrib.web import answer_to, health, open_store
 from postiz_async.errors import Marks, PostizError, Problem
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ CASES: list[tuple[PostizError, int]] = [
 ]
 
 
-def client_of(sandbox: Sandbox, folder: Path | None = None) -> Postiz:
+def client_of(sandbox: MemoryServer, folder: Path | None = None) -> Postiz:
     """A client, which has an outbox if there is a folder for it."""
     return Postiz(
         api_key=sandbox.organization.api_key,
@@ -79,7 +79,7 @@ def test_a_bug_of_the_application_is_logged_with_its_traceback(
 
 async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
     async with (
-        Sandbox() as sandbox,
+        MemoryServer() as sandbox,
         Postiz(
             api_key="wrong", base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox)
         ) as postiz,
@@ -93,7 +93,7 @@ async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
 
 async def test_an_outbox_has_its_counts_and_its_trouble(tmp_path: Path) -> None:
     clock = JumpingClock()
-    async with Sandbox(clock=clock) as sandbox, client_of(sandbox, tmp_path) as postiz:
+    async with MemoryServer(clock=clock) as sandbox, client_of(sandbox, tmp_path) as postiz:
         channel = sandbox.add_channel("mastodon").id
         at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=1)
         sent = await postiz.outbox.put(NewPost(channel, "sent"), at=at)
@@ -122,7 +122,7 @@ async def test_while_the_store_is_away_nothing_can_be_taken_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with (
-        Sandbox() as sandbox,
+        MemoryServer() as sandbox,
         Postiz(
             api_key=KEY,
             base_url="http://sandbox.invalid",
@@ -136,7 +136,10 @@ async def test_while_the_store_is_away_nothing_can_be_taken_on(
 
 async def test_a_lock_out_is_said_beside_an_outbox(tmp_path: Path) -> None:
     clock = JumpingClock()
-    async with Sandbox(clock=clock, limit=1) as sandbox, client_of(sandbox, tmp_path) as postiz:
+    async with (
+        MemoryServer(clock=clock, limit=1) as sandbox,
+        client_of(sandbox, tmp_path) as postiz,
+    ):
         new = NewPost(sandbox.add_channel("mastodon").id, "hello")
         async with client_of(sandbox) as other:
             await other.posts.publish_now(new)

@@ -12,12 +12,12 @@ from world import HostClock
 from postiz_async import APITimeoutError, DeliveryUnknownError, NewPost, Postiz, StoreError
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.record import DeliveryRecord, KeyMarks, read_record
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import Delivery
 from postiz_async.stores import Kept, ledger_name
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -133,7 +133,7 @@ class Process:
 
 
 class ProcessTransport(SandboxTransport):
-    def __init__(self, sandbox: Sandbox, process: Process, latency: float, own: Clock) -> None:
+    def __init__(self, sandbox: MemoryServer, process: Process, latency: float, own: Clock) -> None:
         super().__init__(sandbox, latency=latency)
         self._process = process
         self._clock = sandbox.clock
@@ -196,7 +196,9 @@ class ProcessStore:
 class KeyLab:
     def __init__(self, *, with_clock: bool = False, **options: Any) -> None:
         self.clock = JumpingClock(start=START.timestamp())
-        self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
+        self.sandbox = MemoryServer(
+            clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options)
+        )
         self.host = HostClock(self.clock)
         """Where the processes are that are not on a host of their own."""
         self.channel = self.sandbox.add_channel("mastodon").id

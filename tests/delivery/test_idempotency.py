@@ -41,7 +41,8 @@ from postiz_async._resources.keyed import said_of
 from postiz_async._wire import encode_body
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import LocalPostiz, SandboxTransport
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -569,7 +570,7 @@ async def test_a_damaged_record_is_an_error_of_the_store(lab: KeyLab) -> None:
 async def test_without_a_store_the_process_remembers_and_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     channel = local.add_channel("mastodon")
     at = local.in_an_hour()
     async with local.client() as keeper:  # which keeps the sandbox alive
@@ -584,7 +585,7 @@ async def test_without_a_store_the_process_remembers_and_says_so_once(
                     ]
         assert len({each[0].post_id for each in answers}) == 1
         del keeper
-    assert len(local.sandbox.creates) == 1
+    assert len(local.creates) == 1
     said = [each for each in caplog.records if "memory of this process" in each.message]
     assert len(said) == 1, "however many clients there are"
 

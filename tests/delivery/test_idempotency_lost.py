@@ -23,7 +23,7 @@ from postiz_async import (
 )
 from postiz_async._delivery.record import KeyMarks
 from postiz_async._quota import SILENT
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from key_lab import Process

@@ -16,13 +16,13 @@ from postiz_async._delivery.pauses import Outage
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent
 from postiz_async._quota import SILENT
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._scheduler.calls import LONGEST_JOB_CREATE, PREPARED_SECONDS
 from postiz_async._wire import format_date, parse_date
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, DeliveryUnknownError
 from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -103,7 +103,7 @@ class Notebook:
 class World:
     def __init__(self, **options: Any) -> None:
         self.clock = JumpingClock(start=START.timestamp())
-        self.sandbox = Sandbox(clock=self.clock, limit=30, work_per_post=0.0, **options)
+        self.sandbox = MemoryServer(clock=self.clock, limit=30, work_per_post=0.0, **options)
         self.channel = self.sandbox.add_channel("mastodon").id
 
     @asynccontextmanager

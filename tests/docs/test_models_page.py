@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from web_lab import call, serving
 
 from postiz_async import Markdown, NewPost, ThreadPart
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def test_the_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     text = next(block for block in blocks if "FastAPI(" in block)
     exec(compile(text, "models.md", "exec"), module.__dict__)  # noqa: S102
-    async with Sandbox(api_key="token") as sandbox, serve(sandbox) as served:
+    async with MemoryServer(api_key="token") as sandbox, serve(sandbox) as served:
         monkeypatch.setenv("POSTIZ_API_KEY", "token")
         monkeypatch.setenv("POSTIZ_API_URL", served.api_url)
         channel = sandbox.add_channel("mastodon").id

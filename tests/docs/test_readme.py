@@ -24,7 +24,7 @@ from spreadsheet_files import write_xlsx
 from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.errors import CampaignError
 
@@ -63,9 +63,9 @@ STORED = {
 
 
 @contextmanager
-def postiz() -> Generator[tuple[Sandbox, str]]:
+def postiz() -> Generator[tuple[MemoryServer, str]]:
     """A sandbox that a thread serves, and its address."""
-    sandbox = Sandbox(api_key="readme", limit=30, tags=["news"])
+    sandbox = MemoryServer(api_key="readme", limit=30, tags=["news"])
     for provider in ("mastodon", "telegram", "discord", "x"):
         sandbox.add_channel(provider)
     ready, leave = threading.Event(), threading.Event()

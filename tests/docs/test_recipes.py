@@ -20,7 +20,7 @@ from processes import PATIENCE
 from redis_server import redis_server, why_no_redis
 
 from postiz_async import Postiz
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.stores.sqlite import SqliteStore
 
@@ -51,8 +51,8 @@ def recipe(package: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(limit=1, window=WINDOW, work_per_post=0.0)
+async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryServer]:
+    sandbox = MemoryServer(limit=1, window=WINDOW, work_per_post=0.0)
     async with sandbox, serve(sandbox) as served:
         monkeypatch.setenv("POSTIZ_API_KEY", sandbox.organization.api_key)
         monkeypatch.setenv("POSTIZ_API_URL", served.api_url)
@@ -61,7 +61,7 @@ async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 @pytest.fixture
-def channel(sandbox: Sandbox) -> str:
+def channel(sandbox: MemoryServer) -> str:
     return sandbox.add_channel("mastodon").id
 
 
@@ -75,7 +75,7 @@ async def client(tmp_path: Path) -> AsyncGenerator[Postiz]:
         await store.aclose()
 
 
-def contents(sandbox: Sandbox) -> list[str]:
+def contents(sandbox: MemoryServer) -> list[str]:
     return sorted(post.content for post in sandbox.posts)
 
 
@@ -87,7 +87,7 @@ def leave_logging_alone(**_: object) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Celery does not run there")
-async def test_celery(sandbox: Sandbox, channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_celery(sandbox: MemoryServer, channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_BROKER", "memory://")
     made = recipe("celery", monkeypatch)
     made.app.conf.update(result_backend="cache+memory://", broker_connection_retry_on_startup=False)
@@ -122,7 +122,7 @@ async def test_celery(sandbox: Sandbox, channel: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.skipif(bool(why_no_redis()), reason=why_no_redis())
-async def test_arq(sandbox: Sandbox, channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_arq(sandbox: MemoryServer, channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server())
         monkeypatch.setenv("REDIS_URL", redis.url)
@@ -160,7 +160,7 @@ async def test_arq(sandbox: Sandbox, channel: str, monkeypatch: pytest.MonkeyPat
 
 
 async def test_procrastinate(
-    sandbox: Sandbox, channel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: MemoryServer, channel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = recipe("procrastinate", monkeypatch)
     from procrastinate import testing  # noqa: PLC0415  (if it is there)
@@ -190,7 +190,7 @@ async def test_procrastinate(
 
 
 async def test_temporal(
-    sandbox: Sandbox, channel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: MemoryServer, channel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = recipe("temporalio", monkeypatch)
     from temporalio.exceptions import ApplicationError  # noqa: PLC0415  (if it is there)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from postiz_async import Outcome
-    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.pytest_plugin import SandboxServer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "synchronous-code.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -30,10 +30,10 @@ AT = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
 
 
 @pytest.fixture
-def channel(postiz_server: ServedPostiz, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("POSTIZ_API_KEY", postiz_server.api_key)
-    monkeypatch.setenv("POSTIZ_API_URL", postiz_server.url)
-    return postiz_server.add_channel("mastodon").id
+def channel(postiz_sandbox_server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("POSTIZ_API_KEY", postiz_sandbox_server.api_key)
+    monkeypatch.setenv("POSTIZ_API_URL", postiz_sandbox_server.url)
+    return postiz_sandbox_server.add_channel("mastodon").id
 
 
 def module_of(said: str, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -45,21 +45,23 @@ def module_of(said: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
-def test_flask(channel: str, postiz_server: ServedPostiz, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flask(
+    channel: str, postiz_sandbox_server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = module_of("from flask import", monkeypatch)
     view = made.app.test_client()
     with made.postiz:
         body = {"channel": channel, "text": "hello", "at": AT}
         answer = view.post("/announce", json=body)
         assert answer.status_code == 201
-        assert [post.id for post in postiz_server.posts] == [answer.json["post"]]
+        assert [post.id for post in postiz_sandbox_server.posts] == [answer.json["post"]]
         answer = view.post("/announce", json=body | {"text": "x" * 600})
         assert answer.status_code == 422
         assert "long" in json.dumps(answer.json)
         while answer.status_code != 503:
             answer = view.post("/announce", json=body)
         assert int(answer.headers["Retry-After"]) > 3000
-    assert postiz_server.refusals == 0
+    assert postiz_sandbox_server.refusals == 0
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import postiz_async
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async.testing import LocalPostiz
+    from postiz_async.testing import Sandbox
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
 CODES = [code for code in re.findall(r"`([^`]+)`", PAGE) if code.startswith("postiz.")]
@@ -35,7 +35,7 @@ def found(path: ast.expr, postiz: postiz_async.Postiz) -> Any:
     return getattr(found(path.value, postiz), path.attr)
 
 
-async def test_the_calls_of_the_page_are_there(postiz_sandbox: LocalPostiz) -> None:
+async def test_the_calls_of_the_page_are_there(postiz_sandbox: Sandbox) -> None:
     async with postiz_sandbox.client() as postiz:
         for call in calls():
             takes = inspect.signature(found(call.func, postiz)).parameters

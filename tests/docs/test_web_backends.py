@@ -12,7 +12,7 @@ import pytest
 from postgres_server import fresh_database, why_no_postgres
 from web_lab import call, serving
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.contrib.fastapi import postiz_router
 
@@ -27,9 +27,9 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
-async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryServer]:
     monkeypatch.chdir(tmp_path)
-    async with Sandbox(api_key="token-of-acme") as made, serve(made) as served:
+    async with MemoryServer(api_key="token-of-acme") as made, serve(made) as served:
         monkeypatch.setenv("POSTIZ_API_KEY", "token-of-acme")
         monkeypatch.setenv("POSTIZ_API_URL", served.api_url)
         yield made
@@ -46,7 +46,7 @@ def application(said: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize("said", ["PostizDep,", "Starlette("])
 async def test_a_post_is_handed_over(
-    said: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    said: str, sandbox: MemoryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel = sandbox.add_channel("mastodon").id
     async with serving(application(said, monkeypatch)) as session:
@@ -59,7 +59,7 @@ async def test_a_post_is_handed_over(
 
 
 async def test_a_request_has_its_organisation(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: MemoryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = sandbox.add_organization(api_key="token-of-globex")
     sandbox.add_channel("mastodon", name="ours")
@@ -73,7 +73,7 @@ async def test_a_request_has_its_organisation(
 
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 async def test_a_pool_sends_for_each_organisation(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: MemoryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTIZ_STORE", fresh_database())
     other = sandbox.add_organization(api_key="token-of-globex")

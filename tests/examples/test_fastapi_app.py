@@ -16,7 +16,7 @@ import yaml
 from postgres_server import fresh_database, why_no_postgres
 from web_lab import call, workers
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ async def test_they_share_both_in_postgresql(tmp_path: Path) -> None:
 
 
 async def _two_workers(tmp_path: Path, place: dict[str, str]) -> None:
-    async with Sandbox(limit=LIMIT) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(limit=LIMIT) as sandbox, serve(sandbox) as served:
         channel = sandbox.add_channel("mastodon").id
         environment = {
             "POSTIZ_API_KEY": sandbox.organization.api_key,

@@ -14,7 +14,7 @@ import pytest
 from postgres_server import fresh_database, why_no_postgres
 from web_lab import call, workers
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ async def test_two_organisations_share_nothing_but_the_processes(tmp_path: Path)
     }
     file = tmp_path / "tenants.json"
     file.write_text(json.dumps(tenants), encoding="utf-8")
-    async with Sandbox(api_key="key-of-acme", limit=LIMIT) as sandbox, serve(sandbox) as served:
+    async with (
+        MemoryServer(api_key="key-of-acme", limit=LIMIT) as sandbox,
+        serve(sandbox) as served,
+    ):
         globex_at_postiz = sandbox.add_organization("globex", api_key="key-of-globex")
         channels = {
             "acme": sandbox.add_channel("mastodon").id,

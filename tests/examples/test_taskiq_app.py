@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis_server import redis_server, why_no_redis
 from taskiq_processes import taskiq
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
 LIMIT, ORDERS, WINDOW = 6, 8, 5.0
@@ -61,7 +61,7 @@ async def deliver_again(url: str) -> int:
 
 async def test_two_workers_send_for_two_organisations_without_sleeping(tmp_path: Path) -> None:
     with redis_server() as redis:
-        sandbox = Sandbox(api_key="key-of-a", limit=LIMIT, window=WINDOW, work_per_post=0.0)
+        sandbox = MemoryServer(api_key="key-of-a", limit=LIMIT, window=WINDOW, work_per_post=0.0)
         other = sandbox.add_organization(api_key="key-of-b")
         channels = {
             "a": sandbox.add_channel("mastodon").id,

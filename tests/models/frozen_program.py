@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from postiz_async import CampaignRow, NewPost, Post
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 REAL = dt.datetime
 
@@ -35,7 +35,7 @@ def replace(old: type, new: type) -> None:
 
 async def work(folder: Path) -> None:
     """Send and read dates by all ways."""
-    local = LocalPostiz()
+    local = Sandbox()
     channel = local.add_channel("mastodon")
     at = dt.datetime.fromtimestamp(local.clock.time() + 7_200, dt.UTC)
     async with local.client() as postiz:

@@ -16,7 +16,7 @@ from postiz_async.contrib.fastapi import postiz_lifespan
 from postiz_async.contrib.web import RequestClient
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import check_seconds, in_seconds
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,7 +28,7 @@ NONSENSE = [math.nan, -1.0, -math.inf, "5", timedelta(seconds=5), True, 10**400]
 
 @pytest.fixture
 async def postiz(tmp_path: Path) -> AsyncIterator[Postiz]:
-    local = LocalPostiz()
+    local = Sandbox()
     local.add_channel("mastodon")
     async with local.client(outbox=tmp_path / "outbox.sqlite") as client:
         yield client

@@ -15,9 +15,9 @@ from world import HostClock
 
 from postiz_async import NewPost, OutboxOptions, Postiz
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
@@ -54,7 +54,9 @@ class OutboxLab:
         self.clock = JumpingClock(start) if database is None else database.clock(start)
         self.host = HostClock(self.clock)
         """Where the clients are."""
-        self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
+        self.sandbox = MemoryServer(
+            clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options)
+        )
         self.channel = self.sandbox.add_channel("mastodon").id
         self.path = folder / "outbox.sqlite"
         self.database = database

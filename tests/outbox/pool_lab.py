@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from outbox_lab import SHORT
 
 from postiz_async import NewPost, OutboxOptions, PostizPool
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._wire.secrets import Secret
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -53,7 +53,7 @@ class PoolLab:
         """Whose creates arrived, in order."""
         settings = {"limit": 30, "window": SHORT, "work_per_post": 0.0} | options
         self.boxes = {
-            name: Sandbox(api_key=key, clock=self.clock, **settings)
+            name: MemoryServer(api_key=key, clock=self.clock, **settings)
             for name, key in self.keys.items()
         }
         self.channels = {name: box.add_channel("mastodon").id for name, box in self.boxes.items()}

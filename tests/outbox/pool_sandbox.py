@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.testing import Fault
@@ -33,7 +33,7 @@ def channel_of(organization: str, provider: str) -> str:
 
 async def main(speed: float, seed: int, organizations: list[str], faults: list[str]) -> None:
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), START))
-    async with Sandbox(clock=clock, limit=LIMIT, seed=seed) as box:
+    async with MemoryServer(clock=clock, limit=LIMIT, seed=seed) as box:
         for name in organizations:
             organization = box.add_organization(name, api_key=key_of(name))
             for provider in PROVIDERS:

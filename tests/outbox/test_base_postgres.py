@@ -18,7 +18,7 @@ from spread import spread
 
 from postiz_async import StoreError
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -19,7 +19,7 @@ from postiz_async._outbox.sending import LEASE
 from postiz_async._resources.api import opened
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection

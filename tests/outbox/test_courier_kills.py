@@ -14,7 +14,7 @@ import pytest
 from outbox_lab import OutboxLab
 
 from postiz_async import OutboxOptions, Postiz
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from postiz_async import NotFoundError, StoreError
 from postiz_async._outbox.courier import PRUNING, Courier
 from postiz_async._outbox.turn import LONGEST_LOOK
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

@@ -16,7 +16,7 @@ from outbox_lab import FILE_FIRST
 from processes import PATIENCE
 
 from postiz_async import NewPost, Postiz, PostizError
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.stores import sqlite
 from postiz_async.stores._sqlite_files import open_shared
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from outbox_lab import OutboxLab
 
-    from postiz_async.testing import LocalPostiz
+    from postiz_async.testing import Sandbox
 
 
 async def test_the_sandbox_for_tests_has_an_outbox_too(
-    postiz_sandbox: LocalPostiz, tmp_path: Path
+    postiz_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     channel = postiz_sandbox.add_channel("x")
     async with postiz_sandbox.client(outbox=tmp_path / "outbox.sqlite") as postiz:
@@ -42,7 +42,7 @@ async def test_the_sandbox_for_tests_has_an_outbox_too(
 
 
 async def test_a_worker_that_has_sent_nothing_knows_how_long_a_ticket_waits(
-    postiz_sandbox: LocalPostiz, tmp_path: Path
+    postiz_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     channel = postiz_sandbox.add_channel("mastodon")
     at = datetime.fromtimestamp(postiz_sandbox.clock.time(), UTC) + timedelta(hours=30)
@@ -222,7 +222,7 @@ async def test_cancelled_while_it_drains_everything_is_closed(
 ) -> None:
     """A second Ctrl-C, or a shutdown that has a time-out of its own."""
     path = tmp_path / "outbox.sqlite"
-    async with Sandbox(limit=1) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(limit=1) as sandbox, serve(sandbox) as served:
         post = NewPost(sandbox.add_channel("mastodon").id, "hello")
         postiz = Postiz(api_key="sandbox", base_url=served.url, outbox=path, drain=math.inf)
         await postiz.open()

@@ -20,7 +20,7 @@ from postiz_async.stores._deliveries import KeptDelivery
 from postiz_async.stores._sqlite_deliveries import SqliteDeliveries
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -37,7 +37,7 @@ from postiz_async._outbox.courier import Courier
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from pathlib import Path

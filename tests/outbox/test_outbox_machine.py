@@ -36,7 +36,7 @@ from postiz_async._outbox.places import deliveries_of
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Collection

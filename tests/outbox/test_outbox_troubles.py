@@ -17,7 +17,7 @@ from postiz_async import ConfigurationError, NewPost, StoreError
 from postiz_async._sandbox import Fault
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from postiz_async import NewPost, OutboxOptions, Postiz, PostizPool, Secret, Usa
 from postiz_async.contrib.web import open_store
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from outbox_lab import START
 
 from postiz_async import NewPost
 from postiz_async._sandbox import Fault
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from outbox_lab import OutboxLab

@@ -13,7 +13,7 @@ from postiz_async import BadRequestError, CreatePost, InvalidPostError, NewPost,
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.models.channels import Channel
-from postiz_async.testing import LocalPostiz, SandboxTransport
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ LONG = "word " * 100
 
 
 async def test_what_the_server_would_refuse_is_not_sent() -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     tube, x = local.add_channel("youtube"), local.add_channel("x")
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError) as caught:
@@ -33,43 +33,43 @@ async def test_what_the_server_would_refuse_is_not_sent() -> None:
         assert "posts.0.settings.title" in places
         assert "posts.1.value.0.content" in places
         assert "of 280 characters on X" in str(caught.value)
-        assert not local.sandbox.creates
+        assert not local.creates
 
 
 async def test_validation_can_be_switched_off_for_a_call_and_for_a_client() -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     tube = local.add_channel("youtube")
     async with local.client() as postiz:
         with pytest.raises(BadRequestError, match="title must be longer"):
             await postiz.posts.schedule(
                 NewPost(tube, "Watch"), at=local.in_an_hour(), validate=False
             )
-    assert len(local.sandbox.creates) == 1
+    assert len(local.creates) == 1
 
 
 async def test_a_host_that_is_behind_refuses_what_has_passed_by_the_servers_clock() -> None:
     """Also where a `Channel` is given, so that the look at the channels comes late."""
-    local = LocalPostiz()
+    local = Sandbox()
     known = local.add_channel("mastodon")
     channel = Channel(id=known.id, name=known.name, provider="mastodon")
     host = JumpingClock(local.clock.time() - 3_600)
     at = datetime.fromtimestamp(host.time() + 1_800, UTC)
     async with (
-        local.sandbox,
+        local,
         Postiz(
-            api_key=local.sandbox.organization.api_key,
+            api_key=local.organization.api_key,
             base_url="http://sandbox.invalid",
             clock=host,
-            transport=SandboxTransport(local.sandbox),
+            transport=local.transport(),
         ) as postiz,
     ):
         with pytest.raises(InvalidPostError, match="is in the past"):
             await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
-    assert not local.sandbox.creates
+    assert not local.creates
 
 
 async def test_what_would_be_regretted_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     tube = local.add_channel("mastodon")
     settings = {"visiblity": "unlisted"}
     async with local.client() as postiz:
@@ -83,7 +83,7 @@ async def test_what_would_be_regretted_goes_to_the_log(caplog: pytest.LogCapture
 
 
 async def test_all_that_is_known_can_be_asked_for() -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     x = local.add_channel("x")
     async with local.client() as postiz:
         good = msgspec.convert(
@@ -163,7 +163,7 @@ NEW = Channel(id="cn", name="New", provider="newnet")
 
 
 async def test_a_verified_x_may_say_more_and_is_asked_once() -> None:
-    server, at = Server(), LocalPostiz().in_an_hour()
+    server, at = Server(), Sandbox().in_an_hour()
     async with client_of(server) as postiz:
         await postiz.posts.schedule(NewPost(X, "short"), at=at)
         assert server.asked == ["/integrations", "/posts"], "nothing to ask for a short text"
@@ -175,7 +175,7 @@ async def test_a_verified_x_may_say_more_and_is_asked_once() -> None:
 
 
 async def test_a_server_that_does_not_tell_leaves_the_usual_limit() -> None:
-    server, at = Server(), LocalPostiz().in_an_hour()
+    server, at = Server(), Sandbox().in_an_hour()
     server.tells = False
     async with client_of(server) as postiz:
         for _ in range(2):
@@ -187,7 +187,7 @@ async def test_a_server_that_does_not_tell_leaves_the_usual_limit() -> None:
 async def test_a_provider_newer_than_the_library_is_judged_by_the_servers_schema(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    server, at = Server(), LocalPostiz().in_an_hour()
+    server, at = Server(), Sandbox().in_an_hour()
     settings = {"size": "5", "tone": "shrill"}
     async with client_of(server) as postiz:
         with caplog.at_level(logging.WARNING, "postiz_async"):
@@ -201,7 +201,7 @@ async def test_a_provider_newer_than_the_library_is_judged_by_the_servers_schema
 
 
 async def test_what_is_missing_is_said_once() -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     reddit, devto = local.add_channel("reddit"), local.add_channel("devto")
     tags = [{"value": "javascript", "label": "JS"}]
     async with local.client() as postiz:
@@ -227,7 +227,7 @@ def to_reddit(kind: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("kind", ["image", "video", "videogif"])
 async def test_what_reddit_never_publishes_costs_nothing(kind: str) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     channel, at = local.add_channel("reddit"), local.in_an_hour()
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError) as caught:
@@ -237,13 +237,13 @@ async def test_what_reddit_never_publishes_costs_nothing(kind: str) -> None:
         assert problem.message == f"'{kind}' is never published: the network refuses it"
         assert problem.hint == "one of self, link, media"
         await postiz.posts.schedule(NewPost(channel, "Hello", settings=to_reddit("self")), at=at)
-    assert len(local.sandbox.creates) == 1
+    assert len(local.creates) == 1
 
 
 async def test_a_type_that_only_old_servers_take_is_advised_against(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     post = NewPost(local.add_channel("reddit"), "Hello", settings=to_reddit("selff"))
     async with local.client() as postiz:
         await postiz.posts.schedule(post, at=local.in_an_hour())
@@ -253,7 +253,7 @@ async def test_a_type_that_only_old_servers_take_is_advised_against(
 
 @pytest.mark.parametrize("validate", [True, False])
 async def test_a_body_that_is_no_struct_is_a_problem(*, validate: bool) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     body: Any = {"type": "now", "posts": []}
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match=r"body: is a dict \(a CreatePost is expected"):

@@ -19,7 +19,7 @@ from postiz_async import (
 from postiz_async._resources.channel_names import Resolver, is_id
 from postiz_async._sandbox import Fault
 from postiz_async.models.channels import Channel
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,12 +104,12 @@ def test_ids_win_and_what_is_found_is_never_one_of_several(
 
 
 @pytest.fixture
-def local() -> LocalPostiz:
-    return LocalPostiz(limit=90)
+def local() -> Sandbox:
+    return Sandbox(limit=90)
 
 
 @pytest.fixture
-def brewers(local: LocalPostiz) -> Channel:
+def brewers(local: Sandbox) -> Channel:
     local.add_channel("bluesky", name="Roasters")
     local.add_channel("bluesky", name="Tea")
     return local.add_channel("mastodon", name="Brewers")
@@ -122,7 +122,7 @@ def test_the_ids_of_the_server_have_the_form_of_ids(brewers: Channel) -> None:
 
 
 async def test_each_call_that_takes_a_channel_takes_its_name_or_its_provider(
-    local: LocalPostiz, brewers: Channel
+    local: Sandbox, brewers: Channel
 ) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
@@ -160,7 +160,7 @@ async def test_each_call_that_takes_a_channel_takes_its_name_or_its_provider(
     ],
 )
 async def test_what_cannot_be_told_is_said_before_anything_is_sent(
-    local: LocalPostiz, brewers: Channel, word: str, said: str
+    local: Sandbox, brewers: Channel, word: str, said: str
 ) -> None:
     async with local.client() as postiz:
         posts = [NewPost(brewers, "fine"), NewPost(word, "not")]
@@ -169,28 +169,28 @@ async def test_what_cannot_be_told_is_said_before_anything_is_sent(
     assert not local.posts
 
 
-async def test_a_disabled_channel_is_told(local: LocalPostiz, brewers: Channel) -> None:
-    local.sandbox.change_channel(brewers.id, disabled=True)
+async def test_a_disabled_channel_is_told(local: Sandbox, brewers: Channel) -> None:
+    local.change_channel(brewers.id, disabled=True)
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="'Brewers' is disabled in Postiz"):
             await postiz.posts.schedule(NewPost("mastodon", "no"), at=local.in_an_hour())
 
 
 async def test_a_name_that_is_new_is_found_and_a_cached_one_asks_for_nothing(
-    local: LocalPostiz, brewers: Channel
+    local: Sandbox, brewers: Channel
 ) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
         await postiz.posts.schedule(NewPost("mastodon", "one"), at=at)
-        assert local.sandbox.requests == 2
+        assert local.requests == 2
         await postiz.posts.schedule(NewPost("Brewers", "two"), at=at)
-        assert local.sandbox.requests == 3
+        assert local.requests == 3
         local.add_channel("telegram", name="Fresh")
         await postiz.posts.schedule(NewPost("fresh", "three"), at=at)
-        assert local.sandbox.requests == 5
+        assert local.requests == 5
 
 
-async def test_a_channel_is_not_deleted_by_a_name(local: LocalPostiz, brewers: Channel) -> None:
+async def test_a_channel_is_not_deleted_by_a_name(local: Sandbox, brewers: Channel) -> None:
     async with local.client() as postiz:
         for word in ("Brewers", "mastodon"):
             with pytest.raises(InvalidPostError, match=f"by its id only.*{brewers.id}"):
@@ -202,7 +202,7 @@ async def test_a_channel_is_not_deleted_by_a_name(local: LocalPostiz, brewers: C
 
 
 async def test_a_name_and_its_id_are_the_same_call_of_a_key(
-    local: LocalPostiz, brewers: Channel
+    local: Sandbox, brewers: Channel
 ) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
@@ -217,41 +217,41 @@ async def test_a_name_and_its_id_are_the_same_call_of_a_key(
             await call("tea")
         with pytest.raises(InvalidPostError, match="fits 2 channels"):
             await call("bluesky")
-        local.sandbox.change_channel(brewers.id, disabled=True)
+        local.change_channel(brewers.id, disabled=True)
         await postiz.channels.list()
         assert {await call(word) for word in words} == {await call(brewers)}
     assert len(local.posts) == 1
 
 
-async def test_a_key_with_an_id_looks_nothing_up(local: LocalPostiz, brewers: Channel) -> None:
+async def test_a_key_with_an_id_looks_nothing_up(local: Sandbox, brewers: Channel) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
         new = NewPost(brewers.id, "once")
         first = await postiz.posts.schedule(new, at=at, idempotency_key="k")
-        postiz_channels = local.sandbox.requests
+        postiz_channels = local.requests
         assert await postiz.posts.schedule(new, at=at, idempotency_key="k") == first
-        assert local.sandbox.requests == postiz_channels
+        assert local.requests == postiz_channels
 
 
 # ------------------------------------------------------------------ handed over
 
 
 async def test_a_hand_over_by_name_needs_the_list_once(
-    local: LocalPostiz, brewers: Channel, tmp_path: Path
+    local: Sandbox, brewers: Channel, tmp_path: Path
 ) -> None:
     async with local.client(outbox=tmp_path / "outbox.sqlite") as postiz:
-        local.sandbox.faults.add(Fault("reset", route="list_channels", times=None))
+        local.add_fault(Fault("reset", route="list_channels", times=None))
         with pytest.raises(APIConnectionError, match="knows which channel 'mastodon' is"):
             await postiz.outbox.put(NewPost("mastodon", "one"))
         given = await postiz.outbox.put(NewPost(brewers, "two"))
-        local.sandbox.faults.clear()
+        local.clear_faults()
         await postiz.channels.list()
-        local.sandbox.faults.add(Fault("reset", route="list_channels", times=None))
+        local.add_fault(Fault("reset", route="list_channels", times=None))
         local.clock.advance(3_600)
         named = await postiz.outbox.put(NewPost("mastodon", "three"))
         with pytest.raises(APIConnectionError, match="knows which channel 'bluesky' is"):
             await postiz.outbox.put(NewPost("bluesky", "four"))
-        local.sandbox.faults.clear()
+        local.clear_faults()
         for ticket in (given, named):
             assert (await postiz.outbox.wait(ticket.id)).state == "stored"
     assert {post.channel_id for post in local.posts} == {brewers.id}

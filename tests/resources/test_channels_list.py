@@ -18,9 +18,9 @@ from postiz_async import (
     InvalidPostError,
     NewPost,
 )
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -35,7 +35,7 @@ LIST, RULES = "GET integrations", "GET integration-settings"
 class Counting(SandboxTransport):
     """A way to the sandbox that counts requests by method and first part of the path."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: MemoryServer) -> None:
         super().__init__(sandbox, latency=0.5)
         self.seen: Counter[str] = Counter()
 
@@ -50,7 +50,7 @@ class Cold:
     """A client that has asked for nothing yet, and how it asks."""
 
     postiz: Postiz
-    sandbox: Sandbox
+    sandbox: MemoryServer
     seen: Counter[str]
 
     @property
@@ -63,7 +63,7 @@ class Cold:
 
 @asynccontextmanager
 async def cold(release: str = "HEAD") -> AsyncGenerator[Cold]:
-    async with Sandbox(clock=JumpingClock(), limit=90, release=release) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=90, release=release) as sandbox:
         way = Counting(sandbox)
         async with sandbox_client(sandbox, transport=way) as postiz:
             yield Cold(postiz, sandbox, way.seen)

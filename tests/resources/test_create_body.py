@@ -17,7 +17,7 @@ from postiz_async import (
 )
 from postiz_async._resources.create_body import build_body, build_item, encode_create
 from postiz_async.models.posts import MAX_BODY, CreatePost
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from postiz_async.models.channels import Channel
@@ -26,12 +26,12 @@ PICTURE = Media(id="m1", path="https://uploads.example.com/a.png", alt="A hill")
 
 
 @pytest.fixture
-def local() -> LocalPostiz:
-    return LocalPostiz(limit=90)
+def local() -> Sandbox:
+    return Sandbox(limit=90)
 
 
 @pytest.fixture
-def channel(local: LocalPostiz) -> Channel:
+def channel(local: Sandbox) -> Channel:
     return local.add_channel("mastodon", name="Brewers")
 
 
@@ -43,9 +43,9 @@ def problems_of(caught: pytest.ExceptionInfo[InvalidPostError]) -> list[str]:
 
 
 async def test_what_is_scheduled_is_stored_as_it_was_meant(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
-    local.sandbox.add_tag("news")
+    local.add_tag("news")
     at = local.in_an_hour()
     post = NewPost(
         channel,
@@ -68,16 +68,14 @@ async def test_what_is_scheduled_is_stored_as_it_was_meant(
 
 
 async def test_text_with_a_tag_survives_the_servers_sanitiser(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         await postiz.posts.schedule(NewPost(channel, "a <y> b\n& c"), at=local.in_an_hour())
     assert local.posts[0].content == "<p>a &lt;y&gt; b</p><p>&amp; c</p>"
 
 
-async def test_many_posts_of_one_moment_cost_one_request(
-    local: LocalPostiz, channel: Channel
-) -> None:
+async def test_many_posts_of_one_moment_cost_one_request(local: Sandbox, channel: Channel) -> None:
     other = local.add_channel("telegram")
     async with local.client() as postiz:
         created = await postiz.posts.schedule(
@@ -85,16 +83,16 @@ async def test_many_posts_of_one_moment_cost_one_request(
             at=local.in_an_hour(),
         )
     assert [post.channel for post in created] == [channel.id, other.id] * 5
-    assert len(local.sandbox.creates) == 1
+    assert len(local.creates) == 1
 
 
-async def test_drafts_may_lie_in_the_past(local: LocalPostiz, channel: Channel) -> None:
+async def test_drafts_may_lie_in_the_past(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         await postiz.posts.draft(NewPost(channel, "x"), at=datetime(2020, 1, 1, tzinfo=UTC))
     assert local.posts[0].state == "DRAFT"
 
 
-async def test_publish_now_needs_no_date(local: LocalPostiz, channel: Channel) -> None:
+async def test_publish_now_needs_no_date(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         (created,) = await postiz.posts.publish_now(NewPost(channel.id, "x"))
         assert created.post_id == local.posts[0].id
@@ -104,7 +102,7 @@ async def test_publish_now_needs_no_date(local: LocalPostiz, channel: Channel) -
 
 
 async def test_all_problems_come_at_once_and_nothing_is_sent(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     disabled = replace(local.add_channel("x", name="Old"), disabled=True)
     async with local.client() as postiz:
@@ -125,7 +123,7 @@ async def test_all_problems_come_at_once_and_nothing_is_sent(
         "posts.4.thread.1: has neither text nor media",
         "posts.5: has a NUL character, which no database stores",
     ]
-    assert not local.sandbox.creates
+    assert not local.creates
 
 
 @pytest.mark.parametrize(
@@ -136,15 +134,15 @@ async def test_all_problems_come_at_once_and_nothing_is_sent(
     ],
 )
 async def test_a_moment_that_is_none_or_has_passed_is_refused(
-    local: LocalPostiz, channel: Channel, at: datetime
+    local: Sandbox, channel: Channel, at: datetime
 ) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError):
             await postiz.posts.schedule(NewPost(channel, "x"), at=at)
-    assert not local.sandbox.creates
+    assert not local.creates
 
 
-async def test_no_post_at_all_is_refused(local: LocalPostiz) -> None:
+async def test_no_post_at_all_is_refused(local: Sandbox) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="posts: is empty"):
             await postiz.posts.schedule(at=local.in_an_hour())
@@ -160,14 +158,14 @@ async def test_no_post_at_all_is_refused(local: LocalPostiz) -> None:
     ],
 )
 async def test_what_no_request_can_carry_is_refused(
-    local: LocalPostiz, channel: Channel, change: dict[str, Any]
+    local: Sandbox, channel: Channel, change: dict[str, Any]
 ) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match=r"body|characters|JSON|Unicode"):
             await postiz.posts.schedule(
                 NewPost(channel, **({"content": "x"} | change)), at=local.in_an_hour()
             )
-    assert not local.sandbox.creates
+    assert not local.creates
 
 
 def test_the_largest_body_is_what_the_server_reads(channel: Channel) -> None:
@@ -186,7 +184,7 @@ def test_the_largest_body_is_what_the_server_reads(channel: Channel) -> None:
     ["", "tomorrow", "2031-02-31T00:00:00Z", "0001-01-01T00:00+14:00", "9999-12-31T12:00:00.000Z"],
 )
 async def test_a_raw_body_with_a_date_that_is_none_is_refused(
-    local: LocalPostiz, channel: Channel, date: str
+    local: Sandbox, channel: Channel, date: str
 ) -> None:
     items = [build_item(NewPost(channel, "x"), channel)]
     async with local.client() as postiz:
@@ -197,7 +195,7 @@ async def test_a_raw_body_with_a_date_that_is_none_is_refused(
 # ------------------------------------------------------------------ what the server refuses
 
 
-async def test_a_refusal_has_the_servers_words(local: LocalPostiz, channel: Channel) -> None:
+async def test_a_refusal_has_the_servers_words(local: Sandbox, channel: Channel) -> None:
     unknown = replace(channel, id="cmunknown")
     async with local.client() as postiz:
         with pytest.raises(BadRequestError, match="cmunknown"):
@@ -210,8 +208,8 @@ async def test_a_refusal_has_the_servers_words(local: LocalPostiz, channel: Chan
         assert (await postiz.quota()).remaining == 89, "nothing was spent"
 
 
-async def test_a_plan_that_is_full_says_so(local: LocalPostiz, channel: Channel) -> None:
-    local.sandbox.organization.posts_per_month = 0
+async def test_a_plan_that_is_full_says_so(local: Sandbox, channel: Channel) -> None:
+    local.organization.posts_per_month = 0
     async with local.client() as postiz:
         with pytest.raises(PlanLimitError, match="billing"):
             await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour())
@@ -220,7 +218,7 @@ async def test_a_plan_that_is_full_says_so(local: LocalPostiz, channel: Channel)
 # ------------------------------------------------------------------ listing
 
 
-async def test_both_ends_of_a_list_belong_to_it(local: LocalPostiz, channel: Channel) -> None:
+async def test_both_ends_of_a_list_belong_to_it(local: Sandbox, channel: Channel) -> None:
     at = local.in_an_hour()
     async with local.client() as postiz:
         for seconds in (-1, 0, 1, 2):

@@ -13,7 +13,7 @@ from postiz_async.models.media import Media
 from postiz_async.providers import PROVIDERS, RawSettings
 from postiz_async.providers._registry import read_settings
 from postiz_async.providers._schema import fields_of
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from postiz_async.providers._schema import SettingsField
@@ -92,7 +92,7 @@ def test_a_mapping_may_say_whose_settings_it_has() -> None:
 
 
 async def test_settings_that_cannot_be_written_are_a_problem_of_their_post() -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     good, channel = local.add_channel("mastodon"), local.add_channel("x")
     bad = NewPost(channel, "Hello", settings=providers.X(community="\ud800"))
     async with local.client() as postiz:
@@ -129,7 +129,7 @@ SAID = {
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_the_server_takes_a_draft_with_the_least_that_can_be_said(provider: str) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     post = NewPost(local.add_channel(provider), "text", settings=SAID.get(provider))
     async with local.client() as postiz:
         created = await postiz.posts.draft(post, at=local.in_an_hour())
@@ -175,13 +175,13 @@ def the_most(field: SettingsField) -> Any:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_the_server_takes_all_that_can_be_said(provider: str) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     known = PROVIDERS[provider]
     said = most(fields_of(known.settings)) | SAID_INSTEAD.get(provider, {})
     settings = read_settings(provider, said)
     assert isinstance(settings, known.settings), settings
     to = local.add_channel(provider)
-    local.sandbox.add_remote_file(PHOTO.path, b"")  # Dribbble's is measured
+    local.add_remote_file(PHOTO.path, b"")  # Dribbble's is measured
     post = NewPost(to, "text", media=MEDIA.get(provider, ()), settings=settings)
     async with local.client() as postiz:
         send = postiz.posts.draft if known.defect else postiz.posts.schedule

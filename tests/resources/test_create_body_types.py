@@ -11,7 +11,7 @@ from postiz_async import InvalidPostError, NewPost, providers
 from postiz_async._resources.create_body import input_type_problems
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Html, Markdown, Mention, Text, ThreadPart
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if typing.TYPE_CHECKING:
     from postiz_async.models.channels import Channel
@@ -62,7 +62,7 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("name", MISFITS)
 async def test_a_wrong_type_is_a_problem_with_a_path(name: str) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     channel = local.add_channel("mastodon")
     given, where, part = MISFITS[name]
     post = NewPost(**{"channel": channel, "content": "a", **given})
@@ -72,7 +72,7 @@ async def test_a_wrong_type_is_a_problem_with_a_path(name: str) -> None:
     (problem,) = caught.value.problems
     assert problem.where == f"posts.0.{where}"
     assert part in str(problem)
-    assert not local.sandbox.creates
+    assert not local.creates
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ async def test_a_wrong_type_is_a_problem_with_a_path(name: str) -> None:
 )
 @pytest.mark.parametrize("verb", ["schedule", "draft"])
 async def test_moment_and_tags(verb: str, given: dict[str, Any], where: str, part: str) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     post = NewPost(local.add_channel("mastodon"), "a")
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError) as caught:
@@ -99,7 +99,7 @@ async def test_moment_and_tags(verb: str, given: dict[str, Any], where: str, par
 
 
 async def test_what_is_no_post() -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     async with local.client() as postiz:
         hello: Any = "Hello"
         with pytest.raises(InvalidPostError, match=r"posts\.0: is a string \('Hello'\)"):
@@ -110,7 +110,7 @@ async def test_what_is_no_post() -> None:
 
 
 def test_what_is_declared_is_no_problem() -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     channel: Channel = local.add_channel("mastodon")
     part = ThreadPart(Markdown("a"), (PHOTO,), delay=5)
     for content in ("a", Text("a", (Mention("1", "b"),)), Markdown("a"), Html("<p>a</p>")):

@@ -15,10 +15,11 @@ from postiz_async import (
     InvalidPostError,
     NewPost,
 )
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._wire import endpoints
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -40,7 +41,7 @@ LOST = [
 
 @pytest.mark.parametrize(("fault", "why", "hint"), LOST, ids=[why for _, why, _ in LOST])
 async def test_a_lost_answer_is_told_in_whole_sentences(fault: Fault, why: str, hint: str) -> None:
-    local = LocalPostiz()
+    local = Sandbox()
     post = NewPost(local.add_channel("mastodon"), "Hello")
     local.add_fault(fault)
     async with local.client() as postiz:
@@ -62,7 +63,7 @@ GONE, STAYS = "cmgone00000000000000000001", "cmstays0000000000000000001"
 class Restored(SandboxTransport):
     """A way to a server in the place of which another one is put."""
 
-    def __init__(self, before: Sandbox, now: Sandbox) -> None:
+    def __init__(self, before: MemoryServer, now: MemoryServer) -> None:
         super().__init__(now)
         self.before: SandboxTransport | None = SandboxTransport(before)
 
@@ -73,10 +74,10 @@ class Restored(SandboxTransport):
 
 
 @asynccontextmanager
-async def before_a_restore() -> AsyncGenerator[tuple[Postiz, Sandbox, Restored]]:
+async def before_a_restore() -> AsyncGenerator[tuple[Postiz, MemoryServer, Restored]]:
     """A client that has listed its channels, and a backup that knows only one of them."""
     clock = JumpingClock(START.timestamp())
-    async with Sandbox(clock=clock) as before, Sandbox(clock=clock) as now:
+    async with MemoryServer(clock=clock) as before, MemoryServer(clock=clock) as now:
         before.add_channel("mastodon", id=GONE, name="Gone")
         for sandbox in (before, now):
             sandbox.add_channel("telegram", id=STAYS, name="Stays")

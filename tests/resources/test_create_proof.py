@@ -24,8 +24,10 @@ from postiz_async import (
     QuotaWaitError,
     RateLimitError,
 )
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import Sandbox, WireResponse, sandbox_client
+from postiz_async.testing import WireResponse
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -39,9 +41,9 @@ AT = datetime(2035, 1, 1, 10, tzinfo=UTC)
 @asynccontextmanager
 async def behind(
     answer: WireResponse, *, passes: bool = True
-) -> AsyncGenerator[tuple[Sandbox, Postiz, NewPost]]:
+) -> AsyncGenerator[tuple[MemoryServer, Postiz, NewPost]]:
     """A client with 29 free slots, whose next create is answered so."""
-    async with Sandbox(clock=JumpingClock(), limit=30) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=30) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         gateway = Gateway(sandbox, answer, times=0, passes=passes)
         async with sandbox_client(sandbox, transport=gateway) as postiz:

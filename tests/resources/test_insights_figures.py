@@ -12,7 +12,7 @@ from postiz_async import AuthenticationError, NewPost
 from postiz_async._resources.insights import PostOfChannel, gather_figures
 from postiz_async.errors import RateLimitError, ServerError
 from postiz_async.models.insights import Figures, Metric, MetricPoint, PostAnalytics
-from postiz_async.testing import Fault, LocalPostiz
+from postiz_async.testing import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def local() -> LocalPostiz:
-    return LocalPostiz(limit=1000)
+def local() -> Sandbox:
+    return Sandbox(limit=1000)
 
 
-async def published(postiz: Postiz, local: LocalPostiz, *channels: Channel) -> list[Post]:
+async def published(postiz: Postiz, local: Sandbox, *channels: Channel) -> list[Post]:
     at = local.in_an_hour()
     for channel in channels:
         await postiz.posts.schedule(NewPost(channel, "Hi"), at=at)
@@ -36,7 +36,7 @@ async def published(postiz: Postiz, local: LocalPostiz, *channels: Channel) -> l
     return await postiz.posts.list(start=at - day, end=at + day)
 
 
-async def test_figures_are_numbers_by_post(local: LocalPostiz) -> None:
+async def test_figures_are_numbers_by_post(local: Sandbox) -> None:
     x = local.add_channel("x")
     async with local.client() as postiz:
         posts = await published(postiz, local, x, x)
@@ -48,7 +48,7 @@ async def test_figures_are_numbers_by_post(local: LocalPostiz) -> None:
     assert figures.missing == {}
 
 
-async def test_the_ids_of_posts_and_channels_are_enough(local: LocalPostiz) -> None:
+async def test_the_ids_of_posts_and_channels_are_enough(local: Sandbox) -> None:
     x = local.add_channel("x")
     async with local.client() as postiz:
         posts = await published(postiz, local, x)
@@ -57,17 +57,17 @@ async def test_the_ids_of_posts_and_channels_are_enough(local: LocalPostiz) -> N
         assert figures.notes == []
 
 
-async def test_posts_are_taken_as_they_are_asked(local: LocalPostiz) -> None:
+async def test_posts_are_taken_as_they_are_asked(local: Sandbox) -> None:
     x = local.add_channel("x")
     most = 0
     async with local.client() as postiz:
         posts = await published(postiz, local, *[x] * 9)
-        before = local.sandbox.requests
+        before = local.requests
 
         async def one_by_one() -> AsyncIterator[Post]:
             nonlocal most
             for taken, post in enumerate(posts, start=1):
-                most = max(most, taken - (local.sandbox.requests - before))
+                most = max(most, taken - (local.requests - before))
                 yield post
 
         figures = await postiz.analytics.posts(one_by_one())
@@ -75,13 +75,13 @@ async def test_posts_are_taken_as_they_are_asked(local: LocalPostiz) -> None:
     assert most == 2
 
 
-async def test_a_channel_without_figures_is_asked_three_times(local: LocalPostiz) -> None:
+async def test_a_channel_without_figures_is_asked_three_times(local: Sandbox) -> None:
     x, mastodon = local.add_channel("x"), local.add_channel("mastodon")
     async with local.client() as postiz:
         posts = await published(postiz, local, *[mastodon] * 8, x)
-        before = local.sandbox.requests
+        before = local.requests
         figures = await postiz.analytics.posts(posts)
-        asked = local.sandbox.requests - before
+        asked = local.requests - before
     assert len(figures.by_post) == 1
     assert len(figures.missing) == 8
     assert asked <= 1 + 3 + 1, "one more may be under way"
@@ -91,7 +91,7 @@ async def test_a_channel_without_figures_is_asked_three_times(local: LocalPostiz
     }
 
 
-async def test_what_postiz_does_not_know_of_the_network_is_told(local: LocalPostiz) -> None:
+async def test_what_postiz_does_not_know_of_the_network_is_told(local: Sandbox) -> None:
     async def ask(post_id: str) -> PostAnalytics:
         return PostAnalytics(missing=post_id == "lost", metrics=[])
 
@@ -99,14 +99,14 @@ async def test_what_postiz_does_not_know_of_the_network_is_told(local: LocalPost
     assert "posts missing helps" in figures.missing["lost"]
 
 
-async def test_an_old_server_is_asked_no_more(local: LocalPostiz) -> None:
-    old = LocalPostiz(release="v2.17.0", limit=1000)
+async def test_an_old_server_is_asked_no_more(local: Sandbox) -> None:
+    old = Sandbox(release="v2.17.0", limit=1000)
     async with old.client() as postiz:
         x = old.add_channel("x")
         posts = await published(postiz, old, *[x] * 5)
-        before = old.sandbox.requests
+        before = old.requests
         figures = await postiz.analytics.posts(posts)
-        assert old.sandbox.requests - before <= 2
+        assert old.requests - before <= 2
     assert figures.reasons == {"this Postiz has no figures of posts; they came with v2.18.0": 5}
 
 
@@ -122,19 +122,17 @@ async def test_a_server_that_takes_no_more_looks_is_asked_no_more() -> None:
     assert len(asked) == 1
 
 
-async def test_three_failures_in_a_row_are_enough(local: LocalPostiz) -> None:
+async def test_three_failures_in_a_row_are_enough(local: Sandbox) -> None:
     x = local.add_channel("x")
     async with local.client() as postiz:
         posts = await published(postiz, local, *[x] * 9)
-        local.sandbox.faults.add(
-            Fault("error_before", status=500, times=99, route="get_post_analytics")
-        )
+        local.add_fault(Fault("error_before", status=500, times=99, route="get_post_analytics"))
         figures = await postiz.analytics.posts(posts)
     assert figures.by_post == {}
     assert figures.reasons["skipped: three looks in a row failed"] >= 5
 
 
-async def test_a_reason_is_the_end_of_a_sentence(local: LocalPostiz) -> None:
+async def test_a_reason_is_the_end_of_a_sentence(local: Sandbox) -> None:
     """Reports put a full stop behind it."""
     x = local.add_channel("x")
     async with local.client() as postiz:

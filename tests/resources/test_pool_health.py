@@ -26,10 +26,10 @@ from postiz_async import (
 from postiz_async._pool import PostizPool
 from postiz_async._quota.view import Queued
 from postiz_async._resources import pool_health
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.contrib.fastapi import postiz_lifespan, postiz_router
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -160,7 +160,7 @@ async def test_a_store_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPa
 async def test_the_route_says_503_and_leaves_the_reason_to_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with Sandbox() as sandbox:
+    async with MemoryServer() as sandbox:
         store = AwayStore(gone)
         pool = PostizPool(base_url=URL, store=store, transport=SandboxTransport(sandbox))
 

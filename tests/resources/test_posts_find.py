@@ -11,11 +11,11 @@ import pytest
 from postiz_async import NewPost
 from postiz_async._client import Postiz
 from postiz_async._resources.matching import same_text
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import DeliveryUnknownError, Marks, UsageError
 from postiz_async.models.posts import Html
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -25,13 +25,13 @@ LATER = START + timedelta(days=1, milliseconds=7)
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(clock=JumpingClock(start=START.timestamp())) as made:
+async def sandbox() -> AsyncIterator[MemoryServer]:
+    async with MemoryServer(clock=JumpingClock(start=START.timestamp())) as made:
         yield made
 
 
 @pytest.fixture
-async def postiz(sandbox: Sandbox) -> AsyncIterator[Postiz]:
+async def postiz(sandbox: MemoryServer) -> AsyncIterator[Postiz]:
     async with Postiz(
         api_key=sandbox.organization.api_key,
         base_url="http://sandbox.invalid",
@@ -42,7 +42,7 @@ async def postiz(sandbox: Sandbox) -> AsyncIterator[Postiz]:
 
 
 @pytest.fixture
-def channels(sandbox: Sandbox) -> list[str]:
+def channels(sandbox: MemoryServer) -> list[str]:
     return [sandbox.add_channel(provider).id for provider in ("mastodon", "telegram")]
 
 
@@ -53,12 +53,12 @@ async def lost(call: Awaitable[object]) -> Marks:
     return caught.value.marks
 
 
-def fail(sandbox: Sandbox, kind: str, **options: object) -> None:
+def fail(sandbox: MemoryServer, kind: str, **options: object) -> None:
     sandbox.faults.add(Fault(kind, route="create_post", **options))  # type: ignore[arg-type]
 
 
 async def test_all_posts_of_a_lost_request_are_found_in_its_order(
-    sandbox: Sandbox, postiz: Postiz, channels: list[str]
+    sandbox: MemoryServer, postiz: Postiz, channels: list[str]
 ) -> None:
     fail(sandbox, "drop_answer")
     texts = ["a < b & c", "plain"]
@@ -72,7 +72,7 @@ async def test_all_posts_of_a_lost_request_are_found_in_its_order(
 
 
 async def test_what_was_not_stored_is_none(
-    sandbox: Sandbox, postiz: Postiz, channels: list[str]
+    sandbox: MemoryServer, postiz: Postiz, channels: list[str]
 ) -> None:
     fail(sandbox, "stop", after_items=1)
     posts = [NewPost(channel, "equal") for channel in [*channels, channels[0]]]
@@ -83,7 +83,7 @@ async def test_what_was_not_stored_is_none(
 
 
 async def test_posts_for_now_are_found_in_their_minute(
-    sandbox: Sandbox, postiz: Postiz, channels: list[str]
+    sandbox: MemoryServer, postiz: Postiz, channels: list[str]
 ) -> None:
     fail(sandbox, "drop_answer")
     marks = await lost(postiz.posts.publish_now(NewPost(channels[0], "now")))
@@ -93,7 +93,7 @@ async def test_posts_for_now_are_found_in_their_minute(
 
 
 async def test_a_post_for_now_that_waited_for_the_quota_is_found(
-    sandbox: Sandbox, postiz: Postiz, channels: list[str]
+    sandbox: MemoryServer, postiz: Postiz, channels: list[str]
 ) -> None:
     """Its date is that of its sending, an hour after the call."""
     for n in range(90):
@@ -109,7 +109,7 @@ async def test_a_post_for_now_that_waited_for_the_quota_is_found(
 
 @pytest.mark.parametrize("delay", [100.0, 400.0, 700.0])
 async def test_a_post_for_now_that_is_stored_late_is_found(
-    sandbox: Sandbox, postiz: Postiz, channels: list[str], delay: float
+    sandbox: MemoryServer, postiz: Postiz, channels: list[str], delay: float
 ) -> None:
     fail(sandbox, "late_work", delay=delay)
     marks = await lost(postiz.posts.publish_now(NewPost(channels[0], "now")))
@@ -120,7 +120,7 @@ async def test_a_post_for_now_that_is_stored_late_is_found(
 
 
 async def test_posts_of_others_at_the_same_instant_are_not_taken_for_it(
-    sandbox: Sandbox, postiz: Postiz, channels: list[str]
+    sandbox: MemoryServer, postiz: Postiz, channels: list[str]
 ) -> None:
     await postiz.posts.schedule(NewPost(channels[0], "theirs"), at=LATER)
     await postiz.posts.schedule(NewPost(channels[1], "ours"), at=LATER)
@@ -130,7 +130,7 @@ async def test_posts_of_others_at_the_same_instant_are_not_taken_for_it(
 
 
 async def test_markup_is_compared_as_the_server_keeps_it(
-    sandbox: Sandbox, postiz: Postiz, channels: list[str]
+    sandbox: MemoryServer, postiz: Postiz, channels: list[str]
 ) -> None:
     fail(sandbox, "drop_answer")
     html = "<div><p>bold <b>and</b> <script>evil()</script>free</p></div>"
@@ -140,7 +140,7 @@ async def test_markup_is_compared_as_the_server_keeps_it(
 
 
 async def test_marks_without_texts_find_by_channel(
-    sandbox: Sandbox, postiz: Postiz, channels: list[str]
+    sandbox: MemoryServer, postiz: Postiz, channels: list[str]
 ) -> None:
     await postiz.posts.schedule(NewPost(channels[1], "b"), NewPost(channels[0], "a"), at=LATER)
     found = await postiz.posts.find(Marks(LATER, tuple(channels)))

@@ -30,7 +30,8 @@ from postiz_async import (
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import Fault
 from postiz_async.models.video import SlidesVideo
-from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,12 +46,12 @@ PNG = bytes.fromhex(
 
 
 @pytest.fixture
-def local() -> LocalPostiz:
-    return LocalPostiz(limit=90)
+def local() -> Sandbox:
+    return Sandbox(limit=90)
 
 
 @pytest.fixture
-def channel(local: LocalPostiz) -> Channel:
+def channel(local: Sandbox) -> Channel:
     return local.add_channel("mastodon", name="Brewers")
 
 
@@ -58,10 +59,10 @@ def channel(local: LocalPostiz) -> Channel:
 
 
 async def test_iter_is_sorted_filtered_and_collapses_repeats(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     other = local.add_channel("telegram")
-    local.sandbox.add_tag("news")
+    local.add_tag("news")
     start = local.in_an_hour()
     async with local.client() as postiz:
         for day in (40, 3, 21):
@@ -81,7 +82,7 @@ async def test_iter_is_sorted_filtered_and_collapses_repeats(
 
 
 async def test_iter_gives_each_occurrence_of_a_repeated_post_once(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     start = local.in_an_hour()
     async with local.client() as postiz:
@@ -95,9 +96,7 @@ async def test_iter_gives_each_occurrence_of_a_repeated_post_once(
     assert len(once) == 1
 
 
-async def test_get_finds_a_post_and_says_where_it_looked(
-    local: LocalPostiz, channel: Channel
-) -> None:
+async def test_get_finds_a_post_and_says_where_it_looked(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour() + timedelta(days=200)
         created = (await postiz.posts.schedule(NewPost(channel, "far away"), at=at))[0]
@@ -108,7 +107,7 @@ async def test_get_finds_a_post_and_says_where_it_looked(
 
 @pytest.mark.parametrize("moment", ["2031-01-15", datetime(2031, 1, 15), None])  # noqa: DTZ001
 async def test_what_is_no_moment_is_named_as_it_was_given(
-    local: LocalPostiz, channel: Channel, moment: Any
+    local: Sandbox, channel: Channel, moment: Any
 ) -> None:
     now = datetime(2031, 1, 15, tzinfo=UTC)
     async with local.client() as postiz:
@@ -124,7 +123,7 @@ async def test_what_is_no_moment_is_named_as_it_was_given(
                 postiz.with_options(deadline=moment)
 
 
-async def test_a_post_is_not_its_id(local: LocalPostiz, channel: Channel) -> None:
+async def test_a_post_is_not_its_id(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         await postiz.posts.draft(NewPost(channel, "Hello"), at=local.in_an_hour())
         post: Any = await postiz.posts.get(local.posts[0].id)
@@ -135,7 +134,7 @@ async def test_a_post_is_not_its_id(local: LocalPostiz, channel: Channel) -> Non
 
 
 async def test_replace_keeps_id_and_state_and_drops_what_is_not_given(
-    local: LocalPostiz, channel: Channel, caplog: pytest.LogCaptureFixture
+    local: Sandbox, channel: Channel, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -150,7 +149,7 @@ async def test_replace_keeps_id_and_state_and_drops_what_is_not_given(
 
 
 async def test_replace_does_not_move_a_post_to_another_channel(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     other = local.add_channel("x")
     async with local.client() as postiz:
@@ -163,7 +162,7 @@ async def test_replace_does_not_move_a_post_to_another_channel(
 
 @pytest.mark.parametrize("given", ["id", "post"])
 async def test_replace_takes_the_old_thread_away(
-    local: LocalPostiz, channel: Channel, given: str
+    local: Sandbox, channel: Channel, given: str
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -182,7 +181,7 @@ async def test_replace_takes_the_old_thread_away(
 
 
 async def test_replace_leaves_posts_that_share_its_group_and_says_what_stays(
-    local: LocalPostiz, channel: Channel, caplog: pytest.LogCaptureFixture
+    local: Sandbox, channel: Channel, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The web page puts posts of several channels into one group, which is deleted as a whole."""
     async with local.client() as postiz:
@@ -190,14 +189,14 @@ async def test_replace_leaves_posts_that_share_its_group_and_says_what_stays(
         new = NewPost(channel, "old", thread=["second"])
         ours = (await postiz.posts.schedule(new, at=at))[0].post_id
         theirs = (await postiz.posts.schedule(NewPost(channel, "theirs"), at=at))[0].post_id
-        local.sandbox.change_post(theirs, group=(await postiz.posts.get(ours)).group)
+        local.change_post(theirs, group=(await postiz.posts.get(ours)).group)
         await postiz.posts.replace(ours, NewPost(channel, "new"), at=at)
         assert {post.content for post in local.posts} == {"new", "theirs"}
     assert "parts of its old thread" in caplog.text
 
 
 async def test_replace_of_a_post_that_is_gone_makes_no_new_one(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     """The server ignores an id that it does not know, and stores another post."""
     async with local.client() as postiz:
@@ -206,7 +205,7 @@ async def test_replace_of_a_post_that_is_gone_makes_no_new_one(
     assert not local.posts
 
 
-async def test_delete_twice_is_no_error(local: LocalPostiz, channel: Channel) -> None:
+async def test_delete_twice_is_no_error(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
         assert await postiz.posts.delete(created.post_id) is True
@@ -214,28 +213,26 @@ async def test_delete_twice_is_no_error(local: LocalPostiz, channel: Channel) ->
     assert not local.posts
 
 
-async def test_delete_whose_answer_was_lost_is_repeated(
-    local: LocalPostiz, channel: Channel
-) -> None:
+async def test_delete_whose_answer_was_lost_is_repeated(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
-        local.sandbox.faults.add(Fault("drop_answer", route="delete_post"))
+        local.add_fault(Fault("drop_answer", route="delete_post"))
         assert await postiz.posts.delete(created.post_id) is False
     assert not local.posts
 
 
 async def test_a_failing_delete_of_a_listed_post_is_an_error(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
-        local.sandbox.faults.add(Fault("error_before", route="delete_post"))
+        local.add_fault(Fault("error_before", route="delete_post"))
         with pytest.raises(ServerError):
             await postiz.posts.delete(created.post_id)
     assert len(local.posts) == 1
 
 
-async def test_delete_group_takes_all_parts(local: LocalPostiz, channel: Channel) -> None:
+async def test_delete_group_takes_all_parts(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         new = NewPost(channel, "x", thread=[ThreadPart("y", delay=3)])
         at = local.in_an_hour()
@@ -246,7 +243,7 @@ async def test_delete_group_takes_all_parts(local: LocalPostiz, channel: Channel
     assert not local.posts
 
 
-async def test_status_back_and_forth(local: LocalPostiz, channel: Channel) -> None:
+async def test_status_back_and_forth(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
         assert await postiz.posts.set_status(created.post_id, "draft") == "DRAFT"
@@ -254,7 +251,7 @@ async def test_status_back_and_forth(local: LocalPostiz, channel: Channel) -> No
 
 
 async def test_settings_are_merged_and_the_date_comes_back_in_utc(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -266,19 +263,19 @@ async def test_settings_are_merged_and_the_date_comes_back_in_utc(
     assert stored.settings["colour"] == "red"
 
 
-async def test_release_id_must_not_be_empty(local: LocalPostiz) -> None:
+async def test_release_id_must_not_be_empty(local: Sandbox) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="release_id: is empty"):
             await postiz.posts.set_release_id("some", "")
 
 
-async def test_missing_of_an_ordinary_post_is_empty(local: LocalPostiz, channel: Channel) -> None:
+async def test_missing_of_an_ordinary_post_is_empty(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
         assert await postiz.posts.missing(created.post_id) == []
 
 
-async def test_wait_published(local: LocalPostiz, channel: Channel) -> None:
+async def test_wait_published(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=at))[0]
@@ -290,7 +287,7 @@ async def test_wait_published(local: LocalPostiz, channel: Channel) -> None:
 
 
 async def test_wait_published_finds_a_post_whatever_its_milliseconds(
-    local: LocalPostiz, channel: Channel, tmp_path: Path
+    local: Sandbox, channel: Channel, tmp_path: Path
 ) -> None:
     at = local.in_an_hour() + timedelta(microseconds=167_254)
     post = NewPost(channel, "x")
@@ -307,7 +304,7 @@ async def test_wait_published_finds_a_post_whatever_its_milliseconds(
 
 
 async def test_wait_published_follows_a_post_that_is_moved(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -325,10 +322,8 @@ async def test_wait_published_follows_a_post_that_is_moved(
             await postiz.posts.wait_published("x", at=at.replace(tzinfo=None))
 
 
-async def test_wait_published_says_why_a_network_refused(
-    local: LocalPostiz, channel: Channel
-) -> None:
-    local.sandbox.change_channel(channel.id, failure="the token has expired")
+async def test_wait_published_says_why_a_network_refused(local: Sandbox, channel: Channel) -> None:
+    local.change_channel(channel.id, failure="the token has expired")
     async with local.client() as postiz:
         at = local.in_an_hour()
         created = (await postiz.posts.schedule(NewPost(channel, "x"), at=at))[0]
@@ -339,7 +334,7 @@ async def test_wait_published_says_why_a_network_refused(
 # ------------------------------------------------------------------ the others
 
 
-async def test_media(local: LocalPostiz) -> None:
+async def test_media(local: Sandbox) -> None:
     async with local.client() as postiz:
         media = await postiz.media.upload(PNG)
         assert media.path.endswith(".png")
@@ -350,7 +345,7 @@ async def test_media(local: LocalPostiz) -> None:
         assert (await postiz.media.generate_video(video)).path.endswith(".mp4")
 
 
-async def test_integrations(local: LocalPostiz, channel: Channel) -> None:
+async def test_integrations(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         assert [each.id for each in await postiz.channels.list()] == [channel.id]
         assert await postiz.channels.list(group="nobody") == []
@@ -385,14 +380,14 @@ NOT_THERE = "This server does not have the provider {!r}{}"
     ],
 )
 async def test_a_provider_that_the_server_does_not_have_is_explained(
-    local: LocalPostiz, provider: str, hint: str, more: str
+    local: Sandbox, provider: str, hint: str, more: str
 ) -> None:
     class Older(SandboxTransport):
         async def send(self, request: WireRequest) -> WireResponse:
             return await super().send(replace(request, url=request.url.replace(provider, "none")))
 
-    client = sandbox_client(local.sandbox, transport=Older(local.sandbox))
-    async with local.sandbox, client as postiz:
+    client = sandbox_client(local._server, transport=Older(local._server))
+    async with local, client as postiz:
         with pytest.raises(BadRequestError) as refused:
             await postiz.channels.connect_url(provider)
     said = hint.format(provider, more)
@@ -400,69 +395,69 @@ async def test_a_provider_that_the_server_does_not_have_is_explained(
     assert refused.value.body
 
 
-async def test_raw_says_when_there_is_no_answer(local: LocalPostiz) -> None:
+async def test_raw_says_when_there_is_no_answer(local: Sandbox) -> None:
     async with local.client() as postiz:
         await postiz.media.upload(PNG)
         with pytest.raises(ConfigurationError, match="no answer"):
             await postiz.raw(postiz.media.upload(PNG))  # remembered, not sent
 
 
-async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: LocalPostiz) -> None:
+async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: Sandbox) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="there is no channel 'nope'"):
             await postiz.channels.find_slot("nope")
-        assert local.sandbox.requests == 1
+        assert local.requests == 1
 
 
 async def test_find_slot_of_a_channel_that_was_disabled_meanwhile_is_not_asked(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     """The server would compute for ever, and go on when nobody waits any more."""
     async with local.client() as postiz:
         await postiz.channels.list()
-        local.sandbox.change_channel(channel.id, disabled=True)
+        local.change_channel(channel.id, disabled=True)
         with pytest.raises(InvalidPostError, match="'Brewers' is disabled in Postiz"):
             await postiz.channels.find_slot(channel)
-        assert local.sandbox.requests == 2
+        assert local.requests == 2
 
 
 async def test_find_slot_without_posting_times_ends_and_says_why(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
-    local.sandbox.change_channel(channel.id, posting_times=())
+    local.change_channel(channel.id, posting_times=())
     async with local.client() as postiz:
         began = local.clock.monotonic()
         with pytest.raises(APITimeoutError, match="no posting times"):
             await postiz.channels.find_slot(channel)
         assert local.clock.monotonic() - began == 10
-        assert local.sandbox.requests == 2
+        assert local.requests == 2
 
 
 async def test_a_channel_that_was_deleted_is_not_created_on(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         await postiz.channels.list()
         await postiz.channels.delete(channel)
         with pytest.raises(InvalidPostError, match="channel"):
             await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
-    assert local.sandbox.creates == []
+    assert local.creates == ()
 
 
 async def test_a_channel_whose_deletion_got_no_answer_is_not_created_on(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
     async with local.client() as postiz:
         await postiz.channels.list()
-        local.sandbox.faults.add(Fault("drop_answer", route="delete_channel", times=None))
+        local.add_fault(Fault("drop_answer", route="delete_channel", times=None))
         with pytest.raises(APIConnectionError):
             await postiz.channels.delete(channel)
         with pytest.raises(InvalidPostError, match="channel"):
             await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
-    assert local.sandbox.creates == []
+    assert local.creates == ()
 
 
-async def test_analytics(local: LocalPostiz) -> None:
+async def test_analytics(local: Sandbox) -> None:
     channel = local.add_channel("x")
     async with local.client() as postiz:
         metrics = await postiz.analytics.channel(channel, days=7)
@@ -472,20 +467,18 @@ async def test_analytics(local: LocalPostiz) -> None:
             await postiz.analytics.channel("c" + "0" * 24)
 
 
-async def test_users_are_told_to_super_admins_only(local: LocalPostiz) -> None:
-    other = local.sandbox.add_organization("Tea", api_key="other")
-    local.sandbox.add_member("ada@example.com", name="Ada", role="ADMIN")
+async def test_users_are_told_to_super_admins_only(local: Sandbox) -> None:
+    other = local.add_organization("Tea", api_key="other")
+    local.add_member("ada@example.com", name="Ada", role="ADMIN")
     async with local.client() as postiz:
         with pytest.raises(PermissionDeniedError, match="only to the keys of organisations with a"):
             await postiz.users.search()
-        local.sandbox.add_member("root@example.com", is_super_admin=True)
+        local.add_member("root@example.com", is_super_admin=True)
         for number in range(12):
-            local.sandbox.add_member(
-                f"tea{number}@example.com", organization=other if number else "Tea"
-            )
+            local.add_member(f"tea{number}@example.com", organization=other if number else "Tea")
         (ada,) = await postiz.users.search("Ada")
         assert (ada.user.email, ada.role) == ("ada@example.com", "ADMIN")
-        assert ada.organization.id == local.sandbox.organization.id
+        assert ada.organization.id == local.organization.id
         assert [each.user.id for each in await postiz.users.search(ada.user.id)] == [ada.user.id]
         tea = await postiz.users.search("tea")
         assert len(tea) == 10
@@ -495,13 +488,13 @@ async def test_users_are_told_to_super_admins_only(local: LocalPostiz) -> None:
 
 
 async def test_a_server_without_the_search_for_users_says_so() -> None:
-    local = LocalPostiz(release="v2.23.0")
+    local = Sandbox(release="v2.23.0")
     async with local.client() as postiz:
         with pytest.raises(NotFoundError, match=r"needs Postiz a release after v2\.23\.0"):
             await postiz.users.search()
 
 
-async def test_notifications_come_once_each(local: LocalPostiz, channel: Channel) -> None:
+async def test_notifications_come_once_each(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
         for number in range(3):
@@ -515,7 +508,7 @@ async def test_notifications_come_once_each(local: LocalPostiz, channel: Channel
 # ------------------------------------------------------------------ options
 
 
-async def test_with_options_adds_headers_and_refuses_ours(local: LocalPostiz) -> None:
+async def test_with_options_adds_headers_and_refuses_ours(local: Sandbox) -> None:
     seen: list[dict[str, str]] = []
 
     class Watching(SandboxTransport):
@@ -523,12 +516,12 @@ async def test_with_options_adds_headers_and_refuses_ours(local: LocalPostiz) ->
             seen.append(dict(request.headers))
             return await super().send(request)
 
-    async with local.sandbox:
+    async with local:
         client = Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
             clock=local.clock,
-            transport=Watching(local.sandbox),
+            transport=Watching(local._server),
         )
         async with client as postiz:
             with pytest.raises(ConfigurationError, match="authorization is the client's own"):
@@ -540,27 +533,27 @@ async def test_with_options_adds_headers_and_refuses_ours(local: LocalPostiz) ->
     assert "authorization" not in seen[0]
 
 
-async def test_time_out_option(local: LocalPostiz) -> None:
-    local.sandbox.faults.add(Fault("late_answer", route="list_channels", delay=50, times=9))
+async def test_time_out_option(local: Sandbox) -> None:
+    local.add_fault(Fault("late_answer", route="list_channels", delay=50, times=9))
     async with local.client() as postiz:
         with pytest.raises(APITimeoutError):
             await postiz.with_options(timeout=5).channels.list()
 
 
-async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: LocalPostiz) -> None:
+async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: Sandbox) -> None:
     attempts: list[Attempt] = []
 
     def hook(attempt: Attempt) -> None:
         attempts.append(attempt)
         raise RuntimeError("broken hook")
 
-    local.sandbox.faults.add(Fault("drop_answer", route="is_connected"))
-    async with local.sandbox:
+    local.add_fault(Fault("drop_answer", route="is_connected"))
+    async with local:
         client = Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
             clock=local.clock,
-            transport=SandboxTransport(local.sandbox),
+            transport=local.transport(),
             on_attempt=hook,
         )
         async with client as postiz:
@@ -572,49 +565,49 @@ async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: Loc
 
 
 async def test_a_route_that_is_not_there_names_the_release(channel: Channel) -> None:
-    old = LocalPostiz(release="v2.18.0")
+    old = Sandbox(release="v2.18.0")
     async with old.client() as postiz:
         with pytest.raises(NotFoundError, match=r"needs Postiz v2\.21\.9 or newer"):
             await postiz.channels.groups()
 
 
 async def test_who_repeats_a_create_by_himself_gets_one_attempt(
-    local: LocalPostiz, channel: Channel
+    local: Sandbox, channel: Channel
 ) -> None:
-    local.sandbox.faults.add(Fault("empty_401", times=2))
+    local.add_fault(Fault("empty_401", times=2))
     async with local.client() as postiz:
         body = build_body("draft", local.in_an_hour(), [build_item(NewPost(channel, "x"), channel)])
         with pytest.raises(ServerError):
             await postiz.posts.create(body, validate=False, retry=False)
         with pytest.raises(ServerError):
             await postiz.posts.probe(retry=False)
-        assert local.sandbox.requests == 2
+        assert local.requests == 2
 
 
-async def test_an_empty_401_is_a_server_fault_and_is_tried_again(local: LocalPostiz) -> None:
-    local.sandbox.faults.add(Fault("empty_401"))
+async def test_an_empty_401_is_a_server_fault_and_is_tried_again(local: Sandbox) -> None:
+    local.add_fault(Fault("empty_401"))
     async with local.client() as postiz:
         assert await postiz.channels.is_connected()
-    local.sandbox.faults.add(Fault("empty_401", times=9))
+    local.add_fault(Fault("empty_401", times=9))
     async with local.client() as postiz:
         with pytest.raises(ServerError, match="could not look up the key"):
             await postiz.channels.is_connected()
 
 
-async def test_a_wrong_key_is_said_once(local: LocalPostiz) -> None:
-    async with local.sandbox:
+async def test_a_wrong_key_is_said_once(local: Sandbox) -> None:
+    async with local:
         client = Postiz(
             api_key="wrong",
             base_url="http://sandbox.invalid",
             clock=local.clock,
-            transport=SandboxTransport(local.sandbox),
+            transport=local.transport(),
         )
         async with client as postiz:
             with pytest.raises(AuthenticationError, match="Invalid API key"):
                 await postiz.channels.is_connected()
-    assert local.sandbox.requests == 1
+    assert local.requests == 1
 
 
 def test_the_year_before_the_jumping_clock_starts_exists() -> None:
-    start = datetime.fromtimestamp(LocalPostiz().clock.time(), UTC)
+    start = datetime.fromtimestamp(Sandbox().clock.time(), UTC)
     assert start.year > 2026

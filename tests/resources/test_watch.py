@@ -25,7 +25,7 @@ from postiz_async._resources.watch import (
     watch,
 )
 from postiz_async.models.posts import Post
-from postiz_async.testing import Fault, LocalPostiz, SandboxTransport
+from postiz_async.testing import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -38,17 +38,15 @@ URL = "http://sandbox.invalid"
 
 
 @pytest.fixture
-def local() -> LocalPostiz:
-    return LocalPostiz(limit=1000)
+def local() -> Sandbox:
+    return Sandbox(limit=1000)
 
 
-def later(local: LocalPostiz, seconds: float) -> datetime:
+def later(local: Sandbox, seconds: float) -> datetime:
     return datetime.fromtimestamp(local.clock.time() + seconds, UTC)
 
 
-async def scheduled(
-    postiz: Postiz, local: LocalPostiz, channel: Channel, *after: float
-) -> list[str]:
+async def scheduled(postiz: Postiz, local: Sandbox, channel: Channel, *after: float) -> list[str]:
     made = [
         await postiz.posts.schedule(NewPost(channel, f"{n}"), at=later(local, seconds))
         for n, seconds in enumerate(after)
@@ -57,7 +55,7 @@ async def scheduled(
 
 
 async def gather(
-    local: LocalPostiz, events: AsyncGenerator[PublishEvent], seconds: float
+    local: Sandbox, events: AsyncGenerator[PublishEvent], seconds: float
 ) -> list[tuple[float, PublishEvent]]:
     """What is told within some time of the clock, and when."""
     told: list[tuple[float, PublishEvent]] = []
@@ -76,7 +74,7 @@ async def gather(
 
 
 async def test_posts_are_told_once_with_their_link_soon_after_their_date(
-    local: LocalPostiz,
+    local: Sandbox,
 ) -> None:
     channel = local.add_channel("mastodon")
     async with local.client() as postiz:
@@ -91,18 +89,18 @@ async def test_posts_are_told_once_with_their_link_soon_after_their_date(
     assert all(0 <= at - dates[event.post.id] <= 35 for at, event in told)
 
 
-async def test_a_refusal_has_the_words_of_the_notification(local: LocalPostiz) -> None:
+async def test_a_refusal_has_the_words_of_the_notification(local: Sandbox) -> None:
     channel = local.add_channel("mastodon", name="Ours")
     async with local.client() as postiz:
         await scheduled(postiz, local, channel, 60)
-        local.sandbox.change_channel(channel.id, failure="the token is gone")
+        local.change_channel(channel.id, failure="the token is gone")
         ((_, event),) = await gather(local, postiz.posts.watch(), 600)
     assert not event.is_published
     assert event.link == ""
     assert "the token is gone" in event.reason
 
 
-async def test_what_was_before_is_told_only_if_it_is_asked_for(local: LocalPostiz) -> None:
+async def test_what_was_before_is_told_only_if_it_is_asked_for(local: Sandbox) -> None:
     channel = local.add_channel("mastodon")
     async with local.client() as postiz:
         ids = await scheduled(postiz, local, channel, 60, 7200)
@@ -117,7 +115,7 @@ async def test_what_was_before_is_told_only_if_it_is_asked_for(local: LocalPosti
             postiz.posts.watch(since=datetime(2027, 1, 1))  # noqa: DTZ001
 
 
-async def test_what_is_published_at_once_is_noticed(local: LocalPostiz) -> None:
+async def test_what_is_published_at_once_is_noticed(local: Sandbox) -> None:
     channel, other = local.add_channel("mastodon"), local.add_channel("x")
     async with local.client() as postiz:
 
@@ -131,7 +129,7 @@ async def test_what_is_published_at_once_is_noticed(local: LocalPostiz) -> None:
     assert [event.post.content for _, event in told] == ["a"]
 
 
-async def test_a_webhook_makes_it_look_sooner(local: LocalPostiz) -> None:
+async def test_a_webhook_makes_it_look_sooner(local: Sandbox) -> None:
     channel = local.add_channel("mastodon")
     async with local.client() as postiz:
 
@@ -147,7 +145,7 @@ async def test_a_webhook_makes_it_look_sooner(local: LocalPostiz) -> None:
         assert at - await publishing <= 2
 
 
-async def test_an_outage_loses_and_doubles_nothing(local: LocalPostiz) -> None:
+async def test_an_outage_loses_and_doubles_nothing(local: Sandbox) -> None:
     channel = local.add_channel("mastodon")
     async with local.client() as postiz:
         ids = await scheduled(postiz, local, channel, 60, 3600, 7200, 20_000)
@@ -155,9 +153,9 @@ async def test_an_outage_loses_and_doubles_nothing(local: LocalPostiz) -> None:
         async def trouble() -> None:
             await local.clock.sleep(600)
             fault = Fault("error_before", status=503, times=None, route="list_posts")
-            local.sandbox.faults.add(fault)
+            local.add_fault(fault)
             await local.clock.sleep(3 * 3600)
-            local.sandbox.faults.clear()
+            local.clear_faults()
 
         away = asyncio.create_task(trouble())
         told = await gather(local, postiz.posts.watch(), 30_000)
@@ -165,7 +163,7 @@ async def test_an_outage_loses_and_doubles_nothing(local: LocalPostiz) -> None:
     assert [event.post.id for _, event in told] == ids
 
 
-async def test_an_outage_of_days_is_waited_out(local: LocalPostiz) -> None:
+async def test_an_outage_of_days_is_waited_out(local: Sandbox) -> None:
     """More looks than a float can be doubled."""
     began = local.clock.time()
     back = began + 4 * 86_400
@@ -190,37 +188,37 @@ async def test_an_outage_of_days_is_waited_out(local: LocalPostiz) -> None:
     assert 0 <= local.clock.time() - back <= LONGEST_OUTAGE
 
 
-async def test_looks_are_few_while_nothing_happens(local: LocalPostiz) -> None:
+async def test_looks_are_few_while_nothing_happens(local: Sandbox) -> None:
     local.add_channel("mastodon")
     async with local.client() as postiz:
-        before = local.sandbox.requests
+        before = local.requests
         await gather(local, postiz.posts.watch(), 3600)
-        assert local.sandbox.requests - before <= 3600 / IDLE_POLL + 2
+        assert local.requests - before <= 3600 / IDLE_POLL + 2
 
 
-async def test_a_post_that_hangs_is_asked_for_rarely(local: LocalPostiz) -> None:
+async def test_a_post_that_hangs_is_asked_for_rarely(local: Sandbox) -> None:
     channel = local.add_channel("mastodon")
     async with local.client() as postiz:
         (post,) = await scheduled(postiz, local, channel, 60)
-        local.sandbox.change_post(post, has_job=False)
-        before = local.sandbox.requests
+        local.change_post(post, has_job=False)
+        before = local.requests
         assert await gather(local, postiz.posts.watch(), 3600) == []
-        assert local.sandbox.requests - before <= 3600 / 30 + 10
+        assert local.requests - before <= 3600 / 30 + 10
 
 
 async def test_a_server_that_counts_looks_is_asked_every_ten_minutes() -> None:
-    old = LocalPostiz(release="v2.18.0", limit=30)
+    old = Sandbox(release="v2.18.0", limit=30)
     channel = old.add_channel("mastodon")
     async with old.client() as postiz:
         ids = await scheduled(postiz, old, channel, 60, 5000)
-        before = old.sandbox.requests
+        before = old.requests
         told = await gather(old, postiz.posts.watch(), 7200)
-        assert old.sandbox.requests - before <= 7200 / COUNTED_POLL + 2
+        assert old.requests - before <= 7200 / COUNTED_POLL + 2
         assert old.refusals == 0
     assert [event.post.id for _, event in told] == ids
 
 
-async def test_it_goes_on_where_the_loop_was_left_open(local: LocalPostiz) -> None:
+async def test_it_goes_on_where_the_loop_was_left_open(local: Sandbox) -> None:
     channel = local.add_channel("mastodon")
     async with local.client() as postiz:
         ids = await scheduled(postiz, local, channel, 60, 61, 9000)
@@ -231,20 +229,20 @@ async def test_it_goes_on_where_the_loop_was_left_open(local: LocalPostiz) -> No
     assert [event.post.id for event in (first, *rest)] == ids
 
 
-async def test_a_key_that_is_refused_ends_it(local: LocalPostiz) -> None:
+async def test_a_key_that_is_refused_ends_it(local: Sandbox) -> None:
     async with local.client() as postiz:
         assert await postiz.channels.is_connected()
-        transport = SandboxTransport(local.sandbox)
+        transport = local.transport()
         wrong = Postiz(api_key="wrong", base_url=URL, clock=local.clock, transport=transport)
         async with wrong, aclosing(wrong.posts.watch()) as events:
             with pytest.raises(AuthenticationError):
                 await anext(events)
 
 
-async def test_a_server_that_is_away_at_the_first_look_is_an_error(local: LocalPostiz) -> None:
+async def test_a_server_that_is_away_at_the_first_look_is_an_error(local: Sandbox) -> None:
     async with local.client() as postiz:
         fault = Fault("error_before", status=503, times=None, route="list_posts")
-        local.sandbox.faults.add(fault)
+        local.add_fault(fault)
         async with aclosing(postiz.posts.watch()) as events:
             with pytest.raises(ServerError):
                 await anext(events)

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async.testing import LocalPostiz, ServedPostiz
+    from postiz_async.testing import Sandbox, SandboxServer
 
 AT = datetime.now(UTC) + timedelta(hours=1)
 
 
 @pytest.fixture
-async def web(postiz_server: ServedPostiz) -> AsyncIterator[httpx.AsyncClient]:
+async def web(postiz_sandbox_server: SandboxServer) -> AsyncIterator[httpx.AsyncClient]:
     keys = {name: Secret(f"sandbox-{name}") for name in ("acme", "globex")}
-    app = make_app(Agency(postiz_server.url, keys))
+    app = make_app(Agency(postiz_sandbox_server.url, keys))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -36,7 +36,7 @@ async def web(postiz_server: ServedPostiz) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.mark.postiz(organizations=["acme", "globex"], channels=["mastodon", "x"])
 async def test_organisations_see_their_own(
-    web: httpx.AsyncClient, postiz_server: ServedPostiz
+    web: httpx.AsyncClient, postiz_sandbox_server: SandboxServer
 ) -> None:
     body = {"channel": "x", "text": "Hello", "at": AT.isoformat(), "thread": ["and more"]}
     made = await web.post("/acme/posts", json=body)
@@ -49,7 +49,7 @@ async def test_organisations_see_their_own(
     seen = Overview.model_validate_json((await web.get("/globex")).content)
     assert (len(seen.posts), seen.quota.remaining) == (2, 29)
     assert (await web.get("/initech")).status_code == 404
-    assert postiz_server.refusals == 0
+    assert postiz_sandbox_server.refusals == 0
 
 
 async def _texts(web: httpx.AsyncClient, organization: str) -> list[str]:
@@ -58,7 +58,7 @@ async def _texts(web: httpx.AsyncClient, organization: str) -> list[str]:
 
 @pytest.mark.postiz(channels=["mastodon"])
 async def test_a_job_and_a_script(
-    postiz_sandbox: LocalPostiz, postiz_server: ServedPostiz, tmp_path: Path
+    postiz_sandbox: Sandbox, postiz_sandbox_server: SandboxServer, tmp_path: Path
 ) -> None:
     at = postiz_sandbox.in_an_hour()
     async with postiz_sandbox.client() as postiz:
@@ -75,7 +75,9 @@ async def test_a_job_and_a_script(
     file.write_text(
         f"channel,date,content\nmastodon,{AT:%Y-%m-%d %H:%M:%SZ},three\n", encoding="utf-8"
     )
-    with blocking.Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as client:
+    with blocking.Postiz(
+        api_key=postiz_sandbox_server.api_key, base_url=postiz_sandbox_server.url
+    ) as client:
         report = nightly.run_blocking(client, file)
         assert isinstance(report, Report)
         assert [row["state"] for row in report.to_records()] == ["stored"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sandbox_calls import Send, request
 
-from postiz_async._sandbox import Response, Sandbox
+from postiz_async._sandbox import MemoryServer, Response
 from postiz_async.clock import JumpingClock
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ def clock() -> JumpingClock:
 
 
 @pytest.fixture
-async def sandbox(clock: JumpingClock) -> AsyncIterator[Sandbox]:
-    async with Sandbox(clock=clock, tags=["launch"]) as made:
+async def sandbox(clock: JumpingClock) -> AsyncIterator[MemoryServer]:
+    async with MemoryServer(clock=clock, tags=["launch"]) as made:
         made.add_channel("mastodon", id="cmmastodon000000000000001")
         made.add_channel("telegram", id="cmtelegram000000000000001", customer="Acme")
         yield made
 
 
 @pytest.fixture
-def send(sandbox: Sandbox) -> Send:
+def send(sandbox: MemoryServer) -> Send:
     async def call(method: str, path: str, body: object = None, **query: str) -> Response:
         return await sandbox.handle(request(method, path, body, **query))
 

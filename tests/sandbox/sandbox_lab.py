@@ -13,7 +13,7 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from recorded import exchanges
 
-from postiz_async._sandbox import FormError, Organization, Sandbox, UploadedFile
+from postiz_async._sandbox import FormError, MemoryServer, Organization, UploadedFile
 from postiz_async._sandbox.http import read_form
 from postiz_async._sandbox.rows import (
     ChannelRow,
@@ -69,7 +69,7 @@ class Lab:
         self.scenario_began = _BEGUN / 1000
         self.clock = JumpingClock(start=self.scenario_began)
         is_short = topic == "throttling-short-window"
-        self.sandbox = Sandbox(
+        self.sandbox = MemoryServer(
             api_key="API_KEY",
             clock=self.clock,
             release="v2.23.0" if topic.startswith("release-") else "HEAD",

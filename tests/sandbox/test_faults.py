@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sandbox_calls import Send, create, day, item, request
 
-from postiz_async._sandbox import ConnectionLost, Fault, Response, Sandbox
+from postiz_async._sandbox import ConnectionLost, Fault, MemoryServer, Response
 from postiz_async.clock import JumpingClock
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def give_up(clock: JumpingClock, call: Awaitable[Response], seconds: float
 
 
 async def test_who_stops_waiting_does_not_stop_the_work(
-    sandbox: Sandbox, clock: JumpingClock, send: Send
+    sandbox: MemoryServer, clock: JumpingClock, send: Send
 ) -> None:
     assert not await give_up(clock, send("POST", "/posts", FIVE), 0.050)
     assert [each.content for each in sandbox.posts] == ["post 0", "post 1"], "a prefix, for a while"
@@ -37,7 +37,7 @@ async def test_who_stops_waiting_does_not_stop_the_work(
 
 
 async def test_a_cancelled_caller_does_not_stop_the_work(
-    sandbox: Sandbox, clock: JumpingClock, send: Send
+    sandbox: MemoryServer, clock: JumpingClock, send: Send
 ) -> None:
     task = asyncio.create_task(send("POST", "/posts", FIVE))  # type: ignore[arg-type]
     await asyncio.sleep(0)
@@ -49,14 +49,14 @@ async def test_a_cancelled_caller_does_not_stop_the_work(
 
 
 async def test_leaving_ends_what_hangs(clock: JumpingClock) -> None:
-    async with Sandbox(clock=clock) as sandbox:
+    async with MemoryServer(clock=clock) as sandbox:
         task = asyncio.create_task(sandbox.handle(request("GET", "/find-slot/nope")))
         await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_lost_answers(sandbox: Sandbox, send: Send) -> None:
+async def test_lost_answers(sandbox: MemoryServer, send: Send) -> None:
     sandbox.faults.add(Fault("drop_answer", route="create_post"))
     assert (await send("GET", "/posts", **day())).status == 200
     with pytest.raises(ConnectionLost):
@@ -66,7 +66,7 @@ async def test_lost_answers(sandbox: Sandbox, send: Send) -> None:
     assert (await send("POST", "/posts", create())).header("X-RateLimit-Remaining") == "88"
 
 
-async def test_resets(sandbox: Sandbox, send: Send) -> None:
+async def test_resets(sandbox: MemoryServer, send: Send) -> None:
     sandbox.faults.add(Fault("reset", times=2))
     for _ in range(2):
         with pytest.raises(ConnectionLost):
@@ -80,7 +80,13 @@ async def test_resets(sandbox: Sandbox, send: Send) -> None:
     [("hang", False, False), ("late_work", True, False), ("late_answer", True, True)],
 )
 async def test_delays(
-    sandbox: Sandbox, clock: JumpingClock, send: Send, kind: str, *, counted: bool, stored: bool
+    sandbox: MemoryServer,
+    clock: JumpingClock,
+    send: Send,
+    kind: str,
+    *,
+    counted: bool,
+    stored: bool,
 ) -> None:
     sandbox.faults.add(Fault(kind, delay=60.0))  # type: ignore[arg-type]
     assert not await give_up(clock, send("POST", "/posts", create()), 30)
@@ -92,7 +98,7 @@ async def test_delays(
 
 
 @pytest.mark.parametrize("status", [200, 302, 403, 408, 500, 502, 504])
-async def test_errors(sandbox: Sandbox, send: Send, status: int) -> None:
+async def test_errors(sandbox: MemoryServer, send: Send, status: int) -> None:
     sandbox.faults.add(Fault("error_before", status=status))
     response = await send("POST", "/posts", create())
     assert (response.status, len(sandbox.posts)) == (status, 0)
@@ -106,7 +112,7 @@ async def test_errors(sandbox: Sandbox, send: Send, status: int) -> None:
 
 
 @pytest.mark.parametrize("half", [False, True])
-async def test_stopping_half_way(sandbox: Sandbox, send: Send, *, half: bool) -> None:
+async def test_stopping_half_way(sandbox: MemoryServer, send: Send, *, half: bool) -> None:
     sandbox.faults.add(Fault("stop", after_items=2, half=half))
     response = await send("POST", "/posts", FIVE)
     assert response.json() == {"statusCode": 500, "message": "Internal server error"}
@@ -114,7 +120,7 @@ async def test_stopping_half_way(sandbox: Sandbox, send: Send, *, half: bool) ->
     assert [len(each.thread) for each in sandbox.posts] == ([1, 1, 0] if half else [1, 1])
 
 
-async def test_an_empty_401_and_a_page(sandbox: Sandbox, send: Send) -> None:
+async def test_an_empty_401_and_a_page(sandbox: MemoryServer, send: Send) -> None:
     sandbox.faults.add(Fault("empty_401"))
     sandbox.faults.add(Fault("html"))
     response = await send("POST", "/posts", create())
@@ -124,7 +130,7 @@ async def test_an_empty_401_and_a_page(sandbox: Sandbox, send: Send) -> None:
     assert sandbox.posts == ()
 
 
-async def test_stripped_headers(sandbox: Sandbox, send: Send) -> None:
+async def test_stripped_headers(sandbox: MemoryServer, send: Send) -> None:
     sandbox.faults.add(Fault("strip_headers", times=None))
     for _ in range(90):
         response = await send("POST", "/posts", {})
@@ -136,7 +142,7 @@ async def test_stripped_headers(sandbox: Sandbox, send: Send) -> None:
 async def test_chances_are_the_same_again_with_the_same_seed() -> None:
     runs: list[list[int]] = []
     for _ in range(2):
-        async with Sandbox(clock=JumpingClock(), seed=5) as sandbox:
+        async with MemoryServer(clock=JumpingClock(), seed=5) as sandbox:
             sandbox.faults.add(Fault("error_before", times=None, probability=0.5))
             calls = [await sandbox.handle(request("GET", "/is-connected")) for _ in range(50)]
             runs.append([response.status for response in calls])
@@ -181,7 +187,7 @@ def test_what_cannot_be_read_is_told(text: str, why: str) -> None:
         Fault.parse(text)
 
 
-async def test_what_struck_is_counted(sandbox: Sandbox, send: Send) -> None:
+async def test_what_struck_is_counted(sandbox: MemoryServer, send: Send) -> None:
     sandbox.faults.add(Fault.parse("empty_401:times=2"))
     for status in (401, 401, 200):
         assert (await send("GET", "/integrations")).status == status

@@ -9,7 +9,7 @@ import pytest
 from sandbox_calls import MASTODON, TELEGRAM, Send, create, day, item, request
 from sandbox_settings import SETTINGS
 
-from postiz_async._sandbox import FormError, HttpRequest, Sandbox, UploadedFile
+from postiz_async._sandbox import FormError, HttpRequest, MemoryServer, UploadedFile
 from postiz_async.clock import JumpingClock
 
 NOT_FOUND = {"statusCode": 500, "message": "Internal server error"}
@@ -150,13 +150,13 @@ async def test_exchanges(
         ("pos_x", "Invalid OAuth token"),
     ],
 )
-async def test_keys(sandbox: Sandbox, key: str | None, text: str) -> None:
+async def test_keys(sandbox: MemoryServer, key: str | None, text: str) -> None:
     response = await sandbox.handle(request("POST", "/posts", create(), key=key))
     assert (response.status, response.json()) == (401, {"msg": text})
     assert response.header("X-RateLimit-Limit") is None
 
 
-async def test_the_body_is_read_before_all_else(sandbox: Sandbox) -> None:
+async def test_the_body_is_read_before_all_else(sandbox: MemoryServer) -> None:
     response = await sandbox.handle(request("GET", "/nope", b"{", key=None))
     assert response.json() == bad(
         "Expected property name or '}' in JSON at position 1 (line 1 column 2)"
@@ -168,7 +168,7 @@ async def test_the_body_is_read_before_all_else(sandbox: Sandbox) -> None:
     assert response.json() == {"statusCode": 413, "message": "request entity too large"}
 
 
-async def test_what_is_counted(send: Send, sandbox: Sandbox) -> None:
+async def test_what_is_counted(send: Send, sandbox: MemoryServer) -> None:
     async def remaining(body: object) -> str | None:
         return (await send("POST", "/posts", body)).header("X-RateLimit-Remaining")
 
@@ -182,7 +182,7 @@ async def test_what_is_counted(send: Send, sandbox: Sandbox) -> None:
     assert response.header("X-RateLimit-Remaining") is None
 
 
-async def test_over_the_limit(sandbox: Sandbox, clock: JumpingClock, send: Send) -> None:
+async def test_over_the_limit(sandbox: MemoryServer, clock: JumpingClock, send: Send) -> None:
     for _ in range(90):
         await send("POST", "/posts", {})
     response = await send("POST", "/posts", {})
@@ -198,7 +198,7 @@ async def test_over_the_limit(sandbox: Sandbox, clock: JumpingClock, send: Send)
     assert (await send("POST", "/posts", {})).header("X-RateLimit-Remaining") == "89"
 
 
-async def test_organisations_share_nothing(sandbox: Sandbox, send: Send) -> None:
+async def test_organisations_share_nothing(sandbox: MemoryServer, send: Send) -> None:
     other = sandbox.add_organization(api_key="other")
     channel = sandbox.add_channel("x", organization=other)
     body = create(item(to=channel.id, settings={"who_can_reply_post": "everyone"}))
@@ -212,7 +212,7 @@ async def test_organisations_share_nothing(sandbox: Sandbox, send: Send) -> None
     assert (await send("GET", "/posts", **day())).json() == {"posts": []}
 
 
-async def test_a_stored_post(sandbox: Sandbox, send: Send) -> None:
+async def test_a_stored_post(sandbox: MemoryServer, send: Send) -> None:
     media = [{"id": "1", "path": "https://cdn.example.com/a.png"}]
     post = item(
         "<b>x</b> & y",
@@ -250,7 +250,7 @@ async def test_a_stored_post(sandbox: Sandbox, send: Send) -> None:
 
 
 async def test_posts_of_a_request_sort_in_its_order_and_have_groups_of_their_own(
-    sandbox: Sandbox, send: Send
+    sandbox: MemoryServer, send: Send
 ) -> None:
     posts = [item(f"post {number}") for number in range(20)]
     created = (await send("POST", "/posts", create(*posts))).json()
@@ -290,7 +290,7 @@ async def test_repeated_posts_are_in_every_list(send: Send) -> None:
     assert (await send("GET", "/posts", **day("2030-01-14"))).json() == {"posts": []}
 
 
-async def test_deleting(sandbox: Sandbox, send: Send) -> None:
+async def test_deleting(sandbox: MemoryServer, send: Send) -> None:
     await send("POST", "/posts", create(item(thread=["a"]), item("b"), item("c")))
     first, second, third = sandbox.posts
     assert (await send("DELETE", f"/posts/{first.thread[0].id}")).json() == {"error": True}
@@ -300,7 +300,7 @@ async def test_deleting(sandbox: Sandbox, send: Send) -> None:
     assert [each.id for each in sandbox.posts] == [third.id]
 
 
-async def test_updating_in_place(sandbox: Sandbox, send: Send) -> None:
+async def test_updating_in_place(sandbox: MemoryServer, send: Send) -> None:
     await send("POST", "/posts", create(item(thread=["a"]), type="draft", inter=3))
     (before,) = sandbox.posts
     changed = item("new", first={"id": before.id}, thread=["b"])
@@ -316,7 +316,7 @@ async def test_updating_in_place(sandbox: Sandbox, send: Send) -> None:
     assert [part.content for part in sandbox.posts[0].thread] == ["a", "c"]
 
 
-async def test_a_group_names_what_is_replaced(sandbox: Sandbox, send: Send) -> None:
+async def test_a_group_names_what_is_replaced(sandbox: MemoryServer, send: Send) -> None:
     await send("POST", "/posts", create())
     (before,) = sandbox.posts
     await send("POST", "/posts", create(item("new", group=before.group)))
@@ -324,7 +324,7 @@ async def test_a_group_names_what_is_replaced(sandbox: Sandbox, send: Send) -> N
     assert sandbox.posts[0].group != before.group
 
 
-async def test_types(sandbox: Sandbox, send: Send) -> None:
+async def test_types(sandbox: MemoryServer, send: Send) -> None:
     for kind in ("draft", "schedule", "now", "update", "typo", None):
         await send("POST", "/posts", create(type=kind, date="2031-01-01"))
     assert [each.state for each in sandbox.posts] == [
@@ -333,7 +333,7 @@ async def test_types(sandbox: Sandbox, send: Send) -> None:
     assert sandbox.posts[2].date.isoformat() == "2026-11-24T06:00:00+00:00"
 
 
-async def test_changing_the_status(sandbox: Sandbox, send: Send) -> None:
+async def test_changing_the_status(sandbox: MemoryServer, send: Send) -> None:
     await send("POST", "/posts", create())
     (post,) = sandbox.posts
     for status, state in (("draft", "DRAFT"), ("schedule", "QUEUE")):
@@ -342,7 +342,7 @@ async def test_changing_the_status(sandbox: Sandbox, send: Send) -> None:
         assert sandbox.posts[0].state == state
 
 
-async def test_changing_settings(sandbox: Sandbox, send: Send) -> None:
+async def test_changing_settings(sandbox: MemoryServer, send: Send) -> None:
     await send("POST", "/posts", create(item(settings={"a": 1, "b": 2}, thread=["x"]), inter=2))
     (post,) = sandbox.posts
     path = f"/posts/{post.id}/settings"
@@ -357,7 +357,7 @@ async def test_changing_settings(sandbox: Sandbox, send: Send) -> None:
 
 
 async def test_changing_settings_writes_the_date_without_its_milliseconds(
-    sandbox: Sandbox, send: Send
+    sandbox: MemoryServer, send: Send
 ) -> None:
     body = create(item(settings={"client_ref": "r", "own": 1})) | {
         "date": "2030-01-15T10:00:00.945Z"
@@ -376,7 +376,7 @@ async def test_changing_settings_writes_the_date_without_its_milliseconds(
     assert [each.state for each in sandbox.publish()] == ["PUBLISHED"]
 
 
-async def test_what_a_post_became(sandbox: Sandbox, send: Send) -> None:
+async def test_what_a_post_became(sandbox: MemoryServer, send: Send) -> None:
     channel = sandbox.add_channel("tiktok")
     video = [{"id": "1", "path": "https://cdn.example.com/a.mp4"}]
     body = create(item(to=channel.id, image=video, settings=SETTINGS["tiktok"]))
@@ -393,7 +393,7 @@ async def test_what_a_post_became(sandbox: Sandbox, send: Send) -> None:
     assert [len(each["data"]) for each in series] == [1, 1, 1]
 
 
-async def test_uploads(sandbox: Sandbox) -> None:
+async def test_uploads(sandbox: MemoryServer) -> None:
     async def upload(file: UploadedFile | FormError) -> tuple[int, Any]:
         call = request("POST", "/upload")
         response = await sandbox.handle(
@@ -418,7 +418,7 @@ async def test_uploads(sandbox: Sandbox) -> None:
     assert (await upload(FormError("Multipart: Unexpected end of form")))[0] == 400
 
 
-async def test_uploads_from_the_internet_of_the_sandbox(sandbox: Sandbox, send: Send) -> None:
+async def test_uploads_from_the_internet_of_the_sandbox(sandbox: MemoryServer, send: Send) -> None:
     sandbox.add_remote_file("https://files.example/a.png", b"\x89PNG\r\n\x1a\n")
     sandbox.add_remote_file("https://files.example/text.png", b"hello")
 
@@ -432,7 +432,7 @@ async def test_uploads_from_the_internet_of_the_sandbox(sandbox: Sandbox, send: 
 
 
 async def test_find_slot_skips_what_is_taken_and_hangs_without_a_channel(
-    sandbox: Sandbox, clock: JumpingClock, send: Send
+    sandbox: MemoryServer, clock: JumpingClock, send: Send
 ) -> None:
     await send("POST", "/posts", create(date="2026-11-24T06:40:00Z", type="draft"))
     assert (await send("GET", f"/find-slot/{TELEGRAM}")).json() == {"date": "2026-11-24T11:40:00"}
@@ -443,7 +443,7 @@ async def test_find_slot_skips_what_is_taken_and_hangs_without_a_channel(
     assert not answered
 
 
-async def test_deleting_a_channel(sandbox: Sandbox, send: Send) -> None:
+async def test_deleting_a_channel(sandbox: MemoryServer, send: Send) -> None:
     await send("POST", "/posts", create(item(), item(to=TELEGRAM)))
     row = (await send("DELETE", f"/integrations/{MASTODON}")).json()
     assert {"token", "refreshToken"} <= set(row)
@@ -452,7 +452,7 @@ async def test_deleting_a_channel(sandbox: Sandbox, send: Send) -> None:
     assert (await send("DELETE", f"/integrations/{MASTODON}")).status == 200
 
 
-async def test_connecting_channels(sandbox: Sandbox, send: Send) -> None:
+async def test_connecting_channels(sandbox: MemoryServer, send: Send) -> None:
     url = (await send("GET", "/social/mastodon")).json()["url"]
     assert url.startswith("https://mastodon.example/")
     assert len((await send("GET", "/social/bluesky")).json()["url"]) == 6
@@ -462,7 +462,7 @@ async def test_connecting_channels(sandbox: Sandbox, send: Send) -> None:
     assert (await send("GET", "/social/mastodon", refresh=MASTODON)).status == 200
 
 
-async def test_plans(sandbox: Sandbox, send: Send) -> None:
+async def test_plans(sandbox: MemoryServer, send: Send) -> None:
     sandbox.organization.posts_per_month = 1
     assert (await send("POST", "/posts", create())).status == 201
     response = await send("POST", "/posts", create())
@@ -471,7 +471,7 @@ async def test_plans(sandbox: Sandbox, send: Send) -> None:
     assert (await send("GET", "/is-connected")).json() == {"msg": "No subscription found"}
 
 
-async def test_notifications_come_in_pages(sandbox: Sandbox, send: Send) -> None:
+async def test_notifications_come_in_pages(sandbox: MemoryServer, send: Send) -> None:
     for number in range(101):
         sandbox.add_notification(f"note {number}")
     page = (await send("GET", "/notifications", page="1.7")).json()
@@ -482,7 +482,7 @@ async def test_notifications_come_in_pages(sandbox: Sandbox, send: Send) -> None
 
 
 async def test_videos_take_their_time_and_a_credit(
-    sandbox: Sandbox, clock: JumpingClock, send: Send
+    sandbox: MemoryServer, clock: JumpingClock, send: Send
 ) -> None:
     sandbox.organization.video_credits = 1
     params = {"prompt": "a cat", "images": []}
@@ -494,7 +494,7 @@ async def test_videos_take_their_time_and_a_credit(
     assert (await send("POST", "/generate-video", body)).status == 402
 
 
-async def test_what_networks_tell(sandbox: Sandbox, send: Send) -> None:
+async def test_what_networks_tell(sandbox: MemoryServer, send: Send) -> None:
     async def describe(channel_id: str) -> Any:
         return (await send("GET", f"/integration-settings/{channel_id}")).json()["output"]
 
@@ -510,7 +510,7 @@ async def test_what_networks_tell(sandbox: Sandbox, send: Send) -> None:
     assert (await describe(x.id))["maxLength"] == 4000
 
 
-async def test_look_ups_at_networks(sandbox: Sandbox, send: Send) -> None:
+async def test_look_ups_at_networks(sandbox: MemoryServer, send: Send) -> None:
     channel = sandbox.add_channel("discord")
     path, body = f"/integration-trigger/{channel.id}", {"methodName": "channels"}
     response = await send("POST", path, body)
@@ -524,7 +524,7 @@ async def test_look_ups_at_networks(sandbox: Sandbox, send: Send) -> None:
     assert response.json() == {"msg": "Channel disconnected due to expired token"}
 
 
-async def test_analytics_of_a_channel(sandbox: Sandbox, send: Send) -> None:
+async def test_analytics_of_a_channel(sandbox: MemoryServer, send: Send) -> None:
     channel = sandbox.add_channel("youtube")
     path = f"/analytics/{channel.id}"
     series = (await send("GET", path, date="7")).json()
@@ -535,7 +535,7 @@ async def test_analytics_of_a_channel(sandbox: Sandbox, send: Send) -> None:
 
 
 async def test_an_operator_may_ask_for_media_of_his_own() -> None:
-    async with Sandbox(upload_domain="cdn.example.com") as sandbox:
+    async with MemoryServer(upload_domain="cdn.example.com") as sandbox:
         channel = sandbox.add_channel("mastodon")
         for path, status in (("https://cdn.example.com/a.png", 201), ("/a.png", 400)):
             body = create(item(to=channel.id, image=[{"id": "1", "path": path}]))
@@ -556,7 +556,7 @@ async def test_odd_bodies(send: Send) -> None:
     assert answer["message"] == "Unexpected end of JSON input"
 
 
-async def test_half_characters(sandbox: Sandbox, send: Send) -> None:
+async def test_half_characters(sandbox: MemoryServer, send: Send) -> None:
     half = rb"\ud83d"
 
     def body(post: dict[str, Any]) -> bytes:
@@ -581,7 +581,7 @@ async def test_half_characters(sandbox: Sandbox, send: Send) -> None:
     ],
 )
 async def test_types_of_bodies(
-    sandbox: Sandbox, headers: dict[str, str], data: bytes, status: int, message: str
+    sandbox: MemoryServer, headers: dict[str, str], data: bytes, status: int, message: str
 ) -> None:
     headers = headers | {"authorization": "sandbox"}
     response = await sandbox.handle(HttpRequest("POST", "/public/v1/posts", (), headers, data))
@@ -592,14 +592,14 @@ async def test_types_of_bodies(
 async def test_the_same_seed_gives_the_same_server() -> None:
     answers = []
     for _ in range(2):
-        async with Sandbox(clock=JumpingClock(), seed=3) as sandbox:
+        async with MemoryServer(clock=JumpingClock(), seed=3) as sandbox:
             channel = sandbox.add_channel("mastodon")
             response = await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
             answers.append((response, sandbox.posts))
     assert answers[0] == answers[1]
 
 
-async def test_answers_carry_date_and_tag(sandbox: Sandbox, send: Send) -> None:
+async def test_answers_carry_date_and_tag(sandbox: MemoryServer, send: Send) -> None:
     response = await send("GET", "/is-connected")
     assert response.header("Date") == "Tue, 24 Nov 2026 06:00:00 GMT"
     tag = response.header("ETag")
@@ -611,7 +611,7 @@ async def test_answers_carry_date_and_tag(sandbox: Sandbox, send: Send) -> None:
 
 
 async def test_behind_the_container_only_api_is_the_api() -> None:
-    async with Sandbox(base="container") as sandbox:
+    async with MemoryServer(base="container") as sandbox:
         response = await sandbox.handle(request("GET", "/is-connected"))
         assert (response.status, response.header("Location")) == (307, "/auth")
         call = request("GET", "/is-connected")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sandbox_calls import MASTODON, Send, create, item, png, request
 
-from postiz_async._sandbox import HttpRequest, Response, Sandbox
+from postiz_async._sandbox import HttpRequest, MemoryServer, Response
 from postiz_async._sandbox.rules.networks import NETWORKS
 from postiz_async.clock import JumpingClock
 
@@ -24,7 +24,7 @@ def picture(name: str) -> dict[str, str]:
     return {"id": name, "path": f"https://cdn.example.com/{name}.png"}
 
 
-async def described(sandbox: Sandbox, provider: str) -> dict[str, Any]:
+async def described(sandbox: MemoryServer, provider: str) -> dict[str, Any]:
     channel = sandbox.add_channel(provider)
     response = await sandbox.handle(request("GET", f"/integration-settings/{channel.id}"))
     output: dict[str, Any] = msgspec.json.decode(response.body)["output"]
@@ -32,13 +32,15 @@ async def described(sandbox: Sandbox, provider: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("provider", NETWORKS)
-async def test_rules_in_words_are_told_for_some_networks(sandbox: Sandbox, provider: str) -> None:
+async def test_rules_in_words_are_told_for_some_networks(
+    sandbox: MemoryServer, provider: str
+) -> None:
     rules = (await described(sandbox, provider))["rules"]
     assert rules.strip() if provider in ADVISED else rules == ""
 
 
 @pytest.mark.parametrize("provider", ["instagram", "instagram-standalone"])
-async def test_a_trial_reel_has_no_type(sandbox: Sandbox, provider: str) -> None:
+async def test_a_trial_reel_has_no_type(sandbox: MemoryServer, provider: str) -> None:
     properties = (await described(sandbox, provider))["settings"]["properties"]
     assert properties["is_trial_reel"] == {}
     assert all(schema for name, schema in properties.items() if name != "is_trial_reel")
@@ -60,7 +62,7 @@ async def test_a_trial_reel_has_no_type(sandbox: Sandbox, provider: str) -> None
     ],
 )
 async def test_own_words_replace_those_of_one_rule(
-    sandbox: Sandbox, settings: dict[str, object], messages: list[str]
+    sandbox: MemoryServer, settings: dict[str, object], messages: list[str]
 ) -> None:
     channel = sandbox.add_channel("dribbble")
     body = create(item(to=channel.id, image=[picture("a")], settings=settings))
@@ -71,7 +73,7 @@ async def test_own_words_replace_those_of_one_rule(
 
 @pytest.mark.parametrize(("given", "status"), [(["p1"], 400), (None, 201), (7, 201), ("", 201)])
 async def test_the_id_of_a_part_is_a_text_or_nothing(
-    sandbox: Sandbox, given: object, status: int
+    sandbox: MemoryServer, given: object, status: int
 ) -> None:
     channel = sandbox.add_channel("mastodon")
     response = await sandbox.handle(
@@ -109,7 +111,7 @@ async def test_a_page_that_is_no_number(send: Send) -> None:
     ],
 )
 async def test_a_repeated_parameter_is_a_list(
-    sandbox: Sandbox, path: str, query: str, message: str
+    sandbox: MemoryServer, path: str, query: str, message: str
 ) -> None:
     given = {"startDate": "2030-01-01T00:00:00Z", "endDate": "2030-01-02T00:00:00Z"}
     given |= {"customer": "c1", "client_id": "x", "response_type": "code"}
@@ -119,7 +121,7 @@ async def test_a_repeated_parameter_is_a_list(
     assert response.json()["message"] == [message]
 
 
-async def test_parameters_whose_repetition_is_not_looked_at(sandbox: Sandbox) -> None:
+async def test_parameters_whose_repetition_is_not_looked_at(sandbox: MemoryServer) -> None:
     headers = {"authorization": "sandbox"}
     pages = HttpRequest("GET", "/public/v1/notifications", (("page", "1"), ("page", "x")), headers)
     assert (await sandbox.handle(pages)).json()["page"] == 1
@@ -131,7 +133,7 @@ async def test_parameters_whose_repetition_is_not_looked_at(sandbox: Sandbox) ->
 # ------------------------------------------------------------------ methods and origins
 
 
-async def ask(sandbox: Sandbox, method: str, path: str, **headers: str) -> Response:
+async def ask(sandbox: MemoryServer, method: str, path: str, **headers: str) -> Response:
     return await sandbox.handle(HttpRequest(method, path, (), headers))
 
 
@@ -139,7 +141,7 @@ async def ask(sandbox: Sandbox, method: str, path: str, **headers: str) -> Respo
     ("path", "key"),
     [("integrations", "sandbox"), ("integrations", "wrong"), ("nope", "sandbox")],
 )
-async def test_head_is_a_get_without_its_body(sandbox: Sandbox, path: str, key: str) -> None:
+async def test_head_is_a_get_without_its_body(sandbox: MemoryServer, path: str, key: str) -> None:
     asked = await ask(sandbox, "GET", f"/public/v1/{path}", authorization=key)
     head = await ask(sandbox, "HEAD", f"/public/v1/{path}", authorization=key)
     assert asked.body
@@ -151,7 +153,7 @@ async def test_head_is_a_get_without_its_body(sandbox: Sandbox, path: str, key: 
     assert head.header("Content-Length") is not None
 
 
-async def test_head_asks_whether_an_answer_changed(sandbox: Sandbox) -> None:
+async def test_head_asks_whether_an_answer_changed(sandbox: MemoryServer) -> None:
     path, key = "/public/v1/integrations", "sandbox"
     tag = (await ask(sandbox, "GET", path, authorization=key)).header("ETag") or ""
     again = await ask(sandbox, "HEAD", path, **{"authorization": key, "if-none-match": tag})
@@ -159,7 +161,7 @@ async def test_head_asks_whether_an_answer_changed(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/public/v1/posts", "/public/v1/nope", "/oauth/token"])
-async def test_a_preflight_asks_for_no_key(sandbox: Sandbox, path: str) -> None:
+async def test_a_preflight_asks_for_no_key(sandbox: MemoryServer, path: str) -> None:
     origin = "http://localhost:4200"
     asked = {"origin": origin, "access-control-request-method": "POST"}
     asked |= {"access-control-request-headers": "authorization,content-type"}
@@ -183,7 +185,7 @@ async def test_a_preflight_asks_for_no_key(sandbox: Sandbox, path: str) -> None:
     ],
 )
 async def test_only_the_own_front_end_may_read_answers(
-    sandbox: Sandbox, method: str, origin: str, *, is_allowed: bool
+    sandbox: MemoryServer, method: str, origin: str, *, is_allowed: bool
 ) -> None:
     path = "/public/v1/is-connected"
     response = await ask(sandbox, method, path, origin=origin, authorization="sandbox")
@@ -196,7 +198,7 @@ async def test_only_the_own_front_end_may_read_answers(
 # ------------------------------------------------------------------ OAuth of public clients
 
 
-async def registered(sandbox: Sandbox) -> str:
+async def registered(sandbox: MemoryServer) -> str:
     body = {"client_name": "CLI", "redirect_uris": ["http://127.0.0.1:8123/cb"]}
     call = HttpRequest("POST", "/oauth/register", (), JSON, msgspec.json.encode(body))
     return str((await sandbox.handle(call)).json()["client_id"])
@@ -213,7 +215,7 @@ async def registered(sandbox: Sandbox) -> str:
     ],
 )
 async def test_what_a_public_client_has_to_say(
-    sandbox: Sandbox, method: str, changes: dict[str, str | None], message: str | None
+    sandbox: MemoryServer, method: str, changes: dict[str, str | None], message: str | None
 ) -> None:
     asked = {"client_id": await registered(sandbox), "response_type": "code", "state": "s"}
     asked |= {"redirect_uri": "http://127.0.0.1:8123/cb", "code_challenge": "w" * 43} | changes
@@ -232,7 +234,7 @@ async def test_what_a_public_client_has_to_say(
         assert response.json() == {"statusCode": 400, "message": message}
 
 
-async def test_an_app_with_a_secret_needs_neither(sandbox: Sandbox) -> None:
+async def test_an_app_with_a_secret_needs_neither(sandbox: MemoryServer) -> None:
     app = sandbox.add_oauth_app("Reader", "https://app.example/callback")
     query = (("client_id", app.client_id), ("response_type", "code"), ("redirect_uri", "https://x"))
     response = await sandbox.handle(HttpRequest("GET", "/oauth/authorize", query))
@@ -252,7 +254,7 @@ async def test_an_app_with_a_secret_needs_neither(sandbox: Sandbox) -> None:
 )
 @pytest.mark.parametrize("is_foreign", [False, True], ids=["unknown", "foreign"])
 async def test_bare_500s_that_mean_not_found(
-    sandbox: Sandbox, send: Send, method: str, path: str, body: object, *, is_foreign: bool
+    sandbox: MemoryServer, send: Send, method: str, path: str, body: object, *, is_foreign: bool
 ) -> None:
     wanted = "unknown"
     if is_foreign:
@@ -280,7 +282,7 @@ async def test_no_posts_at_all(send: Send, body: object) -> None:
 
 
 async def test_a_server_without_video_generators() -> None:
-    async with Sandbox(clock=JumpingClock(), video_types=()) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), video_types=()) as sandbox:
         body = {"type": "veo3", "output": "vertical", "customParams": {"prompt": "p", "images": []}}
         response = await sandbox.handle(request("POST", "/generate-video", body))
         assert response.status == 400
@@ -306,7 +308,7 @@ async def test_a_server_without_video_generators() -> None:
     ],
 )
 async def test_pictures_that_the_server_cannot_fetch(
-    sandbox: Sandbox,
+    sandbox: MemoryServer,
     provider: str,
     settings: dict[str, object],
     names: str,
@@ -327,7 +329,7 @@ async def test_pictures_that_the_server_cannot_fetch(
     assert drafted.status == 201, "drafts are not looked at again"
 
 
-async def test_an_uploaded_picture_can_be_fetched(sandbox: Sandbox) -> None:
+async def test_an_uploaded_picture_can_be_fetched(sandbox: MemoryServer) -> None:
     sandbox.add_remote_file("https://cdn.example.com/a.png", png(800, 600))
     body = {"url": "https://cdn.example.com/a.png"}
     uploaded = (await sandbox.handle(request("POST", "/upload-from-url", body))).json()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sandbox_calls import create, item, request
 
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import Sandbox
 
 START = 1_893_456_000.0  # 2030-01-01
 RELEASES = pytest.mark.parametrize("release", ["HEAD", "next"])
@@ -32,7 +32,7 @@ def body_of(response: Any) -> Any:
     ],
 )
 async def test_dates_in_the_past(release: str, kind: str, date: str, *, is_refused: bool) -> None:
-    async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
+    async with MemoryServer(clock=JumpingClock(start=START), release=release) as sandbox:
         channel = sandbox.add_channel("telegram")
         body = create(item(to=channel.id), date=date, type=kind)
         response = await sandbox.handle(request("POST", "/posts", body))
@@ -47,7 +47,7 @@ async def test_dates_in_the_past(release: str, kind: str, date: str, *, is_refus
 
 @RELEASES
 async def test_a_post_is_not_moved_into_the_past(release: str) -> None:
-    async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
+    async with MemoryServer(clock=JumpingClock(start=START), release=release) as sandbox:
         channel = sandbox.add_channel("telegram")
         await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
         (post,) = sandbox.posts
@@ -61,7 +61,7 @@ async def test_a_post_is_not_moved_into_the_past(release: str) -> None:
 @RELEASES
 @pytest.mark.parametrize("kind", ["self", "link", "media", "image", "video"])
 async def test_types_of_reddit(release: str, kind: str) -> None:
-    async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
+    async with MemoryServer(clock=JumpingClock(start=START), release=release) as sandbox:
         channel = sandbox.add_channel("reddit")
         where = {"subreddit": "python", "title": "tt", "type": kind, "is_flair_required": False}
         where |= {"url": "https://a.example"} if kind == "link" else {}
@@ -76,7 +76,7 @@ async def test_types_of_reddit(release: str, kind: str) -> None:
 
 @RELEASES
 async def test_a_create_for_a_deleted_channel(release: str) -> None:
-    async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
+    async with MemoryServer(clock=JumpingClock(start=START), release=release) as sandbox:
         channel = sandbox.add_channel("telegram")
         await sandbox.handle(request("DELETE", f"/integrations/{channel.id}"))
         response = await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
@@ -91,6 +91,6 @@ async def test_a_create_for_a_deleted_channel(release: str) -> None:
 
 @RELEASES
 async def test_deleting_what_is_not_there(release: str) -> None:
-    async with Sandbox(clock=JumpingClock(start=START), release=release) as sandbox:
+    async with MemoryServer(clock=JumpingClock(start=START), release=release) as sandbox:
         response = await sandbox.handle(request("DELETE", "/posts/nope"))
         assert response.status == (404 if release == "next" else 500)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sandbox_calls import Send, request
 
-from postiz_async._sandbox import HttpRequest, Sandbox
+from postiz_async._sandbox import HttpRequest, MemoryServer
 
 if TYPE_CHECKING:
     from postiz_async.clock import JumpingClock
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 JSON = {"content-type": "application/json"}
 
 
-async def post(sandbox: Sandbox, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+async def post(sandbox: MemoryServer, path: str, body: Any, **headers: str) -> tuple[int, Any]:
     call = HttpRequest("POST", path, (), JSON | headers, msgspec.json.encode(body))
     response = await sandbox.handle(call)
     return response.status, response.json() if response.body else None
 
 
-async def consent(sandbox: Sandbox, client_id: str) -> str:
+async def consent(sandbox: MemoryServer, client_id: str) -> str:
     body = {"client_id": client_id, "action": "approve", "state": "s"}
     status, answer = await post(
         sandbox, "/oauth/authorize", body, auth=sandbox.organization.session
@@ -30,7 +30,7 @@ async def consent(sandbox: Sandbox, client_id: str) -> str:
     return str(answer["redirect"].partition("code=")[2].partition("&")[0])
 
 
-async def test_the_flow(sandbox: Sandbox, clock: JumpingClock) -> None:
+async def test_the_flow(sandbox: MemoryServer, clock: JumpingClock) -> None:
     app = sandbox.add_oauth_app("Reader", "https://app.example/callback")
     grant = {
         "grant_type": "authorization_code",
@@ -59,7 +59,7 @@ async def test_the_flow(sandbox: Sandbox, clock: JumpingClock) -> None:
     }
 
 
-async def test_the_counter_is_the_organisations(sandbox: Sandbox, send: Send) -> None:
+async def test_the_counter_is_the_organisations(sandbox: MemoryServer, send: Send) -> None:
     app = sandbox.add_oauth_app("Reader", "https://app.example/callback")
     body = {
         "grant_type": "authorization_code",
@@ -73,5 +73,5 @@ async def test_the_counter_is_the_organisations(sandbox: Sandbox, send: Send) ->
     assert response.header("X-RateLimit-Remaining") == "88"
 
 
-async def test_no_consent_without_a_session(sandbox: Sandbox) -> None:
+async def test_no_consent_without_a_session(sandbox: MemoryServer) -> None:
     assert await post(sandbox, "/oauth/authorize", {"client_id": "x"}) == (401, None)

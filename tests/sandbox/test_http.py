@@ -16,7 +16,7 @@ from processes import PATIENCE, until
 from sandbox_calls import create, item
 from sandbox_lab import read_pieces
 
-from postiz_async._sandbox import Fault, Sandbox, http as http_module
+from postiz_async._sandbox import Fault, MemoryServer, http as http_module
 from postiz_async._sandbox.http import Served, serve
 from postiz_async._sandbox.messages import UploadedFile
 from postiz_async.clock import AcceleratedClock
@@ -29,14 +29,14 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as made:
+async def sandbox() -> AsyncIterator[MemoryServer]:
+    async with MemoryServer() as made:
         made.add_channel("mastodon", id="cmmastodon000000000000001")
         yield made
 
 
 @pytest.fixture
-async def server(sandbox: Sandbox) -> AsyncIterator[Served]:
+async def server(sandbox: MemoryServer) -> AsyncIterator[Served]:
     async with serve(sandbox) as served:
         yield served
 
@@ -68,7 +68,7 @@ async def test_a_call(server: Served, http: aiohttp.ClientSession) -> None:
 
 
 async def test_compression_and_tags(
-    sandbox: Sandbox, server: Served, http: aiohttp.ClientSession
+    sandbox: MemoryServer, server: Served, http: aiohttp.ClientSession
 ) -> None:
     for _ in range(10):
         sandbox.add_channel("x")
@@ -94,7 +94,7 @@ async def test_bodies(server: Served, http: aiohttp.ClientSession) -> None:
         assert response.status == 413
 
 
-async def test_uploads(sandbox: Sandbox, server: Served, http: aiohttp.ClientSession) -> None:
+async def test_uploads(sandbox: MemoryServer, server: Served, http: aiohttp.ClientSession) -> None:
     form = aiohttp.FormData()
     form.add_field("file", PNG + b"x" * 1_000_000, filename="a.png")
     async with http.post(f"{server.api_url}/upload", data=form) as response:
@@ -104,7 +104,7 @@ async def test_uploads(sandbox: Sandbox, server: Served, http: aiohttp.ClientSes
 
 
 async def test_a_lost_answer_is_a_broken_connection(
-    sandbox: Sandbox, server: Served, http: aiohttp.ClientSession
+    sandbox: MemoryServer, server: Served, http: aiohttp.ClientSession
 ) -> None:
     sandbox.faults.add(Fault("drop_answer"))
     with pytest.raises(aiohttp.ClientConnectionError):
@@ -113,7 +113,7 @@ async def test_a_lost_answer_is_a_broken_connection(
 
 
 async def test_who_hangs_up_does_not_stop_the_work(
-    sandbox: Sandbox, server: Served, http: aiohttp.ClientSession
+    sandbox: MemoryServer, server: Served, http: aiohttp.ClientSession
 ) -> None:
     body = create(*[item() for _ in range(5)])
     asking = asyncio.create_task(http.post(f"{server.api_url}/posts", json=body))
@@ -156,7 +156,7 @@ async def test_webhooks_are_called_and_the_clock_is_told() -> None:
     host, port = runner.addresses[0][:2]
 
     clock = AcceleratedClock(speed=1000)
-    async with Sandbox(clock=clock) as sandbox:
+    async with MemoryServer(clock=clock) as sandbox:
         sandbox.add_channel("mastodon", id="cmmastodon000000000000001")
         sandbox.add_webhook(f"http://{host}:{port}/hook")
         async with serve(sandbox) as server, aiohttp.ClientSession(headers=KEY) as http:
@@ -191,7 +191,7 @@ async def test_a_receiver_that_is_slow_holds_up_no_other(monkeypatch: pytest.Mon
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    async with Sandbox() as sandbox:
+    async with MemoryServer() as sandbox:
         sandbox.add_channel("mastodon", id="cmmastodon000000000000001")
         sandbox.add_webhook(f"http://{host}:{port}/slow")
         sandbox.add_webhook(f"http://{host}:{port}/quick")
@@ -207,7 +207,7 @@ async def test_a_receiver_that_is_slow_holds_up_no_other(monkeypatch: pytest.Mon
 
 
 async def test_the_container() -> None:
-    async with Sandbox(base="container") as sandbox, serve(sandbox) as server:
+    async with MemoryServer(base="container") as sandbox, serve(sandbox) as server:
         assert server.api_url == f"{server.url}/api/public/v1"
         async with aiohttp.ClientSession(headers=KEY) as http:
             assert await read(http, f"{server.api_url}/is-connected") == {"connected": True}
@@ -225,7 +225,7 @@ async def test_serving_that_is_cancelled_twice_leaves_no_task() -> None:
     served_at: list[str] = []
 
     async def served() -> None:
-        async with Sandbox() as sandbox, serve(sandbox) as server:
+        async with MemoryServer() as sandbox, serve(sandbox) as server:
             served_at.append(server.url)
             await asyncio.Event().wait()
 
@@ -244,7 +244,7 @@ async def test_serving_that_is_cancelled_twice_leaves_no_task() -> None:
 
 async def test_serving_that_runs_out_of_time_closes_its_socket() -> None:
     with anyio.CancelScope() as scope:
-        async with Sandbox() as sandbox, serve(sandbox) as server:
+        async with MemoryServer() as sandbox, serve(sandbox) as server:
             scope.cancel()
             await anyio.sleep_forever()
     await settled()

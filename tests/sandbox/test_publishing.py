@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sandbox_calls import MASTODON, TELEGRAM, Send, create, day, item, request
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 
 if TYPE_CHECKING:
     from postiz_async._sandbox import Response
@@ -17,7 +17,7 @@ SOON = "2026-11-24T06:10:00Z"
 
 
 async def test_posts_are_published_when_they_are_due(
-    sandbox: Sandbox, clock: JumpingClock, send: Send
+    sandbox: MemoryServer, clock: JumpingClock, send: Send
 ) -> None:
     await send("POST", "/posts", create(item("a"), item("b"), date=SOON))
     await send("POST", "/posts", create(date=SOON, type="draft"))
@@ -32,7 +32,7 @@ async def test_posts_are_published_when_they_are_due(
     assert [each["link"] for each in notes] == [each["releaseURL"] for each in entries[1::-1]]
 
 
-async def test_a_date_in_the_past_publishes_at_once(sandbox: Sandbox, send: Send) -> None:
+async def test_a_date_in_the_past_publishes_at_once(sandbox: MemoryServer, send: Send) -> None:
     await send("POST", "/posts", create(date="2020-01-01"))
     assert sandbox.posts[0].state == "PUBLISHED"
 
@@ -41,7 +41,7 @@ async def test_a_date_in_the_past_publishes_at_once(sandbox: Sandbox, send: Send
     "changes", [{"failure": "too loud"}, {"disabled": True}, {"refresh_needed": True}]
 )
 async def test_publishing_fails(
-    sandbox: Sandbox, clock: JumpingClock, send: Send, changes: dict[str, object]
+    sandbox: MemoryServer, clock: JumpingClock, send: Send, changes: dict[str, object]
 ) -> None:
     await send("POST", "/posts", create(date=SOON))
     sandbox.change_channel(MASTODON, **changes)
@@ -52,7 +52,7 @@ async def test_publishing_fails(
     assert str(changes.get("failure", "channel")) in note["content"]
 
 
-async def test_jobs_follow_the_post(sandbox: Sandbox, clock: JumpingClock, send: Send) -> None:
+async def test_jobs_follow_the_post(sandbox: MemoryServer, clock: JumpingClock, send: Send) -> None:
     await send("POST", "/posts", create(item("drafted"), item("deleted"), item("moved"), date=SOON))
     drafted, deleted, moved = sandbox.posts
     await send("PUT", f"/posts/{drafted.id}/status", {"status": "draft"})
@@ -65,7 +65,7 @@ async def test_jobs_follow_the_post(sandbox: Sandbox, clock: JumpingClock, send:
 
 
 async def test_a_published_post_is_not_published_again_by_accident(
-    sandbox: Sandbox, send: Send
+    sandbox: MemoryServer, send: Send
 ) -> None:
     await send("POST", "/posts", create(type="now"))
     (post,) = sandbox.posts
@@ -83,7 +83,7 @@ async def test_a_published_post_is_not_published_again_by_accident(
 
 @pytest.mark.parametrize(("release", "bodies"), [("HEAD", [b"[]"]), ("v2.11.0", None)])
 async def test_webhooks(clock: JumpingClock, release: str, bodies: list[bytes] | None) -> None:
-    async with Sandbox(clock=clock, release=release) as sandbox:
+    async with MemoryServer(clock=clock, release=release) as sandbox:
         told = sandbox.add_channel("mastodon", id=MASTODON)
         sandbox.add_channel("telegram", id=TELEGRAM)
         sandbox.add_webhook("http://127.0.0.1:9/hook", told.id)
@@ -100,7 +100,7 @@ async def test_webhooks(clock: JumpingClock, release: str, bodies: list[bytes] |
 
 def test_webhooks_stay_on_this_machine() -> None:
     with pytest.raises(ValueError, match="not on loopback"):
-        Sandbox().add_webhook("https://example.com/hook")
+        MemoryServer().add_webhook("https://example.com/hook")
 
 
 ROUTES = (
@@ -129,7 +129,7 @@ ROUTES = (
 async def test_what_a_release_limits(
     release: str, limit: str, throttled: int, missing: int
 ) -> None:
-    async with Sandbox(release=release) as sandbox:
+    async with MemoryServer(release=release) as sandbox:
         answers = [await sandbox.handle(request(method, path)) for method, path in ROUTES]
         limits = [each.header("X-RateLimit-Limit") for each in answers]
         assert limits.count(limit) == throttled
@@ -155,7 +155,7 @@ def _is_missing(response: Response) -> bool:
     ],
 )
 async def test_what_a_release_answers(release: str, keys: set[str], answer: str) -> None:
-    async with Sandbox(release=release) as sandbox:
+    async with MemoryServer(release=release) as sandbox:
         channel = sandbox.add_channel("mastodon")
         created = await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
         listed = await sandbox.handle(request("GET", "/posts", **day()))
@@ -168,4 +168,4 @@ async def test_what_a_release_answers(release: str, keys: set[str], answer: str)
 
 def test_releases_have_names() -> None:
     with pytest.raises(ValueError, match=r"v1\.2\.3, HEAD or next"):
-        Sandbox(release="latest")
+        MemoryServer(release="latest")

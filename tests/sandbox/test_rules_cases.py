@@ -10,7 +10,7 @@ from typing import Any
 from recorded import facts, verdicts
 from sandbox_calls import png, request
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.rules.formats import LOOSE_URL, is_url
 from postiz_async._sandbox.text.html import has_text, sanitize
 from postiz_async._sandbox.text.length import counted_text, plain_length, weighted_length, x_length
@@ -24,7 +24,7 @@ def report(what: str, total: int, differences: list[str]) -> None:
 
 async def judge(case: dict[str, Any]) -> tuple[int, Any, Any]:
     """Status, message and stored settings of a body in a sandbox of its own."""
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         channel = sandbox.add_channel(case["provider"], id="i1")
         extra = json.dumps(case["additional_settings"])
         sandbox.change_channel(channel.id, additional_settings=extra)

@@ -11,7 +11,7 @@ from sandbox_calls import create, item, png, request
 from sandbox_settings import MEDIA, SETTINGS, SUBREDDIT, media
 from work import counted_calls
 
-from postiz_async._sandbox import Response, Sandbox
+from postiz_async._sandbox import MemoryServer, Response
 from postiz_async._sandbox.rows import Release
 from postiz_async._sandbox.rules.files import pixels_of
 from postiz_async._sandbox.rules.networks import NETWORKS
@@ -33,12 +33,12 @@ async def post(
     *,
     release: str = "HEAD",
     channel: str = "[]",
-    prepare: Callable[[Sandbox], None] | None = None,
+    prepare: Callable[[MemoryServer], None] | None = None,
     body: dict[str, Any] | None = None,
     **changes: Any,
-) -> tuple[Response, Sandbox]:
+) -> tuple[Response, MemoryServer]:
     """Create a post with the least settings of the network, and `changes` of the item."""
-    async with Sandbox(clock=JumpingClock(), release=release) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), release=release) as sandbox:
         made = sandbox.add_channel(provider, id="i1", name="Mine")
         sandbox.change_channel(made.id, additional_settings=channel)
         for name in MEDIA.get(provider, ()):
@@ -277,7 +277,7 @@ async def test_pictures_are_measured(
 ) -> None:
     names = [f"{number}.png" for number in range(len(sizes))]
 
-    def put(sandbox: Sandbox) -> None:
+    def put(sandbox: MemoryServer) -> None:
         for name, size in zip(names, sizes, strict=True):
             sandbox.add_remote_file(f"https://cdn.example.com/{name}", png(*size))
 
@@ -387,7 +387,7 @@ async def test_networks_and_fields_that_no_release_has() -> None:
 
 
 async def test_all_posts_are_judged_before_one_is_stored() -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         good = item(to=sandbox.add_channel("mastodon").id)
         bad = item("a" * 301, to=sandbox.add_channel("bluesky", name="Sky").id)
         response = await sandbox.handle(request("POST", "/posts", create(good, bad, good)))
@@ -412,7 +412,7 @@ async def test_all_posts_are_judged_before_one_is_stored() -> None:
 async def test_changing_settings_judges_the_whole_post(
     content: str, images: list[str], settings: dict[str, Any], message: str | None
 ) -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         channel = sandbox.add_channel("x", name="Mine")
         new = item(content, to=channel.id, image=media(*images), settings=SETTINGS["x"])
         for kind, state in (("draft", "DRAFT"), ("schedule", "QUEUE")):
@@ -428,7 +428,7 @@ async def test_changing_settings_judges_the_whole_post(
 
 
 async def test_an_emptied_post_cannot_be_changed() -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         channel = sandbox.add_channel("vk", name="Mine")
         await sandbox.handle(request("POST", "/posts", create(item(to=channel.id), type="draft")))
         sandbox.change_post(sandbox.posts[0].id, content=" ")
@@ -440,7 +440,7 @@ async def test_an_emptied_post_cannot_be_changed() -> None:
 
 
 async def test_media_in_settings_need_the_operators_domain_too() -> None:
-    async with Sandbox(clock=JumpingClock(), upload_domain="cdn.example.com") as sandbox:
+    async with MemoryServer(clock=JumpingClock(), upload_domain="cdn.example.com") as sandbox:
         channel = sandbox.add_channel("devto")
         settings = {"title": "tt", "main_image": {"id": "1", "path": "/a.png"}}
         body = create(item(to=channel.id, settings=settings))
@@ -451,7 +451,7 @@ async def test_media_in_settings_need_the_operators_domain_too() -> None:
 
 
 async def describe(provider: str, release: str = "HEAD", channel: str = "[]") -> dict[str, Any]:
-    async with Sandbox(clock=JumpingClock(), release=release) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), release=release) as sandbox:
         made = sandbox.add_channel(provider)
         sandbox.change_channel(made.id, additional_settings=channel)
         response = await sandbox.handle(request("GET", f"/integration-settings/{made.id}"))
@@ -510,7 +510,7 @@ async def test_deep_lists_are_no_danger(name: str, status: int) -> None:
 
 
 async def test_a_verdict_is_little_work() -> None:
-    async with Sandbox(clock=JumpingClock(), limit=1000, work_per_post=0.0) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=1000, work_per_post=0.0) as sandbox:
         channel = sandbox.add_channel("x")
         new = item("word " * 50, to=channel.id, settings=SETTINGS["x"])
         await sandbox.handle(request("POST", "/posts", create(new)))  # caches

@@ -17,7 +17,7 @@ from processes import PATIENCE, PYTHON, ROOT, Process, child_environment, ended,
 from worker import Job
 from world import date_of
 
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, SystemClock
 
@@ -32,7 +32,7 @@ PROGRAM = Path(__file__).with_name("worker.py")
 IMPORTS = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
 
 
-class Deadly(Sandbox):
+class Deadly(MemoryServer):
     """Kills a process while a create of it is in flight, once."""
 
     def __init__(self, clock: Clock, window: float) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async import NewPost, Postiz
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from postiz_async import CallEnded, CallStarted
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def test_the_end_of_a_call_says_how_long_it_took_and_waited() -> None:
     clock, told = JumpingClock(), list["CallStarted | CallEnded"]()
     async with (
-        Sandbox(clock=clock, limit=1, work_per_post=0.0) as sandbox,
+        MemoryServer(clock=clock, limit=1, work_per_post=0.0) as sandbox,
         Postiz(
             api_key=sandbox.organization.api_key,
             base_url="http://sandbox.invalid",

@@ -13,12 +13,12 @@ from samples import PNG
 
 from postiz_async import Postiz, PostizError, QuotaWaitError
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import WireResponse
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE
 from postiz_async.clock import JumpingClock
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -31,9 +31,9 @@ START, END = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
 @asynccontextmanager
 async def old_server(
     release: str = "v2.18.0", limit: int = 5
-) -> AsyncGenerator[tuple[Sandbox, Postiz]]:
+) -> AsyncGenerator[tuple[MemoryServer, Postiz]]:
     async with (
-        Sandbox(clock=JumpingClock(), limit=limit, release=release) as sandbox,
+        MemoryServer(clock=JumpingClock(), limit=limit, release=release) as sandbox,
         sandbox_client(sandbox, latency=0.1) as postiz,
     ):
         yield sandbox, postiz
@@ -86,8 +86,8 @@ async def test_the_counter_is_told_once(caplog: pytest.LogCaptureFixture) -> Non
 
 async def test_an_updated_server_that_counts_no_more_is_noticed() -> None:
     clock = JumpingClock()
-    old = Sandbox(clock=clock, limit=5, release="v2.18.0")
-    new = Sandbox(clock=clock, limit=5)
+    old = MemoryServer(clock=clock, limit=5, release="v2.18.0")
+    new = MemoryServer(clock=clock, limit=5)
 
     class Updated:
         """The server is updated after four requests."""
@@ -117,7 +117,7 @@ async def test_an_updated_server_that_counts_no_more_is_noticed() -> None:
 
 async def test_a_counted_upload_may_take_minutes(caplog: pytest.LogCaptureFixture) -> None:
     clock = JumpingClock()
-    async with Sandbox(clock=clock, limit=30, release="v2.18.0") as sandbox:
+    async with MemoryServer(clock=clock, limit=30, release="v2.18.0") as sandbox:
         way = SandboxTransport(sandbox, latency=100.0)
         async with sandbox_client(sandbox, transport=way) as postiz:
 
@@ -143,7 +143,7 @@ async def test_only_a_success_without_rate_headers_shows_that_a_route_is_free(
     status: int, *, is_counted: bool
 ) -> None:
     """A refusal may come from a proxy, which knows nothing of the throttle behind it."""
-    async with Sandbox(clock=JumpingClock(), limit=5, release="v2.18.0") as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=5, release="v2.18.0") as sandbox:
 
         class Beyond:
             """The second answer is somebody else's."""
@@ -174,7 +174,7 @@ async def test_only_a_success_without_rate_headers_shows_that_a_route_is_free(
 
 async def test_counted_reads_of_two_clients_share_a_store() -> None:
     store = MemoryStore()
-    async with Sandbox(clock=JumpingClock(), limit=6, release="v2.18.0") as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=6, release="v2.18.0") as sandbox:
         async with (
             sandbox_client(sandbox, store=store) as one,
             sandbox_client(sandbox, store=store) as two,

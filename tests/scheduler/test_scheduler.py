@@ -13,7 +13,7 @@ from world import Lab, LoopClock, NotebookKeeper, VirtualLoop, date_of, lab
 from postiz_async import Postiz
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._scheduler.calls import PREPARED_SECONDS, Priority
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
@@ -26,7 +26,7 @@ from postiz_async.errors import (
     PostizError,
     QuotaWaitError,
 )
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -512,7 +512,7 @@ def test_routes_without_quota_go_at_the_pace_that_is_polite(
     async def play() -> None:
         clock = LoopClock()
         async with (
-            Sandbox(clock=clock) as sandbox,
+            MemoryServer(clock=clock) as sandbox,
             Postiz(
                 api_key="sandbox",
                 base_url="http://sandbox.invalid",

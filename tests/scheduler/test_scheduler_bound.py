@@ -17,7 +17,7 @@ from world import lab
 
 from postiz_async import NewPost, Postiz, PostizPool
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Fault, HttpRequest, Sandbox
+from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
 from postiz_async._wire import WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
@@ -30,7 +30,7 @@ from postiz_async.errors import (
     QuotaWaitError,
     ServerError,
 )
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -47,7 +47,7 @@ LIST, CREATE = "GET /integrations", "POST /posts"
 class Gateway:
     """A way to a sandbox that can be slow, or closed to requests without a header."""
 
-    sandbox: Sandbox
+    sandbox: MemoryServer
     slow: dict[str, float] = field(default_factory=dict)
     """Seconds that requests take before they arrive, by method and first part of the path."""
     unreachable: dict[str, int] = field(default_factory=dict)
@@ -117,7 +117,9 @@ class Stage:
 @asynccontextmanager
 async def stage(*, limit: int = 30, release: str = "HEAD") -> AsyncGenerator[Stage]:
     clock = JumpingClock()
-    async with Sandbox(clock=clock, limit=limit, release=release, work_per_post=0.0) as sandbox:
+    async with MemoryServer(
+        clock=clock, limit=limit, release=release, work_per_post=0.0
+    ) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         way = Gateway(sandbox)
         client = Postiz(
@@ -320,7 +322,7 @@ async def test_each_piece_of_an_iteration_is_a_call() -> None:
 
 
 async def test_in_a_pool_the_wait_for_a_connection_is_part_of_the_timeout() -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
+    async with MemoryServer(clock=JumpingClock()) as sandbox:
         way = Gateway(sandbox, slow={"GET /notifications": 100.0, LIST: 1.0})
         pool = PostizPool(
             base_url="http://sandbox.invalid", clock=sandbox.clock, transport=way, connections=1

@@ -22,13 +22,14 @@ from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, _quota as 
 from postiz_async._quota import Grant, Ledger, RateHeaders
 from postiz_async._quota.snapshot import take_snapshot
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._scheduler.calls import Priority, SlotRequest
 from postiz_async._scheduler.queue import AdmissionQueue
 from postiz_async.clock import JumpingClock, SystemClock
 from postiz_async.stores._local_ledger import LocalLedger, LocalLedgers, ledgers_of_process
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
+from postiz_async.testing import Sandbox
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Clock
-    from postiz_async.testing import ServedPostiz
+    from postiz_async.testing import SandboxServer
 
 FOR_EVER = 300.0
 """Seconds after which a thread is taken to hang."""
@@ -69,7 +70,7 @@ async def taken(handle: LocalLedger, lifetime: float = 60.0) -> int:
 # ------------------------------------------------------------------ a web handler
 
 
-def handle(server: ServedPostiz, channel: str, number: int) -> str:
+def handle(server: SandboxServer, channel: str, number: int) -> str:
     """What a handler of a synchronous framework does for each request, in a thread of its own."""
 
     async def work() -> str:
@@ -85,19 +86,23 @@ def handle(server: ServedPostiz, channel: str, number: int) -> str:
 
 
 def test_a_handler_that_opens_a_client_for_each_request_remembers_the_window(
-    postiz_server: ServedPostiz,
+    postiz_sandbox_server: SandboxServer,
 ) -> None:
-    channel = postiz_server.add_channel("telegram").id
-    said = [handle(postiz_server, channel, number) for number in range(36)]
+    channel = postiz_sandbox_server.add_channel("telegram").id
+    said = [handle(postiz_sandbox_server, channel, number) for number in range(36)]
     assert said == ["stored"] * 30 + ["told to wait"] * 6
-    assert postiz_server.refusals == 0
+    assert postiz_sandbox_server.refusals == 0
 
 
-def test_handlers_in_many_threads_never_go_over_together(postiz_server: ServedPostiz) -> None:
-    channel = postiz_server.add_channel("telegram").id
+def test_handlers_in_many_threads_never_go_over_together(
+    postiz_sandbox_server: SandboxServer,
+) -> None:
+    channel = postiz_sandbox_server.add_channel("telegram").id
 
     async def patient(number: int) -> None:
-        async with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as postiz:
+        async with Postiz(
+            api_key=postiz_sandbox_server.api_key, base_url=postiz_sandbox_server.url
+        ) as postiz:
             at = datetime.now(UTC) + timedelta(days=2)
             await postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
 
@@ -105,10 +110,10 @@ def test_handlers_in_many_threads_never_go_over_together(postiz_server: ServedPo
         calls = [threads.submit(asyncio.run, patient(number)) for number in range(30)]
         for call in calls:
             call.result(FOR_EVER)
-        late = [threads.submit(handle, postiz_server, channel, n) for n in range(30, 38)]
+        late = [threads.submit(handle, postiz_sandbox_server, channel, n) for n in range(30, 38)]
         assert {call.result(FOR_EVER) for call in late} == {"told to wait"}
-    assert len(postiz_server.posts) == 30
-    assert postiz_server.refusals == 0
+    assert len(postiz_sandbox_server.posts) == 30
+    assert postiz_sandbox_server.refusals == 0
 
 
 # ------------------------------------------------------------------ who shares with whom
@@ -116,7 +121,7 @@ def test_handlers_in_many_threads_never_go_over_together(postiz_server: ServedPo
 
 async def test_a_key_at_one_server_is_one_quota_and_a_store_of_its_own_is_another() -> None:
     clock = JumpingClock()
-    async with Sandbox(clock=clock, limit=5) as sandbox:
+    async with MemoryServer(clock=clock, limit=5) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         way = SandboxTransport(sandbox)
         key = sandbox.organization.api_key
@@ -133,7 +138,7 @@ async def test_a_key_at_one_server_is_one_quota_and_a_store_of_its_own_is_anothe
             PostizPool(base_url=URL, clock=clock, transport=way) as pool,
         ):
             for each in (one, named):
-                await each.posts.draft(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
+                await each.posts.draft(NewPost(channel, "x"), at=Sandbox().in_an_hour())
             views = {
                 "same": await same.quota(),
                 "key of another": await key_of_another.quota(),
@@ -416,7 +421,7 @@ async def test_what_a_client_does_is_in_the_state_and_it_is_not_told_of_it_itsel
 
 async def test_a_campaign_does_not_recall_over_a_lock_out_that_another_client_met() -> None:
     clock = JumpingClock()
-    async with Sandbox(clock=clock, limit=5) as sandbox:
+    async with MemoryServer(clock=clock, limit=5) as sandbox:
         way = SandboxTransport(sandbox)
         async with sandbox_client(sandbox, transport=way) as postiz:
             scheduler = opened(postiz).scheduler

@@ -22,13 +22,13 @@ from processes import PATIENCE
 from stores_lab import new_postgres_store
 
 from postiz_async import NewPost
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, StoreError
 from postiz_async.stores import ledger_name
 from postiz_async.stores._postgres import Database
 from postiz_async.stores.postgres import _GET, _INSERT, _REMOVE, _UPDATE, PostgresStore, ddl
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -224,7 +224,7 @@ async def test_an_uncontended_create_costs_two_statements(server: PostgresServer
         return await fetch(query, params)
 
     store._database.fetch = counted  # type: ignore[method-assign]
-    async with Sandbox(clock=JumpingClock(), limit=30) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=30) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
         async with sandbox_client(sandbox, store=store) as postiz:

@@ -23,7 +23,7 @@ from world import OnClock, lab
 
 from postiz_async import NewPost, StoreError
 from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, answered, decide, lost
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, QuotaWaitError
 from postiz_async.stores import Kept, ledger_name
@@ -31,7 +31,7 @@ from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def organisation(limit: int = 30) -> AsyncGenerator[tuple[Sandbox, str]]:
-    async with Sandbox(clock=JumpingClock(), limit=limit) as sandbox:
+async def organisation(limit: int = 30) -> AsyncGenerator[tuple[MemoryServer, str]]:
+    async with MemoryServer(clock=JumpingClock(), limit=limit) as sandbox:
         yield sandbox, sandbox.add_channel("mastodon").id
 
 
-async def send(sandbox: Sandbox, channel: str, store: Records, posts: int) -> None:
+async def send(sandbox: MemoryServer, channel: str, store: Records, posts: int) -> None:
     at = datetime.fromtimestamp(sandbox.clock.time() + 30 * 86_400, UTC)
     async with (
         sandbox_client(sandbox, latency=0.2, store=store) as postiz,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async import BadRequestError, IdempotencyError, NewPost, Postiz
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import AcceleratedClock
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from postiz_async.stores import Records
@@ -23,7 +23,10 @@ KEYS = ["order-1", "x" * 255, "\N{PARTY POPPER}" * 255, "a'b\"c;--\n%s {0} \\", 
 async def test_many_at_once_from_several_clients_make_one_create_of_each_key(
     store: Records,
 ) -> None:
-    async with Sandbox(api_key="sandbox", work_per_post=0.0) as sandbox, AsyncExitStack() as stack:
+    async with (
+        MemoryServer(api_key="sandbox", work_per_post=0.0) as sandbox,
+        AsyncExitStack() as stack,
+    ):
         channel = sandbox.add_channel("mastodon").id
         clients = [
             await stack.enter_async_context(
@@ -59,7 +62,7 @@ async def test_many_at_once_from_several_clients_make_one_create_of_each_key(
 async def test_a_lost_answer_is_found_also_where_clocks_run_faster(store: Records) -> None:
     """The store's clock is taken to be as fast as that of all who use it."""
     clock = AcceleratedClock(1_000.0)
-    async with Sandbox(api_key="sandbox", clock=clock, work_per_post=0.0) as sandbox:
+    async with MemoryServer(api_key="sandbox", clock=clock, work_per_post=0.0) as sandbox:
         channel = sandbox.add_channel("mastodon").id
         sandbox.faults.add(Fault("reset", route="create_post"))
         async with Postiz(

@@ -1,4 +1,4 @@
-"""`LocalPostiz`: what a test says to a sandbox in its own event loop."""
+"""`Sandbox`: what a test says to a sandbox in its own event loop."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from postiz_async import (
     UploadError,
 )
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import Fault, LocalPostiz
+from postiz_async.testing import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 
-async def schedule(postiz: Postiz, sandbox: LocalPostiz, text: str = "Hello") -> str:
+async def schedule(postiz: Postiz, sandbox: Sandbox, text: str = "Hello") -> str:
     post = NewPost(sandbox.channel("mastodon"), text)
     (created,) = await postiz.posts.schedule(post, at=sandbox.in_an_hour())
     return created.post_id
 
 
 async def test_locked_out_for_an_hour() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"])
+    sandbox = Sandbox(channels=["mastodon"])
     sandbox.lock_out()
     async with sandbox.client() as postiz:
         with pytest.raises(QuotaWaitError) as caught:
@@ -48,7 +48,7 @@ async def test_locked_out_for_an_hour() -> None:
 @pytest.mark.parametrize("release", ["HEAD", "v2.19.0"])
 async def test_a_lock_that_ends_soon(release: str) -> None:
     """In both storages of the counter; the whole window is free after it."""
-    sandbox = LocalPostiz(channels="mastodon", limit=3, release=release)
+    sandbox = Sandbox(channels="mastodon", limit=3, release=release)
     sandbox.lock_out(seconds=90)
     began = sandbox.clock.monotonic()
     async with sandbox.client() as postiz:
@@ -59,7 +59,7 @@ async def test_a_lock_that_ends_soon(release: str) -> None:
 
 
 async def test_a_lock_is_of_one_organisation() -> None:
-    sandbox = LocalPostiz(organizations=["acme", "globex"], channels=["mastodon"])
+    sandbox = Sandbox(organizations=["acme", "globex"], channels=["mastodon"])
     sandbox.lock_out("globex")
     async with sandbox.client() as acme, sandbox.client("globex") as globex:
         await schedule(acme, sandbox)
@@ -71,10 +71,10 @@ async def test_a_lock_is_of_one_organisation() -> None:
 
 
 async def test_a_pool_has_a_client_for_each_organisation() -> None:
-    sandbox = LocalPostiz(organizations=["acme", "globex"], channels=["mastodon"], limit=1)
+    sandbox = Sandbox(organizations=["acme", "globex"], channels=["mastodon"], limit=1)
     began = sandbox.clock.monotonic()
     async with sandbox.client() as beside, sandbox.pool(latency=1.0) as pool:
-        for each in sandbox.sandbox.organizations:
+        for each in sandbox.organizations:
             postiz = await pool.client(each.api_key, organization=each.name)
             channel = sandbox.channel("mastodon", organization=each)
             await postiz.posts.schedule(NewPost(channel, "Hello"), at=sandbox.in_an_hour())
@@ -89,7 +89,7 @@ async def test_a_pool_has_a_client_for_each_organisation() -> None:
 
 
 async def test_an_answer_is_lost() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"])
+    sandbox = Sandbox(channels=["mastodon"])
     sandbox.lose_next_answer()
     async with sandbox.client() as postiz:
         with pytest.raises(DeliveryUnknownError):
@@ -99,7 +99,7 @@ async def test_an_answer_is_lost() -> None:
 
 
 async def test_published_before_its_date() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"])
+    sandbox = Sandbox(channels=["mastodon"])
     async with sandbox.client() as postiz:
         one, two = await schedule(postiz, sandbox, "one"), await schedule(postiz, sandbox, "two")
         (published,) = sandbox.publish(two)
@@ -115,7 +115,7 @@ async def test_published_before_its_date() -> None:
 
 
 async def test_published_when_its_hour_has_come() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"])
+    sandbox = Sandbox(channels=["mastodon"])
     async with sandbox.client() as postiz:
         await schedule(postiz, sandbox)
         await sandbox.clock.sleep(3600)
@@ -123,7 +123,7 @@ async def test_published_when_its_hour_has_come() -> None:
 
 
 async def test_a_publication_fails_once() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"])
+    sandbox = Sandbox(channels=["mastodon"])
     sandbox.fail_next_publication("the token was revoked")
     async with sandbox.client() as postiz:
         await schedule(postiz, sandbox, "one")
@@ -135,7 +135,7 @@ async def test_a_publication_fails_once() -> None:
 
 
 async def test_words_are_refused() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"])
+    sandbox = Sandbox(channels=["mastodon"])
     sandbox.refuse("free money", because="This reads like spam")
     async with sandbox.client() as postiz:
         await schedule(postiz, sandbox, "Coffee, not money & free")
@@ -147,7 +147,7 @@ async def test_words_are_refused() -> None:
 
 
 async def test_words_are_refused_by_the_network() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"])
+    sandbox = Sandbox(channels=["mastodon"])
     sandbox.refuse("free money", because="This reads like spam", when="published")
     async with sandbox.client() as postiz:
         await schedule(postiz, sandbox, "Free money")
@@ -156,7 +156,7 @@ async def test_words_are_refused_by_the_network() -> None:
 
 
 async def test_an_organisation_has_what_is_its_own() -> None:
-    sandbox = LocalPostiz(limit=1, channels=["mastodon", "x"], tags="News", release="v2.20.0")
+    sandbox = Sandbox(limit=1, channels=["mastodon", "x"], tags="News", release="v2.20.0")
     globex = sandbox.add_organization("Globex & Söhne")
     assert globex.api_key == "sandbox-globex-sohne"
     theirs = sandbox.add_channel("x", name="Theirs", organization=globex)
@@ -171,15 +171,15 @@ async def test_an_organisation_has_what_is_its_own() -> None:
 
 
 def test_a_channel_of_each_provider() -> None:
-    sandbox = LocalPostiz(channels="all", release="v2.10.0")
-    newest = LocalPostiz(channels="all")
+    sandbox = Sandbox(channels="all", release="v2.10.0")
+    newest = Sandbox(channels="all")
     assert sandbox.channel("x").provider == "x"
-    assert set(sandbox.sandbox.providers) < set(newest.sandbox.providers)
-    assert len(newest.sandbox.channels()) == len(newest.sandbox.providers)
+    assert set(sandbox.providers) < set(newest.providers)
+    assert len(newest.organization.channels) == len(newest.providers)
 
 
 async def test_a_tag_that_posts_may_carry() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"], organizations=["acme", "globex"])
+    sandbox = Sandbox(channels=["mastodon"], organizations=["acme", "globex"])
     sandbox.add_tag("News")
     sandbox.add_tag("Theirs", organization="globex")
     async with sandbox.client() as postiz:
@@ -193,7 +193,7 @@ async def test_a_tag_that_posts_may_carry() -> None:
 
 async def test_it_starts_when_the_test_says() -> None:
     today = datetime.now(timezone(timedelta(hours=2)))
-    sandbox = LocalPostiz(start=today, channels=["mastodon"])
+    sandbox = Sandbox(start=today, channels=["mastodon"])
     assert sandbox.in_an_hour() == pytest.approx(
         today + timedelta(hours=1), abs=timedelta(milliseconds=1)
     )
@@ -201,13 +201,13 @@ async def test_it_starts_when_the_test_says() -> None:
         await postiz.posts.schedule(
             NewPost(sandbox.channel("mastodon"), "Hello"), at=datetime.now(UTC) + timedelta(hours=1)
         )
-    assert LocalPostiz().in_an_hour() == datetime(2027, 1, 15, 9, tzinfo=UTC)
+    assert Sandbox().in_an_hour() == datetime(2027, 1, 15, 9, tzinfo=UTC)
     with pytest.raises(ValueError, match="start must be a datetime with a time zone, as "):
-        LocalPostiz(start=datetime(2027, 1, 15))  # noqa: DTZ001
+        Sandbox(start=datetime(2027, 1, 15))  # noqa: DTZ001
 
 
 def test_mistakes_are_told() -> None:
-    sandbox = LocalPostiz(channels=["x"], organizations=["acme"])
+    sandbox = Sandbox(channels=["x"], organizations=["acme"])
     with pytest.raises(ValueError, match=r"no provider 'mastodn'; did you mean 'mastodon'\?"):
         sandbox.add_channel("mastodn")
     with pytest.raises(LookupError, match="no organisation 'globex' in the sandbox, but acme"):
@@ -241,7 +241,7 @@ def test_a_fault_that_could_never_strike_is_refused(options: dict[str, Any], tol
 
 
 async def test_a_client_as_in_another_process() -> None:
-    sandbox = LocalPostiz(channels=["mastodon"], limit=1)
+    sandbox = Sandbox(channels=["mastodon"], limit=1)
     async with sandbox.client() as here, sandbox.client(store=MemoryStore()) as there:
         await schedule(here, sandbox)
         with pytest.raises(QuotaWaitError):
@@ -252,7 +252,7 @@ async def test_a_client_as_in_another_process() -> None:
 
 
 async def test_a_source_that_stalls_on_the_sandboxs_clock_is_given_up() -> None:
-    sandbox = LocalPostiz()
+    sandbox = Sandbox()
 
     async def source() -> AsyncGenerator[bytes]:
         yield PNG + bytes(100_000)
@@ -262,11 +262,11 @@ async def test_a_source_that_stalls_on_the_sandboxs_clock_is_given_up() -> None:
     async with sandbox.client() as postiz:
         with pytest.raises(UploadError, match="gave nothing for 60 s after 100,033 bytes"):
             await postiz.media.upload(source())
-    assert sandbox.sandbox.uploads == ()
+    assert sandbox.uploads == ()
 
 
 async def test_an_upload_without_an_answer_is_given_up() -> None:
-    sandbox = LocalPostiz()
+    sandbox = Sandbox()
     sandbox.add_fault(Fault("hang", route="upload_file", delay=3600))
     began = sandbox.clock.monotonic()
     async with sandbox.client() as postiz:

@@ -1,4 +1,4 @@
-"""`serve_postiz`: a sandbox in a thread, and what tests say to it from theirs."""
+"""`serve_sandbox`: a sandbox in a thread, and what tests say to it from theirs."""
 
 from __future__ import annotations
 
@@ -14,77 +14,84 @@ import pytest
 from processes import PATIENCE
 
 from postiz_async import NewPost, Postiz, QuotaWaitError
-from postiz_async.testing import Fault, serve_postiz
+from postiz_async.testing import Fault, serve_sandbox
 
 if TYPE_CHECKING:
-    from postiz_async.testing import ServedPostiz
+    from postiz_async.testing import SandboxServer
 
 
-def client_of(server: ServedPostiz, organization: str | None = None) -> Postiz:
+def client_of(server: SandboxServer, organization: str | None = None) -> Postiz:
     said = server.environment(organization)
     return Postiz(api_key=said["POSTIZ_API_KEY"], base_url=said["POSTIZ_API_URL"])
 
 
 @pytest.mark.postiz(channels=["mastodon"], organizations=["acme", "globex"])
-async def test_what_happens_is_said_from_another_thread(postiz_server: ServedPostiz) -> None:
-    channel = postiz_server.channel("mastodon")
-    async with client_of(postiz_server) as acme, client_of(postiz_server, "globex") as globex:
-        await acme.posts.schedule(NewPost(channel, "Hello"), at=postiz_server.in_an_hour())
-        (published,) = postiz_server.publish()
-        postiz_server.lock_out("globex")
-        theirs = NewPost(postiz_server.channel("mastodon", organization="globex"), "Hello")
+async def test_what_happens_is_said_from_another_thread(
+    postiz_sandbox_server: SandboxServer,
+) -> None:
+    channel = postiz_sandbox_server.channel("mastodon")
+    async with (
+        client_of(postiz_sandbox_server) as acme,
+        client_of(postiz_sandbox_server, "globex") as globex,
+    ):
+        await acme.posts.schedule(NewPost(channel, "Hello"), at=postiz_sandbox_server.in_an_hour())
+        (published,) = postiz_sandbox_server.publish()
+        postiz_sandbox_server.lock_out("globex")
+        theirs = NewPost(postiz_sandbox_server.channel("mastodon", organization="globex"), "Hello")
         with pytest.raises(QuotaWaitError):
             await globex.with_options(max_wait=1).posts.schedule(
-                theirs, at=postiz_server.in_an_hour()
+                theirs, at=postiz_sandbox_server.in_an_hour()
             )
     assert published.state == "PUBLISHED"
-    assert (len(postiz_server.posts), postiz_server.refusals) == (1, 1)
+    assert (len(postiz_sandbox_server.posts), postiz_sandbox_server.refusals) == (1, 1)
 
 
-def test_the_work_is_done_in_the_thread_of_the_server(postiz_server: ServedPostiz) -> None:
+def test_the_work_is_done_in_the_thread_of_the_server(postiz_sandbox_server: SandboxServer) -> None:
     """So that nothing is changed under a request; also when many threads ask at once."""
     with ThreadPoolExecutor(8) as pool:
         names = [f"organisation {number}" for number in range(40)]
-        made = list(pool.map(postiz_server.add_organization, names))
-        where = set(pool.map(lambda _: postiz_server.apply(lambda _: threading.get_ident()), names))
+        made = list(pool.map(postiz_sandbox_server.add_organization, names))
+        where = set(
+            pool.map(lambda _: postiz_sandbox_server._apply(lambda _: threading.get_ident()), names)
+        )
     assert len({each.api_key for each in made}) == 40
     assert len(where) == 1
     assert threading.get_ident() not in where
 
 
-def test_what_goes_wrong_in_the_thread_is_raised_here(postiz_server: ServedPostiz) -> None:
+def test_what_goes_wrong_in_the_thread_is_raised_here(postiz_sandbox_server: SandboxServer) -> None:
     with pytest.raises(ValueError, match="no provider 'nowhere'"):
-        postiz_server.add_channel("nowhere")
-    postiz_server.add_fault(Fault("reset"))
-    assert postiz_server.apply(lambda sandbox: len(sandbox.faults.pending)) == 1
+        postiz_sandbox_server.add_channel("nowhere")
+    postiz_sandbox_server.add_fault(Fault("reset"))
+    assert len(postiz_sandbox_server.faults) == 1
 
 
 def test_a_server_for_a_module_of_tests() -> None:
-    with serve_postiz(api_key="mine", channels="all") as server:
+    with serve_sandbox(api_key="mine", channels="all") as server:
         assert server.environment() == {"POSTIZ_API_URL": server.url, "POSTIZ_API_KEY": "mine"}
         assert server.organization.name == "Organisation 1"
         assert server.channel("bluesky").name == "My bluesky"
 
 
 @pytest.mark.postiz(channels=["x"], start=datetime(2027, 1, 14, 9, tzinfo=UTC), speed=900)
-async def test_a_clock_of_its_own_that_clients_share(postiz_server: ServedPostiz) -> None:
+async def test_a_clock_of_its_own_that_clients_share(postiz_sandbox_server: SandboxServer) -> None:
     """A wait of a quarter of an hour takes a second of the machine.
 
     That it was refused is not asked: on a machine that stands still for this second it is not.
     """
-    clock = postiz_server.clock
+    clock = postiz_sandbox_server.clock
     free_at = clock.monotonic() + 900
-    postiz_server.lock_out(seconds=900)
-    assert postiz_server.in_an_hour().year == 2027
-    assert postiz_server.environment()["POSTIZ_SANDBOX_CLOCK"] == "1"
-    options = {"api_key": postiz_server.api_key, "base_url": postiz_server.url}
+    postiz_sandbox_server.lock_out(seconds=900)
+    assert postiz_sandbox_server.in_an_hour().year == 2027
+    assert postiz_sandbox_server.environment()["POSTIZ_SANDBOX_CLOCK"] == "1"
+    options = {"api_key": postiz_sandbox_server.api_key, "base_url": postiz_sandbox_server.url}
     async with Postiz(**options, clock=clock) as postiz:
-        post = NewPost(postiz_server.channel("x"), "Hello")
-        await postiz.posts.schedule(post, at=postiz_server.in_an_hour())
+        post = NewPost(postiz_sandbox_server.channel("x"), "Hello")
+        await postiz.posts.schedule(post, at=postiz_sandbox_server.in_an_hour())
         assert clock.monotonic() >= free_at
 
 
-def test_a_webhook_is_called_when_a_post_is_published(postiz_server: ServedPostiz) -> None:
+def test_a_webhook_is_called_when_a_post_is_published(postiz_sandbox_server: SandboxServer) -> None:
     called: Queue[str] = Queue()
 
     class Listener(BaseHTTPRequestHandler):
@@ -100,15 +107,15 @@ def test_a_webhook_is_called_when_a_post_is_published(postiz_server: ServedPosti
         thread = threading.Thread(target=listener.handle_request)
         thread.start()
         url = f"http://127.0.0.1:{listener.server_port}/hook"
-        postiz_server.apply(lambda sandbox: sandbox.add_webhook(url))
-        channel = postiz_server.add_channel("mastodon")
-        asyncio.run(store(postiz_server, NewPost(channel, "Hello")))
+        postiz_sandbox_server.add_webhook(url)
+        channel = postiz_sandbox_server.add_channel("mastodon")
+        asyncio.run(store(postiz_sandbox_server, NewPost(channel, "Hello")))
         assert called.empty()
-        postiz_server.publish()
+        postiz_sandbox_server.publish()
         assert called.get(timeout=PATIENCE) == "/hook"
         thread.join(PATIENCE)
 
 
-async def store(server: ServedPostiz, post: NewPost) -> None:
+async def store(server: SandboxServer, post: NewPost) -> None:
     async with client_of(server) as postiz:
         await postiz.posts.schedule(post, at=server.in_an_hour())

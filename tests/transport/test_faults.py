@@ -23,7 +23,7 @@ from network_lab import (
 )
 
 from postiz_async import APIConnectionError, Postiz
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._transport.faults import DOCTOR
 from postiz_async._transport.http import AiohttpTransport
@@ -48,7 +48,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def served_sandbox() -> AsyncGenerator[str]:
-    async with Sandbox() as sandbox, serve(sandbox) as served:
+    async with MemoryServer() as sandbox, serve(sandbox) as served:
         yield served.url
 
 
@@ -174,7 +174,7 @@ async def test_a_server_that_closes_the_connection_after_the_handshake(tmp_path:
 
 
 async def test_where_a_server_has_answered_its_address_is_not_in_doubt() -> None:
-    async with Sandbox() as sandbox, AsyncExitStack() as stack:
+    async with MemoryServer() as sandbox, AsyncExitStack() as stack:
         async with serve(sandbox) as served:
             client = Postiz(api_key="sandbox", base_url=served.url, retries=0)
             postiz = await stack.enter_async_context(client)

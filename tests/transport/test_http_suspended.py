@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async import Attempt
-    from postiz_async.testing import ServedPostiz
+    from postiz_async.testing import SandboxServer
 
 SUSPENDED = 1_200.0
 
@@ -54,20 +54,20 @@ class Connector(aiohttp.TCPConnector):
     ("door", "has_connection"), [("key", False), ("key", True), ("outbox", True)]
 )
 async def test_a_create_does_not_leave_after_a_suspend(
-    postiz_server: ServedPostiz,
+    postiz_sandbox_server: SandboxServer,
     tmp_path: Path,
     door: str,
     has_connection: bool,  # noqa: FBT001
 ) -> None:
     """Others may have taken it over by then: it is written down anew, and leaves then."""
-    channel = postiz_server.add_channel("mastodon").id
+    channel = postiz_sandbox_server.add_channel("mastodon").id
     clock = Suspended()
     connector = Connector(clock, has_connection=has_connection)
     attempts: list[Attempt] = []
     post, at = NewPost(channel, "Hello"), datetime.now(UTC) + timedelta(days=1)
     async with Postiz(
-        api_key=postiz_server.api_key,
-        base_url=postiz_server.url,
+        api_key=postiz_sandbox_server.api_key,
+        base_url=postiz_sandbox_server.url,
         clock=clock,
         connector=connector,
         outbox=tmp_path / "outbox.sqlite",
@@ -85,5 +85,5 @@ async def test_a_create_does_not_leave_after_a_suspend(
     creates = [each for each in attempts if each.endpoint == "create_post"]
     assert [each.error or each.status for each in creates] == ["APITimeoutError", 201]
     assert connector.creates == 2
-    assert len(postiz_server.posts) == 1
-    assert len(postiz_server.apply(lambda sandbox: sandbox.creates)) == 1, "the first did not leave"
+    assert len(postiz_sandbox_server.posts) == 1
+    assert len(postiz_sandbox_server.creates) == 1, "the first did not leave"

@@ -26,9 +26,9 @@ from postiz_async import (
     Secret,
     UsageError,
 )
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._transport.settings import ConnectionSettings, tls_context
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,7 +213,7 @@ def test_a_connector_of_another_event_loop_is_told() -> None:
 async def test_what_cannot_be_obeyed_together_is_refused(tmp_path: Path) -> None:
     connector = aiohttp.TCPConnector()
     ca = ca_file(tmp_path)
-    async with Sandbox() as sandbox:
+    async with MemoryServer() as sandbox:
         way = SandboxTransport(sandbox)
         for options, said in (
             ({"connector": connector, "ssl": ca}, "ssl= cannot be given beside connector="),

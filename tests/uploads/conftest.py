@@ -5,23 +5,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async._client import Postiz
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, JumpingClock
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as made:
+async def sandbox() -> AsyncIterator[MemoryServer]:
+    async with MemoryServer() as made:
         yield made
 
 
 @pytest.fixture
-async def postiz(sandbox: Sandbox) -> AsyncIterator[Postiz]:
+async def postiz(sandbox: MemoryServer) -> AsyncIterator[Postiz]:
     """A client over loopback, whose pauses are short."""
     async with serve(sandbox) as served:
         clock = AcceleratedClock(50)
@@ -30,13 +30,13 @@ async def postiz(sandbox: Sandbox) -> AsyncIterator[Postiz]:
 
 
 @pytest.fixture
-async def local(sandbox_in_memory: Sandbox) -> AsyncIterator[Postiz]:
+async def local(sandbox_in_memory: MemoryServer) -> AsyncIterator[Postiz]:
     """A client without sockets."""
     async with sandbox_client(sandbox_in_memory) as client:
         yield client
 
 
 @pytest.fixture
-async def sandbox_in_memory() -> AsyncIterator[Sandbox]:
-    async with Sandbox(clock=JumpingClock()) as made:
+async def sandbox_in_memory() -> AsyncIterator[MemoryServer]:
+    async with MemoryServer(clock=JumpingClock()) as made:
         yield made

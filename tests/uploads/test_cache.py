@@ -9,26 +9,26 @@ import pytest
 from samples import PNG
 
 from postiz_async._client import Postiz
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from postiz_async._sandbox import Sandbox
+    from postiz_async._sandbox import MemoryServer
 
 KEY = "sandbox-key-5d1f0c77"
 
 
 @pytest.fixture
-def sandbox_in_memory(sandbox_in_memory: Sandbox) -> Sandbox:
+def sandbox_in_memory(sandbox_in_memory: MemoryServer) -> MemoryServer:
     sandbox_in_memory.add_organization(api_key=KEY)
     return sandbox_in_memory
 
 
 @asynccontextmanager
 async def client(
-    sandbox: Sandbox, key: str = KEY, url: str = "http://sandbox.invalid"
+    sandbox: MemoryServer, key: str = KEY, url: str = "http://sandbox.invalid"
 ) -> AsyncGenerator[Postiz]:
     async with Postiz(
         api_key=key, base_url=url, clock=sandbox.clock, transport=SandboxTransport(sandbox)
@@ -37,7 +37,7 @@ async def client(
 
 
 async def test_another_run_finds_what_was_uploaded_in_the_last_day(
-    sandbox_in_memory: Sandbox, tmp_path: Path
+    sandbox_in_memory: MemoryServer, tmp_path: Path
 ) -> None:
     cache = tmp_path / "new folder" / "uploads.sqlite"
     async with client(sandbox_in_memory) as postiz:
@@ -57,7 +57,7 @@ async def test_another_run_finds_what_was_uploaded_in_the_last_day(
 
 
 async def test_another_key_or_server_finds_nothing(
-    sandbox_in_memory: Sandbox, tmp_path: Path
+    sandbox_in_memory: MemoryServer, tmp_path: Path
 ) -> None:
     cache = tmp_path / "uploads.sqlite"
     for key, url in (
@@ -70,7 +70,7 @@ async def test_another_key_or_server_finds_nothing(
     assert len(sandbox_in_memory.uploads) == 3
 
 
-async def uploads_fine(sandbox: Sandbox, cache: Path, caplog: pytest.LogCaptureFixture) -> str:
+async def uploads_fine(sandbox: MemoryServer, cache: Path, caplog: pytest.LogCaptureFixture) -> str:
     """Two uploads go on without the cache; what was said, which is one thing."""
     caplog.set_level(logging.WARNING, "postiz_async")
     before = len(sandbox.uploads)
@@ -85,7 +85,7 @@ async def uploads_fine(sandbox: Sandbox, cache: Path, caplog: pytest.LogCaptureF
 
 
 async def test_a_full_disk_breaks_no_upload_and_is_said_once(
-    sandbox_in_memory: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sandbox_in_memory: MemoryServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -98,7 +98,7 @@ async def test_a_full_disk_breaks_no_upload_and_is_said_once(
 
 
 async def test_a_file_that_is_something_else_breaks_no_upload(
-    sandbox_in_memory: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sandbox_in_memory: MemoryServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "notes.txt").write_text("dear diary " * 100)
     said = await uploads_fine(sandbox_in_memory, tmp_path / "notes.txt", caplog)
@@ -111,7 +111,7 @@ async def test_a_file_that_is_something_else_breaks_no_upload(
 
 
 async def test_a_medium_that_cannot_be_read_is_uploaded_again(
-    sandbox_in_memory: Sandbox, tmp_path: Path
+    sandbox_in_memory: MemoryServer, tmp_path: Path
 ) -> None:
     cache = tmp_path / "uploads.sqlite"
     async with client(sandbox_in_memory) as postiz:

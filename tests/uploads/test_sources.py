@@ -12,7 +12,7 @@ import pytest
 from samples import JPEG, MP4, PNG
 from upload_lab import WebUpload, sha, stream_of
 
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._uploads.sources import CHUNK, NullSink, open_local
 from postiz_async.errors import InvalidPostError, UploadError
 
@@ -85,7 +85,7 @@ def given_as(tmp_path: Path) -> Iterator[Callable[[str], object]]:
 
 @pytest.mark.parametrize("kind", SHAPES)
 async def test_what_arrives_is_what_was_given_in_any_shape(
-    sandbox: Sandbox, postiz: Postiz, given_as: Callable[[str], Any], kind: str
+    sandbox: MemoryServer, postiz: Postiz, given_as: Callable[[str], Any], kind: str
 ) -> None:
     told: list[tuple[int, int | None]] = []
     media = await postiz.media.upload(given_as(kind), progress=lambda *now: told.append(now))
@@ -100,7 +100,7 @@ async def test_what_arrives_is_what_was_given_in_any_shape(
 
 @pytest.mark.parametrize("kind", ["BytesIO", "file", "anyio", "UploadFile"])
 async def test_a_file_is_rewound_for_a_second_attempt(
-    sandbox: Sandbox, postiz: Postiz, given_as: Callable[[str], Any], kind: str
+    sandbox: MemoryServer, postiz: Postiz, given_as: Callable[[str], Any], kind: str
 ) -> None:
     sandbox.faults.add(Fault(kind="drop_answer", route="upload_file"))
     told: list[int] = []
@@ -110,7 +110,7 @@ async def test_a_file_is_rewound_for_a_second_attempt(
 
 
 async def test_a_file_is_taken_from_where_it_stands(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     file = io.BytesIO(b"preamble" + PNG)
     file.seek(8)
@@ -122,7 +122,7 @@ async def test_a_file_is_taken_from_where_it_stands(
 
 
 async def test_an_upload_of_a_web_framework_is_taken_as_a_whole_and_left_open(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     """A handler has often read it already, to look at it."""
     upload = WebUpload(DATA)
@@ -137,7 +137,7 @@ async def test_an_upload_of_a_web_framework_is_taken_as_a_whole_and_left_open(
 
 
 async def test_a_size_that_is_not_true_is_found_out(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     for size, words in ((len(DATA) - 1, "has more than the"), (len(DATA) + 1, "ended after")):
         upload = WebUpload(DATA)
@@ -155,7 +155,7 @@ async def test_the_pixels_of_a_stream_are_known_too(local: Postiz) -> None:
 
 
 async def test_a_picture_that_is_named_like_a_film_is_a_picture(
-    sandbox_in_memory: Sandbox, local: Postiz, tmp_path: Path
+    sandbox_in_memory: MemoryServer, local: Postiz, tmp_path: Path
 ) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(PNG)
@@ -179,7 +179,7 @@ async def test_a_picture_that_is_named_like_a_film_is_a_picture(
     ],
 )
 async def test_what_is_no_picture_is_refused_in_any_shape(
-    sandbox_in_memory: Sandbox, local: Postiz, source: object, words: str
+    sandbox_in_memory: MemoryServer, local: Postiz, source: object, words: str
 ) -> None:
     with pytest.raises((InvalidPostError, UploadError)) as caught:
         await local.media.upload(source)  # type: ignore[arg-type]

@@ -10,13 +10,13 @@ import pytest
 from samples import GIF, JPEG, MP4, PNG, WEBP
 
 from postiz_async._resources.api import opened
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._uploads import inspect_file, upload
 from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import InvalidPostError, UploadError
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ def test_the_largest_picture_is_fine(tmp_path: Path) -> None:
 
 
 async def test_bytes_are_looked_at_like_files() -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
+    async with MemoryServer(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
         media = await postiz.media.upload(WEBP)
         assert media.path.endswith(".webp")
         for wrong in (b"", b"text", b"BM" + b"\0" * 60):
@@ -144,7 +144,7 @@ async def test_bytes_are_looked_at_like_files() -> None:
 async def test_a_file_that_changes_under_way_is_not_used(png: Callable[..., Path]) -> None:
     path = png("a.png", b"before")
 
-    async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
+    async with MemoryServer(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
         facts = inspect_file(path)
         for after, words in ((b"other!", "while it was being sent"), (b"longer!", "looked at")):
             path.write_bytes(PNG + after)
@@ -157,7 +157,7 @@ async def test_a_file_that_changes_under_way_is_not_used(png: Callable[..., Path
 
 
 async def test_what_arrives_is_what_was_sent(
-    sandbox: Sandbox, postiz: Postiz, png: Callable[..., Path]
+    sandbox: MemoryServer, postiz: Postiz, png: Callable[..., Path]
 ) -> None:
     path = png("holiday ☃ \"in\" 'quotes'.jpeg", os.urandom(3_000_000))
     media = await postiz.media.upload(path)
@@ -169,7 +169,7 @@ async def test_what_arrives_is_what_was_sent(
 
 @pytest.mark.parametrize("kind", ["drop_answer", "reset", "empty_401"])
 async def test_a_repetition_sends_the_whole_file_anew(
-    sandbox: Sandbox, postiz: Postiz, png: Callable[..., Path], kind: FaultKind
+    sandbox: MemoryServer, postiz: Postiz, png: Callable[..., Path], kind: FaultKind
 ) -> None:
     path = png("a.png", os.urandom(700_000))
     sandbox.faults.add(Fault(kind=kind, route="upload_file", times=2))
@@ -179,7 +179,7 @@ async def test_a_repetition_sends_the_whole_file_anew(
 
 
 async def test_a_file_that_vanishes_is_named(
-    sandbox: Sandbox, postiz: Postiz, png: Callable[..., Path]
+    sandbox: MemoryServer, postiz: Postiz, png: Callable[..., Path]
 ) -> None:
     path = png("a.png")
     facts = inspect_file(path)

@@ -9,7 +9,7 @@ import pytest
 from samples import GIF, JPEG, MP4, PNG, WEBP
 from upload_lab import endless, sha, stream_of, stuck_after
 
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.errors import (
     BadRequestError,
     ConfigurationError,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 async def test_results_come_in_the_order_of_the_sources(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     contents = [PNG, JPEG, GIF, WEBP, MP4]
     media = await local.media.upload_many(contents, concurrency=2)
@@ -37,7 +37,7 @@ async def test_results_come_in_the_order_of_the_sources(
 
 
 async def test_equal_contents_are_uploaded_once_whatever_their_names(
-    sandbox_in_memory: Sandbox, local: Postiz, png: Callable[..., Path]
+    sandbox_in_memory: MemoryServer, local: Postiz, png: Callable[..., Path]
 ) -> None:
     paths = [png(f"{n}.png", b"same" if n % 3 else b"else") for n in range(12)]
     media = await local.media.upload_many([*paths, PNG + b"same"], concurrency=5)
@@ -67,7 +67,7 @@ async def test_no_more_than_allowed_are_under_way(local: Postiz) -> None:
 
 @pytest.mark.parametrize("kind", ["iterable", "async iterable"])
 async def test_a_source_is_taken_when_it_can_begin(
-    sandbox_in_memory: Sandbox, local: Postiz, kind: str
+    sandbox_in_memory: MemoryServer, local: Postiz, kind: str
 ) -> None:
     most = 0
 
@@ -90,7 +90,7 @@ async def test_a_source_is_taken_when_it_can_begin(
 
 
 async def test_what_came_before_an_error_of_the_iterable_is_uploaded(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     def sources() -> Iterator[bytes]:
         yield PNG
@@ -107,7 +107,7 @@ def mixed(png: Callable[..., Path]) -> list[object]:
 
 
 async def test_failures_do_not_end_the_others_and_are_raised_together(
-    sandbox_in_memory: Sandbox, local: Postiz, png: Callable[..., Path]
+    sandbox_in_memory: MemoryServer, local: Postiz, png: Callable[..., Path]
 ) -> None:
     sources = mixed(png)
     png("gone.png").unlink()
@@ -122,7 +122,7 @@ async def test_failures_do_not_end_the_others_and_are_raised_together(
 
 
 async def test_failures_can_take_the_places_of_their_sources(
-    sandbox_in_memory: Sandbox, local: Postiz, png: Callable[..., Path]
+    sandbox_in_memory: MemoryServer, local: Postiz, png: Callable[..., Path]
 ) -> None:
     results = await local.media.upload_many(mixed(png), return_exceptions=True)  # type: ignore[arg-type]
     assert [isinstance(each, Media) for each in results] == [True, False, True, True, True]
@@ -130,7 +130,7 @@ async def test_failures_can_take_the_places_of_their_sources(
 
 
 async def test_a_second_call_uploads_what_failed_and_nothing_else(
-    sandbox_in_memory: Sandbox, local: Postiz, png: Callable[..., Path]
+    sandbox_in_memory: MemoryServer, local: Postiz, png: Callable[..., Path]
 ) -> None:
     paths = [png(f"{n}.png", bytes([n])) for n in range(4)]
     refused = Fault(kind="error_before", route="upload_file", status=500)
@@ -144,7 +144,7 @@ async def test_a_second_call_uploads_what_failed_and_nothing_else(
 
 
 async def test_the_second_of_two_equal_contents_tries_when_the_first_fails(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     sandbox_in_memory.faults.add(Fault(kind="error_before", route="upload_file", status=500))
     results = await local.media.upload_many([PNG, PNG, PNG], return_exceptions=True)
@@ -173,7 +173,7 @@ async def test_progress_names_the_place(local: Postiz) -> None:
     assert len(told) == 2, "what is found again is not sent"
 
 
-async def test_all_are_cancelled_together(sandbox: Sandbox, postiz: Postiz) -> None:
+async def test_all_are_cancelled_together(sandbox: MemoryServer, postiz: Postiz) -> None:
     with anyio.move_on_after(0.05) as scope:
         await postiz.media.upload_many([endless(MP4), stuck_after(PNG), stuck_after(), GIF])
     assert scope.cancelled_caught
@@ -181,7 +181,7 @@ async def test_all_are_cancelled_together(sandbox: Sandbox, postiz: Postiz) -> N
 
 
 async def test_errors_of_the_server_are_collected_too(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     results = await local.media.upload_many(
         ["https://10.0.0.1/a.png", stream_of([PNG])], return_exceptions=True
@@ -191,7 +191,7 @@ async def test_errors_of_the_server_are_collected_too(
 
 
 async def test_equal_urls_are_fetched_once_a_call(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     url = "https://pictures.example.com/photo.png"
     sandbox_in_memory.add_remote_file(url, PNG)
@@ -206,7 +206,7 @@ async def test_equal_urls_are_fetched_once_a_call(
 
 
 async def test_a_content_is_uploaded_once_by_a_client_and_for_a_day(
-    sandbox_in_memory: Sandbox, local: Postiz, png: Callable[..., Path]
+    sandbox_in_memory: MemoryServer, local: Postiz, png: Callable[..., Path]
 ) -> None:
     first = await local.media.upload(png("a.png"))
     assert await local.media.upload(PNG) == first
@@ -223,7 +223,7 @@ async def test_a_content_is_uploaded_once_by_a_client_and_for_a_day(
 
 
 async def test_other_contents_of_one_size_are_not_mixed_up(
-    sandbox_in_memory: Sandbox, local: Postiz
+    sandbox_in_memory: MemoryServer, local: Postiz
 ) -> None:
     media = [await local.media.upload(PNG + bytes([n])) for n in range(3)]
     assert len({each.id for each in media}) == len(sandbox_in_memory.uploads) == 3

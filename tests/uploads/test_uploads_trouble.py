@@ -16,7 +16,7 @@ from processes import PATIENCE
 from samples import MP4, PNG
 from upload_lab import endless, sha, stream_of, stuck_after
 
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._uploads import cache, send as sending, sources
 from postiz_async._uploads.inspect import check_path
 from postiz_async.errors import (
@@ -26,7 +26,7 @@ from postiz_async.errors import (
     ServerError,
     UploadError,
 )
-from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def counting(told: list[int]) -> Callable[[int, int | None], None]:
     ],
 )
 async def test_a_file_that_changes_on_its_way_is_not_stored(
-    sandbox: Sandbox, postiz: Postiz, png: Callable[..., Path], change: Change, words: str
+    sandbox: MemoryServer, postiz: Postiz, png: Callable[..., Path], change: Change, words: str
 ) -> None:
     path = png("a.png", TAIL)
 
@@ -93,7 +93,7 @@ async def test_a_file_that_changes_on_its_way_is_not_stored(
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
 async def test_a_file_that_vanishes_on_its_way_is_sent_to_its_end(
-    sandbox: Sandbox, postiz: Postiz, png: Callable[..., Path], tmp_path: Path, how: str
+    sandbox: MemoryServer, postiz: Postiz, png: Callable[..., Path], tmp_path: Path, how: str
 ) -> None:
     path, other = png("a.png", TAIL), tmp_path / "other"
 
@@ -128,7 +128,7 @@ async def test_what_is_no_file_is_named(local: Postiz, tmp_path: Path) -> None:
 
 
 async def test_a_stream_that_breaks_is_not_stored_and_says_why(
-    sandbox: Sandbox, postiz: Postiz
+    sandbox: MemoryServer, postiz: Postiz
 ) -> None:
     async def broken():  # noqa: ANN202
         yield PNG + bytes(100_000)
@@ -140,7 +140,7 @@ async def test_a_stream_that_breaks_is_not_stored_and_says_why(
 
 
 async def test_a_stream_that_never_ends_is_cut_at_the_limit(
-    sandbox: Sandbox, postiz: Postiz
+    sandbox: MemoryServer, postiz: Postiz
 ) -> None:
     with pytest.raises(UploadError, match="more than 10,485,760 bytes, which is all that"):
         await postiz.media.upload(endless(PNG), progress=counting(told := []))
@@ -150,7 +150,7 @@ async def test_a_stream_that_never_ends_is_cut_at_the_limit(
 
 @pytest.mark.parametrize("kind", ["drop_answer", "reset", "empty_401"])
 async def test_a_stream_is_not_sent_again_and_says_so(
-    sandbox: Sandbox, postiz: Postiz, kind: FaultKind
+    sandbox: MemoryServer, postiz: Postiz, kind: FaultKind
 ) -> None:
     sandbox.faults.add(Fault(kind=kind, route="upload_file"))
     with pytest.raises((APIConnectionError, ServerError)) as caught:
@@ -172,7 +172,7 @@ class Refusing(SandboxTransport):
 
 
 async def test_a_stream_of_which_nothing_was_read_is_sent_again(
-    sandbox_in_memory: Sandbox,
+    sandbox_in_memory: MemoryServer,
 ) -> None:
     from postiz_async._client import Postiz  # noqa: PLC0415
 
@@ -188,7 +188,7 @@ async def test_a_stream_of_which_nothing_was_read_is_sent_again(
 
 @pytest.mark.parametrize("before", [(), (PNG,), (PNG, bytes(100_000))])
 async def test_a_source_that_stalls_is_given_up(
-    sandbox: Sandbox, postiz: Postiz, before: tuple[bytes, ...]
+    sandbox: MemoryServer, postiz: Postiz, before: tuple[bytes, ...]
 ) -> None:
     told: list[int] = []
     with pytest.raises(UploadError, match=r"gave nothing for 0\.05 s"):
@@ -200,7 +200,7 @@ async def test_a_source_that_stalls_is_given_up(
 
 
 async def test_a_progress_that_fails_ends_the_upload_with_its_own_error(
-    sandbox: Sandbox, postiz: Postiz, png: Callable[..., Path]
+    sandbox: MemoryServer, postiz: Postiz, png: Callable[..., Path]
 ) -> None:
     def fail(sent: int, total: int | None) -> None:
         raise ZeroDivisionError
@@ -211,7 +211,7 @@ async def test_a_progress_that_fails_ends_the_upload_with_its_own_error(
 
 
 async def test_an_upload_can_be_cancelled_at_any_time(
-    sandbox: Sandbox, postiz: Postiz, caplog: pytest.LogCaptureFixture
+    sandbox: MemoryServer, postiz: Postiz, caplog: pytest.LogCaptureFixture
 ) -> None:
     for source in (endless(MP4), stuck_after(PNG), stuck_after(PNG, TAIL), stuck_after()):
         with anyio.move_on_after(0.05) as scope:
@@ -235,7 +235,7 @@ async def test_an_upload_that_reads_a_silent_pipe_can_be_cancelled(local: Postiz
 
 
 async def test_a_cancelled_upload_of_a_path_closes_the_file(
-    sandbox_in_memory: Sandbox, png: Callable[..., Path]
+    sandbox_in_memory: MemoryServer, png: Callable[..., Path]
 ) -> None:
     """An open file would be a ResourceWarning, which is an error here."""
     sandbox_in_memory.faults.add(Fault(kind="hang", route="upload_file", delay=1e6))
@@ -251,7 +251,7 @@ async def test_a_cancelled_upload_of_a_path_closes_the_file(
 
 
 async def test_an_upload_that_is_cancelled_while_its_file_is_opened_closes_it(
-    sandbox_in_memory: Sandbox, png: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    sandbox_in_memory: MemoryServer, png: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, opening, go = png(), threading.Event(), threading.Event()
 

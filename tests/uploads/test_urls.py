@@ -20,12 +20,12 @@ from samples import MP4, PNG
 from upload_lab import sha
 
 from postiz_async._client import Postiz
-from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._uploads.urls import is_public, shown
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, InvalidPostError, UploadError
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -104,7 +104,9 @@ async def other() -> AsyncIterator[Web]:
 # ------------------------------------------------------------------ who fetches
 
 
-async def test_the_server_fetches_what_it_can(sandbox_in_memory: Sandbox, local: Postiz) -> None:
+async def test_the_server_fetches_what_it_can(
+    sandbox_in_memory: MemoryServer, local: Postiz
+) -> None:
     url = "https://pictures.example.com/photo.png?size=large"
     sandbox_in_memory.add_remote_file(url, DATA)
     told: list[int] = []
@@ -114,7 +116,7 @@ async def test_the_server_fetches_what_it_can(sandbox_in_memory: Sandbox, local:
 
 
 async def test_what_the_server_would_not_fetch_is_streamed_through_us(
-    sandbox: Sandbox, postiz: Postiz, other: Web
+    sandbox: MemoryServer, postiz: Postiz, other: Web
 ) -> None:
     """It takes https alone, and a path with a suffix: it is not even asked."""
     told: list[tuple[int, int | None]] = []
@@ -140,7 +142,7 @@ async def test_what_the_server_would_not_fetch_is_streamed_through_us(
 async def test_when_the_server_refuses_or_fails_we_try(refusal: Fault | str) -> None:
     """Nobody listens at the address: that is said by us, after the server was asked."""
     release = "v2.7.0" if refusal == "old" else "HEAD"
-    async with Sandbox(release=release) as sandbox, serve(sandbox) as served:
+    async with MemoryServer(release=release) as sandbox, serve(sandbox) as served:
         if isinstance(refusal, Fault):
             sandbox.faults.add(refusal)
         async with Postiz(api_key="sandbox", base_url=served.url) as postiz:
@@ -149,7 +151,7 @@ async def test_when_the_server_refuses_or_fails_we_try(refusal: Fault | str) -> 
         assert (sandbox.requests, sandbox.uploads) == (1, ())
 
 
-async def test_a_key_that_is_refused_is_not_tried_around(sandbox: Sandbox) -> None:
+async def test_a_key_that_is_refused_is_not_tried_around(sandbox: MemoryServer) -> None:
     async with (
         serve(sandbox) as served,
         Postiz(api_key="another", base_url=served.url) as postiz,
@@ -169,7 +171,7 @@ asyncio.run(main())
 
 
 async def test_what_the_server_could_not_fetch_arrives_through_us(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: MemoryServer, tmp_path: Path
 ) -> None:
     """With TLS, in a process of its own that trusts our certificate."""
 
@@ -208,7 +210,7 @@ LOCALHOST = pytest.param("localhost", marks=needs_own_name)
     ["127.0.0.1", LOCALHOST, "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"],  # noqa: S104
 )
 async def test_private_addresses_are_not_fetched(
-    sandbox: Sandbox, postiz: Postiz, other: Web, host: str
+    sandbox: MemoryServer, postiz: Postiz, other: Web, host: str
 ) -> None:
     port = other.url.rpartition(":")[2]
     with pytest.raises(UploadError) as caught:
@@ -243,7 +245,7 @@ async def test_a_redirect_to_a_private_address_is_not_followed(
 
 
 async def test_redirects_are_followed_and_counted(
-    sandbox: Sandbox, postiz: Postiz, other: Web
+    sandbox: MemoryServer, postiz: Postiz, other: Web
 ) -> None:
     other.redirect = "/photo.png"
     await postiz.media.upload(f"{other.url}/redirect", allow_private=["127.0.0.1"])
@@ -355,7 +357,7 @@ def test_what_lies_beside_a_special_block_is_public() -> None:
     ],
 )
 async def test_what_is_no_picture_of_a_sensible_size_is_not_stored(
-    sandbox: Sandbox, postiz: Postiz, other: Web, name: str, words: str
+    sandbox: MemoryServer, postiz: Postiz, other: Web, name: str, words: str
 ) -> None:
     patience = 0.1 if name == "stuck.png" else PATIENCE
     with pytest.raises((UploadError, InvalidPostError)) as caught:
@@ -366,7 +368,7 @@ async def test_what_is_no_picture_of_a_sensible_size_is_not_stored(
 
 
 async def test_what_trickles_is_ended_by_the_patience_of_its_caller(
-    sandbox: Sandbox, other: Web
+    sandbox: MemoryServer, other: Web
 ) -> None:
     async with (
         serve(sandbox) as served,
@@ -397,7 +399,7 @@ async def test_what_trickles_is_ended_by_the_patience_of_its_caller(
 async def test_a_stranger_who_drips_is_given_up(name: str, words: tuple[str, ...]) -> None:
     """The stranger moves the clock."""
     clock = JumpingClock()
-    async with Sandbox(clock=clock) as sandbox, sandbox_client(sandbox) as postiz:
+    async with MemoryServer(clock=clock) as sandbox, sandbox_client(sandbox) as postiz:
         with clock.hold():
             async with dripping(name, clock) as url:
                 with pytest.raises(UploadError) as caught:
@@ -415,7 +417,7 @@ async def test_a_stranger_who_drips_is_given_up(name: str, words: tuple[str, ...
 
 async def test_a_stranger_who_is_slow_and_not_too_slow_is_listened_to() -> None:
     clock = JumpingClock()
-    async with Sandbox(clock=clock) as sandbox, sandbox_client(sandbox) as postiz:
+    async with MemoryServer(clock=clock) as sandbox, sandbox_client(sandbox) as postiz:
         with clock.hold():
             async with dripping("fair.png", clock) as url:
                 await postiz.media.upload(url, allow_private=True)
@@ -464,7 +466,7 @@ async def dripping(name: str, clock: JumpingClock) -> AsyncGenerator[str]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_repetition_fetches_anew(sandbox: Sandbox, postiz: Postiz, other: Web) -> None:
+async def test_a_repetition_fetches_anew(sandbox: MemoryServer, postiz: Postiz, other: Web) -> None:
     sandbox.faults.add(Fault(kind="drop_answer", route="upload_file", times=2))
     await postiz.media.upload(f"{other.url}/photo.png", allow_private=True)
     assert other.seen == Counter({"photo.png": 3})

@@ -9,9 +9,11 @@ import pytest
 from gateways import FAILURES, FIREWALLS, PAGES, name, page, said
 
 from postiz_async import _wire as wire
+from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import QuotaEffect
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import Fault, Sandbox, SandboxTransport, WireRequest, WireResponse
+from postiz_async.testing import Fault, WireRequest, WireResponse
+from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
     from recorded import Recorded
@@ -106,7 +108,7 @@ def body(channel: str) -> bytes:
     ],
 )
 async def test_so_do_the_refusals_of_the_sandbox(status: int | str, cost: QuotaEffect) -> None:
-    async with Sandbox(clock=JumpingClock(), limit=1) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=1) as sandbox:
         sent = body(sandbox.add_channel("mastodon").id)
         key, path = "" if status == "no key" else sandbox.organization.api_key, "posts"
         if status == 400:

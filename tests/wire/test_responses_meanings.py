@@ -20,7 +20,7 @@ from postiz_async.errors import (
     ConfigurationError,
     PostizError,
 )
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -158,8 +158,8 @@ def test_a_304_is_no_redirect() -> None:
 
 @pytest.fixture
 async def local() -> AsyncIterator[Postiz]:
-    made = LocalPostiz()
-    async with made.sandbox, made.client() as postiz:
+    made = Sandbox()
+    async with made.client() as postiz:
         yield postiz
 
 
@@ -177,21 +177,21 @@ async def test_an_unknown_id_is_told_also_after_the_repetitions(local: Postiz, c
 
 
 async def test_a_create_that_crashes_the_server_says_how_that_comes_about() -> None:
-    made = LocalPostiz()
-    made.sandbox.faults.add(Fault("error_before", route="create_post"))
+    made = Sandbox()
+    made.add_fault(Fault("error_before", route="create_post"))
     body = CreatePost(
         type="draft", date="2031-01-15T09:00:00.000Z", posts=[], short_link=False, tags=[]
     )
-    async with made.sandbox, made.client() as postiz:
+    async with made.client() as postiz:
         with pytest.raises(DeliveryUnknownError, match="when `posts` is not a list"):
             await postiz.posts.create(body, validate=False)
 
 
 async def test_a_tool_whose_network_fails_says_so() -> None:
-    made = LocalPostiz()
+    made = Sandbox()
     channel = made.add_channel("discord")
-    made.sandbox.change_channel(channel.id, failure="unreachable")
-    async with made.sandbox, made.client() as postiz:
+    made.change_channel(channel.id, failure="unreachable")
+    async with made.client() as postiz:
         with pytest.raises(ServerError, match="500: Unexpected error") as caught:
             await postiz.channels.trigger(channel, "channels")
     assert caught.value.hint == (

@@ -16,7 +16,7 @@ from postiz_async._campaign.after.ics import Event, calendar_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postiz_async.testing import LocalPostiz
+    from postiz_async.testing import Sandbox
 
 NOW = datetime(2027, 1, 14, 9, tzinfo=UTC)
 EVENT = Event(ref="r1", date=NOW + timedelta(days=1), channel="Mastodon", text="Hello")
@@ -115,7 +115,7 @@ def test_no_character_is_cut_where_a_line_is_folded(width: int) -> None:
 
 
 async def test_a_campaign_before_and_after_it_was_run(
-    postiz_sandbox: LocalPostiz, tmp_path: Path
+    postiz_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     channel = postiz_sandbox.add_channel("mastodon", name="Ours, the first")
     first = postiz_sandbox.in_an_hour()

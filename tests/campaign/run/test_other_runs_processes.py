@@ -15,7 +15,7 @@ import pytest
 from processes import COMMAND, child_environment
 
 from postiz_async._campaign.journal.summary import read_summary
-from postiz_async._sandbox import HttpRequest, Response, Sandbox
+from postiz_async._sandbox import HttpRequest, MemoryServer, Response
 from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TEXTS = [f"post {n}" for n in range(COUNT)]
 PATIENCE = 600.0
 
 
-class Held(Sandbox):
+class Held(MemoryServer):
     """Answers the first lists of two hosts when it has looked for both.
 
     Args:

@@ -17,7 +17,7 @@ from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import APIConnectionError, ConfigurationError, PermissionDeniedError
-from postiz_async.testing import sandbox_client
+from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
