@@ -151,7 +151,8 @@ async def requests(folder: Path, count: int = 5_000) -> None:
         path = written(folder / "c.csv", rows(channels_of(server), count))
         for align in ("0", "15m", "1h"):
             async with postiz.campaign(path, align=align) as campaign:
-                needed, bound = len(campaign.requests), campaign.lower_bound
+                bound = (await campaign.plan()).lower_bound
+                needed = len(campaign.requests)
             figure = note(
                 Figure(
                     name=f"requests for {count:,} rows, align {align}",
@@ -238,7 +239,7 @@ async def job(folder: Path, count: int = 5_000) -> None:
     async with sandbox() as server, sandbox_client(server, latency=0.2) as postiz:
         path = written(folder / "c.csv", rows(channels_of(server), count))
         async with postiz.campaign(path, align="15m") as campaign:
-            bound = campaign.lower_bound
+            bound = (await campaign.plan()).lower_bound
             began = time.process_time()
             report = await campaign.run_all()
             taken = time.process_time() - began

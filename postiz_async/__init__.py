@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from postiz_async import providers as providers, texts as texts
     from postiz_async._api import Api as Api
-    from postiz_async._campaign.after.export import Exported as Exported
+    from postiz_async._campaign.after.export import ExportResult as ExportResult
     from postiz_async._campaign.after.report import Report as Report
-    from postiz_async._campaign.after.wait_published import Waited as Waited
+    from postiz_async._campaign.after.wait_published import WaitResult as WaitResult
     from postiz_async._campaign.campaign import Campaign as Campaign
     from postiz_async._campaign.plan.plan import Forecast as Forecast
     from postiz_async._campaign.read.read_options import (
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     )
     from postiz_async._campaign.read.rows import CampaignRow as CampaignRow
     from postiz_async._campaign.run.job import Outcome as Outcome
-    from postiz_async._campaign.run.undo import Undone as Undone
-    from postiz_async._campaign.run.update_plan import Updated as Updated
+    from postiz_async._campaign.run.undo import UndoResult as UndoResult
+    from postiz_async._campaign.run.update_plan import UpdateResult as UpdateResult
     from postiz_async._campaign.sent import SentCampaign as SentCampaign
     from postiz_async._campaign.status import CampaignStatus as CampaignStatus
     from postiz_async._client import Postiz as Postiz
@@ -91,13 +91,13 @@ _MODULES_OF = {
     "_campaign.sent": ("SentCampaign",),
     "_campaign.status": ("CampaignStatus",),
     "_outbox.outbox": ("Outbox",),
-    "_campaign.run.undo": ("Undone",),
-    "_campaign.run.update_plan": ("Updated",),
-    "_campaign.after.wait_published": ("Waited",),
+    "_campaign.run.undo": ("UndoResult",),
+    "_campaign.run.update_plan": ("UpdateResult",),
+    "_campaign.after.wait_published": ("WaitResult",),
     "_campaign.after.report": ("Report",),
     "_campaign.run.job": ("Outcome",),
     "_campaign.plan.plan": ("Forecast",),
-    "_campaign.after.export": ("Exported",),
+    "_campaign.after.export": ("ExportResult",),
     "_campaign.campaign": ("Campaign",),
     "_campaign.read.read_options": ("FileOptions", "ReadOptions"),
     "_campaign.read.rows": ("CampaignRow",),

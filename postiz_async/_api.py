@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
     from datetime import timedelta
 
-    from postiz_async._campaign.after.export import Exported, Naming
+    from postiz_async._campaign.after.export import ExportResult, Naming
     from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.media_files import MediaRoot
@@ -372,7 +372,7 @@ class Api(OfOneProcess, Resources):
         timezone: str | None = None,
         overwrite: bool = False,
         form: Literal["csv", "jsonl"] | None = None,
-    ) -> Exported:
+    ) -> ExportResult:
         """Write posts that are in Postiz to a campaign file, which you can complete and run.
 
         Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: because of

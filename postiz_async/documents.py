@@ -29,15 +29,15 @@ from postiz_async.models.posts import Post
 from postiz_async.providers import Limit
 
 if TYPE_CHECKING:
-    from postiz_async._campaign.after.reconcile import Reconciled
+    from postiz_async._campaign.after.reconcile import ReconcileResult
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.plan.plan import Forecast
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.resume import FileComparison
-    from postiz_async._campaign.run.undo import Undone
-    from postiz_async._campaign.run.update_plan import Updated
+    from postiz_async._campaign.run.undo import UndoResult
+    from postiz_async._campaign.run.update_plan import UpdateResult
     from postiz_async._campaign.status import CampaignStatus
     from postiz_async.models.insights import Figures
 
@@ -381,7 +381,7 @@ class UpdateDocument(Document):
     done: bool
     changed: list[int]
     free: list[int]
-    moved: list[int]
+    resent: list[int]
     pruned: list[PostOfRow]
     new: list[int]
     unclear: list[int]
@@ -638,13 +638,13 @@ def plan_document(campaign: Campaign, forecast: Forecast) -> PlanDocument:
         "rows": len(campaign.rows),
         "posts": forecast.posts,
         "requests": forecast.requests,
-        "lower_bound": campaign.lower_bound,
+        "lower_bound": forecast.lower_bound,
         "limit": forecast.limit,
         "limit_known": forecast.limit_known,
         "windows": forecast.windows,
         "finish": forecast.finish,
         "late_rows": [row.number for row in forecast.late],
-        "media_files": campaign.media_files,
+        "media_files": forecast.media_files,
         "adopted_rows": [row.number for row in campaign.adopted],
         "channels": [
             {
@@ -658,7 +658,7 @@ def plan_document(campaign: Campaign, forecast: Forecast) -> PlanDocument:
             for each in campaign.by_channel
         ],
         "resumed": campaign.is_resumed,
-        "moved": forecast.moved,
+        "moved": len(forecast.moved),
         "edits": edits_object(campaign.edits),
         "estimates": [
             {
@@ -674,7 +674,7 @@ def plan_document(campaign: Campaign, forecast: Forecast) -> PlanDocument:
     }
 
 
-def update_document(campaign: Campaign, updated: Updated, *, done: bool) -> UpdateDocument:
+def update_document(campaign: Campaign, updated: UpdateResult, *, done: bool) -> UpdateDocument:
     """The JSON document for an update.
 
     Args:
@@ -688,7 +688,7 @@ def update_document(campaign: Campaign, updated: Updated, *, done: bool) -> Upda
         "done": done,
         "changed": [row.number for row in updated.changed],
         "free": [row.number for row in updated.free],
-        "moved": [row.number for row in updated.moved],
+        "resent": [row.number for row in updated.resent],
         "pruned": list(map(post_of_row, updated.pruned)),
         "new": [row.number for row in updated.new],
         "unclear": list(updated.unclear),
@@ -728,7 +728,7 @@ def status_document(status: CampaignStatus, now: FileComparison | None) -> Statu
     }
 
 
-def reconcile_document(report: Report, found: Reconciled) -> ReconcileDocument:
+def reconcile_document(report: Report, found: ReconcileResult) -> ReconcileDocument:
     """The JSON document for a comparison with Postiz.
 
     Args:
@@ -744,7 +744,7 @@ def reconcile_document(report: Report, found: Reconciled) -> ReconcileDocument:
     }
 
 
-def undo_document(undone: Undone, *, done: bool) -> UndoDocument:
+def undo_document(undone: UndoResult, *, done: bool) -> UndoDocument:
     """The JSON document for an undo.
 
     Args:

@@ -1,7 +1,7 @@
 """Types of public signatures and values, for annotations and comparisons."""
 
 from postiz_async._campaign.after.export import Naming
-from postiz_async._campaign.after.reconcile import Reconciled
+from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.options import Existing
 from postiz_async._campaign.plan.plan import ChannelPlan, Estimate, PlannedRequest
@@ -9,6 +9,7 @@ from postiz_async._campaign.read.media_files import MediaRoot
 from postiz_async._campaign.read.read_options import Advice
 from postiz_async._campaign.read.rows import CampaignSource, Row
 from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
+from postiz_async._campaign.run.job import RunProgress
 from postiz_async._campaign.run.resume import FileComparison
 from postiz_async._campaign.status import RecordedQuota
 from postiz_async._content import Preview
@@ -47,11 +48,12 @@ __all__ = [
     "Progress",
     "Queued",
     "RateHeaders",
-    "Reconciled",
+    "ReconcileResult",
     "RecordedQuota",
     "Row",
     "RowRecord",
     "RowState",
+    "RunProgress",
     "Transport",
     "UploadSource",
 ]

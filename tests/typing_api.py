@@ -39,14 +39,14 @@ from postiz_async import (
     blocking,
     providers,
 )
-from postiz_async._campaign.after.export import Exported
+from postiz_async._campaign.after.export import ExportResult
 from postiz_async._campaign.after.report import Report
-from postiz_async._campaign.after.wait_published import Waited
+from postiz_async._campaign.after.wait_published import WaitResult
 from postiz_async._campaign.plan.plan import Forecast
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.run.job import Outcome
-from postiz_async._campaign.run.undo import Undone
-from postiz_async._campaign.run.update_plan import Updated
+from postiz_async._campaign.run.undo import UndoResult
+from postiz_async._campaign.run.update_plan import UpdateResult
 from postiz_async.models.channels import ChannelSettings
 from postiz_async.models.insights import Metric, Notification, PostAnalytics
 from postiz_async.models.posts import PublishEvent
@@ -137,11 +137,11 @@ async def campaign(postiz: Postiz) -> None:
             async for outcome in outcomes:
                 assert_type(outcome, Outcome)
         assert_type(await job.run_all(), Report)
-        assert_type(await job.wait_published(), Waited)
-        assert_type(await job.update(prune=True, dry_run=True), Updated)
-        assert_type(await job.undo(channel="mastodon", rows=range(3, 9)), Undone)
+        assert_type(await job.wait_published(), WaitResult)
+        assert_type(await job.update(prune=True, dry_run=True), UpdateResult)
+        assert_type(await job.undo(channel="mastodon", rows=range(3, 9)), UndoResult)
         assert_type(await job.html_report(), str)
-    assert_type(await postiz.export("posts.csv", start=NOW, end=NOW), Exported)
+    assert_type(await postiz.export("posts.csv", start=NOW, end=NOW), ExportResult)
 
 
 async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
@@ -180,7 +180,7 @@ def synchronous(channel: Channel, token: str) -> None:
                 for outcome in outcomes:
                     assert_type(outcome, Outcome)
             assert_type(job.run_all(lambda outcome: print(outcome.row)), Report)
-            assert_type(job.undo(), Undone)
+            assert_type(job.undo(), UndoResult)
     with blocking.PostizPool(outbox="postgresql://", credentials=lambda _: token) as pool:
         assert_type(pool.client(token), blocking.Postiz)
         assert_type(pool.outbox.put(NewPost(channel, "Hello"), organization="a"), Ticket)
@@ -237,7 +237,7 @@ async def with_options(postiz: Postiz) -> None:
     view = assert_type(postiz.with_options(timeout=5, headers={"X-A": Secret("b")}), Api)
     assert_type(view.with_options(timeout=None, max_wait=None, deadline=None), Api)
     assert_type(view.campaign("a.csv"), Campaign)
-    assert_type(await view.export("a.csv", start=NOW, end=NOW), Exported)
+    assert_type(await view.export("a.csv", start=NOW, end=NOW), ExportResult)
     assert_type(view.outbox, Outbox)
     assert_type(await view.quota(), Quota)
     assert_type(await view.raw(view.channels.list()), RawAnswer[list[Channel]])

@@ -23,6 +23,7 @@ from postiz_async._campaign.after.report.html import html_report
 from postiz_async._campaign.journal.journal import TAKES_PART, Journal
 from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.journal.requests import RequestHandle, open_requests
+from postiz_async._campaign.journal.rows import OPEN_STATES
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import Origin, check_campaign
 from postiz_async._campaign.plan.check import check_rows
@@ -39,7 +40,14 @@ from postiz_async._campaign.plan.row_state import (
 from postiz_async._campaign.read.read_options import FileOptions, save_options
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.edits import find_edits
-from postiz_async._campaign.run.job import Job, Outcome, ignore, outcome_of, task_group
+from postiz_async._campaign.run.job import (
+    Job,
+    Outcome,
+    RunProgress,
+    ignore,
+    outcome_of,
+    task_group,
+)
 from postiz_async._campaign.run.other_runs import OtherRuns
 from postiz_async._campaign.run.resume import RecordsOnDemand, contents_of, past_of, write_rows
 from postiz_async._campaign.run.run import Runner
@@ -77,10 +85,11 @@ if TYPE_CHECKING:
     from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.plan.plan import Arrangement, Forecast, PlannedRequest
+    from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import CampaignSource, Row
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.resume import ReadJournal
-    from postiz_async._campaign.run.update_plan import Updated, UpdatePlan
+    from postiz_async._campaign.run.update_plan import UpdatePlan, UpdateResult
     from postiz_async._delivery.client import CampaignClient
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
@@ -195,14 +204,9 @@ class Campaign(SentCampaign):
     # -------------------------------------------------------------- what is known
 
     @property
-    def timezone(self) -> str | None:
-        """The time zone of dates without one."""
-        return self._options.reading.timezone
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """The file's own names of columns, by the campaign's names, where they differ."""
-        return self._checked.campaign.labels
+    def reading(self) -> ReadOptions:
+        """How the file is read, as given and as saved next to it."""
+        return self._options.reading
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -265,30 +269,15 @@ class Campaign(SentCampaign):
         return list(self._arrangement.requests)
 
     @property
-    def lower_bound(self) -> int:
-        """The number of requests below which no plan can get under the same limits."""
-        return self._planner.lower_bound(self._unsent(), self._arrangement)
-
-    @property
     def is_resumed(self) -> bool:
         """Whether an earlier run left a journal."""
         return bool(self._checked.records)
 
     @property
-    def media_files(self) -> int:
-        """The number of distinct media files of the rows that have still to be sent."""
-        facts = self._checked.facts
-        return len({facts[name].sha256 for row in self._unsent() for name in row.media})
-
-    @property
-    def uploads_done(self) -> int:
-        """The number of media that this run has uploaded."""
-        return self._runner.uploads_done if self._runner is not None else 0
-
-    @property
-    def trouble(self) -> str:
-        """Why a run pauses until Postiz is back, in one line; empty while it does not."""
-        return self._outage.trouble if self._outage is not None else ""
+    def progress(self) -> RunProgress:
+        """What a run is doing, besides the outcomes of its rows."""
+        uploads = self._runner.uploads_done if self._runner is not None else 0
+        return RunProgress(uploads, self._outage.trouble if self._outage is not None else "")
 
     @property
     def changed(self) -> list[Row]:
@@ -311,10 +300,15 @@ class Campaign(SentCampaign):
         return self._edits
 
     @property
-    def has_news(self) -> bool:
-        """Whether rows changed or left out differ from what the journal has noted."""
-        changes = with_changes(self.rows, self._checked.records, self._changed_refs)
-        return bool(changes) or self._checked.left_out != self.problems
+    def is_done(self) -> bool:
+        """Whether a run has nothing to send, to look up or to write down."""
+        records = self._checked.records
+        return not (
+            self.requests
+            or any(record.state in OPEN_STATES for record in records.values())
+            or self._checked.left_out != self.problems
+            or with_changes(self.rows, records, self._changed_refs)
+        )
 
     @property
     def _changed_refs(self) -> set[str]:
@@ -364,7 +358,10 @@ class Campaign(SentCampaign):
         await self._postiz.scheduler.refresh()
         planner, align = self._planner, self._options.span
         arranged = await self._arrange(planner, rows)
-        return await anyio.to_thread.run_sync(planner.forecast, rows, arranged, align)
+        facts = self._checked.facts
+        media = len({facts[name].sha256 for row in rows for name in row.media})
+        work = partial(planner.forecast, rows, arranged, align, media_files=media)
+        return await anyio.to_thread.run_sync(work)
 
     @asynccontextmanager
     async def run(self) -> AsyncGenerator[AsyncIterator[Outcome]]:
@@ -414,7 +411,7 @@ class Campaign(SentCampaign):
         force: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-    ) -> Updated:
+    ) -> UpdateResult:
         """Change stored posts to what the campaign says now, and send new rows.
 
         What people changed in Postiz meanwhile is left and reported, unless `force` is given. A row
@@ -463,7 +460,7 @@ class Campaign(SentCampaign):
                 await self.run_all(on_outcome)
             finally:
                 self._update = None
-        done = replace(done, moved=tuple(plan.sent_anew), left=plan.numbers_left)
+        done = replace(done, resent=tuple(plan.sent_anew), left=plan.numbers_left)
         if not in_doubt:
             return done
         then = await self.update(prune=prune, force=force, on_outcome=on_outcome)
@@ -572,7 +569,7 @@ class Campaign(SentCampaign):
         wrong = {problem.row for problem in self.problems}
         return [row for row in self.rows if row.number not in wrong]
 
-    def _updated(self, plan: UpdatePlan, in_doubt: Collection[str]) -> Updated:
+    def _updated(self, plan: UpdatePlan, in_doubt: Collection[str]) -> UpdateResult:
         """The result of a planned update, with what a run sends after it."""
         planner, align = self._planner, self._options.span
         requests, bound = plan.requests(planner, align)

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async._campaign.after.reconcile import Reconciled
-    from postiz_async._campaign.after.wait_published import Waited
+    from postiz_async._campaign.after.reconcile import ReconcileResult
+    from postiz_async._campaign.after.wait_published import WaitResult
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.job import Outcome
-    from postiz_async._campaign.run.undo import Undone
+    from postiz_async._campaign.run.undo import UndoResult
     from postiz_async._delivery.client import CampaignClient
 
 
@@ -87,7 +87,7 @@ class SentCampaign(OfOneProcess):
         """The requests that are being looked up now, because their answers were lost."""
         return self._doubts
 
-    async def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
+    async def reconcile(self, *, delete_doubles: bool = True) -> ReconcileResult:
         """Compare what is stored with the server: posts that people moved, deleted or doubled.
 
         Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
@@ -113,7 +113,7 @@ class SentCampaign(OfOneProcess):
         edited: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-    ) -> Undone:
+    ) -> UndoResult:
         """Delete the posts of this journal that are still to come: all, or a selection.
 
         What is published stays, and so do posts that people edited in Postiz, unless `edited` is
@@ -151,8 +151,8 @@ class SentCampaign(OfOneProcess):
         *,
         patience: timedelta = PATIENCE,
         on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-        on_look: Callable[[Waited], Awaitable[None]] | None = None,
-    ) -> Waited:
+        on_look: Callable[[WaitResult], Awaitable[None]] | None = None,
+    ) -> WaitResult:
         """Wait until each stored post is published or failed; call this after a run.
 
         Ends when each post is out, refused by its network, deleted, or `patience` over its date.

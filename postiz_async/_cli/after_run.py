@@ -59,7 +59,7 @@ def show_report(output: Output, report: Report, zone: tzinfo) -> None:
     states = dict.fromkeys(rows[0].state for _, rows in troubles)
     for advice in filter(None, (report.advice(state) for state in states)):
         output.say(advice, "yellow")
-    moved = report.moved()
+    moved = report.moved
     if moved:
         furthest = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
         by = describe_seconds(furthest)
@@ -107,7 +107,7 @@ def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo) -> Text:
 
 
 def standing(report: Report) -> str:
-    """A summary: `220 stored, 3 refused, 2 deleted of 225 rows, and 3 rows left out; 1 moved`.
+    """A summary: `220 stored, 3 refused, 2 deleted of 225 rows, and 3 rows left out; 1 edited`.
 
     Each row counts once before "of": those whose post is gone count as that.
     """

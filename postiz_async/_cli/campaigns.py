@@ -172,7 +172,11 @@ async def plan(
             output.json(plan_document(campaign, forecast))
         else:
             show_plan(
-                output, postiz, campaign, forecast, zone_of(read_as.connection, campaign.timezone)
+                output,
+                postiz,
+                campaign,
+                forecast,
+                zone_of(read_as.connection, campaign.reading.timezone),
             )
             if campaign.is_resumed:
                 say_withdrawn(output, campaign, await campaign.report())
@@ -258,7 +262,7 @@ async def run(
             return refuse(output, campaign)
         if not campaign.is_resumed and not campaign.requests:
             raise InvalidPostError(list(campaign.problems))
-        zone, told = zone_of(read_as.connection, campaign.timezone), len(campaign.remarks)
+        zone, told = zone_of(read_as.connection, campaign.reading.timezone), len(campaign.remarks)
         lines = PublishLines(output, postiz, campaign, zone) if watch else None
         code = await _send(output, postiz, campaign, zone, late, waits=wait_published, lines=lines)
         ended = code is None or await campaign.has_journal()

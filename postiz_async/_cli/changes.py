@@ -35,7 +35,7 @@ from postiz_async.errors import CampaignError, ConfigurationError, InvalidPostEr
 from postiz_async.types import RowRecord
 
 if TYPE_CHECKING:
-    from postiz_async import Campaign, Undone, Updated
+    from postiz_async import Campaign, UndoResult, UpdateResult
 
 
 WHY = {
@@ -87,7 +87,7 @@ async def update(
             would = await campaign.update(prune=prune, force=force, dry_run=True)
         except InvalidPostError:
             return refuse(output, campaign)
-        zone = zone_of(read_as.connection, campaign.timezone)
+        zone = zone_of(read_as.connection, campaign.reading.timezone)
         if not json:
             _show_update(output, campaign, would, zone, prune=prune)
         if not would.is_something:
@@ -97,7 +97,7 @@ async def update(
         return await _do(output, postiz, campaign, would, zone, prune=prune, force=force)
 
 
-async def _nothing_to_do(output: Output, campaign: Campaign, would: Updated) -> int:
+async def _nothing_to_do(output: Output, campaign: Campaign, would: UpdateResult) -> int:
     """Say that there is nothing to do; if there are still refused rows, that is not a success."""
     report = await campaign.report()
     if output.as_json:
@@ -110,7 +110,7 @@ async def _nothing_to_do(output: Output, campaign: Campaign, would: Updated) -> 
     return 0 if report.complete and not would.left else 1
 
 
-def _not_updated(output: Output, campaign: Campaign, would: Updated) -> int:
+def _not_updated(output: Output, campaign: Campaign, would: UpdateResult) -> int:
     if output.as_json:
         output.json(update_document(campaign, would, done=False))
     else:
@@ -122,13 +122,13 @@ async def _do(
     output: Output,
     postiz: Postiz,
     campaign: Campaign,
-    would: Updated,
+    would: UpdateResult,
     zone: tzinfo,
     *,
     prune: bool,
     force: bool,
 ) -> int:
-    parts = (would.changed, would.moved, would.pruned, would.new, would.unclear)
+    parts = (would.changed, would.resent, would.pruned, would.new, would.unclear)
     total = sum(map(len, parts))
     display = CountDisplay(output, "done", total, zone, campaign.doubts, postiz.clock)
     work = campaign.update(prune=prune, force=force, on_outcome=display.saw)
@@ -155,7 +155,7 @@ async def _do(
 def _show_update(
     output: Output,
     campaign: Campaign,
-    would: Updated,
+    would: UpdateResult,
     zone: tzinfo,
     *,
     prune: bool,
@@ -164,7 +164,7 @@ def _show_update(
     say_edits(output, campaign.edits, campaign.path, zone, is_update=True)
     parts = (
         count(len(would.changed), "change") if would.changed else "",
-        f"{len(would.moved):,} deleted and sent again" if would.moved else "",
+        f"{len(would.resent):,} deleted and sent again" if would.resent else "",
         f"{len(would.pruned):,} deleted" if would.pruned else "",
         f"{len(would.new):,} new" if would.new else "",
     )
@@ -266,7 +266,7 @@ async def undo(
     return undone
 
 
-def _undone(output: Output, undone: Undone, *, is_done: bool) -> int:
+def _undone(output: Output, undone: UndoResult, *, is_done: bool) -> int:
     if output.as_json:
         output.json(undo_document(undone, done=is_done))
     elif is_done and not (undone.rows or undone.left or undone.unsent):
@@ -280,7 +280,7 @@ def _undone(output: Output, undone: Undone, *, is_done: bool) -> int:
     return 1 if is_done and is_left else 0
 
 
-def _show_undo(output: Output, would: Undone, zone: tzinfo) -> None:
+def _show_undo(output: Output, would: UndoResult, zone: tzinfo) -> None:
     """Show which posts would be deleted, by channel, and which are left."""
     by_channel: dict[str, list[float]] = {}
     names: dict[str, str] = {}

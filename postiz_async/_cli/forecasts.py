@@ -110,7 +110,7 @@ def _say_gain(output: Output, forecast: Forecast, zone: tzinfo) -> None:
     heads = [f"done at {limit:,} an hour" for limit in limits]
     output.table(["dates", "requests", *heads], rows, numbers={"requests"})
     if forecast.moved:
-        output.say(f"{count(forecast.moved, 'post')} move so that they share requests.")
+        output.say(f"{count(len(forecast.moved), 'post')} move so that they share requests.")
     elif moved.align:
         by = write_duration(moved.align)
         output.say(f"To let dates move by up to {by}: --align {by}")
@@ -160,7 +160,7 @@ def say_headline(
     )
     output.say(
         f"{'still to send: ' if campaign.is_resumed else ''}{count(forecast.posts, 'post')} in "
-        f"{count(forecast.requests, 'create request')}, {count(campaign.media_files, 'media file')}"
+        f"{count(forecast.requests, 'create request')}, {count(forecast.media_files, 'media file')}"
     )
 
 

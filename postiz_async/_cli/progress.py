@@ -71,7 +71,8 @@ class RunDisplay(TickingDisplay):
         self._states: Counter[RowState] = Counter()
         requests = campaign.requests
         self._requests, self._requests_done = len(requests), 0
-        self._media = campaign.media_files
+        self.media: int = 0
+        """The number of media files to upload."""
         self._open = {row.ref: i for i, request in enumerate(requests) for row in request.rows}
         self._left = Counter(self._open.values())
         self._rows = open_rows
@@ -132,7 +133,7 @@ class RunDisplay(TickingDisplay):
 
     def _watch_outage(self) -> None:
         """Report an outage once: at its end if bars are shown, else at its beginning."""
-        before, trouble = self._trouble, self._campaign.trouble
+        before, trouble = self._trouble, self._campaign.progress.trouble
         self._trouble = trouble
         now = self._postiz.clock.time()
         if trouble and not before:
@@ -157,11 +158,11 @@ class RunDisplay(TickingDisplay):
 
     async def _picture(self) -> Table:
         quota = await seen_quota(self._postiz)
-        done, uploads = self._requests_done, self._campaign.uploads_done
+        done, uploads = self._requests_done, self._campaign.progress.uploads
         requests = Text(f"{done}/{self._requests}   " if self._requests else "")
         requests.append(self._finish(), style="dim")
         lines: list[tuple[str, ProgressBar | str, Text]] = [
-            ("uploads", _bar(uploads, self._media), Text(f"{uploads}/{self._media} files")),
+            ("uploads", _bar(uploads, self.media), Text(f"{uploads}/{self.media} files")),
             ("requests", _bar(done, self._requests), requests),
             ("posts", _bar(self._states.total(), self._rows), self._posts_text()),
             ("quota", _gauge(quota), Text(quota_text(quota))),

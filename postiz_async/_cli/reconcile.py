@@ -22,7 +22,7 @@ from postiz_async._cli.options import (
 )
 from postiz_async._cli.output import Output, ask, count
 from postiz_async.documents import reconcile_document
-from postiz_async.types import Naming, Reconciled
+from postiz_async.types import Naming, ReconcileResult
 
 
 async def reconcile(
@@ -84,7 +84,7 @@ async def reconcile(
     return 0 if found.is_fine and report.complete else 1
 
 
-def _doubles(found: Reconciled) -> str:
+def _doubles(found: ReconcileResult) -> str:
     were = "was" if found.doubles == 1 else "were"
     return f"{count(found.doubles, 'post')} of this campaign {were} stored twice"
 

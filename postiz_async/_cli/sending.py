@@ -25,7 +25,7 @@ from postiz_async.models.posts import PublishEvent
 from postiz_async.types import Late, RowState
 
 if TYPE_CHECKING:
-    from postiz_async import Campaign, Waited
+    from postiz_async import Campaign, WaitResult
 
 
 async def run_if_open(
@@ -46,7 +46,7 @@ async def run_if_open(
         report = await campaign.report()
         unclear = (RowState.SENDING, RowState.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
-        if not (campaign.requests or report.open or campaign.has_news):
+        if campaign.is_done:
             if not report.complete or report.doubled:
                 report = await _looked_again(campaign)
             is_fine = report.complete and not report.doubled
@@ -110,6 +110,7 @@ async def run_campaign(
     if campaign.requests:
         told = campaign.warnings
         forecast = await campaign.plan()
+        display.media = forecast.media_files
         say_warnings(output, campaign, told)
         say_adopted(output, campaign)
         if forecast.requests:
@@ -262,12 +263,12 @@ class _Display:
         self._said, self._said_at = "", 0.0
         self._guarded = DisplayGuard()
 
-    async def saw(self, waited: Waited) -> None:
+    async def saw(self, waited: WaitResult) -> None:
         """Show the progress of the wait."""
         with self._guarded():
             self._show(waited)
 
-    def _show(self, waited: Waited) -> None:
+    def _show(self, waited: WaitResult) -> None:
         if self._is_first:
             self._is_first = False
             self._begin(waited)
@@ -279,7 +280,7 @@ class _Display:
             self.close()
             self._output.say(_standing(waited), "green" if waited.is_fine else "yellow")
 
-    def _say(self, waited: Waited) -> None:
+    def _say(self, waited: WaitResult) -> None:
         if time.monotonic() - self._said_at >= LINE_EVERY or not self._said:
             self._output.say(self._line(waited))
             self._said, self._said_at = _standing(waited), time.monotonic()
@@ -291,7 +292,7 @@ class _Display:
             with self._guarded():
                 live.stop()
 
-    def _begin(self, waited: Waited) -> None:
+    def _begin(self, waited: WaitResult) -> None:
         if not waited.waiting:
             return
         are = "is" if waited.waiting == 1 else "are"
@@ -309,7 +310,7 @@ class _Display:
             self._live = Live(console=self._output.notes, auto_refresh=False)
             self._live.start()
 
-    def _line(self, waited: Waited) -> str:
+    def _line(self, waited: WaitResult) -> str:
         parts = [_standing(waited), f"{waited.waiting:,} to come"]
         if waited.next_look is not None:
             parts.append(f"next look {near_moment(waited.next_look, self._zone)}")
@@ -318,7 +319,7 @@ class _Display:
         return ", ".join(parts)
 
 
-def _standing(waited: Waited) -> str:
+def _standing(waited: WaitResult) -> str:
     """The numbers of a wait: `12 published, 1 failed`."""
     others = ((waited.failed, "failed"), (waited.stuck, "stuck"), (waited.gone, "gone"))
     return ", ".join(

@@ -48,7 +48,7 @@ async def validate(
         if save:
             await save_options(output, campaign)
         problems, warnings, rows = campaign.problems, campaign.warnings, campaign.rows
-        columns = {own: column for column, own in campaign.labels.items()}
+        columns = {own.strip().lower(): to for own, to in campaign.reading.columns.items()}
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}
     read = len(rows) + len(unread)
     if json:
@@ -94,11 +94,11 @@ def _is_said(text: str, problem: str) -> bool:
 
 
 def _offending(problem: Problem, row: Row | None, columns: Mapping[str, str]) -> str:
-    """The beginning of the text with a problem; `columns` maps column names of the file to ours."""
+    """The beginning of the text with a problem; `columns` maps column names to ours."""
     if row is None:
         return ""
     name, *steps = problem.where.split(".")
-    name = columns.get(name, name)
+    name = columns.get(name.strip().lower(), name)
     value = reduce(_inside, steps, getattr(row, name, None))
     if name in {"media", "tags"} and isinstance(value, tuple):
         value = "; ".join(cast("tuple[str, ...]", value))

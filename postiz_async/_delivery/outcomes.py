@@ -38,7 +38,7 @@ class RowState(StrEnum):
     WITHDRAWING = "withdrawing"
     """About to be deleted, or deleted and not looked at yet; never sent."""
     WITHDRAWN = "withdrawn"
-    """Stored, and deleted again because somebody asked for it; not sent unless asked for again."""
+    """Withdrawn on request: deleted after it was stored, or from the outbox before it was sent."""
 
 
 LACKS = "it may lack its thread or not be published"

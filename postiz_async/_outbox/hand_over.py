@@ -33,7 +33,7 @@ _ROW_STATES: Mapping[State, RowState] = {
     "stored": RowState.STORED,
     "refused": RowState.REFUSED,
     "late": RowState.LATE,
-    "withdrawn": RowState.SKIPPED,
+    "withdrawn": RowState.WITHDRAWN,
     "undecided": RowState.UNDECIDED,
 }
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 OVER = frozenset(
-    {RowState.STORED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
+    {RowState.STORED, RowState.REFUSED, RowState.LATE, RowState.WITHDRAWN, RowState.UNDECIDED}
 )
 """The final states."""
 
@@ -76,8 +76,8 @@ class Ticket(Value, frozen=True):
     """A hand-over as it stood at the moment of the call.
 
     `state` is `planned` (waits for the quota), `sending`, `unknown` (the answer was lost and is
-    being looked up), or a final state: `stored`, `refused` (by the server), `late`, `skipped`
-    (withdrawn) and `undecided` (look for it in Postiz). `at` is the date it is for, None for as
+    being looked up), or a final state: `stored`, `refused` (by the server), `late`,
+    `withdrawn` and `undecided` (look for it in Postiz). `at` is the date it is for, None for as
     soon as possible. `leaves_in` is the time in seconds after which it will probably leave; 0
     when it has left. `post_ids` are those that are stored, in order. `reason` says why an end is
     not `stored`, what came in the place of a lost answer, or what holds the outbox up.

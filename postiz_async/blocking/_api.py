@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from msgspec import UnsetType
 
     from postiz_async._api import Api as AsyncApi
-    from postiz_async._campaign.after.export import Exported, Naming
+    from postiz_async._campaign.after.export import ExportResult, Naming
     from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.media_files import MediaRoot
     from postiz_async._campaign.read.read_options import ReadOptions
@@ -294,7 +294,7 @@ class Api(WithRaw, Resources):
         timezone: str | None = None,
         overwrite: bool = False,
         form: Literal["csv", "jsonl"] | None = None,
-    ) -> Exported:
+    ) -> ExportResult:
         """Write posts that are in Postiz to a campaign file, which you can complete and run.
 
         Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: because of

@@ -9,7 +9,7 @@ from postiz_async.blocking._base import BlockingIterator, EnteredTwin, outcomes
 from postiz_async.blocking._sent_campaign import SentCampaign
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import tzinfo
     from pathlib import Path
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.campaign import Campaign as AsyncCampaign
     from postiz_async._campaign.plan.plan import ChannelPlan, Forecast, PlannedRequest
+    from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.edits import Edits
-    from postiz_async._campaign.run.job import Outcome
-    from postiz_async._campaign.run.update_plan import Updated
+    from postiz_async._campaign.run.job import Outcome, RunProgress
+    from postiz_async._campaign.run.update_plan import UpdateResult
     from postiz_async.errors import Problem
     from postiz_async.models.channels import Channel
 
@@ -63,16 +64,10 @@ class Campaign(SentCampaign, EnteredTwin):
         return self._portal.call(self._async.save_options)
 
     @property
-    def timezone(self) -> str | None:
-        """The time zone of dates without one."""
+    def reading(self) -> ReadOptions:
+        """How the file is read, as given and as saved next to it."""
         original = self._async
-        return self._portal.call_sync(lambda: original.timezone)
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """The file's own names of columns, by the campaign's names, where they differ."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.labels)
+        return self._portal.call_sync(lambda: original.reading)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -120,34 +115,16 @@ class Campaign(SentCampaign, EnteredTwin):
         return self._portal.call_sync(lambda: original.requests)
 
     @property
-    def lower_bound(self) -> int:
-        """The number of requests below which no plan can get under the same limits."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.lower_bound)
-
-    @property
     def is_resumed(self) -> bool:
         """Whether an earlier run left a journal."""
         original = self._async
         return self._portal.call_sync(lambda: original.is_resumed)
 
     @property
-    def media_files(self) -> int:
-        """The number of distinct media files of the rows that have still to be sent."""
+    def progress(self) -> RunProgress:
+        """What a run is doing, besides the outcomes of its rows."""
         original = self._async
-        return self._portal.call_sync(lambda: original.media_files)
-
-    @property
-    def uploads_done(self) -> int:
-        """The number of media that this run has uploaded."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.uploads_done)
-
-    @property
-    def trouble(self) -> str:
-        """Why a run pauses until Postiz is back, in one line; empty while it does not."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.trouble)
+        return self._portal.call_sync(lambda: original.progress)
 
     @property
     def changed(self) -> list[Row]:
@@ -162,10 +139,10 @@ class Campaign(SentCampaign, EnteredTwin):
         return self._portal.call_sync(lambda: original.edits)
 
     @property
-    def has_news(self) -> bool:
-        """Whether rows changed or left out differ from what the journal has noted."""
+    def is_done(self) -> bool:
+        """Whether a run has nothing to send, to look up or to write down."""
         original = self._async
-        return self._portal.call_sync(lambda: original.has_news)
+        return self._portal.call_sync(lambda: original.is_done)
 
     def icalendar(self) -> str:
         """The planned and stored posts as a calendar file (RFC 5545).
@@ -215,7 +192,7 @@ class Campaign(SentCampaign, EnteredTwin):
         force: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], object] | None = None,
-    ) -> Updated:
+    ) -> UpdateResult:
         """Change stored posts to what the campaign says now, and send new rows.
 
         What people changed in Postiz meanwhile is left and reported, unless `force` is given. A row

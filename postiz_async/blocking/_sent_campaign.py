@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
-    from postiz_async._campaign.after.reconcile import Reconciled
-    from postiz_async._campaign.after.wait_published import Waited
+    from postiz_async._campaign.after.reconcile import ReconcileResult
+    from postiz_async._campaign.after.wait_published import WaitResult
     from postiz_async._campaign.run.job import Outcome
-    from postiz_async._campaign.run.undo import Undone
+    from postiz_async._campaign.run.undo import UndoResult
     from postiz_async._campaign.sent import SentCampaign as AsyncSentCampaign
     from postiz_async._delivery.lookup import Doubts
 
@@ -59,7 +59,7 @@ class SentCampaign(EnteredTwin):
         original = self._async
         return self._portal.call_sync(lambda: original.doubts)
 
-    def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
+    def reconcile(self, *, delete_doubles: bool = True) -> ReconcileResult:
         """Compare what is stored with the server: posts that people moved, deleted or doubled.
 
         Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
@@ -84,7 +84,7 @@ class SentCampaign(EnteredTwin):
         edited: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], object] | None = None,
-    ) -> Undone:
+    ) -> UndoResult:
         """Delete the posts of this journal that are still to come: all, or a selection.
 
         What is published stays, and so do posts that people edited in Postiz, unless `edited` is
@@ -122,8 +122,8 @@ class SentCampaign(EnteredTwin):
         *,
         patience: timedelta = PATIENCE,
         on_outcome: Callable[[Outcome], object] | None = None,
-        on_look: Callable[[Waited], object] | None = None,
-    ) -> Waited:
+        on_look: Callable[[WaitResult], object] | None = None,
+    ) -> WaitResult:
         """Wait until each stored post is published or failed; call this after a run.
 
         Ends when each post is out, refused by its network, deleted, or `patience` over its date.

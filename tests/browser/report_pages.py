@@ -74,7 +74,7 @@ def mixed() -> str:
         record(83, RowState.UNKNOWN, note="the answer was lost"),
         record(84, RowState.FAILED, note="The session of the channel has ended", post_id="p84"),
         *(record(n, RowState.PLANNED) for n in range(85, 100)),
-        record(100, RowState.STORED, finding=Finding.MOVED, remark="moved to Sun 17 Jan 12:00"),
+        record(100, RowState.STORED, finding=Finding.EDITED, remark="moved to Sun 17 Jan 12:00"),
         record(101, RowState.STORED, finding=Finding.DELETED, remark="is not in Postiz any more"),
         record(102, RowState.STORED, finding=Finding.DOUBLED, remark="a second one is stored"),
         record(103, RowState.WITHDRAWN),

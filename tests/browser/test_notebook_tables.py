@@ -67,7 +67,9 @@ def _plan() -> Forecast:
 def _report() -> _Shown:
     said = (ARABIC, HOSTILE[0], HOSTILE[1], LONG_LINK, LONG_NAME)
     rows = [
-        record(n, RowState.REFUSED, note=said[n % 5], name=said[(n + 1) % 5], finding=Finding.MOVED)
+        record(
+            n, RowState.REFUSED, note=said[n % 5], name=said[(n + 1) % 5], finding=Finding.EDITED
+        )
         for n in range(2, 40)
     ]
     return make_report(rows, 7)

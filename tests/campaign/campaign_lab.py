@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
-    from postiz_async._campaign.after.reconcile import Reconciled
+    from postiz_async._campaign.after.reconcile import ReconcileResult
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.campaign import Campaign
     from postiz_async._wire import WireRequest
@@ -203,7 +203,7 @@ class Lab:
         assert self.sandbox.refusals == 0
 
 
-async def reconciled(postiz: Postiz, lab: Lab) -> Reconciled:
+async def reconciled(postiz: Postiz, lab: Lab) -> ReconcileResult:
     """What is found when the journal is held against the server."""
     async with postiz.sent_campaign(lab.journal) as sent:
         return await sent.reconcile()

@@ -65,7 +65,7 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
     assert "1 post whose row is gone stays; --prune deletes it." in result.out
     assert "Nothing was changed. --yes does it." in result.out
     told = cli("update", file, "--json", "--prune").document
-    assert (told["changed"], told["moved"], told["new"]) == ([2, 3], [4], [6])
+    assert (told["changed"], told["resent"], told["new"]) == ([2, 3], [4], [6])
     assert (told["done"], told["requests"], told["requests_that_change"]) == (False, 4, 2)
     assert [each["row"] for each in told["pruned"]] == [5]
     assert stored(server, file) == before

@@ -220,7 +220,7 @@ def test_a_reason_is_said_once_with_its_rows() -> None:
 def test_each_row_counts_once() -> None:
     rows = [
         *(record(n, RowState.STORED, name="News") for n in range(220)),
-        record(221, RowState.STORED, name="News", finding=Finding.MOVED),
+        record(221, RowState.STORED, name="News", finding=Finding.EDITED),
         record(222, RowState.STORED, name="News", finding=Finding.DELETED),
         record(223, RowState.PUBLISHED, name="News", finding=Finding.DELETED),
         replace(record(224, RowState.STORED, name="Old", finding=Finding.HIDDEN), channel="c2"),
@@ -235,7 +235,7 @@ def test_each_row_counts_once() -> None:
         ["Old", "-", "-", "-", "1"],
     ]
     assert standing(make_report(rows, 3)) == (
-        "221 stored, 1 failed, 2 deleted, 1 hidden of 225 rows; 1 moved"
+        "221 stored, 1 failed, 2 deleted, 1 hidden of 225 rows; 1 edited"
     )
 
 
@@ -273,18 +273,18 @@ def test_many_reasons_are_cut_and_counted() -> None:
 
 
 def test_what_was_found_is_told_in_general_of_many_rows() -> None:
-    moved = [record(3, RowState.STORED, finding=Finding.MOVED, remark="moved to noon")]
+    moved = [record(3, RowState.STORED, finding=Finding.EDITED, remark="moved to noon")]
     equal = [
         record(n, RowState.STORED, finding=Finding.EQUAL, remark=f"another is stored: p{n}")
         for n in range(10, 10 + 200)
     ]
     lines = " ".join(line.strip() for line in told(*moved, *equal))
     assert lines == (
-        "stored, moved  row 3, c1, Wed 20 Jan 2027 09:03 UTC: moved to noon "
+        "stored, edited  row 3, c1, Wed 20 Jan 2027 09:03 UTC: moved to noon "
         "stored, equal  200 rows (10-209), c1, 20 Jan 09:10 to 20 Jan 2027 12:29 (UTC): Somebody "
         "else stored the same text for the same moment. Delete one of the two in Postiz if that "
         "was not meant. (--json has each) "
-        "201 stored of 201 rows; 200 equal; 1 moved; 3 create requests spent."
+        "201 stored of 201 rows; 1 edited; 200 equal; 3 create requests spent."
     )
 
 

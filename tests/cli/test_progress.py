@@ -113,9 +113,9 @@ async def run_through_outage(
             async with display, anyio.create_task_group() as group:
                 group.start_soon(campaign.run_all, display.saw)
                 await until(lambda: AWAY in said())
-                assert campaign.trouble == TROUBLE
+                assert campaign.progress.trouble == TROUBLE
                 sandbox.faults.clear()
-            assert campaign.trouble == ""
+            assert campaign.progress.trouble == ""
             assert (await campaign.report()).complete
 
 

@@ -87,7 +87,7 @@ def test_a_plan() -> None:
 def test_a_report() -> None:
     fine = make_report([row(2), row(3)], 1)
     assert cells(fine._repr_html_()) == [["stored", "2"], ["create requests", "1"]]
-    bad = [row(number, note="no", finding=Finding.MOVED) for number in range(2, 52)]
+    bad = [row(number, note="no", finding=Finding.EDITED) for number in range(2, 52)]
     shown = make_report(bad, 7)._repr_html_()
     lines = cells(shown)
     assert lines[2] == ["row", "channel", "date", "state", "problem"]

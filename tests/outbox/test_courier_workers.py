@@ -212,7 +212,7 @@ async def test_a_hand_over_that_is_cancelled_is_not_sent(file_lab: OutboxLab) ->
             await handing
         again = await postiz.outbox.put(file_lab.post("again"), at=file_lab.at(24))
         assert (await postiz.outbox.wait(again.id)).state == "stored"
-        assert set(await postiz.outbox.counts()) <= {"stored", "skipped"}
+        assert set(await postiz.outbox.counts()) <= {"stored", "withdrawn"}
     file_lab.assert_each_once(["again"])
 
 

@@ -70,7 +70,7 @@ async def test_the_ticket_itself_can_be_asked_for_waited_for_and_withdrawn(lab: 
     async with lab.client(sends=False) as web:
         gone = await web.outbox.put(lab.post(0), at=lab.at(24))
         assert await web.outbox.withdraw(gone)
-        assert (await web.outbox.get(gone)).state == "skipped"
+        assert (await web.outbox.get(gone)).state == "withdrawn"
     async with lab.client() as postiz:
         ticket = await postiz.outbox.put(lab.post(1), at=lab.at(24))
         ended = await postiz.outbox.wait(ticket)
@@ -162,7 +162,7 @@ async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
         assert await postiz.outbox.withdraw(tickets[34].id)
         assert not await postiz.outbox.withdraw(tickets[34].id)
         assert not await postiz.outbox.withdraw(tickets[0].id)
-        assert (await postiz.outbox.get(tickets[34].id)).state == "skipped"
+        assert (await postiz.outbox.get(tickets[34].id)).state == "withdrawn"
         assert (await postiz.outbox.wait(tickets[33].id)).state == "stored"
     lab.assert_each_once(range(34))
 

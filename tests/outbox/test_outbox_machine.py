@@ -331,7 +331,7 @@ class Outboxes(DeliveryMachine):
     async def is_over(self, ticket: str, text: str) -> None:
         ended = await self.workers[0].outbox.wait(ticket)
         if ticket in self.withdrawn:
-            assert (ended.state, self.stored[f"post {text}"]) == ("skipped", 0)
+            assert (ended.state, self.stored[f"post {text}"]) == ("withdrawn", 0)
         elif ended.state != "undecided":
             assert (ended.state, self.stored[f"post {text}"]) == ("stored", 1), ended
 

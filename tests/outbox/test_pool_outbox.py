@@ -94,7 +94,7 @@ async def test_a_ticket_can_be_asked_for_and_withdrawn(lab: PoolLab) -> None:
         gone, kept = await lab.put(web, "acme", 2)
         assert await web.outbox.withdraw(gone.id)
         assert not await web.outbox.withdraw(gone.id)
-        assert (await web.outbox.get(gone.id)).state == "skipped"
+        assert (await web.outbox.get(gone.id)).state == "withdrawn"
         waiting = await web.outbox.wait(kept.id, timeout=30)
         assert (waiting.state, waiting.at) == ("planned", kept.at)
         with pytest.raises(NotFoundError, match="no ticket"):
@@ -491,7 +491,7 @@ async def test_a_put_of_a_pool_may_be_cancelled_at_any_moment(lab: PoolLab) -> N
             if not work.reached:
                 break
             assert isinstance(end, asyncio.CancelledError)
-            assert set(await pool.outbox.counts()) <= {"skipped"}
+            assert set(await pool.outbox.counts()) <= {"withdrawn"}
         assert (end, stop > 3) == (None, True)
         assert (await pool.outbox.counts())[RowState.PLANNED] == 1
 

@@ -77,7 +77,7 @@ _LACKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportResult:
     """The result of an export. `notes` list what the file lacks, as its head does."""
 
     posts: int
@@ -94,7 +94,7 @@ async def export_posts(
     excel: bool = False,
     wanted: Literal["csv", "jsonl"] | None = None,
     **which: Unpack[Which],
-) -> Exported:
+) -> ExportResult:
     """Export the posts of a range as a campaign file: JSON or a workbook by its name, else CSV.
 
     Without a path, only the content is returned.
@@ -123,7 +123,7 @@ async def export_posts(
         )
     posts = await gathered(postiz, form, **which)
 
-    def write() -> Exported:
+    def write() -> ExportResult:
         content = posts.content(is_workbook=path.suffix.lower() == ".xlsx")
         try:
             replace_file(path, content)
@@ -166,9 +166,9 @@ class Gathered:
     zone: ZoneInfo
 
     @property
-    def exported(self) -> Exported:
+    def exported(self) -> ExportResult:
         """The result of the export."""
-        return Exported(len(self.posts), _notes(self.posts, self.figures))
+        return ExportResult(len(self.posts), _notes(self.posts, self.figures))
 
     def content(self, *, is_workbook: bool = False) -> str | bytes:
         """The content of the file: text, or a workbook for spreadsheets."""

@@ -23,7 +23,7 @@ _FINDINGS = {
     SweepState.DOUBLED: Finding.DOUBLED,
     SweepState.DELETED: Finding.DELETED,
     SweepState.EQUAL: Finding.EQUAL,
-    SweepState.MOVED: Finding.MOVED,
+    SweepState.EDITED: Finding.EDITED,
     SweepState.HIDDEN: Finding.HIDDEN,
 }
 SWEPT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
@@ -79,7 +79,7 @@ def _adopted(row: RowRecord, result: SweepResult, note: str) -> RowRecord:
     """The row with the post and date on the server; milliseconds that are marks do not count."""
     if result.post is None or result.state not in {
         SweepState.FINE,
-        SweepState.MOVED,
+        SweepState.EDITED,
         SweepState.ADOPTED,
     }:
         return row

@@ -63,7 +63,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
+class ReconcileResult:
     """The results of a sweep.
 
     `counts` has the number of rows and posts in each state, `hidden` names the channels (ids) that
@@ -107,7 +107,7 @@ async def open_existing(postiz: CampaignClient, place: JournalPlace) -> Journal:
 
 async def sweep_journal(
     postiz: CampaignClient, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
-) -> Reconciled:
+) -> ReconcileResult:
     """Compare a journal with the server and write down the findings. Sends no post.
 
     Costs no quota since v2.19.0; where the server counts reads, they wait for their slots.
@@ -398,8 +398,8 @@ def _summed(
     rows: Mapping[str, RowRecord],
     lacking: Mapping[str, int],
     fine: int,
-) -> Reconciled:
+) -> ReconcileResult:
     numbers = Counter(result.state for result in results) + Counter({SweepState.FINE: fine})
     counts = {state.value: numbers[state] for state in SweepState if numbers[state]}
     hidden = {rows[result.ref].channel for result in results if result.state is SweepState.HIDDEN}
-    return Reconciled(counts, tuple(sorted(hidden)), lacking)
+    return ReconcileResult(counts, tuple(sorted(hidden)), lacking)

@@ -55,7 +55,7 @@ class SweepState(StrEnum):
     """The state of a row, or of a further post of it, on the server."""
 
     FINE = "fine"
-    MOVED = "moved"
+    EDITED = "edited"
     DELETED = "deleted"
     ADOPTED = "adopted"
     DOUBLED = "doubled"
@@ -254,7 +254,7 @@ class _Look:
         is_put_so = by_another_host or any(i.moment == at for i in tries)
         if at == put or (is_put_so and _second(at) == _second(put)):
             return SweepResult(SweepState.FINE, row.ref, post)
-        return SweepResult(SweepState.MOVED, row.ref, post, put_at=put)
+        return SweepResult(SweepState.EDITED, row.ref, post, put_at=put)
 
     def all_of(self, ref: str) -> list[Post]:
         """The posts of a row, the first stored first."""

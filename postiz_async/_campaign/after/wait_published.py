@@ -48,7 +48,7 @@ _GONE = {Finding.DELETED, Finding.HIDDEN}
 
 
 @dataclass(frozen=True, slots=True)
-class Waited:
+class WaitResult:
     """The progress of a wait, and its result at the end.
 
     `waiting` are rows whose date is to come or just over, `stuck` those that the server should have
@@ -78,8 +78,8 @@ async def wait_published(
     *,
     patience: timedelta = PATIENCE,
     on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-    on_look: Callable[[Waited], Awaitable[None]] | None = None,
-) -> Waited:
+    on_look: Callable[[WaitResult], Awaitable[None]] | None = None,
+) -> WaitResult:
     """Wait until each stored post of a journal is published, failed or stuck.
 
     Costs no quota since v2.19.0; a server that counts reads is asked twice, for long ranges.
@@ -137,9 +137,9 @@ class _Wait:
     def now(self) -> float:
         return self._postiz.scheduler.server_time()
 
-    def standing(self, next_look: float | None) -> Waited:
+    def standing(self, next_look: float | None) -> WaitResult:
         ends = max((row.date for row in self._waiting.values()), default=0.0) + self._patience
-        return Waited(
+        return WaitResult(
             **self._ended,
             waiting=len(self._waiting),
             next_look=next_look,

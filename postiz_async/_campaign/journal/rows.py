@@ -19,6 +19,10 @@ UNSTORED = frozenset(
 """States of rows that are not stored and in no request with an unknown outcome."""
 
 
+OPEN_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
+"""States of rows that a further run would still work on."""
+
+
 class Finding(StrEnum):
     """A finding about a row, besides its state: changes by people or by the passing of time."""
 
@@ -27,7 +31,7 @@ class Finding(StrEnum):
     """It was late and got a later date."""
     CHANGED = "changed"
     """The campaign file says something else than what is stored."""
-    MOVED = "moved"
+    EDITED = "edited"
     """Somebody moved or edited the post in Postiz."""
     DELETED = "deleted"
     """Somebody deleted the post in Postiz."""

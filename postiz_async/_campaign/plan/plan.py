@@ -66,10 +66,14 @@ class Forecast(Value, frozen=True):
     windows: int
     finish: DateTime
     late: tuple[Row, ...]
-    moved: int = 0
-    """The number of posts whose date is moved so that they share a request."""
+    moved: tuple[Row, ...] = ()
+    """The rows whose date is moved so that they share a request."""
     estimates: tuple[Estimate, ...] = ()
     """Costs with unmoved and moved dates, at the usual limit and at that of the key."""
+    lower_bound: int = 0
+    """The number of requests below which no plan can get under the same limits."""
+    media_files: int = 0
+    """The number of distinct media files."""
 
     def _repr_html_(self) -> str:
         """An HTML table, for notebooks."""
@@ -83,7 +87,7 @@ class Forecast(Value, frozen=True):
             ("Limit", f"{self.limit:,} in each window{source}"),
             ("Windows", f"{self.windows:,}"),
             ("Last request leaves", date_cell(self.finish)),
-            ("Dates that move", f"{self.moved:,}"),
+            ("Dates that move", f"{len(self.moved):,}"),
             ("Too late", late),
         ]
         return html_table("Plan", rows)
@@ -305,7 +309,9 @@ class Moment:
             windows=len({round(moment) for moment in leaves}),
             finish=datetime.fromtimestamp(times[-1] if times else self.wall, UTC),
             late=late,
-            moved=sum(row.moved_from is not None for request in requests for row in request.rows),
+            moved=tuple(
+                row for each in requests for row in each.rows if row.moved_from is not None
+            ),
         )
 
 
@@ -363,7 +369,9 @@ class Planner:
         """A lower bound for the number of requests with the same leeway."""
         return lower_bound(rows, self.size_of, self.limits, arrangement.leeway)
 
-    def forecast(self, rows: Sequence[Row], chosen: Arrangement, align: timedelta) -> Forecast:
+    def forecast(
+        self, rows: Sequence[Row], chosen: Arrangement, align: timedelta, *, media_files: int
+    ) -> Forecast:
         """The cost of a plan, and the gain of moving dates."""
         own = self.moment.forecast(chosen.requests)
         by = align if chosen.as_written else None
@@ -371,7 +379,12 @@ class Planner:
         if not chosen.as_written and not align and len(rows) <= SUGGESTED_UP_TO:
             suggested = self.arrange(rows, SUGGESTED).requests
             estimates += self._estimates(suggested, SUGGESTED)
-        return msgspec.structs.replace(own, estimates=tuple(estimates))
+        return msgspec.structs.replace(
+            own,
+            estimates=tuple(estimates),
+            lower_bound=self.lower_bound(rows, chosen),
+            media_files=media_files,
+        )
 
     def _estimates(
         self, requests: Sequence[PlannedRequest], by: timedelta | None, own: Forecast | None = None

@@ -101,6 +101,18 @@ class Job:
         return self.checked.size_of(row, is_in_place=self.targets is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """What a run is doing, besides the outcomes of its rows.
+
+    `uploads` counts the media that were uploaded. `trouble` says in one line why the run pauses
+    until Postiz is back; it is empty while it does not.
+    """
+
+    uploads: int
+    trouble: str
+
+
 class Outcome(Value, frozen=True):
     """The outcome of one row. `post_id` is set when it is stored, `note` when it is not.
 

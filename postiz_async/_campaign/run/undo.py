@@ -85,7 +85,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class UndoResult:
     """The posts that an undo deleted, or would delete, and those it leaves.
 
     `left` has the rows by why their posts are left: `published`, `failed`, `edited` in Postiz,
@@ -109,7 +109,7 @@ async def undo_journal(
     dry_run: bool = False,
     on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
     doubts: Doubts | None = None,
-) -> Undone:
+) -> UndoResult:
     """Delete the posts of rows that are stored and still to come.
 
     Args:
@@ -168,14 +168,14 @@ def _is_undone(each: Standing, *, edited: bool) -> bool:
 
 def _undone(
     rows: Sequence[RowRecord], left: Sequence[Standing], meant: Sequence[RowRecord], unsent: int
-) -> Undone:
+) -> UndoResult:
     reasons = [(each.condition, each.record) for each in left]
     reasons += [(_OUT[record.state], record) for record in meant if record.state in _OUT]
     by_reason: dict[str, list[RowRecord]] = {}
     for condition, record in reasons:
         by_reason.setdefault(condition.value, []).append(record)
     ordered = {why: tuple(sorted(each, key=_number)) for why, each in by_reason.items()}
-    return Undone(tuple(sorted(rows, key=_number)), ordered, unsent)
+    return UndoResult(tuple(sorted(rows, key=_number)), ordered, unsent)
 
 
 def _number(record: RowRecord) -> int:

@@ -261,7 +261,7 @@ class Update:
         for each in await deleting.delete(plan.pruned):
             plan.leave(each.condition.value, each.record.number)
         if self._postiz.scheduler.is_counted(LIST_POSTS.name):  # no look while a slot is held
-            await self._make_room(plan, plan.moved)
+            await self._make_room(plan, plan.to_channel)
 
     async def make_room(self, plan: UpdatePlan, request: PlannedRequest) -> PlannedRequest:
         """Delete the posts of rows that moved to another channel, when their create may leave.
@@ -284,7 +284,7 @@ class Update:
                 await self._make_room(plan, moved)
             if time.cancelled_caught:
                 raise APITimeoutError("Postiz is slow to delete a post.")
-        stay = {row.ref for row, _ in moved} - {row.ref for row, _ in plan.moved}
+        stay = {row.ref for row, _ in moved} - {row.ref for row, _ in plan.to_channel}
         return PlannedRequest(tuple(row for row in request.rows if row.ref not in stay))
 
     async def _make_room(self, plan: UpdatePlan, moved: Sequence[tuple[Row, RowRecord]]) -> None:

@@ -42,11 +42,12 @@ was published."""
 
 
 @dataclass(frozen=True, slots=True)
-class Updated:
+class UpdateResult:
     """The changes that an update made, or would make.
 
-    `changed` are rows whose posts become what the rows say, `free` those of them that cost nothing;
-    `moved` go to another channel, `pruned` were gone from the campaign, `new` are sent as by a run.
+    `changed` are rows whose posts become what the rows say, `free` those of them that cost nothing.
+    `resent` are rows whose posts are deleted and sent anew: on another channel, or, with `force`,
+    those that people deleted. `pruned` were gone from the campaign, `new` are sent as by a run.
     `left` has the numbers of rows whose posts stay as they are, by the reason: `edited` in Postiz,
     `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter of an hour, `late`
     (the new date has passed), `no_slot` (for a post on another channel there is no create request
@@ -59,7 +60,7 @@ class Updated:
 
     changed: tuple[Row, ...]
     free: tuple[Row, ...]
-    moved: tuple[Row, ...]
+    resent: tuple[Row, ...]
     pruned: tuple[RowRecord, ...]
     new: tuple[Row, ...]
     left: Mapping[str, tuple[int, ...]]
@@ -72,10 +73,10 @@ class Updated:
     @property
     def is_something(self) -> bool:
         """Whether there is something to do."""
-        return bool(self.changed or self.moved or self.pruned or self.new or self.unclear)
+        return bool(self.changed or self.resent or self.pruned or self.new or self.unclear)
 
 
-def joined(first: Updated, second: Updated) -> Updated:
+def joined(first: UpdateResult, second: UpdateResult) -> UpdateResult:
     """The sum of an update and the one after it."""
     whys = sorted(first.left.keys() | second.left.keys())
     rows = {why: {*first.left.get(why, ()), *second.left.get(why, ())} for why in whys}
@@ -83,7 +84,7 @@ def joined(first: Updated, second: Updated) -> Updated:
         second,
         changed=(*first.changed, *second.changed),
         free=(*first.free, *second.free),
-        moved=(*first.moved, *second.moved),
+        resent=(*first.resent, *second.resent),
         pruned=(*first.pruned, *second.pruned),
         new=(*first.new, *second.new),
         left={why: tuple(sorted(numbers)) for why, numbers in rows.items()},
@@ -103,12 +104,12 @@ class UpdatePlan:
     targets: dict[str, Post] = field(default_factory=dict[str, "Post"])
     status: list[tuple[Row, Standing]] = field(default_factory=list["tuple[Row, Standing]"])
     settings: list[tuple[Row, Standing]] = field(default_factory=list["tuple[Row, Standing]"])
-    moved: list[tuple[Row, RowRecord]] = field(default_factory=list["tuple[Row, RowRecord]"])
+    to_channel: list[tuple[Row, RowRecord]] = field(default_factory=list["tuple[Row, RowRecord]"])
     again: list[tuple[Row, RowRecord]] = field(default_factory=list["tuple[Row, RowRecord]"])
     """Rows whose posts people deleted, to be sent anew."""
     pruned: list[RowRecord] = field(default_factory=list["RowRecord"])
     gone: set[str] = field(default_factory=set[str])
-    """Refs of `moved` rows whose posts are deleted by now."""
+    """Refs of `to_channel` rows whose posts are deleted by now."""
     left: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
 
     @property
@@ -119,12 +120,12 @@ class UpdatePlan:
     @property
     def sent_anew(self) -> list[Row]:
         """Rows whose posts are gone, or will be, before the rows are sent."""
-        return [row for row, _ in (*self.moved, *self.again)]
+        return [row for row, _ in (*self.to_channel, *self.again)]
 
     @property
     def moving(self) -> list[tuple[Row, RowRecord]]:
-        """Rows of `moved` whose posts are not deleted yet."""
-        return [(row, record) for row, record in self.moved if row.ref not in self.gone]
+        """Rows of `to_channel` whose posts are not deleted yet."""
+        return [(row, record) for row, record in self.to_channel if row.ref not in self.gone]
 
     @property
     def numbers_left(self) -> dict[str, tuple[int, ...]]:
@@ -133,12 +134,12 @@ class UpdatePlan:
 
     def updated(
         self, new: tuple[Row, ...], requests: int, lower_bound: int, forecast: Forecast | None
-    ) -> Updated:
+    ) -> UpdateResult:
         """The result for the user."""
-        return Updated(
+        return UpdateResult(
             changed=(*(row for row, _ in self.replaced.values()), *self.free),
             free=tuple(self.free),
-            moved=tuple(self.sent_anew),
+            resent=tuple(self.sent_anew),
             pruned=tuple(self.pruned),
             new=new,
             left=self.numbers_left,
@@ -154,13 +155,13 @@ class UpdatePlan:
     def keep_late(self, forecast: Forecast | None) -> None:
         """Leave posts on their channels that could not be sent anew before their date."""
         late = {row.ref for row in forecast.late} if forecast is not None else set[str]()
-        for row, record in tuple(self.moved):
+        for row, record in tuple(self.to_channel):
             if row.ref in late and record.state is RowState.STORED:
                 self.stay(row, "no_slot")
 
     def stay(self, row: Row, why: str) -> None:
         """Note that a post stays on its channel."""
-        self.moved = [each for each in self.moved if each[0].ref != row.ref]
+        self.to_channel = [each for each in self.to_channel if each[0].ref != row.ref]
         self.leave(why, row.number)
 
     def replace(self, row: Row, standing: Standing) -> None:
@@ -202,7 +203,7 @@ class UpdatePlan:
         if why:
             self.leave(why, row.number)
         elif moves and _may_move(standing, force=force):
-            self.moved.append((row, record))
+            self.to_channel.append((row, record))
         elif condition is PostCondition.GONE and force:
             self.again.append((row, record))
         elif _is_freely(self.checked, changed, standing, stored, now):

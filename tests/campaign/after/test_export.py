@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from postiz_async._campaign.after.export import Exported
+    from postiz_async._campaign.after.export import ExportResult
     from postiz_async._sandbox import StoredPost
 
 CHANNELS = {"c-mastodon": "mastodon", "c-telegram": "telegram", "c-discord": "discord"}
@@ -67,7 +67,7 @@ CAMPAIGN: list[dict[str, Any]] = [
 ]
 
 
-async def exported(lab: Lab, name: str, **options: Any) -> tuple[Path, Exported]:
+async def exported(lab: Lab, name: str, **options: Any) -> tuple[Path, ExportResult]:
     path = lab.folder / name
     async with lab.client() as postiz:
         done = await postiz.export(path, **(WHOLE | options))

@@ -12,7 +12,7 @@ from campaign_lab import START, Lab, at, reconciled, rows
 from msgspec import structs
 
 from postiz_async import NewPost
-from postiz_async._campaign.after.reconcile import Reconciled
+from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
@@ -37,7 +37,7 @@ def channels(lab: Lab) -> list[str]:
     return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
-async def look(lab: Lab) -> tuple[Reconciled, dict[str, RowRecord]]:
+async def look(lab: Lab) -> tuple[ReconcileResult, dict[str, RowRecord]]:
     """A sweep on demand, and the rows by content."""
     creates = len(lab.sandbox.creates)
     async with lab.client() as postiz:
@@ -80,7 +80,7 @@ async def test_what_nobody_touched_is_fine(lab: Lab, channels: list[str]) -> Non
     report = await lab.run()
     assert report.troubles() == []
     found, _ = await look(lab)
-    assert found == Reconciled({"fine": 12}, ())
+    assert found == ReconcileResult({"fine": 12}, ())
     assert found.is_fine
 
 
@@ -102,10 +102,10 @@ async def test_what_people_delete_move_and_edit_is_reported_and_left(
         lab.sandbox.change_post(known["post 5"], date=milliseconds(second), content="edited")
         for _ in range(2):  # the same at each look
             found, records = await look(lab)
-            assert found.counts == {"fine": 9, "moved": 2, "deleted": 1}
+            assert found.counts == {"fine": 9, "edited": 2, "deleted": 1}
             assert not found.is_fine
             assert records["post 3"].finding is Finding.DELETED
-            assert records["post 4"].finding is Finding.MOVED
+            assert records["post 4"].finding is Finding.EDITED
             assert "to 2027-07-28 16:00 UTC; it is left there" in records["post 4"].remark
             assert records["post 4"].date == there.timestamp()
             assert records["post 5"].remark == "edited in Postiz; it is left as it is"
@@ -137,7 +137,7 @@ async def test_a_move_that_is_undone_is_forgotten(lab: Lab, channels: list[str])
     await lab.run()
     post = lab.sandbox.posts[0]
     lab.sandbox.change_post(post.id, date=milliseconds(post.date + timedelta(hours=3)))
-    assert (await look(lab))[0].counts == {"fine": 2, "moved": 1}
+    assert (await look(lab))[0].counts == {"fine": 2, "edited": 1}
     lab.sandbox.change_post(post.id, date=milliseconds(post.date))
     found, records = await look(lab)
     assert found.is_fine
@@ -153,7 +153,7 @@ async def test_of_a_deleted_channel_nothing_is_said_but_its_name(
     async with lab.client() as person:
         await person.channels.delete(channels[1])
     found, records = await look(lab)
-    assert found == Reconciled({"fine": 8, "hidden": 4}, (channels[1],))
+    assert found == ReconcileResult({"fine": 8, "hidden": 4}, (channels[1],))
     hidden = [record for record in records.values() if record.finding is Finding.HIDDEN]
     assert {record.channel for record in hidden} == {channels[1]}
     assert (await lab.run()).counts == {"stored": 12}

@@ -184,9 +184,9 @@ def test_every_state_and_finding_has_a_sign_a_colour_and_if_needed_an_advice() -
 
 def test_a_finding_outweighs_a_state_only_where_it_undoes_it() -> None:
     assert kind_of(row(2, RowState.STORED, finding=Finding.DELETED)).name == "deleted"
-    assert kind_of(row(2, RowState.STORED, finding=Finding.MOVED)).name == "stored"
-    said = findings(row(2, RowState.FAILED, finding=Finding.MOVED))
-    assert [kind.name for kind in said] == ["failed", "moved"]
+    assert kind_of(row(2, RowState.STORED, finding=Finding.EDITED)).name == "stored"
+    said = findings(row(2, RowState.FAILED, finding=Finding.EDITED))
+    assert [kind.name for kind in said] == ["failed", "edited"]
 
 
 def test_a_campaign_without_trouble_is_told_in_one_sentence() -> None:
@@ -206,7 +206,7 @@ def test_troubles_come_with_reason_and_advice_the_worst_first() -> None:
             row(3, RowState.LATE, note="its date passed"),
             row(4, RowState.REFUSED, note="it needs a picture"),
             row(5, RowState.UNDECIDED),
-            row(6, RowState.STORED, finding=Finding.MOVED, remark="moved by somebody"),
+            row(6, RowState.STORED, finding=Finding.EDITED, remark="moved by somebody"),
             row(7, RowState.PLANNED),
         ],
         texts={"r4": "A cup of coffee"},

@@ -134,7 +134,7 @@ class World:
         if extra == "edited double" and not self.lists_settings:
             is_ours = False  # nothing but its place says so
         if state in {"moved", "edited"}:
-            self._expect(ref, SweepState.MOVED)
+            self._expect(ref, SweepState.EDITED)
         elif state == "fine":
             self._expect(ref, SweepState.FINE)
         elif listed or is_ours:
@@ -198,7 +198,7 @@ def test_whatever_is_deleted_is_a_double_and_its_twin_stays(
     kept = {
         v.ref: v.post
         for v in results
-        if v.state in {SweepState.FINE, SweepState.MOVED, SweepState.ADOPTED}
+        if v.state in {SweepState.FINE, SweepState.EDITED, SweepState.ADOPTED}
     }
     known = {row.post_id for row in world.rows}
     for result in results:

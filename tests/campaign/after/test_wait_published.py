@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from campaign_lab import START, Lab, at, rows
 
-from postiz_async._campaign.after.wait_published import Waited
+from postiz_async._campaign.after.wait_published import WaitResult
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
@@ -48,7 +48,7 @@ def lists(lab: Lab) -> int:
     return sum("/posts?" in request.url for request in lab.transport.sent)
 
 
-async def wait(lab: Lab, **options: object) -> Waited:
+async def wait(lab: Lab, **options: object) -> WaitResult:
     """A wait of a process of its own."""
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         return await campaign.wait_published(**options)  # type: ignore[arg-type]
@@ -57,12 +57,12 @@ async def wait(lab: Lab, **options: object) -> Waited:
 async def test_all_are_waited_for_until_they_are_out(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 12))
     seen: list[Outcome] = []
-    looks: list[Waited] = []
+    looks: list[WaitResult] = []
 
     async def saw(outcome: Outcome) -> None:
         seen.append(outcome)
 
-    async def looked(waited: Waited) -> None:
+    async def looked(waited: WaitResult) -> None:
         looks.append(waited)
 
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
@@ -70,7 +70,7 @@ async def test_all_are_waited_for_until_they_are_out(lab: Lab, channels: list[st
         before = lists(lab)
         waited = await campaign.wait_published(on_outcome=saw, on_look=looked)
         report = await campaign.report()
-    assert waited == looks[-1] == Waited(published=12)
+    assert waited == looks[-1] == WaitResult(published=12)
     assert waited.is_fine
     assert report.counts == {"published": 12}
     assert (report.complete, report.troubles()) == (True, [])
@@ -92,7 +92,7 @@ async def test_a_network_that_refuses_is_named_with_its_reason(
     await lab.run()
     lab.sandbox.change_channel(channels[1], failure="the token has expired")
     waited = await wait(lab)
-    assert waited == Waited(published=4, failed=2)
+    assert waited == WaitResult(published=4, failed=2)
     assert not waited.is_fine
     failed = [row for row in records(lab).values() if row.state is RowState.FAILED]
     assert {row.channel for row in failed} == {channels[1]}
@@ -112,14 +112,14 @@ async def test_what_the_server_forgets_is_stuck_and_ends_the_wait(
     post = by_content(lab, "post 2")
     lab.sandbox.change_post(post, has_job=False)
     waited = await wait(lab, patience=timedelta(minutes=5))
-    assert waited == Waited(published=5, stuck=1)
+    assert waited == WaitResult(published=5, stuck=1)
     stuck = records(lab)["post 2"]
     assert (stuck.state, stuck.finding) == (RowState.STORED, Finding.STUCK)
     assert stuck.remark.startswith("still QUEUE 5 min")
     over = lab.clock.time() - datetime.fromisoformat(at(24)).timestamp()
     assert 300 <= over < 340
     lab.sandbox.change_post(post, state="PUBLISHED")
-    assert await wait(lab) == Waited(published=6), "a later look finds it"
+    assert await wait(lab) == WaitResult(published=6), "a later look finds it"
     after = records(lab)["post 2"]
     assert (after.state, after.finding, after.remark) == (RowState.PUBLISHED, Finding.NOTHING, "")
 
@@ -135,7 +135,7 @@ async def test_what_people_moved_or_deleted(lab: Lab, channels: list[str]) -> No
     lab.sandbox.change_post(by_content(lab, "post 2"), date=round(there.timestamp() * 1000))
     lab.sandbox.change_post(by_content(lab, "post 2"), has_job=False)
     waited = await wait(lab)
-    assert waited == Waited(published=3, stuck=1, gone=1)
+    assert waited == WaitResult(published=3, stuck=1, gone=1)
     known = records(lab)
     assert known["post 1"].finding is Finding.DELETED
     assert known["post 2"].date == there.timestamp()
@@ -149,10 +149,10 @@ async def test_posts_of_a_deleted_channel_are_not_waited_for(lab: Lab, channels:
     await lab.run()
     async with lab.client() as person:
         await person.channels.delete(channels[1])
-    assert await wait(lab) == Waited(published=4, gone=2)
+    assert await wait(lab) == WaitResult(published=4, gone=2)
     hidden = [row for row in records(lab).values() if row.finding is Finding.HIDDEN]
     assert {row.channel for row in hidden} == {channels[1]}
-    assert await wait(lab) == Waited(published=4, gone=2), "and it is known the next time"
+    assert await wait(lab) == WaitResult(published=4, gone=2), "and it is known the next time"
 
 
 async def test_an_outage_is_waited_out(lab: Lab, channels: list[str]) -> None:
@@ -160,14 +160,14 @@ async def test_an_outage_is_waited_out(lab: Lab, channels: list[str]) -> None:
     await lab.run()
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.sandbox.faults.add(Fault("reset", times=20, route="list_posts"))
-        assert await campaign.wait_published() == Waited(published=6)
+        assert await campaign.wait_published() == WaitResult(published=6)
 
 
 async def test_drafts_are_not_waited_for(lab: Lab, channels: list[str]) -> None:
     lab.write([row | {"type": "draft"} for row in rows(channels, 6)])
     await lab.run()
     before = lab.clock.time()
-    assert await wait(lab) == Waited()
+    assert await wait(lab) == WaitResult()
     assert lab.clock.time() - before < 10
 
 
@@ -186,7 +186,7 @@ async def test_an_interrupted_wait_goes_on(lab: Lab, channels: list[str]) -> Non
         await task
     states = [row.state for row in read_summary(lab.journal).rows]
     assert states.count(RowState.PUBLISHED) == 6
-    assert await wait(lab) == Waited(published=12)
+    assert await wait(lab) == WaitResult(published=12)
 
 
 async def test_a_server_that_counts_reads_is_looked_at_twice(tmp_path: Path) -> None:
@@ -194,9 +194,9 @@ async def test_a_server_that_counts_reads_is_looked_at_twice(tmp_path: Path) -> 
     async with lab.sandbox:
         channels = [lab.channel("mastodon")]
         lab.write(rows(channels, 30, hours=24, step=20))
-        looks: list[Waited] = []
+        looks: list[WaitResult] = []
 
-        async def looked(waited: Waited) -> None:
+        async def looked(waited: WaitResult) -> None:
             looks.append(waited)
 
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
@@ -204,7 +204,7 @@ async def test_a_server_that_counts_reads_is_looked_at_twice(tmp_path: Path) -> 
             lab.sandbox.change_post(by_content(lab, "post 29"), has_job=False)
             before = lists(lab)
             waited = await campaign.wait_published(on_look=looked)
-        assert waited == Waited(published=29, stuck=1, counted=True)
+        assert waited == WaitResult(published=29, stuck=1, counted=True)
         assert all(look.counted for look in looks)
         assert len(looks) == 3, "a minute and a quarter of an hour after the last date, and the end"
         assert lists(lab) - before <= 8

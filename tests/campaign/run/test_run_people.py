@@ -65,7 +65,7 @@ async def test_a_post_that_is_dragged_while_it_is_looked_up_is_not_sent_again(
     lab.assert_each_once([record["content"] for record in records])
     records_now = {row.number: row for row in read_summary(lab.journal).rows}
     assert records_now[3].state is RowState.STORED
-    assert records_now[3].finding is Finding.MOVED
+    assert records_now[3].finding is Finding.EDITED
     assert [row.finding for n, row in records_now.items() if n != 3] == [Finding.NOTHING] * 5
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from postiz_async._campaign.after.reconcile import Reconciled
+    from postiz_async._campaign.after.reconcile import ReconcileResult
 
 COUNT = 6
 TEXTS = [f"post {n}" for n in range(COUNT)]
@@ -85,7 +85,7 @@ async def test_a_thread_is_replaced_when_the_server_has_surely_ended(lab: Lab) -
     assert await publications(lab) == Counter(TEXTS)
 
 
-async def swept(lab: Lab) -> Reconciled:
+async def swept(lab: Lab) -> ReconcileResult:
     """A sweep on demand."""
     async with lab.client() as postiz:
         return await reconciled(postiz, lab)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from campaign_lab import Watched
 
     from postiz_async._campaign.campaign import Campaign
-    from postiz_async._campaign.run.undo import Undone
+    from postiz_async._campaign.run.undo import UndoResult
     from postiz_async._sandbox import StoredPost
 
 
@@ -60,7 +60,7 @@ async def sent(lab: Lab, channels: list[str], count: int = 12) -> dict[int, str]
     return {row.number: str(row.post_id) for row in report.rows}
 
 
-async def undo(lab: Lab, **options: Any) -> Undone:
+async def undo(lab: Lab, **options: Any) -> UndoResult:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         return await campaign.undo(**options)
 

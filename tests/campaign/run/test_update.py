@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.run.job import Outcome
-    from postiz_async._campaign.run.update_plan import Updated
+    from postiz_async._campaign.run.update_plan import UpdateResult
     from postiz_async._sandbox import StoredPost
     from postiz_async._sandbox.faults import FaultKind
 
@@ -47,7 +47,7 @@ def channels(lab: Lab) -> list[str]:
     return [lab.channel("telegram"), lab.channel("mastodon", name="News")]
 
 
-async def update(lab: Lab, **options: Any) -> Updated:
+async def update(lab: Lab, **options: Any) -> UpdateResult:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         return await campaign.update(**options)
 
@@ -153,7 +153,7 @@ async def test_another_channel_is_another_post_and_never_two(lab: Lab, channels:
     after = [records[0] | {"channel": channels[1], "content": "post 0"}, *records[1:]]
     lab.write(after)
     done = await update(lab)
-    assert [row.number for row in done.moved] == [1]
+    assert [row.number for row in done.resent] == [1]
     assert_as_the_file_says(lab, after)
     assert ids[0] not in posts(lab)
 
@@ -191,7 +191,7 @@ async def test_everything_at_once(lab: Lab, channels: list[str]) -> None:
     would = await update(lab, dry_run=True, prune=True)
     assert len(posts(lab)) == 12
     done = await update(lab, prune=True)
-    assert (would.changed, would.moved, would.new) == (done.changed, done.moved, done.new)
+    assert (would.changed, would.resent, would.new) == (done.changed, done.resent, done.new)
     assert would.forecast is not None
     assert_as_the_file_says(lab, after)
 
@@ -506,7 +506,7 @@ async def test_a_post_is_not_deleted_where_none_could_be_sent_in_its_place(
     for dry_run in (True, False):
         done = await update(lab, dry_run=dry_run)
         assert done.left == {"no_slot": (1,)}
-        assert [row.number for row in done.moved] == [2, 3]
+        assert [row.number for row in done.resent] == [2, 3]
     assert posts(lab)[ids[0]].channel_id == channels[0]
     assert_as_the_file_says_of(lab, after[1:])
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from campaign_lab import Watched
 
-    from postiz_async import Campaign, Undone, Updated
+    from postiz_async import Campaign, UndoResult, UpdateResult
 
 CERTAIN = 720.0
 """Seconds after which absence may be certain."""
@@ -33,12 +33,12 @@ def channels(lab: Lab) -> list[str]:
     return [lab.channel("telegram"), lab.channel("mastodon", name="News")]
 
 
-async def update(lab: Lab, **options: Any) -> Updated:
+async def update(lab: Lab, **options: Any) -> UpdateResult:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         return await campaign.update(prune=True, **options)
 
 
-async def undo(lab: Lab) -> Undone:
+async def undo(lab: Lab) -> UndoResult:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         return await campaign.undo()
 
@@ -179,7 +179,7 @@ async def test_what_people_edit_while_it_waits_is_neither_deleted_nor_sent(tmp_p
     lab.sandbox.change_post(post.id, content="their words")
     done = await task
     assert done.left == {"edited": (2,)}
-    assert done.moved == ()
+    assert done.resent == ()
     assert lab.contents()["their words"] == 1
     assert lab.contents()["post 1"] == 0
 
@@ -194,7 +194,7 @@ async def test_what_becomes_too_late_stays_where_it_is(tmp_path: Path) -> None:
     records[0] |= {"channel": channels[1], "date": at(1 + 50 / 3_600)}
     lab.write(records)
     done = await update(lab)
-    assert (done.moved, done.left) == ((), {"no_slot": (1,)})
+    assert (done.resent, done.left) == ((), {"no_slot": (1,)})
     assert elapsed(lab, 0) > 3_600
     (post,) = lab.sandbox.posts
     assert post.channel_id == channels[0]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from campaign_lab import Watched
 
-    from postiz_async import Campaign, Undone, Updated
+    from postiz_async import Campaign, UndoResult, UpdateResult
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ async def sent(lab: Lab) -> list[dict[str, Any]]:
     return records
 
 
-async def update(lab: Lab, **options: Any) -> Updated:
+async def update(lab: Lab, **options: Any) -> UpdateResult:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         return await campaign.update(**options)
 
 
-async def undo(lab: Lab) -> Undone:
+async def undo(lab: Lab) -> UndoResult:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         return await campaign.undo()
 

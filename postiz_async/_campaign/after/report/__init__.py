@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._campaign.journal.rows import OPEN_STATES, Finding, RowRecord
 from postiz_async._campaign.read.file_formats import csv_line
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.models._html_table import date_cell, html_table
@@ -170,7 +170,7 @@ _FINDINGS = (
         "differ from the campaign file",
     ),
     RowLabel(
-        Finding.MOVED,
+        Finding.EDITED,
         "↔",
         "open",
         "Somebody moved or edited the post in Postiz; it stays so. Nothing has to be done.",
@@ -245,10 +245,7 @@ class Report:
     @property
     def open(self) -> int:
         """Rows that a further run would still work on."""
-        return sum(
-            self.counts.get(state.value, 0)
-            for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
-        )
+        return sum(self.counts.get(state.value, 0) for state in OPEN_STATES)
 
     def advice(self, fate: RowState | Finding) -> str:
         """The advice for rows in a state or with a finding; empty if nothing is to be done.
@@ -268,15 +265,16 @@ class Report:
         fine.add(RowState.WITHDRAWN)
         return [row for row in self.rows if row.state not in fine or row.finding]
 
-    def moved(self) -> list[RowRecord]:
+    @property
+    def moved(self) -> tuple[RowRecord, ...]:
         """The rows whose date was moved so that they share a request."""
-        return [
+        return tuple(
             row
             for row in self.rows
             if row.moved_from is not None
             and row.state is not RowState.PLANNED
             and row.finding is Finding.NOTHING
-        ]
+        )
 
     def due(self, now: float) -> list[RowRecord]:
         """The rows whose posts are published, or should be by now.

@@ -212,7 +212,7 @@ def _not_here(facts: Facts) -> Iterator[str]:
 
 def _moved(facts: Facts) -> Iterator[str]:
     """The effect of aligning dates, if there is any."""
-    moved = make_report(facts.rows, 0).moved()
+    moved = make_report(facts.rows, 0).moved
     if moved:
         by = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
         posts = _count(len(moved), "post")
