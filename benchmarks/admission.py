@@ -30,7 +30,7 @@ import msgspec
 from calls_per_second import headers_of
 from figures import Figure, note
 
-from postiz_async import Created, CreatePost, Postiz, Priority, _quota as quota
+from postiz_async import Created, Postiz, PostRequest, Priority, _quota as quota
 from postiz_async._quota import Ledger, RateHeaders
 from postiz_async._resources.api import opened
 from postiz_async._resources.create_body import encode_create
@@ -100,14 +100,14 @@ asyncio.run(main())
 # ------------------------------------------------------------------ a create that need not wait
 
 
-def create_body() -> CreatePost:
+def create_body() -> PostRequest:
     item = PostItem(
         channel=ChannelRef(id="cmwv9y2sf001xp27d1usy9a4c"),
         value=[ContentItem(content="<p>We are open on Sundays from now on.</p>")],
         settings={"__type": "mastodon"},
     )
     date = format_date(datetime(2035, 1, 1, tzinfo=UTC))
-    return CreatePost(type="schedule", date=date, posts=[item])
+    return PostRequest(type="schedule", date=date, posts=[item])
 
 
 async def timed(call: Callable[[], Awaitable[object]]) -> float:

@@ -45,7 +45,7 @@ import msgspec
 from figures import Figure, note
 from plan import START, OnDisk, channels_of, rows, sandbox, written
 
-from postiz_async import CreatePost, Postiz, PostizPool
+from postiz_async import Postiz, PostizPool, PostRequest
 from postiz_async._wire import WireResponse, format_date
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.clock import JumpingClock
@@ -238,7 +238,7 @@ class Windows:
         """There is nothing to close."""
 
 
-BODY = CreatePost(
+BODY = PostRequest(
     type="schedule",
     date=format_date(datetime(2090, 1, 1, tzinfo=UTC)),
     posts=[

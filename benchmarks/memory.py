@@ -27,7 +27,7 @@ import aiohttp
 from calls_per_second import headers_of
 from figures import Figure, note
 
-from postiz_async import CreatePost, NewPost, Postiz, PostizPool
+from postiz_async import NewPost, Postiz, PostizPool, PostRequest
 from postiz_async._wire import WireResponse
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
 
@@ -92,13 +92,13 @@ class UsedUp:
         """There is nothing to close."""
 
 
-def body(text: str) -> CreatePost:
+def body(text: str) -> PostRequest:
     item = PostItem(
         channel=ChannelRef(id=CHANNEL),
         value=[ContentItem(content=f"<p>{text}</p>")],
         settings={"__type": "mastodon"},
     )
-    return CreatePost(type="schedule", date="2090-01-01T00:00:00.000Z", posts=[item])
+    return PostRequest(type="schedule", date="2090-01-01T00:00:00.000Z", posts=[item])
 
 
 async def _future() -> None:
@@ -169,7 +169,7 @@ async def used_sessions(url: str) -> None:
     async def use(number: int) -> None:
         session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         sessions.append(session)
-        data = CreatePost.to_json(body(TEXT.format(number)))
+        data = PostRequest.to_json(body(TEXT.format(number)))
         async with session.post(f"{url}/posts", data=data, headers=headers_of("key")) as answer:
             await answer.read()
         session.connector._close()  # type: ignore[union-attr]  # noqa: SLF001

@@ -38,7 +38,7 @@ from postiz_async._outbox.hand_over import columns_of
 from postiz_async._outbox.sending import LEASE
 from postiz_async._wire import WireResponse, format_date
 from postiz_async._wire.secrets import Secret
-from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 from postiz_async.stores import ledger_name
 from postiz_async.stores._deliveries import NewDelivery
 from postiz_async.stores._postgres import Database
@@ -80,7 +80,7 @@ class MemoryTransport:
         )
         self.arrived.append((key, now))
         self.spent[key] += 1
-        body = msgspec.json.decode(bytes(request.body or b""), type=CreatePost)  # type: ignore[arg-type]
+        body = msgspec.json.decode(bytes(request.body or b""), type=PostRequest)  # type: ignore[arg-type]
         made = [
             {"postId": f"{key}-{self.spent[key]}-{n}", "channel": item.channel.id}
             for n, item in enumerate(body.posts)
@@ -170,7 +170,7 @@ def a_body(text: str, at: datetime) -> bytes:
         value=[ContentItem(content=text)],
         settings={"client_ref": "abcdefghijkl", "__type": "mastodon"},
     )
-    body = CreatePost(type="schedule", date=format_date(at), posts=[item])
+    body = PostRequest(type="schedule", date=format_date(at), posts=[item])
     return msgspec.json.encode(body)
 
 

@@ -43,7 +43,7 @@ from postiz_async._delivery.matching import client_ref
 from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import WireResponse
 from postiz_async.clock import JumpingClock
-from postiz_async.models.posts import CreatePost
+from postiz_async.models.posts import PostRequest
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ async def journal(folder: Path, count: int = 6_000) -> None:
     async with await Journal.open(folder / "j.journal", campaign="c", base_url="http://x") as book:
         await book.put(records)
         for body, refs in bodies:
-            request = await leaves(book, msgspec.json.decode(body, type=CreatePost), refs, 0.0)
+            request = await leaves(book, msgspec.json.decode(body, type=PostRequest), refs, 0.0)
             await ends(request, {ref: f"id-{ref}" for ref in refs})
     ours = time.perf_counter() - began
     began = time.perf_counter()

@@ -76,12 +76,12 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media as Media
     from postiz_async.models.posts import (
         Created as Created,
-        CreatePost as CreatePost,
         Html as Html,
         Markdown as Markdown,
         Mention as Mention,
         NewPost as NewPost,
         Post as Post,
+        PostRequest as PostRequest,
         Text as Text,
         ThreadPart as ThreadPart,
     )
@@ -136,7 +136,7 @@ _MODULES_OF = {
     "models.channels": ("Channel",),
     "models.media": ("Media",),
     "models.posts": (
-        "CreatePost",
+        "PostRequest",
         "Created",
         "Html",
         "Markdown",

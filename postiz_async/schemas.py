@@ -10,7 +10,7 @@ import msgspec
 
 from postiz_async import documents
 from postiz_async.doctor import CheckResult
-from postiz_async.models.channels import Channel, ChannelSettings, Customer
+from postiz_async.models.channels import Channel, ChannelSettings, Group
 from postiz_async.models.insights import Metric, Notification
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Created, MissingRelease, Post
@@ -49,10 +49,10 @@ OUTPUTS = {
     "validate": _one(documents.ValidateDocument),
     "reconcile": _one(documents.ReconcileDocument),
     "channels list": _list(Channel),
-    "channels connected": _one(documents.ConnectedDocument),
-    "channels groups": _list(Customer),
+    "channels is-connected": _one(documents.ConnectedDocument),
+    "channels groups": _list(Group),
     "channels settings": _one(ChannelSettings),
-    "channels slot": _one(documents.SlotDocument),
+    "channels find-slot": _one(documents.SlotDocument),
     "posts list": _list(Post),
     "posts get": _one(Post),
     "posts create": _list(Created),

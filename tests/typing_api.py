@@ -99,7 +99,7 @@ async def client() -> None:
         await postiz.analytics.posts(postiz.posts.iter(start=NOW, end=NOW))
         tolerant = await postiz.media.upload_many(several, return_exceptions=True)
         assert_type(tolerant, list[Media | Exception])
-        part = ThreadPart("second", media=(media,), delay=5)
+        part = ThreadPart("second", media=(media,), delay_minutes=5)
         new = NewPost(channels[0], "text", media=[media], thread=["one", Html("<p>x</p>"), part])
         assert_type(await postiz.posts.schedule(new, at=NOW, max_wait=5), list[Created])
         assert_type(await postiz.posts.publish_now(new), list[Created])

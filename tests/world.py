@@ -25,7 +25,7 @@ from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._wire import format_date
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError, ServerError
-from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
@@ -569,13 +569,13 @@ class Lab(World):
     left: list[int] = field(default_factory=list)
     """Numbers of the creates in the order in which they were answered."""
 
-    def body(self, number: int, posts: int = 1, channel: str | None = None) -> CreatePost:
+    def body(self, number: int, posts: int = 1, channel: str | None = None) -> PostRequest:
         item = PostItem(
             channel=ChannelRef(id=channel or self.channel),
             value=[ContentItem(content=f"post {number}")],
             settings={"__type": "mastodon"},
         )
-        return CreatePost(type="schedule", date=format_date(date_of(number)), posts=[item] * posts)
+        return PostRequest(type="schedule", date=format_date(date_of(number)), posts=[item] * posts)
 
     async def create(self, number: int, *, posts: int = 1, **options: object) -> list[Created]:
         created = await self.postiz.posts.create(self.body(number, posts), **options)  # type: ignore[arg-type]

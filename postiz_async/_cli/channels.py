@@ -42,22 +42,22 @@ async def list_channels(*, group: str | None = None, api: ApiOptions = ApiOption
 
 
 @app.command
-async def connected(*, api: ApiOptions = ApiOptions()) -> int:
+async def is_connected(*, api: ApiOptions = ApiOptions()) -> int:
     """Say whether the server accepts the key."""
     output = Output(as_json=api.json, says_results=True)
     async with api.client() as postiz:
-        is_connected = await postiz.channels.is_connected()
+        accepted = await postiz.channels.is_connected()
     if api.json:
-        said: ConnectedDocument = {"version": VERSION, "connected": is_connected}
+        said: ConnectedDocument = {"version": VERSION, "connected": accepted}
         output.json(said)
     else:
-        output.say("the key is accepted" if is_connected else "the key is not accepted")
-    return 0 if is_connected else 1
+        output.say("the key is accepted" if accepted else "the key is not accepted")
+    return 0 if accepted else 1
 
 
 @app.command
 async def groups(*, api: ApiOptions = ApiOptions()) -> None:
-    """List the groups of channels (customers)."""
+    """List the groups of channels, which the web page calls customers."""
     async with api.client() as postiz:
         listed = await postiz.channels.groups()
     rows = [(group.id, group.name) for group in listed]
@@ -85,7 +85,7 @@ async def settings(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> No
 
 
 @app.command
-async def tool(
+async def trigger(
     channel: Channel,
     name: str,
     data: list[str] | None = None,
@@ -144,7 +144,7 @@ async def delete(
 
 
 @app.command
-async def slot(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> None:
+async def find_slot(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Print the next free posting time of a channel."""
     output = Output(as_json=api.json, says_results=True)
     async with api.client() as postiz:

@@ -212,7 +212,7 @@ def _read_faults(texts: Sequence[str], *, release: str, names: Sequence[str]) ->
     from postiz_async.testing import Fault  # noqa: PLC0415  (the other commands need none)
 
     with _said_of("--release", release):
-        routes = MemoryServer(release=release).faults.routes
+        MemoryServer(release=release)
     if not all(map(str.strip, names)):
         raise ConfigurationError("--organization: an organisation needs a name.")
     with _said_of("--organization"):
@@ -221,8 +221,6 @@ def _read_faults(texts: Sequence[str], *, release: str, names: Sequence[str]) ->
     for text in texts:
         with _said_of("--fault", text):
             faults.append(Fault.parse(text))
-            if faults[-1].route not in {None, *routes}:
-                raise ValueError(f"the routes are {', '.join(routes)}")
     return faults
 
 

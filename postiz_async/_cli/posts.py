@@ -129,7 +129,7 @@ async def get(post_id: PostId, /, *, api: ApiOptions = ApiOptions()) -> None:
         ("channel", _channel(post)),
         ("group", post.group or "-"),
         ("published at", post.release_url or "-"),
-        ("tags", ", ".join(tag.tag.name for tag in post.tags) or "-"),
+        ("tags", ", ".join(post.tags) or "-"),
         ("settings", post.settings or "-"),
         ("text", plain_text(post.content)),
     ]

@@ -56,7 +56,7 @@ def _show(output: Output, shown: Guide) -> None:
         for line in lines:
             output.say(f"  {line}")
     if provider.tools:
-        output.say(f"tools (channels tool): {', '.join(provider.tools)}")
+        output.say(f"tools (channels trigger): {', '.join(provider.tools)}")
     if shown.fields:
         output.say("")
         rows = [(field.name, _takes(field), field.meaning) for field in shown.fields]

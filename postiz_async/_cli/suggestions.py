@@ -20,14 +20,13 @@ _QUIET = {"--quiet", "-q"}
 _MEANT: dict[str, tuple[str, ...]] = {
     "accounts": ("channels",),
     "analytics platform": ("analytics channel",),
-    "auth status": ("channels connected",),
+    "auth status": ("channels is-connected",),
     "check": ("validate", "plan"),
     "create": ("posts create",),
     "dry-run": ("plan",),
     "channels add": ("channels connect",),
     "channels create": ("channels connect",),
     "channels get": ("channels settings",),
-    "channels trigger": ("channels tool",),
     "post": ("posts create",),
     "posts connect": ("posts release-id",),
     "posts draft": ("posts create --draft",),
@@ -44,7 +43,7 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "start": ("run",),
     "sync": ("update",),
     "withdraw": ("undo",),
-    "whoami": ("channels connected", "doctor"),
+    "whoami": ("channels is-connected", "doctor"),
 }
 """Commands to suggest, by the words that were typed."""
 

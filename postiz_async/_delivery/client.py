@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.errors import Problem
     from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import CreatePost, Post
+    from postiz_async.models.posts import Post, PostRequest
     from postiz_async.stores._persistence import SnapshotStore
 
 
@@ -187,7 +187,9 @@ class CampaignClient(Client, Protocol):
         """Notifications of the organisation."""
         ...
 
-    async def problems(self, body: CreatePost, *, media: Mapping[str, MediaFacts]) -> list[Problem]:
+    async def problems(
+        self, body: PostRequest, *, media: Mapping[str, MediaFacts]
+    ) -> list[Problem]:
         """Errors and warnings for a request, except for its date."""
         ...
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.record import DeliveryRecord, State
     from postiz_async._delivery.send import SendResult
     from postiz_async.errors import DeliveryUnknownError
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 
 class DeliverySending(ABC):
@@ -48,7 +48,7 @@ class DeliverySending(ABC):
         self,
         handle: Handle,
         attempt: str,
-        request: Callable[[str], CreatePost],
+        request: Callable[[str], PostRequest],
         *,
         what: str,
         log: logging.Logger,

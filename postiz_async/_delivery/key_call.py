@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.pauses import Outage
     from postiz_async._delivery.record import DeliveryRecord
     from postiz_async._resources.keyed import KeyedCreate
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 
 LEAST_WAIT = 0.001
@@ -103,7 +103,7 @@ class KeyedCall:
     marks: KeyMarks = field(init=False)
     fingerprint: dict[str, str] = field(init=False)
     wait: AllowedWait = field(init=False)
-    body: CreatePost = field(init=False)
+    body: PostRequest = field(init=False)
     """The request with all its posts, once built."""
 
     def __post_init__(self) -> None:
@@ -153,7 +153,7 @@ class KeyedCall:
         """Seconds since the request was sent."""
         return max(0.0, self.handle.now() - self.handle.record.left_at)
 
-    def request(self, date: str) -> CreatePost:
+    def request(self, date: str) -> PostRequest:
         """The request with a marked date, for the posts that are sent."""
         return marked(self.body, self.marks, date, self.missing)
 
@@ -196,7 +196,7 @@ class KeyedCall:
         return self.unknown("another call is looking it up", retry_after=known_in(self.age))
 
     def unknown(
-        self, why: str, *, retry_after: float | None, sent: CreatePost | None = None
+        self, why: str, *, retry_after: float | None, sent: PostRequest | None = None
     ) -> DeliveryUnknownError:
         """The error for an unknown outcome.
 

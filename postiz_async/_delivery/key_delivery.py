@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.record import DeliveryRecord, State
     from postiz_async._delivery.send import SendResult
     from postiz_async.errors import DeliveryUnknownError, PermissionDeniedError
-    from postiz_async.models.posts import CreatePost, Post
+    from postiz_async.models.posts import Post, PostRequest
 
 
 log = logging.getLogger("postiz_async")
@@ -158,14 +158,14 @@ class KeyedSending(DeliverySending):
         del date
         return False
 
-    def draft(self) -> CreatePost:
+    def draft(self) -> PostRequest:
         return self.request(self._date())
 
     async def may_leave(self) -> bool:
         self._has_left = True
         return True
 
-    async def intend(self, now: float) -> CreatePost | None:
+    async def intend(self, now: float) -> PostRequest | None:
         """Take the key while a slot is held, so that other calls know that the request leaves."""
         while True:
             began, date = self._clock.monotonic(), self._date()
@@ -262,7 +262,7 @@ class KeyLookUp(DeliveryLookUp):
         super().__init__(call.handle, call.name, HOLD)
         self._call = call
         self._pauses = 0
-        self._sent: CreatePost | None = None
+        self._sent: PostRequest | None = None
 
     async def run(self) -> list[Created] | None:
         """Look up; return the answer, or None if the delivery has changed and has to be read again.

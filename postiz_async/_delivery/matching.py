@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async.models.posts import CreatePost, Post, PostItem
+    from postiz_async.models.posts import Post, PostItem, PostRequest
 
 
 CLIENT_REF = "client_ref"
@@ -135,7 +135,7 @@ class Match:
     unmatched: tuple[str, ...]
 
 
-def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
+def match_request(body: PostRequest, listed: Sequence[Post]) -> Match:
     """Match the posts of a request with the posts listed at its exact instant.
 
     A post is known by its `client_ref` where the server lists settings, else by channel, text and
@@ -161,7 +161,7 @@ def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
     return Match(ids, tuple(sorted(mine.keys() - ids.values())))
 
 
-def changed_ids(body: CreatePost) -> frozenset[str]:
+def changed_ids(body: PostRequest) -> frozenset[str]:
     """The ids of the posts that a request changes; empty if it creates new ones."""
     ids = (item.value[0].id for item in body.posts)
     return frozenset(post_id for post_id in ids if post_id is not UNSET)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 
 class RowState(StrEnum):
@@ -51,7 +51,7 @@ class SentRequest:
     """A request as sent, and the time of its last repair, on the same clock."""
 
     id: int
-    body: CreatePost
+    body: PostRequest
     refs: tuple[str, ...]
     sent_at: float
     mended_at: float = 0.0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async._resources.keyed import Said
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 LONGEST_TEXT = 4_096
 """Characters kept of a server's refusal."""
@@ -199,7 +199,7 @@ def read_record(value: bytes | None) -> DeliveryRecord:
 
 
 def sent_request(
-    kept: DeliveryRecord, body: CreatePost, number: int = 0, refs: tuple[str, ...] = ()
+    kept: DeliveryRecord, body: PostRequest, number: int = 0, refs: tuple[str, ...] = ()
 ) -> SentRequest:
     """The request as it was sent.
 
@@ -276,7 +276,7 @@ class KeyMarks:
         return client_ref(self.campaign, str(place))
 
 
-def marked(body: CreatePost, marks: KeyMarks, date: str, places: Sequence[int]) -> CreatePost:
+def marked(body: PostRequest, marks: KeyMarks, date: str, places: Sequence[int]) -> PostRequest:
     """The request with marks, for some of the posts of a call.
 
     Posts to be published at once get the time of sending as their date; the server would do the

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.pauses import Departure, Outage
     from postiz_async._resources.builder import CreateCall
-    from postiz_async.models.posts import Created, CreatePost
+    from postiz_async.models.posts import Created, PostRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Record(Protocol):
         """Whether the date has passed, so that the server would publish the posts at once."""
         ...
 
-    def draft(self) -> CreatePost:
+    def draft(self) -> PostRequest:
         """The current request, without a mark."""
         ...
 
@@ -142,7 +142,7 @@ class Record(Protocol):
         """
         ...
 
-    async def intend(self, now: float) -> CreatePost | None:
+    async def intend(self, now: float) -> PostRequest | None:
         """Mark the request and write its intent; None: it must not leave any more.
 
         Args:
@@ -263,7 +263,7 @@ class Sender:
         sending.body = None
         await sending.record.set_aside()
 
-    async def _prepare(self, sending: _Sending, departure: Departure) -> CreatePost:
+    async def _prepare(self, sending: _Sending, departure: Departure) -> PostRequest:
         """Write the intent and return the body to send; called with a slot held."""
         if sending.body is None and not await sending.record.may_leave():
             raise _EndedError(Unsent())
@@ -309,7 +309,7 @@ class Sender:
         return Lost(sent, age, has_crashed(error))
 
 
-def _is_past(body: CreatePost, now: float) -> bool:
+def _is_past(body: PostRequest, now: float) -> bool:
     return body.type == "schedule" and parse_date(body.date).timestamp() <= now
 
 
@@ -318,7 +318,7 @@ class _Sending:
     """A request while it is sent: its body once settled, and the time it left (monotonic)."""
 
     record: Record
-    body: CreatePost | None = None
+    body: PostRequest | None = None
     sent_at: float = 0.0
 
 

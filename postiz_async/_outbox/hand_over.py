@@ -15,7 +15,7 @@ from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._outbox.tickets import Ticket
 from postiz_async._wire import parse_date
 from postiz_async.errors import StoreError
-from postiz_async.models.posts import CreatePost
+from postiz_async.models.posts import PostRequest
 from postiz_async.stores import Kept
 from postiz_async.stores._deliveries import DeliveryColumns
 
@@ -61,7 +61,7 @@ class HandOver(Handle):
         self._deliveries = deliveries
         self.saw(_kept(kept))
         try:
-            self.body: CreatePost = msgspec.json.decode(kept.body, type=CreatePost)
+            self.body: PostRequest = msgspec.json.decode(kept.body, type=PostRequest)
             datetime.fromtimestamp(self.record.due, UTC)  # for the error that it may raise
         except (msgspec.MsgspecError, ValueError, OverflowError) as error:
             raise self.unreadable(error) from error
@@ -79,7 +79,7 @@ class HandOver(Handle):
             raise OvertakenError
         return done, _kept(found)
 
-    def request(self, date: str) -> CreatePost:
+    def request(self, date: str) -> PostRequest:
         """The create request for this hand-over, with a marked date."""
         posts = [self.body.posts[place] for place in self.record.missing]
         return replace(self.body, date=date, posts=posts)

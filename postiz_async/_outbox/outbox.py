@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from postiz_async._delivery.client import OutboxClient
     from postiz_async._outbox.tickets import OutboxOptions, Ticket
-    from postiz_async.models.posts import CreatePost, NewPost, PostType
+    from postiz_async.models.posts import NewPost, PostRequest, PostType
     from postiz_async.stores._deliveries import Ahead, Deliveries, KeptDelivery, Scope
 
 
@@ -157,7 +157,7 @@ class Outbox(OutboxBase):
         return self._ticket(found, ahead)
 
     async def _written(
-        self, ticket: str, body: CreatePost, record: DeliveryRecord, connection: object
+        self, ticket: str, body: PostRequest, record: DeliveryRecord, connection: object
     ) -> tuple[KeptDelivery, Ahead]:
         new = NewDelivery(
             ticket, msgspec.json.encode(body), write_record(record), columns_of(record)
@@ -223,7 +223,7 @@ class Outbox(OutboxBase):
         tags: Sequence[str],
         *,
         short_link: bool,
-    ) -> CreatePost:
+    ) -> PostRequest:
         """Build and validate the request; without a date, it is dated when it is sent."""
         creating = self._postiz.posts
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
@@ -283,7 +283,7 @@ class Outbox(OutboxBase):
         return found.ticket(leaves_in, self.trouble or ahead.trouble or kept.note)
 
 
-def _marked(body: CreatePost, refs: Sequence[str]) -> CreatePost:
+def _marked(body: PostRequest, refs: Sequence[str]) -> PostRequest:
     """The request with a mark in the settings of each post."""
     posts = [
         replace(item, settings={**item.settings, CLIENT_REF: ref})

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from postiz_async._outbox.hand_over import HandOver
     from postiz_async.clock import Timer
     from postiz_async.errors import PermissionDeniedError, StoreError
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
     from postiz_async.stores._deliveries import Deliveries
 
 
@@ -104,7 +104,7 @@ class HandOverSending(DeliverySending):
     def is_over(self, now: float) -> bool:
         return self.hand_over.record.is_dated and self.hand_over.record.due <= now
 
-    def draft(self) -> CreatePost:
+    def draft(self) -> PostRequest:
         return self.request(self.hand_over.body.date)
 
     async def may_leave(self) -> bool:
@@ -120,7 +120,7 @@ class HandOverSending(DeliverySending):
         self.is_sending = False
         return True
 
-    async def intend(self, now: float) -> CreatePost | None:
+    async def intend(self, now: float) -> PostRequest | None:
         """Write the intent; None: the hand-over was withdrawn, or another sender has it."""
         kept = self.hand_over.record
         at = datetime.fromtimestamp(kept.due if kept.is_dated else now, UTC)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.errors import Problem
     from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 T = TypeVar("T")
 
@@ -197,7 +197,9 @@ class OpenClient(Resources):
         """
         return await self.channel_cache.id_of(self._bound, channel, where)
 
-    async def problems(self, body: CreatePost, *, media: Mapping[str, MediaFacts]) -> list[Problem]:
+    async def problems(
+        self, body: PostRequest, *, media: Mapping[str, MediaFacts]
+    ) -> list[Problem]:
         """Errors and warnings about a request, without a check of its date.
 
         Args:

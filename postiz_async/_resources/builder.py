@@ -46,7 +46,7 @@ from postiz_async.errors import (
     RateLimitError,
     ServerError,
 )
-from postiz_async.models.posts import CreatePost, NewPost, PostType
+from postiz_async.models.posts import NewPost, PostRequest, PostType
 from postiz_async.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def refuse_past(at: datetime, now: float, advice: str) -> None:
 async def request_problems(
     bound: BoundScheduler,
     channels: ChannelCache,
-    body: CreatePost,
+    body: PostRequest,
     *,
     media: Mapping[str, MediaFacts] | None = None,
     dates: bool = False,
@@ -114,7 +114,7 @@ async def request_problems(
         dates: check the date too: the server would publish a past one at once.
 
     Raises:
-        InvalidPostError: the body is not a `CreatePost`.
+        InvalidPostError: the body is not a `PostRequest`.
     """
     refuse_other_body(body)
     known = await channels.of(bound, (item.channel.id for item in body.posts))
@@ -146,7 +146,7 @@ def _said_once(found: list[Problem]) -> list[Problem]:
 
 
 def _worth_asking(
-    body: CreatePost, channels: Mapping[str, Channel], found: list[Problem]
+    body: PostRequest, channels: Mapping[str, Channel], found: list[Problem]
 ) -> list[str]:
     """The channels to ask the server about: of unknown providers, or X with too long a text."""
     asked: dict[str, None] = {}
@@ -165,7 +165,7 @@ def _worth_asking(
 
 
 def _by_schema(
-    body: CreatePost,
+    body: PostRequest,
     channels: Mapping[str, Channel],
     answers: Mapping[str, ChannelSettings],
 ) -> list[Problem]:
@@ -198,11 +198,11 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     priority: int | None = None
     due: datetime | None = None
     finish: bool = False
-    prepare: Callable[[], Awaitable[CreatePost]] | None = None
+    prepare: Callable[[], Awaitable[PostRequest]] | None = None
     set_aside: Callable[[], Awaitable[None]] | None = None
     retry: bool = True
 
-    async def build(self, new: NewCreate) -> CreatePost:
+    async def build(self, new: NewCreate) -> PostRequest:
         """Make the request; unless checks are off, the server would accept it.
 
         Raises:
@@ -216,7 +216,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         body = build_body(new.kind, new.at, items, tags=new.tags, short_link=new.short_link)
         return await self.check(body, new.posts)
 
-    async def rebuild(self, new: NewCreate) -> CreatePost:
+    async def rebuild(self, new: NewCreate) -> PostRequest:
         """Make a request again, to look for its posts, even if its channels have gone since."""
         channels = [
             await self.channels.find(self.bound, post.channel)
@@ -267,7 +267,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             named.append(replace(post, channel=known))
         return tuple(named)
 
-    async def check(self, body: CreatePost, posts: Sequence[NewPost] = ()) -> CreatePost:
+    async def check(self, body: PostRequest, posts: Sequence[NewPost] = ()) -> PostRequest:
         """Return the request unless the server would refuse it, and log warnings about it.
 
         Raises:
@@ -298,7 +298,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
                 return
         refuse_past(at, scheduler.server_time(), by_reader("use --now for that", _NOW))
 
-    async def send(self, body: CreatePost) -> list[Created]:
+    async def send(self, body: PostRequest) -> list[Created]:
         """Send a request, or the one that `prepare` makes of it.
 
         Raises:
@@ -332,7 +332,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             raise _lost(text, sent, scheduler, time)
         return created
 
-    async def _refuse_gone(self, body: CreatePost) -> None:
+    async def _refuse_gone(self, body: PostRequest) -> None:
         """Refuse channels that the server lacks, if it has already refused a create for them."""
         if self.channels.not_found.isdisjoint(item.channel.id for item in body.posts):
             return
@@ -359,7 +359,7 @@ class _Prepared:
     """The body that `prepare` made last; before that, the original one."""
 
     def __init__(
-        self, call: Call[list[Created]], prepare: Callable[[], Awaitable[CreatePost]]
+        self, call: Call[list[Created]], prepare: Callable[[], Awaitable[PostRequest]]
     ) -> None:
         self.body, self.posts = call.body, call.posts
         self.is_under_way = False

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from postiz_async._wire.endpoints import Endpoint
     from postiz_async._wire.headers import Headers
-    from postiz_async.models.channels import Channel, ChannelSettings, Customer
+    from postiz_async.models.channels import Channel, ChannelSettings, Group
 
 
 class Channels:
@@ -63,7 +63,7 @@ class Channels:
         """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only channels of the group with this id (`Channel.customer`); servers
+            group: only channels of the group with this id (`Channel.group`); servers
                 before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
@@ -98,8 +98,8 @@ class Channels:
             raise InvalidPostError(problems)
         return list(meant.values())
 
-    async def groups(self) -> builtins.list[Customer]:
-        """The groups of channels, which the web page and `posts.list` call customers.
+    async def groups(self) -> builtins.list[Group]:
+        """The groups of channels; the web page calls them customers.
 
         Retried: yes. Since v2.21.9.
         """
@@ -346,11 +346,11 @@ class ChannelCache:
         listed = await bound.call(Call(LIST_CHANNELS))
         if number > self._read_last:  # else a later one was answered before
             self._read_last = number
-            customers: dict[Customer | None, Customer | None] = {}
+            groups: dict[Group | None, Group | None] = {}
             for channel in listed:  # a pool may keep a million
                 force_setattr(channel, "provider", sys.intern(channel.provider))
-                customer = customers.setdefault(channel.customer, channel.customer)
-                force_setattr(channel, "customer", customer)
+                group = groups.setdefault(channel.group, channel.group)
+                force_setattr(channel, "group", group)
             self._by_id = {channel.id: channel for channel in listed}
             self._read_at = bound.scheduler.clock.monotonic()
         return listed

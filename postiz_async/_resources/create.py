@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._validation import MediaFacts
-    from postiz_async.models.posts import Created, CreatePost, NewPost, Post, PostType
+    from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostType
 
 
 log = logging.getLogger("postiz_async")
@@ -243,7 +243,7 @@ class PostCreation:
         tags: Sequence[str] = (),
         short_link: bool = False,
         validate: bool | None = None,
-    ) -> CreatePost:
+    ) -> PostRequest:
         """The request that `schedule`, `publish_now` or `draft` would send, for `create`.
 
         Args:
@@ -312,7 +312,7 @@ class PostCreation:
         return self._keyed().create(keyed)
 
     async def validate(
-        self, body: CreatePost, *, media: Mapping[str, MediaFacts] | None = None
+        self, body: PostRequest, *, media: Mapping[str, MediaFacts] | None = None
     ) -> builtins.list[Problem]:
         """Errors that the server would find in a create request, in its order, and warnings.
 
@@ -333,7 +333,7 @@ class PostCreation:
 
     async def create(
         self,
-        body: CreatePost,
+        body: PostRequest,
         *,
         max_wait: float | None = None,
         priority: int | None = None,
@@ -341,7 +341,7 @@ class PostCreation:
         idempotency_key: str | None = None,
         due: datetime | None = None,
         finish: bool = False,
-        prepare: Callable[[], Awaitable[CreatePost]] | None = None,
+        prepare: Callable[[], Awaitable[PostRequest]] | None = None,
         set_aside: Callable[[], Awaitable[None]] | None = None,
         retry: bool = True,
     ) -> builtins.list[Created]:

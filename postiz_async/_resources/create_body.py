@@ -24,13 +24,13 @@ from postiz_async.models.posts import (
     MAX_BODY,
     ChannelRef,
     ContentItem,
-    CreatePost,
     Html,
     Markdown,
     MediaRef,
     Mention,
     NewPost,
     PostItem,
+    PostRequest,
     TagRef,
     Text,
     ThreadPart,
@@ -57,13 +57,13 @@ def build_body(
     *,
     tags: Sequence[str] = (),
     short_link: bool = False,
-) -> CreatePost:
+) -> PostRequest:
     """The create request of posts that share type, moment and tags.
 
     Raises:
         InvalidPostError: the moment has no time zone.
     """
-    return CreatePost(
+    return PostRequest(
         type=kind,
         date=format_date(at, "at"),
         posts=items,
@@ -73,13 +73,13 @@ def build_body(
 
 
 def refuse_other_body(body: object) -> None:
-    """Refuse what is not a `CreatePost`.
+    """Refuse what is not a `PostRequest`.
 
     Raises:
         InvalidPostError: it is not one.
     """
-    if not isinstance(body, CreatePost):
-        hint = "a CreatePost is expected; CreatePost.from_dict(body) makes one of a dict"
+    if not isinstance(body, PostRequest):
+        hint = "a PostRequest is expected; PostRequest.from_dict(body) makes one of a dict"
         raise InvalidPostError([Problem("body", f"is {_described(body)}", hint=hint)])
 
 
@@ -147,7 +147,7 @@ def build_item(
     value = [_part(provider, post.content, post.media)]
     for part in post.thread:
         if isinstance(part, ThreadPart):
-            value.append(_part(provider, part.content, part.media, part.delay))
+            value.append(_part(provider, part.content, part.media, part.delay_minutes))
         else:
             value.append(_part(provider, part))
     if said is None:
@@ -202,7 +202,7 @@ def _media(media: Media) -> MediaRef:
     )
 
 
-def encode_create(body: CreatePost) -> Raw:
+def encode_create(body: PostRequest) -> Raw:
     """The bytes of a create request.
 
     Raises:
@@ -357,9 +357,8 @@ def _thread(path: str, thread: object) -> Iterator[Problem]:
             continue
         yield from _content(f"{where}.content", part.content)
         yield from _media_types(f"{where}.media", part.media)
-        yield from _one(
-            f"{where}.delay", part.delay, (int, float), "a number of minutes is expected"
-        )
+        hint = "a number of minutes is expected"
+        yield from _one(f"{where}.delay_minutes", part.delay_minutes, (int, float), hint)
 
 
 def _one(where: str, value: object, kinds: type | tuple[type, ...], hint: str) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from postiz_async._resources.create_body import at_post, encode_create, refuse_other_body
 from postiz_async._wire import format_date
 from postiz_async.errors import InvalidPostError, Problem, UsageError
-from postiz_async.models.posts import CreatePost, ThreadPart
+from postiz_async.models.posts import PostRequest, ThreadPart
 from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers._registry import write_settings
 
@@ -53,8 +53,8 @@ class KeyedCreate:
     channels: tuple[str, ...]
     short_link: bool
     said: Said
-    build: Callable[[], Awaitable[CreatePost]]
-    rebuild: Callable[[], Awaitable[CreatePost]]
+    build: Callable[[], Awaitable[PostRequest]]
+    rebuild: Callable[[], Awaitable[PostRequest]]
 
 
 class KeyedCreates(Protocol):
@@ -124,7 +124,7 @@ def _post(place: int, post: NewPost) -> dict[str, object]:
         "media": [_medium(medium) for medium in post.media],
         "settings": settings,
         "thread": [
-            (_content(part.content), [_medium(medium) for medium in part.media], part.delay)
+            (_content(part.content), [_medium(medium) for medium in part.media], part.delay_minutes)
             for part in parts
         ],
     }
@@ -158,7 +158,7 @@ def _default(field: msgspec.structs.FieldInfo) -> object:
     return make() if callable(make) else field.default
 
 
-def said_of_body(body: CreatePost) -> Said:
+def said_of_body(body: PostRequest) -> Said:
     """The request that `create` was given; without its date if it is published at once."""
     request: dict[str, object] = msgspec.to_builtins(body)
     posts = cast("list[dict[str, object]]", request.pop("posts"))
@@ -167,7 +167,7 @@ def said_of_body(body: CreatePost) -> Said:
     return Said(request, posts)
 
 
-def well_formed(body: CreatePost) -> CreatePost:
+def well_formed(body: PostRequest) -> PostRequest:
     """The request, if its parts have their declared types and it creates new posts.
 
     Raises:
@@ -176,7 +176,7 @@ def well_formed(body: CreatePost) -> CreatePost:
     """
     refuse_other_body(body)
     try:
-        read = msgspec.json.decode(bytes(encode_create(body)), type=CreatePost)
+        read = msgspec.json.decode(bytes(encode_create(body)), type=PostRequest)
     except msgspec.ValidationError as error:
         raise InvalidPostError([Problem("body", f"is not a request: {error}")]) from error
     if read.type == "update" or any(p.id is not UNSET for post in read.posts for p in post.value):
@@ -188,7 +188,7 @@ def well_formed(body: CreatePost) -> CreatePost:
 
 
 def keyed_body(
-    key: str, call: CreateCall, body: CreatePost, build: Callable[[], Awaitable[CreatePost]]
+    key: str, call: CreateCall, body: PostRequest, build: Callable[[], Awaitable[PostRequest]]
 ) -> KeyedCreate:
     """The `KeyedCreate` for a body that `create` was given with a key.
 
@@ -201,7 +201,7 @@ def keyed_body(
     if call.prepare is not None:
         raise UsageError("Give either idempotency_key or prepare: both make the body.")
 
-    async def rebuild() -> CreatePost:
+    async def rebuild() -> PostRequest:
         return read
 
     return KeyedCreate(

@@ -129,7 +129,7 @@ class Posts(PostCreation):
             return (
                 (state is None or post.state == state)
                 and (wanted is None or is_on(wanted, post))
-                and (tag is None or any(each.tag.name == tag for each in post.tags))
+                and (tag is None or tag in post.tags)
             )
 
         takes_all = state is None and wanted is None and tag is None

@@ -16,7 +16,7 @@ client it imports only the clock, so that the two cannot share a mistake.
 # pyright: reportUnusedImport=false
 
 from postiz_async._sandbox.contents import StoredPost, ThreadRow
-from postiz_async._sandbox.faults import Fault, FaultKind, Faults
+from postiz_async._sandbox.faults import Fault, FaultKind, Faults, RouteName
 from postiz_async._sandbox.messages import (
     ConnectionLost,
     FormError,
@@ -27,7 +27,7 @@ from postiz_async._sandbox.messages import (
 from postiz_async._sandbox.pipeline import CreateRecord
 from postiz_async._sandbox.rows import (
     ChannelRow,
-    CustomerRow,
+    GroupRow,
     MediaRow,
     NotificationRow,
     TagRow,

@@ -18,7 +18,7 @@ from postiz_async._sandbox.messages import UploadReader
 from postiz_async._sandbox.publishing import store_post
 from postiz_async._sandbox.rows import (
     ChannelRow,
-    CustomerRow,
+    GroupRow,
     MemberRow,
     NotificationRow,
     PostRow,
@@ -181,7 +181,7 @@ class SandboxContents:
         id: str | None = None,  # noqa: A002 - the name of the API
         name: str | None = None,
         disabled: bool = False,
-        customer: str | None = None,
+        group: str | None = None,
     ) -> ChannelRow:
         """Add a channel, to the first organisation unless another is given.
 
@@ -191,7 +191,7 @@ class SandboxContents:
             id: Its id; None for a new one that looks like the real ones.
             name: Its display name.
             disabled: Whether it is switched off.
-            customer: Name of the group that it belongs to, which is added when it is new.
+            group: Name of the group that it belongs to, which is added when it is new.
 
         Raises:
             LookupError: There is no such organisation.
@@ -211,20 +211,20 @@ class SandboxContents:
             profile=re.sub(r"[^a-z0-9]", "", name.lower()),
             internal_id=f"int-{new_id}",
             disabled=disabled,
-            customer=None if customer is None else self._customer(owner, customer),
+            group=None if group is None else self._group(owner, group),
             created_at=state.now,
             updated_at=state.now,
         )
         owner.channels[channel.id] = channel
         return channel
 
-    def _customer(self, owner: Organization, name: str) -> CustomerRow:
-        for known in owner.customers.values():
+    def _group(self, owner: Organization, name: str) -> GroupRow:
+        for known in owner.groups.values():
             if known.name == name:
                 return known
-        customer = CustomerRow(self._state.ids.uuid(), name)
-        owner.customers[customer.id] = customer
-        return customer
+        group = GroupRow(self._state.ids.uuid(), name)
+        owner.groups[group.id] = group
+        return group
 
     def change_channel(self, channel_id: str, **changes: object) -> ChannelRow:
         """Change a channel, for example `failure="..."` so that publishing on it fails.

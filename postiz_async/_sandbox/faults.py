@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
@@ -53,6 +52,39 @@ FaultKind = Literal[
     "html",
     "strip_headers",
 ]
+"""What goes wrong."""
+
+RouteName = Literal[
+    "create_post",
+    "list_posts",
+    "delete_post_group",
+    "delete_post",
+    "get_missing_content",
+    "update_release_id",
+    "change_post_status",
+    "update_post_settings",
+    "upload_file",
+    "upload_from_url",
+    "generate_video",
+    "video_function",
+    "list_channels",
+    "list_groups",
+    "is_connected",
+    "get_channel_settings",
+    "trigger_tool",
+    "get_connect_url",
+    "delete_channel",
+    "get_analytics",
+    "get_post_analytics",
+    "list_notifications",
+    "search_users",
+    "find_slot",
+    "oauth_describe",
+    "oauth_authorize",
+    "oauth_token",
+    "oauth_register",
+]
+"""The name of an operation of the API."""
 
 _OF_THE_SERVER = 500
 _FIRST_REDIRECT, _AFTER_REDIRECTS = 300, 400
@@ -62,7 +94,7 @@ _PAGE = b"<html><head><title>Maintenance</title></head><body>Back soon.</body></
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Options:
-    route: str | None = None
+    route: RouteName | None = None
     times: int | None = 1
     probability: float = 1.0
     delay: float = 0.0
@@ -90,10 +122,9 @@ class Fault(_Options):
     kind: FaultKind
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(FaultKind):
-            raise ValueError(
-                f"there is no kind {self.kind!r}; say {', '.join(get_args(FaultKind))}"
-            )
+        _check_word("kind", self.kind, FaultKind)
+        if self.route is not None:
+            _check_word("route", self.route, RouteName)
         if self.times is not None and self.times < 1:
             raise ValueError(f"times is at least 1, or None for ever, not {self.times}")
         if not 0 <= self.probability <= 1:
@@ -116,8 +147,7 @@ class Fault(_Options):
             ValueError: It cannot be read; the text says why.
         """
         kind, *words = text.split(":")
-        if kind not in get_args(FaultKind):
-            raise ValueError(f"there is no kind {kind!r}; say {', '.join(get_args(FaultKind))}")
+        _check_word("kind", kind, FaultKind)
         given: dict[str, object] = {"kind": kind, "times": None}
         for word in words:
             name, is_named, value = word.partition("=")
@@ -129,6 +159,8 @@ class Fault(_Options):
                 given["half"] = True
             else:
                 raise ValueError(f"{word!r} is not known; say 20%, half or {_KNOWN}")
+        if "route" in given:
+            _check_word("route", given["route"], RouteName)
         try:
             return msgspec.convert(given, Fault, strict=False)
         except msgspec.ValidationError as error:
@@ -141,6 +173,13 @@ class Fault(_Options):
 
 _NAMES = tuple(each.name for each in fields(_Options) if each.name not in {"probability", "half"})
 _KNOWN = " ".join(f"{name}=" for name in _NAMES)
+
+
+def _check_word(what: str, word: object, known: object) -> None:
+    """Refuse a word that is not in a `Literal`."""
+    words = get_args(known)
+    if word not in words:
+        raise ValueError(f"there is no {what} {word!r}; say {', '.join(words)}")
 
 
 def _percent(word: str) -> float:
@@ -157,31 +196,18 @@ class Faults:
         struck: How often each kind struck.
     """
 
-    def __init__(self, rng: random.Random, routes: Collection[str]) -> None:
-        self._routes = routes
+    def __init__(self, rng: random.Random) -> None:
         self.struck: Counter[str] = Counter()
         self._rng = rng
         self._left: dict[int, tuple[Fault, int | None]] = {}
         self._count = 0
-
-    @property
-    def routes(self) -> tuple[str, ...]:
-        """The names of the operations that can go wrong."""
-        return tuple(self._routes)
 
     def add(self, fault: Fault) -> None:
         """Set up a fault, after those that are set up already.
 
         Args:
             fault: What goes wrong, and when.
-
-        Raises:
-            ValueError: There is no such route.
         """
-        if fault.route is not None and fault.route not in self._routes:
-            raise ValueError(
-                f"there is no route {fault.route!r}; the routes are {', '.join(self._routes)}"
-            )
         self._left[self._count] = (fault, fault.times)
         self._count += 1
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from postiz_async._sandbox.faults import RouteName
 from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
 from postiz_async._sandbox.messages import Response, bad_request
 from postiz_async._sandbox.rows import UNRELEASED, Release, Version
@@ -20,7 +21,7 @@ OpenHandler = Callable[[OpenCall], Awaitable[Response]]
 class Route:
     """One operation of the API: its name, path, first release, and handler."""
 
-    name: str
+    name: RouteName
     method: str
     template: str
     """The path below `/public/v1`."""
@@ -32,7 +33,7 @@ class Route:
 class OpenRoute:
     """An operation outside the API, which asks for no key."""
 
-    name: str
+    name: RouteName
     method: str
     path: str
     since: Version
@@ -84,9 +85,6 @@ OPEN_ROUTES = (
     OpenRoute("oauth_token", "POST", "/oauth/token", (2, 20, 0), oauth.exchange_token),
     OpenRoute("oauth_register", "POST", "/oauth/register", UNRELEASED, oauth.register),
 )
-
-ROUTE_NAMES = tuple(dict.fromkeys(each.name for each in (*ROUTES, *OPEN_ROUTES)))
-"""The names of all routes, for faults."""
 
 _PREFIX = "/public/v1"
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

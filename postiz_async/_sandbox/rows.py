@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 
-class CustomerRow(msgspec.Struct, frozen=True):
+class GroupRow(msgspec.Struct, frozen=True):
     """A group of channels."""
 
     id: str
@@ -53,7 +53,7 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     disabled: bool = False
-    customer: CustomerRow | None = None
+    group: GroupRow | None = None
     posting_times: tuple[int, ...] = (120, 400, 700)
     refresh_needed: bool = False
     additional_settings: str = "[]"
@@ -64,7 +64,7 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_in_group(channel: ChannelRow, group: str | None) -> bool:
     """Whether a channel belongs to the group with this id; True without an id."""
-    return not group or (channel.customer is not None and channel.customer.id == group)
+    return not group or (channel.group is not None and channel.group.id == group)
 
 
 class PostRow(msgspec.Struct, frozen=True, kw_only=True):

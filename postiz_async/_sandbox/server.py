@@ -23,7 +23,6 @@ from postiz_async._sandbox.messages import (
 )
 from postiz_async._sandbox.pipeline import CreateRecord, Pipeline
 from postiz_async._sandbox.publishing import catch_up, publish_waiting
-from postiz_async._sandbox.router import ROUTE_NAMES
 from postiz_async._sandbox.rows import IdSource, MediaRow, Release
 from postiz_async._sandbox.state import Organization, SandboxState, TextRule, WebhookDelivery
 from postiz_async.clock import Clock, SystemClock
@@ -94,7 +93,7 @@ class MemoryServer(SandboxContents):
             upload_domain=upload_domain,
             video_types=video_types,
         )
-        self.faults: Faults = Faults(random.Random(seed), ROUTE_NAMES)
+        self.faults: Faults = Faults(random.Random(seed))
         self._pipeline = Pipeline(self._state, self.faults)
         self._tasks: set[asyncio.Task[Response]] = set()
         self._failures: list[BaseException] = []

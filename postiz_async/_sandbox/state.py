@@ -23,7 +23,7 @@ from postiz_async._sandbox.faults import Fault
 from postiz_async._sandbox.messages import HttpRequest, UploadedFile, internal_error, status_only
 from postiz_async._sandbox.rows import (
     ChannelRow,
-    CustomerRow,
+    GroupRow,
     IdSource,
     MediaRow,
     MemberRow,
@@ -135,7 +135,7 @@ class Organization:
     session: str = ""
     posts: PostTable = field(default_factory=PostTable)
     channels: dict[str, ChannelRow] = field(default_factory=dict[str, ChannelRow])
-    customers: dict[str, CustomerRow] = field(default_factory=dict[str, CustomerRow])
+    groups: dict[str, GroupRow] = field(default_factory=dict[str, GroupRow])
     tags: dict[str, TagRow] = field(default_factory=dict[str, TagRow])
     media: dict[str, MediaRow] = field(default_factory=dict[str, MediaRow])
     webhooks: list[Webhook] = field(default_factory=list["Webhook"])

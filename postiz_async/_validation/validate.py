@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
     from postiz_async._validation.media import MediaFacts
     from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
     from postiz_async.providers._schema import MediaRule, Provider
 
 
 def validate(
-    request: CreatePost | Mapping[str, object],
+    request: PostRequest | Mapping[str, object],
     *,
     channels: Mapping[str, Channel] | Iterable[Channel],
     media: Mapping[str, MediaFacts] | None = None,

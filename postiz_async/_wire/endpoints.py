@@ -14,9 +14,9 @@ from postiz_async.models.channels import (
     Channel,
     Connected,
     ConnectUrl,
-    Customer,
     DeletedChannel,
     FreeSlot,
+    Group,
     SettingsOutput,
     ToolOutput,
 )
@@ -24,10 +24,10 @@ from postiz_async.models.insights import Metric, Missing, NotificationPage
 from postiz_async.models.media import Media
 from postiz_async.models.oauth import Token
 from postiz_async.models.posts import (
+    ChangedState,
     Created,
     MissingRelease,
     PostList,
-    PostState,
     StoredRelease,
     UpdatedSettings,
 )
@@ -176,7 +176,7 @@ SET_RELEASE_ID = Endpoint(
     },
 )
 SET_STATUS = Endpoint(
-    "change_post_status", "PUT", "/posts/{id}/status", PostState, Replay.ONCE, "v2.21.7"
+    "change_post_status", "PUT", "/posts/{id}/status", ChangedState, Replay.ONCE, "v2.21.7"
 )
 UPDATE_SETTINGS = Endpoint(
     "update_post_settings",
@@ -230,8 +230,8 @@ LIST_CHANNELS: Endpoint[list[Channel]] = Endpoint(
     "v1.11.1",
     max_body=16 * MIB,
 )
-LIST_GROUPS: Endpoint[list[Customer]] = Endpoint(
-    "list_groups", "GET", "/groups", list[Customer], Replay.SAFE, "v2.21.9", max_body=4 * MIB
+LIST_GROUPS: Endpoint[list[Group]] = Endpoint(
+    "list_groups", "GET", "/groups", list[Group], Replay.SAFE, "v2.21.9", max_body=4 * MIB
 )
 IS_CONNECTED = Endpoint("is_connected", "GET", "/is-connected", Connected, Replay.SAFE, "v1.62.0")
 CHANNEL_SETTINGS = Endpoint(

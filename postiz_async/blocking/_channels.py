@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async._resources.channels import Channels as AsyncChannels
-    from postiz_async.models.channels import Channel, ChannelSettings, Customer
+    from postiz_async.models.channels import Channel, ChannelSettings, Group
 
 
 class Channels(Twin):
@@ -30,7 +30,7 @@ class Channels(Twin):
         """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only channels of the group with this id (`Channel.customer`); servers
+            group: only channels of the group with this id (`Channel.group`); servers
                 before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
@@ -49,8 +49,8 @@ class Channels(Twin):
         """
         return self._portal.call(self._async.find, *channels)
 
-    def groups(self) -> builtins.list[Customer]:
-        """The groups of channels, which the web page and `posts.list` call customers.
+    def groups(self) -> builtins.list[Group]:
+        """The groups of channels; the web page calls them customers.
 
         Retried: yes. Since v2.21.9.
         """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.create import PostCreation as AsyncPostCreation
     from postiz_async._validation import MediaFacts
     from postiz_async.errors import Problem
-    from postiz_async.models.posts import Created, CreatePost, NewPost, Post, PostType
+    from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostType
 
 
 class PostCreation(Twin):
@@ -229,7 +229,7 @@ class PostCreation(Twin):
         tags: Sequence[str] = (),
         short_link: bool = False,
         validate: bool | None = None,
-    ) -> CreatePost:
+    ) -> PostRequest:
         """The request that `schedule`, `publish_now` or `draft` would send, for `create`.
 
         Args:
@@ -257,7 +257,7 @@ class PostCreation(Twin):
         )
 
     def validate(
-        self, body: CreatePost, *, media: Mapping[str, MediaFacts] | None = None
+        self, body: PostRequest, *, media: Mapping[str, MediaFacts] | None = None
     ) -> builtins.list[Problem]:
         """Errors that the server would find in a create request, in its order, and warnings.
 
@@ -277,7 +277,7 @@ class PostCreation(Twin):
 
     def create(
         self,
-        body: CreatePost,
+        body: PostRequest,
         *,
         max_wait: float | None = None,
         priority: int | None = None,
@@ -285,7 +285,7 @@ class PostCreation(Twin):
         idempotency_key: str | None = None,
         due: datetime | None = None,
         finish: bool = False,
-        prepare: Callable[[], CreatePost] | None = None,
+        prepare: Callable[[], PostRequest] | None = None,
         set_aside: Callable[[], object] | None = None,
         retry: bool = True,
     ) -> builtins.list[Created]:

@@ -9,7 +9,7 @@ from msgspec import field
 from postiz_async.models._base import Model
 
 
-class Customer(Model, frozen=True, kw_only=True):
+class Group(Model, frozen=True, kw_only=True):
     """A group of channels; the web page calls it a customer."""
 
     id: str
@@ -26,7 +26,7 @@ class Channel(Model, frozen=True, kw_only=True):
     picture: str | None = None
     disabled: bool = False
     profile: str | None = None
-    customer: Customer | None = None
+    group: Group | None = field(name="customer", default=None)
 
 
 class Connected(Model, frozen=True, kw_only=True):

@@ -1,14 +1,14 @@
-"""Posts: what is sent (`NewPost`, `CreatePost`) and what a list returns (`Post`)."""
+"""Posts: what is sent (`NewPost`, `PostRequest`) and what a list returns (`Post`)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from urllib.parse import quote
 
-from msgspec import UNSET, UnsetType, field
-from msgspec.structs import replace
+from msgspec import UNSET, Meta, UnsetType, field
+from msgspec.structs import force_setattr, replace
 
 from postiz_async.models._base import DateTime, Model, Value
 from postiz_async.models._plain_text import plain_text_of
@@ -74,12 +74,12 @@ Content: TypeAlias = str | Text | Markdown | Html
 class ThreadPart(Value, frozen=True, tag_field="type", tag="part", forbid_unknown_fields=True):
     """A further part of a thread, or a comment below the post.
 
-    `delay` is in minutes after the part before.
+    `delay_minutes` is how long after the part before it is published.
     """
 
     content: Content
     media: tuple[Media, ...] = ()
-    delay: int = 0
+    delay_minutes: int = 0
 
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class TagRef(Model, frozen=True, kw_only=True):
     label: str
 
 
-class CreatePost(Model, frozen=True, kw_only=True):
+class PostRequest(Model, frozen=True, kw_only=True):
     """The body of `POST /posts`. All posts of a request share type, date, tags and repeat."""
 
     type: PostType
@@ -200,18 +200,25 @@ class Created(Model, frozen=True, kw_only=True):
 # ------------------------------------------------------------------ the answer of GET /posts
 
 
-class Tag(Model, frozen=True, kw_only=True):
-    """A tag of the organisation."""
+_NAME: dict[str, object] = {"type": "string", "title": "Name"}
 
-    name: str
-    id: str = ""
-    color: str | None = None
+if TYPE_CHECKING:
+    TagNames: TypeAlias = list[str]
+else:  # as they are read, before `Post` takes their names
+    TagNames = list[Annotated[object, Meta(extra_json_schema=_NAME)]]
 
 
-class PostTag(Model, frozen=True, kw_only=True):
-    """A tag of a listed post."""
+def _tag_name(tag: object) -> str:
+    """The name of a tag, which the API wraps in two objects."""
+    match tag:
+        case (str() as name) | {"tag": {"name": str() as name}}:
+            return name
+        case _:
+            raise ValueError("a tag of the post has no name")
 
-    tag: Tag
+
+PostState = Literal["QUEUE", "PUBLISHED", "ERROR", "DRAFT"]
+"""The state of a post: waits for its date, is published, was refused by its network, is a draft."""
 
 
 class PostChannel(Model, frozen=True, kw_only=True):
@@ -230,7 +237,7 @@ class Post(Model, frozen=True, kw_only=True):
     publish_date: DateTime
     content: str = ""
     state: str = ""
-    """`QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`; others may appear."""
+    """A `PostState`; newer servers may have others."""
     channel: PostChannel | None = field(name="integration", default=None)
     group: str | None = None
     release_url: str | None = field(name="releaseURL", default=None)
@@ -241,7 +248,12 @@ class Post(Model, frozen=True, kw_only=True):
     creation_method: str | None = None
     settings: str | None = None
     """JSON text; servers up to 2.23.0 do not return it."""
-    tags: list[PostTag] = []
+    tags: TagNames = []
+    """The names of its tags."""
+
+    def __post_init__(self) -> None:
+        if self.tags:
+            force_setattr(self, "tags", [_tag_name(tag) for tag in self.tags])
 
     @property
     def text(self) -> str:
@@ -280,7 +292,7 @@ class MissingRelease(Model, frozen=True, kw_only=True):
     url: str = ""
 
 
-class PostState(Model, frozen=True, kw_only=True):
+class ChangedState(Model, frozen=True, kw_only=True):
     """Answer of `PUT /posts/{id}/status`."""
 
     id: str

@@ -158,7 +158,7 @@ class SandboxControls(ABC):
         organization: Organization | str | None = None,
         id: str | None = None,  # noqa: A002 - the name of the API
         disabled: bool = False,
-        customer: str | None = None,
+        group: str | None = None,
     ) -> Channel:
         """Connect a channel.
 
@@ -168,7 +168,7 @@ class SandboxControls(ABC):
             organization: the organisation that has it, or its name; None: the first one.
             id: its id; None: a new one that looks like the real ones.
             disabled: whether it is switched off.
-            customer: name of the group that it belongs to, which is added if it is new.
+            group: name of the group that it belongs to, which is added if it is new.
 
         Raises:
             ValueError: the release has no such provider, or there is a channel with this id.
@@ -183,7 +183,7 @@ class SandboxControls(ABC):
                 organization=organization,
                 id=id,
                 disabled=disabled,
-                customer=customer,
+                group=group,
             )
 
         return _seen(self._apply(add))

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from postiz_async._campaign.journal.purposes import Purpose
     from postiz_async._campaign.journal.tables import Tables
     from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 
 async def leaves(
     journal: Journal,
-    body: CreatePost,
+    body: PostRequest,
     refs: tuple[str, ...],
     at: float = 1.0,
     *,
@@ -48,7 +48,7 @@ async def leaves(
 async def _leaves(
     journal: Journal,
     purpose: Purpose,
-    body: CreatePost,
+    body: PostRequest,
     refs: tuple[str, ...],
     at: float,
     date: float | None,

@@ -147,10 +147,10 @@ def test_users(cli: Cli, server: Server) -> None:
 
 def test_channels(cli: Cli, server: Server) -> None:
     channel = channel_of(cli, "mastodon")
-    connected = cli("channels", "connected", "--json").document
+    connected = cli("channels", "is-connected", "--json").document
     assert connected == {"connected": True, "version": 1}
     assert "500 characters" in cli("channels", "settings", channel).out
-    assert "date" in cli("channels", "slot", channel, "--json").document
+    assert "date" in cli("channels", "find-slot", channel, "--json").document
     assert cli("channels", "groups", "--json").document == []
     assert cli("channels", "connect", "linkedin").out.startswith("http")
     nowhere = cli("channels", "connect", "linkdin")
@@ -163,9 +163,9 @@ def test_channels(cli: Cli, server: Server) -> None:
     by_name = cli("channels", "delete", "mastodon", "--yes")
     assert by_name.code == 2
     assert channel in by_name.err
-    nothing = cli("channels", "tool", channel, "nothing", "a=b")
+    nothing = cli("channels", "trigger", channel, "nothing", "a=b")
     assert "Tool not found" in nothing.err
-    assert cli("channels", "tool", channel, "nothing", "novalue").code == 2
+    assert cli("channels", "trigger", channel, "nothing", "novalue").code == 2
 
 
 def test_media(cli: Cli, server: Server, sample: Path) -> None:

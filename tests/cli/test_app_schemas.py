@@ -124,10 +124,10 @@ def test_channels_and_figures(cli: Cli, server: Server) -> None:
     now = cli("posts", "create", "Hi", "--channel", "x", "--now", "--json").document
     calls = {
         "channels list": (),
-        "channels connected": (),
+        "channels is-connected": (),
         "channels groups": (),
         "channels settings": (channel,),
-        "channels slot": (channel,),
+        "channels find-slot": (channel,),
         "analytics channel": (channel,),
         "analytics post": (now[0]["postId"],),
         "notifications": (),
@@ -156,9 +156,9 @@ def test_without_a_server(cli: Cli) -> None:
 
 def test_a_schema_finds_what_is_wrong() -> None:
     fine = {"version": 1, "connected": True}
-    assert misfits("channels connected", fine) == []
+    assert misfits("channels is-connected", fine) == []
     for wrong in ({"connected": True}, fine | {"version": 2}, fine | {"more": 1}, []):
-        assert misfits("channels connected", wrong)
+        assert misfits("channels is-connected", wrong)
 
 
 def test_an_error_is_one_line_for_programs(cli: Cli, server: Server) -> None:

@@ -164,11 +164,11 @@ def test_a_date_that_cannot_be_meant_is_refused(
 
 @pytest.mark.usefixtures("in_berlin")
 def test_a_slot_is_printed_as_a_date_is_read(cli: Cli, server: Server) -> None:
-    slot = cli("channels", "slot", "mastodon")
+    slot = cli("channels", "find-slot", "mastodon")
     at = slot.out.strip()
     assert at.endswith("Europe/Berlin")
     assert cli(*CREATE, at).code == 0
-    told = cli("channels", "slot", "mastodon", "--json").document["date"]
+    told = cli("channels", "find-slot", "mastodon", "--json").document["date"]
     assert server.posts[-1]["date"][:16] <= told[:16]
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     ("option", "told"),
     [
         ("--fault=drop", "--fault drop: there is no kind 'drop'; say drop_answer"),
-        ("--fault=reset:route=post", "--fault reset:route=post: the routes are create_post, "),
+        (
+            "--fault=reset:route=post",
+            "--fault reset:route=post: there is no route 'post'; say ",
+        ),
         ("--fault=reset:120%", "--fault reset:120%: 120% is not a probability"),
         ("--release=new", "--release new: a release is written v1.2.3, HEAD or next"),
         ("--organization=", "--organization: an organisation needs a name."),

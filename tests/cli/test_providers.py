@@ -82,4 +82,4 @@ def test_a_misspelt_network(cli: Cli, name: str, hint: str) -> None:
 
 
 def test_tools_are_named_as_the_command_that_uses_them(cli: Cli) -> None:
-    assert "tools (channels tool): subreddits" in cli("providers", "reddit").out
+    assert "tools (channels trigger): subreddits" in cli("providers", "reddit").out

@@ -49,7 +49,7 @@ GUESSES = {
     "channels add": "postiz-async channels connect",
     "integrations create": "postiz-async channels connect",
     "accounts": "postiz-async channels",
-    "whoami": "postiz-async channels connected",
+    "whoami": "postiz-async channels is-connected",
     "send c.csv": "postiz-async run",
     "check c.csv": "postiz-async validate, or postiz-async plan",
     "validat": "postiz-async validate",
@@ -59,7 +59,7 @@ GUESSES = {
     "posts:list": "postiz-async posts list",
     "posts:create": "postiz-async posts create",
     "posts:connect 1 2": "postiz-async posts release-id",
-    "integrations:trigger 1": "postiz-async channels tool",
+    "integrations:trigger 1": "postiz-async channels trigger",
     "analytics:platform 1": "postiz-async analytics channel",
 }
 

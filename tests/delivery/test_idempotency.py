@@ -18,7 +18,6 @@ from postiz_async import (
     BadRequestError,
     Channel,
     ConfigurationError,
-    CreatePost,
     DeliveryUnknownError,
     IdempotencyError,
     InvalidPostError,
@@ -26,6 +25,7 @@ from postiz_async import (
     NewPost,
     Postiz,
     PostizPool,
+    PostRequest,
     QuotaWaitError,
     StoreError,
 )
@@ -315,12 +315,12 @@ async def test_what_no_request_can_carry_is_refused_before_it_waits(lab: KeyLab)
     assert lab.statuses == []
 
 
-async def _draft(process: Process, lab: KeyLab, text: object) -> CreatePost:
+async def _draft(process: Process, lab: KeyLab, text: object) -> PostRequest:
     post = NewPost(lab.channel, str(text))
     return await process.postiz.posts.build(post, kind="draft", at=AT, validate=False)
 
 
-def _encoded(body: CreatePost) -> bytes:
+def _encoded(body: PostRequest) -> bytes:
     return bytes(encode_body(body))
 
 

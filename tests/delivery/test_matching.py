@@ -23,10 +23,10 @@ from postiz_async._wire import format_date
 from postiz_async.models.posts import (
     ChannelRef,
     ContentItem,
-    CreatePost,
     Post,
     PostChannel,
     PostItem,
+    PostRequest,
 )
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def item(channel: str, text: str, ref: str) -> PostItem:
     )
 
 
-def body(items: list[PostItem]) -> CreatePost:
-    return CreatePost(type="schedule", date=format_date(MOMENT), posts=items)
+def body(items: list[PostItem]) -> PostRequest:
+    return PostRequest(type="schedule", date=format_date(MOMENT), posts=items)
 
 
 def stored(sent: PostItem, post_id: str, *, lists_settings: bool) -> Post:

@@ -10,12 +10,12 @@ import pytest
 from postiz_async import (
     BadRequestError,
     ConfigurationError,
-    CreatePost,
     Html,
     InvalidPostError,
     Media,
     Mention,
     NewPost,
+    PostRequest,
     RawSettings,
     Text,
     ThreadPart,
@@ -93,7 +93,7 @@ def test_each_part_of_a_post_counts(post: NewPost, path: str) -> None:
 def test_a_thread_counts_with_its_media_and_delays() -> None:
     threads = [
         [ThreadPart("more")],
-        [ThreadPart("more", delay=5)],
+        [ThreadPart("more", delay_minutes=5)],
         [ThreadPart("more", (PICTURE,))],
         [ThreadPart("more"), ThreadPart("end")],
     ]
@@ -165,7 +165,7 @@ def test_only_what_makes_new_posts_can_have_a_key() -> None:
 
 @pytest.mark.parametrize("posts", [None, [1], [{"channel": 1}]])
 def test_a_body_of_other_types_is_refused(posts: object) -> None:
-    body = CreatePost(type="schedule", date="2027-01-02T09:00:00Z", posts=posts)  # type: ignore[arg-type]
+    body = PostRequest(type="schedule", date="2027-01-02T09:00:00Z", posts=posts)  # type: ignore[arg-type]
     with pytest.raises(InvalidPostError):
         well_formed(body)
 

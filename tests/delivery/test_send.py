@@ -21,7 +21,7 @@ from postiz_async._scheduler.calls import LONGEST_JOB_CREATE, PREPARED_SECONDS
 from postiz_async._wire import format_date, parse_date
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, DeliveryUnknownError
-from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class Notebook:
             value=[ContentItem(content=text)],
             settings={"__type": "mastodon"},
         )
-        self.body = CreatePost(type="schedule", date=format_date(date), posts=[item])
+        self.body = PostRequest(type="schedule", date=format_date(date), posts=[item])
         self.steps: list[str] = []
-        self.left: list[CreatePost] = []
+        self.left: list[PostRequest] = []
         """Each body that an intent was written for."""
         self.left_at = 0.0
         """Of the last attempt, on the server's clock."""
@@ -59,7 +59,7 @@ class Notebook:
     def is_over(self, now: float) -> bool:
         return self.due.timestamp() <= now
 
-    def draft(self) -> CreatePost:
+    def draft(self) -> PostRequest:
         return self.body
 
     async def may_leave(self) -> bool:
@@ -72,7 +72,7 @@ class Notebook:
             self.body = replace(self.body, date=format_date(datetime.fromtimestamp(date, UTC)))
         return self.is_movable
 
-    async def intend(self, now: float) -> CreatePost | None:
+    async def intend(self, now: float) -> PostRequest | None:
         assert not self.has_intent
         marked = self.due + timedelta(milliseconds=len(self.left) + 1)
         self.left.append(replace(self.body, date=format_date(marked)))

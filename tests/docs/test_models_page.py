@@ -52,6 +52,6 @@ async def test_the_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_json_of_a_new_post() -> None:
     [text] = re.findall(r"^  ```json\n(.*?)^  ```", PAGE, re.MULTILINE | re.DOTALL)
-    parts = ("plain text", ThreadPart("later", delay=5))
+    parts = ("plain text", ThreadPart("later", delay_minutes=5))
     expected = NewPost("cm1", Markdown("**Hello**"), thread=parts)
     assert NewPost.from_dict(json.loads(text)) == expected

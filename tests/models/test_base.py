@@ -197,6 +197,20 @@ def test_both_may_be_mixed_and_what_is_unknown_is_ignored() -> None:
     assert Post.from_dict(said) == POST
 
 
+def test_the_tags_of_a_post_are_names() -> None:
+    listed = {"tag": {"id": "t1", "name": "news", "color": "#fff"}}
+    said = {"id": "p1", "publishDate": "2030-01-01T09:00:00Z", "tags": [listed, "launch"]}
+    post = Post.from_dict(said)
+    assert post.tags == post.to_dict()["tags"] == ["news", "launch"]
+    assert Post.from_dict(post.to_dict(names="python")) == post
+
+
+@pytest.mark.parametrize("tag", [7, {}, {"tag": "news"}, {"tag": {"name": 7}}])
+def test_a_tag_without_a_name_is_refused(tag: object) -> None:
+    with pytest.raises(InvalidPostError, match="a tag of the post has no name"):
+        Post.from_dict({"id": "p1", "publishDate": "2030-01-01T09:00:00Z", "tags": [tag]})
+
+
 @pytest.mark.parametrize(
     ("slip", "place"),
     [
@@ -223,7 +237,7 @@ def test_what_is_written_for_people_says_what_it_is() -> None:
         Text("Thanks @Ann", (Mention("7", "Ann"),)),
         media=[Media(id="m", path="https://cdn.example/m.png")],
         settings=providers.X(who_can_reply_post="following"),
-        thread=["second", Markdown("*third*"), ThreadPart(Html("<p>x</p>"), delay=5)],
+        thread=["second", Markdown("*third*"), ThreadPart(Html("<p>x</p>"), delay_minutes=5)],
     )
     said = post.to_dict()
     assert said["content"] == {

@@ -20,7 +20,7 @@ from postiz_async._outbox.places import deliveries_of
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire import format_date
 from postiz_async.clock import JumpingClock
-from postiz_async.models.posts import CreatePost, PostItem
+from postiz_async.models.posts import PostItem, PostRequest
 from postiz_async.stores._deliveries import NewDelivery
 from postiz_async.stores._postgres import Database
 from postiz_async.stores.postgres import ddl
@@ -167,7 +167,7 @@ class GoneSender:
             value=[{"content": f"post {text}", "image": []}],  # type: ignore[list-item]
             settings={"__type": "mastodon", "client_ref": text},
         )
-        body = CreatePost(type="schedule", date="2027-01-02T08:00:00.000Z", posts=[item])
+        body = PostRequest(type="schedule", date="2027-01-02T08:00:00.000Z", posts=[item])
         ticket = f"ticket of {text}"
         record = DeliveryRecord(
             state="planned",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from postiz_async import BadRequestError, CreatePost, InvalidPostError, NewPost, Postiz, providers
+from postiz_async import BadRequestError, InvalidPostError, NewPost, Postiz, PostRequest, providers
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.models.channels import Channel
@@ -100,7 +100,7 @@ async def test_all_that_is_known_can_be_asked_for() -> None:
                 "shortLink": False,
                 "tags": [],
             },
-            type=CreatePost,
+            type=PostRequest,
         )
         assert await postiz.posts.validate(good) == []
 
@@ -256,7 +256,7 @@ async def test_a_body_that_is_no_struct_is_a_problem(*, validate: bool) -> None:
     local = Sandbox()
     body: Any = {"type": "now", "posts": []}
     async with local.client() as postiz:
-        with pytest.raises(InvalidPostError, match=r"body: is a dict \(a CreatePost is expected"):
+        with pytest.raises(InvalidPostError, match=r"body: is a dict \(a PostRequest is expected"):
             await postiz.posts.create(body, validate=validate)
         with pytest.raises(InvalidPostError, match=r"body: is a dict"):
             await postiz.posts.validate(body)

@@ -16,7 +16,7 @@ from postiz_async import (
     ThreadPart,
 )
 from postiz_async._resources.create_body import build_body, build_item, encode_create
-from postiz_async.models.posts import MAX_BODY, CreatePost
+from postiz_async.models.posts import MAX_BODY, PostRequest
 from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def test_what_is_scheduled_is_stored_as_it_was_meant(
         "a & b",
         media=[PICTURE],
         settings={"visibility": "unlisted"},
-        thread=["second", ThreadPart(Html("<p>third</p>"), delay=5)],
+        thread=["second", ThreadPart(Html("<p>third</p>"), delay_minutes=5)],
     )
     async with local.client() as postiz:
         (created,) = await postiz.posts.schedule(post, at=at, tags=["news", "unknown"])
@@ -169,7 +169,7 @@ async def test_what_no_request_can_carry_is_refused(
 
 
 def test_the_largest_body_is_what_the_server_reads(channel: Channel) -> None:
-    def body(length: int) -> CreatePost:
+    def body(length: int) -> PostRequest:
         items = [build_item(NewPost(channel, "x" * length), channel)]
         return build_body("schedule", datetime(2031, 1, 1, tzinfo=UTC), items)
 
@@ -189,7 +189,7 @@ async def test_a_raw_body_with_a_date_that_is_none_is_refused(
     items = [build_item(NewPost(channel, "x"), channel)]
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="  date: "):
-            await postiz.posts.create(CreatePost(type="schedule", date=date, posts=items))
+            await postiz.posts.create(PostRequest(type="schedule", date=date, posts=items))
 
 
 # ------------------------------------------------------------------ what the server refuses

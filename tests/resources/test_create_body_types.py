@@ -43,8 +43,8 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
         "media.upload",
     ),
     "a text as delay": (
-        {"thread": [ThreadPart("a", delay="5")]},  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-        "thread.0.delay",
+        {"thread": [ThreadPart("a", delay_minutes="5")]},  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        "thread.0.delay_minutes",
         "is a string ('5')",
     ),
     "a list of settings": ({"settings": [1]}, "settings", "is a list"),
@@ -112,7 +112,7 @@ async def test_what_is_no_post() -> None:
 def test_what_is_declared_is_no_problem() -> None:
     local = Sandbox()
     channel: Channel = local.add_channel("mastodon")
-    part = ThreadPart(Markdown("a"), (PHOTO,), delay=5)
+    part = ThreadPart(Markdown("a"), (PHOTO,), delay_minutes=5)
     for content in ("a", Text("a", (Mention("1", "b"),)), Markdown("a"), Html("<p>a</p>")):
         post = NewPost(channel, content, [PHOTO], {"a": 1}, [content, part])
         assert list(input_type_problems(post, "")) == []

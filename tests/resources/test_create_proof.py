@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async import Postiz
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 AT = datetime(2035, 1, 1, 10, tzinfo=UTC)
 
@@ -168,7 +168,7 @@ async def test_what_fails_while_a_body_is_prepared_is_no_lost_answer(error: Post
     async with behind(page(200)) as (sandbox, postiz, post):
         body = await postiz.posts.build(post, kind="schedule", at=AT)
 
-        async def prepared() -> CreatePost:
+        async def prepared() -> PostRequest:
             raise error
 
         with pytest.raises(type(error), match=str(error)):

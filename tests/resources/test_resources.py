@@ -234,7 +234,7 @@ async def test_a_failing_delete_of_a_listed_post_is_an_error(
 
 async def test_delete_group_takes_all_parts(local: Sandbox, channel: Channel) -> None:
     async with local.client() as postiz:
-        new = NewPost(channel, "x", thread=[ThreadPart("y", delay=3)])
+        new = NewPost(channel, "x", thread=[ThreadPart("y", delay_minutes=3)])
         at = local.in_an_hour()
         await postiz.posts.schedule(new, at=at)
         listed = await postiz.posts.list(start=at, end=at)

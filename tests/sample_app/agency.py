@@ -22,7 +22,7 @@ class Announcement(BaseModel):
     def to_post(self, *media: Media) -> NewPost:
         """As the library takes it."""
         settings = providers.X(who_can_reply_post="following") if self.channel == "x" else None
-        parts = [ThreadPart(part, delay=1) for part in self.thread]
+        parts = [ThreadPart(part, delay_minutes=1) for part in self.thread]
         return NewPost(self.channel, self.text, media=media, settings=settings, thread=parts)
 
 

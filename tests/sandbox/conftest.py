@@ -21,7 +21,7 @@ def clock() -> JumpingClock:
 async def sandbox(clock: JumpingClock) -> AsyncIterator[MemoryServer]:
     async with MemoryServer(clock=clock, tags=["launch"]) as made:
         made.add_channel("mastodon", id="cmmastodon000000000000001")
-        made.add_channel("telegram", id="cmtelegram000000000000001", customer="Acme")
+        made.add_channel("telegram", id="cmtelegram000000000000001", group="Acme")
         yield made
 
 

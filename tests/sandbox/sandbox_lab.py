@@ -17,7 +17,7 @@ from postiz_async._sandbox import FormError, MemoryServer, Organization, Uploade
 from postiz_async._sandbox.http import read_form
 from postiz_async._sandbox.rows import (
     ChannelRow,
-    CustomerRow,
+    GroupRow,
     MemberRow,
     NotificationRow,
     TagRow,
@@ -100,7 +100,7 @@ class Lab:
         own, other = organizations["API_KEY"], organizations["API_KEY_OTHER_ORG"]
         own.session = "JWT"
         for group in listed["groups"]:
-            own.customers[group["id"]] = CustomerRow(group["id"], group["name"])
+            own.groups[group["id"]] = GroupRow(group["id"], group["name"])
         for entry in listed["integrations"]:
             self._add_channel(own, entry)
         for entry in listed["integrations of the other organisation"]:
@@ -139,7 +139,7 @@ class Lab:
             created_at=_BEGUN,
             updated_at=_BEGUN,
             disabled=entry["disabled"],
-            customer=organization.customers[customer["id"]] if customer else None,
+            group=organization.groups[customer["id"]] if customer else None,
             refresh_needed=entry["id"] in _BROKEN_CHANNELS,
             additional_settings=_VERIFIED if "verified" in entry["id"] else "[]",
         )

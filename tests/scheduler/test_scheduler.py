@@ -31,7 +31,7 @@ from postiz_async.testing._transport import SandboxTransport
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 BULK = Priority.BULK
 
@@ -412,7 +412,7 @@ async def test_an_answer_is_returned_even_if_it_cannot_be_kept() -> None:
         notes: list[object] = []
         store = with_snapshots(it, notes)
 
-        async def break_it() -> CreatePost:
+        async def break_it() -> PostRequest:
             store.broken = 1
             return it.body(5)
 
@@ -446,7 +446,7 @@ async def test_prepare_may_change_its_mind() -> None:
     async with lab(limit=3) as it:
         await it.create(0)
 
-        async def refuse() -> CreatePost:
+        async def refuse() -> PostRequest:
             await asyncio.sleep(0)
             raise PostizError("too late")
 
@@ -454,14 +454,14 @@ async def test_prepare_may_change_its_mind() -> None:
             await it.create(1, prepare=refuse)
         assert it.free == 2
 
-        async def unreachable_too() -> CreatePost:
+        async def unreachable_too() -> PostRequest:
             raise APIConnectionError("of another call")
 
         with pytest.raises(APIConnectionError, match="of another call"):
             await it.create(1, prepare=unreachable_too)
         assert it.free == 2, "the create itself was not sent"
 
-        async def newer() -> CreatePost:
+        async def newer() -> PostRequest:
             return it.body(5)
 
         await it.create(1, prepare=newer)
@@ -475,7 +475,7 @@ async def test_what_was_prepared_long_ago_does_not_leave() -> None:
 
         halts = [PREPARED_SECONDS, PREPARED_SECONDS, 0.0, PREPARED_SECONDS / 2]
 
-        async def prepare_and_halt() -> CreatePost:
+        async def prepare_and_halt() -> PostRequest:
             await it.clock.sleep(halts.pop(0))
             return it.body(len(halts))
 

@@ -16,7 +16,7 @@ from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
     from postiz_async.stores import Kept
 
 
@@ -37,7 +37,7 @@ class SlowStore(MemoryStore):
 
 
 async def victim(it: Lab, number: int, *, finish: bool) -> None:
-    async def prepare() -> CreatePost:
+    async def prepare() -> PostRequest:
         await asyncio.sleep(0)
         return it.body(number)
 

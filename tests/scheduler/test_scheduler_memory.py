@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import CreatePost, NewPost, Postiz
+from postiz_async import NewPost, Postiz, PostRequest
 from postiz_async._wire import WireResponse
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class UsedUp:
         """There is nothing to close."""
 
 
-def body(text: str) -> CreatePost:
-    return CreatePost.from_dict(
+def body(text: str) -> PostRequest:
+    return PostRequest.from_dict(
         {
             "type": "schedule",
             "date": "2090-01-01T00:00:00.000Z",

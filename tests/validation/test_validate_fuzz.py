@@ -16,7 +16,7 @@ from postiz_async._validation.messages import server_message
 from postiz_async._validation.schema import POST, ROOT, check, converted, judged
 from postiz_async._validation.settings import _verdict, shape_of
 from postiz_async._validation.validate import LINK_WEIGHT
-from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, MediaRef, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, MediaRef, PostItem, PostRequest
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers._schema import fields_of
 
@@ -226,9 +226,9 @@ def test_tuples_are_lists() -> None:
     assert problems(body) == []
 
 
-def typed(part: ContentItem, **settings: object) -> CreatePost:
+def typed(part: ContentItem, **settings: object) -> PostRequest:
     item = PostItem(channel=ChannelRef(id="i1"), value=[part], settings=settings)
-    return CreatePost(type="schedule", date="2030-01-01T10:00:00Z", posts=[item])
+    return PostRequest(type="schedule", date="2030-01-01T10:00:00Z", posts=[item])
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,9 @@ def typed(part: ContentItem, **settings: object) -> CreatePost:
         ),
     ],
 )
-def test_of_a_typed_request_only_what_cannot_be_sent_is_named(body: CreatePost, where: str) -> None:
+def test_of_a_typed_request_only_what_cannot_be_sent_is_named(
+    body: PostRequest, where: str
+) -> None:
     assert [each.where for each in problems(body)] == [where]
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 import postiz_async
-from postiz_async import CreatePost, DeliveryUnknownError, Postiz, ServerError, _wire as wire
+from postiz_async import DeliveryUnknownError, Postiz, PostRequest, ServerError, _wire as wire
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse, endpoints
 from postiz_async.clock import JumpingClock
@@ -179,7 +179,7 @@ async def test_an_unknown_id_is_told_also_after_the_repetitions(local: Postiz, c
 async def test_a_create_that_crashes_the_server_says_how_that_comes_about() -> None:
     made = Sandbox()
     made.add_fault(Fault("error_before", route="create_post"))
-    body = CreatePost(
+    body = PostRequest(
         type="draft", date="2031-01-15T09:00:00.000Z", posts=[], short_link=False, tags=[]
     )
     async with made.client() as postiz:

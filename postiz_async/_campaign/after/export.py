@@ -285,7 +285,7 @@ _CELLS: Mapping[str, Callable[[Post], str]] = {
     "format": lambda _: "html",
     "media": lambda _: "",
     "settings": lambda post: _settings(post.settings),
-    "tags": lambda post: ";".join(tag.tag.name for tag in post.tags),
+    "tags": lambda post: ";".join(post.tags),
     "type": lambda post: "draft" if post.state == "DRAFT" else "schedule",
     "thread": lambda _: "",
     "repeat_days": lambda post: str(post.interval_in_days or ""),
@@ -325,7 +325,7 @@ def _json_record(
     if record["settings"]:
         kept["settings"] = msgspec.Raw(record["settings"].encode())
     if post.tags:
-        kept["tags"] = [tag.tag.name for tag in post.tags]
+        kept["tags"] = post.tags
     if figures is not None and figures.of(post.id):
         kept[f"{FIGURE}s"] = figures.of(post.id)
     return kept

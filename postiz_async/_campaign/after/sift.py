@@ -144,9 +144,7 @@ class Sift:
         elif placed:
             self.fine[request.id] = placed
             wanted = {tag.label for tag in request.body.tags}
-            lacking = Counter(
-                tag for post in own for tag in wanted - {each.tag.name for each in post.tags}
-            )
+            lacking = Counter(tag for post in own for tag in wanted.difference(post.tags))
             if lacking:
                 self.lacking[request.id] = lacking
 

@@ -196,7 +196,7 @@ def lacking_tags(results: Iterable[SweepResult], sent: Iterable[Intent]) -> Coun
     lacking: Counter[str] = Counter()
     for result in results:
         if result.post is not None and result.state in {SweepState.FINE, SweepState.ADOPTED}:
-            there = {tag.tag.name for tag in result.post.tags}
+            there = set(result.post.tags)
             lacking.update(set(wanted.get(result.ref, ())) - there)
     return lacking
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from postiz_async._quota.snapshot import Snapshot
     from postiz_async.clock import Clock
     from postiz_async.errors import Problem
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 
 T = TypeVar("T")
@@ -280,7 +280,7 @@ class Journal:
         return await self.do(lambda t: [m for (m,) in t.execute(_MARKS, first=first, last=last)])
 
     async def adopt(
-        self, rows: Iterable[RowRecord], bodies: Iterable[CreatePost]
+        self, rows: Iterable[RowRecord], bodies: Iterable[PostRequest]
     ) -> list[RowRecord]:
         """Adopt stored posts: rows with their post ids, and an equivalent create request for each.
 
@@ -308,7 +308,7 @@ class Journal:
 
     # -------------------------------------------------------------- changes that cost nothing
 
-    async def change_freely(self, row: RowRecord, body: CreatePost) -> int:
+    async def change_freely(self, row: RowRecord, body: PostRequest) -> int:
         """Write down a change by a route that costs nothing, before it leaves.
 
         Args:
@@ -321,7 +321,7 @@ class Journal:
         return await self.do(lambda t: _stands_for(t, row, body), whole=True)
 
     async def changed_freely(
-        self, number: int, ref: str, becomes: Becomes, body: CreatePost
+        self, number: int, ref: str, becomes: Becomes, body: PostRequest
     ) -> None:
         """Write down that a free change was made.
 
@@ -378,7 +378,7 @@ class Journal:
         await self.do(lambda t: t.execute(_SAVE, value=value).rowcount)
 
 
-def _stands_for(t: Tables, row: RowRecord, body: CreatePost) -> int:
+def _stands_for(t: Tables, row: RowRecord, body: PostRequest) -> int:
     """A substitute request for an adopted post, which was not sent by this journal's runs."""
     post = DeliveryPost(row.channel, row.post_id or "", row.ref)
     record = DeliveryRecord(state="stored", posts=(post,), date=body.date, served_at=row.date)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.journal.tables import KeptRequest, Tables
     from postiz_async._delivery.outcomes import SentRequest
     from postiz_async._delivery.record import DeliveryRecord
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 
 class RequestHandle(Handle):
@@ -34,7 +34,7 @@ class RequestHandle(Handle):
         name: a unique name.
     """
 
-    body: CreatePost
+    body: PostRequest
     """The body of the request."""
     refs: tuple[str, ...]
     """The refs of its rows, in order."""

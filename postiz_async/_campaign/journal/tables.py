@@ -22,7 +22,7 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.record import DeliveryRecord, read_record, sent_request
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async.errors import Problem
-from postiz_async.models.posts import CreatePost
+from postiz_async.models.posts import PostRequest
 from postiz_async.stores import new_version
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ OPEN = "AND state IN ('leaving', 'lost')"
 SENT = "AND sent_at IS NOT NULL"
 """A condition: requests that runs of this journal sent."""
 
-_body = msgspec.json.Decoder(CreatePost)
+_body = msgspec.json.Decoder(PostRequest)
 
 
 class KeptRequest(NamedTuple):
@@ -255,7 +255,7 @@ class KeptRequest(NamedTuple):
     id: str
     version: int
     record: DeliveryRecord
-    body: CreatePost
+    body: PostRequest
 
     @property
     def sent(self) -> SentRequest:

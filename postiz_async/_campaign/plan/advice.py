@@ -100,7 +100,7 @@ async def _unknown_tags(postiz: CampaignClient, rows: Sequence[Row]) -> list[Pro
     except PostizError as error:
         message = f"cannot be held against those in Postiz: {error}"
         return [warning("tags", "tags", message, None)]
-    known = {tag.tag.name for post in posts for tag in post.tags}
+    known = {tag for post in posts for tag in post.tags}
     unknown = [(row.number, tag) for row in rows for tag in row.tags if tag not in known]
     tags = list(dict.fromkeys(tag for _, tag in unknown))
     nowhere = (

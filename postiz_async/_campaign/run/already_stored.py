@@ -22,7 +22,7 @@ from postiz_async._resources.matching import same_text, stored_at
 from postiz_async._wire import format_date
 from postiz_async._wording import by_reader
 from postiz_async.errors import row_ranges
-from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 from postiz_async.texts import render
 
 if TYPE_CHECKING:
@@ -329,7 +329,7 @@ def _asked_for(row: Row, there: datetime) -> float | None:
     return None if is_there else asked.timestamp()
 
 
-def adopted_body(taken: Taken) -> CreatePost:
+def adopted_body(taken: Taken) -> PostRequest:
     """The equivalent create request of an adopted post, with the mark that the post bears."""
     row, post, channel = taken.row, taken.post, taken.channel
     mark = listed_ref(post.settings) if taken.is_ours else ""
@@ -343,4 +343,4 @@ def adopted_body(taken: Taken) -> CreatePost:
         settings={CLIENT_REF: mark} if mark else {},
     )
     date = format_date(stored_at(post))
-    return CreatePost(type=row.type, date=date, posts=[item], short_link=row.short_link)
+    return PostRequest(type=row.type, date=date, posts=[item], short_link=row.short_link)

@@ -115,7 +115,7 @@ def _is_as_sent(post: Post, sent: SentPost) -> bool:
         and (not is_new or intent.item.group in {UNSET, post.group})
         and intent.equals(post)
         and post.state == ("DRAFT" if sent.is_draft else "QUEUE")
-        and {tag.tag.name for tag in post.tags} <= set(intent.tags)
+        and set(post.tags) <= set(intent.tags)
         and (post.settings is None or has_settings(post.settings, intent.item.settings))
     )
 

@@ -32,7 +32,7 @@ from postiz_async._resources.create_body import build_item
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire import format_date, parse_date
 from postiz_async.errors import InvalidPostError, StoreError
-from postiz_async.models.posts import CreatePost, NewPost, TagRef
+from postiz_async.models.posts import NewPost, PostRequest, TagRef
 from postiz_async.stores._deliveries import TakenError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def build_body(
     channels: Mapping[str, Channel],
     medium: Callable[[str], Media],
     targets: Mapping[str, Post] | None = None,
-) -> CreatePost:
+) -> PostRequest:
     """Build the create request for planned rows, with its marked date and marks.
 
     Args:
@@ -83,7 +83,7 @@ def build_body(
         return NewPost(channels[row.ref], row.body, media, row.settings, row.parts)
 
     first = request.rows[0]
-    body = CreatePost(
+    body = PostRequest(
         type="schedule" if first.type == "now" else first.type,
         date=format_date(moment),
         posts=[
@@ -264,7 +264,7 @@ class _CampaignSending(DeliverySending):
         self._marks = marks
         self._medium = medium
 
-    def _sent(self, date: str) -> CreatePost:
+    def _sent(self, date: str) -> PostRequest:
         del date
         return self.handle.body
 
@@ -275,7 +275,7 @@ class _CampaignSending(DeliverySending):
     def is_over(self, now: float) -> bool:
         return self.planned.rows[0].type == "schedule" and self.planned.deadline <= now
 
-    def draft(self) -> CreatePost:
+    def draft(self) -> PostRequest:
         return self._body(self.planned.date)
 
     async def may_leave(self) -> bool:
@@ -297,7 +297,7 @@ class _CampaignSending(DeliverySending):
         self.planned = PlannedRequest(tuple(row.at(moment) for row in self.planned.rows))
         return True
 
-    async def intend(self, now: float) -> CreatePost | None:
+    async def intend(self, now: float) -> PostRequest | None:
         """Write the intent; None: other runs have some rows, and the rest is planned again."""
         rows, channels = self.planned.rows, self._job.channels
         moment = datetime.fromtimestamp(now, UTC) if rows[0].type == "now" else self.planned.date
@@ -317,7 +317,7 @@ class _CampaignSending(DeliverySending):
                 self._job.on_left(self.handle.sent)
                 return self.handle.body
 
-    def _begin(self, body: CreatePost) -> None:
+    def _begin(self, body: PostRequest) -> None:
         """Make a new request for each attempt, once an earlier one was written down."""
         if self.handle.version:
             self.attempt = uuid.uuid4().hex
@@ -387,7 +387,7 @@ class _CampaignSending(DeliverySending):
     def _refs(self) -> tuple[str, ...]:
         return tuple(row.ref for row in self.planned.rows)
 
-    def _body(self, moment: datetime) -> CreatePost:
+    def _body(self, moment: datetime) -> PostRequest:
         return build_body(
             self.planned,
             moment,

@@ -55,7 +55,7 @@ from postiz_async.errors import (
     NotFoundError,
     ServerError,
 )
-from postiz_async.models.posts import CreatePost, TagRef
+from postiz_async.models.posts import PostRequest, TagRef
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
@@ -496,7 +496,7 @@ class _FreeChanges:
         return await self.postiz.posts.update_settings(standing.post.id, sent)
 
 
-def _body(meant: SentPost, post: Post) -> CreatePost:
+def _body(meant: SentPost, post: Post) -> PostRequest:
     """The equivalent create request of the changed post, in its present group."""
     intent = meant.intent
     first, *others = intent.item.value
@@ -505,7 +505,7 @@ def _body(meant: SentPost, post: Post) -> CreatePost:
         value=[structs.replace(first, id=UNSET), *others],
         group=UNSET if post.group is None else post.group,
     )
-    return CreatePost(
+    return PostRequest(
         type="draft" if meant.is_draft else "schedule",
         date=format_date(intent.moment),
         posts=[item],

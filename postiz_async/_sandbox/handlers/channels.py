@@ -51,14 +51,14 @@ def _entry(channel: ChannelRow) -> dict[str, object]:
         "disabled": channel.disabled,
         "profile": channel.profile,
     }
-    if channel.customer is not None:
-        entry["customer"] = {"id": channel.customer.id, "name": channel.customer.name}
+    if channel.group is not None:
+        entry["customer"] = {"id": channel.group.id, "name": channel.group.name}
     return entry
 
 
 async def list_groups(call: ReceivedCall) -> Response:
     """List the groups of channels."""
-    groups = call.organization.customers.values()
+    groups = call.organization.groups.values()
     return json_response(200, [{"id": each.id, "name": each.name} for each in groups])
 
 
@@ -129,7 +129,7 @@ def _posting_times(channel: ChannelRow) -> str:
 
 def _row(organization: Organization, channel: ChannelRow) -> dict[str, object]:
     """The whole row of a channel as in the database, including secrets."""
-    customer = channel.customer
+    group = channel.group
     deleted_at = channel.deleted_at
     return {
         "id": channel.id,
@@ -151,7 +151,7 @@ def _row(organization: Organization, channel: ChannelRow) -> dict[str, object]:
         "refreshNeeded": channel.refresh_needed,
         "postingTimes": _posting_times(channel),
         "customInstanceDetails": None,
-        "customerId": None if customer is None else customer.id,
+        "customerId": None if group is None else group.id,
         "rootInternalId": None,
         "additionalSettings": channel.additional_settings,
     }

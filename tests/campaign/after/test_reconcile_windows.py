@@ -31,12 +31,10 @@ from postiz_async._wire import format_date
 from postiz_async.models.posts import (
     ChannelRef,
     ContentItem,
-    CreatePost,
     Post,
     PostChannel,
     PostItem,
-    PostTag,
-    Tag,
+    PostRequest,
     TagRef,
 )
 
@@ -64,7 +62,7 @@ def post(number: int, item: PostItem, moment: datetime, *, lists_settings: bool)
         channel=PostChannel(id=item.channel.id),
         group=f"g{number}",
         settings=msgspec.json.encode(item.settings).decode() if lists_settings else None,
-        tags=[PostTag(tag=Tag(name="known"))],
+        tags=["known"],
     )
 
 
@@ -110,7 +108,7 @@ class ReadCampaign:
 
     def _request(self, items: list[PostItem], moment: datetime, refs: tuple[str, ...]) -> int:
         tags = [TagRef(value=name, label=name) for name in ("known", "unknown")]
-        body = CreatePost(type="schedule", date=format_date(moment), posts=items, tags=tags)
+        body = PostRequest(type="schedule", date=format_date(moment), posts=items, tags=tags)
         number = len(self.requests) + 1
         self.requests.append(SentRequest(number, body, refs, 0.0))
         return number

@@ -23,10 +23,10 @@ from postiz_async._wire import format_date, parse_date
 from postiz_async.models.posts import (
     ChannelRef,
     ContentItem,
-    CreatePost,
     Post,
     PostChannel,
     PostItem,
+    PostRequest,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class World:
             value=[ContentItem(content=f"text {number}")],
             settings={CLIENT_REF: f"mark{number}", "__type": "x"},
         )
-        body = CreatePost(type="schedule", date=format_date(moment), posts=[item])
+        body = PostRequest(type="schedule", date=format_date(moment), posts=[item])
         self.requests.append(SentRequest(number, body, (ref,), 0.0))
         known, listed = self._own(item, moment, state)
         others = self._others(item, moment, extra)
@@ -259,7 +259,7 @@ def test_of_equal_posts_at_one_mark_the_count_decides(
         for n in range(count)
     ]
     refs = tuple(f"r{n}" for n in range(count))
-    body = CreatePost(type="schedule", date=format_date(moment), posts=items)
+    body = PostRequest(type="schedule", date=format_date(moment), posts=items)
     world.requests = [SentRequest(1, body, refs, 0.0)]
     world.rows = [
         RowRecord(ref, n, "f", "c1", moment.timestamp(), RowState.UNKNOWN, 1)
@@ -299,7 +299,7 @@ class Hosts:
             self.listed.append(_touched(post, touch, ref))
             own[host] = self.listed[-1]
         for host, world in enumerate(self.worlds):
-            body = CreatePost(
+            body = PostRequest(
                 type="schedule",
                 date=format_date(second.replace(microsecond=1_000 * (host + 1))),
                 posts=[items],

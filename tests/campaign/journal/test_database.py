@@ -21,7 +21,7 @@ from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.record import write_record
 from postiz_async.errors import StoreError
-from postiz_async.models.posts import CreatePost
+from postiz_async.models.posts import PostRequest
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Fault
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
 COUNT = 36
-BODY = CreatePost(type="schedule", date="2033-01-01T00:00:00.101Z", posts=[])
+BODY = PostRequest(type="schedule", date="2033-01-01T00:00:00.101Z", posts=[])
 TEXTS = [f"post {n}" for n in range(COUNT)]
 
 

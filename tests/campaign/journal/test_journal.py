@@ -38,14 +38,14 @@ from postiz_async._quota.snapshot import Snapshot
 from postiz_async._wire import parse_date
 from postiz_async.errors import CampaignError
 from postiz_async.models.media import Media
-from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, Post, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, Post, PostItem, PostRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from datetime import datetime
 
 SERVER = "http://postiz.invalid/public/v1"
-BODY = CreatePost(
+BODY = PostRequest(
     type="schedule",
     date="2027-01-15T09:00:00.001Z",
     posts=[

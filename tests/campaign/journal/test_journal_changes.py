@@ -21,7 +21,7 @@ from postiz_async._campaign.journal.requests import open_requests
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -31,7 +31,7 @@ SERVER = "http://localhost/public/v1"
 REFS = ("a", "b", "c")
 
 
-def body(*refs: str) -> CreatePost:
+def body(*refs: str) -> PostRequest:
     posts = [
         PostItem(
             channel=ChannelRef(id="ch"),
@@ -40,7 +40,7 @@ def body(*refs: str) -> CreatePost:
         )
         for ref in refs
     ]
-    return CreatePost(type="schedule", date="2027-01-15T09:00:00.007Z", posts=posts)
+    return PostRequest(type="schedule", date="2027-01-15T09:00:00.007Z", posts=posts)
 
 
 def becoming(ref: str) -> RowRecord:

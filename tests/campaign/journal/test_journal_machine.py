@@ -31,7 +31,7 @@ from postiz_async._campaign.journal.requests import RequestHandle, open_requests
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async.models.posts import ChannelRef, ContentItem, CreatePost, PostItem
+from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -51,7 +51,7 @@ UNSENT_ENDS = [RowState.LATE, RowState.REFUSED, RowState.SKIPPED]
 REPLACEABLE = {RowState.PLANNED, *UNSENT_ENDS, RowState.UNDECIDED}
 
 
-def body(refs: tuple[str, ...]) -> CreatePost:
+def body(refs: tuple[str, ...]) -> PostRequest:
     items = [
         PostItem(
             channel=ChannelRef(id="c1"),
@@ -60,7 +60,7 @@ def body(refs: tuple[str, ...]) -> CreatePost:
         )
         for ref in refs
     ]
-    return CreatePost(type="schedule", date="2027-01-15T09:00:00.001Z", posts=items)
+    return PostRequest(type="schedule", date="2027-01-15T09:00:00.001Z", posts=items)
 
 
 class JournalMachine(RuleBasedStateMachine):

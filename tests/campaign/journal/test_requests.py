@@ -12,7 +12,7 @@ from postiz_async._campaign.journal.requests import open_requests
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._delivery import transitions
 from postiz_async.clock import JumpingClock
-from postiz_async.models.posts import CreatePost
+from postiz_async.models.posts import PostRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 HOUR = 3_600.0
 
 
-def body(milliseconds: int) -> CreatePost:
-    return CreatePost(type="schedule", date=f"2033-01-01T00:00:00.{milliseconds}Z", posts=[])
+def body(milliseconds: int) -> PostRequest:
+    return PostRequest(type="schedule", date=f"2033-01-01T00:00:00.{milliseconds}Z", posts=[])
 
 
 async def test_the_clock_of_a_file_goes_on_after_another_start_of_the_host(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from postiz_async._delivery.outcomes import SentRequest
 from postiz_async.models.posts import (
     ChannelRef,
     ContentItem,
-    CreatePost,
     Post,
     PostItem,
+    PostRequest,
     TagRef,
 )
 
@@ -38,7 +38,7 @@ def request(number: int = 1, **more: Any) -> SentRequest:
         value=[ContentItem(content="Q&A")],
         settings={"client_ref": "mark", "who": "all", "__type": "x"},
     )
-    body = CreatePost(type="schedule", date=AT, posts=[item], tags=[TagRef(value="a", label="a")])
+    body = PostRequest(type="schedule", date=AT, posts=[item], tags=[TagRef(value="a", label="a")])
     return SentRequest(number, replace(body, **more), ("r",), 1.0)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.plan.plan import Arrangement
     from postiz_async._campaign.read.rows import Row
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import PostRequest
 
 PACKAGE = Path(postiz_async.__file__).parent
 BYTES_A_ROW = 300
@@ -121,7 +121,7 @@ async def test_each_request_is_read_a_few_times_however_many_there_are(
     class Counting:
         times = 0
 
-        def decode(self, body: bytes) -> CreatePost:
+        def decode(self, body: bytes) -> PostRequest:
             self.times += 1
             return decoder.decode(body)
 
