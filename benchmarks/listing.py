@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from figures import Figure, note
 from msgspec.structs import replace
 
-from postiz_async import Channel, NewPost, NotFoundError, Postiz
+from postiz_async import Channel, NewPost, Postiz, PostNotFoundError
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
@@ -86,7 +86,7 @@ async def month(postiz: Postiz) -> None:
 async def unknown(postiz: Postiz) -> None:
     try:
         await postiz.posts.get("nope")
-    except NotFoundError:
+    except PostNotFoundError:
         return
     raise AssertionError("it was found")
 

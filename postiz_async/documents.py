@@ -20,9 +20,9 @@ from postiz_async.errors import (
     DeliveryUnknownError,
     IdempotencyError,
     InvalidPostError,
+    PostizError,
     Problem,
     PublishError,
-    QuotaError,
 )
 from postiz_async.models._durations import write_duration
 from postiz_async.models.posts import Post
@@ -89,6 +89,8 @@ class ErrorObject(TypedDict):
     differs: NotRequired[list[str]]
     """The paths of the arguments that differ, for an `IdempotencyError`."""
     post_id: NotRequired[str]
+    reason: NotRequired[str]
+    """Why the network did not publish the post `post_id`."""
 
 
 class ErrorDocument(Document):
@@ -507,23 +509,21 @@ def error_object(error: Exception, exit_code: int) -> ErrorObject:
         "message": str(error),
         "exit_code": exit_code,
     }
+    if isinstance(error, PostizError) and error.retry_after is not None:
+        said["retry_after"] = error.retry_after
     match error:
         case InvalidPostError():
             said["problems"] = problem_objects(error.problems)
-        case QuotaError():
-            said["retry_after"] = error.retry_after
         case APIConnectionError():
             said["delivery"] = error.delivery.value
         case DeliveryUnknownError():
             said["date"], said["channels"] = error.marks.date, list(error.marks.channels)
-            if error.retry_after is not None:
-                said["retry_after"] = error.retry_after
         case IdempotencyError():
             said["differs"] = list(error.differs)
         case APIStatusError():
             _say_refusal(said, error)
         case PublishError():
-            said["post_id"] = error.post_id
+            said["post_id"], said["reason"] = error.post_id, error.reason
         case _:
             pass
     return said

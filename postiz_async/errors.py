@@ -1,40 +1,43 @@
 """The error tree. Imports nothing of the package; carries numbers and strings only.
 
-PostizError
+PostizError                       `.retry_after` in seconds, None if another try fails as well
 ├── ConfigurationError            your settings: key, base URL, proxy
-│   └── UsageError                your program: a closed client, an argument without sense
+│   └── UsageError                your program: a closed client, an invalid argument
 ├── InvalidPostError              your input; nothing was sent; `.problems`
+├── PostNotFoundError             the post that was looked for is not there
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
-├── CampaignError                    your campaign or journal; nothing was sent or changed
+├── CampaignError                 your campaign or journal; nothing was sent or changed
+├── OAuthError                    the user refused, or the callback cannot be trusted
 ├── APIConnectionError            no answer; `.delivery` says what is known
 │   └── APITimeoutError           (also a TimeoutError)
 ├── DeliveryUnknownError          a create whose answer was lost; `.marks`
 ├── IdempotencyError              a key that was used for something else; `.differs`
-├── APIStatusError                the server said no; `.status_code`, `.body`
+├── APIStatusError                the server said no; `.status_code`, `.response`
 │   ├── BadRequestError           400, 406, 415, 422
 │   ├── AuthenticationError       401 with a text
+│   ├── ChannelTokenError         401 for a channel that has to be connected again
 │   ├── PlanLimitError            402
 │   ├── PermissionDeniedError     403
 │   ├── NotFoundError             404
 │   ├── PayloadTooLargeError      413
+│   ├── RateLimitError            429 of a call that costs no quota (also a QuotaError)
 │   └── ServerError               5xx, and the empty 401 of a failing key look-up
-├── PublishError                  the network refused a post that Postiz had stored
-├── APIResponseValidationError         a success that is not what the API promises
+├── PublishError                  the network refused a post that Postiz had stored; `.reason`
+├── APIResponseValidationError    a success that is not what the API promises
 ├── StoreError                    a shared quota or an outbox that cannot be read or written
-└── QuotaError                    `.retry_after` in seconds
-    ├── QuotaWaitError            the wait was longer than allowed; nothing was sent
-    └── RateLimitError            429 of a call that costs no quota
+└── QuotaError                    there is no slot now
+    └── QuotaWaitError            the wait was longer than allowed; nothing was sent
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count as count_from, groupby
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 
@@ -90,6 +93,25 @@ class Marks:
     short_link: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class APIResponse:
+    """The HTTP response to which a status error belongs. The key was removed from it.
+
+    `headers` are named in lower case, and empty if the error is repeated from an earlier call.
+    `body` has at most 4,096 bytes.
+    """
+
+    status_code: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "body", self.body[:4096])
+
+
+_PAUSE = 60.0
+"""Seconds after which to try again while Postiz or a store cannot be reached."""
+
 _LONGEST_TEXT = 2_000
 """Characters of the server's text that a message quotes; `.text` has all of them."""
 
@@ -102,6 +124,17 @@ class PostizError(Exception):
     """
 
     may_be_stored: bool = False
+    _retry_after: float | None = None
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        if retry_after is not None:
+            self._retry_after = retry_after
+        super().__init__(message)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the same call may succeed; None if another try fails as well."""
+        return self._retry_after
 
     def __reduce__(self) -> tuple[object, ...]:
         return _remake, (type(self), self.args), self.__dict__
@@ -134,6 +167,14 @@ class InvalidPostError(PostizError):
         super().__init__("\n".join([count, *(f"  {problem}" for problem in problems)]))
 
 
+class PostNotFoundError(PostizError):
+    """A post that was looked for, or the ticket of one, is not there. `id` is the one given."""
+
+    def __init__(self, message: str, *, id: str) -> None:  # noqa: A002
+        self.id = id
+        super().__init__(message)
+
+
 class UploadError(PostizError):
     """A file, stream or URL could not be read, or changed during its upload. Nothing was stored."""
 
@@ -142,11 +183,17 @@ class CampaignError(PostizError):
     """A campaign or its journal cannot be used. Nothing was sent, nothing was overwritten."""
 
 
+class OAuthError(PostizError):
+    """A user was not connected: they refused, or the state of the callback does not match."""
+
+
 class APIConnectionError(PostizError):
     """No answer came back. `delivery` says whether the request can have been carried out.
 
     `message` says what happened and `hint` what to do next; the text of the error has both.
     """
+
+    _retry_after = _PAUSE
 
     def __init__(
         self, message: str, *, delivery: Delivery = Delivery.UNKNOWN, hint: str = ""
@@ -175,8 +222,7 @@ class DeliveryUnknownError(PostizError):
 
     def __init__(self, message: str, *, marks: Marks, retry_after: float | None = None) -> None:
         self.marks = marks
-        self.retry_after = retry_after
-        super().__init__(message)
+        super().__init__(message, retry_after=retry_after)
 
 
 class IdempotencyError(PostizError):
@@ -198,30 +244,40 @@ class IdempotencyError(PostizError):
 class APIStatusError(PostizError):
     """The server answered with an error.
 
-    `status_code` is the HTTP status, `text` the server's words, `body` the raw answer (at most
-    4,096 bytes), `provider` and `channel_name` are set where the server named a channel. `hint`
-    says what to do where the server's words do not; it is in the message too.
+    `response` has the status, headers and body of the answer, `text` is the server's message,
+    `provider` and `channel_name` are set where the server named a channel. `hint` says what to do
+    where the server's message does not; it is in the text of the error too.
     """
 
     def __init__(
         self,
         text: str,
         *,
-        status_code: int,
-        body: bytes = b"",
+        response: APIResponse,
         provider: str | None = None,
         channel_name: str | None = None,
         hint: str = "",
+        retry_after: float | None = None,
     ) -> None:
         self.text = text
-        self.status_code = status_code
-        self.body: bytes = body[:4096]
+        self.response = response
         self.provider = provider
         self.channel_name = channel_name
         self.hint = hint
         where = f" [{channel_name or ''} on {provider}]" if provider else ""
         words = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " ..."
-        super().__init__(f"{status_code}{where}: {words}" + (f"\n  {hint}" if hint else ""))
+        message = f"{response.status_code}{where}: {words}" + (f"\n  {hint}" if hint else "")
+        super().__init__(message, retry_after=retry_after)
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status."""
+        return self.response.status_code
+
+    @property
+    def body(self) -> bytes:
+        """The body of the answer, at most 4,096 bytes."""
+        return self.response.body
 
 
 class BadRequestError(APIStatusError):
@@ -230,6 +286,10 @@ class BadRequestError(APIStatusError):
 
 class AuthenticationError(APIStatusError):
     """The server does not accept the key, token or OAuth client, or there is no subscription."""
+
+
+class ChannelTokenError(APIStatusError):
+    """The network ended the access of a channel: it has to be connected again. The key is fine."""
 
 
 class PlanLimitError(APIStatusError):
@@ -254,11 +314,14 @@ class PayloadTooLargeError(APIStatusError):
 class ServerError(APIStatusError):
     """The server failed. A create may have been carried out in part."""
 
+    _retry_after = _PAUSE
+
 
 class PublishError(PostizError):
-    """Postiz could not publish a stored post. `post_id` names it, the text says why."""
+    """Postiz could not publish a stored post. `post_id` names it, `reason` says why."""
 
     def __init__(self, reason: str, *, post_id: str) -> None:
+        self.reason = reason
         self.post_id = post_id
         super().__init__(f"post {post_id}: {reason}")
 
@@ -273,27 +336,30 @@ class StoreError(PostizError):
     With `may_be_done`, the write may have succeeded although its answer was lost.
     """
 
+    _retry_after = _PAUSE
+
     def __init__(self, message: str, *, may_be_done: bool = False) -> None:
         self.may_be_done = may_be_done
         super().__init__(message)
 
 
 class QuotaError(PostizError):
-    """The hourly quota of create requests does not allow the call now.
-
-    `retry_after` is the number of seconds after which a slot is expected to be free.
-    """
+    """The hourly quota of create requests, or a rate limit, does not allow the call now."""
 
     def __init__(self, message: str, *, retry_after: float) -> None:
-        self.retry_after = retry_after
-        super().__init__(message)
+        super().__init__(message, retry_after=retry_after)
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds after which a slot is expected to be free."""
+        return self._retry_after or 0.0
 
 
 class QuotaWaitError(QuotaError):
     """The next free slot is further away than `max_wait` allows. Nothing was sent."""
 
 
-class RateLimitError(QuotaError):
+class RateLimitError(APIStatusError, QuotaError):
     """A call that costs no quota was answered with 429, even after its retries.
 
     A create never raises it: after a 429 of Postiz it waits for the quota again, see

@@ -25,7 +25,7 @@ from postiz_async._wire import WireRequest
 from postiz_async._wire.endpoints import OAUTH_TOKEN
 from postiz_async._wire.headers import checked_headers
 from postiz_async._wire.secrets import Secret, stripped
-from postiz_async.errors import AuthenticationError, ConfigurationError, PostizError
+from postiz_async.errors import ConfigurationError, OAuthError, PostizError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,25 +53,22 @@ def check_callback(url: str, state: str) -> str:
         state: the state that was passed to `authorize_url`.
 
     Raises:
-        AuthenticationError: the user refused, or the state does not match (a forged callback) or
+        OAuthError: the user refused, or the state does not match (a forged callback) or
             was lost.
     """
     if not state:
-        raise AuthenticationError(
+        raise OAuthError(
             "the state that was sent is not known any more, so anybody may have made this "
-            "callback: begin again with authorize_url",
-            status_code=400,
+            "callback: begin again with authorize_url"
         )
     query = parse_qs(urlsplit(url).query or url.lstrip("?"))
     returned = query.get("state", [""])[0]
     if not secrets.compare_digest(returned.encode(), state.encode()):
-        raise AuthenticationError(
-            "the state of the callback is not the one that was sent", status_code=400
-        )
+        raise OAuthError("the state of the callback is not the one that was sent")
     refused = query.get("error", [""])[0]
     code = query.get("code", [""])[0]
     if refused or not code:
-        raise AuthenticationError(refused or "the callback has no code", status_code=400)
+        raise OAuthError(refused or "the callback has no code")
     return code
 
 

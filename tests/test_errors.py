@@ -3,20 +3,23 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
+import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
-from postiz_async import errors
+from postiz_async import documents, errors
 from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponse,
     APIStatusError,
     APITimeoutError,
     BadRequestError,
     Delivery,
-    DeliveryUnknownError,
-    IdempotencyError,
     InvalidPostError,
     Marks,
     PostizError,
@@ -26,9 +29,10 @@ from postiz_async.errors import (
     QuotaWaitError,
     RateLimitError,
     ServerError,
-    StoreError,
 )
+from postiz_async.schemas import schema_of
 
+DOCS = Path(__file__).parents[1] / "docs"
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("c1", "c2"))
 
 
@@ -66,8 +70,9 @@ def test_a_time_out_is_also_a_timeout_error_and_its_fate_unknown() -> None:
 
 
 def test_both_quota_errors_say_after_how_many_seconds() -> None:
-    for kind in (QuotaWaitError, RateLimitError):
-        error: QuotaError = kind("full", retry_after=12.5)
+    limited = RateLimitError("full", response=APIResponse(429), retry_after=12.5)
+    for error in (QuotaWaitError("full", retry_after=12.5), limited):
+        assert isinstance(error, QuotaError)
         assert error.retry_after == 12.5
 
 
@@ -85,37 +90,113 @@ def test_an_invalid_post_lists_every_problem_with_its_place() -> None:
 
 
 def test_a_status_error_keeps_the_start_of_the_body_only() -> None:
-    error = ServerError("broken", status_code=500, body=b"x" * 10_000)
+    error = ServerError("broken", response=APIResponse(500, body=b"x" * 10_000))
     assert len(error.body) == 4096
 
 
 def test_a_status_error_says_status_place_and_hint() -> None:
     error = BadRequestError(
-        "too long", status_code=400, provider="x", channel_name="Mine", hint="Shorten it."
+        "too long", response=APIResponse(400), provider="x", channel_name="Mine", hint="Shorten it."
     )
     assert str(error) == "400 [Mine on x]: too long\n  Shorten it."
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        APIConnectionError("gone", delivery=Delivery.NOT_SENT),
-        APITimeoutError("late"),
-        BadRequestError("no", status_code=400, body=b"{}", provider="x", channel_name="n"),
-        DeliveryUnknownError("lost", marks=MARKS, retry_after=9.0),
-        IdempotencyError("order-1", ("at", "posts.0.content")),
-        PublishError("refused", post_id="p1"),
-        StoreError("away", may_be_done=True),
-        InvalidPostError([Problem("date", "is naive"), Problem("type", "is wrong", 3)]),
-        QuotaWaitError("wait", retry_after=3.0),
-        PostizError("plain"),
-    ],
-)
-def test_an_error_survives_the_way_to_another_process(error: PostizError) -> None:
+NO = APIResponse(400, {"x-request-id": "7"}, b"{}")
+PROBLEMS = [Problem("date", "is naive"), Problem("type", "is wrong", 3)]
+EVERY: list[tuple[PostizError, float | None]] = [
+    (errors.PostizError("plain"), None),
+    (errors.ConfigurationError("wrong"), None),
+    (errors.UsageError("not open"), None),
+    (errors.InvalidPostError(PROBLEMS), None),
+    (errors.PostNotFoundError("gone", id="p1"), None),
+    (errors.UploadError("changed"), None),
+    (errors.CampaignError("no file"), None),
+    (errors.OAuthError("access_denied"), None),
+    (errors.APIConnectionError("gone", delivery=Delivery.NOT_SENT), 60.0),
+    (errors.APITimeoutError("late"), 60.0),
+    (errors.DeliveryUnknownError("lost", marks=MARKS, retry_after=9.0), 9.0),
+    (errors.DeliveryUnknownError("lost", marks=MARKS), None),
+    (errors.IdempotencyError("order-1", ("at", "posts.0.content")), None),
+    (errors.APIStatusError("no", response=NO), None),
+    (errors.BadRequestError("no", response=NO, provider="x", channel_name="n"), None),
+    (errors.AuthenticationError("no", response=NO), None),
+    (errors.ChannelTokenError("no", response=NO), None),
+    (errors.PlanLimitError("no", response=NO), None),
+    (errors.PermissionDeniedError("no", response=NO), None),
+    (errors.NotFoundError("no", response=NO), None),
+    (errors.PayloadTooLargeError("no", response=NO), None),
+    (errors.RateLimitError("no", response=NO, retry_after=1200.0), 1200.0),
+    (errors.ServerError("no", response=NO), 60.0),
+    (errors.ServerError("no", response=NO, retry_after=5.0), 5.0),
+    (errors.PublishError("refused", post_id="p1"), None),
+    (errors.APIResponseValidationError("no list"), None),
+    (errors.StoreError("away", may_be_done=True), 60.0),
+    (errors.QuotaError("full", retry_after=3.0), 3.0),
+    (errors.QuotaWaitError("wait", retry_after=3.0), 3.0),
+]
+
+
+def test_every_class_is_among_the_examples() -> None:
+    assert {type(error) for error, _ in EVERY} == set(tree())
+
+
+@pytest.mark.parametrize(("error", "_"), EVERY)
+def test_an_error_survives_the_way_to_another_process(error: PostizError, _: object) -> None:
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
         assert type(twin) is type(error)
         assert str(twin) == str(error)
         assert twin.__dict__ == error.__dict__
+        assert twin.retry_after == error.retry_after
+
+
+@pytest.mark.parametrize(("error", "seconds"), EVERY)
+def test_an_error_says_when_to_try_again_and_none_where_that_fails_as_well(
+    error: PostizError, seconds: float | None
+) -> None:
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(("error", "seconds"), EVERY)
+def test_an_error_has_a_document(error: PostizError, seconds: float | None) -> None:
+    said = documents.error_object(error, 2)
+    assert (said["type"], said["message"]) == (type(error).__name__, str(error))
+    assert said.get("retry_after") == seconds
+    assert said.get("status_code") == getattr(error, "status_code", None)
+    document = msgspec.json.decode(
+        msgspec.json.encode({"version": documents.VERSION, "error": said})
+    )
+    assert list(Draft202012Validator(schema_of("errors")).iter_errors(document)) == []
+
+
+@pytest.mark.parametrize("kind", tree())
+def test_an_error_is_in_the_reference(kind: type[PostizError]) -> None:
+    reference = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
+    assert f"::: postiz_async.{kind.__name__}\n" in reference
+
+
+def test_the_page_draws_the_tree_of_the_module() -> None:
+    page = (DOCS / "errors.md").read_text(encoding="utf-8")
+    assert drawn(page.partition("```text\n")[2].partition("```")[0]) == drawn(errors.__doc__ or "")
+
+
+def drawn(text: str) -> list[tuple[int, str]]:
+    """The classes of a drawing, with their depths."""
+    names = re.finditer(r"^([ │├└─]*)(\w+Error)\b", text, re.MULTILINE)
+    return [(len(name[1]), name[2]) for name in names]
+
+
+def test_a_publish_error_has_its_reason() -> None:
+    error = PublishError("the picture is too large", post_id="p1")
+    assert (error.reason, error.post_id) == ("the picture is too large", "p1")
+    assert str(error) == "post p1: the picture is too large"
+
+
+def test_a_rate_limit_is_an_answer_and_a_quota_error() -> None:
+    error = RateLimitError("too many", response=APIResponse(429, body=b"{}"), retry_after=9.0)
+    assert isinstance(error, APIStatusError)
+    assert isinstance(error, QuotaError)
+    assert (error.status_code, error.body, error.text) == (429, b"{}", "too many")
+    assert str(error) == "429: too many"
 
 
 def test_a_status_error_is_no_connection_error() -> None:

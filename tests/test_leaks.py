@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import pickle
 import socket
 import struct
 import threading
@@ -24,7 +25,13 @@ from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import AcceleratedClock
 from postiz_async.doctor import examine
-from postiz_async.errors import APIConnectionError, ConfigurationError, Delivery, StoreError
+from postiz_async.errors import (
+    APIConnectionError,
+    ConfigurationError,
+    Delivery,
+    NotFoundError,
+    StoreError,
+)
 from postiz_async.oauth import OAuth
 from postiz_async.stores.redis import RedisStore
 
@@ -165,6 +172,24 @@ async def test_what_a_server_repeats_is_not_in_its_data_either(key: str) -> None
     assert leaks(Exception(found, raw), key, *([HEX] if key == HEX else [])) == []
     assert "***" in {channel.name for channel in found}
     assert raw.headers["x-was"] == "***"
+
+
+@KEYS
+async def test_what_a_server_repeats_is_not_in_the_response_of_an_error(key: str) -> None:
+    async def handler(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        body = json.dumps({"msg": "\n".join(repeated(heard))})
+        head = f"HTTP/1.1 404 No\r\nContent-Length: {len(body)}\r\nX-Was: {key}\r\nX-Id: 7"
+        writer.write(f"{head}\r\n\r\n{body}".encode())
+
+    async with listening(handler) as url, client(key, url) as postiz:
+        with pytest.raises(NotFoundError) as caught:
+            await postiz.channels.list()
+    response = pickle.loads(pickle.dumps(caught.value)).response  # noqa: S301
+    assert response == caught.value.response
+    assert (response.status_code, response.headers["x-id"]) == (404, "7")
+    assert response.headers["x-was"] == "***"
+    assert b"***" in response.body
+    assert leaks(caught.value, key) == []
 
 
 @pytest.mark.parametrize("size", [100, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 100_000])

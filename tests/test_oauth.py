@@ -10,13 +10,13 @@ import pytest
 from network_lab import ca_file, connect_proxy, recording, server_context
 
 from postiz_async import (
-    AuthenticationError,
     BadRequestError,
     ConfigurationError,
     Postiz,
     PostizError,
 )
 from postiz_async._sandbox import HttpRequest, MemoryServer
+from postiz_async.errors import OAuthError
 from postiz_async.oauth import OAuth, check_callback, new_state
 from postiz_async.testing import Sandbox
 
@@ -58,13 +58,13 @@ def test_callback_gives_the_code(url: str) -> None:
     ],
 )
 def test_callback_that_is_forged_or_refused(url: str, says: str) -> None:
-    with pytest.raises(AuthenticationError, match=says):
+    with pytest.raises(OAuthError, match=says):
         check_callback(url, "s1")
 
 
 @pytest.mark.parametrize("url", ["?code=c1", "?code=c1&state=", "?code=c1&state=other"])
 def test_a_callback_cannot_be_checked_by_a_state_that_was_lost(url: str) -> None:
-    with pytest.raises(AuthenticationError, match="is not known any more, so anybody may have"):
+    with pytest.raises(OAuthError, match="is not known any more, so anybody may have"):
         check_callback(url, "")
 
 

@@ -45,7 +45,7 @@ async def ask(postiz: Client, *, retry: bool = False) -> None:
     try:
         await postiz.channels.is_connected(retry=retry)
     except APIStatusError as error:
-        if isinstance(error, ServerError) or error.status_code in {401, 402, 403}:
+        if isinstance(error, ServerError) or error.status_code in {401, 402, 403, 429}:
             raise
 
 

@@ -17,7 +17,7 @@ from postiz_async._delivery.matching import CLIENT_REF, client_ref
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._wire import format_date
 from postiz_async._wording import describe_json_error
-from postiz_async.errors import BadRequestError, InvalidPostError, Problem
+from postiz_async.errors import APIResponse, BadRequestError, InvalidPostError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,8 +56,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
         """Make the error again."""
         return BadRequestError(
             self.text,
-            status_code=self.status,
-            body=self.body,
+            response=APIResponse(self.status, body=self.body),
             provider=self.provider,
             channel_name=self.channel,
             hint=self.hint,

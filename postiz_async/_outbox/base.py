@@ -19,7 +19,7 @@ from postiz_async._outbox.hand_over import HandOver
 from postiz_async._outbox.tickets import Ticket
 from postiz_async._wire import check_id
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import NotFoundError, StoreError, UsageError
+from postiz_async.errors import PostNotFoundError, StoreError, UsageError
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class OutboxBase(OfOneProcess, ABC):
             ticket_id: the ticket, or its `Ticket.id`.
 
         Raises:
-            NotFoundError: there is no such ticket, or it was over too long ago.
+            PostNotFoundError: there is no such ticket, or it was over too long ago.
         """
         return await self._told(await self._found(ticket_id))
 
@@ -160,7 +160,7 @@ class OutboxBase(OfOneProcess, ABC):
                 for as long as it takes.
 
         Raises:
-            NotFoundError: there is no such ticket.
+            PostNotFoundError: there is no such ticket.
             StoreError: this process had to send the posts, and its sending task failed.
             UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
         """
@@ -193,7 +193,7 @@ class OutboxBase(OfOneProcess, ABC):
             ticket_id: the ticket, or its `Ticket.id`.
 
         Raises:
-            NotFoundError: there is no such ticket.
+            PostNotFoundError: there is no such ticket.
         """
         found = await self._found(ticket_id)
         try:
@@ -240,7 +240,9 @@ class OutboxBase(OfOneProcess, ABC):
         ticket_id = _id_of(ticket_id)
         kept = await self._deliveries.get(ticket_id, self._scope)
         if kept is None:
-            raise NotFoundError(f"there is no ticket {ticket_id!r} in this outbox", status_code=404)
+            raise PostNotFoundError(
+                f"There is no ticket {ticket_id!r} in this outbox.", id=ticket_id
+            )
         return HandOver(self._deliveries, kept, self._clock)
 
     # -------------------------------------------------------------- waiting

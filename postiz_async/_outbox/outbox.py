@@ -26,7 +26,7 @@ from postiz_async._validation import validate
 from postiz_async.errors import (
     APIConnectionError,
     InvalidPostError,
-    NotFoundError,
+    PostNotFoundError,
     ServerError,
     StoreError,
 )
@@ -183,7 +183,7 @@ class Outbox(OutboxBase):
     async def _take_back(self, ticket: str) -> None:
         try:
             await self.withdraw(ticket)
-        except NotFoundError:
+        except PostNotFoundError:
             log.debug("hand-over %s was cancelled before it was written down", ticket)
         except StoreError as error:
             log.warning("hand-over %s was cancelled, but may be sent: %s", ticket, error)

@@ -35,6 +35,7 @@ from postiz_async.errors import (
     ConfigurationError,
     InvalidPostError,
     Problem,
+    QuotaError,
 )
 from postiz_async.models.channels import ToolCall
 
@@ -150,7 +151,7 @@ class Channels:
         Raises:
             InvalidPostError: no channel, or several, have this name or provider.
             NotFoundError: no channel has this id, or there is no such tool.
-            AuthenticationError: the channel's own social token has expired; the key is fine.
+            ChannelTokenError: the channel's own social token has expired; the key is fine.
             ServerError: the network answered with an error.
         """
         body = encode_body(ToolCall(method_name=tool, data=data or {}))
@@ -181,9 +182,7 @@ class Channels:
             if error.text != NOT_CONNECTABLE:
                 raise
             hint = _not_there(provider)
-            raise BadRequestError(
-                error.text, status_code=error.status_code, body=error.body, hint=hint
-            ) from None
+            raise BadRequestError(error.text, response=error.response, hint=hint) from None
         if not url.startswith("http"):
             raise ConfigurationError(
                 f"{provider} is not connected through an address. Use the web page of Postiz."
@@ -555,6 +554,8 @@ async def _asked(bound: BoundScheduler, channel_id: str) -> ChannelSettings | No
     call = Call(CHANNEL_SETTINGS, params={"id": channel_id})
     try:
         return (await bound.call(call)).output
+    except QuotaError:
+        raise
     except APIStatusError as error:  # a server before v2.18.0, or one that cannot tell
         log.info("the server does not tell the rules of channel %s: %s", channel_id, error)
         return None

@@ -217,7 +217,7 @@ class PostCreation:
 
         Raises:
             InvalidPostError: also if the post is on another channel than `new`.
-            NotFoundError: no such post is listed from a year before to a year after today or `at`.
+            PostNotFoundError: it is not listed from a year before to a year after today or `at`.
         """
         call = self._begun(max_wait, priority, validate)
         refuse_type_problems(at, tags)

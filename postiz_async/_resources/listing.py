@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import check_id, format_date
 from postiz_async._wire.endpoints import LIST_POSTS, Call
-from postiz_async.errors import NotFoundError
+from postiz_async.errors import PostNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -176,7 +176,7 @@ async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: d
     """The post with this id.
 
     Raises:
-        NotFoundError: it is not listed in the range.
+        PostNotFoundError: it is not listed in the range.
         UsageError: `post_id` is not a text.
     """
     check_id("post_id", post_id)
@@ -184,10 +184,10 @@ async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: d
     async for posts in found:
         if posts:
             return posts[0]
-    raise NotFoundError(
-        f"no post {post_id!r} from {start:%Y-%m-%d} to {end:%Y-%m-%d}",
-        status_code=404,
-        hint="The list has no deleted posts, no parts of threads and no posts of deleted channels.",
+    raise PostNotFoundError(
+        f"There is no post {post_id!r} from {start:%Y-%m-%d} to {end:%Y-%m-%d}.\n"
+        "  The list has no deleted posts, no parts of threads and no posts of deleted channels.",
+        id=post_id,
     )
 
 
@@ -201,7 +201,7 @@ async def group_of(list_posts: ListPosts, post: Post | str, at: datetime, now: f
         now: the server's time, in seconds since the epoch.
 
     Raises:
-        NotFoundError: it is not listed there.
+        PostNotFoundError: it is not listed there.
     """
     post_id, moment = (post, at) if isinstance(post, str) else (post.id, stored_at(post))
     listed = await list_posts(start=moment, end=moment)

@@ -38,6 +38,7 @@ from postiz_async.errors import (
     InvalidPostError,
     Marks,
     NotFoundError,
+    PostNotFoundError,
     Problem,
     ServerError,
     UsageError,
@@ -160,7 +161,7 @@ class Posts(PostCreation):
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
-            NotFoundError: it is not listed there.
+            PostNotFoundError: it is not listed there.
         """
         return await _find(self._bound.begun(), post_id, start, end)
 
@@ -214,7 +215,7 @@ class Posts(PostCreation):
 
         Raises:
             PublishError: the network refused it; with the reason if a notification has it.
-            NotFoundError: it was deleted.
+            PostNotFoundError: it was deleted.
             APITimeoutError: it was not published within `timeout`.
             InvalidPostError: `at` has no time zone.
             UsageError: `timeout` is not a number of seconds.
@@ -383,7 +384,7 @@ class Posts(PostCreation):
         except (ServerError, NotFoundError):
             try:
                 await _find(bound, post_id)
-            except NotFoundError:
+            except PostNotFoundError:
                 return False
             raise
         return True

@@ -26,6 +26,7 @@ from postiz_async.errors import (
     APIResponseValidationError,
     APITimeoutError,
     NotFoundError,
+    PostNotFoundError,
     PublishError,
     QuotaError,
     ServerError,
@@ -111,7 +112,7 @@ async def _found(source: PostSource, post_id: str, at: datetime | None) -> Post:
     if at is not None:
         second = at.astimezone(UTC).replace(microsecond=0)
         until = second + timedelta(milliseconds=999)
-        with suppress(NotFoundError):
+        with suppress(PostNotFoundError):
             return await find_post(source.list_posts, post_id, second, until)
         first, last = min(first, at - SEARCHED), max(last, at + SEARCHED)
     return await find_post(source.list_posts, post_id, first, last)

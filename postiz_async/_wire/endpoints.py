@@ -253,10 +253,6 @@ TRIGGER_TOOL = Endpoint(
     timeout=60.0,
     max_body=UNTYPED,
     meanings={
-        (401, "Channel disconnected due to expired token"): (
-            "The network ended the access of this channel: connect it again in Postiz. The API "
-            "key is fine."
-        ),
         (500, "Unexpected error"): (
             "The network refused what the tool asked, or did not answer. `postiz-async "
             "channels settings` shows what the tool takes; else try again later."

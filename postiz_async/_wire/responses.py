@@ -13,10 +13,12 @@ import msgspec
 from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponse,
     APIResponseValidationError,
     APIStatusError,
     AuthenticationError,
     BadRequestError,
+    ChannelTokenError,
     ConfigurationError,
     NotFoundError,
     PayloadTooLargeError,
@@ -109,8 +111,7 @@ def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
     if lacks_route(error):
         error = NotFoundError(
             error.text,
-            status_code=error.status_code,
-            body=error.body,
+            response=error.response,
             hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
             "base URL is wrong.",
         )
@@ -152,25 +153,20 @@ def failure(
         return _wrong_place(response)
     if 200 <= status < 300:
         return None
+    first_last = reversed(list(response.headers.items()))  # the first of a name counts
+    headers = {name.lower(): value for name, value in first_last}
+    kept = APIResponse(status, headers, response.body)
+    wait = read_retry_after(response.headers, now=None)
     said = _Said.of(response)
-    if status == 429:
-        wait = read_retry_after(response.headers, now=None)
-        seconds = wait if wait is not None else 0.0
-        until = f" for {describe_seconds(seconds)}" if wait is not None else ""
-        return RateLimitError(
-            f"429: no more of these requests are taken{until}. That is not the quota of creates: a "
-            "gateway before Postiz limits them, or a Postiz before v2.19.0 counts them too.",
-            retry_after=seconds,
-        )
     error, hint = _status_error(status, said, response)
     hint = (meanings or {}).get((status, said.text.strip()), hint)
     return error(
         said.text,
-        status_code=status,
-        body=response.body,
+        response=kept,
         provider=said.provider,
         channel_name=said.name,
         hint=hint,
+        retry_after=wait,
     )
 
 
@@ -180,7 +176,7 @@ def _status_error(
     if status == 401:
         if not response.body:
             return ServerError, "The server could not look up the key: its fault, not the key's."
-        return AuthenticationError, _about_the_key(said.text)
+        return _unauthorized(said.text)
     if status == 402:
         return PlanLimitError, said.url or ""
     if status == 403:
@@ -193,15 +189,26 @@ def _status_error(
         return NotFoundError, _FOREIGN if said.text.startswith("{") else ""
     if status == 413:
         return PayloadTooLargeError, "A create request may have 102,400 bytes."
-    if status >= 500:
-        return ServerError, ""
-    return BadRequestError, ""
+    if status == 429:
+        wait = read_retry_after(response.headers, now=None)
+        until = f" for {describe_seconds(wait)}" if wait is not None else ""
+        return RateLimitError, (
+            f"No more of these requests are taken{until}. That is not the quota of creates: a "
+            "gateway before Postiz limits them, or a Postiz before v2.19.0 counts them too."
+        )
+    return (ServerError if status >= 500 else BadRequestError), ""
 
 
 _FOREIGN = (
     "Postiz answers in other words. Another program seems to be at the base URL: "
     "`postiz-async doctor` tries the usual ones."
 )
+
+
+def _unauthorized(text: str) -> tuple[type[APIStatusError], str]:
+    if text == "Channel disconnected due to expired token":
+        return ChannelTokenError, "Connect the channel again in Postiz. The API key is fine."
+    return AuthenticationError, _about_the_key(text)
 
 
 def _about_the_key(text: str) -> str:

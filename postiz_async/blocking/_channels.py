@@ -98,7 +98,7 @@ class Channels(Twin):
         Raises:
             InvalidPostError: no channel, or several, have this name or provider.
             NotFoundError: no channel has this id, or there is no such tool.
-            AuthenticationError: the channel's own social token has expired; the key is fine.
+            ChannelTokenError: the channel's own social token has expired; the key is fine.
             ServerError: the network answered with an error.
         """
         return self._portal.call(self._async.trigger, channel, tool, data)

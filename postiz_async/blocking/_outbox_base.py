@@ -28,7 +28,7 @@ class OutboxBase(Twin):
             ticket_id: the ticket, or its `Ticket.id`.
 
         Raises:
-            NotFoundError: there is no such ticket, or it was over too long ago.
+            PostNotFoundError: there is no such ticket, or it was over too long ago.
         """
         return self._portal.call(self._async.get, ticket_id)
 
@@ -41,7 +41,7 @@ class OutboxBase(Twin):
                 for as long as it takes.
 
         Raises:
-            NotFoundError: there is no such ticket.
+            PostNotFoundError: there is no such ticket.
             StoreError: this process had to send the posts, and its sending task failed.
             UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
         """
@@ -54,7 +54,7 @@ class OutboxBase(Twin):
             ticket_id: the ticket, or its `Ticket.id`.
 
         Raises:
-            NotFoundError: there is no such ticket.
+            PostNotFoundError: there is no such ticket.
         """
         return self._portal.call(self._async.withdraw, ticket_id)
 

@@ -207,7 +207,7 @@ class PostCreation(Twin):
 
         Raises:
             InvalidPostError: also if the post is on another channel than `new`.
-            NotFoundError: no such post is listed from a year before to a year after today or `at`.
+            PostNotFoundError: it is not listed from a year before to a year after today or `at`.
         """
         return self._portal.call(
             self._async.replace,

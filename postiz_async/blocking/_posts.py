@@ -96,7 +96,7 @@ class Posts(PostCreation):
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
-            NotFoundError: it is not listed there.
+            PostNotFoundError: it is not listed there.
         """
         return self._portal.call(self._async.get, post_id, start=start, end=end)
 
@@ -144,7 +144,7 @@ class Posts(PostCreation):
 
         Raises:
             PublishError: the network refused it; with the reason if a notification has it.
-            NotFoundError: it was deleted.
+            PostNotFoundError: it was deleted.
             APITimeoutError: it was not published within `timeout`.
             InvalidPostError: `at` has no time zone.
             UsageError: `timeout` is not a number of seconds.

@@ -29,8 +29,10 @@ from postiz_async.errors import (
     IdempotencyError,
     InvalidPostError,
     NotFoundError,
+    OAuthError,
     PayloadTooLargeError,
     PostizError,
+    PostNotFoundError,
     QuotaError,
     StoreError,
     UploadError,
@@ -134,7 +136,8 @@ def answer_to(error: PostizError) -> Answer:
     | `InvalidPostError`                            | 422, each problem with its path      |
     | `BadRequestError`, `PayloadTooLargeError`     | 422, 413, in the words of the server |
     | `IdempotencyError`                            | 422, each path that differs          |
-    | `NotFoundError`                               | 404                                  |
+    | `NotFoundError`, `PostNotFoundError`          | 404                                  |
+    | `OAuthError`                                  | 400                                  |
     | `UploadError`                                 | 422 without details                  |
     | `APITimeoutError`; other connection errors    | 504; 502                             |
     | `DeliveryUnknownError`                        | 502, and not to repeat it blindly    |
@@ -173,6 +176,8 @@ _USED = "differs from what this idempotency key was used for"
 _NOT_KNOWN_YET = "Postiz' answer was lost. Repeat the same request to learn what became of it."
 
 _PLAIN: tuple[tuple[type[PostizError], Answer], ...] = (
+    (PostNotFoundError, Answer(404, "There is no such post.")),
+    (OAuthError, Answer(400, "The account was not connected. Begin again.")),
     (UploadError, Answer(422, "The file or the address of the upload could not be read.")),
     (APITimeoutError, Answer(504, "Postiz did not answer in time.")),
     (APIConnectionError, Answer(502, "Postiz cannot be reached.")),

@@ -19,7 +19,7 @@ from postiz_async import (
     DeliveryUnknownError,
     InvalidPostError,
     NewPost,
-    NotFoundError,
+    PostNotFoundError,
     QuotaWaitError,
     UsageError,
     blocking,
@@ -211,7 +211,7 @@ def test_posts_are_made_listed_and_deleted(postiz: Postiz, channel: str, at: dat
     assert [post.content for post in postiz.posts.iter(**around)] == ["hello"]
     assert postiz.posts.get(created.post_id).id == created.post_id
     assert postiz.posts.delete(created.post_id) is True
-    with pytest.raises(NotFoundError):
+    with pytest.raises(PostNotFoundError):
         postiz.posts.get(created.post_id)
 
 

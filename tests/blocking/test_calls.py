@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from samples import PNG
 
-from postiz_async import AuthenticationError, CampaignError, NewPost, NotFoundError
+from postiz_async import AuthenticationError, CampaignError, NewPost, PostNotFoundError
 from postiz_async._campaign.read import source
 from postiz_async._sandbox import Fault
 from postiz_async.blocking import Postiz
@@ -140,7 +140,7 @@ def test_an_error_of_such_a_function_ends_the_call(
 
 
 def test_an_error_leads_to_the_line_of_the_user_first(postiz: Postiz) -> None:
-    with pytest.raises(NotFoundError) as raised:
+    with pytest.raises(PostNotFoundError) as raised:
         postiz.posts.get("none")
     error = raised.value
     assert (error.__cause__, error.__context__) == (None, None)

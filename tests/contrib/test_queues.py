@@ -18,6 +18,7 @@ from postiz_async import (
     StoreError,
 )
 from postiz_async.contrib.queues import retry_in
+from postiz_async.errors import APIResponse
 
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
 
@@ -26,14 +27,14 @@ MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
     ("error", "seconds"),
     [
         (QuotaWaitError("full", retry_after=12.5), 12.5),
-        (RateLimitError("locked out", retry_after=3600.0), 3600.0),
+        (RateLimitError("locked out", response=APIResponse(429), retry_after=3600.0), 3600.0),
         (DeliveryUnknownError("lost", marks=MARKS, retry_after=3.0), 3.0),
         (DeliveryUnknownError("lost", marks=MARKS), None),
         (APIConnectionError("away"), 30.0),
         (APITimeoutError("late"), 30.0),
-        (ServerError("broken", status_code=503), 30.0),
+        (ServerError("broken", response=APIResponse(503)), 30.0),
         (StoreError("away"), 30.0),
-        (AuthenticationError("no", status_code=401), None),
+        (AuthenticationError("no", response=APIResponse(401)), None),
         (IdempotencyError("key", ("at",)), None),
         (InvalidPostError([]), None),
         (ValueError(), None),

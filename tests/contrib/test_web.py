@@ -26,14 +26,17 @@ MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
 
 CASES: list[tuple[PostizError, int]] = [
     (errors.QuotaWaitError(KEY, retry_after=12.2), 503),
-    (errors.RateLimitError(KEY, retry_after=0.0), 503),
+    (errors.RateLimitError(KEY, response=errors.APIResponse(429), retry_after=0.0), 503),
     (errors.InvalidPostError([Problem("posts.0.channel", "is none")]), 422),
-    (errors.BadRequestError("no such tag", status_code=400), 422),
-    (errors.PayloadTooLargeError("too large", status_code=413), 413),
-    (errors.NotFoundError("not there", status_code=404), 404),
-    (errors.AuthenticationError(f"Invalid API key {KEY}", status_code=401), 502),
-    (errors.PlanLimitError(KEY, status_code=402), 502),
-    (errors.ServerError(KEY, status_code=500), 502),
+    (errors.BadRequestError("no such tag", response=errors.APIResponse(400)), 422),
+    (errors.PayloadTooLargeError("too large", response=errors.APIResponse(413)), 413),
+    (errors.NotFoundError("not there", response=errors.APIResponse(404)), 404),
+    (errors.AuthenticationError(f"Invalid API key {KEY}", response=errors.APIResponse(401)), 502),
+    (errors.ChannelTokenError(KEY, response=errors.APIResponse(401)), 502),
+    (errors.OAuthError(KEY), 400),
+    (errors.PostNotFoundError(KEY, id="1"), 404),
+    (errors.PlanLimitError(KEY, response=errors.APIResponse(402)), 502),
+    (errors.ServerError(KEY, response=errors.APIResponse(500)), 502),
     (errors.APITimeoutError(KEY), 504),
     (errors.APIConnectionError(KEY), 502),
     (errors.DeliveryUnknownError(KEY, marks=MARKS), 502),
@@ -89,6 +92,18 @@ async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
             await postiz.channels.list()
         said = await health(postiz)
     assert (said["status"], said["ready"]) == ("trouble", True)
+
+
+async def test_a_channel_whose_token_has_expired_says_nothing_against_the_key() -> None:
+    async with MemoryServer() as sandbox, client_of(sandbox) as postiz:
+        channel = sandbox.add_channel("discord").id
+        sandbox.change_channel(channel, refresh_needed=True)
+        with pytest.raises(errors.ChannelTokenError, match="Connect the channel again") as caught:
+            await postiz.channels.trigger(channel, "channels")
+        assert caught.value.status_code == 401
+        assert "content-type" in caught.value.response.headers
+        assert not isinstance(caught.value, errors.AuthenticationError)
+        assert (await health(postiz))["status"] == "ok"
 
 
 async def test_an_outbox_has_its_counts_and_its_trouble(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from postiz_async._delivery.pauses import PAUSES, Departure, Outage
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIConnectionError,
+    APIResponse,
     BadRequestError,
     Delivery,
     DeliveryUnknownError,
@@ -199,7 +200,7 @@ async def test_a_refusal_is_an_answer(server: Server, said: Callable[[], list[st
 
     async def refused(departure: Departure) -> None:
         departure.leave()
-        raise BadRequestError("no", status_code=400)
+        raise BadRequestError("no", response=APIResponse(400))
 
     with pytest.raises(BadRequestError):
         await server.outage.create(refused)

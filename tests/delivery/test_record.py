@@ -38,6 +38,7 @@ from postiz_async._resources.builder import NewCreate
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._resources.keyed import check_key, said_of, said_of_body, well_formed
 from postiz_async._wire import parse_date
+from postiz_async.errors import APIResponse
 from postiz_async.models._durations import check_keep
 from postiz_async.models.channels import Channel
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
@@ -200,7 +201,9 @@ def test_how_long_keys_cannot_be_kept(keep: object) -> None:
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    error = BadRequestError("no", status_code=422, body=b"\xff{}", provider="x", channel_name="me")
+    error = BadRequestError(
+        "no", response=APIResponse(422, body=b"\xff{}"), provider="x", channel_name="me"
+    )
     for record in (
         BARE,
         DeliveryRecord(state="leaving", fingerprint={"at": "1"}, date="d", seen={}, posts=POSTS),
@@ -221,7 +224,11 @@ def test_a_record_that_cannot_be_read(value: bytes) -> None:
 
 def test_a_refusal_comes_back_as_it_was() -> None:
     error = BadRequestError(
-        "no such tag", status_code=422, body=b"{}", provider="x", channel_name="me", hint="mend it"
+        "no such tag",
+        response=APIResponse(422, body=b"{}"),
+        provider="x",
+        channel_name="me",
+        hint="mend it",
     )
     again = Refusal.of(error).error()
     assert type(again) is BadRequestError
@@ -229,13 +236,13 @@ def test_a_refusal_comes_back_as_it_was() -> None:
 
 
 def test_a_long_refusal_is_cut() -> None:
-    error = BadRequestError("x" * 100_000 + "\ud800", status_code=400, body=b"x" * 10_000)
+    error = BadRequestError("x" * 100_000 + "\ud800", response=APIResponse(400, body=b"x" * 10_000))
     record = DeliveryRecord(state="refused", refusal=Refusal.of(error))
     assert len(write_record(record)) < 12_000
 
 
 def test_a_refusal_with_half_a_character_can_be_written() -> None:
-    error = BadRequestError("a \ud800 b", status_code=400, provider="\udc00")
+    error = BadRequestError("a \ud800 b", response=APIResponse(400), provider="\udc00")
     assert read_record(write_record(DeliveryRecord(state="refused", refusal=Refusal.of(error))))
     noted = DeliveryRecord(state="refused", note="a \ud800\0 b")
     assert read_record(write_record(noted)).note == "a ? b"

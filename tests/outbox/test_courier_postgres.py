@@ -14,7 +14,7 @@ from postgres_server import why_no_postgres
 from processes import until
 from spread import spread
 
-from postiz_async import NotFoundError, StoreError
+from postiz_async import PostNotFoundError, StoreError
 from postiz_async._outbox.courier import PRUNING, Courier
 from postiz_async._outbox.turn import LONGEST_LOOK
 from postiz_async.stores.memory import MemoryStore
@@ -212,7 +212,7 @@ async def test_old_tickets_are_removed_while_it_runs(lab: OutboxLab) -> None:
 async def test_nobody_knows_a_ticket_that_cannot_be_one(lab: OutboxLab, ticket: str) -> None:
     async with lab.client(sends=False) as postiz:
         for ask in (postiz.outbox.get, postiz.outbox.wait, postiz.outbox.withdraw):
-            with pytest.raises(NotFoundError, match="there is no ticket"):
+            with pytest.raises(PostNotFoundError, match="There is no ticket"):
                 await ask(ticket)
 
 

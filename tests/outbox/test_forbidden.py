@@ -14,7 +14,7 @@ from postiz_async._outbox.forbidden import MOST_ALONE, ForbiddenHandOvers
 from postiz_async._outbox.hand_over import HandOver
 from postiz_async._wire import WireResponse
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import PermissionDeniedError
+from postiz_async.errors import APIResponse, PermissionDeniedError
 from postiz_async.models.posts import PostRequest
 from postiz_async.stores._deliveries import KeptDelivery
 from postiz_async.stores._sqlite_deliveries import SqliteDeliveries
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from postiz_async._wire import WireRequest
 
-ERROR = PermissionDeniedError("blocked", status_code=403, body=b"blocked", hint="Ask.")
 BODY = msgspec.json.encode(PostRequest(type="schedule", date="", posts=[]))
+ERROR = PermissionDeniedError("blocked", response=APIResponse(403, body=b"blocked"), hint="Ask.")
 DAY = 86_400.0
 
 

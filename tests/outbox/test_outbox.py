@@ -25,9 +25,9 @@ from postiz_async import (
     IdempotencyError,
     InvalidPostError,
     NewPost,
-    NotFoundError,
     OutboxOptions,
     Postiz,
+    PostNotFoundError,
     StoreError,
     Ticket,
     UsageError,
@@ -186,7 +186,7 @@ async def test_nobody_knows_a_foreign_ticket(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
         for ask in (postiz.outbox.get, postiz.outbox.wait, postiz.outbox.withdraw):
             for unknown in ("x", Ticket("x", RowState.PLANNED, None, 0.0)):
-                with pytest.raises(NotFoundError, match="no ticket 'x'"):
+                with pytest.raises(PostNotFoundError, match="no ticket 'x'"):
                     await ask(unknown)
             with pytest.raises(UsageError, match=r"^ticket_id must be a string, not int\."):
                 await ask(7)  # type: ignore[arg-type]

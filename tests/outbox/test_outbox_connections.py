@@ -13,7 +13,7 @@ from outbox_lab import OutboxLab
 from postgres_server import why_no_postgres
 from processes import PATIENCE, until
 
-from postiz_async import ConfigurationError, IdempotencyError, NotFoundError, StoreError
+from postiz_async import ConfigurationError, IdempotencyError, PostNotFoundError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -85,7 +85,7 @@ async def test_what_is_committed_is_sent(lab: CallersLab, name: str) -> None:
         await caller.begin()
         await caller.execute(lab.insert)
         ticket = await lab.hand_over(postiz, caller)
-        with pytest.raises(NotFoundError):
+        with pytest.raises(PostNotFoundError):
             await postiz.outbox.get(ticket)
         await caller.commit()
         assert (await postiz.outbox.wait(ticket)).state == "stored"
@@ -101,7 +101,7 @@ async def test_what_is_rolled_back_never_was(lab: CallersLab, name: str) -> None
         ticket = await lab.hand_over(postiz, caller)
         await caller.rollback()
         await lab.clock.sleep(120)
-        with pytest.raises(NotFoundError):
+        with pytest.raises(PostNotFoundError):
             await postiz.outbox.get(ticket)
     assert lab.statuses == []
     assert lab.rows() == lab.rows("orders") == 0
@@ -153,7 +153,7 @@ async def test_a_savepoint_that_is_rolled_back_takes_its_hand_over_with_it(
         await caller.commit()
         for ticket in (kept, also):
             assert (await postiz.outbox.wait(ticket)).state == "stored"
-        with pytest.raises(NotFoundError):
+        with pytest.raises(PostNotFoundError):
             await postiz.outbox.get(gone)
     lab.assert_each_once(["kept", "also"])
 

@@ -18,7 +18,7 @@ from postgres_server import why_no_postgres
 from processes import until
 from spread import spread
 
-from postiz_async import ConfigurationError, NotFoundError, OutboxOptions, Postiz, PostizPool
+from postiz_async import ConfigurationError, OutboxOptions, Postiz, PostizPool, PostNotFoundError
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox import courier
 from postiz_async._outbox.courier import SHARE
@@ -97,7 +97,7 @@ async def test_a_ticket_can_be_asked_for_and_withdrawn(lab: PoolLab) -> None:
         assert (await web.outbox.get(gone.id)).state == "withdrawn"
         waiting = await web.outbox.wait(kept.id, timeout=30)
         assert (waiting.state, waiting.at) == ("planned", kept.at)
-        with pytest.raises(NotFoundError, match="no ticket"):
+        with pytest.raises(PostNotFoundError, match="no ticket"):
             await web.outbox.get("x")
 
 
@@ -106,7 +106,7 @@ async def test_a_client_of_the_pool_has_the_tickets_of_its_organisation(lab: Poo
         acme = await pool.client("key-of-acme", organization="acme")
         globex = await pool.client("key-of-globex", organization="globex")
         ticket = await acme.outbox.put(lab.post("acme", 0), at=lab.at())
-        with pytest.raises(NotFoundError):
+        with pytest.raises(PostNotFoundError):
             await globex.outbox.get(ticket.id)
         assert await globex.outbox.counts() == {}
         assert (await acme.outbox.wait(ticket.id)).state == "stored"

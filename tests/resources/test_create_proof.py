@@ -26,6 +26,7 @@ from postiz_async import (
 )
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
+from postiz_async.errors import APIResponse
 from postiz_async.testing import WireResponse
 from postiz_async.testing._transport import sandbox_client
 
@@ -162,7 +163,11 @@ async def test_who_has_a_wrong_base_url_is_told_so_at_the_first_call(answer: Wir
 
 
 @pytest.mark.parametrize(
-    "error", [APIResponseValidationError("no list"), RateLimitError("no looks", retry_after=9.0)]
+    "error",
+    [
+        APIResponseValidationError("no list"),
+        RateLimitError("no looks", response=APIResponse(429), retry_after=9.0),
+    ],
 )
 async def test_what_fails_while_a_body_is_prepared_is_no_lost_answer(error: PostizError) -> None:
     async with behind(page(200)) as (sandbox, postiz, post):

@@ -10,7 +10,7 @@ import pytest
 
 from postiz_async import AuthenticationError, NewPost
 from postiz_async._resources.insights import PostOfChannel, gather_figures
-from postiz_async.errors import RateLimitError, ServerError
+from postiz_async.errors import APIResponse, RateLimitError, ServerError
 from postiz_async.models.insights import Figures, Metric, MetricPoint, PostAnalytics
 from postiz_async.testing import Fault, Sandbox
 
@@ -115,7 +115,7 @@ async def test_a_server_that_takes_no_more_looks_is_asked_no_more() -> None:
 
     async def ask(post_id: str) -> PostAnalytics:
         asked.append(post_id)
-        raise RateLimitError("no", retry_after=1200)
+        raise RateLimitError("no", response=APIResponse(429), retry_after=1200)
 
     figures = await gather_figures(ask, [PostOfChannel(str(n), "c") for n in range(9)])
     assert figures.reasons == {"skipped: the server takes no more looks for 20 min": 9}
@@ -144,7 +144,7 @@ async def test_a_reason_is_the_end_of_a_sentence(local: Sandbox) -> None:
 
 async def test_a_key_that_is_refused_is_an_error() -> None:
     async def ask(post_id: str) -> PostAnalytics:
-        raise AuthenticationError("no", status_code=401)
+        raise AuthenticationError("no", response=APIResponse(401))
 
     with pytest.raises(AuthenticationError):
         await gather_figures(ask, [PostOfChannel(str(n), "c") for n in range(9)])
@@ -160,7 +160,7 @@ async def test_two_looks_are_under_way_at_most_and_one_failure_is_no_end() -> No
         await asyncio.sleep(0)
         now -= 1
         if post_id == "3":
-            raise ServerError("no", status_code=500)
+            raise ServerError("no", response=APIResponse(500))
         values = [MetricPoint(total=total, date="2027-01-01") for total in ("1", "2.5", "n/a")]
         odd = Metric(label="Odd", data=[MetricPoint(total="nan", date="2027-01-01")])
         return PostAnalytics(metrics=[Metric(label="Views", data=values), odd])

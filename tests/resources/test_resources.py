@@ -29,6 +29,7 @@ from postiz_async import (
 )
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import Fault
+from postiz_async.errors import PostNotFoundError
 from postiz_async.models.video import SlidesVideo
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
@@ -101,7 +102,7 @@ async def test_get_finds_a_post_and_says_where_it_looked(local: Sandbox, channel
         at = local.in_an_hour() + timedelta(days=200)
         created = (await postiz.posts.schedule(NewPost(channel, "far away"), at=at))[0]
         assert (await postiz.posts.get(created.post_id)).content == "far away"
-        with pytest.raises(NotFoundError, match="no post 'nope' from"):
+        with pytest.raises(PostNotFoundError, match="no post 'nope' from"):
             await postiz.posts.get("nope")
 
 
@@ -200,7 +201,7 @@ async def test_replace_of_a_post_that_is_gone_makes_no_new_one(
 ) -> None:
     """The server ignores an id that it does not know, and stores another post."""
     async with local.client() as postiz:
-        with pytest.raises(NotFoundError, match="no post 'nope'"):
+        with pytest.raises(PostNotFoundError, match="no post 'nope'"):
             await postiz.posts.replace("nope", NewPost(channel, "x"), at=local.in_an_hour())
     assert not local.posts
 
@@ -316,7 +317,7 @@ async def test_wait_published_follows_a_post_that_is_moved(
         assert (await waiting).publish_date == later
         assert local.clock.time() >= later.timestamp()
         await postiz.posts.delete(created.post_id)
-        with pytest.raises(NotFoundError, match="no post"):
+        with pytest.raises(PostNotFoundError, match="no post"):
             await postiz.posts.wait_published(created.post_id, at=at)
         with pytest.raises(InvalidPostError, match=r"at: .* has no time zone"):
             await postiz.posts.wait_published("x", at=at.replace(tzinfo=None))

@@ -24,6 +24,7 @@ from postiz_async._resources.watch import (
     PostSource,
     watch,
 )
+from postiz_async.errors import APIResponse
 from postiz_async.models.posts import Post
 from postiz_async.testing import Fault, Sandbox
 
@@ -170,7 +171,7 @@ async def test_an_outage_of_days_is_waited_out(local: Sandbox) -> None:
 
     async def look(*, start: datetime, end: datetime) -> list[Post]:
         if began < local.clock.time() < back:
-            raise ServerError("away", status_code=503)
+            raise ServerError("away", response=APIResponse(503))
         post = Post(id="p", state="PUBLISHED", publish_date=start + (end - start) / 2)
         return [post] if local.clock.time() > began else []
 

@@ -17,6 +17,7 @@ from postiz_async.errors import (
     APIStatusError,
     AuthenticationError,
     BadRequestError,
+    ChannelTokenError,
     ConfigurationError,
     PostizError,
 )
@@ -112,8 +113,8 @@ def test_no_generator_is_enabled() -> None:
             endpoints.TRIGGER_TOOL,
             401,
             {"msg": "Channel disconnected due to expired token"},
-            AuthenticationError,
-            "connect it again in Postiz. The API key is fine",
+            ChannelTokenError,
+            "Connect the channel again in Postiz. The API key is fine",
         ),
     ],
 )

@@ -313,7 +313,7 @@ SHAPES: list[tuple[str, WireResponse, type[PostizError], str]] = [
         "E4",
         answer(429, {"statusCode": 429, "message": "ThrottlerException: Too Many Requests"}),
         RateLimitError,
-        "no more of these requests are taken",
+        "No more of these requests are taken",
     ),
     ("E4", answer(406, {"statusCode": 406, "message": "Not in trial"}), BadRequestError, "trial"),
     (
