@@ -330,15 +330,15 @@ async def test_an_export_without_a_file_is_a_text(postiz_sandbox: Sandbox, tmp_p
     days = {"start": at - timedelta(days=1), "end": at + timedelta(days=1)}
     async with postiz_sandbox.client() as postiz:
         await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
-        exported = await postiz.export(**days, form="jsonl")
+        exported = await postiz.export(**days, format="jsonl")
         assert "Hello" in exported.content
         written = await postiz.export(tmp_path / "posts.jsonl", **days)
         assert (tmp_path / "posts.jsonl").read_text(encoding="utf-8") == exported.content
         assert (written.posts, written.content) == (1, "")
         with pytest.raises(InvalidPostError, match="would not be read as jsonl"):
-            await postiz.export(tmp_path / "posts.csv", **days, form="jsonl")
+            await postiz.export(tmp_path / "posts.csv", **days, format="jsonl")
         with pytest.raises(InvalidPostError, match="is not for JSON lines"):
-            await postiz.export(**days, form="jsonl", excel=True)
+            await postiz.export(**days, format="jsonl", excel=True)
 
 
 @pytest.mark.parametrize(("old", "new"), [("batch", "campaign"), ("integrations", "channels")])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from postiz_async._campaign.read.read_options import ReadOptions, merged_reading
 from postiz_async._campaign.read.rows import MAX_ALIGN
-from postiz_async._delivery.options import Late, OnDoubt, checked_late
+from postiz_async._delivery.options import Late, LateRule, OnDoubt, checked_late
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
 
@@ -36,7 +36,7 @@ class CampaignOptions:
     name: str | None = None
     reading: ReadOptions = field(default_factory=ReadOptions)
     media_root: tuple[Path | str, ...] = ()
-    align: timedelta | str | None = None
+    align: float | timedelta | str | None = None
     late: Late = "skip"
     skip_invalid: bool = False
     on_doubt: OnDoubt = "skip"
@@ -45,10 +45,12 @@ class CampaignOptions:
     as_new: bool = False
     span: timedelta = field(init=False)
     """The parsed `align`: how far dates may move so that posts share a request."""
+    late_rule: LateRule = field(init=False)
+    """The parsed `late`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "span", read_span(self.align))  # which is frozen
-        checked_late(self.late)
+        object.__setattr__(self, "late_rule", checked_late(self.late))
 
     def with_kept(self, kept: FileOptions) -> CampaignOptions:
         """Fill in saved options of the campaign where none was given."""
@@ -61,14 +63,14 @@ class CampaignOptions:
         )
 
 
-def read_span(said: timedelta | str | None) -> timedelta:
-    """Parse how far dates may move: `15m`, `1h`, `0`; None: not at all.
+def read_span(said: float | timedelta | str | None) -> timedelta:
+    """Parse how far dates may move: `15m`, `1h`, `0`, seconds; None: not at all.
 
     Raises:
         ConfigurationError: the text has another form, is not in whole seconds, or is longer than a
             week.
     """
-    align = read_duration(said) if isinstance(said, str) else said or timedelta(0)
+    align = timedelta(0) if said is None else read_duration(said)
     if align is None:
         raise ConfigurationError(
             f"--align (align=) is {said!r}; say how far, like 15m (s, m, h or d) or 0."

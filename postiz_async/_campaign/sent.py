@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,11 @@ from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import CampaignError, describe_rows
-from postiz_async.models._durations import check_seconds
+from postiz_async.errors import CampaignError, UsageError, describe_rows
+from postiz_async.models._durations import read_duration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-    from datetime import timedelta
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -87,7 +86,7 @@ class SentCampaign(OfOneProcess):
         """The requests that are being looked up now, because their answers were lost."""
         return self._doubts
 
-    async def reconcile(self, *, delete_doubles: bool = True) -> ReconcileResult:
+    async def reconcile(self, *, delete_doubles: bool = False) -> ReconcileResult:
         """Compare what is stored with the server: posts that people moved, deleted or doubled.
 
         Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
@@ -149,7 +148,7 @@ class SentCampaign(OfOneProcess):
     async def wait_published(
         self,
         *,
-        patience: timedelta = PATIENCE,
+        patience: float | timedelta = PATIENCE,
         on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
         on_look: Callable[[WaitResult], Awaitable[None]] | None = None,
     ) -> WaitResult:
@@ -160,20 +159,22 @@ class SentCampaign(OfOneProcess):
         shows it.
 
         Args:
-            patience: how long after its date a post is waited for.
+            patience: how long after its date a post is waited for, seconds or a `timedelta`.
             on_outcome: called with the `Outcome` of each post that is published or failed;
                 None: no calls.
             on_look: called after each look at the server; None: no calls.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
-            ConfigurationError: `patience` is negative.
+            UsageError: `patience` is no duration, or is negative.
             PostizError: the server could not be asked for half an hour.
         """
-        check_seconds("patience", patience.total_seconds(), zero=True)
+        waits = read_duration(patience)
+        if waits is None or waits < timedelta(0):
+            raise UsageError(f"patience is {patience!r}; give seconds or a timedelta, 0 or more.")
         async with self._ran_journal() as journal:
             return await wait_published(
-                self._postiz, journal, patience=patience, on_outcome=on_outcome, on_look=on_look
+                self._postiz, journal, patience=waits, on_outcome=on_outcome, on_look=on_look
             )
 
     @asynccontextmanager

@@ -26,6 +26,7 @@ from postiz_async._cli.forecasts import say_edits, say_left_out, say_warnings, s
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs, Save
 from postiz_async._cli.output import Output
 from postiz_async._cli.sending import PublishLines, run_if_open, say_withdrawn, wait_until_published
+from postiz_async._delivery.options import checked_late
 from postiz_async.documents import (
     RunDocument,
     edits_object,
@@ -35,7 +36,6 @@ from postiz_async.documents import (
     report_document,
 )
 from postiz_async.errors import ConfigurationError, InvalidPostError
-from postiz_async.models._durations import read_duration
 from postiz_async.types import Existing, Late, OnDoubt
 
 MediaRoots = Annotated[
@@ -93,22 +93,6 @@ class PlanFlags(CampaignFlags):
         if self.adopt:
             return "adopt"
         return "again" if self.again else "refuse"
-
-
-def read_late(text: str) -> Late:
-    """Read `skip`, `send`, or `shift=15m` with s, m, h or d.
-
-    Raises:
-        ConfigurationError: it is something else.
-    """
-    if text == "skip":
-        return "skip"
-    if text == "send":
-        return "send"
-    shift = read_duration(text.removeprefix("shift=")) if text.startswith("shift=") else None
-    if shift is None:
-        raise ConfigurationError(f"--late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
-    return shift
 
 
 class _SendingFlags(TypedDict, total=False):
@@ -216,7 +200,7 @@ class RunFlags(PlanFlags):
 
     Args:
         late: What to do with a post whose date passes before a slot is free: skip it, send it at
-            once, or move it with shift=15m.
+            once, or move it, like 15m.
         on_doubt: What to do with a post whose answer was lost and that is due before it is certain
             that it is not stored: skip it, or send it again, perhaps twice.
         exact_seconds: Send dates without the milliseconds that identify requests. After a lost
@@ -248,7 +232,7 @@ async def run(
         watch: Print a line when a post is published or fails; waits like --wait-published.
     """
     output = Output(as_json=json)
-    late = read_late(choices.late)
+    late = checked_late(choices.late)
     sending: _SendingFlags = {
         "late": late,
         "on_doubt": choices.on_doubt,

@@ -209,14 +209,23 @@ def zone_of(connection: Connection, kept: str | None = None) -> ZoneInfo:
     Raises:
         ConfigurationError: there is no such zone, or the machine's is not known.
     """
+    return said_zone(connection, kept) or _machine_zone()
+
+
+def said_zone(connection: Connection, kept: str | None = None) -> ZoneInfo | None:
+    """The time zone of `--timezone`, else the one saved next to the file, else the profile's.
+
+    Raises:
+        ConfigurationError: there is no such zone.
+    """
     name = connection.timezone or kept
-    if name is not None:
-        zone = find_zone(name)
-        if zone is None:
-            raise ConfigurationError(no_such_zone(name))
-        return zone
-    profile = _profile(connection)
-    return _machine_zone() if profile is None or profile.zone is None else profile.zone
+    if name is None:
+        profile = _profile(connection)
+        return None if profile is None else profile.zone
+    zone = find_zone(name)
+    if zone is None:
+        raise ConfigurationError(no_such_zone(name))
+    return zone
 
 
 def _machine_zone() -> ZoneInfo:

@@ -172,7 +172,7 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
     what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}): the quota has"
     fate = "They are sent anyway." if late == "send" else "They get a later date."
     if late == "skip":
-        fate = "Move them, or run with --late send or --late shift=15m."
+        fate = "Move them, or run with --late send or --late 15m."
     output.say(f"{what} no slot before their date. {fate}", "bold yellow")
 
 

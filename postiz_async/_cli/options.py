@@ -242,7 +242,7 @@ StateOption = Annotated[
 _OPTIONS = {
     "channel": "--channel",
     "idempotency_key": "--idempotency-key",
-    "form": "--format",
+    "format": "--format",
     "excel": "--excel",
 }
 

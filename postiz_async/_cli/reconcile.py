@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from postiz_async._cli.after_run import read_status, show_report
-from postiz_async._cli.connection import Connection, zone_of
+from postiz_async._cli.connection import Connection, said_zone, zone_of
 from postiz_async._cli.options import (
     ApiOptions,
     EndOption,
@@ -30,7 +30,7 @@ async def reconcile(
     /,
     *,
     journal: JournalOptions = JournalOptions(),
-    yes: bool = False,
+    delete_doubles: Annotated[bool, Parameter(negative="")] = False,
     api: ApiOptions = ApiOptions(),
 ) -> int:
     """Find posts of a campaign that were moved, deleted or duplicated. Sends no post.
@@ -40,7 +40,7 @@ async def reconcile(
 
     Args:
         file: The campaign that was run, or its journal.
-        yes: Delete duplicates without asking.
+        delete_doubles: Delete duplicates without asking.
     """
     output = Output(as_json=api.json)
     reading = await ReadAs(connection=api.connection).options(file)
@@ -54,16 +54,16 @@ async def reconcile(
             name=journal.name,
         ) as sent,
     ):
-        found = await sent.reconcile(delete_doubles=yes)
-        if found.doubles and not yes:
+        found = await sent.reconcile(delete_doubles=delete_doubles)
+        if found.doubles and not delete_doubles:
             agreed = ask(f"{_doubles(found)}. Delete what is one too many?")
             if agreed:  # compare again: the answer may have taken a while
-                found = await sent.reconcile()
+                found = await sent.reconcile(delete_doubles=True)
             else:
                 why = (
                     ""
                     if agreed is False
-                    else ": there is no terminal to ask on; --yes does not ask"
+                    else ": there is no terminal to ask on; say --delete-doubles"
                 )
                 output.result(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
     report = (await read_status(file, journal)).report
@@ -96,29 +96,29 @@ async def export(
     state: StateOption = None,
     channel: OnlyChannel = None,
     tag: str | None = None,
-    channels: Naming = "id",
+    naming: Naming = "id",
     format: Literal["csv", "jsonl"] | None = None,  # noqa: A002
     excel: Annotated[bool, Parameter(negative="")] = False,
     to: Path | None = None,
     analytics: bool = False,
-    force: bool = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
     connection: Connection = Connection(),
 ) -> None:
     """Write posts to a campaign file; Postiz returns no media and threads.
 
     Args:
         tag: Only with this tag.
-        channels: How to name channels; names also work in another organisation.
+        naming: How to name channels; names also work in another organisation.
         format: The format; by default from the name of the file, else CSV.
-        excel: For a spreadsheet: .xlsx depending on the name, else CSV with semicolons; local
-            dates, channels by name, no comments.
+        excel: For a spreadsheet: .xlsx depending on the name, else CSV with semicolons; channels
+            by name, no comments, dates in the zone of --timezone or the profile, else in UTC.
         to: The file; by default standard output.
         analytics: Include figures of published posts, such as views and likes.
-        force: Overwrite the file.
+        overwrite: Replace the file, if there is one.
     """
     output = Output(as_json=True)
     async with connection.client() as postiz, said_as_options():
-        zone = zone_of(connection)
+        zone, said = zone_of(connection), said_zone(connection)
         first, last = day_range(postiz, start, end, zone)
         done = await postiz.export(
             to,
@@ -127,12 +127,12 @@ async def export(
             state=state,
             channel=channel,
             tag=tag,
-            naming=channels,
+            naming=naming,
             analytics=analytics,
             excel=excel,
-            timezone=zone.key,
-            overwrite=force,
-            form=format,
+            timezone=None if said is None else said.key,
+            overwrite=overwrite,
+            format=format,
         )
     if to is None:
         output.file(done.content)

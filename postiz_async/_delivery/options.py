@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from postiz_async.errors import UsageError
+from postiz_async.models._durations import read_duration
 
-Late: TypeAlias = Literal["skip", "send"] | timedelta
+Late: TypeAlias = Literal["skip", "send"] | float | timedelta
 """The choice for a late post: `skip` it, `send` it at once, or move it to that long after a slot is
-free."""
+free: a `timedelta`, or seconds."""
+
+LateRule: TypeAlias = Literal["skip", "send"] | timedelta
+"""A checked `Late`."""
 
 OnDoubt: TypeAlias = Literal["skip", "send"]
 """The choice for a post whose answer is lost and whose date comes before its absence is proved:
@@ -18,12 +22,20 @@ OnDoubt: TypeAlias = Literal["skip", "send"]
 _MOST = timedelta(days=366)
 
 
-def checked_late(late: Late) -> Late:
-    """Check the choice; a shift is checked for its length.
+def checked_late(late: Late | str) -> LateRule:
+    """Check and parse the choice; as on the command line, a duration may be a text like `15m`.
 
     Raises:
-        UsageError: the shift is less than a second, or longer than a year.
+        UsageError: it is something else, or the shift is less than a second or more than a year.
     """
-    if isinstance(late, timedelta) and not timedelta(seconds=1) <= late <= _MOST:
-        raise UsageError(f"A late post cannot be shifted by {late}; say 1 s to a year.")
-    return late
+    if late == "skip":
+        return "skip"
+    if late == "send":
+        return "send"
+    shift = read_duration(late)
+    if shift is None:
+        how = "how much later, like 15m (s, m, h or d)"
+        raise UsageError(f"--late (late=) is {late!r}; say skip, send, or {how}.")
+    if not timedelta(seconds=1) <= shift <= _MOST:
+        raise UsageError(f"A late post cannot be shifted by {shift}; say 1 s to a year.")
+    return shift

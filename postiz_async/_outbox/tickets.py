@@ -35,7 +35,7 @@ class OutboxOptions:
             is in the `store` of the client.
         late: how to treat posts whose date passes before they can leave: `skip` them,
             `send` them (they are published at once), or move them to that long after a slot is
-            free.
+            free (a `timedelta`, or seconds).
         on_doubt: how to treat posts whose answer was lost and whose date comes before it
             is proved that they are not stored: `skip` ends them undecided, `send` risks a double.
         keep: how long finished tickets are kept.

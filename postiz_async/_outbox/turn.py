@@ -29,6 +29,7 @@ from postiz_async._delivery.matching import (
     in_milliseconds,
     with_marks,
 )
+from postiz_async._delivery.options import checked_late
 from postiz_async._delivery.outcomes import FOUND, Account
 from postiz_async._delivery.pauses import Outage, pause_after, trouble_of
 from postiz_async._delivery.record import sent_request
@@ -166,7 +167,7 @@ class Turn:
         )
         self._fence = Fence(client, self.outage)
         self._sender = Sender(
-            client, self.outage, self._fence, late=options.late, keeps_intents=False
+            client, self.outage, self._fence, late=checked_late(options.late), keeps_intents=False
         )
         self._look_up = LookUp(client, self, self._fence, self.outage, on_doubt=options.on_doubt)
         self._marks = MillisecondMarks()

@@ -168,7 +168,7 @@ class Api(WithRaw, Resources):
         timezone: str | None = None,
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
-        align: timedelta | str | None = None,
+        align: float | timedelta | str | None = None,
         late: Late = "skip",
         skip_invalid: bool = False,
         on_doubt: OnDoubt = "skip",
@@ -198,11 +198,11 @@ class Api(WithRaw, Resources):
             media_root: one or more folders from which the campaign may take media, besides its own
                 folder (for rows from a program: the working directory). Cells cannot refer to other
                 files, neither with `..` nor through a symbolic link; a `Path` from a program can.
-            align: how far dates may move so that more posts share a request, like `"15m"`; a row's
-                `tolerance` overrides it.
+            align: how far dates may move so that more posts share a request: a text like `"15m"`,
+                a `timedelta` or seconds; a row's `tolerance` overrides it.
             late: what to do with a row whose date passes before a slot is free: `skip` does not
-                send it and reports it, `send` publishes it at once, a `timedelta` moves it to that
-                long after a slot is free.
+                send it and reports it, `send` publishes it at once, a `timedelta` or seconds
+                move it to that long after a slot is free.
             skip_invalid: leave rows with problems out instead of refusing the whole campaign.
             on_doubt: what to do with a row whose answer was lost and whose date comes before it is
                 certain that it is not stored: `skip` leaves it undecided, `send` sends it again as
@@ -293,7 +293,7 @@ class Api(WithRaw, Resources):
         excel: bool = False,
         timezone: str | None = None,
         overwrite: bool = False,
-        form: Literal["csv", "jsonl"] | None = None,
+        format: Literal["csv", "jsonl"] | None = None,
     ) -> ExportResult:
         """Write posts that are in Postiz to a campaign file, which you can complete and run.
 
@@ -315,11 +315,11 @@ class Api(WithRaw, Resources):
                 files always have it.
             timezone: the zone of dates for spreadsheets; None: UTC.
             overwrite: whether to replace an existing file.
-            form: the format of `content` if no file is written; None: CSV.
+            format: the format of `content` if no file is written; None: CSV.
 
         Raises:
             CampaignError: the file exists already, or cannot be written.
-            InvalidPostError: `form` contradicts the name of the file, or does not go with `excel`.
+            InvalidPostError: `format` contradicts the file's name, or does not go with `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
         return self._portal.call(
@@ -335,7 +335,7 @@ class Api(WithRaw, Resources):
             excel=excel,
             timezone=timezone,
             overwrite=overwrite,
-            form=form,
+            format=format,
         )
 
     @property

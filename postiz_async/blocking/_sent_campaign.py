@@ -59,7 +59,7 @@ class SentCampaign(EnteredTwin):
         original = self._async
         return self._portal.call_sync(lambda: original.doubts)
 
-    def reconcile(self, *, delete_doubles: bool = True) -> ReconcileResult:
+    def reconcile(self, *, delete_doubles: bool = False) -> ReconcileResult:
         """Compare what is stored with the server: posts that people moved, deleted or doubled.
 
         Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
@@ -120,7 +120,7 @@ class SentCampaign(EnteredTwin):
     def wait_published(
         self,
         *,
-        patience: timedelta = PATIENCE,
+        patience: float | timedelta = PATIENCE,
         on_outcome: Callable[[Outcome], object] | None = None,
         on_look: Callable[[WaitResult], object] | None = None,
     ) -> WaitResult:
@@ -131,14 +131,14 @@ class SentCampaign(EnteredTwin):
         shows it.
 
         Args:
-            patience: how long after its date a post is waited for.
+            patience: how long after its date a post is waited for, seconds or a `timedelta`.
             on_outcome: called with the `Outcome` of each post that is published or failed;
                 None: no calls.
             on_look: called after each look at the server; None: no calls.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
-            ConfigurationError: `patience` is negative.
+            UsageError: `patience` is no duration, or is negative.
             PostizError: the server could not be asked for half an hour.
         """
         call = self._portal.new_call()

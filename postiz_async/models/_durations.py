@@ -71,12 +71,21 @@ def in_seconds(seconds: float) -> str:
     return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
 
 
-def read_duration(text: str) -> timedelta | None:
-    """Read a number with s, m, h or d, or 0; None for any other text."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
+def read_duration(said: object) -> timedelta | None:
+    """A `timedelta`, seconds, or a text such as `15m` (s, m, h or d) or `0`; None for all else."""
+    if isinstance(said, timedelta):
+        return said
+    if isinstance(said, str):
+        match = _DURATION.fullmatch(said)
+        if match is None:
+            return None
+        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]]) if match[2] else timedelta(0)
+    if isinstance(said, bool) or not isinstance(said, int | float):
         return None
-    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]]) if match[2] else timedelta(0)
+    try:
+        return timedelta(seconds=said)
+    except (OverflowError, ValueError):  # longer than any, or NaN
+        return None
 
 
 def write_duration(duration: timedelta) -> str:

@@ -206,7 +206,7 @@ class Lab:
 async def reconciled(postiz: Postiz, lab: Lab) -> ReconcileResult:
     """What is found when the journal is held against the server."""
     async with postiz.sent_campaign(lab.journal) as sent:
-        return await sent.reconcile()
+        return await sent.reconcile(delete_doubles=True)
 
 
 def at(hours: float) -> str:

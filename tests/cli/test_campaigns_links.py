@@ -55,7 +55,7 @@ def test_in_the_place_of_an_export(cli: Cli, server: Server, file: Path, victim:
     to = file.with_name("out.csv")
     to.symlink_to(victim.with_name("nothing yet"))
     assert cli("export", *RANGE, "--to", to).code == 2, "a link that leads nowhere is there already"
-    assert cli("export", *RANGE, "--to", to, "--force").code == 0
+    assert cli("export", *RANGE, "--to", to, "--overwrite").code == 0
     assert not to.is_symlink()
     assert not victim.with_name("nothing yet").exists()
 

@@ -363,6 +363,6 @@ def test_messages_of_a_command_name_its_options_and_nothing_of_python(
     said = cli("plan", away, "--json").document["problems"][0]
     assert said["hint"].endswith("allow its folder: --media-root DIR")
     (tmp_path / "there.csv").touch()
-    assert "--force writes over it." in cli("export", "--to", tmp_path / "there.csv").err
+    assert "--overwrite writes over it." in cli("export", "--to", tmp_path / "there.csv").err
     none = cli("status", write_campaign(tmp_path / "n.csv", ("mastodon", LATER, "x")))
     assert "or its journal lies elsewhere (--journal)." in none.err

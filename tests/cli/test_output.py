@@ -262,7 +262,7 @@ def test_rows_that_would_be_late(
     assert planned.code == 1
     said = (
         r"\d posts would be late \(rows .*10\): the quota has no slot before their date\. "
-        r"Move them, or run with --late send or --late shift=15m\."
+        r"Move them, or run with --late send or --late 15m\."
     )
     assert re.fullmatch(said, planned.out.splitlines()[4])
     assert "4 windows of 3 requests" in planned.out

@@ -29,7 +29,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def test_to_standard_output(cli: Cli) -> None:
-    result = cli("export", *RANGE, "--channels", "name")
+    result = cli("export", *RANGE, "--naming", "name")
     rows = rows_of(result.out)
     assert {row["content"] for row in rows} == {"To export"}
     assert {row["needs_media"] for row in rows} == {"yes"}
@@ -52,8 +52,8 @@ def test_a_file_that_run_refuses_until_it_is_filled_in(
     again = cli(*command, *RANGE, "--to", path)
     assert again.code == 2
     assert "is there already" in again.err
-    assert "--force writes over it" in again.err
-    assert cli(*command, *RANGE, "--to", path, "--force").code == 0
+    assert "--overwrite writes over it" in again.err
+    assert cli(*command, *RANGE, "--to", path, "--overwrite").code == 0
     if name == "out.jsonl":
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         assert lines[0].keys() == {"#"}

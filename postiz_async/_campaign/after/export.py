@@ -108,7 +108,7 @@ async def export_posts(
         PostizError: the posts could not be listed.
     """
     if path is not None and wanted is not None and is_json(path) != (wanted == "jsonl"):
-        problem = Problem("form", f"{path.name} would not be read as {wanted}")
+        problem = Problem("format", f"{path.name} would not be read as {wanted}")
         raise InvalidPostError([problem])
     if excel and wanted == "jsonl":
         raise InvalidPostError([Problem("excel", "is not for JSON lines")])
@@ -117,9 +117,9 @@ async def export_posts(
         return await in_thread(lambda: replace(posts.exported, content=str(posts.content())))
     form = form_of(path, excel=excel)
     if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, path):
-        force = by_reader("--force", "overwrite=True")
+        option = by_reader("--overwrite", "overwrite=True")
         raise CampaignError(
-            f"{path} is there already; somebody may have filled it in. {force} writes over it."
+            f"{path} is there already; somebody may have filled it in. {option} writes over it."
         )
     posts = await gathered(postiz, form, **which)
 

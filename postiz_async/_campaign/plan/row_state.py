@@ -26,7 +26,7 @@ def is_unsent(row: Row, record: RowRecord | None, options: CampaignOptions) -> b
     """Whether a row should be sent."""
     if record is None or record.state in {RowState.PLANNED, RowState.SKIPPED}:
         return True
-    if record.state is RowState.LATE and options.late != "skip":
+    if record.state is RowState.LATE and options.late_rule != "skip":
         return True
     if record.state is RowState.UNDECIDED and options.on_doubt == "send":
         return True

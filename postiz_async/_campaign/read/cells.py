@@ -7,7 +7,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
@@ -43,7 +43,6 @@ from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
     from zoneinfo import ZoneInfo
 
     from postiz_async._campaign.read.read_options import Rules
@@ -407,12 +406,13 @@ class RowReader:
         return shown("" if value is None else value).strip()
 
     def _tolerance(self, name: str) -> timedelta | None:
-        text = self._shown(name)
-        if not text:
+        value = self.record.get(name)
+        said = value.strip() if isinstance(value, str) else value
+        if said == "":
             return None
-        span = read_duration(text)
-        if span is None or span > MAX_ALIGN:
-            message = f"{text!r} is not a time up to {MAX_ALIGN.days} days"
+        span = read_duration(said)
+        if span is None or not timedelta(0) <= span <= MAX_ALIGN:
+            message = f"{shown(said)!r} is not a time up to {MAX_ALIGN.days} days"
             self._wrong(name, message, "15m, 1h or 0")
         return span
 

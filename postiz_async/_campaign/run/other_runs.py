@@ -346,7 +346,7 @@ class OtherRuns(ConcurrentChanges):
 
     def _left_late(self, rows: Iterable[Row], now: datetime) -> list[tuple[datetime, datetime]]:
         """The ranges of dates at which another run may have sent late rows."""
-        late = self._options.late
+        late = self._options.late_rule
         dates = [row.date for row in rows if row.type == "schedule" and row.date <= now]
         if late == "skip" or not dates:
             return []

@@ -221,7 +221,7 @@ class Runner:
         now = self.job.postiz.scheduler.server_time()
         back = tuple(row.at(row.asked_for) for row in rows if may_return(row, now))
         gone = tuple(row for row in rows if not may_return(row, now))
-        if gone and self.job.options.late == "skip":
+        if gone and self.job.options.late_rule == "skip":
             await self._end(gone, RowState.LATE, "its date passed before a slot was free")
             gone = ()
         await self._replan((*back, *gone))

@@ -210,7 +210,7 @@ class RequestSender:
             job.postiz,
             job.outage,
             fence,
-            late=job.options.late,
+            late=job.options.late_rule,
             keeps_intents=job.targets is None,  # while a change waits, its post may be published
         )
 

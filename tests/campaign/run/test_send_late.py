@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,9 +12,9 @@ import pytest
 from campaign_lab import START, Lab, Watched, at, rows
 
 from postiz_async._campaign.journal.rows import Finding
-from postiz_async._cli.campaigns import read_late
+from postiz_async._delivery.options import checked_late
 from postiz_async._sandbox import Fault
-from postiz_async.errors import APIConnectionError, ConfigurationError
+from postiz_async.errors import APIConnectionError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -314,25 +315,28 @@ async def test_rows_that_were_kept_late_can_be_shifted_afterwards(
 
 
 @pytest.mark.parametrize(
-    ("text", "late"),
+    ("said", "late"),
     [
         ("skip", "skip"),
         ("send", "send"),
-        ("shift=90s", timedelta(seconds=90)),
-        ("shift=15m", timedelta(minutes=15)),
-        ("shift=2h", timedelta(hours=2)),
-        ("shift=1d", timedelta(days=1)),
+        ("90s", timedelta(seconds=90)),
+        ("15m", timedelta(minutes=15)),
+        ("2h", timedelta(hours=2)),
+        ("1d", timedelta(days=1)),
+        (90, timedelta(seconds=90)),
+        (90.5, timedelta(seconds=90.5)),
+        (timedelta(hours=1), timedelta(hours=1)),
     ],
 )
-def test_what_to_do_with_late_rows_is_read(text: str, late: object) -> None:
-    assert read_late(text) == late
+def test_what_to_do_with_late_rows_is_read(said: str | float | timedelta, late: object) -> None:
+    assert checked_late(said) == late
 
 
-@pytest.mark.parametrize("text", ["", "shift", "shift=", "shift=15", "shift=-1m", "x"])
-def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"shift") as refused:
-        read_late(text)
-    assert str(refused.value).startswith(f"--late is {text!r}; say skip, send or shift=15m")
+@pytest.mark.parametrize("said", ["", "shift", "15", "-1m", "x", math.nan, math.inf, True])
+def test_anything_else_is_refused(said: str | float) -> None:
+    with pytest.raises(UsageError) as refused:
+        checked_late(said)
+    assert str(refused.value).startswith(f"--late (late=) is {said!r}; say skip, send, or how much")
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(days=367)])

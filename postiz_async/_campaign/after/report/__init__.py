@@ -81,7 +81,7 @@ _STATES = (
         "►",
         "warn",
         "The date passed before a request could leave, so it was not sent. Give the row a later "
-        "date and run again, or run with --late send or --late shift=15m.",
+        "date and run again, or run with --late send or --late 15m.",
         "was not sent because its date had passed",
         "were not sent because their dates had passed",
     ),
