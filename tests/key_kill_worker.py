@@ -21,7 +21,6 @@ from postiz_async import NewPost, Postiz, PostizError
 from postiz_async._cli.connection import Connection, find_target
 from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
-from postiz_async.contrib.queues import retry_in
 from postiz_async.contrib.web import open_store
 
 if TYPE_CHECKING:
@@ -83,11 +82,10 @@ class Caller:
             try:
                 return await call(key)
             except PostizError as error:
-                seconds = retry_in(error, pause=PAUSE)
-                if seconds is None and self.table is None:
+                if error.retry_after is None and self.table is None:
                     self.notes.note("refused", key, type(error).__name__)
                     raise
-                await self.postiz.clock.sleep(seconds or PAUSE)
+                await self.postiz.clock.sleep(error.retry_after or PAUSE)
 
     async def call(self, key: str) -> str:
         post, at = the_post(key)

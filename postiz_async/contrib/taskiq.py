@@ -12,9 +12,9 @@
         [created] = await postiz.posts.schedule(NewPost(channel, text), at=at)
         return created.post_id
 
-A task that cannot go on now, as `contrib.queues.retry_in` says, is put back into the schedule
-source: under its own id, with the arguments that it had, and without a result yet. The worker takes
-the next one. All other errors fail it as usual.
+A task whose error has a `retry_after` is put back into the schedule source: under its own id, with
+the arguments that it had, and without a result yet. The worker takes the next one. All other errors
+fail it as usual.
 
 The id of a task is the idempotency key of what it creates. So a task that is delivered twice, was
 put back, or is run again because its worker died creates nothing twice. What it creates has to
@@ -44,9 +44,8 @@ from postiz_async._resources.api import OpenClient, opened, options_of
 from postiz_async._resources.posts import Posts
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire.secrets import Secret, hidden
-from postiz_async.contrib.queues import retry_in
 from postiz_async.contrib.web import open_store
-from postiz_async.errors import ConfigurationError, UsageError
+from postiz_async.errors import ConfigurationError, PostizError, UsageError
 from postiz_async.models._durations import check_seconds
 
 with importing("taskiq", __name__):
@@ -78,7 +77,7 @@ __all__ = ["PutBackError", "TaskPostiz", "TaskPostizPool", "install"]
 
 _log = logging.getLogger("postiz_async.taskiq")
 
-_WORKER_WAIT, _PAUSE = 2.0, 60.0
+_WORKER_WAIT = 2.0
 
 _LONGEST_PUT_BACK = 86_400.0
 """Longest delay in seconds of a task that is put back, even if the error says more."""
@@ -98,7 +97,6 @@ def install(
     credentials: CredentialsOf | None = None,
     store: Records | Path | Secret | str | None = None,
     max_wait: float = _WORKER_WAIT,
-    pause: float = _PAUSE,
 ) -> None:
     """Give a broker's tasks a client, and put back tasks that have to wait.
 
@@ -117,13 +115,11 @@ def install(
         store: where the workers share quota and idempotency keys: a store, the path of a SQLite
             file (one host), `redis://...` or `postgresql://...` (many hosts).
         max_wait: seconds that a task waits for the quota before it is put back.
-        pause: seconds after which a task comes back while Postiz or the store is unavailable.
 
     Raises:
         UsageError: the arguments do not go together, or tasks cannot be added to the source.
     """
     check_seconds("max_wait", max_wait, zero=True)
-    check_seconds("pause", pause)
     if client is not None and store is not None:
         raise UsageError("Give store to the client, or let it be made here.")
     if isinstance(client, Postiz | PostizPool):
@@ -142,7 +138,6 @@ def install(
         store=store,
         source=source,
         max_wait=max_wait,
-        pause=pause,
     )
     broker.add_event_handler(TaskiqEvents.WORKER_STARTUP, tasks.open)
     broker.add_event_handler(TaskiqEvents.WORKER_SHUTDOWN, tasks.close)
@@ -170,7 +165,6 @@ class _Tasks:
     store: Records | Path | Secret | None
     source: ScheduleSource
     max_wait: float
-    pause: float
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _client: Postiz | PostizPool | None = None
 
@@ -277,12 +271,11 @@ class TaskPostiz:
         context: Annotated[Context, TaskiqDepends()],
         client: Annotated[Postiz, TaskiqDepends(_the_client)],
     ) -> None:
-        tasks = _tasks_of(context)
-        api = client.with_options(max_wait=tasks.max_wait)
+        api = client.with_options(max_wait=_tasks_of(context).max_wait)
         self._keys = _TaskKeys(context.message.task_id)
         self.client = client
         self.task_id: str = context.message.task_id
-        self.posts: Posts = _TaskPosts(opened(client), options_of(api), tasks, self._keys)
+        self.posts: Posts = _TaskPosts(opened(client), options_of(api), self._keys)
         self.media: MediaResource = api.media
         self.channels: Channels = api.channels
         self.analytics: Analytics = api.analytics
@@ -332,14 +325,12 @@ class TaskPostizPool:
 class _TaskPosts(Posts):
     """`posts` of a task: its creates have the task's keys, and raise `PutBackError` to wait."""
 
-    def __init__(
-        self, client: OpenClient, options: CallOptions, tasks: _Tasks, keys: _TaskKeys
-    ) -> None:
+    def __init__(self, client: OpenClient, options: CallOptions, keys: _TaskKeys) -> None:
         super().__init__(
             BoundScheduler(client.scheduler, options),
             client.channel_cache,
             client.wake,
-            lambda: _TaskCreates(client, tasks.pause),
+            lambda: _TaskCreates(client),
             validates=client.validates,
         )
         self._keys = keys
@@ -353,7 +344,6 @@ class _TaskCreates:
     """The creates of a task with idempotency keys; see `_resources.keyed.KeyedCreates`."""
 
     client: OpenClient
-    pause: float
 
     async def create(self, keyed: KeyedCreate) -> list[Created]:
         try:
@@ -362,11 +352,10 @@ class _TaskCreates:
             if self.client.is_open:
                 raise
             raise PutBackError(retry_after=0.0, reason=str(error)) from error  # the worker ends
-        except Exception as error:
-            seconds = retry_in(error, pause=self.pause)
-            if seconds is None:
+        except PostizError as error:
+            if error.retry_after is None:
                 raise
-            raise PutBackError(retry_after=seconds, reason=str(error)) from error
+            raise PutBackError(retry_after=error.retry_after, reason=str(error)) from error
 
 
 class PutBackError(NoResultError):
@@ -382,14 +371,14 @@ class PutBackError(NoResultError):
     reason: str
 
 
-def _seconds_of(error: BaseException, pause: float) -> float | None:
+def _seconds_of(error: BaseException) -> float | None:
     """Seconds after which to try a task again that failed with this error; None: never."""
-    if isinstance(error, PutBackError):
+    if isinstance(error, PutBackError | PostizError):
         return error.retry_after
     if not isinstance(error, BaseExceptionGroup):
-        return retry_in(error, pause=pause)
+        return None
     group = cast("BaseExceptionGroup[BaseException]", error)
-    waits = [_seconds_of(each, pause) for each in group.exceptions]
+    waits = [_seconds_of(each) for each in group.exceptions]
     return None if None in waits else max(each for each in waits if each is not None)
 
 
@@ -411,7 +400,7 @@ class _PutBack(TaskiqMiddleware):
     async def on_error(
         self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException
     ) -> None:
-        seconds = _seconds_of(exception, self._tasks.pause)
+        seconds = _seconds_of(exception)
         if seconds is None:
             return
         if isinstance(result.error, NoResultError) and result.error is not exception:
