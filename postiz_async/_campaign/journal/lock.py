@@ -28,27 +28,13 @@ class FileLock:
 
     Args:
         path: the file; created if it does not exist.
-        held: a descriptor of the file that holds the lock already.
 
     Raises:
         CampaignError: another process holds the lock, or the file system cannot lock.
     """
 
-    def __init__(self, path: Path, *, held: int | None = None) -> None:
-        self.path = path
-        fd = _acquired(path) if held is None else held
-        if fd is None:
-            raise CampaignError(
-                f"Another process is working on this journal (it holds {path}). "
-                "Wait for it, or look at it with `postiz-async status`."
-            )
-        self._fd = fd
-
-    @classmethod
-    def if_free(cls, path: Path) -> FileLock | None:
-        """The lock, or None if another process holds it."""
-        fd = _acquired(path)
-        return None if fd is None else cls(path, held=fd)
+    def __init__(self, path: Path) -> None:
+        self._fd = _acquired(path)
 
     def release(self) -> None:
         """Release the lock. The file stays, because removing it would race with the next holder."""
@@ -57,8 +43,8 @@ class FileLock:
             self._fd = -1
 
 
-def _acquired(path: Path) -> int | None:
-    """A descriptor that holds the lock; None if another process holds it."""
+def _acquired(path: Path) -> int:
+    """A descriptor that holds the lock."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, PRIVATE)
         tighten(path)  # others who may read it could hold the lock
@@ -71,9 +57,12 @@ def _acquired(path: Path) -> int | None:
         raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         _lock(fd)
-    except BlockingIOError:
+    except BlockingIOError as error:
         os.close(fd)
-        return None
+        raise CampaignError(
+            f"Another process is working on this journal (it holds {path}). "
+            "Wait for it, or look at it with `postiz-async status`."
+        ) from error
     except OSError as error:
         os.close(fd)
         raise CampaignError(

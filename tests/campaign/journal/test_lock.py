@@ -26,6 +26,11 @@ time.sleep(600)
 """
 
 
+def assert_held(path: Path) -> None:
+    with pytest.raises(CampaignError, match=r"Another process .*`postiz-async status`"):
+        FileLock(path)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "c.journal.lock"
@@ -33,15 +38,11 @@ def path(tmp_path: Path) -> Path:
 
 def test_it_has_one_holder_and_its_file_stays(path: Path) -> None:
     lock = FileLock(path)
-    assert FileLock.if_free(path) is None
-    with pytest.raises(CampaignError, match=r"Another process .*`postiz-async status`"):
-        FileLock(path)
+    assert_held(path)
     lock.release()
     lock.release()
     assert path.exists()
-    again = FileLock.if_free(path)
-    assert again is not None
-    again.release()
+    FileLock(path).release()
 
 
 def test_letting_go_twice_closes_nothing_of_others(path: Path) -> None:
@@ -50,7 +51,7 @@ def test_letting_go_twice_closes_nothing_of_others(path: Path) -> None:
     first.release()
     second = FileLock(path)
     first.release()
-    assert FileLock.if_free(path) is None
+    assert_held(path)
     os.fstat(1)  # closed, it would have been standard output
     second.release()
 
@@ -60,7 +61,7 @@ def test_it_may_be_taken_in_one_thread_and_let_go_in_another(path: Path) -> None
     thread = threading.Thread(target=lambda: taken.append(FileLock(path)))
     thread.start()
     thread.join()
-    assert FileLock.if_free(path) is None
+    assert_held(path)
     taken[0].release()
     FileLock(path).release()
 
@@ -71,7 +72,7 @@ def test_it_dies_with_its_process(path: Path, tmp_path: Path) -> None:
     command = [*PYTHON, str(program), str(path)]
     with ended(launch(command, child_environment(tmp_path))) as process:
         read_line(process, lambda line: "held" in line)
-        assert FileLock.if_free(path) is None
+        assert_held(path)
         process.kill()
         process.wait()
         FileLock(path).release()
