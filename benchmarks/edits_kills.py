@@ -5,7 +5,7 @@ not the campaign's; and 200 rows that move to one moment take as few requests as
 Commands and server are processes, the kills are SIGKILL at random moments, a fifth of all answers
 to creates and deletes is lost after the work, pages take the place of some, more hang, come late,
 stop in the middle or break. The wall clock of each command jumps by hours. Posts of somebody else
-lie beside, some with the same texts. See `tests/edits_lab.py`. Run:
+lie beside, some with the same texts. See `tests/campaign/campaign_kills.py`. Run:
 python benchmarks/edits_kills.py                     (200 kills each; some minutes)
 python benchmarks/edits_kills.py --kills 40 --seed 7
 """
@@ -24,7 +24,8 @@ from pathlib import Path
 from figures import Figure, note
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from edits_lab import many_kills
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/campaign"))
+from campaign_kills import EditKills
 
 from postiz_async.testing import Sandbox
 
@@ -89,8 +90,7 @@ def main() -> None:
         for verb in ("update", "undo"):
             for seed in (2 * options.seed, 2 * options.seed + 1):  # lists settings, and does not
                 place = home / f"{verb}{seed}"
-                place.mkdir()
-                tally = many_kills(place, options.kills // 2, seed, verb=verb)
+                tally = EditKills(place, seed, options.kills // 2, verb).run()
                 print(f"\n{verb}, seed {seed}\n{tally}")
                 troubles += tally.troubles
                 kills += tally.kills

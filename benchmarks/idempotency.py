@@ -3,7 +3,7 @@
 Claim: however often a call is made, from however many processes, killed and started again, with a
 tenth of all answers to creates lost and pages in the place of a twentieth: each key has one post,
 and each call the answer of its key. Processes and server are processes of their own, the kills are
-SIGKILL at random moments, and their wall clocks jump by hours. See `tests/key_kill_lab.py`.
+SIGKILL at random moments, and their wall clocks jump by hours. See `tests/delivery/key_kills.py`.
 
 Baseline in the same run, for a fifth of the calls: the same without keys, as programs do it that
 look into a table of their own whether something was sent, send it, note it there, and try again
@@ -24,7 +24,8 @@ from pathlib import Path
 from figures import Figure, note
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from key_kill_lab import SPEED, KeyKills
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/delivery"))
+from key_kills import SPEED, KeyKills
 
 
 def main() -> None:
@@ -42,12 +43,12 @@ def main() -> None:
 
         def kills(name: str, share: int, *, has_keys: bool) -> KeyKills:
             return KeyKills(
-                home=Path(folder) / name,
+                Path(folder) / name,
+                options.seed,
                 processes=options.processes,
                 calls=options.calls // share,
                 keys=options.keys // share,
                 kills=options.kills // share,
-                seed=options.seed,
                 speed=options.speed,
                 store=options.store,
                 has_keys=has_keys,

@@ -4,7 +4,7 @@ Claim: each row is stored exactly once, or named in the report with what became 
 server are processes, the kills are SIGKILL at random moments, a fifth of all answers to creates
 is lost after the work, pages (200, 302, 403, 408, 502) take the place of a twentieth, and a further
 tenth of the requests hangs, is carried out late, stops in the middle or breaks. The runner's wall
-clock jumps by hours. See `tests/kill_lab.py`.
+clock jumps by hours. See `tests/campaign/campaign_kills.py`.
 
 Baseline in the same run, for a twentieth of the kills: a runner that notes what was answered in a
 file and sends again what was not. Run:
@@ -33,32 +33,31 @@ from postiz_async import InvalidPostError, NewPost, PostizError
 from postiz_async._cli.connection import Connection, find_target, open_client
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from kill_lab import ATTEMPTS, SPEED, Series, many_kills
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/campaign"))
+from campaign_kills import ATTEMPTS, SPEED, RunKills, many_kills
 from processes import PATIENCE, ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processes import Server
 
-
-class NaiveSeries(Series):
+class NaiveKills(RunKills):
     """Kills the runner below in the place of ours."""
 
-    def command(self, file: Path) -> list[str]:
+    def command(self, file: Path, _verb: str) -> list[str]:
         return [sys.executable, __file__, "--naive", str(file)]
 
-    def finish(self, file: Path, server: Server) -> None:
+    def finish(self, file: Path, verb: str) -> None:
         for _ in range(ATTEMPTS):
-            with ended(self.start(file, server)) as process:
+            with ended(self.start_command(file, verb)) as process:
                 with suppress(subprocess.TimeoutExpired):
                     process.communicate(timeout=4 * PATIENCE)
                 if process.returncode == 0:
                     return
 
-    def judge(self, file: Path, server: Server, records: Sequence[dict[str, Any]]) -> None:
+    def judge(self, file: Path, records: Sequence[dict[str, Any]]) -> None:
         self.tally.rows += len(records)
-        stored = [str(post["settings"].get("naive_ref")) for post in server.posts]
+        stored = [str(post["settings"].get("naive_ref")) for post in self.server.posts]
         for record in records:
             count = stored.count(f"{file.parent.name} {record['ref']}")
             self.tally.states["stored" if count else "not stored"] += 1
@@ -117,7 +116,7 @@ def main() -> None:
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as folder:
         few = max(1, options.kills // 20)
-        naive = many_kills(Path(folder) / "naive", few, options.seed, series=NaiveSeries)
+        naive = many_kills(Path(folder) / "naive", few, options.seed, series=NaiveKills)
         print(f"\nbaseline\n{naive}")
         tally = many_kills(Path(folder) / "ours", options.kills, options.seed)
     print(f"\npostiz_async\n{tally}")

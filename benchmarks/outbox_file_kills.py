@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import random
 import secrets
 import signal
 import sqlite3
@@ -25,8 +24,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,48 +39,34 @@ from postiz_async._outbox.sending import LEASE
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/outbox"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/stores"))
-from postgres_kill_lab import NAMED, faults, spread
-from processes import PATIENCE, PYTHON, child_environment, ended, launch, sandbox_process
-from wall_jumps import with_jumps
+from kills import NAMED, Kills, Tally, spread
+from processes import PATIENCE, PYTHON
+from sender_kills import FAULTS
 
 if TYPE_CHECKING:
-    from processes import Process, Server
+    from processes import Process
 
 SPEED = 60.0
 PROCESSES, POSTS = 3, 4
-LIMIT = 1_000_000
 WORKER = str(Path(__file__).parents[1] / "tests/outbox/outbox_worker.py")
 
 
 @dataclass
-class FileTally:
+class FileTally(Tally):
     """What was done and what came of it."""
 
-    kills: int = 0
     stops: int = 0
-    creates: int = 0
     stored: int = 0
     accepted: int = 0
     """Posts whose `put` returned."""
-    struck: Counter[str] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
     def __str__(self) -> str:
         return (
             f"{self.kills} kills, {self.stops} processes stopped and continued, in "
             f"{self.seconds:.0f} s; {self.creates} creates, of which went wrong "
-            f"{dict(self.struck)}\n"
-            f"{self.accepted} posts were accepted, {self.stored} are stored: lost "
-            f"{len(self.lost)}, doubled {len(self.doubled)}, otherwise wrong {len(self.wrong)}"
+            f"{dict(self.faults)}\n"
+            f"{self.accepted} posts were accepted, {self.stored} are stored: {self.verdict}"
         )
-
-    @property
-    def troubles(self) -> list[str]:
-        """What must not happen."""
-        return [*self.lost, *self.doubled, *self.wrong]
 
 
 class Worker:
@@ -109,74 +93,50 @@ class Worker:
         return said
 
 
-@dataclass(kw_only=True)
-class FileKills:
-    """One run. Without `has_outbox` the processes send what a table has."""
+class FileKills(Kills[FileTally]):
+    """One run.
 
-    home: Path
-    kills: int
-    stops: int
-    seed: int
-    speed: float = SPEED
-    has_outbox: bool = True
-    tally: FileTally = field(default_factory=FileTally)
+    Args:
+        kills: of workers.
+        stops: how often a worker is stopped beyond its lease.
+        has_outbox: otherwise the processes send what a table has.
+    """
 
-    def run(self) -> FileTally:
-        """Kill so often, and let the processes come to their end."""
-        began = time.monotonic()
-        self.home.mkdir(parents=True)
-        self.dice = random.Random(self.seed)
+    creates = FAULTS
+
+    def __init__(
+        self, home: Path, seed: int, *, kills: int, stops: int, speed: float, has_outbox: bool
+    ) -> None:
+        super().__init__(home, seed, speed, FileTally())
+        self.kills = kills
+        self.stops = stops
+        self.program = [WORKER] if has_outbox else [__file__, "--naive"]
+        self.has_outbox = has_outbox
         self.handed, self.accepted = 0, set[int]()
-        options = ["--speed", str(self.speed), "--limit", str(LIMIT), "--seed", str(self.seed)]
-        with (
-            sandbox_process(
-                self.home / "sandbox", *options, *(f"--fault={fault}" for fault in faults())
-            ) as server,
-            ExitStack() as stack,
-        ):
-            self._work(server, stack)
-            self._judge(server)
-        self.tally.seconds = time.monotonic() - began
-        return self.tally
 
-    def _started(self, server: Server, stack: ExitStack) -> Worker:
+    def _started(self) -> Worker:
         numbers = range(self.handed, self.handed + POSTS)
         self.handed += POSTS
-        program = [WORKER] if self.has_outbox else [__file__, "--naive"]
-        process = launch(
-            with_jumps(
-                [*PYTHON, *program, str(self.home), *map(str, numbers)],
-                self.dice.getrandbits(32),
-                self.speed,
-            ),
-            child_environment(self.home, server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"}),
-        )
-        return Worker(stack.enter_context(ended(process)), self.accepted)
+        command = [*PYTHON, *self.program, str(self.home), *map(str, numbers)]
+        return Worker(self.keep(command), self.accepted)
 
-    def _work(self, server: Server, stack: ExitStack) -> None:
-        workers = [self._started(server, stack) for _ in range(PROCESSES)]
+    def work(self) -> None:
+        workers = [self._started() for _ in range(PROCESSES)]
         stops = {*spread(self.stops, self.kills)} if self.stops else set[int]()
         for round_ in range(self.kills):
-            self._wait_for_work(server)
+            # what waits for a lost request to settle sends nothing for a while
+            processes = [worker.process for worker in workers]
+            self.wait_for_work(processes, of="creates", most=5.0)
             place = self.dice.randrange(PROCESSES)
-            victim = workers[place]
-            if victim.process.poll() is None:
-                victim.process.kill()
-                self.tally.kills += 1
-            self._look_at_end(victim)
-            workers[place] = self._started(server, stack)
+            self.kill(workers[place].process)
+            self._look_at_end(workers[place])
+            workers[place] = self._started()
             if round_ in stops:
                 self._stop(self.dice.choice(workers))
-        workers.append(self._started(server, stack))  # sends what is left
+        workers.append(self._started())  # sends what is left
         for worker in workers:
             self._look_at_end(worker)
-
-    def _wait_for_work(self, server: Server) -> None:
-        """Until a create arrives, and for a moment more."""
-        before, end = server.state["creates"], time.monotonic() + 5
-        while server.state["creates"] == before and time.monotonic() < end:
-            time.sleep(0.01)
-        time.sleep(self.dice.uniform(0.0, 0.4))
+        self._judge()
 
     def _stop(self, worker: Worker) -> None:
         if worker.process.poll() is None:
@@ -190,11 +150,10 @@ class FileKills:
         if worker.process.returncode not in {0, -signal.SIGKILL}:
             self.tally.wrong.append(f"ended with {worker.process.returncode}: {said[-2000:]}")
 
-    def _judge(self, server: Server) -> None:
-        tally = self.tally
-        tally.creates, tally.accepted = server.state["creates"], len(self.accepted)
-        tally.struck.update(server.struck)
-        posts = Counter(str(post["content"]) for post in server.posts)
+    def _judge(self) -> None:
+        tally, there = self.tally, self.server.posts
+        tally.accepted = len(self.accepted)
+        posts = Counter(str(post["content"]) for post in there)
         tally.stored = posts.total()
         for number in range(self.handed):
             text = f"post {number}"
@@ -204,7 +163,7 @@ class FileKills:
             elif not posts[text] and number in self.accepted:
                 tally.lost.append(what)
         if self.has_outbox:
-            self._judge_outbox({str(post["id"]) for post in server.posts})
+            self._judge_outbox({str(post["id"]) for post in there})
 
     def _judge_outbox(self, stored: set[str]) -> None:
         """Each ticket is stored, and has the post that the server has."""
@@ -257,20 +216,21 @@ def main() -> None:
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         naive = FileKills(
-            home=Path(folder) / "naive",
+            Path(folder) / "naive",
+            options.seed,
             kills=max(1, options.kills // 10),
             stops=0,
-            seed=options.seed,
             speed=options.speed,
             has_outbox=False,
         ).run()
         print(f"\nbaseline\n{naive}", flush=True)
         tally = FileKills(
-            home=Path(folder) / "ours",
+            Path(folder) / "ours",
+            options.seed,
             kills=options.kills,
             stops=options.stops,
-            seed=options.seed,
             speed=options.speed,
+            has_outbox=True,
         ).run()
     print(f"\npostiz_async\n{tally}")
     note(

@@ -7,7 +7,7 @@ work, pages take the place of a twentieth, a twentieth is carried out minutes la
 half; PostgreSQL is started again ten times; connections break before the answer to a COMMIT or a
 swap; senders are stopped beyond their leases and continued,
 the last one for longer than it takes until absence is believed. The
-senders' wall clocks jump by hours. See `tests/outbox/postgres_kill_lab.py`. Run, with a PostgreSQL:
+senders' wall clocks jump by hours. See `tests/outbox/sender_kills.py`. Run, with a PostgreSQL:
 python benchmarks/outbox_kills.py                     (300 rounds; less than ten minutes)
 python benchmarks/outbox_kills.py --kills 50 --seed 7
 """
@@ -28,8 +28,8 @@ from postiz_async._quota import SILENT
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/outbox"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/stores"))
-from postgres_kill_lab import SPEED, SenderKills
 from postgres_server import why_no_postgres
+from sender_kills import SPEED, SenderKills
 
 
 def main() -> None:
@@ -46,11 +46,11 @@ def main() -> None:
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         tally = SenderKills(
-            home=options.keep or Path(folder),
+            options.keep or Path(folder),
+            options.seed,
             kills=options.kills,
             restarts=options.restarts,
             stops=(3 * LEASE, 3 * LEASE, 3 * LEASE, 1.5 * SILENT),
-            seed=options.seed,
             speed=options.speed,
         ).run()
     print(tally)

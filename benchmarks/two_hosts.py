@@ -4,7 +4,7 @@ Claim: however they are started, killed and restored, in the end each row is sto
 host says so with exit code 0. A fifth of all answers to creates is lost after the work, pages take
 the place of a twentieth, others come late, stop in the middle or break; a journal may be put back
 from any copy of either host, or be gone. Their wall clocks jump by hours, and now and then a host
-is started again. See `tests/host_lab.py`.
+is started again. See `tests/campaign/host_kills.py`.
 
 Servers up to v2.23.0 list no marks by which hosts could know each other's posts. A tenth of the
 rounds is on one: nothing may be lost there either, and what is doubled is told by exit code 1.
@@ -30,15 +30,18 @@ from typing import TYPE_CHECKING
 from figures import Figure, note
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from host_lab import Tally, naive_round, one_round
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/campaign"))
+from host_kills import HostTally, naive_round, one_round
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
 
-async def rounds(work: Callable[[Path, int], Awaitable[Tally]], seeds: Iterable[int]) -> Tally:
+async def rounds(
+    work: Callable[[Path, int], Awaitable[HostTally]], seeds: Iterable[int]
+) -> HostTally:
     """Each seed in a folder of its own."""
-    total = Tally()
+    total = HostTally()
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
             total += await work(Path(folder), seed)

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from key_kill_lab import KeyKills
+from key_kills import KeyKills
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_killed_again_and_again_a_key_has_one_post_and_each_call_its_answer(tmp_path: Path) -> None:
     seed = int(os.environ.get("POSTIZ_KILL_SEED", random.randrange(2**16)))  # noqa: S311
-    tally = KeyKills(
-        home=tmp_path / "work", processes=2, calls=120, keys=30, kills=8, seed=seed
-    ).run()
+    tally = KeyKills(tmp_path, seed, processes=2, calls=120, keys=30, kills=8).run()
     print(f"\nseed {seed}: {tally}")
     assert tally.troubles == []
     assert (tally.answers, tally.posts) == (120, 30)

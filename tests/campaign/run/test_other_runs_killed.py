@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from host_lab import one_round
+from host_kills import one_round
 
 if TYPE_CHECKING:
     from pathlib import Path

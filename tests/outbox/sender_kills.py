@@ -1,11 +1,9 @@
 """Senders of one outbox in PostgreSQL that are killed and stopped, while everything else breaks.
 
 One database, four senders that send for four organisations, and a server that loses a fifth of all
-answers to creates, carries some out late and some by half. Orders come all the time, each with a
-hand-over in one transaction, and some are rolled back. Server, senders and database are processes.
-Connections to the database break before the answer to a COMMIT, or to a sender's swap. All clocks
-run `SPEED` times as fast as the machine's, those of leases and of the quota too: what takes 60
-seconds then is longer than a busy machine halts.
+answers to creates, carries some out late and some by half: see `kills`. Orders come all the time,
+each with a hand-over in one transaction, and some are rolled back. Connections to the database
+break before the answer to a COMMIT, or to a sender's swap.
 """
 
 from __future__ import annotations
@@ -15,32 +13,29 @@ import random
 import signal
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from gateways import PAGE_STATUSES
+from kills import NAMED, PAGES, Kills, Progress, Tally, fault_texts, spread
 from outbox_worker import clock_of
 from pool_sandbox import PROVIDERS, channel_of, key_of
 from pool_worker import LISTED
 from postgres_proxy import Proxy, proxy
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch, reading
-from wall_jumps import with_jumps
 
 from postiz_async import Channel, NewPost, OutboxOptions, PostizPool, StoreError
-from postiz_async._delivery.outcomes import FOUND_UNSURE
 from postiz_async._delivery.record import read_record
-from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 from postiz_async.stores.postgres import ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
     from postgres_server import PostgresServer
     from processes import Process
@@ -62,33 +57,20 @@ FAULTS = (
     ("stop", 0.02, "after_items=0:half"),
     ("stop", 0.02, "after_items=1:half"),
     ("stop", 0.01, "after_items=1"),
-    *(("error_after", 0.01, f"status={status}") for status in PAGE_STATUSES),
+    *PAGES,
 )
-"""What goes wrong with a create: the kind, the share of all creates, and more."""
-
-NAMED = frozenset({MAY_LACK, UNSEEN_END, FOUND_UNSURE})
-"""What a ticket says of a post that may be half made."""
 
 HERE = Path(__file__).parent
 
 
-def faults() -> Iterator[str]:
-    """As the sandbox reads them; the first that strikes is the only one, so shares add up."""
-    left = 1.0
-    for kind, share, more in FAULTS:
-        yield f"{kind}:{100 * share / left:.3f}%:route=create_post:{more}".rstrip(":")
-        left -= share
-
-
 @dataclass
-class KillTally:
+class SenderTally(Tally):
     """What was done and what came of it."""
 
     tickets: int = 0
     posts: int = 0
     """Posts of committed tickets."""
     rolled_back: int = 0
-    kills: int = 0
     restarts: int = 0
     stops: int = 0
     cuts: int = 0
@@ -98,23 +80,14 @@ class KillTally:
     look_ups: int = 0
     lists: int = 0
     requests: int = 0
-    creates: int = 0
-    refusals: int = 0
-    struck: Counter[str] = field(default_factory=Counter)
     stored: int = 0
     """Posts that the server has."""
     unsure: int = 0
     """Tickets that name a post which may be half made."""
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
     never_handed_over: list[str] = field(default_factory=list)
-    called_refused: list[str] = field(default_factory=list)
-    """Tickets of which a post is stored although they ended refused."""
-    wrong: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
     def __str__(self) -> str:
-        struck = self.struck
+        struck = self.faults
         return (
             f"{self.kills} kills, {self.restarts} restarts of PostgreSQL, {self.stops} senders "
             f"stopped and continued, {self.cuts} connections cut, in {self.seconds:.0f} s\n"
@@ -125,18 +98,14 @@ class KillTally:
             f"half {struck['stop']}, behind a page {struck['error_after']}\n"
             f"{self.takeovers} turns taken over, {self.lost_turns} noticed as lost by who had "
             f"them, {self.look_ups} look-ups, {self.lists} requests for a list of posts\n"
-            f"{self.stored} posts are stored: lost {len(self.lost)}, doubled {len(self.doubled)}, "
-            f"of rolled back tickets {len(self.never_handed_over)}, called refused although stored "
-            f"{len(self.called_refused)}, otherwise wrong {len(self.wrong)}, "
-            f"reported as perhaps not whole {self.unsure}"
+            f"{self.stored} posts are stored: {self.verdict}, of rolled back tickets "
+            f"{len(self.never_handed_over)}, reported as perhaps not whole {self.unsure}"
         )
 
     @property
     def troubles(self) -> list[str]:
-        """What must not happen."""
-        found = [*self.lost, *self.doubled, *self.never_handed_over, *self.called_refused]
-        found += self.wrong
-        return [*found, *(["the quota was exceeded"] if self.refusals else [])]
+        exceeded = ["the quota was exceeded"] if self.refusals else []
+        return [*super().troubles, *self.never_handed_over, *exceeded]
 
 
 @dataclass(frozen=True)
@@ -263,40 +232,40 @@ class Orders:
         return int(row[0]) if row else 0
 
 
-@dataclass(kw_only=True)
-class SenderKills:
-    """One run."""
+class SenderKills(Kills[SenderTally]):
+    """One run.
 
-    home: Path
-    kills: int
-    restarts: int
-    stops: tuple[float, ...]
-    """For how many seconds of the clock a sender is stopped, each time."""
-    seed: int
-    speed: float = SPEED
-    tally: KillTally = field(default_factory=KillTally)
+    Args:
+        kills: of senders.
+        restarts: of PostgreSQL.
+        stops: for how many seconds of the clock a sender is stopped, each time.
+    """
 
-    def run(self) -> KillTally:
-        """Kill so often, and let the senders come to their end."""
-        began = time.monotonic()
-        self.home.mkdir(parents=True, exist_ok=True)
-        self.dice = random.Random(self.seed)  # noqa: S311
-        with ExitStack() as stack:
-            self.place = stack.enter_context(postgres_server(max_connections="200"))
-            self.database = self.place.new_database(
-                ddl(), "CREATE TABLE orders (number integer PRIMARY KEY, ticket text NOT NULL)"
-            )
-            self.server = stack.enter_context(self._sandbox())
-            self._work(stack)
-        self.tally.seconds = time.monotonic() - began
-        return self.tally
+    creates = FAULTS
+
+    def __init__(
+        self,
+        home: Path,
+        seed: int,
+        *,
+        kills: int,
+        restarts: int,
+        stops: tuple[float, ...],
+        speed: float = SPEED,
+    ) -> None:
+        super().__init__(home, seed, speed, SenderTally())
+        self.kills = kills
+        self.restarts = restarts
+        self.stops = stops
 
     # -------------------------------------------------------------- processes
 
     @contextmanager
-    def _sandbox(self) -> Generator[Server]:
+    def serving(self, *_: str) -> Iterator[Server]:
+        """A server of several organisations."""
         program, names = str(HERE / "pool_sandbox.py"), ",".join(ORGANIZATIONS)
-        command = [*PYTHON, program, str(self.speed), str(self.seed), names, *faults()]
+        command = [*PYTHON, program, str(self.speed), str(self.seed), names]
+        command += fault_texts(self.creates)
         with ended(launch(command, child_environment(self.home))) as process:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
@@ -304,18 +273,23 @@ class SenderKills:
                 yield Server(url, "")
         assert "Traceback" not in "".join(said)
 
-    def _work(self, stack: ExitStack) -> None:
+    def work(self) -> None:
+        self.place = self.stack.enter_context(postgres_server(max_connections="200"))
+        self.database = self.place.new_database(
+            ddl(), "CREATE TABLE orders (number integer PRIMARY KEY, ticket text NOT NULL)"
+        )
         orders = Orders(self.place, self.database, self.server, self.seed)
         with ThreadPoolExecutor(1) as threads:
             taking = threads.submit(asyncio.run, orders.run())
             try:
                 self.way = orders.way.result(PATIENCE)
-                senders = [self._started(stack, place) for place in range(SENDERS)]
-                self._break_things(stack, senders)
+                self.senders = [self._started(place) for place in range(SENDERS)]
+                self._break_things()
                 orders.end.set()
                 self._drain()
-                for sender in senders:
-                    self._end(sender)
+                for sender in self.senders:
+                    sender.send_signal(signal.SIGTERM)
+                    self.look_at_end(sender, 0)
             finally:
                 orders.end.set()
                 orders.all_sent.set()
@@ -323,47 +297,34 @@ class SenderKills:
         self.tally.cuts = orders.cuts
         self._judge(orders)
 
-    def _started(self, stack: ExitStack, place: int) -> Process:
-        program, log = str(HERE / "pool_worker.py"), str(self._log(place))
-        process = launch(
-            with_jumps([*PYTHON, program, self.way, log], self.dice.getrandbits(32), self.speed),
-            child_environment(self.home, {"POSTIZ_API_URL": self.server.url}),
-        )
-        return stack.enter_context(ended(process))
+    def _started(self, place: int) -> Process:
+        return self.keep([*PYTHON, str(HERE / "pool_worker.py"), self.way, str(self._log(place))])
 
     def _log(self, place: int) -> Path:
         return self.home / f"sender{place}.log"
 
-    def _break_things(self, stack: ExitStack, senders: list[Process]) -> None:
+    def _break_things(self) -> None:
         """Kill a sender in each round; restarts and stops are spread over the rounds."""
         restarts = spread(self.restarts, self.kills)
         stops = dict(zip(spread(len(self.stops), self.kills), self.stops, strict=True))
         for round_ in range(self.kills):
-            self._wait_for_work()
+            self.wait_for_work(self.senders)
             place = self.dice.randrange(SENDERS)
-            if senders[place].poll() is not None:
-                _, err = senders[place].communicate(timeout=PATIENCE)
-                self.tally.wrong.append(f"sender {place} ended by itself: {err}")
-            senders[place].kill()
-            senders[place].wait(PATIENCE)
-            self.tally.kills += 1
-            senders[place] = self._started(stack, place)
+            if self.kill(self.senders[place]):
+                self.senders[place].wait(PATIENCE)
+            else:
+                self.tally.wrong.append(f"sender {place} ended by itself")
+                self.look_at_end(self.senders[place])
+            self.senders[place] = self._started(place)
             if round_ in stops:
-                self._stop(self.dice.choice(senders), stops[round_])
+                self._stop(self.dice.choice(self.senders), stops[round_])
             if round_ in restarts:
                 time.sleep(self.dice.uniform(0.0, 0.2))
                 self.place.restart(self.dice.choice(["fast", "immediate"]))
                 self.tally.restarts += 1
 
-    def _wait_for_work(self) -> None:
-        """Until a request arrives, and for a moment more."""
-        before, end = self.server.state["requests"], time.monotonic() + PATIENCE
-        while self.server.state["requests"] == before and time.monotonic() < end:
-            time.sleep(0.005)
-        time.sleep(self.dice.uniform(0.0, 0.4))
-
     def _stop(self, sender: Process, seconds: float) -> None:
-        self._wait_for_work()
+        self.wait_for_work(self.senders)
         sender.send_signal(signal.SIGSTOP)
         time.sleep(seconds / self.speed)
         sender.send_signal(signal.SIGCONT)
@@ -371,24 +332,14 @@ class SenderKills:
 
     def _drain(self) -> None:
         """Wait until everything is sent; as long as something ends now and then."""
-        left = "SELECT count(*) FROM postiz_async.deliveries WHERE ended_at IS NULL"
-        count, since = -1, time.monotonic()
-        while count != 0:
-            [(now_left,)] = self._asked(left)
-            if now_left != count:
-                count, since = now_left, time.monotonic()
-            if time.monotonic() > since + PATIENCE:
-                rows = self._asked("SELECT scope, state, value FROM postiz_async.deliveries "
-                                   "WHERE ended_at IS NULL LIMIT 5")  # fmt: skip
+        unsent = "FROM postiz_async.deliveries WHERE ended_at IS NULL"
+        progress = Progress()
+        while count := self._asked(f"SELECT count(*) {unsent}")[0][0]:
+            if progress.stands_still(count):
+                rows = self._asked(f"SELECT scope, state, value {unsent} LIMIT 5")
                 self.tally.wrong.append(f"{count} tickets do not come to their end: {rows}")
                 return
             time.sleep(0.05)
-
-    def _end(self, sender: Process) -> None:
-        sender.send_signal(signal.SIGTERM)
-        _, err = sender.communicate(timeout=PATIENCE)
-        if sender.returncode:
-            self.tally.wrong.append(f"a sender ended with {sender.returncode}: {err}")
 
     def _asked(self, statement: str) -> list[tuple[Any, ...]]:
         return self.place.run(statement, database=self.database.rpartition("/")[2])
@@ -455,10 +406,8 @@ class SenderKills:
                 tally.wrong.append(what)
 
     def _count(self) -> None:
-        tally, state = self.tally, self.server.state
-        tally.requests, tally.creates = state["requests"], state["creates"]
-        tally.refusals = state["refusals"]
-        tally.struck.update(self.server.struck)
+        tally = self.tally
+        tally.requests = self.server.state["requests"]
         for place in range(SENDERS):
             text = self._log(place).read_text(encoding="utf-8")
             tally.takeovers += text.count("over from a sender that is gone")
@@ -470,8 +419,3 @@ class SenderKills:
             if "Traceback" in text:
                 at = text.index("Traceback")
                 tally.wrong.append(f"sender {place}: {text[max(0, at - 300) : at + 2000]}")
-
-
-def spread(count: int, rounds: int) -> list[int]:
-    """So many rounds of all, as far apart as possible."""
-    return [(2 * n + 1) * rounds // (2 * count) for n in range(count)]

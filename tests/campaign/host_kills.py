@@ -12,19 +12,17 @@ import asyncio
 import json
 import random
 import shutil
-import sys
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).parent / "campaign"))
+from campaign_kills import client_refs, rows_at
 from campaign_lab import START, WITH_DOUBLES, Lab
 from gateways import PAGE_STATUSES
-from kill_lab import NAMED, client_refs
+from kills import NAMED, Tally
 from samples import PNG
 from wall_jumps import HOURS
 
@@ -38,6 +36,7 @@ from postiz_async.errors import CampaignError, PostizError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from campaign_lab import Watched
 
@@ -68,71 +67,42 @@ PROVIDERS = ("mastodon", "telegram", "threads")
 
 
 @dataclass
-class Tally:
-    """What was done and what came of it."""
+class HostTally(Tally):
+    """What was done and what came of it; wrong are also exit codes and journals that err."""
 
     rounds: int = 0
     runs: int = 0
-    kills: int = 0
     restored: int = 0
     rows: int = 0
     refused: int = 0
     """Runs that stopped because rows were in Postiz and nobody had said what to do."""
     deleted: int = 0
     """Doubles that a sweep removed."""
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    called_refused: list[str] = field(default_factory=list)
-    """Rows that are stored although a journal says that they were refused."""
-    wrong: list[str] = field(default_factory=list)
-    """Exit codes that were not true, posts without their thread or job, journals that err."""
-    refusals: int = 0
-
-    def __add__(self, other: Tally) -> Tally:
-        mine, theirs = vars(self), vars(other)
-        return Tally(**{name: mine[name] + theirs[name] for name in mine})
 
     def __str__(self) -> str:
         return (
             f"{self.rounds} rounds, {self.runs} runs, {self.kills} of them killed, "
             f"{self.restored} journals restored or lost, {self.refused} runs asked first\n"
-            f"{self.rows} rows: lost {len(self.lost)}, doubled {len(self.doubled)}, called refused "
-            f"although stored {len(self.called_refused)}, otherwise wrong {len(self.wrong)}; "
-            f"{self.deleted} doubles removed by a sweep, "
+            f"{self.rows} rows: {self.verdict}; {self.deleted} doubles removed by a sweep, "
             f"429s {self.refusals}"
         )
 
-    @property
-    def troubles(self) -> list[str]:
-        """What must not happen."""
-        return [*self.lost, *self.doubled, *self.called_refused, *self.wrong]
 
-
-def campaign(dice: random.Random, channels: Sequence[str]) -> list[dict[str, Any]]:
+def campaign(dice: random.Random, lab: Lab) -> list[dict[str, Any]]:
     """Eight to fourteen moments, so at least as many requests, with one to four posts each."""
-    records: list[dict[str, Any]] = []
-    for moment in range(dice.randint(8, 14)):
-        date = START + timedelta(days=20, hours=7 * moment)
-        for _ in range(dice.randint(1, 4)):
-            number = len(records) + 1
-            record: dict[str, Any] = {
-                "ref": f"row-{number}",
-                "channel": dice.choice(channels),
-                "date": date.isoformat(),
-                "content": dice.choice([f"post {number}", f"a < b & {number}", "good morning"]),
-            }
-            if dice.random() < 0.15:
-                record["thread"] = [f"second of {number}", "third"]
-            if dice.random() < 0.1:
-                record["media"] = "a.png"
-            records.append(record)
+    dates = [START + timedelta(days=20, hours=7 * n) for n in range(dice.randint(8, 14))]
+    channels = [lab.channel(provider) for provider in PROVIDERS]
+    records = rows_at(dice, dates, channels, together=(1, 2, 3, 4))
+    lab.write(records)
+    for fault in FAULTS:
+        lab.sandbox.faults.add(fault)
     return records
 
 
 class Host:
     """One host: its folder with campaign and journal, and the copies that it made."""
 
-    def __init__(self, lab: Lab, dice: random.Random, tally: Tally) -> None:
+    def __init__(self, lab: Lab, dice: random.Random, tally: HostTally) -> None:
         self.lab = lab
         self.dice = dice
         self.tally = tally
@@ -208,18 +178,15 @@ def somewhere(dice: random.Random) -> Callable[[Watched, Callable[[], None]], No
     return arm
 
 
-async def one_round(folder: Path, seed: int, *, release: str = "HEAD") -> Tally:
+async def one_round(folder: Path, seed: int, *, release: str = "HEAD") -> HostTally:
     """One campaign on two hosts until it is at its end, and what came of it."""
     random.seed(seed)
     dice = random.Random(seed)  # noqa: S311
-    tally = Tally(rounds=1)
+    tally = HostTally(rounds=1)
     limit = dice.choice([6, 30, 300])
     lab = Lab(folder, limit=limit, work_per_post=0.02, seed=seed, release=release)
     async with lab.sandbox:
-        records = campaign(dice, [lab.channel(provider) for provider in PROVIDERS])
-        lab.write(records)
-        for fault in FAULTS:
-            lab.sandbox.faults.add(fault)
+        records = campaign(dice, lab)
         hosts = [Host(lab.host(name), dice, tally) for name in ("a", "b")]
         for host in hosts:
             (host.lab.folder / "a.png").write_bytes(PNG)
@@ -264,7 +231,7 @@ async def _finish(hosts: Sequence[Host]) -> list[int]:
 
 
 def judge(
-    tally: Tally,
+    tally: HostTally,
     lab: Lab,
     records: Sequence[dict[str, Any]],
     hosts: Sequence[Host],
@@ -297,7 +264,7 @@ def judge(
     tally.deleted += max(0, sent - len(lab.sandbox.posts))
 
 
-def _judge_journal(tally: Tally, lab: Lab, host: Host, what: str, *, lists_marks: bool) -> None:
+def _judge_journal(tally: HostTally, lab: Lab, host: Host, what: str, *, lists_marks: bool) -> None:
     posts = {post.id: post for post in lab.sandbox.posts}
     by_ref = {record["ref"]: record for record in read_records(host.lab.path)}
     for row in read_summary(host.lab.journal).rows:
@@ -371,17 +338,14 @@ class Naive(Host):
                         out.write(f"{record['ref']}\n")
 
 
-async def naive_round(folder: Path, seed: int) -> Tally:
+async def naive_round(folder: Path, seed: int) -> HostTally:
     """The same with hosts that note what was answered."""
     random.seed(seed)
     dice = random.Random(seed)  # noqa: S311
-    tally = Tally(rounds=1)
+    tally = HostTally(rounds=1)
     lab = Lab(folder, limit=dice.choice([30, 300]), work_per_post=0.02, seed=seed)
     async with lab.sandbox:
-        records = campaign(dice, [lab.channel(provider) for provider in PROVIDERS])
-        lab.write(records)
-        for fault in FAULTS:
-            lab.sandbox.faults.add(fault)
+        records = campaign(dice, lab)
         hosts = [Naive(lab.host(name), dice, tally) for name in ("a", "b")]
         await _live(hosts, dice)
         lab.sandbox.faults.clear()
