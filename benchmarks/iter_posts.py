@@ -1,4 +1,4 @@
-"""`posts.iter` over a year of 50,000 posts, beside reading and decoding the same bytes.
+"""`posts.list` over a year of 50,000 posts, beside reading and decoding the same bytes.
 
 Goals: at least 0.9 of the speed of bare aiohttp that asks for the same ranges, one after the other,
 and decodes them with msgspec into the same types; the first post is there after one answer. The two
@@ -82,13 +82,13 @@ asyncio.run(main())
 
 async def walked(postiz: Postiz) -> int:
     count = 0
-    async for _ in postiz.posts.iter(start=START, end=END):
+    async for _ in postiz.posts.list(start=START, end=END):
         count += 1
     return count
 
 
 async def first(postiz: Postiz) -> None:
-    posts = postiz.posts.iter(start=START, end=END)
+    posts = aiter(postiz.posts.list(start=START, end=END))
     await anext(posts)
     await posts.aclose()
 
@@ -132,7 +132,7 @@ async def compare(url: str, count: int, rounds: int) -> None:
     base = count / statistics.median(bare)
     ratio = statistics.median(b / a for a, b in zip(ours, bare, strict=True))
     speed = Figure(
-        name="posts of a year by posts.iter",
+        name="posts of a year by posts.list",
         value=ratio * base,
         unit="/s",
         baseline="bare aiohttp + msgspec, same ranges",
@@ -146,7 +146,7 @@ async def compare(url: str, count: int, rounds: int) -> None:
     )
     print(f"{count:,} posts of a year in {len(urls)} answers, median of {rounds}")
     print(f"  bare aiohttp + msgspec {base:10,.0f} posts a second")
-    print(f"  posts.iter             {speed.value:10,.0f}   {ratio:.2f} x bare ({speed.goal})")
+    print(f"  posts.list             {speed.value:10,.0f}   {ratio:.2f} x bare ({speed.goal})")
     print(f"  answers until the first post: {before_first} ({answers.goal})")
     note(speed)
     note(answers)

@@ -1,6 +1,6 @@
 """How many lists it takes where posts are repeated daily, which every list shows from their start.
 
-Claim: with 6 or 60 of them, a year or five years old, a 20-row campaign, `posts.iter` over a month
+Claim: with 6 or 60 of them, a year or five years old, a 20-row campaign, `posts.list` over a month
 and `posts.get` of an unknown id take at most one list a chunk more than without any. The last
 columns show why: chunks whose length follows the length of the answer, between the same bounds as
 before (an hour for iter and get, 15 minutes for a campaign) and up to 100,000 lists, over the
@@ -79,7 +79,7 @@ async def campaign(postiz: Postiz) -> None:
 
 
 async def month(postiz: Postiz) -> None:
-    async for _ in postiz.posts.iter(start=START, end=START + 30 * DAY):
+    async for _ in postiz.posts.list(start=START, end=START + 30 * DAY):
         pass
 
 

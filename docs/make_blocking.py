@@ -83,6 +83,14 @@ HOW = {
     "the pool is not open in this event loop, or": "the pool is closed, or",
     "its event loop does not answer": "its thread does not answer",
     "leave the loop or cancel it": "leave the loop",
+    "`await` gives a list, with one request. `async for` fetches a range of any length in pieces\n"
+    "        that the server can handle.": (
+        "Nothing is asked before it is used. `for` fetches a range of any length in pieces that\n"
+        "        the server can handle; all else is that of a list, fetched with one request."
+    ),
+    "`await` gives all of them in a list; `async for` fetches a hundred at a time.": (
+        "Nothing is asked before it is used: `for` fetches a hundred at a time, all else all."
+    ),
     "cancelled and called again": "interrupted and called again",
     "cancelled, they are withdrawn": "interrupted, they are withdrawn",
     "aclose": "close",
@@ -183,10 +191,16 @@ def led_to(node: ast.ClassDef) -> Iterator[str]:
 def has_something_to_await(name: str) -> bool:
     """Whether a class or one of its bases has."""
     node = classes()[name][1]
-    awaited = (each.name for each in node.body if isinstance(each, ast.AsyncFunctionDef))
+    awaited = (each.name for each in node.body if isinstance(each, FUNCTIONS) and is_awaited(each))
     return any(not each.startswith("_") or each == "__aenter__" for each in awaited) or any(
         has_something_to_await(base) for base in bases_of(node)
     )
+
+
+def is_awaited(node: Function) -> bool:
+    """Whether what a method returns can be awaited."""
+    is_listing = node.returns is not None and ast.unparse(node.returns).startswith("Listing[")
+    return isinstance(node, ast.AsyncFunctionDef) or is_listing
 
 
 def module_of(name: str) -> str:
@@ -242,6 +256,10 @@ class Module:
                 self.types.discard(("collections.abc", kind))
                 self.helper("BlockingIterator")
                 text = f"BlockingIterator{text.removeprefix(kind)}"
+        if text.startswith("Listing["):
+            self.types.discard(("postiz_async._resources.listing", "Listing"))
+            self.helper("BlockingListing")
+            text = f"Blocking{text}"
         if "Awaitable[" in text:
             self.types.discard(("collections.abc", "Awaitable"))
             text = re.sub(r"Awaitable\[None\]", "object", text)
@@ -546,6 +564,9 @@ def body(
     elif returns.startswith("BlockingIterator["):
         module.helper("iterate")
         yield from fitted("        return iterate(", ["self._portal", twin, *given], ")")
+    elif returns.startswith("BlockingListing["):
+        module.helper("listed")
+        yield from fitted("        return listed(", ["self._portal", twin, *given], ")")
     elif not isinstance(node, ast.AsyncFunctionDef):
         if any(ast.unparse(each.annotation or each) == "CampaignSource" for each in node.args.args):
             module.helper("rows_of")

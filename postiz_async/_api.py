@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.calls import RawAnswer
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
+    from postiz_async.models.channels import Channel
+    from postiz_async.models.posts import PostState
 
 
 T = TypeVar("T")
@@ -363,8 +365,8 @@ class Api(OfOneProcess, Resources):
         *,
         start: datetime,
         end: datetime,
-        state: str | None = None,
-        channel: str | None = None,
+        state: PostState | None = None,
+        channel: Channel | str | None = None,
         tag: str | None = None,
         naming: Naming = "id",
         analytics: bool = False,
@@ -385,7 +387,7 @@ class Api(OfOneProcess, Resources):
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            channel: only this channel, by id.
+            channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
             naming: how the file names channels: `id`, or `name` if it is unique.
             analytics: whether to include figures of published posts, such as views and likes.

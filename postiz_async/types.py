@@ -19,9 +19,11 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox.pool_outbox import CredentialsOf, PoolOutbox
 from postiz_async._quota import RateHeaders
 from postiz_async._quota.view import Queued
+from postiz_async._resources.listing import Listing
 from postiz_async._scheduler.hooks import AttemptHook, CallHook
 from postiz_async._transport import Transport
 from postiz_async._uploads import Progress, UploadSource
+from postiz_async.models.posts import PostState, PostType
 
 __all__ = [
     "Advice",
@@ -39,11 +41,14 @@ __all__ = [
     "FileComparison",
     "Finding",
     "Late",
+    "Listing",
     "MediaRoot",
     "Naming",
     "OnDoubt",
     "PlannedRequest",
     "PoolOutbox",
+    "PostState",
+    "PostType",
     "Preview",
     "Progress",
     "Queued",

@@ -96,7 +96,7 @@ async def client() -> None:
         several: list[UploadSource] = ["a.png", Path("b.png"), b"", BytesIO(), aiter(stream())]
         assert_type(await postiz.media.upload_many(several), list[Media])
         assert_type(await postiz.media.upload_many(stream()), list[Media])
-        await postiz.analytics.posts(postiz.posts.iter(start=NOW, end=NOW))
+        await postiz.analytics.posts(postiz.posts.list(start=NOW, end=NOW))
         tolerant = await postiz.media.upload_many(several, return_exceptions=True)
         assert_type(tolerant, list[Media | Exception])
         part = ThreadPart("second", media=(media,), delay_minutes=5)
@@ -106,14 +106,14 @@ async def client() -> None:
         assert_type(await postiz.posts.draft(new, at=NOW, idempotency_key="k"), list[Created])
         assert_type(await postiz.posts.replace("id", new, at=NOW), Created)
         assert_type(await postiz.posts.list(start=NOW, end=NOW), list[Post])
-        async for post in postiz.posts.iter(start=NOW, end=NOW):
+        async for post in postiz.posts.list(start=NOW, end=NOW):
             assert_type(post, Post)
         assert_type(await postiz.posts.delete("id"), bool)
         assert_type(await postiz.channels.settings("id"), ChannelSettings)
         assert_type(await postiz.channels.find_slot("id"), datetime)
         assert_type(await postiz.analytics.channel("id", days=7), list[Metric])
         assert_type(await postiz.analytics.post("id"), PostAnalytics)
-        async for notification in postiz.notifications.iter():
+        async for notification in postiz.notifications.list():
             assert_type(notification, Notification)
         assert_type(await postiz.users.search("ada"), list[Membership])
         assert_type(await postiz.quota(), Quota)
@@ -158,7 +158,7 @@ def synchronous(channel: Channel, token: str) -> None:
         assert_type(postiz.channels.list(), list[Channel])
         assert_type(postiz.posts.schedule(NewPost(channel, "Hello"), at=NOW), list[Created])
         postiz.posts.schedule(NewPost(channel, "Hello"))  # type: ignore[call-arg]
-        for post in postiz.posts.iter(start=NOW, end=NOW):
+        for post in postiz.posts.list(start=NOW, end=NOW):
             assert_type(post, Post)
         for event in postiz.posts.watch():
             assert_type(event, PublishEvent)

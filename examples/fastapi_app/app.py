@@ -126,5 +126,5 @@ async def posts(postiz: PostizDep, days: int = 14) -> list[dict[str, str]]:
             "channel": post.channel.name if post.channel else "",
             "text": post.text,
         }
-        async for post in postiz.posts.iter(start=now - timedelta(days=1), end=end)
+        async for post in postiz.posts.list(start=now - timedelta(days=1), end=end)
     ]

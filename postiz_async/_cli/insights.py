@@ -87,7 +87,7 @@ async def notifications(
     output = Output(as_json=api.json)
     found: list[Notification] = []
     async with api.client() as postiz:
-        async for notification in postiz.notifications.iter():
+        async for notification in postiz.notifications.list():
             found.append(notification)
             if len(found) >= most:
                 break

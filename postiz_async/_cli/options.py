@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
@@ -26,7 +26,7 @@ from postiz_async._campaign.read.dates import (
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.output import Output, moment
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
-from postiz_async.types import Advice, AttemptHook
+from postiz_async.types import Advice, AttemptHook, PostState
 
 Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
 
@@ -234,9 +234,7 @@ OnlyChannel = Annotated[
         help="Only this channel: its id, name, or provider if no other channel has it.",
     ),
 ]
-StateOption = Annotated[
-    Literal["QUEUE", "PUBLISHED", "ERROR", "DRAFT"] | None, Parameter(help="Only in this state.")
-]
+StateOption = Annotated[PostState | None, Parameter(help="Only in this state.")]
 
 
 _OPTIONS = {

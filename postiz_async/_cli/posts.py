@@ -80,7 +80,7 @@ async def list_posts(
         first, last = day_range(postiz, start, end, zone)
         posts = [
             post
-            async for post in postiz.posts.iter(
+            async for post in postiz.posts.list(
                 start=first,
                 end=last,
                 state=state,

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from postiz_async._concurrency import for_each
+from postiz_async._resources.listing import Listing
 from postiz_async._scheduler.scheduler import BoundScheduler
+from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import (
     CHANNEL_ANALYTICS,
     LIST_NOTIFICATIONS,
@@ -31,11 +33,13 @@ from postiz_async.errors import (
 from postiz_async.models.insights import Figures, Metric, Missing, PostAnalytics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    import builtins
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+    from datetime import datetime
 
     from postiz_async._resources.channels import ChannelCache
     from postiz_async.models.channels import Channel
-    from postiz_async.models.insights import Notification, NotificationPage
+    from postiz_async.models.insights import Notification
     from postiz_async.models.posts import Post
     from postiz_async.models.users import Membership
 
@@ -98,7 +102,7 @@ class Analytics:
 
         Args:
             posts: an iterable or async iterable of published posts, or of pairs: the id of a post
-                and that of its channel. Each is taken when it can be queried, as from `posts.iter`.
+                and that of its channel. Each is taken when it can be queried, as from `posts.list`.
             days: how many days back the figures reach.
 
         Raises:
@@ -124,28 +128,36 @@ class Notifications:
     def __init__(self, bound: BoundScheduler) -> None:
         self._bound = bound
 
-    async def page(self, number: int = 0) -> NotificationPage:
-        """One page of at most 100, newest first; numbered from 0.
+    def list(self, *, since: datetime | None = None) -> Listing[Notification]:
+        """The notifications, newest first, each once even if new ones arrive meanwhile.
+
+        `await` gives all of them in a list; `async for` fetches a hundred at a time.
 
         Args:
-            number: the page, from 0; each has 100 notifications.
+            since: only those from then on; None: all.
 
         Retried: yes. Since v2.18.0.
         """
-        query = (("page", str(number)),)
-        return await self._bound.call(Call(LIST_NOTIFICATIONS, query=query))
+        if since is not None:
+            format_date(since, "since")  # refuses one without a zone
 
-    async def iter(self) -> AsyncIterator[Notification]:
-        """All notifications, newest first, each once even if new ones arrive meanwhile."""
-        seen: set[str] = set()
-        number, more = 0, True
-        while more:
-            page = await self.page(number)
-            for notification in page.notifications:
-                if notification.id not in seen:
-                    seen.add(notification.id)
-                    yield notification
-            number, more = number + 1, page.has_more and bool(page.notifications)
+        async def pages() -> AsyncGenerator[builtins.list[Notification]]:
+            seen: set[str] = set()
+            number, more = 0, True
+            while more:
+                query = (("page", str(number)),)
+                page = await self._bound.call(Call(LIST_NOTIFICATIONS, query=query))
+                new = [each for each in page.notifications if each.id not in seen]
+                seen.update(each.id for each in new)
+                wanted = [each for each in new if since is None or each.created_at >= since]
+                yield wanted
+                more = page.has_more and bool(page.notifications) and len(wanted) == len(new)
+                number += 1
+
+        async def whole() -> builtins.list[Notification]:
+            return [each async for page in pages() for each in page]
+
+        return Listing(whole, pages)
 
 
 # ------------------------------------------------------------------ figures of many posts

@@ -10,20 +10,84 @@ because of repetitions, or slow because of the network.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Coroutine
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, get_args
 
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import check_id, format_date
 from postiz_async._wire.endpoints import LIST_POSTS, Call
-from postiz_async.errors import PostNotFoundError
+from postiz_async.errors import InvalidPostError, PostNotFoundError, Problem
+from postiz_async.models.posts import PostState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Generator,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async.models.posts import Post
+
+
+T = TypeVar("T")
+
+
+class Listing(Coroutine[Any, Any, list[T]]):
+    """What the API lists: `await` it for one list, or iterate over it piece by piece.
+
+        posts = await postiz.posts.list(start=..., end=...)
+        async for post in postiz.posts.list(start=..., end=...):
+            ...
+
+    Nothing is asked before. Like a coroutine, `asyncio.create_task` and task groups take it.
+
+    Args:
+        whole: fetches the list.
+        pieces: fetches it piece by piece.
+    """
+
+    def __init__(
+        self,
+        whole: Callable[[], Coroutine[Any, Any, list[T]]],
+        pieces: Callable[[], AsyncGenerator[list[T]]],
+    ) -> None:
+        self._whole = whole
+        self._pieces = pieces
+        self._awaited: Coroutine[Any, Any, list[T]] | None = None
+
+    async def __aiter__(self) -> AsyncGenerator[T]:
+        async with aclosing(self._pieces()) as pieces:
+            async for items in pieces:
+                for item in items:
+                    yield item
+                del items  # before there are more
+
+    def __await__(self) -> Generator[Any, Any, list[T]]:
+        return self._whole().__await__()
+
+    def _coroutine(self) -> Coroutine[Any, Any, list[T]]:
+        self._awaited = self._awaited or self._whole()
+        return self._awaited
+
+    def send(self, value: Any, /) -> Any:
+        """Continue, as an event loop does with a coroutine."""
+        return self._coroutine().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise an error inside, as an event loop does with a coroutine."""
+        return self._coroutine().throw(*error)
+
+    def close(self) -> None:
+        """End it, as an event loop does with a coroutine."""
+        self._coroutine().close()
 
 
 # ------------------------------------------------------------------ long ranges
@@ -37,6 +101,11 @@ SHORTEST_CHUNK, LONGEST_CHUNK = timedelta(minutes=1), timedelta(days=62)
 
 TICK = timedelta(milliseconds=1)
 """The precision of dates on the server."""
+
+
+def in_ticks(moment: datetime) -> datetime:
+    """A moment without the microseconds that no stored date has."""
+    return moment - timedelta(microseconds=moment.microsecond % 1_000)
 
 
 class Chunk(NamedTuple):
@@ -79,8 +148,7 @@ class Chunks:
 
     def of(self, start: datetime, end: datetime) -> Iterator[Chunk]:
         """The chunks of a range in order of date, without gaps or overlaps."""
-        start, end = start.astimezone(UTC), end.astimezone(UTC)  # elsewhere an hour comes twice
-        start -= timedelta(microseconds=start.microsecond % 1_000)  # which no stored date has
+        start, end = in_ticks(start.astimezone(UTC)), end.astimezone(UTC)
         while start <= end:
             until = end if end - start < self._length else start + self._length - TICK
             yield Chunk(start, until)
@@ -105,16 +173,29 @@ _ID = attrgetter("id")
 
 
 def list_query(
-    start: datetime, end: datetime, customer: str | None = None
+    start: datetime, end: datetime, group: str | None = None
 ) -> tuple[tuple[str, str], ...]:
     """The query of `GET /posts`."""
     query = (("startDate", format_date(start, "start")), ("endDate", format_date(end, "end")))
-    return query if customer is None else (*query, ("customer", customer))
+    return query if group is None else (*query, ("customer", group))
 
 
-async def list_posts(bound: BoundScheduler, *, start: datetime, end: datetime) -> list[Post]:
-    """The posts of a range, both ends included."""
-    return (await bound.call(Call(LIST_POSTS, query=list_query(start, end)))).posts
+async def list_posts(
+    bound: BoundScheduler, group: str | None = None, *, start: datetime, end: datetime
+) -> list[Post]:
+    """The posts of a range, both ends included, of a group of channels or of all."""
+    return (await bound.call(Call(LIST_POSTS, query=list_query(start, end, group)))).posts
+
+
+def check_state(state: str | None) -> None:
+    """Refuse a state that no post has, for which a list would always be empty.
+
+    Raises:
+        InvalidPostError: there is no such state.
+    """
+    if state is not None and state not in get_args(PostState):
+        hint = f"the states are {', '.join(get_args(PostState))}"
+        raise InvalidPostError([Problem("state", f"there is no {state!r}", hint=hint)])
 
 
 class GroupOf(NamedTuple):
@@ -145,16 +226,28 @@ async def pieces(
     A list for each chunk; a reader that lets one go before the next never has two in memory.
     """
     list_query(start, end)  # refuses what is no moment
-    async for chunk, listed in Chunks(first=FIRST_CHUNK).lists(list_posts, start, end):
-        listed.sort(key=_ID)
-        listed.sort(key=_DATE)  # of one date by id; quicker than by both at once
-        first = bisect_left(listed, chunk.start, key=_DATE)
-        posts = listed[first : bisect_right(listed, chunk.end, lo=first, key=_DATE)]
-        if accepts is not None:
-            posts = [post for post in posts if accepts(post)]
+    async for chunk, listed in Chunks(FIRST_CHUNK).lists(list_posts, start, end):
+        posts = inside(listed, *chunk, accepts)
         del listed
         yield posts
         del posts
+
+
+def inside(
+    listed: list[Post],
+    start: datetime,
+    end: datetime,
+    accepts: Callable[[Post], bool] | None,
+) -> list[Post]:
+    """The posts of an answer that are inside of its range and accepted, in order of date.
+
+    A repeated post is also listed with its dates before the range.
+    """
+    listed.sort(key=_ID)
+    listed.sort(key=_DATE)  # of one date by id; quicker than by both at once
+    first = bisect_left(listed, in_ticks(start), key=_DATE)
+    posts = listed[first : bisect_right(listed, end, lo=first, key=_DATE)]
+    return posts if accepts is None else [post for post in posts if accepts(post)]
 
 
 def first_occurrences(posts: Iterable[Post], seen: set[str]) -> Iterator[Post]:

@@ -13,11 +13,13 @@ import msgspec
 from postiz_async._resources.create import PostCreation
 from postiz_async._resources.insights import Notifications
 from postiz_async._resources.listing import (
+    Listing,
     around,
+    check_state,
     find_post,
     first_occurrences,
+    inside,
     list_posts,
-    list_query,
     pieces,
 )
 from postiz_async._resources.matching import find_posts, is_on, span_of
@@ -47,15 +49,15 @@ from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import datetime
 
     from postiz_async._concurrency import WakeSignal
     from postiz_async._resources.channels import ChannelCache
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.scheduler import BoundScheduler
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import MissingRelease, Post, PublishEvent
+    from postiz_async.models.channels import Channel, Group
+    from postiz_async.models.posts import MissingRelease, Post, PostState, PublishEvent
 
 
 class Posts(PostCreation):
@@ -75,78 +77,82 @@ class Posts(PostCreation):
 
     # -------------------------------------------------------------- looking
 
-    async def list(
-        self, *, start: datetime, end: datetime, customer: str | None = None, retry: bool = True
-    ) -> builtins.list[Post]:
-        """The posts from `start` to `end`, inclusive, in no particular order.
-
-        A repeated post is listed once for each occurrence up to `end`, all with the same id,
-        including occurrences before `start`. Media, thread parts and posts of deleted channels are
-        not returned.
-
-        Args:
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
-            customer: only channels of this group, by its id (`channels.groups`). The API uses
-                this word here; the `group` of a post is something else.
-            retry: False for a single attempt, if the caller does its own retries.
-
-        Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
-        """
-        options = self._bound.options
-        if options.retry is not retry:
-            options = msgspec.structs.replace(options, retry=retry)
-        query = list_query(start, end, customer)
-        return (await self._bound.call(Call(LIST_POSTS, query=query), options)).posts
-
-    async def iter(
+    def list(
         self,
         *,
         start: datetime,
         end: datetime,
-        state: str | None = None,
+        state: PostState | None = None,
         channel: Channel | str | None = None,
+        group: Group | str | None = None,
         tag: str | None = None,
         collapse_repeats: bool = False,
-    ) -> AsyncIterator[Post]:
-        """The posts of a range of any length, in order of date, fetched in pieces.
+        retry: bool = True,
+    ) -> Listing[Post]:
+        """The posts from `start` to `end`, in order of date.
+
+        `await` gives a list, with one request. `async for` fetches a range of any length in pieces
+        that the server can handle.
+
+        A repeated post is listed once for each occurrence, always with the same id. Media, thread
+        parts and posts of deleted channels are not returned.
 
         Args:
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
-            state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
+            state: only posts in this state: `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             channel: only this channel: its id, name or provider.
+            group: only channels of this group of `channels.groups`, or its id.
             tag: only posts with this tag, by name.
             collapse_repeats: a repeated post once, at its first occurrence in the range.
+            retry: False for a single attempt, if the caller does its own retries.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            InvalidPostError: no channel, or several, have this name or provider; or there is no
+                such state.
         """
-        wanted = await self._wanted(channel)
+        check_state(state)
+        options = self._bound.options
+        if options.retry is not retry:
+            options = msgspec.structs.replace(options, retry=retry)
+        bound = msgspec.structs.replace(self._bound, options=options)
+        group_id = group if group is None or isinstance(group, str) else group.id
 
-        def accepts(post: Post) -> bool:
-            return (
+        async def accepting(bound: BoundScheduler) -> Callable[[Post], bool] | None:
+            if state is None and channel is None and tag is None:
+                return None
+            wanted = await self._wanted(bound, channel)
+            return lambda post: (
                 (state is None or post.state == state)
                 and (wanted is None or is_on(wanted, post))
                 and (tag is None or tag in post.tags)
             )
 
-        takes_all = state is None and wanted is None and tag is None
-        repeated: set[str] = set()
-        found = pieces(self.list, start, end, accepts=None if takes_all else accepts)
-        async with aclosing(found):
-            async for posts in found:
-                for post in first_occurrences(posts, repeated) if collapse_repeats else posts:
-                    yield post
-                del posts
+        async def whole() -> builtins.list[Post]:
+            once = bound.begun()
+            accepts = await accepting(once)
+            listed = await list_posts(once, group_id, start=start, end=end)
+            posts = inside(listed, start, end, accepts)
+            return [*first_occurrences(posts, set())] if collapse_repeats else posts
 
-    async def _wanted(self, channel: Channel | str | None) -> str | None:
+        async def piecewise() -> AsyncGenerator[builtins.list[Post]]:
+            accepts = await accepting(bound)
+            found = pieces(partial(list_posts, bound, group_id), start, end, accepts=accepts)
+            repeated: set[str] = set()
+            async with aclosing(found):
+                async for posts in found:
+                    yield [*first_occurrences(posts, repeated)] if collapse_repeats else posts
+                    del posts
+
+        return Listing(whole, piecewise)
+
+    async def _wanted(self, bound: BoundScheduler, channel: Channel | str | None) -> str | None:
         """The id of the only channel to list; None: all channels."""
         if channel is None:
             return None
-        return await self._channels.id_of(self._bound, channel, "channel")
+        return await self._channels.id_of(bound, channel, "channel")
 
     async def get(
         self, post_id: str, *, start: datetime | None = None, end: datetime | None = None
@@ -264,7 +270,7 @@ class Posts(PostCreation):
     def _source(self, bound: BoundScheduler) -> PostSource:
         return PostSource(
             list_posts=partial(list_posts, bound),
-            notifications=Notifications(bound).iter,
+            notifications=Notifications(bound).list,
             clock=bound.scheduler.clock,
             now=bound.scheduler.server_time,
             is_counted=lambda: bound.scheduler.is_counted(LIST_POSTS.name),
@@ -274,7 +280,7 @@ class Posts(PostCreation):
     async def _watch(
         self, since: datetime | None, channel: Channel | str | None
     ) -> AsyncGenerator[PublishEvent]:
-        wanted = await self._wanted(channel)
+        wanted = await self._wanted(self._bound, channel)
 
         def accepts(post: Post) -> bool:
             return wanted is None or is_on(wanted, post)

@@ -17,7 +17,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from postiz_async._resources.listing import SEARCHED, Chunks, around, find_post
 from postiz_async._wording import describe_seconds
@@ -35,7 +35,7 @@ from postiz_async.errors import (
 from postiz_async.models.posts import PublishEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from postiz_async._concurrency import WakeSignal
     from postiz_async._resources.listing import ListPosts
@@ -72,12 +72,20 @@ FIRST_POLL, LONGEST_POLL = 2.0, 30.0
 _AWAY = (APIConnectionError, ServerError, APIResponseValidationError, QuotaError, StoreError)
 
 
+class ListNotifications(Protocol):
+    """The type of `postiz.notifications.list`."""
+
+    def __call__(self, *, since: datetime) -> Awaitable[list[Notification]]:
+        """The notifications from then on, newest first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PostSource:
     """Access to the posts to watch. `now` is the server's time, in seconds since the epoch."""
 
     list_posts: ListPosts
-    notifications: Callable[[], AsyncIterator[Notification]]
+    notifications: ListNotifications
     clock: Clock
     now: Callable[[], float]
     is_counted: Callable[[], bool]
@@ -95,7 +103,7 @@ async def until_published(
         if post.state == "PUBLISHED":
             return post
         if post.state == "ERROR":
-            said = await messages_since(source.notifications(), [post])
+            said = await messages_since(source.notifications, [post])
             raise PublishError(reason(post, said), post_id=post_id)
         seconds = max(pause, at.timestamp() - clock.time())
         if seconds > time.left:
@@ -140,24 +148,19 @@ def next_pause(pause: float) -> float:
 
 
 async def messages_since(
-    notifications: AsyncIterator[Notification], posts: Iterable[Post]
+    notifications: ListNotifications, posts: Iterable[Post]
 ) -> list[Notification]:
     """The notifications that may be about these posts, newest first.
 
     Servers before v2.18.0 show none, which is not an error.
     """
     since = min((post.publish_date for post in posts), default=None)
-    found: list[Notification] = []
     if since is None:
-        return found
+        return []
     try:
-        async for message in notifications:
-            if message.created_at < since - _BEFORE:
-                break
-            found.append(message)
+        return await notifications(since=since - _BEFORE)
     except NotFoundError:
         return []
-    return found
 
 
 def reason(post: Post, messages: Iterable[Notification]) -> str:
@@ -184,7 +187,7 @@ def _is_refusal(message: Notification, names: Iterable[str]) -> bool:
 
 
 async def publish_events(
-    posts: Iterable[Post], notifications: AsyncIterator[Notification]
+    posts: Iterable[Post], notifications: ListNotifications
 ) -> list[PublishEvent]:
     """The events of those posts that are published or refused, in order of date."""
     ended = sorted(
@@ -259,7 +262,7 @@ class _Watch:
         async for _, posts in self._chunks.lists(self._source.list_posts, start, now + _AHEAD):
             listed.update((post.id, post) for post in posts if self._accepts(post))
         news = [post for post in listed.values() if self._is_news(post)]
-        events = await publish_events(news, self._source.notifications())
+        events = await publish_events(news, self._source.notifications)
         self._remember(listed.values(), now)
         return events
 

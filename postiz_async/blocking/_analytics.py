@@ -62,7 +62,7 @@ class Analytics(Twin):
 
         Args:
             posts: an iterable of published posts, or of pairs: the id of a post
-                and that of its channel. Each is taken when it can be queried, as from `posts.iter`.
+                and that of its channel. Each is taken when it can be queried, as from `posts.list`.
             days: how many days back the figures reach.
 
         Raises:

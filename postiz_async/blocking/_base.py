@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from postiz_async._concurrency import in_thread
 from postiz_async._renamed import with_old_names
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from postiz_async._campaign.read.rows import CampaignSource, Given
+    from postiz_async._resources.listing import Listing
     from postiz_async._scheduler.calls import RawAnswer
     from postiz_async.blocking._calls import ThreadCall
     from postiz_async.blocking._portal import Portal
@@ -130,7 +131,9 @@ class WithRaw:
             )
 
         async def called() -> T:
-            return call(*args, **kwargs)
+            value = call(*args, **kwargs)
+            _fetch(value)
+            return value
 
         work = with_raw_answers(called())  # kept in a context variable, which the loop gets
         try:
@@ -175,6 +178,62 @@ class BlockingIterator(Iterator[T]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class BlockingListing(Sequence[T]):
+    """What the API lists: nothing is asked before it is used.
+
+    `for` fetches it piece by piece; all else, such as `len` or an index, fetches and keeps it.
+    """
+
+    def __init__(self, portal: Portal, listing: Listing[T]) -> None:
+        self._portal = portal
+        self._listing = listing
+        self._items: list[T] | None = None
+
+    def fetch(self) -> list[T]:
+        """All items; asked for once, and kept."""
+        if self._items is None:
+            self._items = self._portal.call(_all, self._listing)
+        return self._items
+
+    def __iter__(self) -> Iterator[T]:
+        if self._items is not None:
+            return iter(self._items)
+        return BlockingIterator(self._portal, aiter(self._listing))
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return self.fetch()[index]
+
+    def __len__(self) -> int:
+        return len(self.fetch())
+
+    def __eq__(self, other: object) -> bool:
+        return self.fetch() == (other.fetch() if isinstance(other, BlockingListing) else other)
+
+    __hash__ = None  # type: ignore[assignment]  # as that of a list
+
+
+def _fetch(value: object) -> None:
+    if isinstance(value, BlockingListing):
+        cast("BlockingListing[object]", value).fetch()
+
+
+async def _all(listing: Listing[T]) -> list[T]:
+    return await listing
+
+
+def listed(
+    portal: Portal, make: Callable[P, Listing[T]], *args: P.args, **kwargs: P.kwargs
+) -> BlockingListing[T]:
+    """What `make` lists."""
+    return BlockingListing(portal, portal.call_sync(make, *args, **kwargs))
 
 
 async def _next(items: AsyncIterator[T]) -> T | object:

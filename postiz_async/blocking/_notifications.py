@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from postiz_async.blocking._base import BlockingIterator, Twin, iterate
+from postiz_async.blocking._base import BlockingListing, Twin, listed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from postiz_async._resources.insights import Notifications as AsyncNotifications
-    from postiz_async.models.insights import Notification, NotificationPage
+    from postiz_async.models.insights import Notification
 
 
 class Notifications(Twin):
@@ -18,16 +20,14 @@ class Notifications(Twin):
     def _async(self) -> AsyncNotifications:
         return cast("AsyncNotifications", self._twin)
 
-    def page(self, number: int = 0) -> NotificationPage:
-        """One page of at most 100, newest first; numbered from 0.
+    def list(self, *, since: datetime | None = None) -> BlockingListing[Notification]:
+        """The notifications, newest first, each once even if new ones arrive meanwhile.
+
+        Nothing is asked before it is used: `for` fetches a hundred at a time, all else all.
 
         Args:
-            number: the page, from 0; each has 100 notifications.
+            since: only those from then on; None: all.
 
         Retried: yes. Since v2.18.0.
         """
-        return self._portal.call(self._async.page, number)
-
-    def iter(self) -> BlockingIterator[Notification]:
-        """All notifications, newest first, each once even if new ones arrive meanwhile."""
-        return iterate(self._portal, self._async.iter)
+        return listed(self._portal, self._async.list, since=since)

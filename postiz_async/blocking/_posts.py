@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
-from postiz_async.blocking._base import BlockingIterator, iterate
+from postiz_async.blocking._base import BlockingIterator, BlockingListing, iterate, listed
 from postiz_async.blocking._post_creation import PostCreation
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from postiz_async._resources.posts import Posts as AsyncPosts
     from postiz_async.errors import Marks
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import MissingRelease, Post, PublishEvent
+    from postiz_async.models.channels import Channel, Group
+    from postiz_async.models.posts import MissingRelease, Post, PostState, PublishEvent
 
 
 class Posts(PostCreation):
@@ -26,61 +26,52 @@ class Posts(PostCreation):
         return cast("AsyncPosts", self._twin)
 
     def list(
-        self, *, start: datetime, end: datetime, customer: str | None = None, retry: bool = True
-    ) -> builtins.list[Post]:
-        """The posts from `start` to `end`, inclusive, in no particular order.
-
-        A repeated post is listed once for each occurrence up to `end`, all with the same id,
-        including occurrences before `start`. Media, thread parts and posts of deleted channels are
-        not returned.
-
-        Args:
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
-            customer: only channels of this group, by its id (`channels.groups`). The API uses
-                this word here; the `group` of a post is something else.
-            retry: False for a single attempt, if the caller does its own retries.
-
-        Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
-        """
-        return self._portal.call(
-            self._async.list, start=start, end=end, customer=customer, retry=retry
-        )
-
-    def iter(
         self,
         *,
         start: datetime,
         end: datetime,
-        state: str | None = None,
+        state: PostState | None = None,
         channel: Channel | str | None = None,
+        group: Group | str | None = None,
         tag: str | None = None,
         collapse_repeats: bool = False,
-    ) -> BlockingIterator[Post]:
-        """The posts of a range of any length, in order of date, fetched in pieces.
+        retry: bool = True,
+    ) -> BlockingListing[Post]:
+        """The posts from `start` to `end`, in order of date.
+
+        Nothing is asked before it is used. `for` fetches a range of any length in pieces that
+        the server can handle; all else is that of a list, fetched with one request.
+
+        A repeated post is listed once for each occurrence, always with the same id. Media, thread
+        parts and posts of deleted channels are not returned.
 
         Args:
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
-            state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
+            state: only posts in this state: `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             channel: only this channel: its id, name or provider.
+            group: only channels of this group of `channels.groups`, or its id.
             tag: only posts with this tag, by name.
             collapse_repeats: a repeated post once, at its first occurrence in the range.
+            retry: False for a single attempt, if the caller does its own retries.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            InvalidPostError: no channel, or several, have this name or provider; or there is no
+                such state.
         """
-        return iterate(
+        return listed(
             self._portal,
-            self._async.iter,
+            self._async.list,
             start=start,
             end=end,
             state=state,
             channel=channel,
+            group=group,
             tag=tag,
             collapse_repeats=collapse_repeats,
+            retry=retry,
         )
 
     def get(

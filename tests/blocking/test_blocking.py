@@ -109,6 +109,7 @@ def test_a_twin_has_what_its_class_has_and_nothing_else(name: str) -> None:
 
 SYNCHRONOUS = (
     (r"Async(?:Iterator|Generator)\[(.*)\]", r"BlockingIterator[\1]"),
+    (r"\bListing\[", "BlockingListing["),
     (r" \| AsyncIterable\[.*\]$", ""),
     (r"Awaitable\[None\]", "object"),
     (r"Awaitable\[(\w+)\]", r"\1"),
@@ -208,7 +209,12 @@ def test_posts_are_made_listed_and_deleted(postiz: Postiz, channel: str, at: dat
     [created] = postiz.posts.schedule(NewPost(channel, "hello"), at=at)
     around = {"start": at - timedelta(hours=1), "end": at + timedelta(hours=1)}
     assert [post.id for post in postiz.posts.list(**around)] == [created.post_id]
-    assert [post.content for post in postiz.posts.iter(**around)] == ["hello"]
+    listed = postiz.posts.list(**around)
+    assert (len(listed), listed[0].content, listed[-1:]) == (1, "hello", [*listed])
+    assert listed == list(postiz.posts.list(**around)) == postiz.posts.list(**around)
+    raw = postiz.raw(postiz.posts.list, **around)
+    assert (raw.value, raw.status) == (listed, 200)
+    assert not postiz.notifications.list()
     assert postiz.posts.get(created.post_id).id == created.post_id
     assert postiz.posts.delete(created.post_id) is True
     with pytest.raises(PostNotFoundError):

@@ -194,7 +194,7 @@ async def test_the_organisations_of_a_pool_are_shown_by_name() -> None:
         assert points(reader, "postiz.organizations") == counts
         servers.sandboxes["key-of-acme"].organization.api_key = "renewed"
         with pytest.raises(AuthenticationError):
-            await (await pool.client("key-of-acme", organization="acme")).notifications.page()
+            await (await pool.client("key-of-acme", organization="acme")).notifications.list()
         counts = {("ok",): 2, ("blocked",): 0, ("refused",): 1}
         assert points(reader, "postiz.organizations") == counts
         shown = reader.get_metrics_data()

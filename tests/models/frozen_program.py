@@ -49,7 +49,7 @@ async def work(folder: Path) -> None:
         day = timedelta(days=1)
         listed = await postiz.posts.list(start=at - day, end=at + day)
         assert [post.publish_date.replace(microsecond=0) for post in listed] == [at] * 3
-        await postiz.notifications.page()
+        await postiz.notifications.list()
     mine = Post(id="1", publish_date=at)
     assert Post.from_json(mine.to_json()) == mine
     from postiz_async import webhooks  # noqa: PLC0415 - while `datetime` is replaced

@@ -141,10 +141,10 @@ async def test_each_call_that_takes_a_channel_takes_its_name_or_its_provider(
             await postiz.channels.trigger("mastodon", "nothing")
         until = at + timedelta(hours=1)
         listed = [
-            post.content async for post in postiz.posts.iter(start=at, end=until, channel="brewers")
+            post.content async for post in postiz.posts.list(start=at, end=until, channel="brewers")
         ]
         assert sorted(listed) == ["four", "two"]
-        nothing = [p async for p in postiz.posts.iter(start=at, end=until, channel="tea")]
+        nothing = [p async for p in postiz.posts.list(start=at, end=until, channel="tea")]
         assert nothing == []
 
 

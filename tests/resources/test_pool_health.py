@@ -102,10 +102,10 @@ async def test_a_refused_key_is_told_by_the_name_of_its_organisation(
             acme.organization.api_key = "renewed"
             for each in (client, client, nameless):
                 with pytest.raises(AuthenticationError):
-                    await each.notifications.page()
+                    await each.notifications.list()
             acme.faults.add(Fault("empty_401"))
             with pytest.raises(ServerError):  # which says nothing of the key
-                await client.with_options(retries=0).notifications.page()
+                await client.with_options(retries=0).notifications.list()
             health = await pool.health(most=2)
             first, second = health.organizations
             assert {first.organization, second.organization} == {"acme", ""}
@@ -113,7 +113,7 @@ async def test_a_refused_key_is_told_by_the_name_of_its_organisation(
             assert health.troubles == {"acme": first.trouble}
             assert (health.refused, health.blocked, health.is_ready) == (2, 0, True)
             acme.organization.api_key = KEYS[0]
-            await client.notifications.page()
+            await client.notifications.list()
             assert (await pool.health()).refused == 1
     said = [record for record in caplog.messages if "refuses" in record]
     assert said == [f"Postiz at {URL}/public/v1 refuses the key of 'acme': Invalid API key"] * 2

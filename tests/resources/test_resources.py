@@ -72,10 +72,10 @@ async def test_iter_is_sorted_filtered_and_collapses_repeats(
             )
         await postiz.posts.draft(NewPost(other, "draft"), at=start + timedelta(days=5))
         end = start + timedelta(days=60)
-        everything = [post async for post in postiz.posts.iter(start=start, end=end)]
-        news = [post async for post in postiz.posts.iter(start=start, end=end, tag="news")]
-        drafts = [post async for post in postiz.posts.iter(start=start, end=end, state="DRAFT")]
-        theirs = [post async for post in postiz.posts.iter(start=start, end=end, channel=other.id)]
+        everything = [post async for post in postiz.posts.list(start=start, end=end)]
+        news = [post async for post in postiz.posts.list(start=start, end=end, tag="news")]
+        drafts = [post async for post in postiz.posts.list(start=start, end=end, state="DRAFT")]
+        theirs = [post async for post in postiz.posts.list(start=start, end=end, channel=other.id)]
     assert [post.content for post in everything] == ["day 3", "draft", "day 21", "day 40"]
     assert [post.content for post in news] == ["day 3", "day 21", "day 40"]
     assert [post.content for post in drafts] == ["draft"]
@@ -90,8 +90,8 @@ async def test_iter_gives_each_occurrence_of_a_repeated_post_once(
         body = build_body("schedule", start, [build_item(NewPost(channel, "daily"), channel)])
         await postiz.posts.create(replace(body, inter=1))
         end = start + timedelta(days=20)
-        each = [p.publish_date async for p in postiz.posts.iter(start=start, end=end)]
-        once = [p async for p in postiz.posts.iter(start=start, end=end, collapse_repeats=True)]
+        each = [p.publish_date async for p in postiz.posts.list(start=start, end=end)]
+        once = [p async for p in postiz.posts.list(start=start, end=end, collapse_repeats=True)]
     assert len(each) == len(set(each)) == 21
     assert each == sorted(each)
     assert len(once) == 1
@@ -116,7 +116,7 @@ async def test_what_is_no_moment_is_named_as_it_was_given(
             with pytest.raises(InvalidPostError, match=f"  {name}: .* time zone"):
                 await postiz.posts.list(start=given[0], end=given[1])
             with pytest.raises(InvalidPostError, match=f"  {name}: .* time zone"):
-                await anext(postiz.posts.iter(start=given[0], end=given[1]))
+                await anext(aiter(postiz.posts.list(start=given[0], end=given[1])))
         with pytest.raises(InvalidPostError, match=r"  at: .* time zone"):
             await postiz.posts.schedule(NewPost(channel, "Hello"), at=moment)
         if moment is not None:
@@ -301,7 +301,7 @@ async def test_wait_published_finds_a_post_whatever_its_milliseconds(
             assert (published.id, published.state) == (post_id, "PUBLISHED")
         (now,) = await postiz.posts.publish_now(post)
         assert (await postiz.posts.wait_published(now.post_id)).id == now.post_id
-        assert {post.id async for post in postiz.posts.iter(start=at, end=at)} >= {plain.post_id}
+        assert {post.id async for post in postiz.posts.list(start=at, end=at)} >= {plain.post_id}
 
 
 async def test_wait_published_follows_a_post_that_is_moved(
@@ -502,7 +502,7 @@ async def test_notifications_come_once_each(local: Sandbox, channel: Channel) ->
             when = at + timedelta(minutes=number)
             created = (await postiz.posts.schedule(NewPost(channel, "x"), at=when))[0]
         await postiz.posts.wait_published(created.post_id, at=when)
-        found = [each async for each in postiz.notifications.iter()]
+        found = [each async for each in postiz.notifications.list()]
     assert len(found) == len({each.id for each in found}) >= 3
 
 

@@ -48,4 +48,4 @@ def run_blocking(client: blocking.Postiz, file: Path) -> Report | list[str]:
 
 async def texts(postiz: Api, start: datetime, end: datetime) -> dict[str, str]:
     """Plain texts by id; a client or one with other options will do."""
-    return {post.id: post.text async for post in postiz.posts.iter(start=start, end=end)}
+    return {post.id: post.text async for post in postiz.posts.list(start=start, end=end)}

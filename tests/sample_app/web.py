@@ -59,7 +59,7 @@ def make_app(agency: Agency) -> FastAPI:
         now = datetime.now(UTC)
         patient = postiz.with_options(timeout=10)
         week = timedelta(days=7)
-        return [post async for post in patient.posts.iter(start=now - week, end=now + week)]
+        return [post async for post in patient.posts.list(start=now - week, end=now + week)]
 
     @app.get("/{organization}")
     async def overview(

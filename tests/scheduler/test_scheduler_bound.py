@@ -258,7 +258,7 @@ CALLS: dict[str, Callable[[Stage, Api], Awaitable[object]]] = {
     "upload": lambda _, view: view.media.upload(PNG),
     "upload_many": lambda _, view: view.media.upload_many([PNG, PNG + b"x"]),
     "upload_url": lambda _, view: view.media.upload("https://pictures.example.com/a.png"),
-    "notifications": lambda _, view: view.notifications.page(),
+    "notifications": lambda _, view: view.notifications.list(),
     "analytics": lambda it, view: view.analytics.channel(it.channel),
 }
 
@@ -314,7 +314,7 @@ async def test_each_piece_of_an_iteration_is_a_call() -> None:
     async with stage() as it:
         it.way.slow["GET /posts"] = 1.4
         start = it.later
-        pieces = it.postiz.with_options(timeout=2).posts.iter(
+        pieces = it.postiz.with_options(timeout=2).posts.list(
             start=start, end=start + timedelta(days=90)
         )
         assert [post async for post in pieces] == []
@@ -329,7 +329,7 @@ async def test_in_a_pool_the_wait_for_a_connection_is_part_of_the_timeout() -> N
         )
         async with pool:
             postiz = await pool.client(sandbox.organization.api_key)
-            slow = asyncio.create_task(postiz.with_options(timeout=200).notifications.page())
+            slow = asyncio.create_task(postiz.with_options(timeout=200).notifications.list())
             await sandbox.clock.sleep(10)
             with pytest.raises(APITimeoutError, match="All connections of the pool") as caught:
                 await postiz.with_options(timeout=2).channels.list()

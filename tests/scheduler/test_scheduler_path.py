@@ -65,7 +65,7 @@ async def hands(call: Callable[[], Awaitable[object]]) -> int:
     return entered
 
 
-@pytest.mark.parametrize(("name", "most"), [("list", 22), ("unchecked", 91), ("schedule", 142)])
+@pytest.mark.parametrize(("name", "most"), [("list", 31), ("unchecked", 91), ("schedule", 142)])
 async def test_a_call_passes_few_hands(name: str, most: int) -> None:
     post = NewPost("c1", "We open our shop at noon.")
     async with Postiz(

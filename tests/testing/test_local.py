@@ -130,7 +130,7 @@ async def test_a_publication_fails_once() -> None:
         await schedule(postiz, sandbox, "two")
         sandbox.publish()
         assert sorted(post.state for post in sandbox.posts) == ["ERROR", "PUBLISHED"]
-        notes = [each.content async for each in postiz.notifications.iter()]
+        notes = [each.content async for each in postiz.notifications.list()]
     assert any("the token was revoked" in note for note in notes)
 
 

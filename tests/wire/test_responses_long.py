@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import msgspec
 import pytest
@@ -79,7 +80,8 @@ async def test_others_run_while_a_long_list_is_decoded() -> None:
     assert len(body) > 1_500_000
     assert turns >= quick + 3
     assert len(few) == 10
-    assert found == msgspec.json.decode(msgspec.json.encode(posts), type=list[Post])
+    expected = msgspec.json.decode(msgspec.json.encode(posts), type=list[Post])
+    assert found == sorted(expected, key=attrgetter("publish_date", "id"))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,8 @@ async def test_others_run_while_a_long_list_is_decoded() -> None:
 async def test_whatever_is_in_the_posts_all_are_read(other: dict[str, object]) -> None:
     posts = [post(n, **(other if n % 2_500 == 2_000 else {})) for n in range(MANY)]
     found, _ = await listed(msgspec.json.encode({"posts": posts}))
-    assert found == msgspec.json.decode(msgspec.json.encode(posts), type=list[Post])
+    expected = msgspec.json.decode(msgspec.json.encode(posts), type=list[Post])
+    assert found == sorted(expected, key=attrgetter("publish_date", "id"))
 
 
 @pytest.mark.parametrize("shape", ["indented", "more after it", "more before it"])
@@ -107,7 +110,7 @@ async def test_a_list_of_another_shape_is_read_too(shape: str) -> None:
         "more before it": msgspec.json.encode({"pages": [], "posts": posts}),
     }
     found, _ = await listed(shapes[shape])
-    assert [each.id for each in found] == [str(number) for number in range(MANY)]
+    assert sorted(int(each.id) for each in found) == [*range(MANY)]
 
 
 @pytest.mark.parametrize("place", [0, 3_000, MANY - 1])

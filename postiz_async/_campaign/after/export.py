@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import CampaignClient
     from postiz_async.models.channels import Channel
     from postiz_async.models.insights import Figures
-    from postiz_async.models.posts import Post
+    from postiz_async.models.posts import Post, PostState
 
 
 Form: TypeAlias = Literal["csv", "jsonl", "excel"]
@@ -50,7 +50,7 @@ Naming: TypeAlias = Literal["id", "name"]
 
 
 class Which(TypedDict):
-    """A selection of posts to export, as `posts.iter` takes it, and what to export of them.
+    """A selection of posts to export, as `posts.list` takes it, and what to export of them.
 
     `naming` chooses the names of channels, `analytics` adds figures. `timezone` is the zone of
     dates in files for spreadsheets, UTC if None.
@@ -58,8 +58,8 @@ class Which(TypedDict):
 
     start: datetime
     end: datetime
-    state: NotRequired[str | None]
-    channel: NotRequired[str | None]
+    state: NotRequired[PostState | None]
+    channel: NotRequired[Channel | str | None]
     tag: NotRequired[str | None]
     naming: NotRequired[Naming]
     analytics: NotRequired[bool]
@@ -224,7 +224,7 @@ async def gathered(postiz: CampaignClient, form: Form, **which: Unpack[Which]) -
     zone = _zone(which.get("timezone") or "UTC")
     by_name = form == "excel" or which.get("naming") == "name"
     names = _names(await postiz.channels.list()) if by_name else {}
-    found = postiz.posts.iter(
+    listing = postiz.posts.list(
         start=start,
         end=end,
         state=which.get("state"),
@@ -232,7 +232,7 @@ async def gathered(postiz: CampaignClient, form: Form, **which: Unpack[Which]) -
         tag=which.get("tag"),
         collapse_repeats=True,
     )
-    posts = [post async for post in found]
+    posts = [post async for post in listing]
     figures = None
     if which.get("analytics"):
         out = [post for post in posts if post.state == "PUBLISHED"]

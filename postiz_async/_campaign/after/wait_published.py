@@ -190,7 +190,7 @@ class _Wait:
     async def _ended_rows(self, due: Sequence[RowRecord]) -> list[RowRecord]:
         """The present records of rows that need no further wait."""
         posts = {row.ref: self._calendar.posts[row.post_id or ""] for row in due}
-        told = await publish_events(posts.values(), self._postiz.notifications.iter())
+        told = await publish_events(posts.values(), self._postiz.notifications.list)
         events = {event.post.id: event for event in told}
         ended: list[RowRecord] = []
         for row in due:

@@ -47,7 +47,7 @@ def enough() -> None:
 
 
 async def a_year(lab: Lab, postiz: Postiz) -> None:
-    found = [post.id async for post in postiz.posts.iter(start=START, end=START + YEAR)]
+    found = [post.id async for post in postiz.posts.list(start=START, end=START + YEAR)]
     assert len(found) == 366 * len(set(found))
 
 
