@@ -30,7 +30,7 @@ import msgspec
 from calls_per_second import headers_of
 from figures import Figure, note
 
-from postiz_async import Created, Postiz, PostRequest, Priority, _quota as quota
+from postiz_async import AdvancedOptions, Created, Postiz, PostRequest, Priority, _quota as quota
 from postiz_async._quota import Ledger, RateHeaders
 from postiz_async._resources.api import opened
 from postiz_async._resources.create_body import encode_create
@@ -133,7 +133,9 @@ async def compare(url: str) -> dict[str, list[float]]:
 
         for number in range(ROUNDS):
             key = f"key-{number}"  # with one key all rounds would be in one window
-            async with Postiz(api_key=key, base_url=url, politeness=None) as postiz:
+            async with Postiz(
+                api_key=key, base_url=url, advanced=AdvancedOptions(politeness=None)
+            ) as postiz:
                 free = Call(PLAIN_POST, body=encode_create(body), posts=1)
                 create = postiz.posts.create
                 ways: dict[str, Callable[[], Awaitable[object]]] = {
@@ -175,7 +177,9 @@ async def warm_overhead() -> float:
     rounds: list[float] = []
     for _ in range(ROUNDS):
         async with Postiz(
-            api_key="key", base_url="http://127.0.0.1:9", politeness=None, transport=Canned()
+            api_key="key",
+            base_url="http://127.0.0.1:9",
+            advanced=AdvancedOptions(politeness=None, transport=Canned()),
         ) as postiz:
             free = Call(PLAIN_POST, body=encode_create(body), posts=1)
             plain = partial(BoundScheduler(opened(postiz).scheduler).call, free)

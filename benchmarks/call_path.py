@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from figures import Figure, note
 
 import postiz_async
-from postiz_async import NewPost, Postiz
+from postiz_async import AdvancedOptions, NewPost, Postiz
 from postiz_async._wire import WireResponse
 
 if TYPE_CHECKING:
@@ -163,7 +163,11 @@ class Answering:
 
 
 def client(counter: Counter) -> Postiz:
-    return Postiz(api_key="k", base_url="http://x.invalid", transport=Answering(counter))
+    return Postiz(
+        api_key="k",
+        base_url="http://x.invalid",
+        advanced=AdvancedOptions(transport=Answering(counter)),
+    )
 
 
 # ------------------------------------------------------------------ single calls
@@ -223,7 +227,7 @@ async def campaign(
         async with client(counter) as postiz:
             with counting:
                 async with postiz.campaign(path) as campaign:
-                    await (campaign.run() if is_run else campaign.plan())
+                    await (campaign.run_all() if is_run else campaign.plan())
 
 
 # ------------------------------------------------------------------ the baseline

@@ -22,7 +22,7 @@ import aiohttp
 import msgspec
 from figures import Figure, note
 
-from postiz_async import Postiz
+from postiz_async import AdvancedOptions, Postiz
 from postiz_async._scheduler.attempt import user_agent
 from postiz_async.models.posts import PostList
 
@@ -94,7 +94,9 @@ def main() -> None:
 
 async def compare(url: str) -> None:
     async with AsyncExitStack() as stack:
-        postiz = await stack.enter_async_context(Postiz(api_key=KEY, base_url=url, politeness=None))
+        postiz = await stack.enter_async_context(
+            Postiz(api_key=KEY, base_url=url, advanced=AdvancedOptions(politeness=None))
+        )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         decoder = msgspec.json.Decoder(PostList)
         target = f"{url}/public/v1/posts{QUERY}"

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from figures import Figure, note
 
+from postiz_async import AdvancedOptions
 from postiz_async._client import Postiz
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
@@ -81,7 +82,9 @@ async def over_http(sample: Path) -> AsyncIterator[tuple[MemoryServer, Postiz]]:
     async with (
         sandbox(clock, sample) as box,
         serve(box) as served,
-        Postiz(api_key="demo", base_url=served.url, clock=clock) as postiz,
+        Postiz(
+            api_key="demo", base_url=served.url, advanced=AdvancedOptions(clock=clock)
+        ) as postiz,
     ):
         yield box, postiz
 
@@ -103,7 +106,7 @@ async def measure(*, http: bool) -> Numbers:
         began = time.perf_counter()
         campaign = await stack.enter_async_context(postiz.campaign(folder / "campaign.csv"))
         bound, rows = (await campaign.plan()).lower_bound, len(campaign.rows)
-        await campaign.run()
+        await campaign.run_all()
         seconds = time.perf_counter() - began
         refs = Counter(str(post.settings.get("client_ref")) for post in box.posts)
         return Numbers(

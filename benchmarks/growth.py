@@ -45,7 +45,7 @@ import msgspec
 from figures import Figure, note
 from plan import START, OnDisk, channels_of, rows, sandbox, written
 
-from postiz_async import Postiz, PostizPool, PostRequest
+from postiz_async import AdvancedOptions, Postiz, PostizPool, PostRequest
 from postiz_async._wire import WireResponse, format_date
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.clock import JumpingClock
@@ -194,18 +194,24 @@ async def planned(count: int, metered: AbstractContextManager[None]) -> None:
 
 async def done(count: int, metered: AbstractContextManager[None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with sandbox() as server, Postiz(
-            api_key=server.organization.api_key,
-            base_url=URL,
-            clock=JumpingClock(START.timestamp()),
-            transport=OnDisk(server, Path(folder) / "posts"),
-        ) as postiz:  # fmt: skip
+        async with (
+            sandbox() as server,
+            Postiz(
+                api_key=server.organization.api_key,
+                base_url=URL,
+                advanced=AdvancedOptions(
+                    clock=JumpingClock(START.timestamp()),
+                    transport=OnDisk(server, Path(folder) / "posts"),
+                ),
+            ) as postiz,
+        ):
             path = written(Path(folder) / "c.csv", rows(channels_of(server), count))
             with metered:
                 async with (
                     postiz.campaign(path, align="15m") as campaign,
+                    campaign.run() as outcomes,
                 ):
-                    async for _ in campaign.run():
+                    async for _ in outcomes:
                         pass
 
 
@@ -251,15 +257,21 @@ BODY = PostRequest(
 
 
 def client_of(transport: Windows | Listed, clock: JumpingClock) -> Postiz:
-    return Postiz(api_key="key", base_url=URL, clock=clock, transport=transport, politeness=None)
+    return Postiz(
+        api_key="key",
+        base_url=URL,
+        advanced=AdvancedOptions(clock=clock, transport=transport, politeness=None),
+    )
 
 
 async def pooled(count: int, metered: AbstractContextManager[None]) -> None:
     clock = JumpingClock()
     start, end = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
     async with PostizPool(
-        base_url=URL, clock=clock, transport=Windows(clock), keep=count
-    ) as pool:  # fmt: skip
+        base_url=URL,
+        max_clients=count,
+        advanced=AdvancedOptions(clock=clock, transport=Windows(clock)),
+    ) as pool:
         with metered:
             for number in range(count):
                 postiz = await pool.client(f"key-{number}")
@@ -321,9 +333,13 @@ async def turns(count: int, watch: Watch) -> None:
     start, end = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
     clock = JumpingClock()
     pool = PostizPool(
-        base_url=URL, clock=clock, transport=Windows(clock), keep=count, politeness=None
+        base_url=URL,
+        max_clients=count,
+        advanced=AdvancedOptions(clock=clock, transport=Windows(clock), politeness=None),
     )
-    async with PostizPool(base_url=URL, transport=Windows(clock)) as other:  # imports
+    async with PostizPool(
+        base_url=URL, advanced=AdvancedOptions(transport=Windows(clock))
+    ) as other:  # imports
         await other.client("key")
     async with watch.on(), pool:
 

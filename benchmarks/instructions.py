@@ -25,7 +25,7 @@ import calls_per_second
 import msgspec
 from figures import CHILD_ENVIRONMENT, Figure, note, skip
 
-from postiz_async import Created, Postiz
+from postiz_async import AdvancedOptions, Created, Postiz
 from postiz_async._resources.create_body import encode_create
 from postiz_async.models.posts import PostList
 
@@ -71,7 +71,9 @@ async def work(way: str, calls: int, url: str) -> None:
                 return creates.decode(await response.read())
 
         for number in range(CLIENTS):
-            async with Postiz(api_key=f"{number}{KEY}", base_url=url, politeness=None) as postiz:
+            async with Postiz(
+                api_key=f"{number}{KEY}", base_url=url, advanced=AdvancedOptions(politeness=None)
+            ) as postiz:
                 ways: dict[str, Callable[[], Awaitable[object]]] = {
                     "bare aiohttp, list": bare_list,
                     "bare aiohttp, create": bare_create,

@@ -22,7 +22,7 @@ import aiohttp
 import msgspec
 from figures import Figure, note
 
-from postiz_async import Postiz
+from postiz_async import AdvancedOptions, Postiz
 from postiz_async.models.posts import PostList
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ async def timed(work: Callable[[], Coroutine[object, object, int]], count: int) 
 
 async def compare(url: str, count: int, rounds: int) -> None:
     async with (
-        Postiz(api_key=KEY, base_url=url, politeness=None) as postiz,
+        Postiz(api_key=KEY, base_url=url, advanced=AdvancedOptions(politeness=None)) as postiz,
         aiohttp.ClientSession() as session,
     ):
         await first(postiz)

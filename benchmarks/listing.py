@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from figures import Figure, note
 from msgspec.structs import replace
 
-from postiz_async import Channel, NewPost, Postiz, PostNotFoundError
+from postiz_async import AdvancedOptions, Channel, NewPost, Postiz, PostNotFoundError
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
@@ -75,7 +75,7 @@ async def campaign(postiz: Postiz) -> None:
     ]
     with TemporaryDirectory() as folder:
         async with postiz.campaign(rows, journal=Path(folder) / "journal") as campaign:
-            assert (await campaign.run()).complete
+            assert (await campaign.run_all()).complete
 
 
 async def month(postiz: Postiz) -> None:
@@ -116,8 +116,7 @@ async def lists_of(world: World, work: Work) -> list[tuple[datetime, datetime]]:
         async with Postiz(
             api_key=sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=sandbox.clock,
-            transport=transport,
+            advanced=AdvancedOptions(clock=sandbox.clock, transport=transport),
         ) as postiz:
             if world.repeating:
                 new = [NewPost(channel, f"daily {n}") for n in range(world.repeating)]

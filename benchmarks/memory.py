@@ -27,7 +27,7 @@ import aiohttp
 from calls_per_second import headers_of
 from figures import Figure, note
 
-from postiz_async import NewPost, Postiz, PostizPool, PostRequest
+from postiz_async import AdvancedOptions, NewPost, Postiz, PostizPool, PostRequest
 from postiz_async._wire import WireResponse
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
 
@@ -108,7 +108,9 @@ async def _future() -> None:
 async def waiting(kind: str, count: int, weigh: Callable[[], float]) -> float:
     """By how much what `weigh` says has grown when so many calls wait."""
     async with Postiz(
-        api_key="key", base_url="http://127.0.0.1:9", transport=UsedUp(), politeness=None
+        api_key="key",
+        base_url="http://127.0.0.1:9",
+        advanced=AdvancedOptions(transport=UsedUp(), politeness=None),
     ) as postiz:
         await postiz.posts.schedule(NewPost(CHANNEL, "The first."), at=AT)
         ways: dict[str, Callable[[str], Coroutine[object, object, object]]] = {
@@ -153,7 +155,7 @@ _IS_MAC = sys.platform == "darwin"
 
 async def used_clients(url: str) -> None:
     """Bytes of each client, and the peak of the process."""
-    async with PostizPool(base_url=url, keep=CLIENTS + 1) as pool:
+    async with PostizPool(base_url=url, max_clients=CLIENTS + 1) as pool:
 
         async def use(number: int) -> None:
             postiz = await pool.client(f"cmwv9y2sf001xp27d1us{number:06}")

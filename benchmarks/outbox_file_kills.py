@@ -43,6 +43,8 @@ from kills import NAMED, Kills, Tally, spread
 from processes import PATIENCE, PYTHON
 from sender_kills import FAULTS
 
+from postiz_async import AdvancedOptions
+
 if TYPE_CHECKING:
     from processes import Process
 
@@ -189,7 +191,9 @@ async def send_naively(folder: Path, numbers: list[int]) -> None:
     table = sqlite3.connect(folder / "naive.sqlite", timeout=60, isolation_level=None)
     table.execute("CREATE TABLE IF NOT EXISTS posts (number INTEGER PRIMARY KEY, sent INTEGER)")
     target = find_target(Connection())
-    async with Postiz(api_key=target.key, base_url=target.root, clock=target.clock) as postiz:
+    async with Postiz(
+        api_key=target.key, base_url=target.root, advanced=AdvancedOptions(clock=target.clock)
+    ) as postiz:
         channels = await postiz.channels.list()
         channel = next(each for each in channels if each.provider == "mastodon")
         at = datetime.fromtimestamp(postiz.clock.time(), UTC) + timedelta(days=80)

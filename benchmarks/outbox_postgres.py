@@ -48,6 +48,8 @@ from postiz_async.stores.postgres import PostgresStore
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from postgres_server import fresh_database, shared_server, why_no_postgres
 
+from postiz_async import AdvancedOptions
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -100,10 +102,9 @@ def client(url: str, transport: MemoryTransport, **options: Any) -> Postiz:
     return Postiz(
         api_key="key",
         base_url=BASE,
-        transport=transport,
         validate=False,
-        politeness=None,
         outbox=OutboxOptions(url, **options),
+        advanced=AdvancedOptions(transport=transport, politeness=None),
     )
 
 
@@ -224,9 +225,9 @@ async def round_trips(url: str) -> None:
         Postiz(
             api_key="another-key",
             base_url=BASE,
-            transport=MemoryTransport(limit=1_000),
             validate=False,
             store=store,
+            advanced=AdvancedOptions(transport=MemoryTransport(limit=1_000)),
         ) as postiz,
     ):
         at = datetime.now(UTC) + timedelta(days=7)
@@ -334,9 +335,8 @@ async def one_sender(url: str, organizations: int) -> None:
         base_url=BASE,
         outbox=OutboxOptions(url),
         credentials=key_of,
-        transport=transport,
         validate=False,
-        politeness=None,
+        advanced=AdvancedOptions(transport=transport, politeness=None),
     ):
         while len(transport.spent) < organizations:
             await asyncio.sleep(0.5)

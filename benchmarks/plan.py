@@ -35,6 +35,7 @@ from figures import Figure, note
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/campaign"))
 from journal_lab import ends, leaves
 
+from postiz_async import AdvancedOptions
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.read.rows import CampaignRow
@@ -241,7 +242,7 @@ async def job(folder: Path, count: int = 5_000) -> None:
         async with postiz.campaign(path, align="15m") as campaign:
             bound = (await campaign.plan()).lower_bound
             began = time.process_time()
-            report = await campaign.run()
+            report = await campaign.run_all()
             taken = time.process_time() - began
         first, *_, last = (create.at for create in server.creates)
         best = (-(-bound // LIMIT) - 1) * 3600
@@ -322,19 +323,25 @@ async def memory(folder: Path, count: int = 50_000) -> None:
 
     async with sandbox() as server:
         path = written(folder / "c.csv", rows(channels_of(server), count))
-        async with Postiz(
-            api_key=server.organization.api_key,
-            base_url="http://sandbox.invalid",
-            clock=JumpingClock(START.timestamp()),
-            transport=OnDisk(server, folder / "posts"),
-        ) as postiz, postiz.campaign(path, align="15m") as campaign:  # fmt: skip
+        async with (
+            Postiz(
+                api_key=server.organization.api_key,
+                base_url="http://sandbox.invalid",
+                advanced=AdvancedOptions(
+                    clock=JumpingClock(START.timestamp()),
+                    transport=OnDisk(server, folder / "posts"),
+                ),
+            ) as postiz,
+            postiz.campaign(path, align="15m") as campaign,
+        ):
             await campaign.plan()
             planned, stored = peak(), 0
             sizes: dict[int, float] = {}
-            async for _ in campaign.run():
-                stored += 1
-                if stored in {count // 10, count}:
-                    sizes[stored] = peak()
+            async with campaign.run() as outcomes:
+                async for _ in outcomes:
+                    stored += 1
+                    if stored in {count // 10, count}:
+                        sizes[stored] = peak()
             begun, run = sizes[count // 10], sizes[count]
             grown = (run - begun) * 1e6 / (0.9 * count)
             whole = note(

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from figures import Figure, note
 
-from postiz_async import Postiz, PostizPool
+from postiz_async import AdvancedOptions, Postiz, PostizPool
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 
@@ -46,7 +46,11 @@ class Narrow:
 
 async def idle() -> None:
     clock = JumpingClock()
-    async with PostizPool(base_url=URL, clock=clock, transport=Narrow(clock), keep=20_000) as pool:
+    async with PostizPool(
+        base_url=URL,
+        max_clients=20_000,
+        advanced=AdvancedOptions(clock=clock, transport=Narrow(clock)),
+    ) as pool:
         await pool.client("warm")
         gc.collect()
         tracemalloc.start()
@@ -92,13 +96,19 @@ async def waits(clock: JumpingClock, big: Postiz, small: list[Postiz]) -> list[f
 async def fairness() -> None:
     clock = JumpingClock()
     async with PostizPool(
-        base_url=URL, clock=clock, transport=Narrow(clock), connections=CONNECTIONS
+        base_url=URL,
+        connections=CONNECTIONS,
+        advanced=AdvancedOptions(clock=clock, transport=Narrow(clock)),
     ) as pool:
         small = [await pool.client(f"small-{number}") for number in range(SMALL)]
         fair = await waits(clock, await pool.client("big"), small)
     shared = Narrow(clock)
     clients = [
-        Postiz(api_key=f"key-{number}", base_url=URL, clock=clock, transport=shared)
+        Postiz(
+            api_key=f"key-{number}",
+            base_url=URL,
+            advanced=AdvancedOptions(clock=clock, transport=shared),
+        )
         for number in range(SMALL + 1)
     ]
     for client in clients:

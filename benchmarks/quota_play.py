@@ -32,7 +32,7 @@ from world_troubles import (
     window_end,
 )
 
-from postiz_async import NewPost, PostizPool, Priority
+from postiz_async import AdvancedOptions, NewPost, PostizPool, Priority
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -317,9 +317,8 @@ async def _play_pool(scene: Scene, seed: int) -> Result:
         channel = it.sandbox.add_channel("mastodon", organization=other).id
         async with PostizPool(
             base_url="http://sandbox.invalid",
-            clock=it.clock,
-            transport=it.network(),
             connections=10,
+            advanced=AdvancedOptions(clock=it.clock, transport=it.network()),
         ) as pool:
             job = send_all(
                 await pool.client(other.api_key),

@@ -35,6 +35,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from redis_server import redis_server, why_no_redis
 
+from postiz_async import AdvancedOptions
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -96,7 +98,9 @@ async def _created(api_url: str, redis: str, channels: list[str], pipe: Connecti
     store = RedisStore(redis)
     at = datetime.now(UTC) + timedelta(days=1)
     seconds, failed = list[float](), Counter[str]()
-    async with PostizPool(base_url=api_url, store=store, politeness=None) as pool:
+    async with PostizPool(
+        base_url=api_url, store=store, advanced=AdvancedOptions(politeness=None)
+    ) as pool:
 
         async def create(number: int) -> None:
             begun = time.perf_counter()

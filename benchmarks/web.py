@@ -28,7 +28,7 @@ from aiolimiter import AsyncLimiter
 from fastapi import FastAPI, Request
 from figures import Figure, note
 
-from postiz_async import NewPost, OutboxOptions, Postiz
+from postiz_async import AdvancedOptions, NewPost, OutboxOptions, Postiz
 from postiz_async._sandbox import MemoryServer
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
@@ -61,7 +61,11 @@ def application(sandbox: MemoryServer, channel: str) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         transport = SandboxTransport(sandbox)
         key = sandbox.organization.api_key
-        client = Postiz(api_key=key, base_url="http://sandbox.invalid", transport=transport)
+        client = Postiz(
+            api_key=key,
+            base_url="http://sandbox.invalid",
+            advanced=AdvancedOptions(transport=transport),
+        )
         async with postiz_lifespan(app, client):
             yield
 
@@ -210,8 +214,8 @@ async def hand_over(sandbox: MemoryServer, channel: str) -> None:
         async with Postiz(
             api_key=sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            transport=SandboxTransport(sandbox),
             outbox=options,
+            advanced=AdvancedOptions(transport=SandboxTransport(sandbox)),
         ) as postiz:
             at = datetime.now(UTC) + timedelta(days=1)
             for _ in range(CALLS):

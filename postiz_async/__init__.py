@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers as providers, texts as texts
-    from postiz_async._api import Api as Api
     from postiz_async._campaign.after.export import ExportResult as ExportResult
     from postiz_async._campaign.after.report import Report as Report
     from postiz_async._campaign.after.wait_published import WaitResult as WaitResult
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
         CallEnded as CallEnded,
         CallStarted as CallStarted,
     )
+    from postiz_async._settings import AdvancedOptions as AdvancedOptions
     from postiz_async._validation import MediaFacts as MediaFacts, validate as validate
     from postiz_async._wire.secrets import Secret as Secret
     from postiz_async.errors import (
@@ -105,8 +105,8 @@ _MODULES_OF = {
     "_campaign.read.read_options": ("FileOptions", "ReadOptions"),
     "_campaign.read.rows": ("CampaignRow",),
     "_scheduler.calls": ("Priority", "RawAnswer"),
-    "_api": ("Api",),
     "_client": ("Postiz",),
+    "_settings": ("AdvancedOptions",),
     "errors": (
         "APIConnectionError",
         "APIStatusError",

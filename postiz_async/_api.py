@@ -1,30 +1,23 @@
-"""`Api`: the calls of an open client, with the client's options or others."""
+"""`Api`: the calls of an open client, and the options of calls."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
-from postiz_async._resources.api import Resources, absent
-from postiz_async._scheduler.calls import (
-    CallOptions,
-    check_priority,
-    check_retries,
-    with_raw_answers,
-)
-from postiz_async._scheduler.scheduler import BoundScheduler
-from postiz_async._wire.headers import checked_headers, hidden_values, merged_headers
+from postiz_async._resources.api import Resources
+from postiz_async._scheduler.calls import check_retries, with_raw_answers
+from postiz_async._wire.headers import checked_headers, merged_headers
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import ConfigurationError, UsageError
-from postiz_async.models._durations import check_seconds
+from postiz_async.errors import UsageError
+from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from postiz_async._campaign.after.export import ExportResult, Naming
     from postiz_async._campaign.campaign import Campaign
@@ -34,12 +27,10 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.rows import CampaignSource
     from postiz_async._campaign.sent import SentCampaign
     from postiz_async._delivery.options import Late, OnDoubt
-    from postiz_async._outbox.outbox import Outbox
     from postiz_async._quota.view import Quota
     from postiz_async._resources.api import OpenClient
-    from postiz_async._scheduler.calls import RawAnswer
+    from postiz_async._scheduler.calls import CallOptions, RawAnswer
     from postiz_async._wire.secrets import Secret
-    from postiz_async.clock import Clock
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import PostState
 
@@ -53,106 +44,10 @@ _NOT_FOR_JOBS = ("max_wait", "deadline", "priority")
 
 
 class Api(OfOneProcess, Resources):
-    """The methods of an open client: of `Postiz`, and of what its `with_options` returns.
+    """The calls of an open client; the base of `Postiz`."""
 
-        async def announce(postiz: Api) -> None: ...
-
-        await announce(postiz)
-        await announce(postiz.with_options(timeout=5))
-
-    Use it as the type of an argument in code that only makes calls. Only the `Postiz` that it
-    belongs to has to be closed.
-    """
-
-    def __init__(self, client: OpenClient, bound: BoundScheduler, owner: Api) -> None:
-        super().__init__(client, bound)
-        self._owner = owner
-
-    def __repr__(self) -> str:
-        return f"<Api {self.base_url} with options>"
-
-    @property
-    def clock(self) -> Clock:
-        """The client's clock."""
-        return self._owner.clock
-
-    @property
-    def base_url(self) -> str:
-        """The root of the API, with `/public/v1`."""
-        return self._owner.base_url
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls can be made."""
-        return self._client.is_open
-
-    # -------------------------------------------------------------- options
-
-    def with_options(
-        self,
-        *,
-        timeout: float | UnsetType | None = UNSET,
-        max_wait: float | UnsetType | None = UNSET,
-        deadline: datetime | UnsetType | None = UNSET,
-        priority: int | UnsetType = UNSET,
-        headers: Mapping[str, str | Secret] | UnsetType = UNSET,
-        retries: int | UnsetType = UNSET,
-    ) -> Api:
-        """The same client with other options, for all calls on the result.
-
-            await postiz.with_options(timeout=5).posts.list(start=..., end=...)
-
-        Options that are not given are kept: `with_options(priority=3).with_options(timeout=5)` has
-        both. If a header is given twice, the later value is used.
-
-        Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
-        uses no options, because other processes may send its posts. Using `campaign`, `export` or
-        `outbox` with options that do not apply raises `UsageError`.
-
-        Args:
-            timeout: seconds for the whole call, including look-ups, attempts and the pauses between
-                them; then `APITimeoutError`. Waiting for the quota is not included. Each piece of
-                an `iter` is a call. None: each attempt has the time limit of its route, usually 30
-                s.
-            max_wait: seconds that the call may wait for the quota; 0: do not wait; None: as long as
-                necessary.
-            deadline: when a create must be sent at the latest, with a time zone; if that is
-                impossible, it raises `QuotaWaitError` at once.
-            priority: the priority of creates: `Priority`, or another whole number.
-            headers: added to each request that the call causes. The client's own, such as
-                `Authorization`, are refused.
-            retries: attempts after the first, for calls that are safe to repeat; 0: none.
-
-        Raises:
-            UsageError: an option has a value that makes no sense.
-        """
-        headers = hidden_values(headers)
-        try:
-            options = checked_options(self._bound.options, timeout, headers, retries)
-        except ConfigurationError as error:  # of headers, which operators give too, but not here
-            raise UsageError(str(error)) from None
-        if timeout is not UNSET:
-            options = replace(options, wait_timeout=timeout)
-        if max_wait is not UNSET:
-            check_seconds("max_wait", max_wait, zero=True, none=True)
-            options = replace(options, max_wait=max_wait)
-        if deadline is not UNSET:
-            options = replace(options, deadline=self._moment(deadline))
-        if priority is not UNSET:
-            check_priority(priority)
-            options = replace(options, priority=priority)
-        return Api(self._client, BoundScheduler(self._client.scheduler, options), self._owner)
-
-    def _moment(self, deadline: object) -> float | None:
-        """The deadline in seconds of the client's monotonic clock; None if there is none."""
-        if deadline is None:
-            return None
-        if not isinstance(deadline, datetime) or deadline.utcoffset() is None:
-            raise UsageError(
-                f"deadline is {deadline!r}. Give a datetime with a time zone, or None."
-            )
-        clock = self._client.clock
-        return clock.monotonic() + deadline.timestamp() - clock.time()
+    _usual: CallOptions
+    """The options for which campaigns, exports and the outbox are meant."""
 
     def _for_jobs(self, what: str) -> OpenClient:
         """The client that makes the requests of a campaign or an export.
@@ -160,8 +55,8 @@ class Api(OfOneProcess, Resources):
         Raises:
             UsageError: `with_options` was given options that such jobs do not support.
         """
-        plain, options = asdict(CallOptions()), asdict(self._bound.options)
-        wrong = [name for name in _NOT_FOR_JOBS if options[name] != plain[name]]
+        usual, options = asdict(self._usual), asdict(self._bound.options)
+        wrong = [name for name in _NOT_FOR_JOBS if options[name] != usual[name]]
         if wrong:
             raise UsageError(
                 f"{what} cannot obey {' and '.join(wrong)}: its creates wait for the quota as long "
@@ -412,48 +307,29 @@ class Api(OfOneProcess, Resources):
             client, file, overwrite=overwrite, excel=excel, wanted=format, **which
         )
 
-    # -------------------------------------------------------------- the outbox
 
-    @property
-    def has_outbox(self) -> bool:
-        """Whether there is an open outbox."""
-        return self._owner.has_outbox
-
-    @property
-    def outbox(self) -> Outbox:
-        """Hand posts over: they are stored durably and sent in the background.
-
-        Raises:
-            UsageError: there is no outbox, or `with_options` was used.
-        """
-        asked = replace(self._bound.options, wait_timeout=None)
-        if asked != self._owner._bound.options:  # noqa: SLF001
-            raise absent(
-                "The outbox cannot obey options of with_options: what is handed over is sent "
-                "later, maybe by another process. Take postiz.outbox without them; timeout, "
-                "headers and retries can be given to Postiz(...) itself."
-            )
-        return self._owner.outbox
-
-
-def checked_options(
+def changed_options(
     before: CallOptions,
-    timeout: float | UnsetType | None = UNSET,
+    *,
+    timeout: float | timedelta | UnsetType | None = UNSET,
+    max_wait: float | timedelta | UnsetType | None = UNSET,
     headers: Mapping[str, str | Secret] | UnsetType = UNSET,
-    retries: int | UnsetType = UNSET,
+    max_retries: int | UnsetType = UNSET,
 ) -> CallOptions:
     """A copy of `before` with the given options replaced.
 
     Raises:
-        UsageError: the time-out or the retries make no sense.
+        UsageError: a duration or the number of retries makes no sense.
         ConfigurationError: a header cannot be sent.
     """
     if timeout is not UNSET:
-        check_seconds("timeout", timeout, none=True)
-        before = replace(before, timeout=timeout)
+        before = replace(before, timeout=read_seconds("timeout", timeout, none=True))
+    if max_wait is not UNSET:
+        seconds = read_seconds("max_wait", max_wait, zero=True, endless=True)
+        before = replace(before, max_wait=seconds)
     if headers is not UNSET:
         before = replace(before, headers=merged_headers(before.headers, checked_headers(headers)))
-    if retries is not UNSET:
-        check_retries(retries)
-        before = replace(before, retries=retries)
+    if max_retries is not UNSET:
+        check_retries(max_retries)
+        before = replace(before, max_retries=max_retries)
     return before

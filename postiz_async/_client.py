@@ -7,89 +7,51 @@ import logging
 import math
 import os
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from postiz_async import _wire as wire
-from postiz_async._api import Api, checked_options
+from postiz_async._api import Api, changed_options
 from postiz_async._concurrency import run_to_completion
-from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
-from postiz_async._resources.api import RESOURCES, OpenClient, absent
+from postiz_async._quota import BELIEVED_LIMIT, Ledger, Window
+from postiz_async._resources.api import RESOURCES, OpenClient, absent, opened, options_of
 from postiz_async._scheduler.attempt import Identity
-from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
-from postiz_async._scheduler.hooks import check_hook
+from postiz_async._scheduler.calls import USUAL_RETRIES, check_priority
 from postiz_async._scheduler.routes import QueueFactory
 from postiz_async._scheduler.scheduler import BoundScheduler, Scheduler
+from postiz_async._settings import ClientSettings, checked_advanced
 from postiz_async._transport import make_transport
-from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
+from postiz_async._transport.settings import ConnectionSettings
+from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import Secret, hidden
-from postiz_async.clock import SystemClock
-from postiz_async.errors import UsageError
-from postiz_async.models._durations import check_keep, check_seconds
-from postiz_async.stores import check_store, ledger_name
+from postiz_async.errors import ConfigurationError, UsageError
+from postiz_async.models._durations import read_keep, read_seconds
+from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
     from ssl import SSLContext
     from typing import Self
 
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._resources.keyed import KeyedCreates
-    from postiz_async._scheduler.hooks import AttemptHook, CallHook
+    from postiz_async._scheduler.calls import CallOptions
     from postiz_async._scheduler.queue import AdmissionQueue
+    from postiz_async._settings import AdvancedOptions
     from postiz_async._transport import Transport
-    from postiz_async._transport.settings import Connector
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
 
 log = logging.getLogger("postiz_async")
 
-POLITENESS = 100.0
-"""Calls per second of routes without quota, by default."""
-
-IDEMPOTENCY_KEEP = timedelta(days=30)
-
-_OF_OPEN = ("_client", "_bound", "_owner")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientSettings:
-    """The options of a client except key and connections; all clients of a pool share them.
-
-    Args: see `Postiz`.
-
-    Raises:
-        UsageError: an option has a value that makes no sense.
-    """
-
-    store: Records | None
-    pacing: Literal["burst", "smooth"]
-    reserve: int | None
-    idempotency_keep: timedelta
-    politeness: float | None
-    validate: bool
-    options: CallOptions
-    on_attempt: AttemptHook | None
-    on_call: CallHook | None
-    drain: float
-    clock: Clock
-    transport: Transport | None
-
-    def __post_init__(self) -> None:
-        if self.pacing not in {"burst", "smooth"}:
-            raise UsageError(f"pacing must be 'burst' or 'smooth', not {self.pacing!r}.")
-        if self.politeness is not None and not 0 < self.politeness < math.inf:
-            raise UsageError(
-                f"politeness must be more than 0 calls a second, or None, not {self.politeness!r}."
-            )
-        check_seconds("drain", self.drain, zero=True, endless=True)
-        check_hook("on_attempt", self.on_attempt)
-        check_hook("on_call", self.on_call)
-        check_keep(self.idempotency_keep)
+_OF_OPEN = ("_client", "_bound")
 
 
 class Postiz(Api):
@@ -114,41 +76,33 @@ class Postiz(Api):
             one after the other; a `MemoryStore()` separates the clients that use it. If a store is
             unavailable, no create is sent (`StoreError`); an outbox elsewhere keeps posts
             meanwhile.
-        pacing: `burst` sends as many creates as the window allows at once, urgent ones first;
-            `smooth` spreads them over the window.
-        reserve: slots that bulk work leaves for interactive calls until shortly before a window
-            closes; 0: none; None: a tenth of the limit, and more if interactive calls were seen.
-        idempotency_keep: how long `store` remembers an `idempotency_key`.
-        politeness: calls per second of routes without quota; None: no limit.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
-        timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
+        timeout: time for each whole call, as in `with_options(timeout=)`; None: each attempt has
             the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
             it can only extend that limit (for creates up to 300 s).
+        max_wait: how long a call may wait for the quota, as in `with_options(max_wait=)`; None: as
+            long as necessary. Campaigns, exports and the outbox always wait as long as necessary.
         headers: added to each request to the server, for example for a gateway. Their values are
             shown nowhere and sent to no other server. The client's own, such as `Authorization`,
             are refused. None: those of `POSTIZ_HEADERS`.
-        retries: attempts after the first, for calls that are safe to repeat; 0: none. Others are
-            repeated only if nothing was sent, or if it is proved that nothing was done.
+        max_retries: attempts after the first, for calls that are safe to repeat; 0: none. Others
+            are repeated only if nothing was sent, or if it is proved that nothing was done.
         ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
             or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
             system's.
         proxy: the URL of a proxy for all requests, with user and password if it requires them;
             `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
             `HTTP_PROXY` and `NO_PROXY`.
-        connector: an `aiohttp` connector of your own, which stays open. Give it a
-            `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
         outbox: where `postiz.outbox` is if not in `store`: a file, the address of a PostgreSQL,
             or `OutboxOptions`, which also say how it works. None: it is in `store`, if that is
             the path of a file or the address of a PostgreSQL. Without `store`, the quota is also
             shared and remembered there.
-        on_attempt: called with an `Attempt` after each request.
-        on_call: called with a `CallStarted` when a call starts, with a `CallEnded` when it ends.
-        drain: seconds that closing waits for calls in progress, including those that wait for a
-            slot; 0: waiting calls fail, and calls in flight are broken off.
-        window: seconds of the server's quota window.
-        clock: another clock, for tests and demos. Without `store`, clients with the same clock
-            share the quota only with each other.
-        transport: another transport, for tests; clients with the same one share the quota likewise.
+        drain: time that closing waits for calls in progress, including those that wait for a
+            slot; 0: waiting calls fail, and calls in flight are broken off; None: as long as they
+            take.
+        advanced: pacing, hooks, connector and others: `AdvancedOptions`.
+
+    Durations are in seconds or `timedelta`.
 
     Raises:
         ConfigurationError: the key, the URL or another setting cannot be used.
@@ -161,57 +115,47 @@ class Postiz(Api):
         base_url: str | None = None,
         organization: str | None = None,
         store: Records | Path | Secret | str | None = None,
-        pacing: Literal["burst", "smooth"] = "burst",
-        reserve: int | None = None,
-        idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
-        politeness: float | None = POLITENESS,
+        outbox: OutboxOptions | Path | Secret | str | None = None,
         validate: bool = True,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
+        max_wait: float | timedelta | None = None,
+        max_retries: int = USUAL_RETRIES,
         headers: Mapping[str, str | Secret] | None = None,
-        retries: int = USUAL_RETRIES,
         ssl: SSLContext | Path | str | None = None,
         proxy: str | Secret | None = None,
-        connector: Connector | None = None,
-        outbox: OutboxOptions | Path | Secret | str | None = None,
-        on_attempt: AttemptHook | None = None,
-        on_call: CallHook | None = None,
-        drain: float = 0.0,
-        window: float = WINDOW,
-        clock: Clock | None = None,
-        transport: Transport | None = None,
+        drain: float | timedelta | None = 0.0,
+        advanced: AdvancedOptions | None = None,
     ) -> None:
         api_key = Secret.of(os.environ.get("POSTIZ_API_KEY", "") if api_key is None else api_key)
         outbox, proxy, store = hidden(outbox), hidden(proxy), hidden(store)
-        headers = headers_of_environment(headers)
-        check_seconds("window", window)
-        clock = clock or SystemClock()
+        headers = None if headers is None else hidden_values(headers)
+        advanced, clock = checked_advanced(advanced)
         if outbox is not None or isinstance(store, Path | Secret):
             from postiz_async._outbox.places import places_of  # noqa: PLC0415  (not every client)
 
             places = places_of(store, outbox, clock)
             store, self._own_store, self._outbox_options = places.store, places.own, places.outbox
-        check_store(store)
         settings = ClientSettings(
             store=store,
-            pacing=pacing,
-            reserve=reserve,
-            idempotency_keep=idempotency_keep,
-            politeness=politeness,
             validate=validate,
-            options=checked_options(CallOptions(), timeout, headers, retries),
-            on_attempt=on_attempt,
-            on_call=on_call,
+            timeout=timeout,
+            max_wait=max_wait,
+            max_retries=max_retries,
+            headers=headers,
             drain=drain,
+            advanced=advanced,
             clock=clock,
-            transport=transport,
         )
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         root, key = wire.api_root(url), wire.clean_key(api_key)
         connection = ConnectionSettings.checked(
-            ssl=ssl, proxy=proxy, connector=connector, has_transport=transport is not None
+            ssl=ssl,
+            proxy=proxy,
+            connector=advanced.connector,
+            has_transport=advanced.transport is not None,
         )
         identity = Identity(root, key, organization or "")
-        self._set(settings, identity, connection, transport=transport, window=window)
+        self._set(settings, identity, connection, transport=advanced.transport)
 
     def _set(
         self,
@@ -220,7 +164,6 @@ class Postiz(Api):
         connection: ConnectionSettings,
         *,
         transport: Transport | None,
-        window: float = WINDOW,
         pool: dict[str, AdmissionQueue] | None = None,
     ) -> None:
         """Initialise the client from arguments that were checked.
@@ -230,23 +173,23 @@ class Postiz(Api):
             identity: the server, key and name of the organisation.
             connection: how the client connects, if it makes its own transport.
             transport: one that stays open when the client closes; None: the client makes its own.
-            window: seconds of the server's quota window.
             pool: the queues of the pool that the client belongs to; None: it belongs to none.
         """
-        self._settings = settings
+        self._settings, self._usual = settings, settings.options
         self._given_transport = transport
         self._identity = identity
         self._connection = connection
+        advanced = settings.advanced
         key = identity.organization or identity.key.reveal()
         self._quota_name = ledger_name(identity.root, key)
-        fresh = Window(length=window, limit=BELIEVED_LIMIT)
+        fresh = Window(length=settings.window, limit=BELIEVED_LIMIT)
         self._queues = QueueFactory(
             name=self._quota_name,
-            fresh=Ledger(window=fresh, reserve=settings.reserve),
+            fresh=Ledger(window=fresh, reserve=advanced.reserve),
             clock=settings.clock,
             store=settings.store,
-            transport=settings.transport,
-            smooth=settings.pacing == "smooth",
+            transport=advanced.transport,
+            smooth=advanced.pacing == "smooth",
             pool=pool,
         )
 
@@ -301,7 +244,7 @@ class Postiz(Api):
         self._transport = self._given_transport or make_transport(self._connection)
         try:
             self._open = client = self._assembled(self._transport)
-            super().__init__(client, BoundScheduler(client.scheduler, self._settings.options), self)
+            super().__init__(client, BoundScheduler(client.scheduler, self._usual))
             if self._outbox_options is not None:
                 from postiz_async._outbox import outbox, places  # noqa: PLC0415  (not every client)
 
@@ -321,9 +264,9 @@ class Postiz(Api):
             clock=settings.clock,
             identity=identity,
             queue_of=self._queues.queue,
-            politeness=settings.politeness,
-            on_attempt=settings.on_attempt,
-            on_call=settings.on_call,
+            politeness=settings.advanced.politeness,
+            on_attempt=settings.advanced.on_attempt,
+            on_call=settings.advanced.on_call,
         )
         return OpenClient(
             scheduler,
@@ -339,28 +282,30 @@ class Postiz(Api):
     def _keyed_creates(self, client: OpenClient) -> KeyedCreates:
         from postiz_async._delivery.idempotency import keyed_creator  # noqa: PLC0415  (not every client)
 
-        settings = self._settings
-        keep, transport = settings.idempotency_keep, settings.transport
-        return keyed_creator(client, settings.store, keep=keep, transport=transport)
+        store, advanced = self._settings.store, self._settings.advanced
+        keep = read_keep(advanced.idempotency_keep)
+        return keyed_creator(client, store, keep=keep, transport=advanced.transport)
 
-    async def aclose(self, *, drain: float | None = None) -> None:
-        """Close all connections.
+    async def aclose(self, *, drain: float | timedelta | UnsetType | None = UNSET) -> None:
+        """Close all connections. Of a view made by `with_options`: do nothing.
 
         Args:
-            drain: seconds to wait for calls in progress, `math.inf` for as long as they take; None:
-                the client's `drain`. No new calls are accepted meanwhile. After that, calls that
-                wait for the quota fail unsent, and calls in flight are broken off.
+            drain: seconds to wait for calls in progress; None or `math.inf`: as long as they take.
+                Not given: the client's `drain`. No new calls are accepted meanwhile. After that,
+                calls that wait for the quota fail unsent, and calls in flight are broken off.
 
         Raises:
             UsageError: `drain` is not a number of seconds, or the client is open in another event
                 loop.
         """
-        check_seconds("drain", drain, zero=True, endless=True, none=True)
+        seconds = self._settings.drain
+        if drain is not UNSET:
+            seconds = read_seconds("drain", drain, zero=True, endless=True)
         if self._open is not None:
             _refuse_other_loop(self._open.scheduler.loop)
         outbox, self._outbox = self._outbox, None
-        clock, settings = self.clock, self._settings
-        until = clock.monotonic() + (settings.drain if drain is None else drain)
+        clock = self.clock
+        until = clock.monotonic() + seconds
         try:
             if outbox is not None:
                 await outbox.aclose(drain=until - clock.monotonic())
@@ -384,15 +329,94 @@ class Postiz(Api):
         transport, self._transport, self._open = self._transport, None, None
         for name in (*_OF_OPEN, *RESOURCES):
             self.__dict__.pop(name, None)
-        if client is not None and self._queues.pool is None:  # a pool closes what is shared
-            client.scheduler.close()
-        await close_own(self._own_store, transport if self._given_transport is None else None)
+        try:
+            if client is not None:
+                if self._queues.pool is None:  # a pool closes what is shared
+                    client.scheduler.close()
+                await client.scheduler.end_hooks()
+        finally:
+            await close_own(self._own_store, transport if self._given_transport is None else None)
 
     async def __aenter__(self) -> Self:
         return await self.open()
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    # -------------------------------------------------------------- options
+
+    def with_options(
+        self,
+        *,
+        timeout: float | timedelta | UnsetType | None = UNSET,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
+        deadline: datetime | UnsetType | None = UNSET,
+        priority: int | UnsetType = UNSET,
+        headers: Mapping[str, str | Secret] | UnsetType = UNSET,
+        max_retries: int | UnsetType = UNSET,
+    ) -> Postiz:
+        """The same client with other options, for all calls on the result.
+
+            await postiz.with_options(timeout=5).posts.list(start=..., end=...)
+
+        Options that are not given are kept: `with_options(priority=3).with_options(timeout=5)` has
+        both. If a header is given twice, the later value is used. The result has no connections of
+        its own: closing it does nothing, and it ends with this client.
+
+        Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
+        uses no options, because other processes may send its posts. Using `campaign`, `export` or
+        `outbox` with options that do not apply raises `UsageError`.
+
+        Args:
+            timeout: seconds for the whole call, including look-ups, attempts and the pauses between
+                them; then `APITimeoutError`. Waiting for the quota is not included. Each piece of
+                an `iter` is a call. None: each attempt has the time limit of its route, usually 30
+                s.
+            max_wait: seconds that the call may wait for the quota; 0: do not wait; None or
+                `math.inf`: as long as necessary.
+            deadline: when a create must be sent at the latest, with a time zone; if that is
+                impossible, it raises `QuotaWaitError` at once.
+            priority: the priority of creates: `Priority`, or another whole number.
+            headers: added to each request that the call causes. The client's own, such as
+                `Authorization`, are refused.
+            max_retries: attempts after the first, for calls that are safe to repeat; 0: none.
+
+        Raises:
+            UsageError: an option has a value that makes no sense.
+        """
+        headers = hidden_values(headers)
+        try:
+            options = changed_options(
+                self._bound.options,
+                timeout=timeout,
+                max_wait=max_wait,
+                headers=headers,
+                max_retries=max_retries,
+            )
+        except ConfigurationError as error:  # of headers, which operators give too, but not here
+            raise UsageError(str(error)) from None
+        if timeout is not UNSET:
+            options = replace(options, wait_timeout=options.timeout)
+        if deadline is not UNSET:
+            options = replace(options, deadline=self._moment(deadline))
+        if priority is not UNSET:
+            check_priority(priority)
+            options = replace(options, priority=priority)
+        return self._view(options)
+
+    def _moment(self, deadline: object) -> float | None:
+        """The deadline in seconds of the client's monotonic clock; None if there is none."""
+        if deadline is None:
+            return None
+        if not isinstance(deadline, datetime) or deadline.utcoffset() is None:
+            raise UsageError(
+                f"deadline is {deadline!r}. Give a datetime with a time zone, or None."
+            )
+        clock = self._client.clock
+        return clock.monotonic() + deadline.timestamp() - clock.time()
+
+    def _view(self, options: CallOptions) -> Postiz:
+        return _View(self, options, self._usual)
 
     # -------------------------------------------------------------- what is imported when used
 
@@ -410,6 +434,57 @@ class Postiz(Api):
                 "PostgreSQL, `Postiz(store='postiz.sqlite')`, or with another store `outbox=`."
             )
         return self._outbox
+
+
+class _View(Postiz):
+    """A client with other options, on the connections of its owner, which alone closes them."""
+
+    def __init__(self, owner: Postiz, options: CallOptions, usual: CallOptions) -> None:
+        client = opened(owner)
+        self._owner = owner
+        self._settings = owner._settings  # noqa: SLF001  (of the same class)
+        self._identity = owner._identity  # noqa: SLF001  (of the same class)
+        self._open, self._usual = client, usual
+        Api.__init__(self, client, BoundScheduler(client.scheduler, options))
+
+    def __repr__(self) -> str:
+        return f"<Postiz {self.base_url} with options>"
+
+    @property
+    def is_open(self) -> bool:
+        return opened(self).is_open
+
+    async def open(self) -> Self:
+        if not self.is_open:
+            raise UsageError("The client that these options were given to is closed.")
+        return self
+
+    async def aclose(self, *, drain: float | timedelta | UnsetType | None = UNSET) -> None:
+        """Do nothing: only the client that was opened closes the connections."""
+
+    def _view(self, options: CallOptions) -> Postiz:
+        return _View(self._owner, options, self._usual)
+
+    @property
+    def has_outbox(self) -> bool:
+        return self._owner.has_outbox
+
+    @property
+    def outbox(self) -> Outbox:
+        asked = replace(self._bound.options, wait_timeout=None)
+        if asked != self._usual:
+            raise absent(
+                "The outbox cannot obey options of with_options: what is handed over is sent "
+                "later, maybe by another process. Take postiz.outbox without them; timeout, "
+                "headers and max_retries can be given to Postiz(...) itself."
+            )
+        return self._owner.outbox
+
+
+def limited(client: Postiz, max_wait: float | timedelta | None) -> Postiz:
+    """A client with a `max_wait` that its campaigns, exports and outbox do not have to obey."""
+    options = options_of(client.with_options(max_wait=max_wait))
+    return _View(client, options, options)
 
 
 async def close_own(*owned: Records | Transport | None) -> None:

@@ -8,25 +8,26 @@ import os
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import UNSET, UnsetType
 
 from postiz_async import _wire as wire
-from postiz_async._api import checked_options
-from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, ClientSettings, Postiz, close_own
+from postiz_async._client import Postiz, close_own
 from postiz_async._resources.api import absent, opened
 from postiz_async._resources.pool_health import NOT_LOOKED, Found, call_in_loop, look, standing
 from postiz_async._scheduler.attempt import Identity
-from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
+from postiz_async._scheduler.calls import USUAL_RETRIES
 from postiz_async._scheduler.round_robin import FairTransport, RoundRobin
+from postiz_async._settings import ClientSettings, checked_advanced
 from postiz_async._transport import make_transport
-from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
+from postiz_async._transport.settings import ConnectionSettings
+from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import OfOneProcess, Secret, hidden
-from postiz_async.clock import SystemClock
 from postiz_async.errors import UsageError
-from postiz_async.models._durations import check_seconds
-from postiz_async.stores import check_store, ledger_name
+from postiz_async.models._durations import read_seconds
+from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,11 +39,9 @@ if TYPE_CHECKING:
     from postiz_async._outbox.pool_outbox import CredentialsOf, PoolOutbox
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._resources.pool_health import PoolHealth
-    from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._scheduler.queue import AdmissionQueue
+    from postiz_async._settings import AdvancedOptions
     from postiz_async._transport import Transport
-    from postiz_async._transport.settings import Connector
-    from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
 
@@ -104,38 +103,31 @@ class PostizPool(OfOneProcess):
         credentials: an asynchronous function from the name of an organisation to its key or token,
             with which the outbox sends; it is called each time and has 30 s. No key is stored.
         connections: the largest number of connections, for all organisations together; None: 100.
-        keep: the largest number of clients; beyond it, the least recently used is closed if it is
-            idle.
-        pacing: `burst` sends as many creates as the window allows at once, urgent ones first;
-            `smooth` spreads them over the window.
-        reserve: slots of each window that bulk work leaves for interactive calls until shortly
-            before the window closes; 0: none; None: a tenth of the limit, and more if interactive
-            calls were seen.
-        idempotency_keep: how long `store` remembers an `idempotency_key`.
-        politeness: calls per second of routes without quota, for each organisation; None: no limit.
+        max_clients: the largest number of clients; beyond it, the least recently used is closed if
+            it is idle.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
-        timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
+        timeout: time for each whole call, as in `with_options(timeout=)`; None: each attempt has
             the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
             it can only extend that limit (for creates up to 300 s).
+        max_wait: how long a call may wait for the quota, as in `with_options(max_wait=)`; None: as
+            long as necessary. Campaigns, exports and the outbox always wait as long as necessary.
         headers: added to each request to the server of `base_url`, for example for a gateway. Their
             values are shown nowhere, and clients of other servers are refused. The client's own,
             such as `Authorization`, are refused. None: those of `POSTIZ_HEADERS`.
-        retries: attempts after the first, for calls that are safe to repeat; 0: none. Others are
-            repeated only if nothing was sent, or if it is proved that nothing was done.
+        max_retries: attempts after the first, for calls that are safe to repeat; 0: none. Others
+            are repeated only if nothing was sent, or if it is proved that nothing was done.
         ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
             or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
             system's.
         proxy: the URL of a proxy for all requests, with user and password if it requires them;
             `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
             `HTTP_PROXY` and `NO_PROXY`.
-        connector: an `aiohttp` connector of your own, which stays open. Give it a
-            `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
-        on_attempt: called with an `Attempt` after each request.
-        on_call: called with a `CallStarted` when a call starts, with a `CallEnded` when it ends.
-        drain: seconds that closing waits for calls in progress of all clients, including those that
-            wait for a slot; 0: waiting calls fail, and calls in flight are broken off.
-        clock: another clock, for tests and demos.
-        transport: another transport, for tests. It stays open when the pool closes.
+        drain: time that closing waits for calls in progress of all clients, including those that
+            wait for a slot; 0: waiting calls fail, and calls in flight are broken off; None: as
+            long as they take.
+        advanced: pacing, hooks, connector and others: `AdvancedOptions`.
+
+    Durations are in seconds or `timedelta`.
     """
 
     def __init__(
@@ -146,29 +138,22 @@ class PostizPool(OfOneProcess):
         outbox: OutboxOptions | Secret | str | None = None,
         credentials: CredentialsOf | None = None,
         connections: int | None = None,
-        keep: int = 10_000,
-        pacing: Literal["burst", "smooth"] = "burst",
-        reserve: int | None = None,
-        idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
-        politeness: float | None = POLITENESS,
+        max_clients: int = 10_000,
         validate: bool = True,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
+        max_wait: float | timedelta | None = None,
+        max_retries: int = USUAL_RETRIES,
         headers: Mapping[str, str | Secret] | None = None,
-        retries: int = USUAL_RETRIES,
         ssl: SSLContext | Path | str | None = None,
         proxy: str | Secret | None = None,
-        connector: Connector | None = None,
-        on_attempt: AttemptHook | None = None,
-        on_call: CallHook | None = None,
-        drain: float = 0.0,
-        clock: Clock | None = None,
-        transport: Transport | None = None,
+        drain: float | timedelta | None = 0.0,
+        advanced: AdvancedOptions | None = None,
     ) -> None:
         outbox, proxy, store = hidden(outbox), hidden(proxy), hidden(store)
-        if keep < 1 or (connections is not None and connections < 1):
+        headers = None if headers is None else hidden_values(headers)
+        if max_clients < 1 or (connections is not None and connections < 1):
             raise UsageError("A pool needs at least 1 connection and keeps 1 client.")
-        headers = headers_of_environment(headers)
-        clock = clock or SystemClock()
+        advanced, clock = checked_advanced(advanced)
         self._credentials = credentials
         self._outbox_options, self._own_store = None, None
         if outbox is not None or credentials is not None or isinstance(store, Path | Secret):
@@ -176,20 +161,16 @@ class PostizPool(OfOneProcess):
 
             places = places_of_many(store, outbox, credentials, clock)
             store, self._own_store, self._outbox_options = places.store, places.own, places.outbox
-        check_store(store)
         settings = ClientSettings(
             store=store,
-            pacing=pacing,
-            reserve=reserve,
-            idempotency_keep=idempotency_keep,
-            politeness=politeness,
             validate=validate,
-            options=checked_options(CallOptions(), timeout, headers, retries),
-            on_attempt=on_attempt,
-            on_call=on_call,
+            timeout=timeout,
+            max_wait=max_wait,
+            max_retries=max_retries,
+            headers=headers,
             drain=drain,
+            advanced=advanced,
             clock=clock,
-            transport=transport,
         )
         self._settings = settings
         self._outbox: PoolOutbox | None = None
@@ -198,11 +179,11 @@ class PostizPool(OfOneProcess):
         self._connection = ConnectionSettings.checked(
             ssl=ssl,
             proxy=proxy,
-            connector=connector,
+            connector=advanced.connector,
             connections=connections,
-            has_transport=transport is not None,
+            has_transport=advanced.transport is not None,
         )
-        self._keep = keep
+        self._max_clients = max_clients
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = RoundRobin(self._connection.connections)
@@ -249,7 +230,7 @@ class PostizPool(OfOneProcess):
         key = wire.clean_key(api_key)
         quota_name = ledger_name(root, organization or key.reveal())
         place = ledger_name(root, key.reveal()), quota_name
-        if place not in self._clients and len(self._clients) >= self._keep:
+        if place not in self._clients and len(self._clients) >= self._max_clients:
             await self._let_go()
         client = self._clients.pop(place, None)  # so that it is not closed meanwhile
         if client is None or not client.is_open:
@@ -292,9 +273,9 @@ class PostizPool(OfOneProcess):
                 client.posts.look_again()
 
     async def _let_go(self) -> None:
-        """Close idle clients, the least recently used first: up to a tenth of `keep`."""
+        """Close idle clients, the least recently used first: up to a tenth of `max_clients`."""
         idle = (place for place, client in self._clients.items() if client.is_at_rest)
-        places = tuple(islice(idle, max(1, self._keep // 10)))
+        places = tuple(islice(idle, max(1, self._max_clients // 10)))
         for number, client in enumerate([self._clients.pop(place) for place in places], start=1):
             await client.aclose()
             if number % _AT_ONCE == 0:
@@ -309,7 +290,7 @@ class PostizPool(OfOneProcess):
         if self._transport is not None:
             raise UsageError("This pool is open already.")
         self._loop = asyncio.get_running_loop()
-        self._transport = self._settings.transport or make_transport(self._connection)
+        self._transport = self._settings.advanced.transport or make_transport(self._connection)
         if self._outbox_options is not None and self._credentials is not None:
             from postiz_async._outbox.pool_outbox import open_outbox  # noqa: PLC0415  (an extra)
 
@@ -354,15 +335,16 @@ class PostizPool(OfOneProcess):
             )
         return self._outbox
 
-    async def aclose(self, *, drain: float | None = None) -> None:
+    async def aclose(self, *, drain: float | timedelta | UnsetType | None = UNSET) -> None:
         """Close all clients and connections. No new calls are accepted meanwhile.
 
         Args:
-            drain: seconds to wait for calls in progress of all clients, `math.inf` for as long as
-                they take; None: the pool's `drain`.
+            drain: seconds to wait for calls in progress of all clients; None or `math.inf`: as long
+                as they take. Not given: the pool's `drain`.
         """
-        check_seconds("drain", drain, zero=True, endless=True, none=True)
-        seconds = self._settings.drain if drain is None else drain
+        seconds = self._settings.drain
+        if drain is not UNSET:
+            seconds = read_seconds("drain", drain, zero=True, endless=True)
         outbox, self._outbox = self._outbox, None
         until = self._settings.clock.monotonic() + seconds
         try:
@@ -393,7 +375,7 @@ class PostizPool(OfOneProcess):
                 queue.close()
             self._queues.clear()
             await close_own(
-                self._own_store, transport if self._settings.transport is None else None
+                self._own_store, transport if self._settings.advanced.transport is None else None
             )
 
     async def __aenter__(self) -> Self:

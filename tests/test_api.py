@@ -1,15 +1,16 @@
-"""`Api`: what `Postiz` and its `with_options` have, and what options mean for all they cause."""
+"""What `Postiz` and its `with_options` have, and what options mean for all they cause."""
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from postiz_async import (
-    Api,
+    AdvancedOptions,
     APIConnectionError,
     APITimeoutError,
     CampaignRow,
@@ -21,10 +22,12 @@ from postiz_async import (
     Postiz,
     PostizPool,
     Priority,
+    QuotaWaitError,
     ServerError,
     UsageError,
     blocking,
 )
+from postiz_async._resources.api import options_of
 from postiz_async._resources.posts import Posts
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
@@ -72,10 +75,9 @@ async def client(
         async with Postiz(
             api_key=sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=sandbox.clock,
-            transport=way,
             outbox=outbox,
-            **options,  # type: ignore[arg-type]
+            advanced=AdvancedOptions(clock=sandbox.clock, transport=way),
+            **options,
         ) as postiz:
             yield postiz, way, sandbox.add_channel("mastodon").id
 
@@ -85,13 +87,13 @@ def rows(channel: str) -> list[CampaignRow]:
     return [CampaignRow(channel=channel, content="of a campaign", date=date)]
 
 
-async def everything(postiz: Api, way: Watched, channel: str, folder: Path) -> None:
+async def everything(postiz: Postiz, way: Watched, channel: str, folder: Path) -> None:
     """Calls, a campaign whose answer is lost, its export, and a key whose answer is lost."""
     at = Sandbox().in_an_hour()
     await postiz.posts.schedule(NewPost(channel, "x"), at=at)
     way.server.faults.add(Fault("drop_answer", route="create_post"))
     async with postiz.campaign(rows(channel), journal=folder / "journal") as campaign:
-        report = await campaign.run()
+        report = await campaign.run_all()
     assert report.counts["stored"] == 1
     end = at + timedelta(days=3)
     await postiz.export(folder / "posts.csv", start=at - timedelta(days=1), end=end)
@@ -129,7 +131,12 @@ async def test_a_pool_has_headers_for_its_own_server_only() -> None:
     async with MemoryServer(clock=JumpingClock()) as sandbox:
         way = Watched(sandbox)
         url = "http://sandbox.invalid"
-        pool = PostizPool(base_url=url, clock=sandbox.clock, transport=way, headers=PASS, retries=0)
+        pool = PostizPool(
+            base_url=url,
+            headers=PASS,
+            max_retries=0,
+            advanced=AdvancedOptions(clock=sandbox.clock, transport=way),
+        )
         async with pool:
             postiz = await pool.client(sandbox.organization.api_key)
             await postiz.channels.list()
@@ -150,7 +157,7 @@ async def test_a_short_time_out_is_for_calls_and_never_cuts_a_job_short(tmp_path
         assert 1.9 < (way.seen[-1].timeout or 0) <= 2
         way.seen.clear()
         async with postiz.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
-            await campaign.run()
+            await campaign.run_all()
         assert way.timeouts("POST /posts") == {30.2}
         assert min(each.timeout or 0 for each in way.seen) >= 10
 
@@ -162,14 +169,14 @@ async def test_a_long_time_out_is_given_to_jobs_as_far_as_that_is_safe(
     async with client() as (postiz, way, channel):
         view = postiz.with_options(timeout=given)
         async with view.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
-            await campaign.run()
+            await campaign.run_all()
         assert way.timeouts("POST /posts") == {create}
         assert way.timeouts("GET /integrations") == {given}
 
 
 async def test_retries_are_as_many_as_were_given() -> None:
-    async with client(retries=1) as (postiz, way, _):
-        for view, attempts in ((postiz, 2), (postiz.with_options(retries=0), 1)):
+    async with client(max_retries=1) as (postiz, way, _):
+        for view, attempts in ((postiz, 2), (postiz.with_options(max_retries=0), 1)):
             way.seen.clear()
             way.server.faults.add(Fault("error_before", status=503, times=attempts))
             with pytest.raises(ServerError):
@@ -178,7 +185,7 @@ async def test_retries_are_as_many_as_were_given() -> None:
 
 
 async def test_no_number_of_retries_repeats_what_may_have_been_carried_out() -> None:
-    async with client(retries=100) as (postiz, way, channel):
+    async with client(max_retries=100) as (postiz, way, channel):
         way.server.faults.add(Fault("drop_answer", route="create_post"))
         with pytest.raises(DeliveryUnknownError):
             await postiz.posts.schedule(NewPost(channel, "x"), at=Sandbox().in_an_hour())
@@ -191,11 +198,11 @@ async def test_no_number_of_retries_repeats_what_may_have_been_carried_out() -> 
 
 @pytest.mark.parametrize("retries", [-1, 101, 1.5, True, None, "3"])
 async def test_retries_that_make_no_sense_are_refused(retries: object) -> None:
-    with pytest.raises(UsageError, match=r"retries is .* from 0, for one attempt only"):
-        Postiz(api_key="key", retries=retries)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"max_retries is .* from 0, for one attempt only"):
+        Postiz(api_key="key", max_retries=retries)  # type: ignore[arg-type]
     async with client() as (postiz, _, _):
-        with pytest.raises(UsageError, match="retries is"):
-            postiz.with_options(retries=retries)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="max_retries is"):
+            postiz.with_options(max_retries=retries)  # type: ignore[arg-type]
 
 
 async def test_the_time_out_of_a_client_is_for_looks_and_not_for_what_they_wait_for() -> None:
@@ -217,7 +224,7 @@ async def test_the_time_out_of_a_client_is_for_looks_and_not_for_what_they_wait_
 
 async def test_options_add_up_and_the_later_of_one_name_holds() -> None:
     async with client(headers=PASS, timeout=50) as (postiz, way, _):
-        view = postiz.with_options(timeout=5).with_options(headers=ALSO).with_options(retries=0)
+        view = postiz.with_options(timeout=5).with_options(headers=ALSO).with_options(max_retries=0)
         await view.channels.is_connected()
         assert has_headers(way, PASS | ALSO)
         assert way.seen[-1].timeout == pytest.approx(5)
@@ -237,7 +244,7 @@ async def test_a_header_that_options_cannot_have_is_a_mistake_of_the_program() -
 async def test_a_view_has_all_that_the_client_has() -> None:
     async with client() as (postiz, _, channel):
         view = postiz.with_options(timeout=5)
-        assert isinstance(postiz, Api)
+        assert isinstance(view, Postiz)
         assert (view.base_url, view.clock, view.is_open) == (postiz.base_url, postiz.clock, True)
         assert view.has_outbox is False
         assert (await view.quota()).limit is None
@@ -250,6 +257,53 @@ async def test_a_view_has_all_that_the_client_has() -> None:
     assert not view.is_open
     with pytest.raises(ConfigurationError, match="closed"):
         await view.channels.list()
+
+
+async def test_only_the_client_closes_what_its_views_use() -> None:
+    async with client() as (postiz, _, channel):
+        async with postiz.with_options(timeout=5) as view:
+            await view.channels.list()
+        await view.aclose()
+        assert view.is_open
+        assert postiz.is_open
+        assert [each.id for each in await view.channels.list()] == [channel]
+    with pytest.raises(UsageError, match="is closed"):
+        await view.open()
+
+
+ENDLESS: list[float | timedelta | None] = [None, math.inf]
+
+
+@pytest.mark.parametrize("max_wait", ENDLESS)
+async def test_a_wait_for_the_quota_is_inherited_bounded_or_endless(max_wait: float | None) -> None:
+    sandbox, hour = Sandbox(limit=1, channels=["mastodon"]), timedelta(hours=1)
+    async with sandbox.client() as made:
+        postiz = made.with_options(max_wait=timedelta(seconds=5))
+
+        async def create(of: Postiz, **options: Any) -> None:
+            await of.posts.schedule(
+                NewPost("mastodon", "x"), at=sandbox.in_an_hour() + 24 * hour, **options
+            )
+
+        await create(postiz)
+        for refused in (create(postiz), create(made, max_wait=5), create(postiz, max_wait=0)):
+            with pytest.raises(QuotaWaitError):
+                await refused
+        before = sandbox.clock.monotonic()
+        await create(postiz, max_wait=max_wait)
+        await create(postiz.with_options(max_wait=max_wait))
+        await create(postiz.with_options(max_wait=0), max_wait=2 * hour)
+        assert sandbox.clock.monotonic() - before > 2 * 3600
+
+
+async def test_a_client_may_bound_the_waits_of_single_calls_alone(tmp_path: Path) -> None:
+    async with client(max_wait=5, outbox=tmp_path / "outbox.sqlite") as (postiz, _, channel):
+        assert options_of(postiz).max_wait == 5
+        assert postiz.outbox.trouble == ""
+        async with postiz.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
+            assert await campaign.run_all()
+        with pytest.raises(UsageError, match="cannot obey max_wait"):
+            postiz.with_options(max_wait=6).campaign(rows(channel), journal=tmp_path / "other")
 
 
 @pytest.mark.parametrize("call", [Posts.list, ["what was awaited"], None])

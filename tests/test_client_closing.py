@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from postiz_async import (
+    AdvancedOptions,
     ConfigurationError,
     NewPost,
     Postiz,
@@ -46,9 +47,10 @@ def client_of(sandbox: MemoryServer, **options: object) -> Postiz:
     return Postiz(
         api_key=sandbox.organization.api_key,
         base_url=URL,
-        clock=sandbox.clock,
-        transport=SandboxTransport(sandbox, latency=0.1),
-        **options,  # type: ignore[arg-type]
+        advanced=AdvancedOptions(
+            clock=sandbox.clock, transport=SandboxTransport(sandbox, latency=0.1)
+        ),
+        **options,
     )
 
 
@@ -147,7 +149,9 @@ async def test_an_opening_that_fails_closes_what_it_opened(
 async def test_a_pool_whose_closing_is_cancelled_closes_at_once(sandbox: MemoryServer) -> None:
     async with sandbox:
         way = SandboxTransport(sandbox, latency=0.1)
-        pool = await PostizPool(base_url=URL, clock=sandbox.clock, transport=way).open()
+        pool = await PostizPool(
+            base_url=URL, advanced=AdvancedOptions(clock=sandbox.clock, transport=way)
+        ).open()
         postiz = await pool.client(sandbox.organization.api_key)
         call = await waiting(sandbox, postiz)
         await cancelled_while_it_drains(pool.aclose(drain=math.inf))
@@ -242,7 +246,10 @@ async def test_hasattr_says_what_a_closed_client_lacks(sandbox: MemoryServer) ->
 
 
 async def test_hasattr_says_what_a_pool_and_its_clients_lack() -> None:
-    pool = PostizPool(base_url=URL, transport=SandboxTransport(MemoryServer(clock=JumpingClock())))
+    pool = PostizPool(
+        base_url=URL,
+        advanced=AdvancedOptions(transport=SandboxTransport(MemoryServer(clock=JumpingClock()))),
+    )
     assert not hasattr(pool, "outbox")
     async with pool:
         postiz = await pool.client("key")

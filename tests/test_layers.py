@@ -24,6 +24,7 @@ LAYERS = (
     ("_delivery",),
     ("_campaign", "_outbox"),
     ("_api",),
+    ("_settings",),
     ("_client",),
     ("_pool",),
     ("oauth", "webhooks", "testing", "blocking", "doctor", "types"),

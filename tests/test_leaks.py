@@ -11,14 +11,14 @@ import struct
 import threading
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from leak_lab import Heard, answering, forms, leaks, listening, repeated
 from network_lab import server_context
 from spread import spread
 
-from postiz_async import NewPost, Postiz, PostizError, PostizPool, UploadError
+from postiz_async import AdvancedOptions, NewPost, Postiz, PostizError, PostizPool, UploadError
 from postiz_async._transport.http import AiohttpTransport
 from postiz_async._wire import WireRequest
 from postiz_async._wire.endpoints import FilePart
@@ -60,9 +60,13 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def client(key: str, url: str, **options: object) -> AsyncGenerator[Postiz]:
+async def client(
+    key: str, url: str, *, hooks: Any = None, **options: object
+) -> AsyncGenerator[Postiz]:
     clock = AcceleratedClock(10_000)
-    async with Postiz(api_key=key, base_url=url, clock=clock, **options) as postiz:  # type: ignore[arg-type]
+    async with Postiz(
+        api_key=key, base_url=url, advanced=AdvancedOptions(clock=clock, **(hooks or {})), **options
+    ) as postiz:  # type: ignore[arg-type]
         yield postiz
 
 
@@ -316,7 +320,7 @@ async def test_what_a_server_repeats_is_in_no_span(key: str) -> None:
     hooks = {"on_call": telemetry.on_call, "on_attempt": telemetry.on_attempt}
     async with (
         listening(answering(418, "json")) as url,
-        client(key, url, validate=False, **hooks) as postiz,
+        client(key, url, validate=False, hooks=hooks) as postiz,
     ):
         for call in every_kind_of_call(postiz):
             with pytest.raises(PostizError):
@@ -570,7 +574,7 @@ async def test_a_key_that_cannot_be_sent_is_not_among_the_local_variables(key: s
             await pool.client(key)
         assert leaks(caught.value, HEX) == []
     with pytest.raises(ConfigurationError) as caught:
-        Postiz(api_key=HEX, pacing="wrong")  # type: ignore[arg-type]
+        Postiz(api_key=HEX, advanced=AdvancedOptions(pacing="wrong"))  # type: ignore[arg-type]
     assert leaks(caught.value, HEX) == []
 
 

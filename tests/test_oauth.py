@@ -10,6 +10,7 @@ import pytest
 from network_lab import ca_file, connect_proxy, recording, server_context
 
 from postiz_async import (
+    AdvancedOptions,
     BadRequestError,
     ConfigurationError,
     Postiz,
@@ -90,8 +91,7 @@ async def test_exchange_gives_a_token_that_works_like_a_key_and_works_once() -> 
         client = Postiz(
             api_key=token.access_token,
             base_url="http://sandbox.invalid",
-            clock=local.clock,
-            transport=transport,
+            advanced=AdvancedOptions(clock=local.clock, transport=transport),
         )
         async with client as postiz:
             assert await postiz.channels.is_connected()

@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from postiz_async import (
+    AdvancedOptions,
     APIConnectionError,
     ConfigurationError,
     NewPost,
@@ -74,12 +75,10 @@ async def pool_of(
 ) -> AsyncGenerator[PostizPool]:
     async with PostizPool(
         base_url=URL,
-        clock=servers.clock,
-        transport=servers,
         connections=connections,
-        keep=keep,
+        max_clients=keep,
         store=store,
-        **hooks,
+        advanced=AdvancedOptions(clock=servers.clock, transport=servers, **hooks),
     ) as pool:
         for box in servers.sandboxes.values():
             await box.__aenter__()
@@ -186,7 +185,10 @@ async def test_a_pool_on_a_store_shares_with_other_processes() -> None:
     async with pool_of(servers, store=store) as pool:
         await post(await pool.client("a"), channel, "x")
         async with Postiz(
-            api_key="a", base_url=URL, clock=servers.clock, transport=servers, store=store
+            api_key="a",
+            base_url=URL,
+            store=store,
+            advanced=AdvancedOptions(clock=servers.clock, transport=servers),
         ) as other:
             assert (await other.quota()).remaining == 2
 
@@ -278,12 +280,12 @@ async def test_a_pool_without_room_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="at least 1 connection"):
         PostizPool(base_url=URL, connections=0)
     with pytest.raises(ConfigurationError, match="no API key"):
-        async with PostizPool(base_url=URL, transport=Servers()) as pool:
+        async with PostizPool(base_url=URL, advanced=AdvancedOptions(transport=Servers())) as pool:
             await pool.client("")
 
 
 def test_a_pool_in_a_second_event_loop_says_so() -> None:
-    pool = PostizPool(base_url=URL, transport=Servers())
+    pool = PostizPool(base_url=URL, advanced=AdvancedOptions(transport=Servers()))
 
     async def ask() -> None:
         await pool.client("another")
@@ -310,7 +312,9 @@ class Nowhere:
 @pytest.mark.parametrize("work", ["closing", "letting go"])
 async def test_others_run_while_many_clients_are_closed(work: str) -> None:
     async with PostizPool(
-        base_url="http://x.invalid", transport=Nowhere(), clock=JumpingClock(), keep=5_000
+        base_url="http://x.invalid",
+        max_clients=5_000,
+        advanced=AdvancedOptions(transport=Nowhere(), clock=JumpingClock()),
     ) as pool:
         clients = [await pool.client(f"key-{number}") for number in range(5_000)]
         works = {"closing": pool.aclose, "letting go": partial(pool.client, "another")}
@@ -326,7 +330,10 @@ async def test_others_run_while_many_clients_are_closed(work: str) -> None:
 
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_closing_that_is_cancelled_closes_all_clients(turns: int) -> None:
-    pool = PostizPool(base_url="http://x.invalid", transport=Nowhere(), clock=JumpingClock())
+    pool = PostizPool(
+        base_url="http://x.invalid",
+        advanced=AdvancedOptions(transport=Nowhere(), clock=JumpingClock()),
+    )
     await pool.open()
     clients = [await pool.client(f"key-{number}") for number in range(300)]
     closing = asyncio.create_task(pool.aclose())

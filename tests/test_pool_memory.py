@@ -7,7 +7,7 @@ import json
 import tracemalloc
 from datetime import UTC, datetime
 
-from postiz_async import NewPost, PostizPool
+from postiz_async import AdvancedOptions, NewPost, PostizPool
 from postiz_async._wire import WireRequest, WireResponse
 
 CLIENTS = 200
@@ -43,7 +43,9 @@ class Server:
 
 
 async def test_a_used_client_keeps_little() -> None:
-    async with PostizPool(base_url="http://x.invalid", transport=Server()) as pool:
+    async with PostizPool(
+        base_url="http://x.invalid", advanced=AdvancedOptions(transport=Server())
+    ) as pool:
 
         async def use(number: int) -> None:
             postiz = await pool.client(f"key-of-organisation-{number}")

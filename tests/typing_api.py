@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, assert_type
 
 import postiz_async
 from postiz_async import (
-    Api,
     Campaign,
     Channel,
     ConfigurationError,
@@ -133,9 +132,10 @@ async def outbox(channel: Channel) -> None:
 async def campaign(postiz: Postiz) -> None:
     async with postiz.campaign("campaign.csv", late="send", align="15m") as job:
         assert_type(await job.plan(), Forecast)
-        async for outcome in job.run():
-            assert_type(outcome, Outcome)
-        assert_type(await job.run(), Report)
+        async with job.run() as outcomes:
+            async for outcome in outcomes:
+                assert_type(outcome, Outcome)
+        assert_type(await job.run_all(), Report)
         assert_type(await job.wait_published(), WaitResult)
         assert_type(await job.update(prune=True, dry_run=True), UpdateResult)
         assert_type(await job.undo(channel="mastodon", rows=range(3, 9)), UndoResult)
@@ -146,7 +146,7 @@ async def campaign(postiz: Postiz) -> None:
 async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
     reading = ReadOptions(columns={"Text": "content"}, date_format="%d.%m.%Y %H:%M")
     async with postiz.campaign(rows, journal="rows.journal", reading=reading) as job:
-        assert_type(await job.run(), Report)
+        assert_type(await job.run_all(), Report)
     async with postiz.campaign([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
         assert_type(job.remarks, list[str])
 
@@ -168,16 +168,17 @@ def synchronous(channel: Channel, token: str) -> None:
         assert_type(tolerant, list[Media | Exception])
         assert_type(postiz.raw(postiz.posts.get, "id"), RawAnswer[Post])
         postiz.raw(postiz.posts.get, 7)  # type: ignore[arg-type]
-        assert_type(postiz.with_options(timeout=5), blocking.Api)
+        assert_type(postiz.with_options(timeout=5), blocking.Postiz)
         assert_type(postiz.with_options(timeout=5).posts.get("id"), Post)
         assert_type(postiz.outbox.put(NewPost(channel, "Hello")), Ticket)
         with postiz.campaign([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
             assert_type(job, blocking.Campaign)
             assert_type(job.plan(), Forecast)
             assert_type(job.journal_path, Path | None)
-            for outcome in job.outcomes():
-                assert_type(outcome, Outcome)
-            assert_type(job.run(lambda outcome: print(outcome.row)), Report)
+            with job.run() as outcomes:
+                for outcome in outcomes:
+                    assert_type(outcome, Outcome)
+            assert_type(job.run_all(lambda outcome: print(outcome.row)), Report)
             assert_type(job.undo(), UndoResult)
     with blocking.PostizPool(outbox="postgresql://", credentials=lambda _: token) as pool:
         assert_type(pool.client(token), blocking.Postiz)
@@ -232,17 +233,16 @@ def errors(error: QuotaWaitError) -> float:
 
 
 async def with_options(postiz: Postiz) -> None:
-    view = assert_type(postiz.with_options(timeout=5, headers={"X-A": Secret("b")}), Api)
-    assert_type(view.with_options(timeout=None, max_wait=None, deadline=None), Api)
+    view = assert_type(postiz.with_options(timeout=5, headers={"X-A": Secret("b")}), Postiz)
+    assert_type(view.with_options(timeout=None, max_wait=None, deadline=None), Postiz)
     assert_type(view.campaign("a.csv"), Campaign)
     assert_type(await view.export("a.csv", start=NOW, end=NOW), ExportResult)
     assert_type(view.outbox, Outbox)
     assert_type(await view.quota(), Quota)
     assert_type(await view.raw(view.channels.list()), RawAnswer[list[Channel]])
     postiz.with_options(headers={"X-A": 7})  # type: ignore[dict-item]
-    postiz.with_options(retries=None)  # type: ignore[arg-type]
-    await view.aclose()  # type: ignore[attr-defined]
-    client: Api = postiz
+    postiz.with_options(max_retries=None)  # type: ignore[arg-type]
+    client: Postiz = postiz
     del client
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from postiz_async import NewPost, Postiz, Priority, StoreError
+from postiz_async import AdvancedOptions, NewPost, Postiz, Priority, StoreError
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
@@ -378,10 +378,10 @@ class World:
         return Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=clock or self.clock,
-            transport=transport or self.network(),
             store=store,
-            reserve=reserve,
+            advanced=AdvancedOptions(
+                clock=clock or self.clock, transport=transport or self.network(), reserve=reserve
+            ),
         )
 
     async def work(
@@ -608,12 +608,9 @@ async def lab(
         client = Postiz(
             api_key=sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=clock,
-            transport=way,
-            reserve=reserve,
             store=store,
-            pacing=pacing,
             validate=False,
+            advanced=AdvancedOptions(clock=clock, transport=way, reserve=reserve, pacing=pacing),
         )
         async with client as postiz:
             yield Lab(

@@ -26,11 +26,10 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, Field, SecretStr, TypeAdapter
 
-from postiz_async import NewPost, PostizPool, Secret
+from postiz_async import NewPost, Postiz, PostizPool, Secret
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
     Credentials,
-    RequestClient,
     add_error_handlers,
     postiz_for,
     postiz_lifespan,
@@ -68,7 +67,7 @@ async def whose(
     return Credentials(await key_of(organization), organization=organization)
 
 
-TenantPostiz = Annotated[RequestClient, Depends(postiz_for(whose))]
+TenantPostiz = Annotated[Postiz, Depends(postiz_for(whose))]
 
 
 @asynccontextmanager

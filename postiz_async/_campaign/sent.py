@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
 from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
 from postiz_async._campaign.read.read_options import FileOptions
-from postiz_async._campaign.run.job import checked_hook
 from postiz_async._campaign.run.resume import compare_file
 from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import CampaignError, UsageError, describe_rows
-from postiz_async.models._durations import read_duration
+from postiz_async.errors import CampaignError, describe_rows
+from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
     from pathlib import Path
+    from types import TracebackType
     from typing import Self
 
     from postiz_async._campaign.after.reconcile import ReconcileResult
@@ -57,28 +57,21 @@ class SentCampaign(OfOneProcess):
         self._journal: Journal | None = None
         self._doubts = Doubts()
 
-    async def open(self) -> Self:
-        """Open the campaign, as `async with` does.
-
-        Raises:
-            CampaignError: it cannot be used, or another process works on it.
-        """
+    async def __aenter__(self) -> Self:
         kept = await in_thread(partial(FileOptions.saved, self.path))
         self._options = self._options.with_kept(kept)
         self._journal = await open_existing(self._postiz, self._place)
         return self
 
-    async def aclose(self) -> None:
-        """Close the journal. Closing twice does no harm."""
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             await journal.aclose()
-
-    async def __aenter__(self) -> Self:
-        return await self.open()
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     async def has_journal(self) -> bool:
         """Whether the campaign has a journal.
@@ -118,7 +111,7 @@ class SentCampaign(OfOneProcess):
         rows: Collection[int] | str | None = None,
         edited: bool = False,
         dry_run: bool = False,
-        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
     ) -> UndoResult:
         """Delete the posts of this journal that are still to come: all, or a selection.
 
@@ -132,8 +125,7 @@ class SentCampaign(OfOneProcess):
             rows: only these rows, as the file counts them, or as a text like `"2,5,12-14"`.
             edited: delete what people edited in Postiz, too.
             dry_run: delete nothing, and say what would be deleted.
-            on_outcome: called with the `Outcome` of each row whose post is deleted; may be
-                asynchronous.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
@@ -141,7 +133,6 @@ class SentCampaign(OfOneProcess):
                 another form.
             PostizError: the server could not be asked; call it again to go on.
         """
-        saw = checked_hook("on_outcome", on_outcome)
         asked = read_rows(rows) if isinstance(rows, str) else rows
         async with self._ran_journal() as journal:
             return await undo_journal(
@@ -150,7 +141,7 @@ class SentCampaign(OfOneProcess):
                 Selection(after, channel, asked, await self._numbers(journal, asked)),
                 edited=edited,
                 dry_run=dry_run,
-                on_outcome=saw,
+                on_outcome=on_outcome,
                 doubts=self._doubts,
             )
 
@@ -158,8 +149,8 @@ class SentCampaign(OfOneProcess):
         self,
         *,
         patience: float | timedelta = PATIENCE,
-        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
-        on_look: Callable[[WaitResult], Awaitable[None] | None] | None = None,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+        on_look: Callable[[WaitResult], Awaitable[None]] | None = None,
     ) -> WaitResult:
         """Wait until each stored post is published or failed; call this after a run.
 
@@ -170,35 +161,28 @@ class SentCampaign(OfOneProcess):
         Args:
             patience: how long after its date a post is waited for, seconds or a `timedelta`.
             on_outcome: called with the `Outcome` of each post that is published or failed;
-                may be asynchronous.
-            on_look: called after each look at the server; may be asynchronous.
+                None: no calls.
+            on_look: called after each look at the server; None: no calls.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
             UsageError: `patience` is no duration, or is negative.
             PostizError: the server could not be asked for half an hour.
         """
-        waits = read_duration(patience)
-        if waits is None or waits < timedelta(0):
-            raise UsageError(f"patience is {patience!r}; give seconds or a timedelta, 0 or more.")
-        saw, looked = checked_hook("on_outcome", on_outcome), checked_hook("on_look", on_look)
+        seconds = read_seconds("patience", patience, zero=True)
         async with self._ran_journal() as journal:
             return await wait_published(
-                self._postiz, journal, patience=waits, on_outcome=saw, on_look=looked
+                self._postiz, journal, patience=seconds, on_outcome=on_outcome, on_look=on_look
             )
 
     @asynccontextmanager
     async def _ran_journal(self) -> AsyncGenerator[Journal]:
         """The journal of a run, opened for the block if it is not open."""
-        await self._settle()
         if self._journal is not None:
             yield self._journal
         else:
             async with await open_existing(self._postiz, self._place) as journal:
                 yield journal
-
-    async def _settle(self) -> None:
-        """Wait for the end of a run that stops."""
 
     @property
     def _rows_read(self) -> Sequence[Row] | None:

@@ -20,7 +20,7 @@ import msgspec
 from cyclopts import Parameter
 from tzlocal import reload_localzone
 
-from postiz_async import Postiz, Secret
+from postiz_async import AdvancedOptions, Postiz, Secret
 from postiz_async._campaign.read.dates import find_zone, no_such_zone
 from postiz_async._cli.profiles import Profile, ServerAccess, at_home, find_profile, user_folder
 from postiz_async._transport import (
@@ -268,7 +268,7 @@ async def open_client(
 
     Args:
         target: the server and the key.
-        on_attempt: see `Postiz`.
+        on_attempt: see `AdvancedOptions`.
         store: the address of the store; None: that of this user's commands.
         schema: the schema of the tables in PostgreSQL.
     """
@@ -284,10 +284,10 @@ async def open_client(
                 api_key=target.key,
                 base_url=target.root,
                 store=shared,
-                clock=target.clock,
-                transport=transport,
                 headers=dict(target.headers),
-                on_attempt=on_attempt,
+                advanced=AdvancedOptions(
+                    clock=target.clock, transport=transport, on_attempt=on_attempt
+                ),
             ) as postiz:
                 yield postiz
     finally:

@@ -21,7 +21,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.text import Text
 
-from postiz_async import Postiz
+from postiz_async import AdvancedOptions, Postiz
 from postiz_async._cli.after_run import show_report
 from postiz_async._cli.connection import without_warnings_of_haste
 from postiz_async._cli.options import Json
@@ -264,7 +264,7 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         box = MemoryServer(api_key="demo", clock=clock, limit=DEMO_LIMIT)
         served = await stack.enter_async_context(_served_sample(box, port=0))
         postiz = await stack.enter_async_context(
-            Postiz(api_key="demo", base_url=served.url, clock=clock)
+            Postiz(api_key="demo", base_url=served.url, advanced=AdvancedOptions(clock=clock))
         )
         campaign = await stack.enter_async_context(postiz.campaign(folder / "campaign.csv"))
         display = RunDisplay(output, postiz, campaign, open_rows=len(campaign.rows), zone=UTC)

@@ -36,7 +36,7 @@ from postiz_async._cli.sending import event_line
 from postiz_async._cli.waiting import waiting_shown
 from postiz_async.documents import VERSION, DeletedDocument, PublishLine, StateDocument
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import read_seconds
 from postiz_async.models.posts import Created, Post
 from postiz_async.texts import plain_text
 
@@ -169,7 +169,7 @@ async def create(
     output = Output(as_json=api.json)
     if now == (at is not None):
         raise InvalidPostError([Problem("--at", "give either --at or --now")])
-    check_seconds("--max-wait", max_wait, zero=True, none=True)
+    read_seconds("--max-wait", max_wait, zero=True, none=True)
     if now and draft:
         raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
     values = json_object("--settings", settings) if settings else None
@@ -218,7 +218,7 @@ async def replace(
         tag: A tag that exists in Postiz.
     """
     output = Output(as_json=api.json)
-    check_seconds("--max-wait", max_wait, zero=True, none=True)
+    read_seconds("--max-wait", max_wait, zero=True, none=True)
     values = json_object("--settings", settings) if settings else None
     zone = api.zone
     when = meant_moment(output, at, zone)

@@ -31,19 +31,15 @@ if TYPE_CHECKING:
     from postiz_async.stores._persistence import SnapshotStore
 
 
-async def ask(postiz: Client, *, retry: bool = False) -> None:
+async def ask(postiz: Client) -> None:
     """Make a call that costs no quota and whose answer brings the server's time.
-
-    Args:
-        postiz: the client.
-        retry: False for a single attempt, if the caller does its own retries.
 
     Raises:
         APIConnectionError: Postiz is away.
         APIStatusError: Postiz reports an error, or refuses the key.
     """
     try:
-        await postiz.channels.is_connected(retry=retry)
+        await postiz.channels.is_connected()
     except APIStatusError as error:
         if isinstance(error, ServerError) or error.status_code in {401, 402, 403, 429}:
             raise
@@ -133,6 +129,11 @@ class Client(Protocol):
     @property
     def channels(self) -> Channels:
         """The connected social accounts."""
+        ...
+
+    @property
+    def once(self) -> Client:
+        """The same client without retries, for callers that have pauses of their own."""
         ...
 
 

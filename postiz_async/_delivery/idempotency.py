@@ -171,7 +171,7 @@ class KeyedCreator:
         if not call.handle.version and await adopt_forgotten(call):
             return None
         if not self._client.scheduler.knows_server_time():
-            await ask(self._client, retry=True)
+            await ask(self._client)
         return await KeyedSending(call).run()
 
     async def _wait(self, call: KeyedCall) -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from postiz_async._delivery import transitions
 from postiz_async._delivery.lookup import SHORTEST_LOOK_PAUSE
 from postiz_async._delivery.pauses import trouble_of
@@ -58,8 +60,7 @@ class AllowedWait:
         call, options = keyed.call, keyed.call.bound.options
         self._time = call.bound.time
         self._clock = call.bound.scheduler.clock
-        most = options.max_wait if call.max_wait is None else call.max_wait
-        self._most = math.inf if most is None else most
+        self._most = options.max_wait if call.max_wait is UNSET else call.max_wait
         self._deadline = math.inf if options.deadline is None else options.deadline
 
     @property

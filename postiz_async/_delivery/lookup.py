@@ -112,7 +112,7 @@ class Fence:
 
     async def _probe(self, departure: Departure) -> None:
         departure.leave()
-        await self._postiz.posts.probe(retry=False)
+        await self._postiz.once.posts.probe()
 
 
 @dataclass(frozen=True, slots=True)

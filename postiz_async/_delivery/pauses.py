@@ -191,7 +191,7 @@ class Outage:
         """The outage of a client, which probes the cheapest route that checks the key."""
         return cls(
             postiz.clock,
-            lambda: postiz.channels.is_connected(retry=False),
+            postiz.once.channels.is_connected,
             log=log or logging.getLogger("postiz_async.campaign"),
             waits_for=waits_for,
             gives_up=gives_up,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -20,10 +19,11 @@ from postiz_async._outbox.tickets import Ticket
 from postiz_async._wire import check_id
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import PostNotFoundError, StoreError, UsageError
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from postiz_async._outbox.courier import Courier
     from postiz_async.clock import Clock
@@ -151,7 +151,9 @@ class OutboxBase(OfOneProcess, ABC):
         """
         return await self._told(await self._found(ticket_id))
 
-    async def wait(self, ticket_id: Ticket | str, *, timeout: float | None = None) -> Ticket:
+    async def wait(
+        self, ticket_id: Ticket | str, *, timeout: float | timedelta | None = None
+    ) -> Ticket:
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:
@@ -164,9 +166,9 @@ class OutboxBase(OfOneProcess, ABC):
             StoreError: this process had to send the posts, and its sending task failed.
             UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
         """
-        check_seconds("timeout", timeout, zero=True, none=True)
+        seconds = read_seconds("timeout", timeout, zero=True, endless=True)
         ticket_id = _id_of(ticket_id)
-        give_up = math.inf if timeout is None else self._clock.monotonic() + timeout
+        give_up = self._clock.monotonic() + seconds
         look = FIRST_TICKET_LOOK
         while True:
             changed = anyio.Event()

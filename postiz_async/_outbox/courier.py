@@ -336,7 +336,7 @@ class Courier:
         scope = running.scope
         async with self._client_of(scope) as client:
             if scope.failures and self._only is None:
-                await ask(client)
+                await ask(client.once)
             running.turn = Turn(
                 scope,
                 client,

@@ -412,7 +412,7 @@ class Turn:
         scheduler = self._client.scheduler
         if not hand_over.record.is_dated or scheduler.is_counted(LIST_POSTS.name):
             if not scheduler.knows_server_time():
-                await ask(self._client)
+                await ask(self._client.once)
             return []
         second = hand_over.at.replace(microsecond=0)
         last = second + timedelta(milliseconds=999)

@@ -6,6 +6,8 @@ from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from msgspec.structs import replace
+
 from postiz_async._concurrency import WakeSignal
 from postiz_async._renamed import with_old_names
 from postiz_async._resources.channels import ChannelCache
@@ -168,6 +170,11 @@ class OpenClient(Resources):
         view._bind(options)  # noqa: SLF001  (of the same class)
         return view
 
+    @property
+    def once(self) -> OpenClient:
+        """The same client without retries, for callers that have pauses of their own."""
+        return self.viewed(replace(self._bound.options, max_retries=0))
+
     def keyed(self) -> KeyedCreates:
         """The `KeyedCreates` that all views share."""
         if self._first is not self:
@@ -232,7 +239,9 @@ def job_options(options: CallOptions) -> CallOptions:
     would have to be looked up, and a look-up that is cut off would find nothing.
     """
     return CallOptions(
-        headers=options.headers, retries=options.retries, longer=options.timeout or options.longer
+        headers=options.headers,
+        max_retries=options.max_retries,
+        longer=options.timeout or options.longer,
     )
 
 

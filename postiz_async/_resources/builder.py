@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from postiz_async._resources.channels import ChannelCache
@@ -186,15 +187,15 @@ def _by_schema(
 class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call in progress that creates posts: it makes their request, checks and sends it.
 
-    None means: as the options of the client say. `due`, `finish`, `prepare`, `set_aside` and
-    `retry` are those of `posts.create`.
+    Without `max_wait` and `priority`, the options of the client hold. `due`, `finish`, `prepare`,
+    `set_aside` and `retry` are those of `posts.create`.
     """
 
     bound: BoundScheduler
     channels: ChannelCache
     validates: bool
     """Whether requests are checked against the rules of the server."""
-    max_wait: float | None = None
+    max_wait: float | UnsetType = UNSET
     priority: int | None = None
     due: datetime | None = None
     finish: bool = False
@@ -343,12 +344,12 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     def _options(self, sent: _Sent) -> CallOptions:
         """The options of the call; if it has none of its own, the shared ones of the client."""
         given: dict[str, object] = {
-            "max_wait": self.max_wait,
+            "max_wait": None if self.max_wait is UNSET else self.max_wait,
             "priority": self.priority,
             "finish": self.finish or None,
             "prepare": sent if isinstance(sent, _Prepared) else None,
             "set_aside": self.set_aside,
-            "retry": None if self.retry else False,
+            "max_retries": None if self.retry else 0,
         }
         own = {name: value for name, value in given.items() if value is not None}
         options = self.bound.options

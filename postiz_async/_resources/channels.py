@@ -106,19 +106,15 @@ class Channels:
         """
         return await self._bound.call(Call(LIST_GROUPS))
 
-    async def is_connected(self, *, retry: bool = True) -> bool:
+    async def is_connected(self) -> bool:
         """Whether the server accepts the key.
-
-        Args:
-            retry: False for a single attempt, if the caller does its own retries.
 
         Retried: yes. Since v1.62.0.
 
         Raises:
             AuthenticationError: it does not.
         """
-        options = replace(self._bound.options, retry=retry)
-        return (await self._bound.call(Call(IS_CONNECTED), options)).connected
+        return (await self._bound.call(Call(IS_CONNECTED))).connected
 
     async def settings(self, channel: Channel | str) -> ChannelSettings:
         """Rules, length limit, settings schema and tools of a channel, as the server reports them.
@@ -535,7 +531,7 @@ def _terms(bound: BoundScheduler, route: Endpoint[T], channel: str) -> _Terms:
     own, options = route.timeout or 0.0, bound.options
     is_longer = options.timeout is not None and options.timeout > own
     timeout = options.timeout if is_longer else None
-    return _Terms(route.name, channel, options.headers, options.retries, timeout)
+    return _Terms(route.name, channel, options.headers, options.max_retries, timeout)
 
 
 def _for_one(shared: BaseException) -> BaseException:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from postiz_async._resources.builder import CreateCall, NewCreate, refuse_past, request_problems
 from postiz_async._resources.create_body import build_body, refuse_type_problems, refuse_wrong_types
@@ -17,13 +17,11 @@ from postiz_async._resources.listing import group_of, list_posts
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
 from postiz_async.errors import BadRequestError, InvalidPostError, Problem
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-
-    from msgspec import UnsetType
 
     from postiz_async._resources.channels import ChannelCache
     from postiz_async._resources.keyed import KeyedCreates
@@ -57,7 +55,7 @@ class PostCreation:
         at: datetime,
         tags: Sequence[str] = (),
         short_link: bool = False,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
@@ -70,8 +68,8 @@ class PostCreation:
                 server would publish at once.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -103,7 +101,7 @@ class PostCreation:
         *posts: NewPost,
         tags: Sequence[str] = (),
         short_link: bool = False,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
@@ -114,8 +112,8 @@ class PostCreation:
             posts: what to post, each on its channel.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -141,7 +139,7 @@ class PostCreation:
         at: datetime,
         tags: Sequence[str] = (),
         short_link: bool = False,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
@@ -153,8 +151,8 @@ class PostCreation:
             at: the date of the drafts, with a time zone; it may be in the past.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -181,7 +179,7 @@ class PostCreation:
         at: datetime,
         tags: Sequence[str] = (),
         short_link: bool = False,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
     ) -> Created:
@@ -204,8 +202,8 @@ class PostCreation:
                 is out.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -260,7 +258,7 @@ class PostCreation:
         Raises:
             InvalidPostError: the server would refuse it.
         """
-        call = self._begun(None, None, validate)
+        call = self._begun(UNSET, None, validate)
         return await call.build(NewCreate(kind, posts, at, tags, short_link))
 
     def _key_of(self, given: str | None) -> str | None:
@@ -269,14 +267,14 @@ class PostCreation:
 
     def _begun(
         self,
-        max_wait: float | None,
+        max_wait: float | timedelta | UnsetType | None,
         priority: int | None,
         validate: bool | None,  # noqa: FBT001
         *,
         due: datetime | None = None,
     ) -> CreateCall:
-        if max_wait is not None:
-            check_seconds("max_wait", max_wait, zero=True, none=True)
+        if max_wait is not UNSET:
+            max_wait = read_seconds("max_wait", max_wait, zero=True, endless=True)
         return CreateCall(
             bound=self._bound.begun(),
             channels=self._channels,
@@ -335,7 +333,7 @@ class PostCreation:
         self,
         body: PostRequest,
         *,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
@@ -349,8 +347,8 @@ class PostCreation:
 
         Args:
             body: the request.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -387,11 +385,8 @@ class PostCreation:
 
         return await self._keyed().create(keyed_body(key, call, body, partial(call.check, body)))
 
-    async def probe(self, *, retry: bool = True) -> None:
+    async def probe(self) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.
-
-        Args:
-            retry: False for a single attempt, if the caller does its own retries.
 
         Costs one of the hourly create requests and stores nothing; `postiz.quota()` then knows.
 
@@ -399,7 +394,7 @@ class PostCreation:
             QuotaError: there is no slot, or the organisation is locked out.
         """
         call = Call(CREATE_POST, body=Raw(b"{}"))
-        options = msgspec.structs.replace(self._bound.options, max_wait=0.0, retry=retry)
+        options = msgspec.structs.replace(self._bound.options, max_wait=0.0)
         try:
             await self._bound.call(call, options)
         except BadRequestError as error:

@@ -28,11 +28,12 @@ from postiz_async._uploads.urls import shown
 from postiz_async._wire import encode_body
 from postiz_async._wire.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
 from postiz_async.errors import APIResponseValidationError, InvalidPostError, Problem
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import read_seconds
 from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from datetime import timedelta
 
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._uploads import FileFacts, UploadCache
@@ -55,7 +56,7 @@ class MediaResource:
         reuse: bool = True,
         cache: Path | str | None = None,
         allow_private: bool | Collection[str] = False,
-        stall_timeout: float = STALL_TIMEOUT,
+        stall_timeout: float | timedelta = STALL_TIMEOUT,
     ) -> StoredMedia:
         """Upload a picture (10 MiB at most) or an MP4 video (1 GiB at most).
 
@@ -82,7 +83,8 @@ class MediaResource:
                 because people can delete media in Postiz.
             allow_private: also fetch URLs on this machine and in private networks; True, or the
                 names of allowed hosts.
-            stall_timeout: seconds without progress after which an upload fails.
+            stall_timeout: time without progress after which an upload fails: seconds or a
+                `timedelta`.
 
         Raises:
             InvalidPostError: missing, empty, too large, or of a type that cannot be posted.
@@ -96,7 +98,7 @@ class MediaResource:
             reuse=reuse,
             cache=Path(cache) if cache is not None else None,
             allow_private=allow_private,
-            stall_timeout=stall_timeout,
+            stall_timeout=read_seconds("stall_timeout", stall_timeout),
         )
         return await upload(self._bound, source, options=options, uploads=self._uploads)
 
@@ -111,7 +113,7 @@ class MediaResource:
         reuse: bool = ...,
         cache: Path | str | None = ...,
         allow_private: bool | Collection[str] = ...,
-        stall_timeout: float = ...,
+        stall_timeout: float | timedelta = ...,
     ) -> list[StoredMedia]: ...
 
     @overload
@@ -125,7 +127,7 @@ class MediaResource:
         reuse: bool = ...,
         cache: Path | str | None = ...,
         allow_private: bool | Collection[str] = ...,
-        stall_timeout: float = ...,
+        stall_timeout: float | timedelta = ...,
     ) -> list[StoredMedia | Exception]: ...
 
     async def upload_many(
@@ -138,7 +140,7 @@ class MediaResource:
         reuse: bool = True,
         cache: Path | str | None = None,
         allow_private: bool | Collection[str] = False,
-        stall_timeout: float = STALL_TIMEOUT,
+        stall_timeout: float | timedelta = STALL_TIMEOUT,
     ) -> list[StoredMedia] | list[StoredMedia | Exception]:
         """Upload several files, a few at a time; equal contents and equal URLs only once.
 
@@ -157,7 +159,8 @@ class MediaResource:
                 because people can delete media in Postiz.
             allow_private: also fetch URLs on this machine and in private networks; True, or the
                 names of allowed hosts.
-            stall_timeout: seconds without progress after which an upload fails.
+            stall_timeout: time without progress after which an upload fails: seconds or a
+                `timedelta`.
 
         Returns:
             The media in the order of the sources.
@@ -167,13 +170,12 @@ class MediaResource:
                 its source.
             Exception: the iterable raised it, after the uploads before it have ended.
         """
-        check_seconds("stall_timeout", stall_timeout)
         check_hook("progress", progress)
         options = UploadOptions(
             reuse=reuse,
             cache=Path(cache) if cache is not None else None,
             allow_private=allow_private,
-            stall_timeout=stall_timeout,
+            stall_timeout=read_seconds("stall_timeout", stall_timeout),
             hash_first=True,
         )
         fetched: dict[str, StoredMedia] = {}

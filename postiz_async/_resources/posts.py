@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import aclosing
 from copy import copy
@@ -9,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from postiz_async._resources.create import PostCreation
 from postiz_async._resources.insights import Notifications
@@ -45,12 +47,12 @@ from postiz_async.errors import (
     ServerError,
     UsageError,
 )
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncGenerator, Awaitable, Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from postiz_async._concurrency import WakeSignal
     from postiz_async._resources.channels import ChannelCache
@@ -87,7 +89,6 @@ class Posts(PostCreation):
         group: Group | str | None = None,
         tag: str | None = None,
         collapse_repeats: bool = False,
-        retry: bool = True,
     ) -> Listing[Post]:
         """The posts from `start` to `end`, in order of date.
 
@@ -105,7 +106,6 @@ class Posts(PostCreation):
             group: only channels of this group of `channels.groups`, or its id.
             tag: only posts with this tag, by name.
             collapse_repeats: a repeated post once, at its first occurrence in the range.
-            retry: False for a single attempt, if the caller does its own retries.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
@@ -114,10 +114,7 @@ class Posts(PostCreation):
                 such state.
         """
         check_state(state)
-        options = self._bound.options
-        if options.retry is not retry:
-            options = msgspec.structs.replace(options, retry=retry)
-        bound = msgspec.structs.replace(self._bound, options=options)
+        bound = self._bound
         group_id = group if group is None or isinstance(group, str) else group.id
 
         async def accepting(bound: BoundScheduler) -> Callable[[Post], bool] | None:
@@ -206,7 +203,11 @@ class Posts(PostCreation):
         return find_posts(marks, await self.list(start=start, end=end))
 
     async def wait_published(
-        self, post_id: str, *, at: datetime | None = None, timeout: float | None = None
+        self,
+        post_id: str,
+        *,
+        at: datetime | None = None,
+        timeout: float | timedelta | UnsetType | None = UNSET,
     ) -> Post:
         """Wait until a post is published on its network, even if it is moved meanwhile.
 
@@ -214,8 +215,9 @@ class Posts(PostCreation):
             post_id: the post.
             at: the date that it is scheduled for, where the search begins; if None, or if it is not
                 there, the search covers a year before and after today and that date.
-            timeout: seconds to wait, including look-ups; None: as `with_options` says, by default
-                as long as necessary. The `timeout` of the client itself applies to each look-up.
+            timeout: seconds to wait, including look-ups; None or `math.inf`: as long as necessary.
+                Not given: as `with_options` says, by default as long as necessary. The `timeout` of
+                the client itself applies to each look-up.
 
         Costs no quota since v2.19.0.
 
@@ -226,12 +228,13 @@ class Posts(PostCreation):
             InvalidPostError: `at` has no time zone.
             UsageError: `timeout` is not a number of seconds.
         """
-        check_seconds("timeout", timeout, none=True)
+        bound, clock = self._bound, self._bound.scheduler.clock
+        seconds = bound.options.wait_timeout
+        if timeout is not UNSET:
+            seconds = read_seconds("timeout", timeout, endless=True)
         if at is not None:
             format_date(at, "at")  # refuses one without a zone
-        bound, clock = self._bound, self._bound.scheduler.clock
-        seconds = bound.options.wait_timeout if timeout is None else timeout
-        if seconds is not None:
+        if seconds is not None and seconds < math.inf:
             bound = bound.begun(timeout=seconds)
         time = bound.shared_time or CallTime.from_now(clock, None)
         return await until_published(self._source(bound), post_id, at, time)

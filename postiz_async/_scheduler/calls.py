@@ -49,7 +49,7 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     priority: int
     posts: int
     since: float
-    max_wait: float | None = None
+    max_wait: float = math.inf
     due: float | None = None
     deadline: float | None = None
     lifetime: float
@@ -57,14 +57,14 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def give_up_at(self) -> float:
         """The time at which the create gives up its wait for a slot; infinity: never."""
-        end = math.inf if self.max_wait is None else self.since + max(0.0, self.max_wait)
+        end = self.since + max(0.0, self.max_wait)
         return end if self.deadline is None else min(end, self.deadline)
 
     @property
     def allowance(self) -> str:
         """The allowed wait in words."""
         patience = self.give_up_at - self.since
-        if self.max_wait is not None and self.max_wait <= patience:
+        if self.max_wait <= patience:
             return f"you allowed {_told(self.max_wait)}"
         if patience < 0:
             return "your deadline has passed"
@@ -135,30 +135,29 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of one call. Durations are in seconds.
 
     `timeout` is for the whole call but its wait for the quota; None gives each attempt the time of
-    its route. `max_wait` bounds that wait; None waits as long as it takes. A call that cannot leave
+    its route. `max_wait` bounds that wait. A call that cannot leave
     before its `deadline`, a moment of the clock's `monotonic()`, is refused. With `finish` a call
     whose first byte is out is not cancelled: it ends with its answer or its time-out. `prepare`
     runs after the slot is taken and before the first byte of each attempt, and returns the body to
     send, or None for that of the call; when it raises, the slot is given back and nothing is sent,
     and so when `PREPARED_SECONDS` are over. `set_aside` runs when what was
     prepared was not carried out, before the call queues or pauses to send it again; when it raises,
-    the call ends. Without `retry` there is one attempt, for callers that have pauses of their own;
-    else there are `retries` after the first, as far as that is safe. `wait_timeout` is for a call
-    that waits for something to happen in Postiz: the `timeout` of the client itself is not for
-    that. `longer` allows each attempt more than the time of its route, for jobs; see `time_out`.
+    the call ends. `max_retries` is the number of attempts after the first, as far as they are safe.
+    `wait_timeout` is for a call that waits for something to happen in Postiz: the `timeout` of the
+    client itself is not for that. `longer` allows each attempt more than the time of its route, for
+    jobs; see `time_out`.
     """
 
     timeout: float | None = None
     headers: Headers = ()
-    max_wait: float | None = None
+    max_wait: float = math.inf
     priority: int = Priority.INTERACTIVE
     deadline: float | None = None
     finish: bool = False
     prepare: Callable[[], Awaitable[Raw | None]] | None = None
     set_aside: Callable[[], Awaitable[None]] | None = None
     trace: Trace | None = None
-    retry: bool = True
-    retries: int = USUAL_RETRIES
+    max_retries: int = USUAL_RETRIES
     wait_timeout: float | None = None
     longer: float | None = None
 
@@ -251,7 +250,7 @@ def check_retries(value: object) -> None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_RETRIES:
         return
     raise UsageError(
-        f"retries is {value!r}. Give a whole number from 0, for one attempt only, to "
+        f"max_retries is {value!r}. Give a whole number from 0, for one attempt only, to "
         f"{MOST_RETRIES}."
     )
 

@@ -1,6 +1,6 @@
 """Hooks and log messages about calls and attempts, without content or keys.
 
-An error in a hook does not lose an answer.
+Neither an error in a hook nor a slow one loses an answer.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import logging
 import random
 from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from functools import partial
+from inspect import isawaitable, iscoroutinefunction
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from postiz_async.errors import UsageError
 
@@ -85,7 +86,10 @@ class Trace:
 
 
 class AttemptHook(Protocol):
-    """Called after each attempt, in the event loop: be quick and do not block."""
+    """Called after each attempt, in the event loop: be quick and do not block.
+
+    It may be an `async def` function, which runs as a task; no call waits for it.
+    """
 
     def __call__(self, attempt: Attempt, /) -> object:
         """Look at an attempt. What it returns is ignored, what it raises is logged."""
@@ -95,7 +99,8 @@ class AttemptHook(Protocol):
 class CallHook(Protocol):
     """Called when a call is made and when it ends, in the event loop and in the caller's context.
 
-    Be quick and do not block.
+    Be quick and do not block. It may be an `async def` function, which runs as a task; no call
+    waits for it.
     """
 
     def __call__(self, event: CallStarted | CallEnded, /) -> object:
@@ -103,27 +108,33 @@ class CallHook(Protocol):
         ...
 
 
-def check_hook(name: str, hook: object) -> None:
-    """Refuse a hook that cannot be called, or that is async; None is fine.
+def check_hook(name: str, hook: object, *, is_awaited: bool = True) -> None:
+    """Refuse a hook that cannot be called; None is fine.
+
+    Args:
+        name: the argument, as its caller knows it.
+        hook: what was given.
+        is_awaited: whether it may be an `async def` function.
 
     Raises:
-        UsageError: it is not a function, or is an `async def` function, which would not be awaited.
+        UsageError: it is not a function, or nobody would await it.
     """
     if hook is None:
         return
     if not callable(hook):
         raise UsageError(f"{name} must be a function, not {hook!r}.")
     call: object = getattr(hook, "__call__", None)  # noqa: B004  (of an object that has one)
-    if iscoroutinefunction(hook) or iscoroutinefunction(call):
-        raise UsageError(
-            f"{name} is an `async def` function, but it is called without `await`. Give a plain "
-            "one, which starts a task or fills a queue if there is something to wait for."
-        )
+    if not is_awaited and (iscoroutinefunction(hook) or iscoroutinefunction(call)):
+        raise UsageError(f"{name} is an `async def` function, but here nobody would await it.")
 
 
 log = logging.getLogger("postiz_async")
 
+HOOK_SECONDS = 5.0
+"""Seconds that closing a client waits for its async hooks."""
+
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 _Event = TypeVar("_Event")
 
 
@@ -142,7 +153,7 @@ def traced(
     """
     trace, name, error = Trace(random.getrandbits(62)), call.endpoint.name, None
     began = clock.monotonic()
-    _tell(hook, CallStarted(trace.call, name, root, call.posts, queued()))
+    hook(CallStarted(trace.call, name, root, call.posts, queued()))
     try:
         yield trace
     except BaseException as caught:
@@ -151,7 +162,7 @@ def traced(
     finally:
         seconds = clock.monotonic() - began
         sent = (call.file.size or 0) if call.file is not None and error is None else 0
-        _tell(hook, CallEnded(trace.call, name, seconds, trace.waited, error, sent, queued()))
+        hook(CallEnded(trace.call, name, seconds, trace.waited, error, sent, queued()))
 
 
 def tell_attempt(hook: AttemptHook | None, attempt: Attempt) -> None:
@@ -166,11 +177,48 @@ def tell_attempt(hook: AttemptHook | None, attempt: Attempt) -> None:
         extra={"postiz": attempt},
     )
     if hook is not None:
-        _tell(hook, attempt)
+        hook(attempt)
 
 
-def _tell(hook: Callable[[_Event], object], event: _Event) -> None:
-    try:
-        hook(event)
-    except (Exception, asyncio.CancelledError):  # it awaits nothing: that one is its own
-        log.exception("a hook failed")
+async def told(hook: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
+    """Call a function of the user, and await what it returns if it is async."""
+    result = hook(*args, **kwargs)
+    if isawaitable(result):
+        await result
+
+
+class HookTasks:
+    """Calls hooks, and runs what async ones return as tasks, for which no call waits."""
+
+    def __init__(self) -> None:
+        self._tasks = set[asyncio.Future[object]]()
+
+    def called(self, hook: Callable[[_Event], object] | None) -> Callable[[_Event], None] | None:
+        """A hook that raises nothing and never has to be awaited."""
+        return None if hook is None else partial(self._call, hook)
+
+    def _call(self, hook: Callable[[_Event], object], event: _Event) -> None:
+        try:
+            result = hook(event)
+        except (Exception, asyncio.CancelledError):  # it awaits nothing: that one is its own
+            log.exception("a hook failed")
+            return
+        if isawaitable(result):
+            task = asyncio.ensure_future(result)
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Future[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a hook failed", exc_info=error)
+
+    async def end(self, clock: Clock) -> None:
+        """Wait a few seconds for the tasks of async hooks, then cancel them."""
+        if self._tasks:
+            tasks = [*self._tasks]
+            with clock.move_on_after(HOOK_SECONDS):
+                await asyncio.wait(tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)

@@ -25,7 +25,7 @@ from postiz_async._scheduler.calls import (
     prepared,
     time_out,
 )
-from postiz_async._scheduler.hooks import traced
+from postiz_async._scheduler.hooks import HookTasks, traced
 from postiz_async._scheduler.limits import politeness_limiter
 from postiz_async._scheduler.queue import QueueReleasedError
 from postiz_async._scheduler.retry import next_wait
@@ -103,11 +103,12 @@ class Scheduler:
         self.bulk_in: Callable[[float, int], float] = self.queue.bulk_in
         self._queue_of = queue_of
         self._routes: dict[str, RouteState] = {}
-        self._attempts = Attempts(transport, clock, identity, on_attempt)
+        self._hooks = HookTasks()
+        self._attempts = Attempts(transport, clock, identity, self._hooks.called(on_attempt))
         self.server_time: Callable[[], float] = self._attempts.server_time
         self.knows_server_time: Callable[[], bool] = self._attempts.knows_server_time
         self.key_refusal: Callable[[], str] = self._attempts.key_refusal
-        self._on_call = on_call
+        self._on_call = self._hooks.called(on_call)
         self._polite = politeness_limiter(politeness, clock.speed)
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._under_way = 0
@@ -187,6 +188,10 @@ class Scheduler:
         for queue in (self.queue, *(route.queue for route in self._routes.values())):
             if queue is not None:
                 queue.close()
+
+    async def end_hooks(self) -> None:
+        """Wait a few seconds for async hooks that are running."""
+        await self._hooks.end(self.clock)
 
     # -------------------------------------------------------------- calls
 
@@ -299,12 +304,12 @@ class Scheduler:
         wait = next_wait(
             failed,
             attempt=attempt,
-            retries=options.retries,
+            retries=options.max_retries,
             replay=call.endpoint.replay,
             jitter=random.random(),  # noqa: S311
             retry_after=retry_after,
         )
-        if wait is None or wait >= time.left or not (options.retry and call.can_repeat()):
+        if wait is None or wait >= time.left or not call.can_repeat():
             raise cause
         if options.set_aside is not None:
             await options.set_aside()

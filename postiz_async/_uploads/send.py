@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from postiz_async._concurrency import for_each, in_thread
+from postiz_async._scheduler.hooks import told
 from postiz_async._uploads.inspect import POSTABLE, check_size, kind_of, limit_of, pixels_of
 from postiz_async._uploads.sources import NullSink, UploadSource, name_of, open_local
 from postiz_async._uploads.urls import is_url, shown
@@ -31,7 +32,6 @@ from postiz_async.errors import (
     UploadError,
     UsageError,
 )
-from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -145,14 +145,14 @@ class _Part:
         digest = hashlib.sha256() if self._wants_hash else None
         self.sent = 0
         if progress is not None:
-            progress(0, source.size)
+            await told(progress, 0, source.size)
         async with aclosing(source.chunks(digest or NullSink())) as chunks:
             async for chunk in chunks:
                 self._check_size(self.sent + len(chunk))
                 yield chunk
                 self.sent += len(chunk)
                 if progress is not None:
-                    progress(self.sent, source.size)
+                    await told(progress, self.sent, source.size)
         if source.size is not None and self.sent < source.size:
             raise UploadError(
                 f"{source.name} ended after {self.sent:,} of {source.size:,} bytes: it became "
@@ -199,7 +199,6 @@ async def upload(
         uploads: the cache of recent uploads.
     """
     options = options or UploadOptions()
-    check_seconds("stall_timeout", options.stall_timeout)
     bound = bound.begun()
     if is_url(value):
         url = cast("str", value)

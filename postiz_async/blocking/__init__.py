@@ -12,11 +12,10 @@ the client in the client's thread.
 
 from __future__ import annotations
 
-from postiz_async.blocking._api import Api
 from postiz_async.blocking._base import BlockingIterator
 from postiz_async.blocking._campaign import Campaign
 from postiz_async.blocking._outbox import Outbox
 from postiz_async.blocking._postiz import Postiz
 from postiz_async.blocking._postiz_pool import PostizPool
 
-__all__ = ["Api", "BlockingIterator", "Campaign", "Outbox", "Postiz", "PostizPool"]
+__all__ = ["BlockingIterator", "Campaign", "Outbox", "Postiz", "PostizPool"]

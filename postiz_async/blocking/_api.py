@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
-from msgspec import UNSET
-
-from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import hidden
 from postiz_async.blocking._base import BlockingIterator, WithRaw, iterate, rows_of
 from postiz_async.blocking._campaign import Campaign
-from postiz_async.blocking._outbox import Outbox
 from postiz_async.blocking._resources import Resources
 from postiz_async.blocking._sent_campaign import SentCampaign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime, timedelta
     from pathlib import Path
-
-    from msgspec import UnsetType
 
     from postiz_async._api import Api as AsyncApi
     from postiz_async._campaign.after.export import ExportResult, Naming
@@ -30,94 +23,16 @@ if TYPE_CHECKING:
     from postiz_async._delivery.options import Late, OnDoubt
     from postiz_async._quota.view import Quota
     from postiz_async._wire.secrets import Secret
-    from postiz_async.clock import Clock
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import PostState
 
 
 class Api(WithRaw, Resources):
-    """The methods of an open client: of `Postiz`, and of what its `with_options` returns.
-
-        def announce(postiz: Api) -> None: ...
-
-        announce(postiz)
-        announce(postiz.with_options(timeout=5))
-
-    Use it as the type of an argument in code that only makes calls. Only the `Postiz` that it
-    belongs to has to be closed.
-    """
+    """The calls of an open client; the base of `Postiz`."""
 
     @property
     def _async(self) -> AsyncApi:
         return cast("AsyncApi", self._twin)
-
-    @property
-    def clock(self) -> Clock:
-        """The client's clock."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.clock)
-
-    @property
-    def base_url(self) -> str:
-        """The root of the API, with `/public/v1`."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.base_url)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls can be made."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.is_open)
-
-    def with_options(
-        self,
-        *,
-        timeout: float | UnsetType | None = UNSET,
-        max_wait: float | UnsetType | None = UNSET,
-        deadline: datetime | UnsetType | None = UNSET,
-        priority: int | UnsetType = UNSET,
-        headers: Mapping[str, str | Secret] | UnsetType = UNSET,
-        retries: int | UnsetType = UNSET,
-    ) -> Api:
-        """The same client with other options, for all calls on the result.
-
-            postiz.with_options(timeout=5).posts.list(start=..., end=...)
-
-        Options that are not given are kept: `with_options(priority=3).with_options(timeout=5)` has
-        both. If a header is given twice, the later value is used.
-
-        Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
-        uses no options, because other processes may send its posts. Using `campaign`, `export` or
-        `outbox` with options that do not apply raises `UsageError`.
-
-        Args:
-            timeout: seconds for the whole call, including look-ups, attempts and the pauses between
-                them; then `APITimeoutError`. Waiting for the quota is not included. Each piece of
-                an `iter` is a call. None: each attempt has the time limit of its route, usually 30
-                s.
-            max_wait: seconds that the call may wait for the quota; 0: do not wait; None: as long as
-                necessary.
-            deadline: when a create must be sent at the latest, with a time zone; if that is
-                impossible, it raises `QuotaWaitError` at once.
-            priority: the priority of creates: `Priority`, or another whole number.
-            headers: added to each request that the call causes. The client's own, such as
-                `Authorization`, are refused.
-            retries: attempts after the first, for calls that are safe to repeat; 0: none.
-
-        Raises:
-            UsageError: an option has a value that makes no sense.
-        """
-        headers = hidden_values(headers)
-        twin = self._portal.call_sync(
-            self._async.with_options,
-            timeout=timeout,
-            max_wait=max_wait,
-            deadline=deadline,
-            priority=priority,
-            headers=headers,
-            retries=retries,
-        )
-        return Api(self._portal, twin)
 
     def quota(self, *, refresh: bool = True) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing.
@@ -339,20 +254,3 @@ class Api(WithRaw, Resources):
             overwrite=overwrite,
             format=format,
         )
-
-    @property
-    def has_outbox(self) -> bool:
-        """Whether there is an open outbox."""
-        original = self._async
-        return self._portal.call_sync(lambda: original.has_outbox)
-
-    @property
-    def outbox(self) -> Outbox:
-        """Hand posts over: they are stored durably and sent in the background.
-
-        Raises:
-            UsageError: there is no outbox, or `with_options` was used.
-        """
-        original = self._async
-        twin = self._portal.call_sync(lambda: original.outbox)
-        return Outbox(self._portal, twin)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from msgspec import UNSET, UnsetType
 
 from postiz_async._concurrency import in_thread
 from postiz_async._renamed import with_old_names
@@ -18,8 +21,9 @@ from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
     from contextlib import AbstractAsyncContextManager
+    from datetime import timedelta
     from types import TracebackType
     from typing import Self
 
@@ -84,13 +88,13 @@ class Owner(Twin):
             self._portal.open()
         return self
 
-    def close(self, *, drain: float | None = None) -> None:
-        """Close all connections, the store that was given as `quota`, and the thread.
+    def close(self, *, drain: float | timedelta | UnsetType | None = UNSET) -> None:
+        """Close all connections, the store that was given, and the thread; nothing of a view.
 
         Args:
-            drain: seconds to wait for the calls under way, `math.inf` for as long as they take;
-                None: what was said when it was made. No new call is taken meanwhile. What then
-                still waits fails, in whichever thread; what is in flight breaks.
+            drain: seconds to wait for the calls under way; None or `math.inf`: as long as they
+                take. Not given: what was said when it was made. No new call is taken meanwhile.
+                What then still waits fails, in whichever thread; what is in flight breaks.
 
         Raises:
             UsageError: `drain` is not a number of seconds, or a hook closes its own client.
@@ -240,9 +244,8 @@ async def _next(items: AsyncIterator[T]) -> T | object:
 
 
 async def _close(items: AsyncIterator[object]) -> None:
-    close = getattr(items, "aclose", None)  # as generators and the outcomes of a run have
-    if close is not None:
-        await close()
+    if isinstance(items, AsyncGenerator):
+        await items.aclose()
 
 
 def iterate(
@@ -317,18 +320,10 @@ class EnteredTwin(Twin):
 
     _block: Entered[Any] | None = None
 
-    def open(self) -> Self:
-        """Open it, as `with` does."""
+    def __enter__(self) -> Self:
         self._block = Entered(self._portal, self._twin)
         self._block.enter()
         return self
-
-    def close(self) -> None:
-        """Close it, as the end of a `with` does. Closing twice does no harm."""
-        self.__exit__(None, None, None)
-
-    def __enter__(self) -> Self:
-        return self.open()
 
     def __exit__(
         self,
@@ -338,6 +333,22 @@ class EnteredTwin(Twin):
     ) -> bool | None:
         block, self._block = self._block, None
         return None if block is None else block.leave(error)
+
+
+@contextmanager
+def outcomes(
+    portal: Portal, make: Callable[[], AbstractAsyncContextManager[AsyncIterator[T]]]
+) -> Generator[BlockingIterator[T]]:
+    """What comes while a block is open."""
+    block = Entered(portal, portal.call_sync(make))
+    items = BlockingIterator(portal, block.enter())
+    try:
+        yield items
+    except BaseException as error:
+        if not block.leave(error):
+            raise
+    else:
+        block.leave(None)
 
 
 def in_worker(function: Callable[P, T] | None) -> Callable[P, Coroutine[Any, Any, T]] | None:

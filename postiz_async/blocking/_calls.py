@@ -145,7 +145,7 @@ class ThreadCall:
 
         When it fails, the call is cancelled and ends with its error.
         """
-        check_hook("progress", function)
+        check_hook("progress", function, is_awaited=False)
         if function is None:
             return None
 
@@ -168,7 +168,7 @@ class ThreadCall:
         self, function: Callable[..., object] | None
     ) -> Callable[..., Coroutine[Any, Any, Any]] | None:
         """A function that the waiting thread calls while the work waits for what it returns."""
-        check_hook("A function given to this call", function)
+        check_hook("A function given to this call", function, is_awaited=False)
         if function is None:
             return None
 

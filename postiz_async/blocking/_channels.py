@@ -56,18 +56,15 @@ class Channels(Twin):
         """
         return self._portal.call(self._async.groups)
 
-    def is_connected(self, *, retry: bool = True) -> bool:
+    def is_connected(self) -> bool:
         """Whether the server accepts the key.
-
-        Args:
-            retry: False for a single attempt, if the caller does its own retries.
 
         Retried: yes. Since v1.62.0.
 
         Raises:
             AuthenticationError: it does not.
         """
-        return self._portal.call(self._async.is_connected, retry=retry)
+        return self._portal.call(self._async.is_connected)
 
     def settings(self, channel: Channel | str) -> ChannelSettings:
         """Rules, length limit, settings schema and tools of a channel, as the server reports them.

@@ -10,6 +10,7 @@ from postiz_async.blocking._base import Twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import timedelta
     from pathlib import Path
 
     from postiz_async._resources.media import MediaResource as AsyncMediaResource
@@ -33,7 +34,7 @@ class MediaResource(Twin):
         reuse: bool = True,
         cache: Path | str | None = None,
         allow_private: bool | Collection[str] = False,
-        stall_timeout: float = STALL_TIMEOUT,
+        stall_timeout: float | timedelta = STALL_TIMEOUT,
     ) -> StoredMedia:
         """Upload a picture (10 MiB at most) or an MP4 video (1 GiB at most).
 
@@ -59,7 +60,8 @@ class MediaResource(Twin):
                 because people can delete media in Postiz.
             allow_private: also fetch URLs on this machine and in private networks; True, or the
                 names of allowed hosts.
-            stall_timeout: seconds without progress after which an upload fails.
+            stall_timeout: time without progress after which an upload fails: seconds or a
+                `timedelta`.
 
         Raises:
             InvalidPostError: missing, empty, too large, or of a type that cannot be posted.
@@ -90,7 +92,7 @@ class MediaResource(Twin):
         reuse: bool = ...,
         cache: Path | str | None = ...,
         allow_private: bool | Collection[str] = ...,
-        stall_timeout: float = ...,
+        stall_timeout: float | timedelta = ...,
     ) -> list[StoredMedia]: ...
 
     @overload
@@ -104,7 +106,7 @@ class MediaResource(Twin):
         reuse: bool = ...,
         cache: Path | str | None = ...,
         allow_private: bool | Collection[str] = ...,
-        stall_timeout: float = ...,
+        stall_timeout: float | timedelta = ...,
     ) -> list[StoredMedia | Exception]: ...
 
     def upload_many(
@@ -117,7 +119,7 @@ class MediaResource(Twin):
         reuse: bool = True,
         cache: Path | str | None = None,
         allow_private: bool | Collection[str] = False,
-        stall_timeout: float = STALL_TIMEOUT,
+        stall_timeout: float | timedelta = STALL_TIMEOUT,
     ) -> list[StoredMedia] | list[StoredMedia | Exception]:
         """Upload several files, a few at a time; equal contents and equal URLs only once.
 
@@ -136,7 +138,8 @@ class MediaResource(Twin):
                 because people can delete media in Postiz.
             allow_private: also fetch URLs on this machine and in private networks; True, or the
                 names of allowed hosts.
-            stall_timeout: seconds without progress after which an upload fails.
+            stall_timeout: time without progress after which an upload fails: seconds or a
+                `timedelta`.
 
         Returns:
             The media in the order of the sources.

@@ -8,6 +8,7 @@ from postiz_async.blocking._base import Twin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from postiz_async._delivery.outcomes import RowState
     from postiz_async._outbox.base import OutboxBase as AsyncOutboxBase
@@ -32,7 +33,7 @@ class OutboxBase(Twin):
         """
         return self._portal.call(self._async.get, ticket_id)
 
-    def wait(self, ticket_id: Ticket | str, *, timeout: float | None = None) -> Ticket:
+    def wait(self, ticket_id: Ticket | str, *, timeout: float | timedelta | None = None) -> Ticket:
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:

@@ -19,14 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
+from msgspec import UNSET, UnsetType
+
 from postiz_async._resources.api import absent
 from postiz_async._wire.secrets import Secret
 from postiz_async.blocking._calls import ThreadCall
 from postiz_async.errors import ConfigurationError, UsageError
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import timedelta
 
     from postiz_async.stores import Records
 
@@ -58,7 +61,7 @@ class Shared(Protocol):
         """Open it."""
         ...
 
-    async def aclose(self, *, drain: float | None = None) -> None:
+    async def aclose(self, *, drain: float | timedelta | UnsetType | None = UNSET) -> None:
         """Close it."""
         ...
 
@@ -190,13 +193,14 @@ class Portal:
         _portals.add(self)
         return opened
 
-    def close(self, *, drain: float | None = None) -> None:
+    def close(self, *, drain: float | timedelta | UnsetType | None = UNSET) -> None:
         """Close the client, end all calls and the thread. Closing twice does no harm.
 
         Raises:
             UsageError: `drain` is not a number of seconds, or it is closed from inside.
         """
-        check_seconds("drain", drain, zero=True, endless=True, none=True)
+        if drain is not UNSET:
+            drain = read_seconds("drain", drain, zero=True, endless=True)
         self._refuse_inside()
         with self._lock:  # whoever opens it at this moment has done so then
             self._is_closed = True

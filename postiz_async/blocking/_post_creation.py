@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from msgspec import UNSET
+
 from postiz_async.blocking._base import Twin
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
+
+    from msgspec import UnsetType
 
     from postiz_async._resources.create import PostCreation as AsyncPostCreation
     from postiz_async._validation import MediaFacts
@@ -31,7 +35,7 @@ class PostCreation(Twin):
         at: datetime,
         tags: Sequence[str] = (),
         short_link: bool = False,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
@@ -44,8 +48,8 @@ class PostCreation(Twin):
                 server would publish at once.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -83,7 +87,7 @@ class PostCreation(Twin):
         *posts: NewPost,
         tags: Sequence[str] = (),
         short_link: bool = False,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
@@ -94,8 +98,8 @@ class PostCreation(Twin):
             posts: what to post, each on its channel.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -125,7 +129,7 @@ class PostCreation(Twin):
         at: datetime,
         tags: Sequence[str] = (),
         short_link: bool = False,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
@@ -137,8 +141,8 @@ class PostCreation(Twin):
             at: the date of the drafts, with a time zone; it may be in the past.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -171,7 +175,7 @@ class PostCreation(Twin):
         at: datetime,
         tags: Sequence[str] = (),
         short_link: bool = False,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
     ) -> Created:
@@ -194,8 +198,8 @@ class PostCreation(Twin):
                 is out.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -279,7 +283,7 @@ class PostCreation(Twin):
         self,
         body: PostRequest,
         *,
-        max_wait: float | None = None,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
@@ -293,8 +297,8 @@ class PostCreation(Twin):
 
         Args:
             body: the request.
-            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
-                client's options say, by default as long as necessary.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None or
+                `math.inf`: as long as necessary. Not given: as the client's options say.
             priority: smaller numbers go first; None: as the client's options say, by default
                 `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse before a slot is spent, and log warnings
@@ -332,15 +336,12 @@ class PostCreation(Twin):
         )
         return call.run(work)
 
-    def probe(self, *, retry: bool = True) -> None:
+    def probe(self) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.
-
-        Args:
-            retry: False for a single attempt, if the caller does its own retries.
 
         Costs one of the hourly create requests and stores nothing; `postiz.quota()` then knows.
 
         Raises:
             QuotaError: there is no slot, or the organisation is locked out.
         """
-        self._portal.call(self._async.probe, retry=retry)
+        self._portal.call(self._async.probe)

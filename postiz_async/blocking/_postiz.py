@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
-from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, Postiz as AsyncPostiz
-from postiz_async._quota import WINDOW
+from msgspec import UNSET
+
+from postiz_async._client import Postiz as AsyncPostiz
 from postiz_async._scheduler.calls import USUAL_RETRIES
 from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import hidden
@@ -16,14 +17,14 @@ from postiz_async.blocking._portal import Portal, given_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
     from ssl import SSLContext
 
+    from msgspec import UnsetType
+
     from postiz_async._outbox.tickets import OutboxOptions
-    from postiz_async._scheduler.hooks import AttemptHook, CallHook
-    from postiz_async._transport import Transport
-    from postiz_async._transport.settings import Connector
+    from postiz_async._settings import AdvancedOptions
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
@@ -55,43 +56,33 @@ class Postiz(Owner, Api):
             one after the other; a `MemoryStore()` separates the clients that use it. If a store is
             unavailable, no create is sent (`StoreError`); an outbox elsewhere keeps posts
             meanwhile.
-        pacing: `burst` sends as many creates as the window allows at once, urgent ones first;
-            `smooth` spreads them over the window.
-        reserve: slots that bulk work leaves for interactive calls until shortly before a window
-            closes; 0: none; None: a tenth of the limit, and more if interactive calls were seen.
-        idempotency_keep: how long `store` remembers an `idempotency_key`.
-        politeness: calls per second of routes without quota; None: no limit.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
-        timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
+        timeout: time for each whole call, as in `with_options(timeout=)`; None: each attempt has
             the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
             it can only extend that limit (for creates up to 300 s).
+        max_wait: how long a call may wait for the quota, as in `with_options(max_wait=)`; None: as
+            long as necessary. Campaigns, exports and the outbox always wait as long as necessary.
         headers: added to each request to the server, for example for a gateway. Their values are
             shown nowhere and sent to no other server. The client's own, such as `Authorization`,
             are refused. None: those of `POSTIZ_HEADERS`.
-        retries: attempts after the first, for calls that are safe to repeat; 0: none. Others are
-            repeated only if nothing was sent, or if it is proved that nothing was done.
+        max_retries: attempts after the first, for calls that are safe to repeat; 0: none. Others
+            are repeated only if nothing was sent, or if it is proved that nothing was done.
         ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
             or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
             system's.
         proxy: the URL of a proxy for all requests, with user and password if it requires them;
             `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
             `HTTP_PROXY` and `NO_PROXY`.
-        connector: an `aiohttp` connector of your own, which stays open. Give it a
-            `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
         outbox: where `postiz.outbox` is if not in `store`: a file, the address of a PostgreSQL,
             or `OutboxOptions`, which also say how it works. None: it is in `store`, if that is
             the path of a file or the address of a PostgreSQL. Without `store`, the quota is also
             shared and remembered there.
-        on_attempt: called with an `Attempt` after each request; in the client's own
-            thread, where the client cannot be called.
-        on_call: called with a `CallStarted` when a call starts, with a
-            `CallEnded` when it ends; in the client's own thread, where it cannot be called.
-        drain: seconds that closing waits for calls in progress, including those that wait for a
-            slot; 0: waiting calls fail, and calls in flight are broken off.
-        window: seconds of the server's quota window.
-        clock: another clock, for tests and demos. Without `store`, clients with the same clock
-            share the quota only with each other.
-        transport: another transport, for tests; clients with the same one share the quota likewise.
+        drain: time that closing waits for calls in progress, including those that wait for a
+            slot; 0: waiting calls fail, and calls in flight are broken off; None: as long as they
+            take.
+        advanced: pacing, hooks, connector and others: `AdvancedOptions`.
+
+    Durations are in seconds or `timedelta`.
 
     Raises:
         ConfigurationError: the key, the URL or another setting cannot be used.
@@ -104,53 +95,37 @@ class Postiz(Owner, Api):
         base_url: str | None = None,
         organization: str | None = None,
         store: Records | Path | Secret | str | None = None,
-        pacing: Literal["burst", "smooth"] = "burst",
-        reserve: int | None = None,
-        idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
-        politeness: float | None = POLITENESS,
+        outbox: OutboxOptions | Path | Secret | str | None = None,
         validate: bool = True,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
+        max_wait: float | timedelta | None = None,
+        max_retries: int = USUAL_RETRIES,
         headers: Mapping[str, str | Secret] | None = None,
-        retries: int = USUAL_RETRIES,
         ssl: SSLContext | Path | str | None = None,
         proxy: str | Secret | None = None,
-        connector: Connector | None = None,
-        outbox: OutboxOptions | Path | Secret | str | None = None,
-        on_attempt: AttemptHook | None = None,
-        on_call: CallHook | None = None,
-        drain: float = 0.0,
-        window: float = WINDOW,
-        clock: Clock | None = None,
-        transport: Transport | None = None,
+        drain: float | timedelta | None = 0.0,
+        advanced: AdvancedOptions | None = None,
     ) -> None:
         api_key = hidden(api_key)
         store = hidden(store)
+        outbox = hidden(outbox)
         headers = hidden_values(headers)
         proxy = hidden(proxy)
-        outbox = hidden(outbox)
         client = AsyncPostiz(
             api_key=api_key,
             base_url=base_url,
             organization=organization,
             store=store,
-            pacing=pacing,
-            reserve=reserve,
-            idempotency_keep=idempotency_keep,
-            politeness=politeness,
+            outbox=outbox,
             validate=validate,
             timeout=timeout,
+            max_wait=max_wait,
+            max_retries=max_retries,
             headers=headers,
-            retries=retries,
             ssl=ssl,
             proxy=proxy,
-            connector=connector,
-            outbox=outbox,
-            on_attempt=on_attempt,
-            on_call=on_call,
             drain=drain,
-            window=window,
-            clock=clock,
-            transport=transport,
+            advanced=advanced,
         )
         super().__init__(Portal(client, given_store(store)), client)
 
@@ -177,6 +152,57 @@ class Postiz(Owner, Api):
     def calls_under_way(self) -> int:
         """Number of calls in progress, including those that wait for a slot."""
         return cast("AsyncPostiz", self._twin).calls_under_way
+
+    def with_options(
+        self,
+        *,
+        timeout: float | timedelta | UnsetType | None = UNSET,
+        max_wait: float | timedelta | UnsetType | None = UNSET,
+        deadline: datetime | UnsetType | None = UNSET,
+        priority: int | UnsetType = UNSET,
+        headers: Mapping[str, str | Secret] | UnsetType = UNSET,
+        max_retries: int | UnsetType = UNSET,
+    ) -> Postiz:
+        """The same client with other options, for all calls on the result.
+
+            postiz.with_options(timeout=5).posts.list(start=..., end=...)
+
+        Options that are not given are kept: `with_options(priority=3).with_options(timeout=5)` has
+        both. If a header is given twice, the later value is used. The result has no connections of
+        its own: closing it does nothing, and it ends with this client.
+
+        Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
+        uses no options, because other processes may send its posts. Using `campaign`, `export` or
+        `outbox` with options that do not apply raises `UsageError`.
+
+        Args:
+            timeout: seconds for the whole call, including look-ups, attempts and the pauses between
+                them; then `APITimeoutError`. Waiting for the quota is not included. Each piece of
+                an `iter` is a call. None: each attempt has the time limit of its route, usually 30
+                s.
+            max_wait: seconds that the call may wait for the quota; 0: do not wait; None or
+                `math.inf`: as long as necessary.
+            deadline: when a create must be sent at the latest, with a time zone; if that is
+                impossible, it raises `QuotaWaitError` at once.
+            priority: the priority of creates: `Priority`, or another whole number.
+            headers: added to each request that the call causes. The client's own, such as
+                `Authorization`, are refused.
+            max_retries: attempts after the first, for calls that are safe to repeat; 0: none.
+
+        Raises:
+            UsageError: an option has a value that makes no sense.
+        """
+        headers = hidden_values(headers)
+        twin = self._portal.call_sync(
+            self._async.with_options,
+            timeout=timeout,
+            max_wait=max_wait,
+            deadline=deadline,
+            priority=priority,
+            headers=headers,
+            max_retries=max_retries,
+        )
+        return Postiz._lent(self._portal, twin)
 
     @property
     def has_outbox(self) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
-from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS
 from postiz_async._pool import PostizPool as AsyncPostizPool
 from postiz_async._scheduler.calls import USUAL_RETRIES
 from postiz_async._wire.headers import hidden_values
@@ -22,11 +21,8 @@ if TYPE_CHECKING:
 
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._resources.pool_health import PoolHealth
-    from postiz_async._scheduler.hooks import AttemptHook, CallHook
-    from postiz_async._transport import Transport
-    from postiz_async._transport.settings import Connector
+    from postiz_async._settings import AdvancedOptions
     from postiz_async._wire.secrets import Secret
-    from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
 
@@ -55,40 +51,31 @@ class PostizPool(Owner):
             the outbox sends; it is called each time, in a worker thread, and has 30 s.
             No key is stored.
         connections: the largest number of connections, for all organisations together; None: 100.
-        keep: the largest number of clients; beyond it, the least recently used is closed if it is
-            idle.
-        pacing: `burst` sends as many creates as the window allows at once, urgent ones first;
-            `smooth` spreads them over the window.
-        reserve: slots of each window that bulk work leaves for interactive calls until shortly
-            before the window closes; 0: none; None: a tenth of the limit, and more if interactive
-            calls were seen.
-        idempotency_keep: how long `store` remembers an `idempotency_key`.
-        politeness: calls per second of routes without quota, for each organisation; None: no limit.
+        max_clients: the largest number of clients; beyond it, the least recently used is closed if
+            it is idle.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
-        timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
+        timeout: time for each whole call, as in `with_options(timeout=)`; None: each attempt has
             the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
             it can only extend that limit (for creates up to 300 s).
+        max_wait: how long a call may wait for the quota, as in `with_options(max_wait=)`; None: as
+            long as necessary. Campaigns, exports and the outbox always wait as long as necessary.
         headers: added to each request to the server of `base_url`, for example for a gateway. Their
             values are shown nowhere, and clients of other servers are refused. The client's own,
             such as `Authorization`, are refused. None: those of `POSTIZ_HEADERS`.
-        retries: attempts after the first, for calls that are safe to repeat; 0: none. Others are
-            repeated only if nothing was sent, or if it is proved that nothing was done.
+        max_retries: attempts after the first, for calls that are safe to repeat; 0: none. Others
+            are repeated only if nothing was sent, or if it is proved that nothing was done.
         ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
             or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
             system's.
         proxy: the URL of a proxy for all requests, with user and password if it requires them;
             `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
             `HTTP_PROXY` and `NO_PROXY`.
-        connector: an `aiohttp` connector of your own, which stays open. Give it a
-            `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
-        on_attempt: called with an `Attempt` after each request; in the client's own
-            thread, where the client cannot be called.
-        on_call: called with a `CallStarted` when a call starts, with a
-            `CallEnded` when it ends; in the client's own thread, where it cannot be called.
-        drain: seconds that closing waits for calls in progress of all clients, including those that
-            wait for a slot; 0: waiting calls fail, and calls in flight are broken off.
-        clock: another clock, for tests and demos.
-        transport: another transport, for tests. It stays open when the pool closes.
+        drain: time that closing waits for calls in progress of all clients, including those that
+            wait for a slot; 0: waiting calls fail, and calls in flight are broken off; None: as
+            long as they take.
+        advanced: pacing, hooks, connector and others: `AdvancedOptions`.
+
+    Durations are in seconds or `timedelta`.
     """
 
     def __init__(
@@ -99,23 +86,16 @@ class PostizPool(Owner):
         outbox: OutboxOptions | Secret | str | None = None,
         credentials: Callable[[str], str | Secret] | None = None,
         connections: int | None = None,
-        keep: int = 10000,
-        pacing: Literal["burst", "smooth"] = "burst",
-        reserve: int | None = None,
-        idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
-        politeness: float | None = POLITENESS,
+        max_clients: int = 10000,
         validate: bool = True,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
+        max_wait: float | timedelta | None = None,
+        max_retries: int = USUAL_RETRIES,
         headers: Mapping[str, str | Secret] | None = None,
-        retries: int = USUAL_RETRIES,
         ssl: SSLContext | Path | str | None = None,
         proxy: str | Secret | None = None,
-        connector: Connector | None = None,
-        on_attempt: AttemptHook | None = None,
-        on_call: CallHook | None = None,
-        drain: float = 0.0,
-        clock: Clock | None = None,
-        transport: Transport | None = None,
+        drain: float | timedelta | None = 0.0,
+        advanced: AdvancedOptions | None = None,
     ) -> None:
         store = hidden(store)
         outbox = hidden(outbox)
@@ -127,23 +107,16 @@ class PostizPool(Owner):
             outbox=outbox,
             credentials=in_worker(credentials),
             connections=connections,
-            keep=keep,
-            pacing=pacing,
-            reserve=reserve,
-            idempotency_keep=idempotency_keep,
-            politeness=politeness,
+            max_clients=max_clients,
             validate=validate,
             timeout=timeout,
+            max_wait=max_wait,
+            max_retries=max_retries,
             headers=headers,
-            retries=retries,
             ssl=ssl,
             proxy=proxy,
-            connector=connector,
-            on_attempt=on_attempt,
-            on_call=on_call,
             drain=drain,
-            clock=clock,
-            transport=transport,
+            advanced=advanced,
         )
         super().__init__(Portal(client, given_store(store)), client)
 

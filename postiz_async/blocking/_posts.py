@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
+from msgspec import UNSET
+
 from postiz_async.blocking._base import BlockingIterator, BlockingListing, iterate, listed
 from postiz_async.blocking._post_creation import PostCreation
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
+
+    from msgspec import UnsetType
 
     from postiz_async._resources.posts import Posts as AsyncPosts
     from postiz_async.errors import Marks
@@ -35,7 +39,6 @@ class Posts(PostCreation):
         group: Group | str | None = None,
         tag: str | None = None,
         collapse_repeats: bool = False,
-        retry: bool = True,
     ) -> BlockingListing[Post]:
         """The posts from `start` to `end`, in order of date.
 
@@ -53,7 +56,6 @@ class Posts(PostCreation):
             group: only channels of this group of `channels.groups`, or its id.
             tag: only posts with this tag, by name.
             collapse_repeats: a repeated post once, at its first occurrence in the range.
-            retry: False for a single attempt, if the caller does its own retries.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
@@ -71,7 +73,6 @@ class Posts(PostCreation):
             group=group,
             tag=tag,
             collapse_repeats=collapse_repeats,
-            retry=retry,
         )
 
     def get(
@@ -120,7 +121,11 @@ class Posts(PostCreation):
         return self._portal.call(self._async.find, marks)
 
     def wait_published(
-        self, post_id: str, *, at: datetime | None = None, timeout: float | None = None
+        self,
+        post_id: str,
+        *,
+        at: datetime | None = None,
+        timeout: float | timedelta | UnsetType | None = UNSET,
     ) -> Post:
         """Wait until a post is published on its network, even if it is moved meanwhile.
 
@@ -128,8 +133,9 @@ class Posts(PostCreation):
             post_id: the post.
             at: the date that it is scheduled for, where the search begins; if None, or if it is not
                 there, the search covers a year before and after today and that date.
-            timeout: seconds to wait, including look-ups; None: as `with_options` says, by default
-                as long as necessary. The `timeout` of the client itself applies to each look-up.
+            timeout: seconds to wait, including look-ups; None or `math.inf`: as long as necessary.
+                Not given: as `with_options` says, by default as long as necessary. The `timeout` of
+                the client itself applies to each look-up.
 
         Costs no quota since v2.19.0.
 

@@ -35,8 +35,8 @@ from postiz_async.contrib.web import (
     MAX_WAIT,
     CancelWhenGone,
     Credentials,
-    RequestClient,
     answer_to,
+    for_request,
     health,
 )
 from postiz_async.errors import (
@@ -45,7 +45,7 @@ from postiz_async.errors import (
     PostizError,
     UsageError,
 )
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import read_seconds
 from postiz_async.webhooks import parse
 
 with importing("fastapi", __name__):
@@ -53,6 +53,8 @@ with importing("fastapi", __name__):
     from fastapi.responses import JSONResponse, Response
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async.stores import Records
 
@@ -60,7 +62,6 @@ __all__ = [
     "CancelWhenGone",
     "Credentials",
     "PostizDep",
-    "RequestClient",
     "add_error_handlers",
     "postiz_client",
     "postiz_for",
@@ -77,9 +78,9 @@ _LONGEST_DELIVERY = 1_000_000
 @dataclass(frozen=True, slots=True)
 class _AppState:
     client: Postiz | PostizPool
-    max_wait: float | Callable[[Request], float | None] | None
+    max_wait: float | timedelta | Callable[[Request], float | timedelta | None] | None
 
-    def budget(self, request: Request) -> float | None:
+    def budget(self, request: Request) -> float | timedelta | None:
         return self.max_wait(request) if callable(self.max_wait) else self.max_wait
 
 
@@ -90,8 +91,8 @@ async def postiz_lifespan(
     *,
     store: Records | Path | Secret | str | None = None,
     outbox: OutboxOptions | Path | Secret | str | None = None,
-    max_wait: float | Callable[[Request], float | None] | None = MAX_WAIT,
-    drain: float = 0.0,
+    max_wait: float | timedelta | Callable[[Request], float | timedelta | None] | None = MAX_WAIT,
+    drain: float | timedelta | None = 0.0,
 ) -> AsyncGenerator[Postiz | PostizPool]:
     """Open a client (or a pool) for the lifetime of the application; enter it in the lifespan.
 
@@ -111,8 +112,8 @@ async def postiz_lifespan(
             `max_wait` or `drain` is not a number of seconds.
     """
     if not callable(max_wait):
-        check_seconds("max_wait", max_wait, zero=True, none=True)
-    check_seconds("drain", drain, zero=True, endless=True)
+        max_wait = read_seconds("max_wait", max_wait, zero=True, endless=True)
+    drain = read_seconds("drain", drain, zero=True, endless=True)
     if client is not None and (store is not None or outbox is not None):
         raise UsageError("Give store and outbox to the client, or let it be made here.")
     store, outbox = hidden(store), hidden(outbox)  # for all of the application's life in this frame
@@ -138,10 +139,10 @@ def _state(request: Request) -> _AppState:
     return found
 
 
-async def postiz_client(request: Request) -> RequestClient:
+async def postiz_client(request: Request) -> Postiz:
     """The dependency behind `PostizDep`; a test overrides it with its own client.
 
-        app.dependency_overrides[postiz_client] = lambda: RequestClient(postiz)
+        app.dependency_overrides[postiz_client] = lambda: postiz
 
     Args:
         request: the current request.
@@ -155,22 +156,22 @@ async def postiz_client(request: Request) -> RequestClient:
             "The application has a pool of many organisations: say whose client a request uses "
             "with Depends(postiz_for(...)) in place of PostizDep."
         )
-    return RequestClient(state.client, state.budget(request))
+    return for_request(state.client, state.budget(request))
 
 
-PostizDep = Annotated[RequestClient, Depends(postiz_client)]
+PostizDep = Annotated[Postiz, Depends(postiz_client)]
 """The application's client, as this request may use it."""
 
 
 def postiz_for(
     credentials: Callable[..., Credentials | Awaitable[Credentials]],
-) -> Callable[..., AsyncGenerator[RequestClient]]:
+) -> Callable[..., AsyncGenerator[Postiz]]:
     """A dependency that gives each request the client of its own organisation.
 
         async def whose(user: CurrentUser) -> Credentials:
             return Credentials(user.postiz_token, organization=user.organization_id)
 
-        TenantPostiz = Annotated[RequestClient, Depends(postiz_for(whose))]
+        TenantPostiz = Annotated[Postiz, Depends(postiz_for(whose))]
 
     Clients come from the application's `PostizPool`, by key, so requests of one organisation never
     see another's data or spend its quota. The pool keeps a client open for the duration of a
@@ -180,7 +181,7 @@ def postiz_for(
         credentials: a dependency that returns the key or token of a request.
     """
 
-    async def dependency(request: Request, found: object) -> AsyncGenerator[RequestClient]:
+    async def dependency(request: Request, found: object) -> AsyncGenerator[Postiz]:
         state = _state(request)
         if not isinstance(state.client, PostizPool):
             raise UsageError("postiz_for needs postiz_lifespan(app, PostizPool(...)).")
@@ -195,14 +196,14 @@ def postiz_for(
         used = opened(client)
         used.needed_by += 1
         try:
-            yield RequestClient(client, state.budget(request))
+            yield for_request(client, state.budget(request))
         finally:
             used.needed_by -= 1
 
     dependency.__annotations__ |= {
         "request": Request,
         "found": Annotated[Credentials, Depends(credentials)],
-        "return": AsyncGenerator[RequestClient],
+        "return": AsyncGenerator[Postiz],
     }
     return dependency
 

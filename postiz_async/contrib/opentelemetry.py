@@ -1,7 +1,8 @@
 """OpenTelemetry: a span for each call and each request, and the metrics of the quota.
 
     telemetry = Telemetry()
-    async with Postiz(on_call=telemetry.on_call, on_attempt=telemetry.on_attempt) as postiz:
+    hooks = AdvancedOptions(on_call=telemetry.on_call, on_attempt=telemetry.on_attempt)
+    async with Postiz(advanced=hooks) as postiz:
         ...
 
 | span                | kind     | is                                                           |
@@ -80,7 +81,8 @@ class Telemetry:
     """Hooks of a client or a pool.
 
         telemetry = Telemetry()
-        pool = PostizPool(on_call=telemetry.on_call, on_attempt=telemetry.on_attempt)
+        hooks = AdvancedOptions(on_call=telemetry.on_call, on_attempt=telemetry.on_attempt)
+        pool = PostizPool(advanced=hooks)
         telemetry.observe(pool)
 
     Without `observe`, the two gauges of a pool show the client that was last used.

@@ -46,7 +46,7 @@ from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.contrib.web import open_store
 from postiz_async.errors import ConfigurationError, PostizError, UsageError
-from postiz_async.models._durations import check_seconds
+from postiz_async.models._durations import read_seconds
 
 with importing("taskiq", __name__):
     from taskiq import (
@@ -96,7 +96,7 @@ def install(
     *,
     credentials: CredentialsOf | None = None,
     store: Records | Path | Secret | str | None = None,
-    max_wait: float = _WORKER_WAIT,
+    max_wait: float | timedelta = _WORKER_WAIT,
 ) -> None:
     """Give a broker's tasks a client, and put back tasks that have to wait.
 
@@ -119,7 +119,7 @@ def install(
     Raises:
         UsageError: the arguments do not go together, or tasks cannot be added to the source.
     """
-    check_seconds("max_wait", max_wait, zero=True)
+    max_wait = read_seconds("max_wait", max_wait, zero=True)
     if client is not None and store is not None:
         raise UsageError("Give store to the client, or let it be made here.")
     if isinstance(client, Postiz | PostizPool):

@@ -1,6 +1,6 @@
 """For any web framework: a client for a request, answers to errors, health, cancellation.
 
-`RequestClient` is a client as one request uses it, `answer_to` turns an error of the library into
+`for_request` is a client as one request uses it, `answer_to` turns an error of the library into
 an HTTP answer, `CancelWhenGone` is ASGI middleware that cancels a handler whose client is gone.
 """
 
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import anyio
 import msgspec
 
-from postiz_async._api import Api
+from postiz_async._client import limited
 from postiz_async._pool import PostizPool
-from postiz_async._resources.api import OpenClient, opened
+from postiz_async._resources.api import opened
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
     APIConnectionError,
@@ -41,16 +41,17 @@ from postiz_async.errors import (
 from postiz_async.stores._addresses import open_store
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from postiz_async._client import Postiz
-    from postiz_async._outbox.outbox import Outbox
 
 __all__ = [
     "MAX_WAIT",
     "Answer",
     "CancelWhenGone",
     "Credentials",
-    "RequestClient",
     "answer_to",
+    "for_request",
     "health",
     "open_store",
 ]
@@ -76,33 +77,17 @@ class Credentials:
         object.__setattr__(self, "api_key", Secret.of(self.api_key))
 
 
-class RequestClient(Api):
+def for_request(client: Postiz, max_wait: float | timedelta | None = MAX_WAIT) -> Postiz:
     """A client for one request, with a limited wait for the quota.
 
     Campaigns, exports and the outbox are those of the client, without this limit.
 
     Args:
         client: the open client.
-        max_wait: seconds that a create may wait for the quota; then `QuotaWaitError`, at once if
-            the wait is known to be longer.
+        max_wait: seconds, or a `timedelta`, that a create may wait for the quota; then
+            `QuotaWaitError`, at once if the wait is known to be longer. None: as long as necessary.
     """
-
-    def __init__(self, client: Postiz, max_wait: float | None = MAX_WAIT) -> None:
-        view = client.with_options(max_wait=max_wait)
-        super().__init__(view._client, view._bound, client)  # noqa: SLF001
-        self.client = client
-        self.max_wait = max_wait
-
-    def __repr__(self) -> str:
-        return f"<RequestClient {self.base_url}, waiting at most {self.max_wait} s>"
-
-    @property
-    def outbox(self) -> Outbox:
-        """Hand posts over: they are stored durably and sent in the background."""
-        return self.client.outbox
-
-    def _for_jobs(self, what: str) -> OpenClient:
-        return self.client._for_jobs(what)  # noqa: SLF001
+    return limited(client, max_wait)
 
 
 # ------------------------------------------------------------------ errors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
+from typing import Literal, overload
 
 from postiz_async.errors import UsageError
 
@@ -16,34 +17,45 @@ SHORTEST_KEEP, LONGEST_KEEP = timedelta(hours=1), timedelta(days=3_650)
 """Bounds of `idempotency_keep`; the shortest lasts until a lost create has settled."""
 
 
-def check_seconds(
+@overload
+def read_seconds(
+    name: str, value: object, *, zero: bool = ..., endless: bool = ..., none: Literal[False] = ...
+) -> float: ...
+
+
+@overload
+def read_seconds(
+    name: str, value: object, *, zero: bool = ..., endless: bool = ..., none: bool
+) -> float | None: ...
+
+
+def read_seconds(
     name: str, value: object, *, zero: bool = False, endless: bool = False, none: bool = False
-) -> None:
-    """Refuse what is not a usable number of seconds.
+) -> float | None:
+    """The seconds of a duration that a user gave as a number or as a `timedelta`.
 
     Args:
         name: the argument, as its caller knows it.
         value: what was given.
         zero: whether 0 is allowed.
-        endless: whether infinity is allowed.
-        none: whether None is allowed.
+        endless: whether None is allowed, and returned as infinity; `math.inf` is the same.
+        none: whether None is allowed, and returned as it is.
 
     Raises:
-        UsageError: it is not a number, is NaN or negative, or is 0, infinite or None where
-            that is not allowed. The text has name and value.
+        UsageError: it is no duration, is NaN or negative, or is 0, infinite or None where that is
+            not allowed. The text has name and value.
     """
-    if value is None and none:
-        return
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        is_large_enough = value >= 0 if zero else value > 0  # NaN is neither
-        if is_large_enough and (_is_finite(value) or (endless and value == math.inf)):
-            return
+    if value is None and (none or endless):
+        return math.inf if endless else None
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool):
+        is_large_enough = seconds >= 0 if zero else seconds > 0  # NaN is neither
+        if is_large_enough and (_is_finite(seconds) or (endless and seconds == math.inf)):
+            return seconds
     least = "0 or more" if zero else "more than 0"
-    further = [text for text, fits in (("math.inf", endless), ("None", none)) if fits]
-    also = f", or {' or '.join(further)}" if further else ""
     raise UsageError(
-        f"{name} is {value!r}, which is not a time to wait. Give a finite number of seconds, "
-        f"{least}{also}."
+        f"{name} is {value!r}, which is not a time to wait. Give a finite number of seconds or a "
+        f"timedelta, {least}{', or None' if none or endless else ''}."
     )
 
 
@@ -54,16 +66,16 @@ def _is_finite(value: float) -> bool:
         return False
 
 
-def check_keep(keep: object) -> None:
-    """Refuse an invalid `idempotency_keep`.
+def read_keep(keep: object) -> timedelta:
+    """How long idempotency keys are kept.
 
     Raises:
-        UsageError: it is not a `timedelta` from an hour to ten years.
+        UsageError: it is not from an hour to ten years.
     """
-    if not isinstance(keep, timedelta) or not SHORTEST_KEEP <= keep <= LONGEST_KEEP:
-        raise UsageError(
-            f"idempotency_keep must be a timedelta from an hour to ten years, not {keep!r}."
-        )
+    seconds = read_seconds("idempotency_keep", keep)
+    if not SHORTEST_KEEP.total_seconds() <= seconds <= LONGEST_KEEP.total_seconds():
+        raise UsageError(f"idempotency_keep must be from an hour to ten years, not {keep!r}.")
+    return timedelta(seconds=seconds)
 
 
 def in_seconds(seconds: float) -> str:

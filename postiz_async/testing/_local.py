@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async._pool import PostizPool
 from postiz_async._sandbox import MemoryServer
+from postiz_async._settings import AdvancedOptions
 from postiz_async.clock import JumpingClock
 from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
 from postiz_async.testing._transport import SANDBOX_URL, SandboxTransport, sandbox_client
@@ -132,18 +133,15 @@ class Sandbox(SandboxControls):
             latency: seconds on the clock between a request and its answer.
             store: a store that several pools share; None: the quotas are this pool's.
         """
-        way = self.transport(latency=latency)
-        async with (
-            self,
-            PostizPool(base_url=self.url, clock=self.clock, transport=way, store=store) as pool,
-        ):
+        advanced = AdvancedOptions(clock=self.clock, transport=self.transport(latency=latency))
+        async with self, PostizPool(base_url=self.url, store=store, advanced=advanced) as pool:
             yield pool
 
     def transport(self, *, latency: float = 0.0) -> Transport:
         """A transport to the sandbox, for a client that you make yourself.
 
         The client needs the sandbox's clock, too:
-        `Postiz(api_key=..., base_url=sandbox.url, clock=sandbox.clock, transport=...)`.
+        `Postiz(..., base_url=sandbox.url, advanced=AdvancedOptions(clock=..., transport=...))`.
 
         Args:
             latency: seconds on the clock between a request and its answer.

@@ -30,7 +30,7 @@ class SandboxServer(SandboxControls):
 
     Attributes:
         clock: the server's clock; clients of a server with its own `start` or `speed` need it
-            too: `Postiz(..., clock=server.clock)`.
+            too: `Postiz(..., advanced=AdvancedOptions(clock=server.clock))`.
     """
 
     def __init__(self, portal: BlockingPortal, server: MemoryServer, url: str) -> None:

@@ -17,6 +17,7 @@ from postiz_async._sandbox import (
     UploadedFile,
 )
 from postiz_async._sandbox.messages import UploadReader
+from postiz_async._settings import AdvancedOptions
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.secrets import Secret
@@ -154,11 +155,13 @@ def sandbox_client(
     return Postiz(
         api_key=(organization or sandbox.organization).api_key,
         base_url=SANDBOX_URL,
-        clock=sandbox.clock,
-        transport=transport or SandboxTransport(sandbox, latency=latency),
         store=store,
-        pacing=pacing,
-        reserve=reserve,
         validate=validate,
         outbox=outbox,
+        advanced=AdvancedOptions(
+            pacing=pacing,
+            reserve=reserve,
+            clock=sandbox.clock,
+            transport=transport or SandboxTransport(sandbox, latency=latency),
+        ),
     )

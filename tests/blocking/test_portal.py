@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from processes import PATIENCE
 
-from postiz_async import CampaignRow, ConfigurationError, NewPost, UsageError
+from postiz_async import AdvancedOptions, CampaignRow, ConfigurationError, NewPost, UsageError
 from postiz_async._sandbox import MemoryServer
 from postiz_async.blocking import Postiz
 from postiz_async.clock import JumpingClock
@@ -75,7 +75,7 @@ def test_what_cannot_be_opened_leaves_no_thread(tmp_path: Path) -> None:
             postiz.quota()
     assert threads() == before
     with pytest.raises(ConfigurationError, match="politeness"):
-        Postiz(**NOWHERE, politeness=-1)
+        Postiz(advanced=AdvancedOptions(politeness=-1), **NOWHERE)
 
 
 def test_many_threads_open_one_client_once() -> None:
@@ -116,11 +116,14 @@ def test_closing_ends_all_calls_of_all_threads(
 
     def run_a_campaign() -> None:
         with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
-            campaign.run()
+            campaign.run_all()
 
     def iterate_a_run() -> None:
-        with postiz.campaign(rows, journal=tmp_path / "other") as campaign:
-            list(campaign.outcomes())
+        with (
+            postiz.campaign(rows, journal=tmp_path / "other") as campaign,
+            campaign.run() as outcomes,
+        ):
+            list(outcomes)
 
     calls: list[Callable[[], object]] = [
         lambda: postiz.posts.draft(NewPost(channel, "one more"), at=at),
@@ -224,9 +227,7 @@ def test_a_hook_that_calls_its_client_is_told() -> None:
     postiz = Postiz(
         api_key="key",
         base_url="http://sandbox.invalid",
-        clock=clock,
-        transport=SandboxTransport(sandbox),
-        on_attempt=hook,
+        advanced=AdvancedOptions(clock=clock, transport=SandboxTransport(sandbox), on_attempt=hook),
     )
     with postiz:
         assert postiz.channels.list() == []
@@ -246,7 +247,7 @@ def test_a_function_that_nobody_would_await_is_refused(
         postiz.campaign(rows, journal=tmp_path / "j") as campaign,
         pytest.raises(UsageError, match="given to this call is an `async def` function"),
     ):
-        campaign.run(tell)
+        campaign.run_all(tell)
 
 
 def test_time_may_jump_in_tests() -> None:
@@ -255,7 +256,9 @@ def test_time_may_jump_in_tests() -> None:
     channel = sandbox.add_channel("mastodon").id
     way = SandboxTransport(sandbox)
     with Postiz(
-        api_key="key", base_url="http://sandbox.invalid", clock=clock, transport=way
+        api_key="key",
+        base_url="http://sandbox.invalid",
+        advanced=AdvancedOptions(clock=clock, transport=way),
     ) as postiz:
         from datetime import UTC, datetime, timedelta  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 from world import HostClock
 
+from postiz_async import AdvancedOptions
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._client import Postiz
 from postiz_async._sandbox import MemoryServer
@@ -109,22 +110,23 @@ class Lab:
         text = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
         self.path.write_text(text, encoding="utf-8")
 
-    def client(self, **options: Any) -> Postiz:
+    def client(self, *, reserve: int | None = None, **options: Any) -> Postiz:
         """A client that remembers nothing."""
         self.transport = Watched(self.sandbox, self.latency)
         self.transport.judge = self.judge
         return Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=self.own_clock,
-            transport=self.transport,
+            advanced=AdvancedOptions(
+                clock=self.own_clock, transport=self.transport, reserve=reserve
+            ),
             **options,
         )
 
     async def run(self, **options: Any) -> Report:
         """A run of a new process, to its end."""
         async with self.client() as postiz, self.campaign(postiz, **options) as campaign:
-            return await campaign.run()
+            return await campaign.run_all()
 
     def campaign(self, postiz: Postiz, **options: Any) -> Campaign:
         return postiz.campaign(self.path, journal=self.journal, **options)
@@ -152,7 +154,7 @@ class Lab:
         async def work() -> None:
             async with self.client() as postiz, self.campaign(postiz, **options) as campaign:
                 arm(self.transport, die)
-                await (campaign.run() if act is None else act(campaign))
+                await (campaign.run_all() if act is None else act(campaign))
 
         task = asyncio.create_task(work())
         with suppress(asyncio.CancelledError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import PNG
 
+from postiz_async import AdvancedOptions
 from postiz_async._cli.insights import _show, sparkline
 from postiz_async._cli.output import Output
 from postiz_async.models.insights import Metric, MetricPoint
@@ -217,7 +218,11 @@ async def test_a_connection_error_says_what_to_do() -> None:
     from postiz_async import APIConnectionError, Postiz  # noqa: PLC0415
     from postiz_async.clock import AcceleratedClock  # noqa: PLC0415
 
-    client = Postiz(api_key="k", base_url="http://127.0.0.1:9", clock=AcceleratedClock(1000))
+    client = Postiz(
+        api_key="k",
+        base_url="http://127.0.0.1:9",
+        advanced=AdvancedOptions(clock=AcceleratedClock(1000)),
+    )
     async with client as postiz:
         with pytest.raises(APIConnectionError, match="Is it up, and its port right"):
             await postiz.channels.is_connected()

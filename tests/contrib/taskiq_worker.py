@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from taskiq import TaskiqDepends, TaskiqMessage, TaskiqMiddleware, TaskiqResult, TaskiqScheduler
 from taskiq_redis import ListRedisScheduleSource, RedisAsyncResultBackend, RedisStreamBroker
 
-from postiz_async import NewPost, Postiz
+from postiz_async import AdvancedOptions, NewPost, Postiz
 from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
 from postiz_async.clock import AcceleratedClock, Anchor
@@ -104,8 +104,10 @@ scheduler = TaskiqScheduler(broker, [source])
 def client() -> Postiz:
     return Postiz(
         store=SqliteStore(FOLDER / "quota.sqlite"),
-        clock=clock,
-        transport=DyingTransport(make_transport(ConnectionSettings(speed=clock.speed))),
+        advanced=AdvancedOptions(
+            clock=clock,
+            transport=DyingTransport(make_transport(ConnectionSettings(speed=clock.speed))),
+        ),
     )
 
 

@@ -14,15 +14,14 @@ from httpx import ASGITransport, AsyncClient
 from processes import PATIENCE, until
 from web_lab import call, serving
 
-from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
-from postiz_async._resources.api import opened
+from postiz_async import AdvancedOptions, ConfigurationError, NewPost, Postiz, PostizPool
+from postiz_async._resources.api import OpenClient, opened, options_of
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import AcceleratedClock
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
     Credentials,
     PostizDep,
-    RequestClient,
     add_error_handlers,
     postiz_for,
     postiz_lifespan,
@@ -56,7 +55,9 @@ def client_of(
 ) -> Postiz:
     transport = SandboxTransport(sandbox)
     url = "http://sandbox.invalid"
-    return Postiz(api_key=api_key, base_url=url, transport=transport, clock=clock)
+    return Postiz(
+        api_key=api_key, base_url=url, advanced=AdvancedOptions(transport=transport, clock=clock)
+    )
 
 
 def in_an_hour() -> datetime:
@@ -80,7 +81,7 @@ class App:
             yield
 
     def schedules(self, dependency: Any = PostizDep) -> App:
-        async def schedule(channel: str, text: str, postiz: RequestClient) -> str:
+        async def schedule(channel: str, text: str, postiz: Postiz) -> str:
             try:
                 made = await postiz.posts.schedule(NewPost(channel, text), at=in_an_hour())
             except asyncio.CancelledError:
@@ -261,14 +262,14 @@ async def test_a_test_puts_its_client_in_the_place_of_a_tenants() -> None:
     tenant = postiz_for(whose)
     app = FastAPI()
 
-    async def channels(postiz: RequestClient) -> list[str]:
+    async def channels(postiz: Postiz) -> list[str]:
         return [each.id for each in await postiz.channels.list()]
 
-    channels.__annotations__["postiz"] = Annotated[RequestClient, Depends(tenant)]
+    channels.__annotations__["postiz"] = Annotated[Postiz, Depends(tenant)]
     app.add_api_route("/channels", channels)
     http = AsyncClient(transport=ASGITransport(app), base_url="http://test")
     async with local.client("globex") as postiz, http:
-        app.dependency_overrides[tenant] = lambda: RequestClient(postiz)
+        app.dependency_overrides[tenant] = lambda: postiz
         answer = await http.get("/channels")
     assert answer.json() == [local.channel("mastodon", organization="globex").id]
 
@@ -286,11 +287,14 @@ async def test_every_request_has_the_client_of_its_own_organisation(sandbox: Mem
         "x_org": Annotated[str, Header()],
         "return": Credentials,
     }
-    pool = PostizPool(base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox))
-    tenant = Annotated[RequestClient, Depends(postiz_for(whose))]
+    pool = PostizPool(
+        base_url="http://sandbox.invalid",
+        advanced=AdvancedOptions(transport=SandboxTransport(sandbox)),
+    )
+    tenant = Annotated[Postiz, Depends(postiz_for(whose))]
     made = App(pool).schedules(tenant)
 
-    async def channels(postiz: RequestClient) -> list[str]:
+    async def channels(postiz: Postiz) -> list[str]:
         return [each.id for each in await postiz.channels.list()]
 
     channels.__annotations__["postiz"] = tenant
@@ -316,18 +320,20 @@ async def test_a_pool_keeps_a_client_open_for_the_length_of_a_request(
     sandbox: MemoryServer,
 ) -> None:
     sandbox.add_organization("other", api_key="other")
-    pool = PostizPool(base_url=URL, transport=SandboxTransport(sandbox), keep=1)
-    made, others_came, used = App(pool), asyncio.Event(), list[Postiz]()
+    pool = PostizPool(
+        base_url=URL, max_clients=1, advanced=AdvancedOptions(transport=SandboxTransport(sandbox))
+    )
+    made, others_came, used = App(pool), asyncio.Event(), list[OpenClient]()
 
     async def whose(x_key: Annotated[str, Header()]) -> Credentials:
         return Credentials(x_key)
 
-    async def slow(postiz: RequestClient) -> int:
-        used.append(postiz.client)
+    async def slow(postiz: Postiz) -> int:
+        used.append(opened(postiz))
         await others_came.wait()
         return len(await postiz.channels.list())
 
-    slow.__annotations__["postiz"] = Annotated[RequestClient, Depends(postiz_for(whose))]
+    slow.__annotations__["postiz"] = Annotated[Postiz, Depends(postiz_for(whose))]
     made.app.add_api_route("/slow", slow)
     async with serving(made.app) as session:
         first = asyncio.create_task(call(session, "GET", "/slow", headers={"X-Key": SECRET}))
@@ -345,7 +351,7 @@ async def test_the_budget_may_depend_on_the_request(sandbox: MemoryServer) -> No
     made = App(client_of(sandbox), max_wait=lambda request: float(request.headers["x-wait"]))
 
     async def budget(postiz: PostizDep) -> float | None:
-        return postiz.max_wait
+        return options_of(postiz).max_wait
 
     budget.__annotations__["postiz"] = PostizDep
     made.app.add_api_route("/budget", budget)
@@ -356,7 +362,10 @@ async def test_the_budget_may_depend_on_the_request(sandbox: MemoryServer) -> No
 async def test_a_mistake_of_the_programmer_is_said_in_the_log(
     sandbox: MemoryServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pool = PostizPool(base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox))
+    pool = PostizPool(
+        base_url="http://sandbox.invalid",
+        advanced=AdvancedOptions(transport=SandboxTransport(sandbox)),
+    )
     async with (
         serving(App(pool).schedules().app) as session,
         session.post("/schedule?channel=any&text=hello") as answer,
@@ -375,7 +384,7 @@ async def test_what_is_missing_in_the_application_is_said_in_the_log(
         assert answer.status == 500
     assert "enter postiz_lifespan(app) in its lifespan" in caplog.text
 
-    tenant = Annotated[RequestClient, Depends(postiz_for(lambda: Credentials("any")))]
+    tenant = Annotated[Postiz, Depends(postiz_for(lambda: Credentials("any")))]
     async with (
         serving(App(client_of(sandbox)).schedules(tenant).app) as session,
         session.post("/schedule?channel=any&text=hello") as answer,
@@ -391,12 +400,12 @@ async def test_a_dependency_that_tells_no_credentials_is_told_so(
     async def whose() -> object:
         return found
 
-    async def route(postiz: RequestClient) -> None:
+    async def route(postiz: Postiz) -> None:
         await postiz.channels.list()
 
-    made = App(PostizPool(transport=SandboxTransport(sandbox)))
+    made = App(PostizPool(advanced=AdvancedOptions(transport=SandboxTransport(sandbox))))
     tenant = postiz_for(whose)  # type: ignore[arg-type]
-    route.__annotations__["postiz"] = Annotated[RequestClient, Depends(tenant)]
+    route.__annotations__["postiz"] = Annotated[Postiz, Depends(tenant)]
     made.app.add_api_route("/mistake", route)
     async with serving(made.app) as session, session.get("/mistake") as answer:
         assert (answer.status, await answer.text()) == (500, "Internal Server Error")
@@ -404,16 +413,16 @@ async def test_a_dependency_that_tells_no_credentials_is_told_so(
     assert "key-of-acme" not in caplog.text
 
 
-async def _no_outbox(postiz: RequestClient) -> None:
+async def _no_outbox(_: Postiz, postiz: Postiz) -> None:
     await postiz.outbox.put(NewPost("any", "hello"))
 
 
-async def _no_seconds(postiz: RequestClient) -> None:
-    postiz.client.with_options(max_wait=-1.0)
+async def _no_seconds(_: Postiz, postiz: Postiz) -> None:
+    postiz.with_options(max_wait=-1.0)
 
 
-async def _closed(postiz: RequestClient) -> None:
-    await postiz.client.aclose()
+async def _closed(client: Postiz, postiz: Postiz) -> None:
+    await client.aclose()
     await postiz.channels.list()
 
 
@@ -426,15 +435,16 @@ async def _closed(postiz: RequestClient) -> None:
     ],
 )
 async def test_a_bug_of_the_application_is_not_said_to_be_one_of_the_connection(
-    mistake: Callable[[RequestClient], Awaitable[None]],
+    mistake: Callable[[Postiz, Postiz], Awaitable[None]],
     said: str,
     sandbox: MemoryServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    made = App(client_of(sandbox))
+    client = client_of(sandbox)
+    made = App(client)
 
-    async def route(postiz: RequestClient) -> None:
-        await mistake(postiz)
+    async def route(postiz: Postiz) -> None:
+        await mistake(client, postiz)
 
     route.__annotations__["postiz"] = PostizDep
     made.app.add_api_route("/mistake", route)

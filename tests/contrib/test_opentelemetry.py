@@ -17,6 +17,7 @@ from samples import PNG
 from test_pool import Servers, channel_of, pool_of, post
 
 from postiz_async import (
+    AdvancedOptions,
     AuthenticationError,
     NewPost,
     Postiz,
@@ -51,10 +52,12 @@ class Lab:
         self.postiz = Postiz(
             api_key=SECRET,
             base_url="https://postiz.example.com",
-            clock=self.sandbox.clock,
-            transport=SandboxTransport(self.sandbox, latency=0.25),
-            on_call=telemetry.on_call,
-            on_attempt=telemetry.on_attempt,
+            advanced=AdvancedOptions(
+                clock=self.sandbox.clock,
+                transport=SandboxTransport(self.sandbox, latency=0.25),
+                on_call=telemetry.on_call,
+                on_attempt=telemetry.on_attempt,
+            ),
         )
 
     def metrics(self) -> dict[str, Any]:
@@ -249,10 +252,12 @@ async def test_a_broken_hook_loses_no_answer(caplog: pytest.LogCaptureFixture) -
     client = Postiz(
         api_key="sandbox",
         base_url="http://sandbox.invalid",
-        clock=sandbox.clock,
-        transport=SandboxTransport(sandbox),
-        on_call=broken,
-        on_attempt=broken,
+        advanced=AdvancedOptions(
+            clock=sandbox.clock,
+            transport=SandboxTransport(sandbox),
+            on_call=broken,
+            on_attempt=broken,
+        ),
     )
     async with sandbox, client as postiz:
         assert await postiz.channels.list() == []

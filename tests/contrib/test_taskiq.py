@@ -25,6 +25,7 @@ from taskiq import (
 from taskiq.schedule_sources import LabelScheduleSource
 
 from postiz_async import (
+    AdvancedOptions,
     APIConnectionError,
     ConfigurationError,
     IdempotencyError,
@@ -96,14 +97,16 @@ class Lab:
             api_key=SECRET,
             base_url=URL,
             store=self.store,
-            reserve=reserve,
-            clock=self.clock,
-            transport=transport,
+            advanced=AdvancedOptions(reserve=reserve, clock=self.clock, transport=transport),
         )
 
     def pool(self) -> PostizPool:
         transport = SandboxTransport(self.sandbox)
-        return PostizPool(base_url=URL, store=self.store, clock=self.clock, transport=transport)
+        return PostizPool(
+            base_url=URL,
+            store=self.store,
+            advanced=AdvancedOptions(clock=self.clock, transport=transport),
+        )
 
     @asynccontextmanager
     async def worker(self, client: Any = None, **options: Any) -> AsyncGenerator[None]:
@@ -243,7 +246,7 @@ async def test_tasks_have_the_options_of_their_client() -> None:
     async def look(postiz: TaskPostiz = TaskiqDepends()) -> None:
         for resource in (postiz.posts, postiz.channels):
             options = resource._bound.options
-            found.append((options.timeout, dict(options.headers), options.retries))
+            found.append((options.timeout, dict(options.headers), options.max_retries))
 
     def client() -> Postiz:
         way = SandboxTransport(lab.sandbox)
@@ -252,11 +255,10 @@ async def test_tasks_have_the_options_of_their_client() -> None:
             api_key=SECRET,
             base_url=URL,
             store=lab.store,
-            clock=lab.clock,
-            transport=way,
             timeout=9,
             headers=headers,
-            retries=1,
+            max_retries=1,
+            advanced=AdvancedOptions(clock=lab.clock, transport=way),
         )
 
     async with lab.worker(client):

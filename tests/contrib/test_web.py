@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import NewPost, Postiz, PostizPool, errors
+from postiz_async import AdvancedOptions, NewPost, Postiz, PostizPool, errors
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.contrib.web import answer_to, health, open_store
@@ -57,9 +57,8 @@ def client_of(sandbox: MemoryServer, folder: Path | None = None) -> Postiz:
     return Postiz(
         api_key=sandbox.organization.api_key,
         base_url="http://sandbox.invalid",
-        clock=sandbox.clock,
-        transport=SandboxTransport(sandbox),
         outbox=folder / "outbox.sqlite" if folder is not None else None,
+        advanced=AdvancedOptions(clock=sandbox.clock, transport=SandboxTransport(sandbox)),
     )
 
 
@@ -84,7 +83,9 @@ async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
     async with (
         MemoryServer() as sandbox,
         Postiz(
-            api_key="wrong", base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox)
+            api_key="wrong",
+            base_url="http://sandbox.invalid",
+            advanced=AdvancedOptions(transport=SandboxTransport(sandbox)),
         ) as postiz,
     ):
         assert (await health(postiz))["status"] == "ok"
@@ -141,8 +142,8 @@ async def test_while_the_store_is_away_nothing_can_be_taken_on(
         Postiz(
             api_key=KEY,
             base_url="http://sandbox.invalid",
-            transport=SandboxTransport(sandbox),
             store=Away(),
+            advanced=AdvancedOptions(transport=SandboxTransport(sandbox)),
         ) as postiz,
     ):
         assert await health(postiz) == {"status": "trouble", "ready": False}

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postiz_async import NewPost, Postiz, PostizError
+from postiz_async import AdvancedOptions, NewPost, Postiz, PostizError
 from postiz_async._cli.connection import Connection, find_target
 from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
@@ -123,9 +123,9 @@ async def main(file: Path, store: str, way: str, calls: list[tuple[int, str]]) -
             api_key=target.key,
             base_url=target.root,
             store=shared,
-            clock=target.clock,
-            transport=transport,
-            on_attempt=notes.on_attempt,
+            advanced=AdvancedOptions(
+                clock=target.clock, transport=transport, on_attempt=notes.on_attempt
+            ),
         )
         await stack.enter_async_context(postiz)
         table = None if way == "keys" else file.with_name("sent.sqlite")

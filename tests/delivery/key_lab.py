@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from world import HostClock
 
-from postiz_async import APITimeoutError, DeliveryUnknownError, NewPost, Postiz, StoreError
+from postiz_async import (
+    AdvancedOptions,
+    APITimeoutError,
+    DeliveryUnknownError,
+    NewPost,
+    Postiz,
+    StoreError,
+)
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.record import DeliveryRecord, KeyMarks, read_record
 from postiz_async._sandbox import Fault, MemoryServer
@@ -215,6 +222,7 @@ class KeyLab:
         ahead: float = 0.0,
         store: MemoryStore | None = None,
         api_key: str | None = None,
+        keep: timedelta = timedelta(days=30),
         **options: Any,
     ) -> AsyncGenerator[Process]:
         """A client of a new process. `ahead` is what its host's clock shows too much.
@@ -226,9 +234,12 @@ class KeyLab:
         async with Postiz(
             api_key=api_key or self.sandbox.organization.api_key,
             base_url=URL,
-            clock=clock,
-            transport=ProcessTransport(self.sandbox, process, latency, clock),
             store=ProcessStore(store or self.store, process, self.clock),
+            advanced=AdvancedOptions(
+                clock=clock,
+                transport=ProcessTransport(self.sandbox, process, latency, clock),
+                idempotency_keep=keep,
+            ),
             **options,
         ) as postiz:
             process.postiz = postiz

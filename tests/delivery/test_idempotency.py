@@ -13,6 +13,7 @@ import pytest
 from key_lab import KEY, START, URL, KeyLab, ids
 
 from postiz_async import (
+    AdvancedOptions,
     APIConnectionError,
     AuthenticationError,
     BadRequestError,
@@ -145,8 +146,9 @@ async def test_a_file_remembers_keys_for_the_next_process(
         async with Postiz(
             api_key=lab.sandbox.organization.api_key,
             base_url=URL,
-            clock=lab.clock,
-            transport=SandboxTransport(lab.sandbox, latency=0.1),
+            advanced=AdvancedOptions(
+                clock=lab.clock, transport=SandboxTransport(lab.sandbox, latency=0.1)
+            ),
             **options,
         ) as postiz:
             post = NewPost(lab.channel, "a post")
@@ -611,10 +613,12 @@ async def test_clients_of_a_pool_share_the_keys_of_an_organisation() -> None:
         lab.sandbox,
         PostizPool(
             base_url=URL,
-            clock=lab.clock,
-            transport=SandboxTransport(lab.sandbox, latency=0.1),
             store=store,
-            idempotency_keep=timedelta(days=1),
+            advanced=AdvancedOptions(
+                clock=lab.clock,
+                transport=SandboxTransport(lab.sandbox, latency=0.1),
+                idempotency_keep=timedelta(days=1),
+            ),
         ) as pool,
     ):
         first = await pool.client(lab.sandbox.organization.api_key, organization="acme")
@@ -625,9 +629,8 @@ async def test_clients_of_a_pool_share_the_keys_of_an_organisation() -> None:
         assert made != await second.posts.schedule(yours, at=AT, idempotency_key=KEY)
         async with PostizPool(
             base_url=URL,
-            clock=lab.clock,
-            transport=SandboxTransport(lab.sandbox),
             store=store,
+            advanced=AdvancedOptions(clock=lab.clock, transport=SandboxTransport(lab.sandbox)),
         ) as next_process:
             again = await next_process.client(lab.sandbox.organization.api_key, organization="acme")
             assert made == await again.posts.schedule(mine, at=AT, idempotency_key=KEY)
@@ -643,7 +646,10 @@ async def test_a_create_does_not_wait_for_a_connection_longer_than_its_record_sa
     async with (
         lab.sandbox,
         PostizPool(
-            base_url=URL, clock=lab.clock, transport=way, connections=1, store=lab.store
+            base_url=URL,
+            connections=1,
+            store=lab.store,
+            advanced=AdvancedOptions(clock=lab.clock, transport=way),
         ) as pool,
     ):
         busy = await pool.client("other")

@@ -208,7 +208,7 @@ async def aging(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
 
 async def kept_for(lab: KeyLab, seconds: float) -> bool:
     """Whether a key that was answered is still known so many seconds later."""
-    async with lab.process(idempotency_keep=timedelta(hours=2)) as process:
+    async with lab.process(keep=timedelta(hours=2)) as process:
         await lab.schedule(process)
         await lab.clock.sleep(seconds)
         return (await lab.store.get(lab.quota, KEY)).version > 0

@@ -39,7 +39,7 @@ from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._resources.keyed import check_key, said_of, said_of_body, well_formed
 from postiz_async._wire import parse_date
 from postiz_async.errors import APIResponse
-from postiz_async.models._durations import check_keep
+from postiz_async.models._durations import read_keep
 from postiz_async.models.channels import Channel
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem
 
@@ -190,11 +190,13 @@ def test_what_is_a_key(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "keep", [timedelta(0), timedelta(minutes=59), timedelta(days=4_000), 3600, None]
+    "keep", [timedelta(0), timedelta(minutes=59), timedelta(days=4_000), 60, "1h", None]
 )
 def test_how_long_keys_cannot_be_kept(keep: object) -> None:
-    with pytest.raises(ConfigurationError, match="from an hour"):
-        check_keep(keep)
+    with pytest.raises(
+        ConfigurationError, match=r"^idempotency_keep (must be from an hour|is .* a time to wait)"
+    ):
+        read_keep(keep)
 
 
 # ------------------------------------------------------------------ records

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from postiz_async import Postiz
+from postiz_async import AdvancedOptions, Postiz
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.pauses import Outage
@@ -113,8 +113,9 @@ class World:
         async with Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=self.clock,
-            transport=SandboxTransport(self.sandbox, latency=0.1),
+            advanced=AdvancedOptions(
+                clock=self.clock, transport=SandboxTransport(self.sandbox, latency=0.1)
+            ),
         ) as postiz:
             client = opened(postiz)
             outage = Outage.of(client)

@@ -13,7 +13,7 @@ import pytest
 from postgres_lab import GoneSender
 from world import HostClock
 
-from postiz_async import NewPost, OutboxOptions, Postiz
+from postiz_async import AdvancedOptions, NewPost, OutboxOptions, Postiz
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
@@ -84,13 +84,15 @@ class OutboxLab:
         async with Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=clock or self.host,
-            transport=transport or SandboxTransport(self.sandbox, latency=latency),
             store=store,
             drain=drain,
             validate=validate,
-            on_attempt=on_attempt,
             outbox=self.options(**options),
+            advanced=AdvancedOptions(
+                clock=clock or self.host,
+                transport=transport or SandboxTransport(self.sandbox, latency=latency),
+                on_attempt=on_attempt,
+            ),
         ) as postiz:
             yield postiz
 

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from postiz_async import NewPost, Postiz
+from postiz_async import AdvancedOptions, NewPost, Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.stores.sqlite import SqliteStore
 
@@ -32,7 +32,9 @@ async def main(folder: Path, numbers: list[int]) -> None:
     store = SqliteStore(folder / "quota.sqlite")
     async with (
         aclosing(store),
-        Postiz(store=store, outbox=folder / "outbox.sqlite", clock=clock) as postiz,
+        Postiz(
+            store=store, outbox=folder / "outbox.sqlite", advanced=AdvancedOptions(clock=clock)
+        ) as postiz,
     ):
         channels = await postiz.channels.list()
         channel = next(each for each in channels if each.provider == "mastodon")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from outbox_lab import SHORT
 
-from postiz_async import NewPost, OutboxOptions, PostizPool
+from postiz_async import AdvancedOptions, NewPost, OutboxOptions, PostizPool
 from postiz_async._sandbox import MemoryServer
 from postiz_async._wire.secrets import Secret
 from postiz_async.testing._transport import SandboxTransport
@@ -109,13 +109,15 @@ class PoolLab:
             base_url=base_url,
             outbox=OutboxOptions(self.place.url, schema=self.place.schema, **options),
             credentials=credentials or self.credentials,
-            clock=self.clock,
-            transport=transport or self,
             store=store,
-            keep=keep,
+            max_clients=keep,
             drain=drain,
-            on_attempt=on_attempt,
-            on_call=on_call,
+            advanced=AdvancedOptions(
+                clock=self.clock,
+                transport=transport or self,
+                on_attempt=on_attempt,
+                on_call=on_call,
+            ),
         ) as pool:
             yield pool
 

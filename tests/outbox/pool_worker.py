@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from outbox_worker import clock_of
 from pool_sandbox import key_of
 
-from postiz_async import PostizPool, StoreError
+from postiz_async import AdvancedOptions, PostizPool, StoreError
 from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
 
@@ -48,9 +48,7 @@ async def main(database: str) -> None:
                 base_url=url,
                 outbox=database,
                 credentials=credentials,
-                clock=clock,
-                transport=transport,
-                on_attempt=note,
+                advanced=AdvancedOptions(clock=clock, transport=transport, on_attempt=note),
             )
             try:
                 async with pool:

@@ -30,7 +30,7 @@ from postgres_proxy import Proxy, proxy
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch, reading
 
-from postiz_async import Channel, NewPost, OutboxOptions, PostizPool, StoreError
+from postiz_async import AdvancedOptions, Channel, NewPost, OutboxOptions, PostizPool, StoreError
 from postiz_async._delivery.record import read_record
 from postiz_async.stores.postgres import ddl
 
@@ -186,7 +186,7 @@ class Orders:
             base_url=self._server.url,
             outbox=OutboxOptions(self._database, sends=False),
             credentials=credentials,
-            clock=clock_of(self._server.url),
+            advanced=AdvancedOptions(clock=clock_of(self._server.url)),
         )
 
     async def _take(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from outbox_lab import OutboxLab
 
-from postiz_async import OutboxOptions, Postiz
+from postiz_async import AdvancedOptions, OutboxOptions, Postiz
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
@@ -76,9 +76,8 @@ class Worker:
         async with Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
-            clock=self.lab.clock,
-            transport=self.transport,
             outbox=options,
+            advanced=AdvancedOptions(clock=self.lab.clock, transport=self.transport),
         ) as postiz:
             for number in numbers:
                 await postiz.outbox.put(self.lab.post(number), at=self.lab.at(72))

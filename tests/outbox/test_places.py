@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import NewPost, OutboxOptions, Postiz, PostizPool, Secret, UsageError
+from postiz_async import (
+    AdvancedOptions,
+    NewPost,
+    OutboxOptions,
+    Postiz,
+    PostizPool,
+    Secret,
+    UsageError,
+)
 from postiz_async.contrib.web import open_store
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
@@ -28,9 +36,8 @@ def client(lab: OutboxLab, **options: object) -> Postiz:
     return Postiz(
         api_key=lab.sandbox.organization.api_key,
         base_url=URL,
-        clock=lab.host,
-        transport=SandboxTransport(lab.sandbox),
-        **options,  # type: ignore[arg-type]
+        advanced=AdvancedOptions(clock=lab.host, transport=SandboxTransport(lab.sandbox)),
+        **options,
     )
 
 
@@ -110,7 +117,9 @@ def test_what_is_no_store_is_refused(store: object) -> None:
 
 
 async def test_a_pool_needs_credentials_for_the_outbox_in_its_store(tmp_path: Path) -> None:
-    async with PostizPool(store=tmp_path / "quota.sqlite", transport=None) as pool:
+    async with PostizPool(
+        store=tmp_path / "quota.sqlite", advanced=AdvancedOptions(transport=None)
+    ) as pool:
         with pytest.raises(UsageError, match="credentials=key_of"):
             await pool.outbox.put(NewPost("c", "text"), organization="acme")
 

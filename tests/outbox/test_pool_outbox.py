@@ -18,7 +18,14 @@ from postgres_server import why_no_postgres
 from processes import until
 from spread import spread
 
-from postiz_async import ConfigurationError, OutboxOptions, Postiz, PostizPool, PostNotFoundError
+from postiz_async import (
+    AdvancedOptions,
+    ConfigurationError,
+    OutboxOptions,
+    Postiz,
+    PostizPool,
+    PostNotFoundError,
+)
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox import courier
 from postiz_async._outbox.courier import SHARE
@@ -260,9 +267,8 @@ async def single(
         api_key=lab.keys[name],
         base_url="http://sandbox.invalid",
         organization=organization,
-        clock=lab.clock,
-        transport=lab,
         outbox=OutboxOptions(lab.place.url, schema=lab.place.schema, **options),
+        advanced=AdvancedOptions(clock=lab.clock, transport=lab),
     ) as client:
         yield client
 

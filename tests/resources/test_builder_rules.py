@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from postiz_async import BadRequestError, InvalidPostError, NewPost, Postiz, PostRequest, providers
+from postiz_async import (
+    AdvancedOptions,
+    BadRequestError,
+    InvalidPostError,
+    NewPost,
+    Postiz,
+    PostRequest,
+    providers,
+)
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.models.channels import Channel
@@ -59,8 +67,7 @@ async def test_a_host_that_is_behind_refuses_what_has_passed_by_the_servers_cloc
         Postiz(
             api_key=local.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=host,
-            transport=local.transport(),
+            advanced=AdvancedOptions(clock=host, transport=local.transport()),
         ) as postiz,
     ):
         with pytest.raises(InvalidPostError, match="is in the past"):
@@ -155,7 +162,11 @@ def _answer(status: int, body: object) -> WireResponse:
 
 
 def client_of(server: Server) -> Postiz:
-    return Postiz(api_key="k", base_url="http://h", clock=JumpingClock(), transport=server)
+    return Postiz(
+        api_key="k",
+        base_url="http://h",
+        advanced=AdvancedOptions(clock=JumpingClock(), transport=server),
+    )
 
 
 X = Channel(id="cx", name="X", provider="x")

@@ -158,7 +158,7 @@ async def test_who_has_retries_does_not_fail_with_one_who_has_none() -> None:
     async with cold() as it:
         channel = it.sandbox.add_channel("mastodon", name="ours")
         it.sandbox.faults.add(Fault("reset", route="list_channels"))
-        none = it.postiz.with_options(retries=0).posts
+        none = it.postiz.with_options(max_retries=0).posts
         first = asyncio.create_task(none.schedule(NewPost("ours", "one"), at=it.at))
         await asyncio.sleep(0)
         await asyncio.gather(*(it.post("ours") for _ in range(AT_ONCE)))

@@ -16,6 +16,7 @@ from test_pool import URL, Servers, channel_of, pool_of, post
 from web_lab import call, serving
 
 from postiz_async import (
+    AdvancedOptions,
     AuthenticationError,
     Postiz,
     QuotaWaitError,
@@ -63,9 +64,8 @@ async def test_those_in_trouble_come_first_and_the_rest_is_counted() -> None:
         other = Postiz(
             api_key=KEYS[2],
             base_url=URL,
-            clock=servers.clock,
-            transport=servers,
             store=MemoryStore(),
+            advanced=AdvancedOptions(clock=servers.clock, transport=servers),
         )
         async with other:  # a program that shares nothing with the pool
             await post(other, channels[KEYS[2]], "theirs")
@@ -105,7 +105,7 @@ async def test_a_refused_key_is_told_by_the_name_of_its_organisation(
                     await each.notifications.list()
             acme.faults.add(Fault("empty_401"))
             with pytest.raises(ServerError):  # which says nothing of the key
-                await client.with_options(retries=0).notifications.list()
+                await client.with_options(max_retries=0).notifications.list()
             health = await pool.health(most=2)
             first, second = health.organizations
             assert {first.organization, second.organization} == {"acme", ""}
@@ -162,7 +162,9 @@ async def test_the_route_says_503_and_leaves_the_reason_to_the_log(
 ) -> None:
     async with MemoryServer() as sandbox:
         store = AwayStore(gone)
-        pool = PostizPool(base_url=URL, store=store, transport=SandboxTransport(sandbox))
+        pool = PostizPool(
+            base_url=URL, store=store, advanced=AdvancedOptions(transport=SandboxTransport(sandbox))
+        )
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from postiz_async import NewPost
+from postiz_async import AdvancedOptions, NewPost
 from postiz_async._client import Postiz
 from postiz_async._resources.matching import same_text
 from postiz_async._sandbox import Fault, MemoryServer
@@ -35,8 +35,9 @@ async def postiz(sandbox: MemoryServer) -> AsyncIterator[Postiz]:
     async with Postiz(
         api_key=sandbox.organization.api_key,
         base_url="http://sandbox.invalid",
-        clock=sandbox.clock,
-        transport=SandboxTransport(sandbox, latency=0.1),
+        advanced=AdvancedOptions(
+            clock=sandbox.clock, transport=SandboxTransport(sandbox, latency=0.1)
+        ),
     ) as client:
         yield client
 

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async import (
+    AdvancedOptions,
     APIConnectionError,
     APITimeoutError,
     Attempt,
@@ -521,8 +522,7 @@ async def test_with_options_adds_headers_and_refuses_ours(local: Sandbox) -> Non
         client = Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
-            clock=local.clock,
-            transport=Watching(local._server),
+            advanced=AdvancedOptions(clock=local.clock, transport=Watching(local._server)),
         )
         async with client as postiz:
             with pytest.raises(ConfigurationError, match="authorization is the client's own"):
@@ -553,9 +553,9 @@ async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: San
         client = Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
-            clock=local.clock,
-            transport=local.transport(),
-            on_attempt=hook,
+            advanced=AdvancedOptions(
+                clock=local.clock, transport=local.transport(), on_attempt=hook
+            ),
         )
         async with client as postiz:
             assert await postiz.channels.is_connected()
@@ -576,12 +576,13 @@ async def test_who_repeats_a_create_by_himself_gets_one_attempt(
     local: Sandbox, channel: Channel
 ) -> None:
     local.add_fault(Fault("empty_401", times=2))
-    async with local.client() as postiz:
+    async with local.client() as client:
+        postiz = client.with_options(max_retries=0)
         body = build_body("draft", local.in_an_hour(), [build_item(NewPost(channel, "x"), channel)])
         with pytest.raises(ServerError):
-            await postiz.posts.create(body, validate=False, retry=False)
+            await postiz.posts.create(body, validate=False)
         with pytest.raises(ServerError):
-            await postiz.posts.probe(retry=False)
+            await postiz.posts.probe()
         assert local.requests == 2
 
 
@@ -600,8 +601,7 @@ async def test_a_wrong_key_is_said_once(local: Sandbox) -> None:
         client = Postiz(
             api_key="wrong",
             base_url="http://sandbox.invalid",
-            clock=local.clock,
-            transport=local.transport(),
+            advanced=AdvancedOptions(clock=local.clock, transport=local.transport()),
         )
         async with client as postiz:
             with pytest.raises(AuthenticationError, match="Invalid API key"):

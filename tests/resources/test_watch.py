@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async import (
+    AdvancedOptions,
     AuthenticationError,
     InvalidPostError,
     NewPost,
@@ -234,7 +235,11 @@ async def test_a_key_that_is_refused_ends_it(local: Sandbox) -> None:
     async with local.client() as postiz:
         assert await postiz.channels.is_connected()
         transport = local.transport()
-        wrong = Postiz(api_key="wrong", base_url=URL, clock=local.clock, transport=transport)
+        wrong = Postiz(
+            api_key="wrong",
+            base_url=URL,
+            advanced=AdvancedOptions(clock=local.clock, transport=transport),
+        )
         async with wrong, aclosing(wrong.posts.watch()) as events:
             with pytest.raises(AuthenticationError):
                 await anext(events)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from postiz_async import Api, Forecast, Outcome, Report
+    from postiz_async import Forecast, Outcome, Report
 
 __all__ = ["rows", "run", "run_blocking", "texts"]
 
@@ -29,8 +29,9 @@ async def run(
     outcomes: list[Outcome] = []
     async with postiz.campaign(rows, journal=journal) as campaign:
         plan = await campaign.plan()
-        async for outcome in campaign.run():
-            outcomes.append(outcome)  # noqa: PERF401  (as people write it)
+        async with campaign.run() as stream:
+            async for outcome in stream:
+                outcomes.append(outcome)  # noqa: PERF401  (as people write it)
     return plan, outcomes
 
 
@@ -38,13 +39,13 @@ def run_blocking(client: blocking.Postiz, file: Path) -> Report | list[str]:
     """The same in a script: the report, or what is wrong."""
     try:
         with client.campaign(file) as campaign:
-            return campaign.run()
+            return campaign.run_all()
     except InvalidPostError as error:
         return [str(problem) for problem in error.problems]
     except CampaignError as error:
         return [str(error)]
 
 
-async def texts(postiz: Api, start: datetime, end: datetime) -> dict[str, str]:
+async def texts(postiz: Postiz, start: datetime, end: datetime) -> dict[str, str]:
     """Plain texts by id; a client or one with other options will do."""
     return {post.id: post.text async for post in postiz.posts.list(start=start, end=end)}

@@ -8,10 +8,9 @@ from typing import Annotated
 from agency import Agency, Announcement, Overview
 from fastapi import Depends, FastAPI, HTTPException
 
-from postiz_async import Created, Media, NewPost, Post, PostizPool
+from postiz_async import Created, Media, NewPost, Post, Postiz, PostizPool
 from postiz_async.contrib.fastapi import (
     Credentials,
-    RequestClient,
     add_error_handlers,
     postiz_for,
     postiz_lifespan,
@@ -25,7 +24,7 @@ def make_app(agency: Agency) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        pool = PostizPool(base_url=agency.base_url, headers={"X-Gateway": "sample"}, retries=1)
+        pool = PostizPool(base_url=agency.base_url, headers={"X-Gateway": "sample"}, max_retries=1)
         async with postiz_lifespan(app, pool):
             yield
 
@@ -40,14 +39,14 @@ def make_app(agency: Agency) -> FastAPI:
 
     @app.post("/{organization}/posts", status_code=201)
     async def announce(
-        body: Announcement, postiz: Annotated[RequestClient, Depends(client_of)]
+        body: Announcement, postiz: Annotated[Postiz, Depends(client_of)]
     ) -> list[Created]:
         media: list[Media] = []
         return await postiz.posts.schedule(body.to_post(*media), at=body.at)
 
     @app.post("/{organization}/raw", status_code=201)
     async def announce_all(
-        body: list[NewPost], postiz: Annotated[RequestClient, Depends(client_of)]
+        body: list[NewPost], postiz: Annotated[Postiz, Depends(client_of)]
     ) -> int:
         answer = await postiz.raw(
             postiz.posts.schedule(*body, at=datetime.now(UTC) + timedelta(hours=1))
@@ -55,7 +54,7 @@ def make_app(agency: Agency) -> FastAPI:
         return answer.status
 
     @app.get("/{organization}/posts")
-    async def posts(postiz: Annotated[RequestClient, Depends(client_of)]) -> list[Post]:
+    async def posts(postiz: Annotated[Postiz, Depends(client_of)]) -> list[Post]:
         now = datetime.now(UTC)
         patient = postiz.with_options(timeout=10)
         week = timedelta(days=7)
@@ -63,7 +62,7 @@ def make_app(agency: Agency) -> FastAPI:
 
     @app.get("/{organization}")
     async def overview(
-        organization: str, postiz: Annotated[RequestClient, Depends(client_of)]
+        organization: str, postiz: Annotated[Postiz, Depends(client_of)]
     ) -> Overview:
         return Overview(
             organization=organization, posts=await posts(postiz), quota=await postiz.quota()

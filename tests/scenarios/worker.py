@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from world import OnClock, date_of, send_all
 
-from postiz_async import Postiz, Priority
+from postiz_async import AdvancedOptions, Postiz, Priority
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
 from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.redis import RedisStore
@@ -56,7 +56,10 @@ async def run(job: Job) -> None:
     clock = job.clock()
     store = open_store(job, clock)
     client = Postiz(
-        api_key="sandbox", base_url=job.url, store=store, window=job.window, clock=clock
+        api_key="sandbox",
+        base_url=job.url,
+        store=store,
+        advanced=AdvancedOptions(window=job.window, clock=clock),
     )
     async with client as postiz:
         first, last = date_of(min(job.numbers)), date_of(max(job.numbers))

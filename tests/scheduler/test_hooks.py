@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import NewPost, Postiz
+from postiz_async import AdvancedOptions, NewPost, Postiz
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
-    from postiz_async import CallEnded, CallStarted
+    from postiz_async import Attempt, CallEnded, CallStarted
 
 
 async def test_the_end_of_a_call_says_how_long_it_took_and_waited() -> None:
@@ -23,9 +23,9 @@ async def test_the_end_of_a_call_says_how_long_it_took_and_waited() -> None:
         Postiz(
             api_key=sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=clock,
-            transport=SandboxTransport(sandbox, latency=0.5),
-            on_call=told.append,
+            advanced=AdvancedOptions(
+                clock=clock, transport=SandboxTransport(sandbox, latency=0.5), on_call=told.append
+            ),
         ) as postiz,
     ):
         new = NewPost(sandbox.add_channel("mastodon").id, "hello")
@@ -38,3 +38,29 @@ async def test_the_end_of_a_call_says_how_long_it_took_and_waited() -> None:
     assert (first.seconds, first.waited) == (pytest.approx(1.0), 0.0)  # type: ignore[union-attr]
     assert second.waited > 3_590  # type: ignore[union-attr]
     assert second.seconds == pytest.approx(second.waited + 1.0)  # type: ignore[union-attr]
+
+
+async def test_an_async_hook_delays_no_call_and_is_waited_for_at_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock, ended = JumpingClock(), list[str]()
+
+    async def hook(attempt: Attempt) -> None:
+        if attempt.endpoint == "is_connected":
+            raise ValueError("mine")
+        await clock.sleep(2)
+        ended.append(attempt.endpoint)
+
+    async with MemoryServer(clock=clock) as sandbox:
+        way = SandboxTransport(sandbox)
+        postiz = Postiz(
+            api_key=sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            advanced=AdvancedOptions(clock=clock, transport=way, on_attempt=hook),
+        )
+        async with postiz:
+            await postiz.channels.list()
+            await postiz.channels.is_connected()
+            assert ended == []
+        assert ended == ["list_channels"]
+    assert "a hook failed" in caplog.text

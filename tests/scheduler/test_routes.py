@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import PNG
 
-from postiz_async import Postiz, PostizError, QuotaWaitError
+from postiz_async import AdvancedOptions, Postiz, PostizError, QuotaWaitError
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import WireResponse
@@ -106,7 +106,9 @@ async def test_an_updated_server_that_counts_no_more_is_noticed() -> None:
         old,
         new,
         Postiz(
-            api_key="sandbox", base_url="http://sandbox.invalid", clock=clock, transport=Updated()
+            api_key="sandbox",
+            base_url="http://sandbox.invalid",
+            advanced=AdvancedOptions(clock=clock, transport=Updated()),
         ) as postiz,
     ):
         for _ in range(4):
@@ -162,8 +164,7 @@ async def test_only_a_success_without_rate_headers_shows_that_a_route_is_free(
         async with Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
-            clock=sandbox.clock,
-            transport=Beyond(),
+            advanced=AdvancedOptions(clock=sandbox.clock, transport=Beyond()),
         ) as postiz:
             await look(postiz)
             assert opened(postiz).scheduler.is_counted(LIST_POSTS.name)
@@ -218,7 +219,9 @@ async def turn() -> None:
 async def test_servers_that_disagree_whether_they_count_break_no_call() -> None:
     way = Answering()
     async with Postiz(
-        api_key="k", base_url="http://sandbox.invalid", clock=JumpingClock(), transport=way
+        api_key="k",
+        base_url="http://sandbox.invalid",
+        advanced=AdvancedOptions(clock=JumpingClock(), transport=way),
     ) as postiz:
 
         async def begin(calls: int) -> list[asyncio.Task[None]]:

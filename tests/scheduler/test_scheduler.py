@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from world import Lab, LoopClock, NotebookKeeper, VirtualLoop, date_of, lab
 
-from postiz_async import Postiz
+from postiz_async import AdvancedOptions, Postiz
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
@@ -430,8 +430,7 @@ async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> Non
         heir = Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
-            clock=it.clock,
-            transport=SandboxTransport(it.sandbox),
+            advanced=AdvancedOptions(clock=it.clock, transport=SandboxTransport(it.sandbox)),
         )
         async with heir:
             opened(heir).scheduler.persistence.stores.append(store)
@@ -516,9 +515,9 @@ def test_routes_without_quota_go_at_the_pace_that_is_polite(
             Postiz(
                 api_key="sandbox",
                 base_url="http://sandbox.invalid",
-                clock=clock,
-                transport=SandboxTransport(sandbox),
-                politeness=politeness,
+                advanced=AdvancedOptions(
+                    clock=clock, transport=SandboxTransport(sandbox), politeness=politeness
+                ),
             ) as postiz,
         ):
             begun = clock.monotonic()
@@ -532,7 +531,7 @@ def test_routes_without_quota_go_at_the_pace_that_is_polite(
 @pytest.mark.parametrize("politeness", [0, -1.0])
 def test_no_call_at_all_is_no_politeness(politeness: float) -> None:
     with pytest.raises(ConfigurationError, match="politeness must be more than 0 calls a second"):
-        Postiz(api_key="k", politeness=politeness)
+        Postiz(api_key="k", advanced=AdvancedOptions(politeness=politeness))
 
 
 def test_smooth_spreads_the_creates_over_the_window() -> None:

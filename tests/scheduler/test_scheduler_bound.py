@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from samples import PNG
 from world import lab
 
-from postiz_async import NewPost, Postiz, PostizPool
+from postiz_async import AdvancedOptions, NewPost, Postiz, PostizPool
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
 from postiz_async._wire import WireResponse
@@ -35,7 +35,6 @@ from postiz_async.testing._transport import SandboxTransport
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
-    from postiz_async import Api
     from postiz_async._wire import WireRequest
     from postiz_async.models.posts import Created
 
@@ -110,7 +109,7 @@ class Stage:
     def later(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time(), UTC) + timedelta(days=2)
 
-    def schedule(self, view: Api | Postiz) -> Awaitable[list[Created]]:
+    def schedule(self, view: Postiz) -> Awaitable[list[Created]]:
         return view.posts.schedule(NewPost(self.channel, "hello"), at=self.later)
 
 
@@ -125,8 +124,7 @@ async def stage(*, limit: int = 30, release: str = "HEAD") -> AsyncGenerator[Sta
         client = Postiz(
             api_key=sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=sandbox.clock,
-            transport=way,
+            advanced=AdvancedOptions(clock=sandbox.clock, transport=way),
         )
         async with client as postiz:
             yield Stage(postiz, way, channel)
@@ -244,7 +242,7 @@ async def test_without_a_timeout_each_attempt_has_the_time_of_its_route() -> Non
         assert 120 < it.now < 126
 
 
-CALLS: dict[str, Callable[[Stage, Api], Awaitable[object]]] = {
+CALLS: dict[str, Callable[[Stage, Postiz], Awaitable[object]]] = {
     "schedule": lambda it, view: it.schedule(view),
     "publish_now": lambda it, view: view.posts.publish_now(NewPost(it.channel, "a")),
     "draft": lambda it, view: view.posts.draft(NewPost(it.channel, "a"), at=it.later),
@@ -325,7 +323,9 @@ async def test_in_a_pool_the_wait_for_a_connection_is_part_of_the_timeout() -> N
     async with MemoryServer(clock=JumpingClock()) as sandbox:
         way = Gateway(sandbox, slow={"GET /notifications": 100.0, LIST: 1.0})
         pool = PostizPool(
-            base_url="http://sandbox.invalid", clock=sandbox.clock, transport=way, connections=1
+            base_url="http://sandbox.invalid",
+            connections=1,
+            advanced=AdvancedOptions(clock=sandbox.clock, transport=way),
         )
         async with pool:
             postiz = await pool.client(sandbox.organization.api_key)
@@ -379,7 +379,7 @@ async def test_the_rules_of_a_channel_are_asked_for_with_the_header_too() -> Non
 async def test_max_wait_and_timeout_hold_for_a_look_up_that_an_old_server_counts(asks: str) -> None:
     async with stage(limit=2, release="v1.65.0") as it:
 
-        async def ask(view: Api) -> None:
+        async def ask(view: Postiz) -> None:
             await (view.channels.list() if asks == "list" else it.schedule(view))
 
         for _ in range(2):

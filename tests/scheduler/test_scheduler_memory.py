@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import NewPost, Postiz, PostRequest
+from postiz_async import AdvancedOptions, NewPost, Postiz, PostRequest
 from postiz_async._wire import WireResponse
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def body(text: str) -> PostRequest:
 @pytest.mark.parametrize(("name", "most"), [("create", 3_500), ("schedule", 4_000)])
 async def test_a_waiting_call_keeps_little(name: str, most: int) -> None:
     async with Postiz(
-        api_key=f"waiting-{name}", base_url="http://x.invalid", transport=UsedUp()
+        api_key=f"waiting-{name}",
+        base_url="http://x.invalid",
+        advanced=AdvancedOptions(transport=UsedUp()),
     ) as postiz:
         calls: dict[str, Callable[[str], Coroutine[object, object, object]]] = {
             "create": lambda text: postiz.posts.create(body(text)),

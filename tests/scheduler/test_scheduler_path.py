@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import postiz_async
-from postiz_async import NewPost, Postiz
+from postiz_async import AdvancedOptions, NewPost, Postiz
 from postiz_async._wire import WireResponse
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ async def hands(call: Callable[[], Awaitable[object]]) -> int:
 async def test_a_call_passes_few_hands(name: str, most: int) -> None:
     post = NewPost("c1", "We open our shop at noon.")
     async with Postiz(
-        api_key=f"key-of-{name}", base_url="http://x.invalid", transport=Answering()
+        api_key=f"key-of-{name}",
+        base_url="http://x.invalid",
+        advanced=AdvancedOptions(transport=Answering()),
     ) as postiz:
         calls: dict[str, Callable[[], Awaitable[object]]] = {
             "list": lambda: postiz.posts.list(start=START, end=END),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import os
 import subprocess
 import sys
@@ -18,7 +19,14 @@ import pytest
 from ledgers import ledger_of
 from world import NotebookKeeper
 
-from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, _quota as quota
+from postiz_async import (
+    AdvancedOptions,
+    NewPost,
+    Postiz,
+    PostizPool,
+    QuotaWaitError,
+    _quota as quota,
+)
 from postiz_async._quota import Grant, Ledger, RateHeaders
 from postiz_async._quota.snapshot import take_snapshot
 from postiz_async._resources.api import opened
@@ -125,7 +133,7 @@ async def test_a_key_at_one_server_is_one_quota_and_a_store_of_its_own_is_anothe
         channel = sandbox.add_channel("mastodon").id
         way = SandboxTransport(sandbox)
         key = sandbox.organization.api_key
-        client = partial(Postiz, clock=clock, transport=way)
+        client = partial(Postiz, advanced=AdvancedOptions(clock=clock, transport=way))
         async with (
             client(api_key=key, base_url=URL) as one,
             client(api_key=f" Bearer {key}", base_url=f"{URL}/public/v1/") as same,
@@ -135,7 +143,7 @@ async def test_a_key_at_one_server_is_one_quota_and_a_store_of_its_own_is_anothe
             client(api_key="another", base_url=URL, organization="acme") as namesake,
             client(api_key=key, base_url=URL, store=MemoryStore()) as apart,
             sandbox_client(sandbox) as another_way,
-            PostizPool(base_url=URL, clock=clock, transport=way) as pool,
+            PostizPool(base_url=URL, advanced=AdvancedOptions(clock=clock, transport=way)) as pool,
         ):
             for each in (one, named):
                 await each.posts.draft(NewPost(channel, "x"), at=Sandbox().in_an_hour())
@@ -213,7 +221,7 @@ async def test_each_client_leaves_its_own_reserve() -> None:
 # ------------------------------------------------------------------ waiting
 
 
-def request(clock: Clock, max_wait: float | None = None) -> SlotRequest:
+def request(clock: Clock, max_wait: float = math.inf) -> SlotRequest:
     since = clock.monotonic()
     return SlotRequest(
         priority=Priority.INTERACTIVE, posts=1, since=since, max_wait=max_wait, lifetime=60.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import BadRequestError, IdempotencyError, NewPost, Postiz
+from postiz_async import AdvancedOptions, BadRequestError, IdempotencyError, NewPost, Postiz
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import AcceleratedClock
 from postiz_async.testing._transport import SandboxTransport
@@ -33,8 +33,8 @@ async def test_many_at_once_from_several_clients_make_one_create_of_each_key(
                 Postiz(
                     api_key="sandbox",
                     base_url="http://sandbox.invalid",
-                    transport=SandboxTransport(sandbox),
                     store=store,
+                    advanced=AdvancedOptions(transport=SandboxTransport(sandbox)),
                 )
             )
             for _ in range(3)
@@ -68,9 +68,8 @@ async def test_a_lost_answer_is_found_also_where_clocks_run_faster(store: Record
         async with Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
-            clock=clock,
-            transport=SandboxTransport(sandbox),
             store=store,
+            advanced=AdvancedOptions(clock=clock, transport=SandboxTransport(sandbox)),
         ) as postiz:
             at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=30)
             made = await postiz.posts.schedule(

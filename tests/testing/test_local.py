@@ -271,5 +271,5 @@ async def test_an_upload_without_an_answer_is_given_up() -> None:
     began = sandbox.clock.monotonic()
     async with sandbox.client() as postiz:
         with pytest.raises(APITimeoutError, match="did not answer for 60 s after"):
-            await postiz.with_options(retries=0).media.upload(PNG)
+            await postiz.with_options(max_retries=0).media.upload(PNG)
     assert sandbox.clock.monotonic() - began == pytest.approx(60, abs=1)

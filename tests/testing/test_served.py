@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import PATIENCE
 
-from postiz_async import NewPost, Postiz, QuotaWaitError
+from postiz_async import AdvancedOptions, NewPost, Postiz, QuotaWaitError
 from postiz_async.testing import Fault, serve_sandbox
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ async def test_a_clock_of_its_own_that_clients_share(postiz_sandbox_server: Sand
     assert postiz_sandbox_server.in_an_hour().year == 2027
     assert postiz_sandbox_server.environment()["POSTIZ_SANDBOX_CLOCK"] == "1"
     options = {"api_key": postiz_sandbox_server.api_key, "base_url": postiz_sandbox_server.url}
-    async with Postiz(**options, clock=clock) as postiz:
+    async with Postiz(advanced=AdvancedOptions(clock=clock), **options) as postiz:
         post = NewPost(postiz_sandbox_server.channel("x"), "Hello")
         await postiz.posts.schedule(post, at=postiz_sandbox_server.in_an_hour())
         assert clock.monotonic() >= free_at

@@ -60,7 +60,7 @@ async def told(
 ) -> str:
     """What a call raises, in whole, and that doctor says the same."""
     postiz = Postiz(
-        api_key="sandbox", base_url=url, retries=0, proxy=proxy, ssl=settings.ssl or system()
+        api_key="sandbox", base_url=url, max_retries=0, proxy=proxy, ssl=settings.ssl or system()
     )
     async with postiz:
         with pytest.raises(APIConnectionError) as caught:
@@ -176,7 +176,7 @@ async def test_a_server_that_closes_the_connection_after_the_handshake(tmp_path:
 async def test_where_a_server_has_answered_its_address_is_not_in_doubt() -> None:
     async with MemoryServer() as sandbox, AsyncExitStack() as stack:
         async with serve(sandbox) as served:
-            client = Postiz(api_key="sandbox", base_url=served.url, retries=0)
+            client = Postiz(api_key="sandbox", base_url=served.url, max_retries=0)
             postiz = await stack.enter_async_context(client)
             sandbox.faults.add(Fault("reset"))
             with pytest.raises(APIConnectionError, match="probably the server wants TLS"):

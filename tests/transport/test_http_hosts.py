@@ -35,7 +35,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_redirect_is_not_followed(status: int) -> None:
     with recording() as server, recording() as elsewhere:
         server.status, server.more = status, {"Location": f"{elsewhere.url}/public/v1/posts"}
-        async with Postiz(api_key=KEY, base_url=server.url, headers=PASS, retries=0) as postiz:
+        async with Postiz(api_key=KEY, base_url=server.url, headers=PASS, max_retries=0) as postiz:
             for call in (
                 postiz.channels.list(),
                 postiz.media.upload(PNG),

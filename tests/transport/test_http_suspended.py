@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from postiz_async import APITimeoutError, NewPost, Postiz
+from postiz_async import AdvancedOptions, APITimeoutError, NewPost, Postiz
 from postiz_async.clock import SystemClock
 from postiz_async.errors import Delivery
 
@@ -68,10 +68,8 @@ async def test_a_create_does_not_leave_after_a_suspend(
     async with Postiz(
         api_key=postiz_sandbox_server.api_key,
         base_url=postiz_sandbox_server.url,
-        clock=clock,
-        connector=connector,
         outbox=tmp_path / "outbox.sqlite",
-        on_attempt=attempts.append,
+        advanced=AdvancedOptions(clock=clock, connector=connector, on_attempt=attempts.append),
     ) as postiz:
         if door == "key":
             with pytest.raises(APITimeoutError) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -19,6 +19,7 @@ from network_lab import (
 )
 
 from postiz_async import (
+    AdvancedOptions,
     APIConnectionError,
     ConfigurationError,
     Postiz,
@@ -67,7 +68,7 @@ async def test_the_environment_says_whom_to_trust(
         async with Postiz(api_key="key", base_url=server.url) as postiz:
             assert await postiz.channels.is_connected()
         system = ssl.create_default_context()
-        async with Postiz(api_key="key", base_url=server.url, ssl=system, retries=0) as postiz:
+        async with Postiz(api_key="key", base_url=server.url, ssl=system, max_retries=0) as postiz:
             with pytest.raises(APIConnectionError, match="does not know"):
                 await postiz.channels.is_connected()
 
@@ -173,21 +174,32 @@ async def test_a_connector_of_the_users_own_is_used_and_stays_open() -> None:
     connector = aiohttp.TCPConnector(keepalive_timeout=4, limit=7)
     with recording() as server:
         for _ in range(2):
-            async with Postiz(api_key="key", base_url=server.url, connector=connector) as postiz:
+            async with Postiz(
+                api_key="key", base_url=server.url, advanced=AdvancedOptions(connector=connector)
+            ) as postiz:
                 assert await postiz.channels.is_connected()
-            async with PostizPool(base_url=server.url, connector=connector) as pool:
+            async with PostizPool(
+                base_url=server.url, advanced=AdvancedOptions(connector=connector)
+            ) as pool:
                 postiz = await pool.client("key")
                 assert await postiz.channels.is_connected()
         assert not connector.closed
         await connector.close()
         with pytest.raises(UsageError, match=r"is closed\. Close it after the client"):
-            await Postiz(api_key="key", base_url=server.url, connector=connector).open()
+            await Postiz(
+                api_key="key", base_url=server.url, advanced=AdvancedOptions(connector=connector)
+            ).open()
 
 
 async def test_a_connector_that_is_closed_meanwhile_sends_nothing() -> None:
     connector = aiohttp.TCPConnector()
     with recording() as server:
-        client = Postiz(api_key="key", base_url=server.url, connector=connector, retries=0)
+        client = Postiz(
+            api_key="key",
+            base_url=server.url,
+            max_retries=0,
+            advanced=AdvancedOptions(connector=connector),
+        )
         async with client as postiz:
             await connector.close()
             with pytest.raises(APIConnectionError, match="is closed") as caught:
@@ -202,7 +214,7 @@ def test_a_connector_of_another_event_loop_is_told() -> None:
 
     async def used(connector: aiohttp.TCPConnector) -> None:
         with pytest.raises(UsageError, match="made in another event loop"):
-            await Postiz(api_key="key", connector=connector).open()
+            await Postiz(api_key="key", advanced=AdvancedOptions(connector=connector)).open()
 
     with asyncio.Runner() as runner:
         connector = runner.run(made())
@@ -221,12 +233,15 @@ async def test_what_cannot_be_obeyed_together_is_refused(tmp_path: Path) -> None
             ({"transport": way, "ssl": ca}, "ssl= cannot be given beside transport="),
             ({"transport": way, "connector": connector, "proxy": ""}, "proxy= and connector="),
         ):
+            given: dict[str, Any] = dict(options)
+            moved = {name: given.pop(name) for name in ("connector", "transport") if name in given}
+            given["advanced"] = AdvancedOptions(**moved)
             with pytest.raises(UsageError, match=said):
-                Postiz(api_key="key", **options)  # type: ignore[arg-type]
+                Postiz(api_key="key", **given)
             with pytest.raises(UsageError, match=said):
-                PostizPool(**options)  # type: ignore[arg-type]
+                PostizPool(**given)
         with pytest.raises(UsageError, match="connections= cannot be given beside"):
-            PostizPool(connector=connector, connections=5)
+            PostizPool(connections=5, advanced=AdvancedOptions(connector=connector))
     await connector.close()
 
 

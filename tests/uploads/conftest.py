@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from postiz_async import AdvancedOptions
 from postiz_async._client import Postiz
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
@@ -25,7 +26,9 @@ async def postiz(sandbox: MemoryServer) -> AsyncIterator[Postiz]:
     """A client over loopback, whose pauses are short."""
     async with serve(sandbox) as served:
         clock = AcceleratedClock(50)
-        async with Postiz(api_key="sandbox", base_url=served.url, clock=clock) as client:
+        async with Postiz(
+            api_key="sandbox", base_url=served.url, advanced=AdvancedOptions(clock=clock)
+        ) as client:
             yield client
 
 

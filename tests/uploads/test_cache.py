@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import PNG
 
+from postiz_async import AdvancedOptions
 from postiz_async._client import Postiz
 from postiz_async.testing._transport import SandboxTransport
 
@@ -31,7 +32,9 @@ async def client(
     sandbox: MemoryServer, key: str = KEY, url: str = "http://sandbox.invalid"
 ) -> AsyncGenerator[Postiz]:
     async with Postiz(
-        api_key=key, base_url=url, clock=sandbox.clock, transport=SandboxTransport(sandbox)
+        api_key=key,
+        base_url=url,
+        advanced=AdvancedOptions(clock=sandbox.clock, transport=SandboxTransport(sandbox)),
     ) as opened:
         yield opened
 

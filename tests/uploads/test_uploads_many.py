@@ -152,13 +152,29 @@ async def test_the_second_of_two_equal_contents_tries_when_the_first_fails(
     assert len(sandbox_in_memory.uploads) == 1
 
 
-async def test_a_progress_that_nobody_would_await_is_refused(local: Postiz) -> None:
-    async def tell(*_: object) -> None: ...
+async def test_a_progress_may_be_async_and_is_awaited(local: Postiz) -> None:
+    told: list[tuple[int, ...]] = []
 
-    with pytest.raises(UsageError, match=r"^progress is an `async def`"):
-        await local.media.upload(b"", progress=tell)
-    with pytest.raises(UsageError, match=r"^progress is an `async def`"):
-        await local.media.upload_many([b""], progress=tell)
+    async def tell(*progress: int | None) -> None:
+        await asyncio.sleep(0)
+        told.append(tuple(each or 0 for each in progress))
+
+    await local.media.upload(PNG, progress=tell)
+    assert told == [(0, len(PNG)), (len(PNG), len(PNG))]
+    await local.media.upload_many([GIF], progress=tell)
+    assert told[2:] == [(0, 0, len(GIF)), (0, len(GIF), len(GIF))]
+
+
+async def test_what_is_no_function_is_no_progress(
+    local: Postiz, sandbox_in_memory: MemoryServer
+) -> None:
+    for upload in (
+        local.media.upload(PNG, progress="bar"),  # type: ignore[arg-type]
+        local.media.upload_many([PNG], progress="bar"),  # type: ignore[call-overload]
+    ):
+        with pytest.raises(UsageError, match=r"^progress must be a function, not 'bar'"):
+            await upload
+    assert sandbox_in_memory.requests == 0
 
 
 async def test_progress_names_the_place(local: Postiz) -> None:

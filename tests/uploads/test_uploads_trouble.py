@@ -16,6 +16,7 @@ from processes import PATIENCE
 from samples import MP4, PNG
 from upload_lab import endless, sha, stream_of, stuck_after
 
+from postiz_async import AdvancedOptions
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._uploads import cache, send as sending, sources
 from postiz_async._uploads.inspect import check_path
@@ -179,8 +180,9 @@ async def test_a_stream_of_which_nothing_was_read_is_sent_again(
     async with Postiz(
         api_key="sandbox",
         base_url="http://sandbox.invalid",
-        clock=sandbox_in_memory.clock,
-        transport=Refusing(sandbox_in_memory),
+        advanced=AdvancedOptions(
+            clock=sandbox_in_memory.clock, transport=Refusing(sandbox_in_memory)
+        ),
     ) as postiz:
         await postiz.media.upload(stream_of([PNG, bytes(1000)]))
     assert [stored.size for stored in sandbox_in_memory.uploads] == [len(PNG) + 1000]

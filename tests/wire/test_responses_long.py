@@ -9,7 +9,7 @@ from operator import attrgetter
 import msgspec
 import pytest
 
-from postiz_async import Postiz
+from postiz_async import AdvancedOptions, Postiz
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import APIResponseValidationError
@@ -57,7 +57,9 @@ class Listing:
 
 def client(body: bytes) -> Postiz:
     return Postiz(
-        api_key="key", base_url="http://x.invalid", transport=Listing(body), clock=JumpingClock()
+        api_key="key",
+        base_url="http://x.invalid",
+        advanced=AdvancedOptions(transport=Listing(body), clock=JumpingClock()),
     )
 
 

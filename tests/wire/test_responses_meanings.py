@@ -9,7 +9,14 @@ import pytest
 from aiohttp import web
 
 import postiz_async
-from postiz_async import DeliveryUnknownError, Postiz, PostRequest, ServerError, _wire as wire
+from postiz_async import (
+    AdvancedOptions,
+    DeliveryUnknownError,
+    Postiz,
+    PostRequest,
+    ServerError,
+    _wire as wire,
+)
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse, endpoints
 from postiz_async.clock import JumpingClock
@@ -212,7 +219,9 @@ async def test_https_on_a_port_without_tls_suggests_http() -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host = f"127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with Postiz(api_key="k", base_url=f"https://{host}", clock=JumpingClock()) as postiz:
+        async with Postiz(
+            api_key="k", base_url=f"https://{host}", advanced=AdvancedOptions(clock=JumpingClock())
+        ) as postiz:
             with pytest.raises(postiz_async.APIConnectionError) as caught:
                 await postiz.channels.list()
     finally:

@@ -76,9 +76,9 @@ async def wait_published(
     postiz: CampaignClient,
     journal: Journal,
     *,
-    patience: timedelta = PATIENCE,
-    on_outcome: Callable[[Outcome], Awaitable[None]],
-    on_look: Callable[[WaitResult], Awaitable[None]],
+    patience: float,
+    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+    on_look: Callable[[WaitResult], Awaitable[None]] | None = None,
 ) -> WaitResult:
     """Wait until each stored post of a journal is published, failed or stuck.
 
@@ -88,15 +88,18 @@ async def wait_published(
         CampaignError: the journal cannot be written.
         PostizError: the posts could not be listed for half an hour; call again to go on.
     """
-    wait = _Wait(postiz, journal, patience.total_seconds())
+    wait = _Wait(postiz, journal, patience)
     await wait.begin()
     while (next_look := wait.next_look()) is not None:
-        await on_look(wait.standing(next_look))
+        if on_look is not None:
+            await on_look(wait.standing(next_look))
         await postiz.clock.sleep(max(0.0, next_look - wait.now()))
         for outcome in await wait.look():
-            await on_outcome(outcome)
+            if on_outcome is not None:
+                await on_outcome(outcome)
     done = wait.standing(None)
-    await on_look(done)
+    if on_look is not None:
+        await on_look(done)
     return done
 
 

@@ -340,7 +340,7 @@ class OtherRuns(ConcurrentChanges):
         with self._postiz.clock.move_on_after(LOOK_SECONDS):
             late = self._left_late(rows, now)
             for start, end in (*_spans(rows, self._options.span, now), *late):
-                listed = await self._postiz.posts.list(start=start, end=end, retry=False)
+                listed = await self._postiz.once.posts.list(start=start, end=end)
                 posts |= {post.id: post for post in listed}
         return list(posts.values())
 
