@@ -1,6 +1,7 @@
 """Fixtures for the tests of programs that use this library.
 
 * `postiz_sandbox`: a Postiz in memory, on a clock that jumps (`postiz_async.testing.Sandbox`).
+* `postiz`: an open client of it, in tests that pytest-asyncio or anyio runs.
 * `postiz_sandbox_server`: a Postiz over HTTP on loopback (`postiz_async.testing.SandboxServer`),
   for programs that make their own client or are not asynchronous.
 
@@ -18,17 +19,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
+    from postiz_async import Postiz
     from postiz_async.testing import Sandbox, SandboxServer
 
-__all__ = ["postiz_sandbox", "postiz_sandbox_server"]
+__all__ = ["postiz", "postiz_sandbox", "postiz_sandbox_server"]
 
 _MARKER = (
     "postiz(*, limit=30, channels=(), organizations=(), tags=(), release='HEAD', api_key=None, "
     "start=None, speed=1.0): how postiz_sandbox and postiz_sandbox_server begin; speed is for the "
     "latter."
 )
+_OF_ASYNCIO = "postiz_of_asyncio"
 _READS_FORMS = r"ignore:unread_data\(\) is deprecated:DeprecationWarning:aiohttp\.multipart"
 """Of a form that comes in pieces, which the sandbox reads."""
 
@@ -37,6 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known; aiohttp's own use of what it has deprecated is no fault of a test."""
     config.addinivalue_line("markers", _MARKER)
     config.addinivalue_line("filterwarnings", _READS_FORMS)
+    plugins = config.pluginmanager
+    if sys.modules.get("pytest_asyncio.plugin") in plugins.get_plugins():
+        plugins.register(_fixtures_of_asyncio(), _OF_ASYNCIO)
 
 
 @pytest.hookimpl(trylast=True)
@@ -48,6 +54,37 @@ def pytest_runtest_teardown() -> None:
     from postiz_async.stores._local_ledger import ledgers_of_process  # noqa: PLC0415
 
     ledgers_of_process(SystemClock()).forget()
+
+
+@pytest.fixture
+def postiz(request: pytest.FixtureRequest) -> Postiz:
+    """An open client of `postiz_sandbox`."""
+    if "anyio_backend" in request.fixturenames:
+        client: Postiz = request.getfixturevalue("_postiz_of_anyio")
+    elif request.config.pluginmanager.hasplugin(_OF_ASYNCIO):
+        client = request.getfixturevalue("_postiz_of_asyncio")
+    else:
+        pytest.fail("postiz needs pytest-asyncio, or a test marked anyio", pytrace=False)
+    return client
+
+
+@pytest.fixture
+async def _postiz_of_anyio(postiz_sandbox: Sandbox) -> AsyncGenerator[Postiz]:
+    async with postiz_sandbox.client() as client:
+        yield client
+
+
+def _fixtures_of_asyncio() -> object:
+    """A plugin with the fixture that pytest-asyncio runs, in both of its modes."""
+    import pytest_asyncio  # noqa: PLC0415  (only when it is used)
+
+    class Fixtures:
+        @pytest_asyncio.fixture
+        async def _postiz_of_asyncio(self, postiz_sandbox: Sandbox) -> AsyncGenerator[Postiz]:
+            async with postiz_sandbox.client() as client:
+                yield client
+
+    return Fixtures()
 
 
 @pytest.fixture

@@ -161,3 +161,43 @@ def test_a_mistaken_marker_is_told_in_a_line(tmp_path: Path) -> None:
     assert "@pytest.mark.postiz: start must be a datetime with a time zone, as datetime" in said
     assert "5 errors" in said
     assert "pytest_plugin.py" not in said
+
+
+CLIENT = """
+import pytest
+from postiz_async import NewPost, Postiz
+
+{mark}
+
+@pytest.mark.postiz(channels=["mastodon"])
+async def test_a_client(postiz, postiz_sandbox):
+    await postiz.posts.schedule(NewPost("mastodon", "Hello"), at=postiz_sandbox.in_an_hour())
+    assert [post.content for post in postiz_sandbox.posts] == ["Hello"]
+
+@pytest.mark.postiz(organizations=["acme"])
+async def test_a_client_of_the_first_organization(postiz):
+    assert isinstance(postiz, Postiz) and postiz.is_open
+    assert await postiz.channels.list() == []
+"""
+ASYNCIO = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
+ANYIO = "pytestmark = pytest.mark.anyio\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'"
+
+
+@pytest.mark.parametrize(
+    ("mark", "options"),
+    [
+        ("", (*ASYNCIO, "-o", "asyncio_mode=auto")),
+        ("pytestmark = pytest.mark.asyncio", ASYNCIO),
+        (ANYIO, ("-p", "anyio")),
+        (ANYIO, ("-p", "anyio", *ASYNCIO)),
+    ],
+)
+def test_a_client_in_each_mode(tmp_path: Path, mark: str, options: tuple[str, ...]) -> None:
+    said = run_pytest(tmp_path, CLIENT.format(mark=mark), *options).stdout
+    assert "2 passed" in said, said
+
+
+def test_a_client_without_a_plugin_for_asynchronous_tests(tmp_path: Path) -> None:
+    said = run_pytest(tmp_path, "def test_a_client(postiz): ...").stdout
+    assert "postiz needs pytest-asyncio, or a test marked anyio" in said
+    assert "pytest_plugin.py" not in said

@@ -1,7 +1,7 @@
 """A sandbox of Postiz for tests: in memory with time that jumps, or over HTTP from a thread.
 
 * `Sandbox` is in the event loop of a test, and makes clients; the pytest fixture `postiz_sandbox`
-  is one.
+  is one, and `postiz` a client of it.
 * `SandboxServer` is served over HTTP, for programs that make their own client; the fixture
   `postiz_sandbox_server` is one, and `serve_sandbox` makes others.
 * `Fault` is something that goes wrong in them.
@@ -32,6 +32,7 @@ from postiz_async.clock import (
 )
 from postiz_async.testing._controls import Channels as Channels
 from postiz_async.testing._local import Sandbox as Sandbox
+from postiz_async.testing._options import ClientOptions as ClientOptions, PoolOptions as PoolOptions
 from postiz_async.testing._served import (
     SandboxServer as SandboxServer,
     serve_sandbox as serve_sandbox,

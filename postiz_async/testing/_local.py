@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async._pool import PostizPool
 from postiz_async._sandbox import MemoryServer
-from postiz_async._settings import AdvancedOptions
 from postiz_async.clock import JumpingClock
 from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
-from postiz_async.testing._transport import SANDBOX_URL, SandboxTransport, sandbox_client
+from postiz_async.testing._transport import (
+    SANDBOX_URL,
+    SandboxTransport,
+    advanced_for,
+    sandbox_client,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
     from datetime import datetime
-    from pathlib import Path
-    from typing import Self
+    from typing import Self, Unpack
 
     from postiz_async._client import Postiz
-    from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._sandbox import Organization
     from postiz_async._transport import Transport
-    from postiz_async.stores import Records
+    from postiz_async.testing._options import ClientOptions, PoolOptions
 
 
 T = TypeVar("T")
@@ -95,46 +97,40 @@ class Sandbox(SandboxControls):
         organization: Organization | str | None = None,
         *,
         latency: float = 0.0,
-        store: Records | Path | str | None = None,
-        outbox: OutboxOptions | Path | str | None = None,
+        **options: Unpack[ClientOptions],
     ) -> AsyncGenerator[Postiz]:
-        """An open client. `latency` is in seconds of the clock, each way.
+        """An open client.
 
         Clients of one latency share the quota, as the clients of a process do; with
         `store=MemoryStore()` a client is as in a process of its own.
 
         Args:
             organization: the organisation of the client, or its name; None: the first one.
-            latency: seconds on the clock between a request and its answer.
-            store: a store that several clients share, or the path of a file, which has an outbox
-                too; None: they share the quota of the process on this clock.
-            outbox: the file of `postiz.outbox`; None: it is in the file of `store`, if any.
+            latency: seconds on the clock from sending a request to its arrival, and back again.
+            options: those of `Postiz`. Key, URL, clock and transport are the sandbox's, unless
+                you give others.
         """
         owner = self._server.find_organization(organization)
-        client = sandbox_client(
-            self._server,
-            transport=self.transport(latency=latency),
-            store=store,
-            outbox=outbox,
-            organization=owner,
-        )
+        transport = self.transport(latency=latency)
+        client = sandbox_client(self._server, transport=transport, organization=owner, **options)
         async with self, client:
             yield client
 
     @asynccontextmanager
     async def pool(
-        self, *, latency: float = 0.0, store: Records | None = None
+        self, *, latency: float = 0.0, **options: Unpack[PoolOptions]
     ) -> AsyncGenerator[PostizPool]:
-        """An open pool; the keys for its clients are those of `sandbox.organizations`.
-
-        It has no outbox: that of a pool is in PostgreSQL, whose clock does not jump.
+        """An open pool; the keys for its clients are those of `organizations`.
 
         Args:
-            latency: seconds on the clock between a request and its answer.
-            store: a store that several pools share; None: the quotas are this pool's.
+            latency: seconds on the clock from sending a request to its arrival, and back again.
+            options: those of `PostizPool`. URL, clock and transport are the sandbox's, unless you
+                give others. An outbox would be in PostgreSQL, whose clock does not jump.
         """
-        advanced = AdvancedOptions(clock=self.clock, transport=self.transport(latency=latency))
-        async with self, PostizPool(base_url=self.url, store=store, advanced=advanced) as pool:
+        usual: PoolOptions = {"base_url": self.url}
+        transport = self.transport(latency=latency)
+        options["advanced"] = advanced_for(self._server, transport, options.get("advanced"))
+        async with self, PostizPool(**(usual | options)) as pool:
             yield pool
 
     def transport(self, *, latency: float = 0.0) -> Transport:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from postiz_async._client import Postiz
@@ -26,12 +27,11 @@ from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from typing import Unpack
 
-    from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._transport import Transport
     from postiz_async.clock import Clock
-    from postiz_async.stores import Records
+    from postiz_async.testing._options import ClientOptions
 
 
 SANDBOX_URL = "http://sandbox.invalid"
@@ -125,43 +125,37 @@ async def _upload(part: FilePart, clock: Clock) -> UploadedFile:
 
 
 def sandbox_client(
-    sandbox: MemoryServer,
+    server: MemoryServer,
     *,
-    latency: float | Callable[[], float] = 0.0,
     transport: Transport | None = None,
-    store: Records | Path | str | None = None,
-    pacing: Literal["burst", "smooth"] = "burst",
-    reserve: int | None = None,
-    validate: bool = True,
-    outbox: OutboxOptions | Path | str | None = None,
     organization: Organization | None = None,
+    latency: float | Callable[[], float] = 0.0,
+    **options: Unpack[ClientOptions],
 ) -> Postiz:
-    """A client of the sandbox, on the sandbox's clock; open it with `async with`.
+    """A client of a server in memory, on its clock; open it with `async with`.
 
     Clients with one `transport` share the quota, as in one process. One without has a transport of
     its own, with this `latency`, and is as in a process of its own.
 
     Args:
-        sandbox: the server.
-        latency: seconds of the clock from sending to arrival, and back again.
-        transport: the way to the sandbox that several clients share.
-        store: a store that several clients share, or the path of a file.
-        pacing: `burst` sends what the window allows at once, `smooth` spreads it.
-        reserve: slots of a window that bulk work leaves to interactive calls.
-        validate: whether posts are checked before they are sent.
-        outbox: the file of `postiz.outbox`; None: it is in the file of `store`, if any.
+        server: the server.
+        transport: the transport that several clients share.
         organization: the organisation whose key the client has; None: the first one.
+        latency: seconds of the clock from sending to arrival, and back again.
+        options: of `Postiz`.
     """
-    return Postiz(
-        api_key=(organization or sandbox.organization).api_key,
-        base_url=SANDBOX_URL,
-        store=store,
-        validate=validate,
-        outbox=outbox,
-        advanced=AdvancedOptions(
-            pacing=pacing,
-            reserve=reserve,
-            clock=sandbox.clock,
-            transport=transport or SandboxTransport(sandbox, latency=latency),
-        ),
-    )
+    usual: ClientOptions = {
+        "api_key": (organization or server.organization).api_key,
+        "base_url": SANDBOX_URL,
+    }
+    transport = transport or SandboxTransport(server, latency=latency)
+    options["advanced"] = advanced_for(server, transport, options.get("advanced"))
+    return Postiz(**(usual | options))
+
+
+def advanced_for(
+    server: MemoryServer, transport: Transport, given: AdvancedOptions | None
+) -> AdvancedOptions:
+    """Advanced options with a server's clock and this transport, unless others are given."""
+    given = given or AdvancedOptions()
+    return replace(given, clock=given.clock or server.clock, transport=given.transport or transport)

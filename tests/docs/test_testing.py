@@ -28,7 +28,7 @@ class Mode(NamedTuple):
 ASYNCIO = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
 MODES = {
     "auto": Mode("", (*ASYNCIO, "-o", "asyncio_mode=auto")),
-    "strict": Mode("pytest_asyncio", ASYNCIO),
+    "strict": Mode("mark.asyncio", ASYNCIO),
     "anyio": Mode("mark.anyio", ("-p", "anyio")),
 }
 SIGNS = [mode.sign for mode in MODES.values() if mode.sign]
