@@ -31,9 +31,9 @@ from figures import Figure, note
 from postiz_async import AdvancedOptions, NewPost, OutboxOptions, Postiz
 from postiz_async._sandbox import MemoryServer
 from postiz_async.contrib.fastapi import (
-    CancelWhenGone,
+    CancelOnDisconnect,
     PostizDep,
-    add_error_handlers,
+    add_exception_handlers,
     postiz_lifespan,
 )
 from postiz_async.testing._transport import SandboxTransport
@@ -70,8 +70,8 @@ def application(sandbox: MemoryServer, channel: str) -> FastAPI:
             yield
 
     app = FastAPI(lifespan=lifespan)
-    add_error_handlers(app)
-    app.add_middleware(CancelWhenGone)
+    add_exception_handlers(app)
+    app.add_middleware(CancelOnDisconnect)
 
     async def schedule(request: Request, postiz: PostizDep) -> str:
         request.scope["asked"].append(time.perf_counter())

@@ -22,9 +22,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from postiz_async import NewPost, Secret
 from postiz_async.contrib.fastapi import (
-    CancelWhenGone,
+    CancelOnDisconnect,
     PostizDep,
-    add_error_handlers,
+    add_exception_handlers,
     postiz_lifespan,
     postiz_router,
 )
@@ -47,9 +47,9 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 
 app = FastAPI(title="Announcements", lifespan=lifespan)
-add_error_handlers(app)
-app.add_middleware(CancelWhenGone)
-app.include_router(postiz_router(webhook=WEBHOOK, health_path="/health"))
+add_exception_handlers(app)
+app.add_middleware(CancelOnDisconnect)
+app.include_router(postiz_router(webhook_path=WEBHOOK, health_path="/health"))
 
 
 class Announcement(BaseModel):

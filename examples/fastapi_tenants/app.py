@@ -28,9 +28,9 @@ from pydantic import AwareDatetime, BaseModel, Field, SecretStr, TypeAdapter
 
 from postiz_async import NewPost, Postiz, PostizPool, Secret
 from postiz_async.contrib.fastapi import (
-    CancelWhenGone,
+    CancelOnDisconnect,
     Credentials,
-    add_error_handlers,
+    add_exception_handlers,
     postiz_for,
     postiz_lifespan,
     postiz_router,
@@ -124,7 +124,7 @@ async def schedule(body: Announcement, postiz: TenantPostiz) -> list[str]:
 
 
 app = FastAPI(title="Announcements of many", lifespan=lifespan)
-add_error_handlers(app)
-app.add_middleware(CancelWhenGone)
-app.include_router(postiz_router(webhook=None, health_path="/health"))
+add_exception_handlers(app)
+app.add_middleware(CancelOnDisconnect)
+app.include_router(postiz_router(webhook_path=None, health_path="/health"))
 app.include_router(tenant)

@@ -1,13 +1,8 @@
 """FastAPI: a client for the life of the application, and its errors as HTTP answers.
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with postiz_lifespan(app, store="postiz.sqlite"):
-            yield
-
-    app = FastAPI(lifespan=lifespan)
-    add_error_handlers(app)
-    app.add_middleware(CancelWhenGone)
+    app = FastAPI(lifespan=partial(postiz_lifespan, store="postiz.sqlite"))
+    add_exception_handlers(app)
+    app.add_middleware(CancelOnDisconnect)
 
     @app.post("/announce")
     async def announce(text: str, postiz: PostizDep) -> list[str]:
@@ -33,9 +28,9 @@ from postiz_async._resources.api import opened
 from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.contrib.web import (
     MAX_WAIT,
-    CancelWhenGone,
+    CancelOnDisconnect,
     Credentials,
-    answer_to,
+    error_response,
     for_request,
     health,
 )
@@ -59,11 +54,11 @@ if TYPE_CHECKING:
     from postiz_async.stores import Records
 
 __all__ = [
-    "CancelWhenGone",
+    "CancelOnDisconnect",
     "Credentials",
     "PostizDep",
-    "add_error_handlers",
-    "postiz_client",
+    "add_exception_handlers",
+    "get_postiz",
     "postiz_for",
     "postiz_lifespan",
     "postiz_router",
@@ -93,8 +88,11 @@ async def postiz_lifespan(
     outbox: OutboxOptions | Path | Secret | str | None = None,
     max_wait: float | timedelta | Callable[[Request], float | timedelta | None] | None = MAX_WAIT,
     drain: float | timedelta | None = 0.0,
-) -> AsyncGenerator[Postiz | PostizPool]:
-    """Open a client (or a pool) for the lifetime of the application; enter it in the lifespan.
+) -> AsyncGenerator[None]:
+    """Open a client (or a pool) for the lifetime of the application.
+
+    It is a lifespan by itself, `FastAPI(lifespan=postiz_lifespan)`, or it is entered in one of
+    yours. Handlers get the client as `PostizDep`; to use it elsewhere, make it and give it.
 
     Args:
         app: the application.
@@ -125,7 +123,7 @@ async def postiz_lifespan(
         await stack.enter_async_context(client)
         app.state.postiz_async = _AppState(client, max_wait)
         try:
-            yield client
+            yield
         finally:
             del app.state.postiz_async
 
@@ -134,15 +132,16 @@ def _state(request: Request) -> _AppState:
     found = getattr(request.app.state, "postiz_async", None)
     if not isinstance(found, _AppState):
         raise UsageError(
-            "The application has no Postiz client: enter postiz_lifespan(app) in its lifespan."
+            "The application has no Postiz client: write FastAPI(lifespan=postiz_lifespan), or "
+            "enter postiz_lifespan(app) in its lifespan."
         )
     return found
 
 
-async def postiz_client(request: Request) -> Postiz:
+async def get_postiz(request: Request) -> Postiz:
     """The dependency behind `PostizDep`; a test overrides it with its own client.
 
-        app.dependency_overrides[postiz_client] = lambda: postiz
+        app.dependency_overrides[get_postiz] = lambda: postiz
 
     Args:
         request: the current request.
@@ -159,7 +158,7 @@ async def postiz_client(request: Request) -> Postiz:
     return for_request(state.client, state.budget(request))
 
 
-PostizDep = Annotated[Postiz, Depends(postiz_client)]
+PostizDep = Annotated[Postiz, Depends(get_postiz)]
 """The application's client, as this request may use it."""
 
 
@@ -208,8 +207,8 @@ def postiz_for(
     return dependency
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Answer errors of the library as `postiz_async.contrib.web.answer_to` says.
+def add_exception_handlers(app: FastAPI) -> None:
+    """Answer errors of the library as `postiz_async.contrib.web.error_response` says.
 
     A `UsageError` is a bug in the application, such as a missing `outbox=`. It is not handled, so
     it is logged with its traceback and answered with 500.
@@ -223,14 +222,14 @@ def add_error_handlers(app: FastAPI) -> None:
 async def _on_error(request: Request, error: Exception) -> Response:
     if isinstance(error, UsageError):
         raise error  # as any bug of the application: logged with its traceback, and 500
-    answer = answer_to(cast("PostizError", error))
+    answer = error_response(cast("PostizError", error))
     if answer.status in {502, 504} or isinstance(error, ConfigurationError):
         _log.warning("%s %s: %s", request.method, request.url.path, error)
     return JSONResponse(answer.body, answer.status, answer.headers)
 
 
 def postiz_router(
-    *, webhook: str | None = "/postiz/webhook", health_path: str | None = "/postiz/health"
+    *, webhook_path: str | None = "/postiz/webhook", health_path: str | None = "/postiz/health"
 ) -> APIRouter:
     """Two routes: one for webhook deliveries, one for the health of the client.
 
@@ -239,14 +238,14 @@ def postiz_router(
     not in the application's schema (`/openapi.json`).
 
     Args:
-        webhook: the path for deliveries; None: no such route.
+        webhook_path: the path for deliveries; None: no such route.
         health_path: the path that returns `contrib.web.health`, with 503 while it is not ready;
             None: no such route.
     """
     router = APIRouter()
-    if webhook is not None:
+    if webhook_path is not None:
         router.add_api_route(
-            webhook, _delivered, methods=["POST"], status_code=204, include_in_schema=False
+            webhook_path, _delivered, methods=["POST"], status_code=204, include_in_schema=False
         )
     if health_path is not None:
         router.add_api_route(health_path, _healthy, methods=["GET"])

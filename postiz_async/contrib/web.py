@@ -1,7 +1,8 @@
 """For any web framework: a client for a request, answers to errors, health, cancellation.
 
-`for_request` is a client as one request uses it, `answer_to` turns an error of the library into
-an HTTP answer, `CancelWhenGone` is ASGI middleware that cancels a handler whose client is gone.
+`for_request` is a client as one request uses it, `error_response` turns an error of the library
+into an HTTP response, `CancelOnDisconnect` is ASGI middleware that cancels a handler whose client
+is gone.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_WAIT",
-    "Answer",
-    "CancelWhenGone",
+    "CancelOnDisconnect",
     "Credentials",
-    "answer_to",
+    "ErrorResponse",
+    "error_response",
     "for_request",
     "health",
     "open_store",
@@ -93,7 +94,7 @@ def for_request(client: Postiz, max_wait: float | timedelta | None = MAX_WAIT) -
 # ------------------------------------------------------------------ errors
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ErrorResponse(msgspec.Struct, frozen=True):
     """The HTTP response to an error. `detail` is JSON; `retry_after` is in whole seconds."""
 
     status: int
@@ -112,7 +113,7 @@ class Answer(msgspec.Struct, frozen=True):
         return said if self.retry_after is None else said | {"retry_after": self.retry_after}
 
 
-def answer_to(error: PostizError) -> Answer:
+def error_response(error: PostizError) -> ErrorResponse:
     """The response to the caller of a web application: what the caller can fix, and no more.
 
     | error                                         | answer                               |
@@ -138,19 +139,23 @@ def answer_to(error: PostizError) -> Answer:
     match error:
         case QuotaError():
             seconds = max(1, math.ceil(error.retry_after))
-            return Answer(503, "The hourly quota of posts has no free slot at the moment.", seconds)
+            return ErrorResponse(
+                503, "The hourly quota of posts has no free slot at the moment.", seconds
+            )
         case InvalidPostError():
-            return Answer(422, [_problem(p.where, p.message, p.hint) for p in error.problems])
+            return ErrorResponse(
+                422, [_problem(p.where, p.message, p.hint) for p in error.problems]
+            )
         case BadRequestError():
-            return Answer(422, [_problem("", error.text, "")])
+            return ErrorResponse(422, [_problem("", error.text, "")])
         case IdempotencyError():
-            return Answer(422, [_problem(path, _USED, "") for path in error.differs])
+            return ErrorResponse(422, [_problem(path, _USED, "") for path in error.differs])
         case DeliveryUnknownError() if error.retry_after is not None:
-            return Answer(502, _NOT_KNOWN_YET, max(1, math.ceil(error.retry_after)))
+            return ErrorResponse(502, _NOT_KNOWN_YET, max(1, math.ceil(error.retry_after)))
         case PayloadTooLargeError() | NotFoundError():
-            return Answer(error.status_code, error.text)
+            return ErrorResponse(error.status_code, error.text)
         case StoreError():
-            return Answer(503, "The state of the quota cannot be reached.", _STORE_RETRY)
+            return ErrorResponse(503, "The state of the quota cannot be reached.", _STORE_RETRY)
         case _:
             if isinstance(error, UsageError):
                 _log.error("a bug of the application", exc_info=error)
@@ -160,24 +165,26 @@ def answer_to(error: PostizError) -> Answer:
 _USED = "differs from what this idempotency key was used for"
 _NOT_KNOWN_YET = "Postiz' answer was lost. Repeat the same request to learn what became of it."
 
-_PLAIN: tuple[tuple[type[PostizError], Answer], ...] = (
-    (PostNotFoundError, Answer(404, "There is no such post.")),
-    (OAuthError, Answer(400, "The account was not connected. Begin again.")),
-    (UploadError, Answer(422, "The file or the address of the upload could not be read.")),
-    (APITimeoutError, Answer(504, "Postiz did not answer in time.")),
-    (APIConnectionError, Answer(502, "Postiz cannot be reached.")),
+_PLAIN: tuple[tuple[type[PostizError], ErrorResponse], ...] = (
+    (PostNotFoundError, ErrorResponse(404, "There is no such post.")),
+    (OAuthError, ErrorResponse(400, "The account was not connected. Begin again.")),
+    (UploadError, ErrorResponse(422, "The file or the address of the upload could not be read.")),
+    (APITimeoutError, ErrorResponse(504, "Postiz did not answer in time.")),
+    (APIConnectionError, ErrorResponse(502, "Postiz cannot be reached.")),
     (
         DeliveryUnknownError,
-        Answer(502, "Postiz' answer was lost: the post may be stored. Look before repeating."),
+        ErrorResponse(
+            502, "Postiz' answer was lost: the post may be stored. Look before repeating."
+        ),
     ),
-    (UsageError, Answer(500, "The application has an error; Postiz is not the cause.")),
+    (UsageError, ErrorResponse(500, "The application has an error; Postiz is not the cause.")),
     (
         ConfigurationError,
-        Answer(
+        ErrorResponse(
             503, "This application is closing, or its settings for Postiz have to be corrected."
         ),
     ),
-    (PostizError, Answer(502, "Postiz does not carry this out at the moment.")),
+    (PostizError, ErrorResponse(502, "Postiz does not carry this out at the moment.")),
 )
 
 
@@ -259,13 +266,13 @@ _Send: TypeAlias = Callable[[_Message], Awaitable[None]]
 _App: TypeAlias = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
-class CancelWhenGone:
+class CancelOnDisconnect:
     """ASGI middleware that cancels a handler when the client of its request disconnects.
 
     Frameworks do not cancel such a handler. With this, a call that waits for the quota gives up its
     place at once; a create whose first byte was sent counts as spent.
 
-        app.add_middleware(CancelWhenGone)
+        app.add_middleware(CancelOnDisconnect)
 
     Args:
         app: the application.

@@ -19,10 +19,11 @@ from postiz_async._resources.api import OpenClient, opened, options_of
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import AcceleratedClock
 from postiz_async.contrib.fastapi import (
-    CancelWhenGone,
+    CancelOnDisconnect,
     Credentials,
     PostizDep,
-    add_error_handlers,
+    add_exception_handlers,
+    get_postiz,
     postiz_for,
     postiz_lifespan,
     postiz_router,
@@ -71,8 +72,8 @@ class App:
         self.events: list[str] = []
         self.app = FastAPI(lifespan=self.lifespan)
         self.client, self.options = client, options
-        add_error_handlers(self.app)
-        self.app.add_middleware(CancelWhenGone)
+        add_exception_handlers(self.app)
+        self.app.add_middleware(CancelOnDisconnect)
         self.app.include_router(postiz_router())
 
     @asynccontextmanager
@@ -184,7 +185,7 @@ async def test_an_error_of_the_connection_ends_the_handler_and_is_raised() -> No
         await receive()
 
     with pytest.raises(OSError, match="the connection broke"):
-        await CancelWhenGone(app)({"type": "http"}, receive, send)
+        await CancelOnDisconnect(app)({"type": "http"}, receive, send)
 
 
 async def test_a_client_that_is_gone_gives_its_place_back(sandbox: MemoryServer) -> None:
@@ -378,7 +379,7 @@ async def test_what_is_missing_in_the_application_is_said_in_the_log(
     sandbox: MemoryServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = FastAPI()
-    add_error_handlers(app)
+    add_exception_handlers(app)
     app.include_router(postiz_router())
     async with serving(app) as session, session.get("/postiz/health") as answer:
         assert answer.status == 500
@@ -474,8 +475,9 @@ async def test_what_a_worker_spends_is_written_where_others_see_it(
     monkeypatch.setenv("POSTIZ_API_URL", postiz_sandbox_server.url)
     channel = postiz_sandbox_server.add_channel("mastodon").id
     quota = tmp_path / "quota.sqlite"
-    async with postiz_lifespan(FastAPI(), store=quota) as postiz:
-        assert isinstance(postiz, Postiz)
+    app = FastAPI()
+    async with postiz_lifespan(app, store=quota):
+        postiz = await get_postiz(Request({"type": "http", "app": app}))
         await postiz.posts.schedule(NewPost(channel, "hello"), at=in_an_hour())
     store = SqliteStore(quota)
     async with Postiz(store=store) as other:
@@ -486,18 +488,37 @@ async def test_what_a_worker_spends_is_written_where_others_see_it(
 @pytest.fixture
 def run_lifespan() -> Callable[..., Awaitable[Any]]:
     async def run(client: Postiz | None = None, **options: Any) -> Any:
-        async with postiz_lifespan(FastAPI(), client, **options) as opened:
-            assert isinstance(opened, Postiz)
+        app = FastAPI()
+        async with postiz_lifespan(app, client, **options):
+            opened = await get_postiz(Request({"type": "http", "app": app}))
             assert opened.is_open
             return opened
 
     return run
 
 
+@pytest.mark.postiz(channels=["mastodon"])
+async def test_the_lifespan_is_one_by_itself(
+    monkeypatch: pytest.MonkeyPatch, postiz_sandbox_server: SandboxServer
+) -> None:
+    for name, value in postiz_sandbox_server.environment().items():
+        monkeypatch.setenv(name, value)
+    app = FastAPI(lifespan=postiz_lifespan)
+
+    @app.get("/channels")
+    async def channels(postiz: PostizDep) -> list[str]:
+        return [each.provider for each in await postiz.channels.list()]
+
+    async with app.router.lifespan_context(app) as state:
+        assert state is None
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as http:
+            assert (await http.get("/channels")).json() == ["mastodon"]
+
+
 def test_the_path_of_the_webhook_is_not_in_the_schema() -> None:
     """It has to be hard to guess; the schema is there for everybody."""
     app = FastAPI()
-    app.include_router(postiz_router(webhook="/hooks/7d1c0a9e", health_path="/health"))
+    app.include_router(postiz_router(webhook_path="/hooks/7d1c0a9e", health_path="/health"))
     schema = app.openapi()
     assert "7d1c0a9e" not in str(schema)
     assert "/health" in schema["paths"]

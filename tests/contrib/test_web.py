@@ -10,7 +10,7 @@ import pytest
 from postiz_async import AdvancedOptions, NewPost, Postiz, PostizPool, errors
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.contrib.web import answer_to, health, open_store
+from postiz_async.contrib.web import error_response, health, open_store
 from postiz_async.errors import Marks, PostizError, Problem
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
@@ -64,7 +64,7 @@ def client_of(sandbox: MemoryServer, folder: Path | None = None) -> Postiz:
 
 @pytest.mark.parametrize(("error", "status"), CASES, ids=lambda case: type(case).__name__)
 def test_each_error_has_its_answer(error: PostizError, status: int) -> None:
-    answer = answer_to(error)
+    answer = error_response(error)
     assert answer.status == status
     assert KEY not in str(answer.body)
 
@@ -74,7 +74,7 @@ def test_a_bug_of_the_application_is_logged_with_its_traceback(
 ) -> None:
     with pytest.raises(errors.UsageError) as raised:
         _ = PostizPool().outbox
-    assert answer_to(raised.value).status == 500
+    assert error_response(raised.value).status == 500
     assert "This pool has no open outbox" in caplog.text
     assert "_ = PostizPool().outbox" in caplog.text
 
@@ -168,29 +168,29 @@ async def test_a_lock_out_is_said_beside_an_outbox(tmp_path: Path) -> None:
 
 
 def test_the_wait_is_rounded_up_and_never_nothing() -> None:
-    assert answer_to(CASES[0][0]).headers == {"Retry-After": "13"}
-    assert answer_to(CASES[1][0]).headers == {"Retry-After": "1"}
-    assert answer_to(CASES[5][0]).headers == {}
-    assert answer_to(errors.StoreError(KEY)).headers.keys() == {"Retry-After"}
+    assert error_response(CASES[0][0]).headers == {"Retry-After": "13"}
+    assert error_response(CASES[1][0]).headers == {"Retry-After": "1"}
+    assert error_response(CASES[5][0]).headers == {}
+    assert error_response(errors.StoreError(KEY)).headers.keys() == {"Retry-After"}
 
 
 def test_a_call_with_a_key_may_be_repeated_after_a_while() -> None:
     lost = errors.DeliveryUnknownError(KEY, marks=MARKS, retry_after=12.2)
-    assert answer_to(lost).headers == {"Retry-After": "13"}
-    assert "Repeat the same request" in str(answer_to(lost).detail)
+    assert error_response(lost).headers == {"Retry-After": "13"}
+    assert "Repeat the same request" in str(error_response(lost).detail)
     never = errors.DeliveryUnknownError(KEY, marks=MARKS)
-    assert answer_to(never).headers == {}
-    assert "Look before repeating" in str(answer_to(never).detail)
+    assert error_response(never).headers == {}
+    assert "Look before repeating" in str(error_response(never).detail)
 
 
 def test_a_key_that_was_used_for_something_else_says_for_what() -> None:
-    said = answer_to(errors.IdempotencyError(KEY, ("at", "posts.0.content"))).detail
+    said = error_response(errors.IdempotencyError(KEY, ("at", "posts.0.content"))).detail
     assert [each["loc"] for each in said] == [["body", "at"], ["body", "posts", 0, "content"]]  # type: ignore[index]
 
 
 def test_a_problem_has_its_path() -> None:
     problem = Problem("posts.2.settings.title", "is missing", hint="say one")
-    [said] = answer_to(errors.InvalidPostError([problem])).detail
+    [said] = error_response(errors.InvalidPostError([problem])).detail
     assert said == {
         "loc": ["body", "posts", 2, "settings", "title"],
         "msg": "is missing",

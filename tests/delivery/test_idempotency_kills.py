@@ -263,7 +263,7 @@ async def test_an_answer_that_was_lost_while_its_caller_was_cancelled_is_looked_
 
 
 async def test_the_time_of_a_scope_of_anyio_is_kept_to() -> None:
-    """As for `CancelWhenGone`: before it leaves at once, afterwards at its end."""
+    """As for `CancelOnDisconnect`: before it leaves at once, afterwards at its end."""
     lab = KeyLab(limit=1)
     async with lab.sandbox, lab.process() as one:
         await lab.schedule(one, key="first")

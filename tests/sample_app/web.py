@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from postiz_async import Created, Media, NewPost, Post, Postiz, PostizPool
 from postiz_async.contrib.fastapi import (
     Credentials,
-    add_error_handlers,
+    add_exception_handlers,
     postiz_for,
     postiz_lifespan,
 )
@@ -35,7 +35,7 @@ def make_app(agency: Agency) -> FastAPI:
 
     client_of = postiz_for(whose)
     app = FastAPI(lifespan=lifespan)
-    add_error_handlers(app)
+    add_exception_handlers(app)
 
     @app.post("/{organization}/posts", status_code=201)
     async def announce(
