@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from postiz_async import Postiz
+    from postiz_async._client import Postiz
     from postiz_async.testing import Sandbox, SandboxServer
 
 __all__ = ["postiz", "postiz_sandbox", "postiz_sandbox_server"]

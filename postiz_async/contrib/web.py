@@ -154,8 +154,8 @@ def error_response(error: PostizError) -> ErrorResponse:
             return ErrorResponse(502, _NOT_KNOWN_YET, max(1, math.ceil(error.retry_after)))
         case PayloadTooLargeError() | NotFoundError():
             return ErrorResponse(error.status_code, error.text)
-        case StoreError():
-            return ErrorResponse(503, "The state of the quota cannot be reached.", _STORE_RETRY)
+        case PostNotFoundError():
+            return ErrorResponse(404, f"There is no post or ticket {error.id!r}.")
         case _:
             if isinstance(error, UsageError):
                 _log.error("a bug of the application", exc_info=error)
@@ -166,7 +166,7 @@ _USED = "differs from what this idempotency key was used for"
 _NOT_KNOWN_YET = "Postiz' answer was lost. Repeat the same request to learn what became of it."
 
 _PLAIN: tuple[tuple[type[PostizError], ErrorResponse], ...] = (
-    (PostNotFoundError, ErrorResponse(404, "There is no such post.")),
+    (StoreError, ErrorResponse(503, "The state of the quota cannot be reached.", _STORE_RETRY)),
     (OAuthError, ErrorResponse(400, "The account was not connected. Begin again.")),
     (UploadError, ErrorResponse(422, "The file or the address of the upload could not be read.")),
     (APITimeoutError, ErrorResponse(504, "Postiz did not answer in time.")),

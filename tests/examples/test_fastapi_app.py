@@ -75,7 +75,7 @@ async def _page_and_webhook(session: ClientSession) -> None:
         assert "<form" in await answer.text()
     assert (await call(session, "POST", "/hooks/secret", data=b""))[0] == 204
     status, body = await call(session, "GET", "/announcements/unknown")
-    assert (status, body["detail"]) == (404, "there is no ticket 'unknown' in this outbox")
+    assert (status, body["detail"]) == (404, "There is no post or ticket 'unknown'.")
     assert (await call(session, "GET", "/announcements/unknown?wait=nan"))[0] == 422
 
 
