@@ -137,7 +137,7 @@ async def compare(url: str) -> dict[str, list[float]]:
                 api_key=key, base_url=url, advanced=AdvancedOptions(politeness=None)
             ) as postiz:
                 free = Call(PLAIN_POST, body=encode_create(body), posts=1)
-                create = postiz.posts.create
+                create = postiz.posts.send
                 ways: dict[str, Callable[[], Awaitable[object]]] = {
                     BARE: post,
                     FREE: partial(BoundScheduler(opened(postiz).scheduler).call, free),
@@ -183,7 +183,7 @@ async def warm_overhead() -> float:
         ) as postiz:
             free = Call(PLAIN_POST, body=encode_create(body), posts=1)
             plain = partial(BoundScheduler(opened(postiz).scheduler).call, free)
-            create = partial(postiz.posts.create, body, validate=False)
+            create = partial(postiz.posts.send, body, validate=False)
             for _ in range(WARM):
                 await create()
             counted = [await timed(create) for _ in range(CALLS)]

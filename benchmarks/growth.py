@@ -285,7 +285,7 @@ async def queued(
         with metered:
             async with asyncio.TaskGroup() as group:
                 for _ in range(count):
-                    group.create_task(postiz.posts.create(BODY, validate=False))
+                    group.create_task(postiz.posts.send(BODY, validate=False))
 
 
 async def under_way(count: int, metered: AbstractContextManager[None]) -> None:
@@ -371,9 +371,9 @@ async def deadlines(count: int, watch: Watch) -> None:
 
         def call(number: int) -> Coroutine[object, None, object]:
             hours = 1.01 * (number // 90 + 1) + dice.uniform(1, 48)
-            return postiz.posts.create(BODY, validate=False, max_wait=hours * HOURS)
+            return postiz.posts.send(BODY, validate=False, max_wait=hours * HOURS)
 
-        await postiz.posts.create(BODY, validate=False)  # tells the limit, for the forecasts
+        await postiz.posts.send(BODY, validate=False)  # tells the limit, for the forecasts
         async with watch.on():
             assert await ended(await begun(clock, map(call, range(count)))) == count
 
@@ -395,7 +395,7 @@ CANCELLED = 1_000
 async def cancels(count: int, watch: Watch) -> None:
     clock = JumpingClock()
     async with client_of(Windows(clock), clock) as postiz:
-        create = partial(postiz.posts.create, BODY, validate=False, max_wait=count * HOURS)
+        create = partial(postiz.posts.send, BODY, validate=False, max_wait=count * HOURS)
         with clock.hold():
             await cancelled(await begun(clock, (create() for _ in range(count))), watch)
 
@@ -426,7 +426,7 @@ async def window(count: int, watch: Watch) -> None:
     clock = JumpingClock()
     async with client_of(Windows(clock, count), clock) as postiz, watch.on():
         for _ in range(count):
-            await postiz.posts.create(BODY, validate=False)
+            await postiz.posts.send(BODY, validate=False)
 
 
 async def plain_window(count: int, watch: Watch) -> None:

@@ -39,8 +39,8 @@ KEY = calls_per_second.KEY
 START, END = calls_per_second.START, calls_per_second.END
 BASELINES = {
     "posts.list": "bare aiohttp, list",
-    "posts.create, validate=False": "bare aiohttp, create",
-    "posts.create": "bare aiohttp, create",
+    "posts.send, validate=False": "bare aiohttp, create",
+    "posts.send": "bare aiohttp, create",
 }
 
 PERF = ("perf", "stat", "-x,", "-e", "instructions:u", "--")
@@ -78,10 +78,8 @@ async def work(way: str, calls: int, url: str) -> None:
                     "bare aiohttp, list": bare_list,
                     "bare aiohttp, create": bare_create,
                     "posts.list": partial(postiz.posts.list, start=START, end=END),
-                    "posts.create, validate=False": partial(
-                        postiz.posts.create, body, validate=False
-                    ),
-                    "posts.create": partial(postiz.posts.create, body),
+                    "posts.send, validate=False": partial(postiz.posts.send, body, validate=False),
+                    "posts.send": partial(postiz.posts.send, body),
                 }
                 for _ in range(calls):
                     await ways[way]()

@@ -122,7 +122,7 @@ async def lists_of(world: World, work: Work) -> list[tuple[datetime, datetime]]:
                 new = [NewPost(channel, f"daily {n}") for n in range(world.repeating)]
                 items = [build_item(each, channel) for each in new]
                 body = replace(build_body("draft", START - world.age, items), inter=1)
-                await postiz.posts.create(body, validate=False)
+                await postiz.posts.send(body, validate=False)
             await work.do(postiz)
         return transport.ranges
 

@@ -1,6 +1,6 @@
 """What a waiting create and a used client of a pool take of memory, through the public calls.
 
-Goals: a `posts.create` that waits for a slot weighs at most 3,000 bytes and a `posts.schedule`
+Goals: a `posts.send` that waits for a slot weighs at most 3,000 bytes and a `posts.schedule`
 3,500, their tasks included and each with a text of its own; a process in which 100,000 of them wait
 never has more than 350 MB; a client of a pool that has sent a post, and knows ten channels, weighs
 at most 40,000 bytes. Baselines in the same run: tasks that await a future, and sessions of aiohttp
@@ -114,7 +114,7 @@ async def waiting(kind: str, count: int, weigh: Callable[[], float]) -> float:
     ) as postiz:
         await postiz.posts.schedule(NewPost(CHANNEL, "The first."), at=AT)
         ways: dict[str, Callable[[str], Coroutine[object, object, object]]] = {
-            "create": lambda text: postiz.posts.create(body(text)),
+            "create": lambda text: postiz.posts.send(body(text)),
             "schedule": lambda text: postiz.posts.schedule(NewPost(CHANNEL, text), at=AT),
             "future": lambda _: _future(),
         }

@@ -63,8 +63,6 @@ HOW = {
         "or a store, as for `Postiz`,\n            which is closed with the pool. With\n"
     ),
     "an iterable or async iterable": "an iterable",
-    "awaited after": "called after",
-    "awaited if": "called if",
     "an asynchronous function from the name of an organisation to its key or token,\n"
     "            with which the outbox sends; it is called each time and has 30 s. No key is "
     "stored.": (

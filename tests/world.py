@@ -578,7 +578,7 @@ class Lab(World):
         return PostRequest(type="schedule", date=format_date(date_of(number)), posts=[item] * posts)
 
     async def create(self, number: int, *, posts: int = 1, **options: object) -> list[Created]:
-        created = await self.postiz.posts.create(self.body(number, posts), **options)  # type: ignore[arg-type]
+        created = await self.postiz.posts.send(self.body(number, posts), **options)  # type: ignore[arg-type]
         self.left.append(number)
         return created
 

@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from msgspec.structs import replace
 
 from postiz_async._delivery.pauses import PausedError, has_crashed
-from postiz_async._scheduler.calls import Priority
+from postiz_async._resources.create import job_call
 from postiz_async._wire import parse_date
 from postiz_async.errors import (
     BadRequestError,
@@ -181,7 +181,7 @@ class Sender:
         late: how to handle a request whose date has passed.
         keeps_intents: False takes intents back while the job waits for Postiz or for another slot,
             so that waiting requests can be withdrawn; True sends the same body afterwards.
-        call: makes one attempt; None: `posts.create` without retries, as bulk work.
+        call: makes one attempt; None: `job_call`.
     """
 
     def __init__(
@@ -235,19 +235,9 @@ class Sender:
         prepare = partial(self._prepare, sending, departure)
         set_aside = None if self._keeps_intents else partial(self._set_aside, sending)
         try:
-            if self._call is not None:
-                call = replace(self._call, prepare=prepare, set_aside=set_aside)
-                return await call.send(sending.record.draft())
-            return await self._client.posts.create(
-                sending.record.draft(),
-                priority=Priority.BULK,
-                validate=False,
-                due=sending.record.due,
-                finish=True,
-                prepare=prepare,
-                set_aside=set_aside,
-                retry=False,
-            )
+            call = self._call or job_call(self._client.posts, sending.record.due)
+            call = replace(call, prepare=prepare, set_aside=set_aside)
+            return await call.send(sending.record.draft())
         except DeliveryUnknownError as error:
             cause = error.__cause__
             if isinstance(cause, PermissionDeniedError) and sending.record.waits_alone(cause):

@@ -187,8 +187,8 @@ def _by_schema(
 class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call in progress that creates posts: it makes their request, checks and sends it.
 
-    Without `max_wait` and `priority`, the options of the client hold. `due`, `finish`, `prepare`,
-    `set_aside` and `retry` are those of `posts.create`.
+    What is not given is as the options of the client say; `finish`, `prepare`, `set_aside` and
+    `max_retries` are among these. Within a priority, the earliest `due` goes first.
     """
 
     bound: BoundScheduler
@@ -201,7 +201,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     finish: bool = False
     prepare: Callable[[], Awaitable[PostRequest]] | None = None
     set_aside: Callable[[], Awaitable[None]] | None = None
-    retry: bool = True
+    max_retries: int | None = None
 
     async def build(self, new: NewCreate) -> PostRequest:
         """Make the request; unless checks are off, the server would accept it.
@@ -274,10 +274,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidPostError: the server would refuse it.
         """
-        if not self.validates:
-            return body
-        media = media_facts(posts)
-        problems = await request_problems(self.bound, self.channels, body, media=media, dates=True)
+        problems = await self.problems(body, posts) if self.validates else []
         if not problems:
             return body
         errors = [problem for problem in problems if problem.severity == "error"]
@@ -286,6 +283,11 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         for problem in problems:
             log.warning("%s", problem)
         return body
+
+    async def problems(self, body: PostRequest, posts: Sequence[NewPost] = ()) -> list[Problem]:
+        """Errors and warnings about a request that is made of these posts."""
+        media = media_facts(posts)
+        return await request_problems(self.bound, self.channels, body, media=media, dates=True)
 
     async def _refuse_past(self, at: datetime) -> None:
         """Refuse a past date; if the server's time is not known, ask the server for it first."""
@@ -349,7 +351,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             "finish": self.finish or None,
             "prepare": sent if isinstance(sent, _Prepared) else None,
             "set_aside": self.set_aside,
-            "max_retries": None if self.retry else 0,
+            "max_retries": self.max_retries,
         }
         own = {name: value for name, value in given.items() if value is not None}
         options = self.bound.options

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from postiz_async._resources.builder import CreateCall, NewCreate, refuse_past, request_problems
+from postiz_async._resources.builder import CreateCall, NewCreate, refuse_past
 from postiz_async._resources.create_body import build_body, refuse_type_problems, refuse_wrong_types
 from postiz_async._resources.keyed import KeyedCreate, check_key, keyed_body, said_of
 from postiz_async._resources.listing import group_of, list_posts
+from postiz_async._scheduler.calls import Priority
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
 from postiz_async.errors import BadRequestError, InvalidPostError, Problem
@@ -21,12 +22,11 @@ from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from postiz_async._resources.channels import ChannelCache
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.scheduler import BoundScheduler
-    from postiz_async._validation import MediaFacts
     from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostType
 
 
@@ -242,7 +242,7 @@ class PostCreation:
         short_link: bool = False,
         validate: bool | None = None,
     ) -> PostRequest:
-        """The request that `schedule`, `publish_now` or `draft` would send, for `create`.
+        """The request that `schedule`, `publish_now` or `draft` would send, for `send`.
 
         Args:
             posts: what to post, each on its channel.
@@ -253,7 +253,7 @@ class PostCreation:
             validate: refuse what the server would refuse; None: as the client says, by default
                 True.
 
-        Costs no quota; asks only for the channels, as `validate` does.
+        Costs no quota; asks only for the channels, as `check` does.
 
         Raises:
             InvalidPostError: the server would refuse it.
@@ -309,27 +309,40 @@ class PostCreation:
         )
         return self._keyed().create(keyed)
 
-    async def validate(
-        self, body: PostRequest, *, media: Mapping[str, MediaFacts] | None = None
+    async def check(
+        self,
+        *posts: NewPost,
+        at: datetime | None,
+        tags: Sequence[str] = (),
+        short_link: bool = False,
     ) -> builtins.list[Problem]:
-        """Errors that the server would find in a create request, in its order, and warnings.
+        """Return what the server would refuse in posts, and warnings; nothing is sent.
 
         Only fetches the list of channels, and the rules of a channel if the text is too long for an
-        unverified X account or the library does not know the provider.
+        unverified X account or the library does not know the provider. For the body of a request,
+        and without a client, there is `postiz_async.validate`.
 
         Args:
-            body: the request.
-            media: size in pixels and bytes of its media by path, as far as known.
+            posts: what to post, each on its channel.
+            at: when to publish, with a time zone; None: at once.
+            tags: names of tags that exist in Postiz.
+            short_link: shorten links if the server has a shortener.
 
         Returns:
-            Errors first, then warnings, like `postiz_async.validate` with the channels looked up.
+            Errors first, then warnings; empty if all is fine.
 
         Costs no quota. Raises what `postiz.channels.list` raises.
         """
-        bound = self._bound.begun()
-        return await request_problems(bound, self._channels, body, media=media, dates=True)
+        call = self._begun(UNSET, None, validate=False)
+        now = datetime.fromtimestamp(call.bound.scheduler.server_time(), UTC)
+        new = NewCreate("now" if at is None else "schedule", posts, at or now, tags, short_link)
+        try:
+            body = await call.build(new)
+        except InvalidPostError as error:
+            return error.problems
+        return await call.problems(body, posts)
 
-    async def create(
+    async def send(
         self,
         body: PostRequest,
         *,
@@ -337,11 +350,6 @@ class PostCreation:
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
-        due: datetime | None = None,
-        finish: bool = False,
-        prepare: Callable[[], Awaitable[PostRequest]] | None = None,
-        set_aside: Callable[[], Awaitable[None]] | None = None,
-        retry: bool = True,
     ) -> builtins.list[Created]:
         """Send a request body as it is to `POST /posts`.
 
@@ -357,32 +365,16 @@ class PostCreation:
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
-            due: when it should be sent; within a priority the earliest goes first.
-            finish: do not cancel a request whose first byte was sent; it ends with its answer or
-                its time-out.
-            prepare: awaited after the slot was taken and before the first byte is sent; returns the
-                body to send in place of `body`. If it raises, the slot is given back and nothing is
-                sent.
-            set_aside: awaited if the prepared request was not carried out and waits for another
-                slot, for which it is prepared again. If it raises, the call ends.
-            retry: False for a single attempt, if the caller does its own retries.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
-        call = msgspec.structs.replace(
-            self._begun(max_wait, priority, validate, due=due),
-            finish=finish,
-            prepare=prepare,
-            set_aside=set_aside,
-            retry=retry,
-        )
+        call = self._begun(max_wait, priority, validate)
         key = self._key_of(idempotency_key)
         if key is None:
             sending = call.send(await call.check(body))
             del call, body  # it waits as bytes
             return await sending
-
         return await self._keyed().create(keyed_body(key, call, body, partial(call.check, body)))
 
     async def probe(self) -> None:
@@ -400,6 +392,17 @@ class PostCreation:
         except BadRequestError as error:
             if error.may_be_stored:  # it is not Postiz that refused it
                 raise
+
+
+def job_call(posts: PostCreation, due: datetime | None) -> CreateCall:
+    """A call of a job: bulk work, one attempt that is not cut off, of a request that was checked.
+
+    Args:
+        posts: the resource.
+        due: when it should be sent; within a priority the earliest goes first.
+    """
+    call = posts._begun(UNSET, Priority.BULK, validate=False, due=due)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return msgspec.structs.replace(call, finish=True, max_retries=0)
 
 
 async def _group_to_replace(

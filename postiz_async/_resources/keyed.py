@@ -159,7 +159,7 @@ def _default(field: msgspec.structs.FieldInfo) -> object:
 
 
 def said_of_body(body: PostRequest) -> Said:
-    """The request that `create` was given; without its date if it is published at once."""
+    """The request that `send` was given; without its date if it is published at once."""
     request: dict[str, object] = msgspec.to_builtins(body)
     posts = cast("list[dict[str, object]]", request.pop("posts"))
     if body.type == "now":
@@ -190,16 +190,14 @@ def well_formed(body: PostRequest) -> PostRequest:
 def keyed_body(
     key: str, call: CreateCall, body: PostRequest, build: Callable[[], Awaitable[PostRequest]]
 ) -> KeyedCreate:
-    """The `KeyedCreate` for a body that `create` was given with a key.
+    """The `KeyedCreate` for a body that `send` was given with a key.
 
     Raises:
         InvalidPostError: the body is not a request, or the key is not valid.
-        UsageError: it changes a post, or `prepare` is given too.
+        UsageError: it changes a post.
     """
     read = well_formed(body)
     check_key(key)
-    if call.prepare is not None:
-        raise UsageError("Give either idempotency_key or prepare: both make the body.")
 
     async def rebuild() -> PostRequest:
         return read

@@ -49,7 +49,7 @@ class Outbox(OutboxBase):
                 that is kept (`OutboxOptions(keep=...)`).
 
         Costs one of the hourly create requests, later. The only request at once is a list of the
-        channels (as for `posts.validate`). While Postiz cannot be reached, this is skipped if all
+        channels (as for `posts.check`). While Postiz cannot be reached, this is skipped if all
         channels are given as `Channel` or were listed by this client before.
 
         Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from msgspec import UNSET
@@ -11,13 +10,12 @@ from postiz_async.blocking._base import Twin
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from msgspec import UnsetType
 
     from postiz_async._resources.create import PostCreation as AsyncPostCreation
-    from postiz_async._validation import MediaFacts
     from postiz_async.errors import Problem
     from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostType
 
@@ -234,7 +232,7 @@ class PostCreation(Twin):
         short_link: bool = False,
         validate: bool | None = None,
     ) -> PostRequest:
-        """The request that `schedule`, `publish_now` or `draft` would send, for `create`.
+        """The request that `schedule`, `publish_now` or `draft` would send, for `send`.
 
         Args:
             posts: what to post, each on its channel.
@@ -245,7 +243,7 @@ class PostCreation(Twin):
             validate: refuse what the server would refuse; None: as the client says, by default
                 True.
 
-        Costs no quota; asks only for the channels, as `validate` does.
+        Costs no quota; asks only for the channels, as `check` does.
 
         Raises:
             InvalidPostError: the server would refuse it.
@@ -260,26 +258,33 @@ class PostCreation(Twin):
             validate=validate,
         )
 
-    def validate(
-        self, body: PostRequest, *, media: Mapping[str, MediaFacts] | None = None
+    def check(
+        self,
+        *posts: NewPost,
+        at: datetime | None,
+        tags: Sequence[str] = (),
+        short_link: bool = False,
     ) -> builtins.list[Problem]:
-        """Errors that the server would find in a create request, in its order, and warnings.
+        """Return what the server would refuse in posts, and warnings; nothing is sent.
 
         Only fetches the list of channels, and the rules of a channel if the text is too long for an
-        unverified X account or the library does not know the provider.
+        unverified X account or the library does not know the provider. For the body of a request,
+        and without a client, there is `postiz_async.validate`.
 
         Args:
-            body: the request.
-            media: size in pixels and bytes of its media by path, as far as known.
+            posts: what to post, each on its channel.
+            at: when to publish, with a time zone; None: at once.
+            tags: names of tags that exist in Postiz.
+            short_link: shorten links if the server has a shortener.
 
         Returns:
-            Errors first, then warnings, like `postiz_async.validate` with the channels looked up.
+            Errors first, then warnings; empty if all is fine.
 
         Costs no quota. Raises what `postiz.channels.list` raises.
         """
-        return self._portal.call(self._async.validate, body, media=media)
+        return self._portal.call(self._async.check, *posts, at=at, tags=tags, short_link=short_link)
 
-    def create(
+    def send(
         self,
         body: PostRequest,
         *,
@@ -287,11 +292,6 @@ class PostCreation(Twin):
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
-        due: datetime | None = None,
-        finish: bool = False,
-        prepare: Callable[[], PostRequest] | None = None,
-        set_aside: Callable[[], object] | None = None,
-        retry: bool = True,
     ) -> builtins.list[Created]:
         """Send a request body as it is to `POST /posts`.
 
@@ -307,34 +307,18 @@ class PostCreation(Twin):
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
-            due: when it should be sent; within a priority the earliest goes first.
-            finish: do not cancel a request whose first byte was sent; it ends with its answer or
-                its time-out.
-            prepare: called after the slot was taken and before the first byte is sent; returns the
-                body to send in place of `body`. If it raises, the slot is given back and nothing is
-                sent.
-            set_aside: called if the prepared request was not carried out and waits for another
-                slot, for which it is prepared again. If it raises, the call ends.
-            retry: False for a single attempt, if the caller does its own retries.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
-        call = self._portal.new_call()
-        work = partial(
-            self._async.create,
+        return self._portal.call(
+            self._async.send,
             body,
             max_wait=max_wait,
             priority=priority,
             validate=validate,
             idempotency_key=idempotency_key,
-            due=due,
-            finish=finish,
-            prepare=call.awaited(prepare),
-            set_aside=call.awaited(set_aside),
-            retry=retry,
         )
-        return call.run(work)
 
     def probe(self) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.

@@ -439,7 +439,7 @@ async def test_a_request_as_it_is_has_a_key_too() -> None:
     @lab.broker.task("raw")
     async def raw(postiz: TaskPostiz = TaskiqDepends()) -> str:
         body = await postiz.posts.build(NewPost(lab.channel, "hello"), kind="draft", at=AT)
-        [created] = await postiz.posts.create(body)
+        [created] = await postiz.posts.send(body)
         return created.post_id
 
     async with lab.worker():

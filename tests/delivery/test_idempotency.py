@@ -111,7 +111,7 @@ async def test_each_way_to_create(lab: KeyLab, kind: str) -> None:
     async def call(postiz: Postiz) -> list[Created]:
         if kind == "create":
             body = await postiz.posts.build(post, kind="schedule", at=AT)
-            return await postiz.posts.create(body, idempotency_key=KEY)
+            return await postiz.posts.send(body, idempotency_key=KEY)
         if kind == "now":
             return await postiz.posts.publish_now(post, idempotency_key=KEY)
         make = postiz.posts.draft if kind == "draft" else postiz.posts.schedule
@@ -714,15 +714,3 @@ async def test_closing_can_wait_for_what_is_written_down_after_the_answer(lab: K
         assert call.done()
         assert (await lab.record()).state == "stored"
         await call
-
-
-async def test_no_key_and_body_of_two_makers(lab: KeyLab) -> None:
-    async with lab.sandbox, lab.process() as process:
-        body = await process.postiz.posts.build(NewPost(lab.channel, "x"), kind="schedule", at=AT)
-
-        async def prepare() -> Any:
-            raise AssertionError
-
-        with pytest.raises(ConfigurationError, match="prepare"):
-            await process.postiz.posts.create(body, prepare=prepare, idempotency_key=KEY)
-    assert lab.statuses == []

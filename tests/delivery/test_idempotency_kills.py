@@ -224,17 +224,14 @@ async def test_who_is_cancelled_again_and_again_still_waits_for_what_left() -> N
         assert ids(await lab.schedule(one)) == [post.id for post in lab.sandbox.posts]
 
 
-@pytest.mark.parametrize("finish", [False, True])
-async def test_finish_does_not_change_what_is_written_down(finish: bool) -> None:  # noqa: FBT001
+async def test_a_body_that_is_cancelled_anywhere_is_planned_or_stored() -> None:
     lab = KeyLab()
     async with lab.sandbox, lab.process() as one:
         body = await one.postiz.posts.build(
             NewPost(lab.channel, "x"), kind="schedule", at=START + timedelta(hours=1)
         )
         for stop in range(1, 20):
-            call = CancelledAt(
-                one.postiz.posts.create(body, finish=finish, idempotency_key=f"k{stop}"), stop
-            )
+            call = CancelledAt(one.postiz.posts.send(body, idempotency_key=f"k{stop}"), stop)
             await asyncio.wait([asyncio.create_task(_awaited(call))])
             assert (await lab.record(f"k{stop}")).state in {"planned", "stored"}
             if not call.reached:

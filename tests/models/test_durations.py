@@ -68,7 +68,7 @@ WAITED: dict[str, tuple[str, str, Callable[[Postiz, object], Awaitable[object]]]
     "create": (
         "max_wait",
         "0 or more, or None",
-        lambda it, n: it.posts.create(None, max_wait=n),  # type: ignore[arg-type]
+        lambda it, n: it.posts.send(None, max_wait=n),  # type: ignore[arg-type]
     ),
     "wait_published": (
         "timeout",

@@ -200,7 +200,7 @@ class GoneSender:
                 async with self.lab.client(sends=False) as postiz:
                     with suppress(PostizError):
                         body = hand_over.request(hand_over.record.date)
-                        await postiz.posts.create(body, validate=False)
+                        await postiz.posts.send(body, validate=False)
 
     def _left(
         self, hand_over: HandOver, date: str, now: float, was: DeliveryRecord

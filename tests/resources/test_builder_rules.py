@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,8 +15,6 @@ from postiz_async import (
     InvalidPostError,
     NewPost,
     Postiz,
-    PostRequest,
-    providers,
 )
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
@@ -89,27 +87,25 @@ async def test_what_would_be_regretted_goes_to_the_log(caplog: pytest.LogCapture
     assert len(local.posts) == 1
 
 
-async def test_all_that_is_known_can_be_asked_for() -> None:
+async def test_posts_are_checked_without_sending_them() -> None:
     local = Sandbox()
-    x = local.add_channel("x")
+    x, at = local.add_channel("x"), local.in_an_hour()
     async with local.client() as postiz:
-        good = msgspec.convert(
-            {
-                "type": "schedule",
-                "date": local.in_an_hour().isoformat(),
-                "posts": [
-                    {
-                        "integration": {"id": x.id},
-                        "value": [{"content": "short", "image": []}],
-                        "settings": msgspec.to_builtins(providers.X()),
-                    }
-                ],
-                "shortLink": False,
-                "tags": [],
-            },
-            type=PostRequest,
-        )
-        assert await postiz.posts.validate(good) == []
+        good, long = NewPost(x, "short"), NewPost(x, "long " * 100)
+        assert await postiz.posts.check(good, at=at) == []
+        assert await postiz.posts.check(good, at=None) == []
+        regretted = NewPost(x, "short", settings={"visiblity": "unlisted"})
+        warnings = await postiz.posts.check(regretted, at=at)
+        assert [each.severity for each in warnings] == ["warning"] * len(warnings) != []
+        (too_long,) = await postiz.posts.check(good, long, at=at)
+        assert (too_long.where, too_long.severity) == ("posts.1.value.0.content", "error")
+        (past,) = await postiz.posts.check(good, at=at - timedelta(days=9))
+        assert past.where == "at"
+        (unknown,) = await postiz.posts.check(NewPost("nobody", "short"), at=at)
+        assert unknown.where == "posts.0.channel"
+        (none,) = await postiz.posts.check(at=at)
+        assert none.where == "posts"
+    assert not local.creates
 
 
 class Server:
@@ -268,6 +264,4 @@ async def test_a_body_that_is_no_struct_is_a_problem(*, validate: bool) -> None:
     body: Any = {"type": "now", "posts": []}
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match=r"body: is a dict \(a PostRequest is expected"):
-            await postiz.posts.create(body, validate=validate)
-        with pytest.raises(InvalidPostError, match=r"body: is a dict"):
-            await postiz.posts.validate(body)
+            await postiz.posts.send(body, validate=validate)

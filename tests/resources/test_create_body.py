@@ -189,7 +189,7 @@ async def test_a_raw_body_with_a_date_that_is_none_is_refused(
     items = [build_item(NewPost(channel, "x"), channel)]
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="  date: "):
-            await postiz.posts.create(PostRequest(type="schedule", date=date, posts=items))
+            await postiz.posts.send(PostRequest(type="schedule", date=date, posts=items))
 
 
 # ------------------------------------------------------------------ what the server refuses

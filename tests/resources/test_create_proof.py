@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from gateways import FAILURES, FIREWALLS, PAGES, Gateway, name, page, said
+from msgspec.structs import replace
 
 from postiz_async import (
     APIResponseValidationError,
@@ -24,6 +25,7 @@ from postiz_async import (
     QuotaWaitError,
     RateLimitError,
 )
+from postiz_async._resources.create import job_call
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import APIResponse
@@ -177,7 +179,7 @@ async def test_what_fails_while_a_body_is_prepared_is_no_lost_answer(error: Post
             raise error
 
         with pytest.raises(type(error), match=str(error)):
-            await postiz.posts.create(body, prepare=prepared)
+            await replace(job_call(postiz.posts, AT), prepare=prepared).send(body)
         assert (await postiz.quota()).remaining == 29
         assert len(sandbox.creates) == 1
 

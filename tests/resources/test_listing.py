@@ -83,7 +83,7 @@ async def test_a_list_to_await_and_to_iterate_has_the_same_posts(
     async with sandbox.client() as postiz:
         item = build_item(NewPost(mastodon, "daily"), mastodon)
         daily = build_body("schedule", start - timedelta(minutes=30), [item])
-        await postiz.posts.create(PostRequest.from_dict(daily.to_dict() | {"inter": 1}))
+        await postiz.posts.send(PostRequest.from_dict(daily.to_dict() | {"inter": 1}))
         for day in (40, 1):
             new = NewPost(mastodon, f"day {day}")
             await postiz.posts.schedule(new, at=start + day * DAY, tags=["news"])

@@ -89,7 +89,7 @@ async def test_iter_gives_each_occurrence_of_a_repeated_post_once(
     start = local.in_an_hour()
     async with local.client() as postiz:
         body = build_body("schedule", start, [build_item(NewPost(channel, "daily"), channel)])
-        await postiz.posts.create(replace(body, inter=1))
+        await postiz.posts.send(replace(body, inter=1))
         end = start + timedelta(days=20)
         each = [p.publish_date async for p in postiz.posts.list(start=start, end=end)]
         once = [p async for p in postiz.posts.list(start=start, end=end, collapse_repeats=True)]
@@ -580,7 +580,7 @@ async def test_who_repeats_a_create_by_himself_gets_one_attempt(
         postiz = client.with_options(max_retries=0)
         body = build_body("draft", local.in_an_hour(), [build_item(NewPost(channel, "x"), channel)])
         with pytest.raises(ServerError):
-            await postiz.posts.create(body, validate=False)
+            await postiz.posts.send(body, validate=False)
         with pytest.raises(ServerError):
             await postiz.posts.probe()
         assert local.requests == 2

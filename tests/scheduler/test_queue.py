@@ -79,13 +79,13 @@ async def test_a_deadline_that_cannot_be_met_fails_at_once() -> None:
         now = datetime.fromtimestamp(it.clock.time(), UTC)
         soon = it.postiz.with_options(deadline=now + timedelta(minutes=10))
         with pytest.raises(QuotaWaitError, match="your deadline was 10 min away") as caught:
-            await soon.posts.create(it.body(1))
+            await soon.posts.send(it.body(1))
         assert it.clock.monotonic() < 5
         assert caught.value.retry_after == pytest.approx(3600, abs=5)
         later = it.postiz.with_options(deadline=now + timedelta(hours=2))
-        await later.posts.create(it.body(1))
+        await later.posts.send(it.body(1))
         with pytest.raises(QuotaWaitError, match="your deadline has passed"):
-            await soon.posts.create(it.body(2))
+            await soon.posts.send(it.body(2))
         with pytest.raises(ConfigurationError, match="with a time zone"):
             it.postiz.with_options(deadline=datetime(2030, 1, 1))  # noqa: DTZ001
 

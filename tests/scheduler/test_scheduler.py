@@ -355,7 +355,7 @@ async def test_a_server_that_hangs_is_given_up_after_its_time() -> None:
 async def test_a_refused_content_costs_one() -> None:
     async with lab(limit=3) as it:
         with pytest.raises(BadRequestError):
-            await it.postiz.posts.create(it.body(0, channel="nobody"))
+            await it.postiz.posts.send(it.body(0, channel="nobody"))
         assert it.free == 2
 
 
@@ -436,8 +436,8 @@ async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> Non
             opened(heir).scheduler.persistence.stores.append(store)
             await opened(heir).scheduler.restore(store)
             with pytest.raises(QuotaWaitError, match="3 of 3 used"):
-                await heir.posts.create(it.body(9), max_wait=60)
-            await heir.posts.create(it.body(9))
+                await heir.posts.send(it.body(9), max_wait=60)
+            await heir.posts.send(it.body(9))
         assert it.sandbox.refusals == 0
 
 

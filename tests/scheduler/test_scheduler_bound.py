@@ -218,7 +218,7 @@ async def test_what_prepares_a_body_has_what_is_left() -> None:
             raise AssertionError
 
         with pytest.raises(APITimeoutError, match="before its body was prepared") as caught:
-            await view.posts.create(it.body(1), prepare=prepare)  # type: ignore[arg-type]
+            await view.posts.send(it.body(1), prepare=prepare)  # type: ignore[arg-type]
         assert caught.value.delivery is Delivery.NOT_SENT
         assert it.clock.monotonic() == pytest.approx(3)
         assert not opened(it.postiz).scheduler.ledger.flights.open

@@ -66,7 +66,7 @@ async def test_a_waiting_call_keeps_little(name: str, most: int) -> None:
         advanced=AdvancedOptions(transport=UsedUp()),
     ) as postiz:
         calls: dict[str, Callable[[str], Coroutine[object, object, object]]] = {
-            "create": lambda text: postiz.posts.create(body(text)),
+            "create": lambda text: postiz.posts.send(body(text)),
             "schedule": lambda text: postiz.posts.schedule(NewPost("c1", text), at=AT),
         }
         make = calls[name]

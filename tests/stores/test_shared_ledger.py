@@ -221,7 +221,7 @@ async def test_the_clock_of_the_store_is_set(step: float, used: int) -> None:
         for number in range(100, 140):
             await it.create(number)
         async with sandbox_client(it.sandbox, store=store, validate=False) as newcomer:
-            await newcomer.posts.create(it.body(200), max_wait=4000)
+            await newcomer.posts.send(it.body(200), max_wait=4000)
         assert it.sandbox.refusals == 0
         assert clock.monotonic() < 2 * 3602 + 60
 

@@ -192,7 +192,7 @@ async def test_a_create_that_crashes_the_server_says_how_that_comes_about() -> N
     )
     async with made.client() as postiz:
         with pytest.raises(DeliveryUnknownError, match="when `posts` is not a list"):
-            await postiz.posts.create(body, validate=False)
+            await postiz.posts.send(body, validate=False)
 
 
 async def test_a_tool_whose_network_fails_says_so() -> None:

@@ -33,7 +33,7 @@ async def repeat_daily(lab: Lab, count: int, age: timedelta) -> None:
     items = [build_item(NewPost(channel, f"daily {n}"), channel) for n in range(count)]
     body = replace(build_body("draft", START - age, items), inter=1)
     async with lab.client() as postiz:
-        await postiz.posts.create(body, validate=False)
+        await postiz.posts.send(body, validate=False)
 
 
 def lists_of(lab: Lab) -> int:
