@@ -25,6 +25,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_tenants"
 IN_AN_HOUR = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 
 pytestmark = [
+    pytest.mark.exhaustive,
     pytest.mark.skipif(sys.platform == "win32", reason="a process group of its own"),
     pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres()),
 ]

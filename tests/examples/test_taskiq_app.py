@@ -23,6 +23,7 @@ SCHEDULER = ("scheduler", "tasks:scheduler", "--update-interval", "1")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "taskiq_app"
 
 pytestmark = [
+    pytest.mark.exhaustive,
     pytest.mark.skipif(sys.platform == "win32", reason="a process group of its own"),
     pytest.mark.skipif(bool(why_no_redis()), reason=why_no_redis()),
 ]

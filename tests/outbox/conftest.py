@@ -24,9 +24,13 @@ def place() -> Place:
     return Place.made()
 
 
-@pytest.fixture(params=["file", "postgres"])
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.exhaustive)])
 async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OutboxLab]:
-    """What holds wherever the outbox is."""
+    """What holds wherever the outbox is, and is decided above its place.
+
+    That both places do the same, `tests/stores/test_deliveries.py` says; what only PostgreSQL has,
+    and the outbox of a pool, which is there, are in the suite too.
+    """
     database = request.getfixturevalue("place") if request.param == "postgres" else None
     made = OutboxLab(tmp_path, database=database)
     async with made.sandbox:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from postgres_lab import GoneSender
 from world import HostClock
 
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
     from postiz_async import Attempt, Ticket
     from postiz_async.clock import Clock
     from postiz_async.stores.memory import MemoryStore
-
-FILE_FIRST = pytest.mark.parametrize(
-    "lab", ["file", pytest.param("postgres", marks=pytest.mark.exhaustive)], indirect=True
-)
-"""For what plays for hours and is decided above the place of the outbox."""
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 

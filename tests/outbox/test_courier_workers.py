@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import pytest
-from outbox_lab import FILE_FIRST
 from processes import PATIENCE
 
 from postiz_async import NewPost, Postiz, PostizError
@@ -85,7 +84,6 @@ async def test_closing_waits_for_what_is_under_way_and_no_longer(lab: OutboxLab)
         assert (await postiz.outbox.get(ticket.id)).state == "stored"
 
 
-@FILE_FIRST
 async def test_a_drain_sends_everything_first(lab: OutboxLab) -> None:
     async with lab.client(drain=math.inf, store=MemoryStore()) as postiz:
         await lab.put(postiz, 40)
@@ -158,7 +156,6 @@ async def test_what_was_handed_over_with_another_key_is_not_forgotten_in_silence
     assert lab.statuses == []
 
 
-@FILE_FIRST
 async def test_the_quota_is_remembered_beside_the_outbox(lab: OutboxLab) -> None:
     async with lab.client(drain=math.inf) as postiz:
         await lab.put(postiz, 30)

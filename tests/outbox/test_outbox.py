@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 from cancelling import CancelledAt
 from gateways import Gateway, name, page
-from outbox_lab import FILE_FIRST
 
 from postiz_async import (
     APIConnectionError,
@@ -85,7 +84,6 @@ async def test_without_a_date_it_is_published_as_soon_as_it_is_sent(lab: OutboxL
     assert lab.sandbox.posts[0].date.microsecond
 
 
-@FILE_FIRST
 async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: OutboxLab) -> None:
     async with lab.client(store=MemoryStore()) as postiz:  # a database's clock does not jump
         first = await postiz.outbox.put(lab.post("first"), at=lab.at(24))
@@ -100,7 +98,6 @@ async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: Outbox
     lab.assert_each_once(["first", *range(35)])
 
 
-@FILE_FIRST
 async def test_what_has_time_tells_that_slots_are_held_for_interactive_calls(
     lab: OutboxLab,
 ) -> None:
@@ -119,7 +116,6 @@ async def test_what_has_time_tells_that_slots_are_held_for_interactive_calls(
     lab.assert_each_once([*range(8), "later", "now"])
 
 
-@FILE_FIRST
 async def test_who_waits_in_a_handler_goes_first(lab: OutboxLab) -> None:
     async with lab.client(store=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 40)
@@ -154,7 +150,6 @@ async def test_a_refusal_ends_the_ticket_with_the_words_of_the_server(lab: Outbo
     assert lab.statuses == [400, 201]
 
 
-@FILE_FIRST
 async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
     async with lab.client(store=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 35)
@@ -167,7 +162,6 @@ async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
     lab.assert_each_once(range(34))
 
 
-@FILE_FIRST
 async def test_it_can_be_withdrawn_while_another_program_has_the_slots(lab: OutboxLab) -> None:
     """A request that was answered with 429 was not carried out, and waits like the others."""
     async with lab.client(store=MemoryStore()) as other:
@@ -372,20 +366,17 @@ async def late(lab: OutboxLab, postiz: Postiz) -> Ticket:
     return await postiz.outbox.wait(ticket.id)
 
 
-@FILE_FIRST
 async def test_what_is_late_is_kept_and_said(lab: OutboxLab) -> None:
     async with lab.client(store=MemoryStore()) as postiz:
         ended = await late(lab, postiz)
     assert (ended.state, ended.reason) == ("late", "its date passed before a slot was free")
 
 
-@FILE_FIRST
 async def test_what_is_late_is_sent_when_the_user_wants_that(lab: OutboxLab) -> None:
     async with lab.client(late="send", store=MemoryStore()) as postiz:
         assert (await late(lab, postiz)).state == "stored"
 
 
-@FILE_FIRST
 async def test_what_is_late_is_shifted_when_the_user_wants_that(lab: OutboxLab) -> None:
     async with lab.client(late=timedelta(minutes=10), store=MemoryStore()) as postiz:
         ended = await late(lab, postiz)

@@ -341,7 +341,7 @@ async def ended(call: asyncio.Task[None]) -> None:
 
 
 def test_each_post_is_stored_once() -> None:
-    run_state_machine_as_test(Outboxes, settings=settings(stateful_step_count=15, max_examples=3))
+    run_state_machine_as_test(Outboxes, settings=settings(stateful_step_count=15, max_examples=2))
 
 
 class InPostgres(Outboxes):

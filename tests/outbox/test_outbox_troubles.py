@@ -120,6 +120,7 @@ async def test_a_ticket_of_another_version_holds_up_no_other(place: Place) -> No
         ]
 
 
+@pytest.mark.exhaustive
 async def test_organisations_in_doubt_leave_room_for_others(place: Place) -> None:
     """For the twelve minutes in which it is not certain what became of a request of each."""
     names = [f"doubtful-{n}" for n in range(101)]

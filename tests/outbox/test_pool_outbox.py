@@ -424,6 +424,7 @@ async def test_odd_credentials_are_the_trouble_of_their_organisation_alone(
     assert len(lab.order) == 4
 
 
+@pytest.mark.exhaustive
 async def test_credentials_that_hang_for_very_many_take_no_turns_from_others(place: Place) -> None:
     names = [f"slow {n}" for n in range(120)]
     async with PoolLab(place, "acme").running() as lab:
@@ -617,6 +618,7 @@ class Firewall:
         """There is nothing to close."""
 
 
+@pytest.mark.exhaustive
 async def test_words_that_a_firewall_forbids_hold_up_no_other_ticket(lab: PoolLab) -> None:
     """They are remembered from turn to turn, so that a turn for others does not try them anew."""
     firewall = Firewall(lab)
@@ -753,6 +755,7 @@ async def test_one_with_very_many_tickets_delays_the_others_by_one_share(
         assert before <= SHARE, "a turn takes a share"
 
 
+@pytest.mark.exhaustive
 async def test_among_many_organisations_the_first_of_each_is_sent_before_the_rest(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -811,6 +814,7 @@ async def test_a_drain_that_is_over_leaves_the_rest(lab: PoolLab) -> None:
     assert 0 < counts["stored"] <= 30
 
 
+@pytest.mark.exhaustive
 async def test_a_drain_does_not_wait_for_what_a_firewall_forbids(lab: PoolLab) -> None:
     async with lab.pool(transport=Firewall(lab), drain=36_000) as pool:
         [held, *_] = await lab.put(pool, "acme", 3)

@@ -122,6 +122,7 @@ async def test_without_slots_an_organisation_is_not_looked_at_over_and_over(lab:
         assert lab.asked.count("acme") - before <= 4 + 10 + 12, "each hand-over asks too"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("small", [2, pytest.param(16, marks=pytest.mark.exhaustive)])
 async def test_tickets_of_many_organisations_leave_as_soon_as_they_may(
     place: Place, small: int

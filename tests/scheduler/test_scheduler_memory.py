@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 AT = datetime(2090, 1, 1, tzinfo=UTC)
 CHANNELS = b'[{"id":"c1","name":"News","identifier":"mastodon","picture":"","disabled":false}]'
-CALLS = 1_000
+CALLS = 300
 
 
 class UsedUp:

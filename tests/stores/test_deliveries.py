@@ -189,6 +189,7 @@ async def test_what_a_delivery_waits_for(lab: DeliveriesLab) -> None:
     )
 
 
+@pytest.mark.exhaustive
 async def test_very_many_are_not_counted(lab: DeliveriesLab) -> None:
     await lab.store.register("acme", "acme", "https://postiz.example")
     for _ in range(11):
@@ -533,6 +534,7 @@ async def test_what_was_over_for_long_is_removed(lab: DeliveriesLab) -> None:
     await lab.end(await lab.put("acme", "anew"), mark=1, post_ids=("p",))
 
 
+@pytest.mark.exhaustive
 async def test_very_much_is_removed_in_pieces(lab: DeliveriesLab) -> None:
     kept = [await lab.put() for _ in range(1_050)]
     for each in kept:

@@ -20,6 +20,7 @@ from deliveries_lab import (
     postgres_deliveries,
     sqlite_deliveries,
 )
+from hypothesis import settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -381,4 +382,4 @@ class PostgresMachine(DeliveriesMachine):
 def test_stores_do_as_the_model(machine: type[DeliveriesMachine]) -> None:
     if machine is PostgresMachine and why_no_postgres():
         pytest.skip(why_no_postgres())
-    run_state_machine_as_test(machine)
+    run_state_machine_as_test(machine, settings=settings(max_examples=settings().max_examples // 2))

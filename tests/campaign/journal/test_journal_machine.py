@@ -387,5 +387,6 @@ class SharedJournalMachine(JournalMachine):
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 def test_any_order_of_steps_of_two_hosts() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        SharedJournalMachine, settings=settings(stateful_step_count=25, max_examples=15)
+        SharedJournalMachine,
+        settings=settings(stateful_step_count=25, max_examples=settings().max_examples // 2),
     )

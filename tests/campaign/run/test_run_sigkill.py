@@ -17,7 +17,7 @@ from postgres_server import why_no_postgres
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = int(os.environ.get("POSTIZ_KILLS", "5"))
+KILLS = int(os.environ.get("POSTIZ_KILLS", "3"))
 
 pytestmark = [
     pytest.mark.timeout(600 + 60 * KILLS),
