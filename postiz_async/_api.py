@@ -294,7 +294,7 @@ class Api(OfOneProcess, Resources):
 
         Raises:
             CampaignError: the file exists already, or cannot be written.
-            InvalidPostError: `format` contradicts the file's name, or does not go with `excel`.
+            InvalidInputError: `format` contradicts the file's name, or does not go with `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
         from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `campaign`)

@@ -19,7 +19,6 @@ from postiz_async._wire.endpoints import Call, Endpoint
 from postiz_async._wire.gateways import demand_of
 from postiz_async._wire.headers import Headers, checked_headers
 from postiz_async._wire.secrets import Secret, hidden
-from postiz_async._wording import describe_seconds
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import (
     APIConnectionError,
@@ -30,6 +29,7 @@ from postiz_async.errors import (
     NotFoundError,
     PostizError,
 )
+from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from postiz_async.errors import (
     APIStatusError,
     DeliveryUnknownError,
     IdempotencyError,
-    InvalidPostError,
+    InvalidInputError,
     PostizError,
     Problem,
     PublishError,
@@ -73,7 +73,7 @@ class ErrorObject(TypedDict):
     message: str
     exit_code: int
     problems: NotRequired[list[ProblemObject]]
-    """The problems of an `InvalidPostError`."""
+    """The problems of an `InvalidInputError`."""
     retry_after: NotRequired[float]
     """Seconds after which the same command may succeed."""
     status_code: NotRequired[int]
@@ -512,7 +512,7 @@ def error_object(error: Exception, exit_code: int) -> ErrorObject:
     if isinstance(error, PostizError) and error.retry_after is not None:
         said["retry_after"] = error.retry_after
     match error:
-        case InvalidPostError():
+        case InvalidInputError():
             said["problems"] = problem_objects(error.problems)
         case APIConnectionError():
             said["delivery"] = error.delivery.value
@@ -541,7 +541,7 @@ def problem_objects(problems: Iterable[Problem]) -> list[ProblemObject]:
     """The JSON objects for problems.
 
     Args:
-        problems: of a campaign, or of an `InvalidPostError`.
+        problems: of a campaign, or of an `InvalidInputError`.
     """
     return [
         {"row": p.row, "column": p.where, "message": p.message, "hint": p.hint} for p in problems

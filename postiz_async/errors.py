@@ -3,7 +3,9 @@
 PostizError                       `.retry_after` in seconds, None if another try fails as well
 ├── ConfigurationError            your settings: key, base URL, proxy
 │   └── UsageError                your program: a closed client, an invalid argument
-├── InvalidPostError              your input; nothing was sent; `.problems`
+├── InvalidInputError             what you gave; nothing was sent; `.problems` (also a ValueError)
+│   └── InvalidPostError          posts, or what was given with them
+│       └── ChannelNotFoundError  no channel, or several, have this name; `.word`, `.close`
 ├── PostNotFoundError             the post that was looked for is not there
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
 ├── CampaignError                 your campaign or journal; nothing was sent or changed
@@ -31,6 +33,7 @@ PostizError                       `.retry_after` in seconds, None if another try
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count as count_from, groupby
@@ -158,13 +161,30 @@ class UsageError(ConfigurationError):
     """
 
 
-class InvalidPostError(PostizError):
-    """The input cannot be accepted by the server. Nothing was sent."""
+class InvalidInputError(PostizError, ValueError):
+    """A value, file or argument is not valid; `problems` has the reasons. Nothing was sent."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}, nothing was sent"
         super().__init__("\n".join([count, *(f"  {problem}" for problem in problems)]))
+
+
+class InvalidPostError(InvalidInputError):
+    """Postiz would refuse a post. Every call that sends posts raises it for all it was given."""
+
+
+class ChannelNotFoundError(InvalidPostError):
+    """No channel, or more than one, has this id, name or provider.
+
+    `word` is what was given, the first if there were several. `close` are the names that are
+    spelt almost like it, the closest first, or the ids of the channels that it fits.
+    """
+
+    def __init__(self, problems: list[Problem], *, word: str, close: tuple[str, ...] = ()) -> None:
+        self.word = word
+        self.close = close
+        super().__init__(problems)
 
 
 class PostNotFoundError(PostizError):
@@ -365,6 +385,15 @@ class RateLimitError(APIStatusError, QuotaError):
     A create never raises it: after a 429 of Postiz it waits for the quota again, see
     `QuotaWaitError`; a 429 of a gateway proves nothing, see `DeliveryUnknownError`.
     """
+
+
+IS_COMMAND: ContextVar[bool] = ContextVar("IS_COMMAND", default=False)
+"""Whether messages are shown by a command of the command line, not by a program."""
+
+
+def by_reader(command: str, python: str) -> str:
+    """Advice for the command line or for Python, whichever the reader of a message uses."""
+    return command if IS_COMMAND.get() else python
 
 
 _PARTS = 12

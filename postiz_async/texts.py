@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from postiz_async import _content as contents
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models.posts import Content, Html, Markdown, Text
 from postiz_async.providers._registry import PROVIDERS, closest_provider
 
@@ -40,7 +40,7 @@ def preview(content: Content, provider: str, *, limit: int | None = None) -> Pre
             channel's own is the `max_length` of `postiz.channels.settings(channel)`.
 
     Raises:
-        InvalidPostError: the provider is unknown and there is no limit; HTML or Markdown that
+        InvalidInputError: the provider is unknown and there is no limit; HTML or Markdown that
             is longer than any request may be.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
@@ -58,7 +58,7 @@ def render(content: Content, provider: str) -> str:
         provider: identifier of the network, for example `linkedin`.
 
     Raises:
-        InvalidPostError: Markdown that is longer than any request may be.
+        InvalidInputError: Markdown that is longer than any request may be.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     return contents.render_for(content, provider)
@@ -88,7 +88,7 @@ def split(
         numbering: whether the parts are numbered, if there are several.
 
     Raises:
-        InvalidPostError: a link or mention alone is too long; the text has more characters than
+        InvalidInputError: a link or mention alone is too long; the text has more characters than
             a request, in which a whole thread goes, has bytes (102,400); the provider is unknown
             and there is no limit; the content is `Html`, which cannot be cut.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
@@ -96,7 +96,7 @@ def split(
     limit, counts, editor = _rules_of(provider, limit)
     if isinstance(content, Html):
         problem = Problem("content", "HTML cannot be split", hint="use Markdown or plain text")
-        raise InvalidPostError([problem])
+        raise InvalidInputError([problem])
     if isinstance(content, Markdown):
         return contents.split(
             content, limit=limit, counts=counts, editor=editor, numbering=numbering
@@ -107,7 +107,7 @@ def split(
 
 def _rules_of(provider: str, limit: int | None) -> _Rules:
     if limit is not None and limit < 1:
-        raise InvalidPostError([Problem("limit", f"{limit} leaves no room for any text")])
+        raise InvalidInputError([Problem("limit", f"{limit} leaves no room for any text")])
     known = PROVIDERS.get(provider)
     if known is not None:
         usual = known.limits[-1].characters
@@ -115,5 +115,5 @@ def _rules_of(provider: str, limit: int | None) -> _Rules:
     if limit is None:
         close = closest_provider(provider)
         hint = f"{close!r}?" if close else "give a limit"
-        raise InvalidPostError([Problem("provider", f"{provider!r} is unknown", hint=hint)])
+        raise InvalidInputError([Problem("provider", f"{provider!r} is unknown", hint=hint)])
     return _Rules(limit, "plain", "normal")

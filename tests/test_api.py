@@ -31,6 +31,7 @@ from postiz_async._resources.api import options_of
 from postiz_async._resources.posts import Posts
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
+from postiz_async.errors import InvalidInputError
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport
 
@@ -389,9 +390,9 @@ async def test_an_export_without_a_file_is_a_text(postiz_sandbox: Sandbox, tmp_p
         written = await postiz.export(tmp_path / "posts.jsonl", **days)
         assert (tmp_path / "posts.jsonl").read_text(encoding="utf-8") == exported.content
         assert (written.posts, written.content) == (1, "")
-        with pytest.raises(InvalidPostError, match="would not be read as jsonl"):
+        with pytest.raises(InvalidInputError, match="would not be read as jsonl"):
             await postiz.export(tmp_path / "posts.csv", **days, format="jsonl")
-        with pytest.raises(InvalidPostError, match="is not for JSON lines"):
+        with pytest.raises(InvalidInputError, match="is not for JSON lines"):
             await postiz.export(**days, format="jsonl", excel=True)
 
 

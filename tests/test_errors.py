@@ -12,7 +12,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from postiz_async import documents, errors
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
     APIResponse,
@@ -30,6 +29,7 @@ from postiz_async.errors import (
     RateLimitError,
     ServerError,
 )
+from postiz_async.models._durations import describe_seconds
 from postiz_async.schemas import schema_of
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -107,7 +107,9 @@ EVERY: list[tuple[PostizError, float | None]] = [
     (errors.PostizError("plain"), None),
     (errors.ConfigurationError("wrong"), None),
     (errors.UsageError("not open"), None),
+    (errors.InvalidInputError(PROBLEMS), None),
     (errors.InvalidPostError(PROBLEMS), None),
+    (errors.ChannelNotFoundError(PROBLEMS, word="new", close=("News",)), None),
     (errors.PostNotFoundError("gone", id="p1"), None),
     (errors.UploadError("changed"), None),
     (errors.CampaignError("no file"), None),
@@ -220,3 +222,8 @@ def test_a_status_error_is_no_connection_error() -> None:
 )
 def test_durations_are_written_for_people(seconds: float, words: str) -> None:
     assert describe_seconds(seconds) == words
+
+
+def test_what_was_given_is_a_value_error_and_every_refusal_of_a_post_one_class() -> None:
+    assert issubclass(errors.InvalidInputError, ValueError)
+    assert issubclass(errors.ChannelNotFoundError, errors.InvalidPostError)

@@ -12,7 +12,6 @@ import postiz_async
 ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
-    ("_wording",),
     ("errors", "clock", "_extras", "_renamed"),
     ("_concurrency", "models"),
     ("_quota",),
@@ -42,7 +41,6 @@ PURE = {
     "errors",
     "_extras",
     "_renamed",
-    "_wording",
     "_quota",
     "models",
     "providers",

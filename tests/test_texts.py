@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidInputError
 from postiz_async.models.posts import Html, Markdown, Text
 from postiz_async.texts import plain_text, preview, render, split
 
@@ -36,19 +36,19 @@ def test_a_text_is_sent_so_that_it_fits() -> None:
 
 
 def test_an_unknown_network_needs_a_limit() -> None:
-    with pytest.raises(InvalidPostError, match="'twiter' is unknown"):
+    with pytest.raises(InvalidInputError, match="'twiter' is unknown"):
         preview("a", "twiter")
-    with pytest.raises(InvalidPostError, match=r"'twitter' is unknown .*'x'"):
+    with pytest.raises(InvalidInputError, match=r"'twitter' is unknown .*'x'"):
         preview("a", "twitter")
-    with pytest.raises(InvalidPostError, match="'mastodon'\\?"):
+    with pytest.raises(InvalidInputError, match="'mastodon'\\?"):
         split("a", "mastadon")
     assert preview("a" * 11, "new", limit=10).fits is False
 
 
 def test_what_cannot_be_done_is_a_problem() -> None:
-    with pytest.raises(InvalidPostError, match="no room"):
+    with pytest.raises(InvalidInputError, match="no room"):
         split("a", "x", limit=0)
-    with pytest.raises(InvalidPostError, match="cannot be split"):
+    with pytest.raises(InvalidInputError, match="cannot be split"):
         split(Html("<p>a</p>"), "x")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
 
 

@@ -60,8 +60,14 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._resources.channel_names import Resolver
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async._wording import by_reader
-from postiz_async.errors import CampaignError, InvalidPostError, PostizError, Problem
+from postiz_async.errors import (
+    CampaignError,
+    InvalidPostError,
+    PostizError,
+    Problem,
+    UsageError,
+    by_reader,
+)
 from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
@@ -544,7 +550,7 @@ class Campaign(SentCampaign):
     @property
     def _checked(self) -> Checked:
         if self._known is None:
-            raise CampaignError(
+            raise UsageError(
                 "Use the campaign as `async with postiz.campaign(...) as campaign:`, in "
                 "synchronous code as `with postiz.campaign(...) as campaign:`."
             )

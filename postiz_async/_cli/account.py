@@ -19,10 +19,10 @@ from postiz_async._cli.output import Output, clock_time, moment, print_hanging
 from postiz_async._cli.profiles import Profile, profiles_path, read_profiles
 from postiz_async._transport import make_transport
 from postiz_async._wire import CLOUD_URL
-from postiz_async._wording import describe_seconds
 from postiz_async.doctor import CheckResult, CheckStatus, examine
 from postiz_async.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
 from postiz_async.errors import ConfigurationError
+from postiz_async.models._durations import describe_seconds
 from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
 
 

@@ -19,9 +19,9 @@ from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
 from postiz_async._cli.waiting import doubt_text
-from postiz_async._wording import describe_seconds
 from postiz_async.documents import report_document, status_document
 from postiz_async.errors import CampaignError, ConfigurationError, describe_rows, group_problems
+from postiz_async.models._durations import describe_seconds
 from postiz_async.models.insights import Figures
 from postiz_async.stores._files import replace_file
 from postiz_async.types import FileComparison, Finding, RowRecord, RowState

@@ -45,8 +45,7 @@ from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
-from postiz_async._wording import IS_COMMAND
-from postiz_async.errors import InvalidPostError, PostizError, Problem
+from postiz_async.errors import IS_COMMAND, InvalidInputError, PostizError, Problem
 from postiz_async.schemas import OUTPUTS, schema_of
 
 _INTERRUPT = 2
@@ -121,7 +120,7 @@ def schema(*command: str) -> None:
     if name not in OUTPUTS:
         close = difflib.get_close_matches(name, OUTPUTS, 1)
         hint = f"did you mean {close[0]!r}?" if close else "postiz-async schema lists them"
-        raise InvalidPostError([Problem("command", f"{name!r} prints no JSON", hint=hint)])
+        raise InvalidInputError([Problem("command", f"{name!r} prints no JSON", hint=hint)])
     output.json(schema_of(name))
 
 

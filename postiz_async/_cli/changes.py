@@ -31,7 +31,7 @@ from postiz_async._cli.options import (
 from postiz_async._cli.output import Output, ask, bare_moment, command_on, count, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async.documents import post_of_row, undo_document, update_document
-from postiz_async.errors import CampaignError, ConfigurationError, InvalidPostError, describe_rows
+from postiz_async.errors import CampaignError, ConfigurationError, InvalidInputError, describe_rows
 from postiz_async.types import RowRecord
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ async def update(
             return refuse(output, campaign)
         try:
             would = await campaign.update(prune=prune, force=force, dry_run=True)
-        except InvalidPostError:
+        except InvalidInputError:
             return refuse(output, campaign)
         zone = zone_of(read_as.connection, campaign.reading.timezone)
         if not json:
@@ -132,7 +132,7 @@ async def _do(
     total = sum(map(len, parts))
     display = CountDisplay(output, "done", total, zone, campaign.doubts, postiz.clock)
     work = campaign.update(prune=prune, force=force, on_outcome=display.saw)
-    done = await display.run(work, fatal=(CampaignError, InvalidPostError))
+    done = await display.run(work, fatal=(CampaignError, InvalidInputError))
     if isinstance(done, int):
         if output.as_json:
             finished = sorted({outcome.row for outcome in display.outcomes})

@@ -12,7 +12,7 @@ from postiz_async._cli.connection import Connection
 from postiz_async._cli.options import ApiOptions
 from postiz_async._cli.output import Output, confirm, moment
 from postiz_async.documents import VERSION, ConnectedDocument, SlotDocument
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 
 app = App(name="channels", help="List, inspect, connect and delete channels.")
 
@@ -108,7 +108,7 @@ async def trigger(
 def _pair(text: str) -> tuple[str, str]:
     key, found, value = text.partition("=")
     if not found or not key:
-        raise InvalidPostError([Problem("data", f"{text!r} is not key=value")])
+        raise InvalidInputError([Problem("data", f"{text!r} is not key=value")])
     return key, value
 
 

@@ -22,9 +22,8 @@ from postiz_async._cli.output import (
     near_moment,
     short_moment,
 )
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import Problem, describe_rows, group_problems, row_ranges
-from postiz_async.models._durations import write_duration
+from postiz_async.models._durations import describe_seconds, write_duration
 from postiz_async.types import Changed, Edits, Estimate, FieldChange, Late
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from postiz_async._cli.options import ApiOptions, json_object
 from postiz_async._cli.output import Output, confirm
 from postiz_async._uploads.urls import is_url, shown
 from postiz_async.documents import UploadFailure, error_object
-from postiz_async.errors import InvalidPostError, PostizError
+from postiz_async.errors import InvalidInputError, PostizError
 from postiz_async.models.media import Media
 from postiz_async.models.video import SlidesVideo, Veo3Video
 
@@ -115,7 +115,7 @@ def _document(source: str, result: Media | Exception) -> Media | UploadFailure:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, InvalidPostError):
+    if isinstance(error, InvalidInputError):
         return "; ".join(
             f"{each.message} ({each.hint})" if each.hint else each.message
             for each in error.problems

@@ -25,7 +25,7 @@ from postiz_async._campaign.read.dates import (
 )
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.output import Output, moment
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
 from postiz_async.types import Advice, AttemptHook, PostState
 
 Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
@@ -53,12 +53,12 @@ def json_object(name: str, text: str) -> dict[str, object]:
     """Read an argument that is a JSON object.
 
     Raises:
-        InvalidPostError: it is something else.
+        InvalidInputError: it is something else.
     """
     try:
         return msgspec.json.decode(text, type=dict[str, object])
     except msgspec.DecodeError as error:
-        raise InvalidPostError([Problem(name, f"is not a JSON object: {error}")]) from error
+        raise InvalidInputError([Problem(name, f"is not a JSON object: {error}")]) from error
 
 
 CampaignFile = Annotated[
@@ -250,9 +250,9 @@ async def said_as_options() -> AsyncGenerator[None]:
     """Report problems of the library's arguments by the names of the options."""
     try:
         yield
-    except InvalidPostError as error:
+    except InvalidInputError as error:
         said = [replace(p, where=_OPTIONS.get(p.where, p.where)) for p in error.problems]
-        raise InvalidPostError(said) from None
+        raise InvalidInputError(said) from None
 
 
 def day_range(
@@ -278,7 +278,7 @@ def aware(said: Said, option: str, zone: ZoneInfo, *, end_of_day: bool = False) 
     """The moment of an option, in `zone` if it has no zone.
 
     Raises:
-        InvalidPostError: the clocks of the zone skip or repeat the time.
+        InvalidInputError: the clocks of the zone skip or repeat the time.
     """
     if not isinstance(said, datetime):
         return datetime.combine(said, time.max if end_of_day else time.min, zone)
@@ -286,7 +286,7 @@ def aware(said: Said, option: str, zone: ZoneInfo, *, end_of_day: bool = False) 
     found = to_moment(said.replace(tzinfo=None) if its else said, its or zone)
     if not isinstance(found, datetime):
         what = f"{said:%Y-%m-%d %H:%M} {found.message}"
-        raise InvalidPostError([Problem(option, what, hint=found.hint)])
+        raise InvalidInputError([Problem(option, what, hint=found.hint)])
     return found.astimezone(zone)
 
 
@@ -294,10 +294,10 @@ def meant_moment(output: Output, at: Said, zone: ZoneInfo) -> datetime:
     """The moment of an option; if the date has no zone, show which one was used.
 
     Raises:
-        InvalidPostError: it is a day without a time, or the clocks skip or repeat the time.
+        InvalidInputError: it is a day without a time, or the clocks skip or repeat the time.
     """
     if not isinstance(at, datetime):
-        raise InvalidPostError([Problem("--at", f"{at} has no time", hint=f"like {at} 09:00")])
+        raise InvalidInputError([Problem("--at", f"{at} has no time", hint=f"like {at} 09:00")])
     when = aware(at, "--at", zone)
     if at.tzinfo is None:
         output.say(f"--at is {moment(when, zone)}.")

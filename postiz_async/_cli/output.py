@@ -27,7 +27,7 @@ from postiz_async.errors import (
     APIConnectionError,
     ConfigurationError,
     DeliveryUnknownError,
-    InvalidPostError,
+    InvalidInputError,
     PostizError,
     Problem,
     QuotaError,
@@ -236,7 +236,7 @@ class Output:
         """Print an error on stderr; with `--json` as one line of JSON."""
         if self.as_json:
             self._json_error(error_object(error, exit_code))
-        elif isinstance(error, InvalidPostError):
+        elif isinstance(error, InvalidInputError):
             self.problems(error.problems)
         else:
             self.fault(str(error))

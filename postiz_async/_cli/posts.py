@@ -35,7 +35,7 @@ from postiz_async._cli.reconcile import export
 from postiz_async._cli.sending import event_line
 from postiz_async._cli.waiting import waiting_shown
 from postiz_async.documents import VERSION, DeletedDocument, PublishLine, StateDocument
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
 from postiz_async.models._durations import read_seconds
 from postiz_async.models.posts import Created, Post
 from postiz_async.texts import plain_text
@@ -168,10 +168,10 @@ async def create(
     """
     output = Output(as_json=api.json)
     if now == (at is not None):
-        raise InvalidPostError([Problem("--at", "give either --at or --now")])
+        raise InvalidInputError([Problem("--at", "give either --at or --now")])
     read_seconds("--max-wait", max_wait, zero=True, none=True)
     if now and draft:
-        raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
+        raise InvalidInputError([Problem("--draft", "a draft is not published: leave --now out")])
     values = json_object("--settings", settings) if settings else None
     zone = api.zone
     when = None if at is None else meant_moment(output, at, zone)
@@ -283,7 +283,7 @@ def _ids(given: list[str]) -> list[str]:
     """The ids without duplicates; a dash is replaced by ids from standard input.
 
     Raises:
-        InvalidPostError: there are no ids.
+        InvalidInputError: there are no ids.
         ConfigurationError: an id is an option that does not exist.
     """
     unknown = next((each for each in given if each.startswith("-") and each != "-"), None)
@@ -299,7 +299,7 @@ def _ids(given: list[str]) -> list[str]:
         lines = sys.stdin.read().splitlines() if each == "-" else [each]
         ids |= dict.fromkeys(filter(None, map(str.strip, lines)))
     if not ids:
-        raise InvalidPostError([Problem("post-ids", "none was given")])
+        raise InvalidInputError([Problem("post-ids", "none was given")])
     return list(ids)
 
 
@@ -404,7 +404,7 @@ async def watch(
         if start is not None and start.timestamp() > postiz.clock.time():
             hint = "leave it out for what becomes of posts from now on"
             told = f"{moment(start, zone)} is still to come"
-            raise InvalidPostError([Problem("--since", told, hint=hint)])
+            raise InvalidInputError([Problem("--since", told, hint=hint)])
         watching = postiz.posts.watch(since=start, channel=channel)
         async with aclosing(watching) as events:
             async for event in events:

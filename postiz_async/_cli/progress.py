@@ -20,9 +20,9 @@ from postiz_async._cli.display import TickingDisplay
 from postiz_async._cli.output import Output, count, exit_code_of, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.waiting import doubt_text, held_for, quota_text, seen_quota
-from postiz_async._wording import describe_seconds
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import PostizError
+from postiz_async.models._durations import describe_seconds
 from postiz_async.types import Doubts, RowState
 
 T = TypeVar("T")

@@ -14,8 +14,8 @@ from rich.text import Text
 from postiz_async import Attempt, Postiz, Quota
 from postiz_async._cli.display import DisplayGuard
 from postiz_async._cli.output import IS_QUIET, Output, clock_time, count, near_moment
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import QuotaWaitError, StoreError
+from postiz_async.models._durations import describe_seconds
 from postiz_async.types import Doubts
 
 _LOOK = 0.25

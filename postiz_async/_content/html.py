@@ -11,7 +11,7 @@ from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models.posts import MAX_BODY
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def sanitise(content: str) -> str:
     """The content as the server stores it.
 
     Raises:
-        InvalidPostError: it is HTML, and longer than any request may be or nested too deeply.
+        InvalidInputError: it is HTML, and longer than any request may be or nested too deeply.
     """
     if "<" not in content:
         return content
@@ -63,7 +63,7 @@ def parsed(content: str) -> str:
     """Any text after it was parsed like in a browser, filtered and written.
 
     Raises:
-        InvalidPostError: it has tags, and is longer than any request may be or nested too deeply.
+        InvalidInputError: it has tags, and is longer than any request may be or nested too deeply.
     """
     _refuse_bombs(content)
     start = _START.match(content)
@@ -96,7 +96,7 @@ def _refuse_bombs(content: str) -> None:
     elif max(accumulate(_nesting(content)), default=0) > _MOST_OPEN_TAGS:
         message = f"has more than {_MOST_OPEN_TAGS:,} tags that are open at once"
     if message:
-        raise InvalidPostError([Problem("content", message)])
+        raise InvalidInputError([Problem("content", message)])
 
 
 def _nesting(content: str) -> Iterator[int]:

@@ -83,7 +83,7 @@ def length(content: str, counts: Counts = "plain") -> int:
     """The length of a request's content, not yet sanitised, as the server counts it.
 
     Raises:
-        InvalidPostError: it is HTML and longer than any request may be.
+        InvalidInputError: it is HTML and longer than any request may be.
     """
     counted = counted_text(content) if _ESCAPED.search(content) else content
     units = utf16_length(counted)
@@ -99,7 +99,7 @@ def counted_text(content: str) -> str:
     """The text that the server counts of a request's content, not yet sanitised.
 
     Raises:
-        InvalidPostError: it is HTML and longer than any request may be.
+        InvalidInputError: it is HTML and longer than any request may be.
     """
     written = _written(sanitise(content))
     return flattened(written) if "<p>" in written else written

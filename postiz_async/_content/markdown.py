@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from postiz_async._content.html import MAX_HTML, escape, escape_value, is_kept_link, mention_span
 from postiz_async._extras import extra_needed
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
 from postiz_async.models.posts import Mention
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ def to_html(source: str, *, real_lists: bool = False) -> str:
 
     Raises:
         ConfigurationError: the extra `markdown` is not installed.
-        InvalidPostError: it is longer than any request may be.
+        InvalidInputError: it is longer than any request may be.
     """
     if len(source) > MAX_HTML:
         message = f"has {len(source):,} characters of Markdown; the server reads {MAX_HTML:,}"
-        raise InvalidPostError([Problem("content", message)])
+        raise InvalidInputError([Problem("content", message)])
     writer = _Writer(real_lists=real_lists)
     for token in parser().parse(source):
         writer.take(token)

@@ -40,7 +40,7 @@ def published_text(content: str, editor: Editor, counts: Counts = "plain") -> st
     X receives HTML and makes text of it: anything that then looks like a tag is lost.
 
     Raises:
-        InvalidPostError: it is HTML and longer than any request may be.
+        InvalidInputError: it is HTML and longer than any request may be.
     """
     sanitised = sanitise(content)
     if "<" not in sanitised:
@@ -89,7 +89,7 @@ def preview(
     """Preview a text with this `limit`, way of counting and `editor`.
 
     Raises:
-        InvalidPostError: HTML or Markdown that is longer than any request may be.
+        InvalidInputError: HTML or Markdown that is longer than any request may be.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     sent = render(content, limit=limit, counts=counts, editor=editor)

@@ -46,7 +46,7 @@ def render(
     Lists of Markdown go as lists to an editor for HTML, and as lines of text to the others.
 
     Raises:
-        InvalidPostError: `Markdown` that is longer than any request may be.
+        InvalidInputError: `Markdown` that is longer than any request may be.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     if isinstance(content, Html):

@@ -21,7 +21,7 @@ import msgspec
 from postiz_async._content.html import MAX_HTML
 from postiz_async._content.length import length
 from postiz_async._content.render import render
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models.posts import Markdown, Text
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def split(
     With `numbering` each ends with its place, ` (2/5)`, unless there is only one.
 
     Raises:
-        InvalidPostError: a link, a mention or styled text is too long and cannot be cut; the
+        InvalidInputError: a link, a mention or styled text is too long and cannot be cut; the
             text has more characters than a request, in which a thread goes, has bytes.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
@@ -176,7 +176,7 @@ def _refuse_more_than_a_request(whole: str) -> None:
             f"has {size:,} characters; all parts of a thread go in one request, "
             f"of which the server reads {MAX_HTML:,} bytes"
         )
-        raise InvalidPostError([Problem("content", message, hint="make several posts of it")])
+        raise InvalidInputError([Problem("content", message, hint="make several posts of it")])
 
 
 def _alike(content: Parts, source: str) -> Parts:
@@ -254,7 +254,7 @@ class _Cutter:
         cuts = self._cuts(start, borders[0].end if borders else stop + 1)
         fitting = self._fitting(start, cuts, fits)
         if not fitting:
-            raise InvalidPostError([self._cannot_be_cut(start, stop)])
+            raise InvalidInputError([self._cannot_be_cut(start, stop)])
         return _Border(cuts[fitting - 1], cuts[fitting - 1], is_sentence=False)
 
     def _fitting(self, start: int, ends: Sequence[int], fits: Callable[[str], bool]) -> int:

@@ -217,7 +217,7 @@ class OutboxClient(Client, Protocol):
         """The id of a channel that is given by id, name or provider.
 
         Raises:
-            InvalidPostError: at `where`, no channel, or several, have this name or provider.
+            ChannelNotFoundError: at `where`, no channel, or several, have this name or provider.
         """
         ...
 

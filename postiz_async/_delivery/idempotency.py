@@ -45,7 +45,7 @@ from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.pauses import Outage
 from postiz_async.errors import (
     ConfigurationError,
-    InvalidPostError,
+    InvalidInputError,
     PostizError,
     StoreError,
     UsageError,
@@ -162,7 +162,7 @@ class KeyedCreator:
             raise refusal  # a firewall would refuse it again
         try:
             call.body = await call.keyed.build()
-        except InvalidPostError as error:
+        except InvalidInputError as error:
             if not kept.stored:
                 raise
             ids = ", ".join(kept.stored.values())

@@ -23,14 +23,15 @@ from postiz_async._delivery.record import (
 from postiz_async._quota import SILENT
 from postiz_async._resources.create_body import encode_create, marks_of
 from postiz_async._wire import parse_date
-from postiz_async._wording import by_reader, describe_seconds
 from postiz_async.errors import (
     DeliveryUnknownError,
     IdempotencyError,
     Marks,
     PostizError,
     QuotaWaitError,
+    by_reader,
 )
+from postiz_async.models._durations import describe_seconds
 from postiz_async.models.posts import Created
 
 if TYPE_CHECKING:

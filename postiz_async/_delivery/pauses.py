@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import anyio
 
 from postiz_async._wire import is_refusal
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -34,6 +33,7 @@ from postiz_async.errors import (
     ServerError,
     StoreError,
 )
+from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

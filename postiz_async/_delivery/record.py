@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from postiz_async._delivery.matching import CLIENT_REF, client_ref
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._wire import format_date
-from postiz_async._wording import describe_json_error
 from postiz_async.errors import APIResponse, BadRequestError, InvalidPostError, Problem
+from postiz_async.models._base import describe_json_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

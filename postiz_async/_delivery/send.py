@@ -45,7 +45,7 @@ from postiz_async._wire import parse_date
 from postiz_async.errors import (
     BadRequestError,
     DeliveryUnknownError,
-    InvalidPostError,
+    InvalidInputError,
     PayloadTooLargeError,
     PermissionDeniedError,
     PostizError,
@@ -74,12 +74,12 @@ class Stored:
 class Refused:
     """Nothing is stored, and another attempt would be refused as well."""
 
-    error: InvalidPostError | BadRequestError | PayloadTooLargeError
+    error: InvalidInputError | BadRequestError | PayloadTooLargeError
 
     @property
     def text(self) -> str:
         """The reason, usually in the server's words."""
-        if isinstance(self.error, InvalidPostError):
+        if isinstance(self.error, InvalidInputError):
             return self.error.problems[0].message
         return self.error.text
 
@@ -216,7 +216,7 @@ class Sender:
             if isinstance(end.result, Lost):
                 return end.result
             result = end.result
-        except (InvalidPostError, BadRequestError, PayloadTooLargeError) as error:
+        except (InvalidInputError, BadRequestError, PayloadTooLargeError) as error:
             if isinstance(error, BadRequestError):
                 self._fence.answered(sending.sent_at)
             result = Refused(error)

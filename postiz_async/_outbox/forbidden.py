@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._delivery import transitions
 from postiz_async._delivery.pauses import pause_after, trouble_of
-from postiz_async._wording import describe_seconds
+from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Collection

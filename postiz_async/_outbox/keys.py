@@ -31,7 +31,7 @@ class KeyedHandOver:
         new: the arguments, with channels by their ids.
 
     Raises:
-        InvalidPostError: settings contain a value that JSON cannot express.
+        InvalidInputError: settings contain a value that JSON cannot express.
     """
 
     key: str

@@ -43,7 +43,7 @@ from postiz_async.errors import (
     BadRequestError,
     ConfigurationError,
     DeliveryUnknownError,
-    InvalidPostError,
+    InvalidInputError,
     PayloadTooLargeError,
     PostizError,
     QuotaError,
@@ -85,7 +85,7 @@ LONGEST_REST = 300.0
 UNREADABLE_PAUSE = 60.0
 """Seconds until the next turn of an organisation with a hand-over of another library version."""
 
-_OF_THE_POST = (InvalidPostError, BadRequestError, PayloadTooLargeError, DeliveryUnknownError)
+_OF_THE_POST = (InvalidInputError, BadRequestError, PayloadTooLargeError, DeliveryUnknownError)
 """Errors that concern one hand-over only; any other would meet all, and is waited out."""
 
 _UNDECIDED = f"{IN_DOUBT}; look for it in Postiz, and hand it over again only if it is not there"

@@ -14,7 +14,7 @@ from postiz_async._quota.decisions import (
     held_of_window,
     others_rate,
 )
-from postiz_async._wording import describe_seconds
+from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -200,7 +200,7 @@ class OpenClient(Resources):
         """The id of a channel that is given by id, name or provider.
 
         Raises:
-            InvalidPostError: at `where`, no channel, or several, have this name or provider.
+            ChannelNotFoundError: at `where`, no channel, or several, have this name or provider.
         """
         return await self.channel_cache.id_of(self._bound, channel, where)
 

@@ -16,8 +16,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from postiz_async._resources.channel_names import merged
 from postiz_async._resources.channels import ChannelCache
 from postiz_async._resources.create_body import (
+    NO_POSTS,
     at_post,
     build_body,
     build_item,
@@ -34,18 +36,20 @@ from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._validation import schema_problems, validate
 from postiz_async._validation.messages import MISSING
 from postiz_async._wire.endpoints import CREATE_POST, Call
-from postiz_async._wording import by_reader
 from postiz_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
     BadRequestError,
+    ChannelNotFoundError,
     Delivery,
     DeliveryUnknownError,
+    InvalidInputError,
     InvalidPostError,
     PostizError,
     Problem,
     RateLimitError,
     ServerError,
+    by_reader,
 )
 from postiz_async.models.posts import NewPost, PostRequest, PostType
 from postiz_async.providers import PROVIDERS
@@ -234,31 +238,39 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidPostError: there are no posts, or something is wrong with them.
         """
-        problems = [] if posts else [Problem("posts", "is empty", hint="give at least one NewPost")]
+        if not posts:
+            raise InvalidPostError([NO_POSTS])
+        errors: list[InvalidPostError] = []
         items: list[PostItem] = []
         for place, post in enumerate(posts):
-            wrong = next(input_type_problems(post, f"posts.{place}"), None)
-            if wrong is not None:
-                problems.append(wrong)
-                continue
-            known = await self.channels.meant(self.bound, post.channel, f"posts.{place}.channel")
-            wrong = known if isinstance(known, Problem) else wrong_with(post, known, place)
-            if wrong is not None:
-                problems.append(wrong)
-            elif not isinstance(known, Problem):
-                try:
-                    items.append(build_item(post, known))
-                except InvalidPostError as error:
-                    problems += [at_post(place, problem) for problem in error.problems]
-        if problems:
-            raise InvalidPostError(problems)
+            try:
+                items.append(await self._item(place, post))
+            except InvalidPostError as error:
+                errors.append(error)
+        if errors:
+            raise merged(errors)
         return items
+
+    async def _item(self, place: int, post: NewPost) -> PostItem:
+        wrong = next(input_type_problems(post, f"posts.{place}"), None)
+        if wrong is not None:
+            raise InvalidPostError([wrong])
+        channel = await self.channels.meant(self.bound, post.channel, f"posts.{place}.channel")
+        if isinstance(channel, ChannelNotFoundError):
+            raise channel
+        wrong = wrong_with(post, channel, place)
+        if wrong is not None:
+            raise InvalidPostError([wrong])
+        try:
+            return build_item(post, channel)
+        except InvalidInputError as error:
+            raise InvalidPostError([at_post(place, each) for each in error.problems]) from error
 
     async def identified(self, posts: tuple[NewPost, ...]) -> tuple[NewPost, ...]:
         """The posts, with the names and providers of channels replaced by ids.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
         """
         named: list[NewPost] = []
         for place, post in enumerate(posts):

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
-from postiz_async.errors import Problem
+from postiz_async.errors import ChannelNotFoundError, InvalidPostError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,31 +37,37 @@ class Resolver:
 
     channels: Sequence[Channel]
 
-    def find(self, wanted: str, where: str = "channel") -> Channel | Problem:
-        """The channel with this id, name or provider; else the problem.
+    def find(self, wanted: str, where: str = "channel") -> Channel | InvalidPostError:
+        """The channel with this id, name or provider; else the error, which is not raised.
 
         Args:
             wanted: the id, name or provider.
             where: the place of the word, for the problem.
         """
         found = self.match(wanted, where)
-        if isinstance(found, Problem) or not found.disabled:
+        if isinstance(found, ChannelNotFoundError) or not found.disabled:
             return found
-        return Problem(where, f"the channel {found.name!r} is disabled in Postiz")
+        problem = Problem(where, f"the channel {found.name!r} is disabled in Postiz")
+        return InvalidPostError([problem])
 
-    def match(self, wanted: str, where: str = "channel") -> Channel | Problem:
+    def match(self, wanted: str, where: str = "channel") -> Channel | ChannelNotFoundError:
         """Like `find`, but also returns a disabled channel."""
         matches = self._matches(wanted)
         if len(matches) == 1:
             return matches[0]
         if matches:
+            matches.sort(key=lambda channel: (channel.name, channel.id))
             candidates = (
-                f"{c.name!r} ({c.id}{', disabled' if c.disabled else ''})"
-                for c in sorted(matches, key=lambda c: (c.name, c.id))
+                f"{c.name!r} ({c.id}{', disabled' if c.disabled else ''})" for c in matches
             )
             hint = f"give the id of one: {', '.join(candidates)}"
-            return Problem(where, f"{wanted!r} fits {len(matches)} channels", hint=hint)
-        return Problem(where, f"there is no channel {wanted!r}", hint=self._hint(wanted))
+            problem = Problem(where, f"{wanted!r} fits {len(matches)} channels", hint=hint)
+            close = tuple([channel.id for channel in matches])
+        else:
+            close = self._close(wanted)
+            hint = f"did you mean {close[0]!r}?" if close else "postiz-async channels lists them"
+            problem = Problem(where, f"there is no channel {wanted!r}", hint=hint)
+        return ChannelNotFoundError([problem], word=wanted, close=close)
 
     def ids(self) -> Callable[[str], str]:
         """A function from a campaign's word for a channel to its id, or to the word if unknown."""
@@ -69,7 +75,7 @@ class Resolver:
         @cache
         def id_of(wanted: str) -> str:
             found = self.match(wanted)
-            return wanted if isinstance(found, Problem) else found.id
+            return wanted if isinstance(found, ChannelNotFoundError) else found.id
 
         return id_of
 
@@ -81,14 +87,23 @@ class Resolver:
             or [c for c in self.channels if c.provider == lower]
         )
 
-    def _hint(self, wanted: str) -> str:
+    def _close(self, wanted: str) -> tuple[str, ...]:
+        """Ids, names and providers that are spelt almost like a word."""
         known = {
             word.casefold(): word
             for each in self.channels
             for word in (each.id, each.provider, each.name)
             if word
         }
-        close = difflib.get_close_matches(wanted.casefold(), known, 1)
-        if close:
-            return f"did you mean {known[close[0]]!r}?"
-        return "postiz-async channels lists them"
+        return tuple([known[each] for each in difflib.get_close_matches(wanted.casefold(), known)])
+
+
+def merged(errors: Sequence[InvalidPostError]) -> InvalidPostError:
+    """One error with all problems; if none of the channels was found, a `ChannelNotFoundError`."""
+    problems = [problem for error in errors for problem in error.problems]
+    first = errors[0]
+    if isinstance(first, ChannelNotFoundError) and all(
+        isinstance(error, ChannelNotFoundError) for error in errors
+    ):
+        return ChannelNotFoundError(problems, word=first.word, close=first.close)
+    return InvalidPostError(problems)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from msgspec.structs import force_setattr, replace
 
 from postiz_async._concurrency import run_to_completion
-from postiz_async._resources.channel_names import Resolver, is_id
+from postiz_async._resources.channel_names import Resolver, is_id, merged
 from postiz_async._scheduler.calls import wants_answer
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import encode_body, parse_date
@@ -32,7 +32,9 @@ from postiz_async.errors import (
     APIStatusError,
     APITimeoutError,
     BadRequestError,
+    ChannelNotFoundError,
     ConfigurationError,
+    InvalidInputError,
     InvalidPostError,
     Problem,
     QuotaError,
@@ -80,23 +82,23 @@ class Channels:
             channels: an id, name or provider for each.
 
         Raises:
-            InvalidPostError: with a problem for each word that means no channel, several, one that
-                is disabled, or one that another word means too.
+            ChannelNotFoundError: with a problem for each word that means no channel, or several.
+            InvalidPostError: a word means a channel that is disabled, or that another one means.
         """
         resolver = Resolver(await self.list())
-        problems: builtins.list[Problem] = []
+        errors: builtins.list[InvalidPostError] = []
         meant: dict[str, Channel] = {}
         for word in channels:
             found = resolver.find(word)
-            if isinstance(found, Problem):
-                problems.append(found)
+            if isinstance(found, InvalidPostError):
+                errors.append(found)
             elif found.id in meant:
                 what = f"{word!r} is named twice: {found.name!r}"
-                problems.append(Problem("channel", what))
+                errors.append(InvalidPostError([Problem("channel", what)]))
             else:
                 meant[found.id] = found
-        if problems:
-            raise InvalidPostError(problems)
+        if errors:
+            raise merged(errors)
         return list(meant.values())
 
     async def groups(self) -> builtins.list[Group]:
@@ -125,7 +127,7 @@ class Channels:
         Retried: yes. Since v2.18.0.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
             NotFoundError: no channel has this id (older servers: ServerError).
         """
         bound = self._bound.begun()
@@ -145,7 +147,7 @@ class Channels:
         Retried: yes. Since v2.18.0.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
             NotFoundError: no channel has this id, or there is no such tool.
             ChannelTokenError: the channel's own social token has expired; the key is fine.
             ServerError: the network answered with an error.
@@ -196,7 +198,7 @@ class Channels:
                 meaning can change.
 
         Raises:
-            InvalidPostError: it is not an id of a channel; nothing was deleted.
+            InvalidInputError: it is not an id of a channel; nothing was deleted.
             ServerError: also for an unknown channel.
         """
         bound = self._bound.begun()
@@ -211,12 +213,12 @@ class Channels:
 
     async def _refuse_name(self, bound: BoundScheduler, word: str) -> None:
         found = await self._channels.meant(bound, word, "channel")
-        if isinstance(found, Problem):
-            raise InvalidPostError([found])
+        if isinstance(found, ChannelNotFoundError):
+            raise found
         if found.id != word:
             hint = f"{found.name!r} on {found.provider} has the id {found.id}"
             what = f"a channel is deleted by its id only, not as {word!r}"
-            raise InvalidPostError([Problem("channel", what, hint=hint)])
+            raise InvalidInputError([Problem("channel", what, hint=hint)])
 
     async def find_slot(self, channel: Channel | str) -> datetime:
         """The next free posting time of a channel, in UTC. Nothing is reserved.
@@ -232,16 +234,17 @@ class Channels:
         Retried: no. Since v2.7.0.
 
         Raises:
-            InvalidPostError: the channel does not exist, is disabled, or is one of several with
-                this name or provider; the server was not asked.
+            ChannelNotFoundError: the channel does not exist, or is one of several with this name or
+                provider; the server was not asked.
+            InvalidPostError: it is disabled.
             APITimeoutError: most likely the channel has no posting times; do not call this again
                 before it has some.
         """
         bound = self._bound.begun()
         word = channel if isinstance(channel, str) else channel.id
         found = Resolver(await self._channels.fresh(bound)).find(word, "channel")
-        if isinstance(found, Problem):
-            raise InvalidPostError([found])
+        if isinstance(found, InvalidPostError):
+            raise found
         try:
             answer = await bound.call(Call(FIND_SLOT, params={"id": found.id}))
         except APITimeoutError as error:
@@ -363,19 +366,21 @@ class ChannelCache:
 
     async def meant(
         self, bound: BoundScheduler, channel: Channel | str, where: str
-    ) -> Channel | Problem:
-        """The channel with this id, name or provider, even if it is disabled; else the problem."""
+    ) -> Channel | ChannelNotFoundError:
+        """The channel with this id, name or provider, even if disabled; else the error."""
         if not isinstance(channel, str):
             return channel
         if channel in self._by_id and not self._is_stale(bound):
             return self._by_id[channel]
-        await self._ask_unless(bound, lambda: not isinstance(self._match(channel), Problem))
+        await self._ask_unless(
+            bound, lambda: not isinstance(self._match(channel), ChannelNotFoundError)
+        )
         return self._match(channel, where)
 
     def remembered(self, channel: Channel | str) -> Channel | None:
         """The channel in the last list, however old that is; None if it is missing or ambiguous."""
         found = self._match(channel) if isinstance(channel, str) else channel
-        return None if isinstance(found, Problem) else found
+        return None if isinstance(found, ChannelNotFoundError) else found
 
     async def id_of(
         self, bound: BoundScheduler, channel: Channel | str, where: str = "channel"
@@ -383,15 +388,15 @@ class ChannelCache:
         """The id of a channel; a word in the form of an id is not looked up.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
         """
         if not isinstance(channel, str):
             return channel.id
         if is_id(channel):
             return channel
         found = await self.meant(bound, channel, where)
-        if isinstance(found, Problem):
-            raise InvalidPostError([found])
+        if isinstance(found, ChannelNotFoundError):
+            raise found
         return found.id
 
     def forget(self, channel_id: str) -> None:
@@ -399,7 +404,7 @@ class ChannelCache:
         self._by_id.pop(channel_id, None)
         self._rules.pop(channel_id, None)
 
-    def _match(self, word: str, where: str = "") -> Channel | Problem:
+    def _match(self, word: str, where: str = "") -> Channel | ChannelNotFoundError:
         return self._by_id.get(word) or Resolver(tuple(self._by_id.values())).match(word, where)
 
     def _is_stale(self, bound: BoundScheduler) -> bool:

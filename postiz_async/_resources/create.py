@@ -11,7 +11,12 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from postiz_async._resources.builder import CreateCall, NewCreate, refuse_past
-from postiz_async._resources.create_body import build_body, refuse_type_problems, refuse_wrong_types
+from postiz_async._resources.create_body import (
+    build_body,
+    refuse_type_problems,
+    refuse_wrong_types,
+    refusing_posts,
+)
 from postiz_async._resources.keyed import KeyedCreate, check_key, keyed_body, said_of
 from postiz_async._resources.listing import group_of, list_posts
 from postiz_async._scheduler.calls import Priority
@@ -220,7 +225,8 @@ class PostCreation:
         call = self._begun(max_wait, priority, validate)
         refuse_type_problems(at, tags)
         item = (await call.items((new,)))[0]
-        format_date(at, "at")  # refuses one without a zone, before anything is asked
+        with refusing_posts():  # a date without a zone, before anything is asked
+            format_date(at, "at")
         first = msgspec.structs.replace(
             item.value[0], id=post if isinstance(post, str) else post.id
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -17,7 +18,13 @@ from postiz_async._content.html import MAX_HTML
 from postiz_async._content.render import render_for
 from postiz_async._validation import MediaFacts
 from postiz_async._wire import POST_YEARS, encode_body, format_date, parse_date
-from postiz_async.errors import APIResponseValidationError, InvalidPostError, Marks, Problem
+from postiz_async.errors import (
+    APIResponseValidationError,
+    InvalidInputError,
+    InvalidPostError,
+    Marks,
+    Problem,
+)
 from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
 from postiz_async.models.posts import (
@@ -50,6 +57,21 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Content, PostType
 
 
+NO_POSTS = Problem("posts", "is empty", hint="give at least one NewPost")
+
+
+@contextmanager
+def refusing_posts() -> Generator[None]:
+    """Raise what is wrong with a part of a create as an `InvalidPostError`."""
+    try:
+        yield
+    except InvalidPostError:
+        raise
+    except InvalidInputError as error:
+        raise InvalidPostError(error.problems) from error
+
+
+@refusing_posts()
 def build_body(
     kind: PostType,
     at: datetime,
@@ -90,7 +112,7 @@ def refuse_wrong_types(at: datetime, tags: Sequence[str], posts: Sequence[NewPos
         InvalidPostError: with a problem for each.
     """
     refuse_type_problems(at, tags)
-    problems = [] if posts else [Problem("posts", "is empty", hint="give at least one NewPost")]
+    problems = [] if posts else [NO_POSTS]
     for place, post in enumerate(posts):
         problems += itertools.islice(input_type_problems(post, f"posts.{place}"), 1)
     if problems:
@@ -202,6 +224,7 @@ def _media(media: Media) -> MediaRef:
     )
 
 
+@refusing_posts()
 def encode_create(body: PostRequest) -> Raw:
     """The bytes of a create request.
 

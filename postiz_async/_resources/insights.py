@@ -20,7 +20,6 @@ from postiz_async._wire.endpoints import (
     SEARCH_USERS,
     Call,
 )
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -30,6 +29,7 @@ from postiz_async.errors import (
     PostizError,
     QuotaError,
 )
+from postiz_async.models._durations import describe_seconds
 from postiz_async.models.insights import Figures, Metric, Missing, PostAnalytics
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Analytics:
             days: how many days back the figures reach.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
             ServerError: also for an unknown id.
         """
         bound = self._bound.begun()

@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 import msgspec
 from msgspec import UNSET
 
-from postiz_async._resources.create_body import at_post, encode_create, refuse_other_body
+from postiz_async._resources.create_body import (
+    at_post,
+    encode_create,
+    refuse_other_body,
+    refusing_posts,
+)
 from postiz_async._wire import format_date
-from postiz_async.errors import InvalidPostError, Problem, UsageError
+from postiz_async.errors import InvalidInputError, InvalidPostError, Problem, UsageError
 from postiz_async.models.posts import PostRequest, ThreadPart
 from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers._registry import write_settings
@@ -99,6 +104,7 @@ def check_key(key: object, where: str = "idempotency_key") -> None:
 # ------------------------------------------------------------------ what was asked for
 
 
+@refusing_posts()
 def said_of(new: NewCreate) -> Said:
     """The arguments of `schedule`, `publish_now` and `draft`, whose types were checked.
 
@@ -115,7 +121,7 @@ def said_of(new: NewCreate) -> Said:
 def _post(place: int, post: NewPost) -> dict[str, object]:
     try:
         settings = _settings(post.settings)
-    except InvalidPostError as error:
+    except InvalidInputError as error:
         raise InvalidPostError([at_post(place, each) for each in error.problems]) from error
     parts = [part if isinstance(part, ThreadPart) else ThreadPart(part) for part in post.thread]
     return {

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, get_args
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import check_id, format_date
 from postiz_async._wire.endpoints import LIST_POSTS, Call
-from postiz_async.errors import InvalidPostError, PostNotFoundError, Problem
+from postiz_async.errors import InvalidInputError, PostNotFoundError, Problem
 from postiz_async.models.posts import PostState
 
 if TYPE_CHECKING:
@@ -191,11 +191,11 @@ def check_state(state: str | None) -> None:
     """Refuse a state that no post has, for which a list would always be empty.
 
     Raises:
-        InvalidPostError: there is no such state.
+        InvalidInputError: there is no such state.
     """
     if state is not None and state not in get_args(PostState):
         hint = f"the states are {', '.join(get_args(PostState))}"
-        raise InvalidPostError([Problem("state", f"there is no {state!r}", hint=hint)])
+        raise InvalidInputError([Problem("state", f"there is no {state!r}", hint=hint)])
 
 
 class GroupOf(NamedTuple):

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from postiz_async._content import sanitise
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ def sent_text(sent: str, *, short_link: bool = False) -> str:
     """The visible text of a content that is sent; see `same_text`."""
     try:
         kept = sanitise(sent)
-    except InvalidPostError:  # it is longer than anything a server reads
+    except InvalidInputError:  # it is longer than anything a server reads
         kept = sent
     return seen_text(kept, short_link=short_link)
 

@@ -27,7 +27,7 @@ from postiz_async._uploads import (
 from postiz_async._uploads.urls import shown
 from postiz_async._wire import encode_body
 from postiz_async._wire.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
-from postiz_async.errors import APIResponseValidationError, InvalidPostError, Problem
+from postiz_async.errors import APIResponseValidationError, InvalidInputError, Problem
 from postiz_async.models._durations import read_seconds
 from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
 
@@ -87,7 +87,7 @@ class MediaResource:
                 `timedelta`.
 
         Raises:
-            InvalidPostError: missing, empty, too large, or of a type that cannot be posted.
+            InvalidInputError: missing, empty, too large, or of a type that cannot be posted.
             UploadError: the source failed or changed during the upload, or the URL could not be
                 fetched, or not fast enough (1 KiB per second); nothing was stored.
             UsageError: `stall_timeout` is not a number of seconds.
@@ -225,13 +225,13 @@ class MediaResource:
             url: a public https address.
 
         Raises:
-            InvalidPostError: the path of the URL does not end in a suffix that the server accepts.
+            InvalidInputError: the path of the URL does not end in a suffix that the server accepts.
             BadRequestError: the server could not fetch it, or its type is not accepted.
         """
         if not url.partition("?")[0].endswith(URL_SUFFIXES):
             suffixes = " ".join(sorted(URL_SUFFIXES))
             message = f"{shown(url)!r} does not end in one of {suffixes} (lower case)"
-            raise InvalidPostError([Problem("url", message)])
+            raise InvalidInputError([Problem("url", message)])
         return await fetch_by_server(self._bound, url)
 
     async def generate_video(self, video: SlidesVideo | Veo3Video) -> StoredMedia:

@@ -39,7 +39,7 @@ from postiz_async._wire.endpoints import (
     Call,
 )
 from postiz_async.errors import (
-    InvalidPostError,
+    InvalidInputError,
     Marks,
     NotFoundError,
     PostNotFoundError,
@@ -110,8 +110,8 @@ class Posts(PostCreation):
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider; or there is no
-                such state.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
+            InvalidInputError: there is no such state.
         """
         check_state(state)
         bound = self._bound
@@ -225,7 +225,7 @@ class Posts(PostCreation):
             PublishError: the network refused it; with the reason if a notification has it.
             PostNotFoundError: it was deleted.
             APITimeoutError: it was not published within `timeout`.
-            InvalidPostError: `at` has no time zone.
+            InvalidInputError: `at` has no time zone.
             UsageError: `timeout` is not a number of seconds.
         """
         bound, clock = self._bound, self._bound.scheduler.clock
@@ -263,7 +263,7 @@ class Posts(PostCreation):
             AuthenticationError: the key is no longer accepted.
             APIConnectionError: Postiz cannot be reached at the first check; `ServerError` if it
                 fails then.
-            InvalidPostError: `since` has no time zone; or no channel, or several, have this name
+            InvalidInputError: `since` has no time zone; or no channel, or several, have this name
                 or provider.
         """
         if since is not None:
@@ -360,11 +360,11 @@ class Posts(PostCreation):
         Costs no quota. Retried only if it is proved that it was not carried out. Since v2.19.0.
 
         Raises:
-            InvalidPostError: `release_id` is empty.
+            InvalidInputError: `release_id` is empty.
             ServerError: there is no such post, or its id on the network is known already.
         """
         if not release_id:
-            raise InvalidPostError([Problem("release_id", "is empty")])
+            raise InvalidInputError([Problem("release_id", "is empty")])
         body = encode_body({"releaseId": release_id})
         await self._bound.call(Call(SET_RELEASE_ID, params={"id": post_id}, body=body))
 

@@ -20,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from postiz_async._resources.listing import SEARCHED, Chunks, around, find_post
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -32,6 +31,7 @@ from postiz_async.errors import (
     ServerError,
     StoreError,
 )
+from postiz_async.models._durations import describe_seconds
 from postiz_async.models.posts import PublishEvent
 
 if TYPE_CHECKING:

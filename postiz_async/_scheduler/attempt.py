@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 from postiz_async import _wire as wire
 from postiz_async._scheduler.calls import time_out
 from postiz_async._scheduler.hooks import Attempt, log, tell_attempt
-from postiz_async._wording import by_reader
-from postiz_async.errors import APIConnectionError, APITimeoutError, AuthenticationError, Delivery
+from postiz_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    Delivery,
+    by_reader,
+)
 from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:

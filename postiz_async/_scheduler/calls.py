@@ -15,10 +15,9 @@ from msgspec import Raw
 
 from postiz_async._scheduler.hooks import Trace
 from postiz_async._wire.headers import Headers
-from postiz_async._wording import describe_seconds
 from postiz_async.clock import Clock
 from postiz_async.errors import APITimeoutError, Delivery, QuotaWaitError, UsageError
-from postiz_async.models._durations import in_seconds
+from postiz_async.models._durations import describe_seconds, in_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

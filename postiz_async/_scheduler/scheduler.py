@@ -32,7 +32,6 @@ from postiz_async._scheduler.retry import next_wait
 from postiz_async._scheduler.routes import RouteState
 from postiz_async._wire import QuotaEffect
 from postiz_async._wire.responses import FailureKind
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -40,6 +39,7 @@ from postiz_async.errors import (
     PostizError,
     UsageError,
 )
+from postiz_async.models._durations import describe_seconds
 from postiz_async.stores._persistence import Persistence
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import filetype  # pyright: ignore[reportMissingTypeStubs]
 import imagesize  # pyright: ignore[reportMissingTypeStubs]
 
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 
 if TYPE_CHECKING:
     from io import BytesIO, FileIO
@@ -74,7 +74,7 @@ def inspect_file(path: Path) -> FileFacts:
         path: its real path, as `os.path.realpath` tells it; no link is followed.
 
     Raises:
-        InvalidPostError: it is missing, no file, empty, of a kind that cannot be posted, or
+        InvalidInputError: it is missing, no file, empty, of a kind that cannot be posted, or
             too large.
     """
     try:
@@ -100,7 +100,7 @@ def open_resolved(path: Path) -> FileIO:
 
     Raises:
         OSError: it cannot be opened, or is a link by now.
-        InvalidPostError: a folder on the way to it is a link by now.
+        InvalidInputError: a folder on the way to it is a link by now.
     """
     file = open(path, "rb", buffering=0, opener=_open_no_link)  # noqa: SIM115  (the caller has it)
     if os.path.realpath(path) != str(path):
@@ -117,7 +117,7 @@ def check_path(path: Path) -> None:
     """Refuse a path that is not a regular file, which can be read repeatedly.
 
     Raises:
-        InvalidPostError: it is missing, a directory, a pipe, a device or a link to itself.
+        InvalidInputError: it is missing, a directory, a pipe, a device or a link to itself.
     """
     try:
         mode = path.stat().st_mode
@@ -139,7 +139,7 @@ def kind_of(head: bytes, name: str) -> str:
     """The media type of a file by its content; the name is only for messages.
 
     Raises:
-        InvalidPostError: it is empty, or of a kind that cannot be posted.
+        InvalidInputError: it is empty, or of a kind that cannot be posted.
     """
     if not head:
         raise refuse(f"{name} is empty (0 bytes)")
@@ -189,13 +189,13 @@ def check_size(size: int, mime: str, name: str) -> None:
     """Refuse a file that is too large for its kind.
 
     Raises:
-        InvalidPostError: it is.
+        InvalidInputError: it is.
     """
     limit = limit_of(mime)
     if size > limit:
         raise refuse(f"{name} has {size:,} bytes; the server accepts {limit:,}")
 
 
-def refuse(message: str, hint: str = "") -> InvalidPostError:
+def refuse(message: str, hint: str = "") -> InvalidInputError:
     """The error for media that are refused before anything is sent."""
-    return InvalidPostError([Problem("media", message, hint=hint)])
+    return InvalidInputError([Problem("media", message, hint=hint)])

@@ -20,9 +20,8 @@ from postiz_async._transport.fetch import fetch
 from postiz_async._uploads.inspect import refuse
 from postiz_async._uploads.sources import HEAD, Source
 from postiz_async._uploads.urls import is_public, shown
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import UploadError
-from postiz_async.models._durations import in_seconds
+from postiz_async.models._durations import describe_seconds, in_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection

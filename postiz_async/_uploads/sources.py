@@ -125,7 +125,7 @@ async def open_local(
         is_resolved: whether a path is the real path of its file, so that no link is followed.
 
     Raises:
-        InvalidPostError: it is neither a file nor a source of bytes.
+        InvalidInputError: it is neither a file nor a source of bytes.
     """
     if isinstance(value, str | Path):
         opening = partial(_Path.open, Path(value), is_resolved=is_resolved)

@@ -22,7 +22,7 @@ from postiz_async._validation.javascript import (
     is_number,
     is_object,
 )
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -323,7 +323,7 @@ def _says_something(content: object, entry: Mapping[str, object]) -> bool:
     try:
         plain, *others = sanitise(text).split("<")
         return not is_blank(plain + "".join(other.rpartition(">")[2] for other in others))
-    except InvalidPostError:  # too long to be parsed; reported where lengths are counted
+    except InvalidInputError:  # too long to be parsed; reported where lengths are counted
         return True
 
 

@@ -21,8 +21,8 @@ from postiz_async._validation.messages import server_message, shown
 from postiz_async._validation.schema import POST, ROOT, check, converted, is_good, judged
 from postiz_async._validation.settings import shape_of, verdict_of
 from postiz_async._validation.warnings import Body, JudgedPost, request_warnings
-from postiz_async._wording import describe_json_error
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
+from postiz_async.models._base import describe_json_error
 from postiz_async.models.posts import MAX_BODY
 from postiz_async.providers._registry import PROVIDERS
 
@@ -273,7 +273,7 @@ def _too_long(post: JudgedPost, max_lengths: Mapping[str, int]) -> Sequence[Prob
         where = f"{post.path}value.{place}.content"
         try:
             size = length(content, counts)
-        except InvalidPostError as error:
+        except InvalidInputError as error:
             found += [replace(problem, where=where) for problem in error.problems]
             continue
         if size > most:

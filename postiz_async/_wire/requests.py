@@ -12,9 +12,8 @@ import msgspec
 
 from postiz_async._wire.endpoints import MIB, FilePart
 from postiz_async._wire.secrets import Secret
-from postiz_async._wording import describe_json_error
-from postiz_async.errors import InvalidPostError, Problem, UsageError
-from postiz_async.models._base import DATETIME
+from postiz_async.errors import InvalidInputError, Problem, UsageError
+from postiz_async.models._base import DATETIME, describe_json_error
 
 if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Call
@@ -81,7 +80,7 @@ def encode_body(body: msgspec.Struct | Mapping[str, object]) -> msgspec.Raw:
         return msgspec.Raw(_encoder.encode(body))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         problem = Problem("body", f"cannot be written as JSON: {describe_json_error(error)}")
-        raise InvalidPostError([problem]) from error
+        raise InvalidInputError([problem]) from error
 
 
 Fields: TypeAlias = "tuple[tuple[str, str | Secret], ...]"
@@ -110,7 +109,7 @@ def encode(
 
     Raises:
         UsageError: a path parameter is not a text.
-        InvalidPostError: a path parameter is empty, a dot segment or has control characters.
+        InvalidInputError: a path parameter is empty, a dot segment or has control characters.
     """
     path = call.endpoint.path
     for name, value in call.params.items():
@@ -137,7 +136,7 @@ def _in_url(query: tuple[tuple[str, str], ...]) -> str:
             text = f"{text}&{name}={_quoted(value)}" if text else f"?{name}={_quoted(value)}"
         except UnicodeEncodeError:
             problem = Problem(name, f"{value!r} is not valid Unicode text")
-            raise InvalidPostError([problem]) from None
+            raise InvalidInputError([problem]) from None
     return text
 
 
@@ -146,11 +145,11 @@ def _segment(name: str, value: str) -> str:
     check_id(name, value)
     if value in {"", ".", ".."} or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
         wrong = f"{value!r} cannot be an id: it is empty, dots or has control characters"
-        raise InvalidPostError([Problem(name, wrong)])
+        raise InvalidInputError([Problem(name, wrong)])
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
-        raise InvalidPostError([Problem(name, f"{value!r} is not valid Unicode text")]) from None
+        raise InvalidInputError([Problem(name, f"{value!r} is not valid Unicode text")]) from None
 
 
 def check_id(name: str, value: object) -> None:
@@ -173,20 +172,20 @@ def format_date(moment: datetime, name: str = "date") -> str:
     """A date as it is sent: UTC with milliseconds and `Z`. `name` is the name of the argument.
 
     Raises:
-        InvalidPostError: it is not a datetime, or has no zone, so that the moment is not known.
+        InvalidInputError: it is not a datetime, or has no zone, so that the moment is not known.
     """
     if type(moment) in DATETIME and moment.tzinfo is UTC:  # the usual case
         text: str = msgspec.to_builtins(moment)  # ten times as fast as `isoformat`
         return f"{text[:23]}Z" if moment.microsecond else f"{text[:19]}.000Z"
     if not isinstance(cast("object", moment), datetime):
         hint = "a datetime with a time zone is expected"
-        raise InvalidPostError([Problem(name, f"is of type {type(moment).__name__}", hint=hint)])
+        raise InvalidInputError([Problem(name, f"is of type {type(moment).__name__}", hint=hint)])
     if moment.utcoffset() is None:
         wrong = f"{moment.isoformat(sep=' ')} has no time zone"
         hint = "for example datetime.now(UTC) + timedelta(hours=1)"
-        raise InvalidPostError([Problem(name, wrong, hint=hint)])
+        raise InvalidInputError([Problem(name, wrong, hint=hint)])
     try:
         utc = moment.astimezone(UTC)
     except OverflowError:
-        raise InvalidPostError([Problem(name, f"{moment} is out of range")]) from None
+        raise InvalidInputError([Problem(name, f"{moment} is out of range")]) from None
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

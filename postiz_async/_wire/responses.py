@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 import msgspec
 
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import (
     APIConnectionError,
     APIResponse,
@@ -28,6 +27,7 @@ from postiz_async.errors import (
     RateLimitError,
     ServerError,
 )
+from postiz_async.models._durations import describe_seconds
 from postiz_async.models.posts import Post, PostList
 
 if TYPE_CHECKING:

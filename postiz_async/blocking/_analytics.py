@@ -37,7 +37,7 @@ class Analytics(Twin):
             days: how many days back the figures reach.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
             ServerError: also for an unknown id.
         """
         return self._portal.call(self._async.channel, channel, days=days)

@@ -236,7 +236,7 @@ class Api(WithRaw, Resources):
 
         Raises:
             CampaignError: the file exists already, or cannot be written.
-            InvalidPostError: `format` contradicts the file's name, or does not go with `excel`.
+            InvalidInputError: `format` contradicts the file's name, or does not go with `excel`.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
         return self._portal.call(

@@ -44,8 +44,8 @@ class Channels(Twin):
             channels: an id, name or provider for each.
 
         Raises:
-            InvalidPostError: with a problem for each word that means no channel, several, one that
-                is disabled, or one that another word means too.
+            ChannelNotFoundError: with a problem for each word that means no channel, or several.
+            InvalidPostError: a word means a channel that is disabled, or that another one means.
         """
         return self._portal.call(self._async.find, *channels)
 
@@ -75,7 +75,7 @@ class Channels(Twin):
         Retried: yes. Since v2.18.0.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
             NotFoundError: no channel has this id (older servers: ServerError).
         """
         return self._portal.call(self._async.settings, channel)
@@ -93,7 +93,7 @@ class Channels(Twin):
         Retried: yes. Since v2.18.0.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
             NotFoundError: no channel has this id, or there is no such tool.
             ChannelTokenError: the channel's own social token has expired; the key is fine.
             ServerError: the network answered with an error.
@@ -128,7 +128,7 @@ class Channels(Twin):
                 meaning can change.
 
         Raises:
-            InvalidPostError: it is not an id of a channel; nothing was deleted.
+            InvalidInputError: it is not an id of a channel; nothing was deleted.
             ServerError: also for an unknown channel.
         """
         return self._portal.call(self._async.delete, channel)
@@ -147,8 +147,9 @@ class Channels(Twin):
         Retried: no. Since v2.7.0.
 
         Raises:
-            InvalidPostError: the channel does not exist, is disabled, or is one of several with
-                this name or provider; the server was not asked.
+            ChannelNotFoundError: the channel does not exist, or is one of several with this name or
+                provider; the server was not asked.
+            InvalidPostError: it is disabled.
             APITimeoutError: most likely the channel has no posting times; do not call this again
                 before it has some.
         """

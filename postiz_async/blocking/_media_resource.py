@@ -64,7 +64,7 @@ class MediaResource(Twin):
                 `timedelta`.
 
         Raises:
-            InvalidPostError: missing, empty, too large, or of a type that cannot be posted.
+            InvalidInputError: missing, empty, too large, or of a type that cannot be posted.
             UploadError: the source failed or changed during the upload, or the URL could not be
                 fetched, or not fast enough (1 KiB per second); nothing was stored.
             UsageError: `stall_timeout` is not a number of seconds.
@@ -173,7 +173,7 @@ class MediaResource(Twin):
             url: a public https address.
 
         Raises:
-            InvalidPostError: the path of the URL does not end in a suffix that the server accepts.
+            InvalidInputError: the path of the URL does not end in a suffix that the server accepts.
             BadRequestError: the server could not fetch it, or its type is not accepted.
         """
         return self._portal.call(self._async.upload_from_url, url)

@@ -60,8 +60,8 @@ class Posts(PostCreation):
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
-            InvalidPostError: no channel, or several, have this name or provider; or there is no
-                such state.
+            ChannelNotFoundError: no channel, or several, have this name or provider.
+            InvalidInputError: there is no such state.
         """
         return listed(
             self._portal,
@@ -143,7 +143,7 @@ class Posts(PostCreation):
             PublishError: the network refused it; with the reason if a notification has it.
             PostNotFoundError: it was deleted.
             APITimeoutError: it was not published within `timeout`.
-            InvalidPostError: `at` has no time zone.
+            InvalidInputError: `at` has no time zone.
             UsageError: `timeout` is not a number of seconds.
         """
         return self._portal.call(self._async.wait_published, post_id, at=at, timeout=timeout)
@@ -172,7 +172,7 @@ class Posts(PostCreation):
             AuthenticationError: the key is no longer accepted.
             APIConnectionError: Postiz cannot be reached at the first check; `ServerError` if it
                 fails then.
-            InvalidPostError: `since` has no time zone; or no channel, or several, have this name
+            InvalidInputError: `since` has no time zone; or no channel, or several, have this name
                 or provider.
         """
         return iterate(self._portal, self._async.watch, since=since, channel=channel)
@@ -239,7 +239,7 @@ class Posts(PostCreation):
         Costs no quota. Retried only if it is proved that it was not carried out. Since v2.19.0.
 
         Raises:
-            InvalidPostError: `release_id` is empty.
+            InvalidInputError: `release_id` is empty.
             ServerError: there is no such post, or its id on the network is known already.
         """
         self._portal.call(self._async.set_release_id, post_id, release_id)

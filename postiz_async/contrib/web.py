@@ -28,7 +28,7 @@ from postiz_async.errors import (
     ConfigurationError,
     DeliveryUnknownError,
     IdempotencyError,
-    InvalidPostError,
+    InvalidInputError,
     NotFoundError,
     OAuthError,
     PayloadTooLargeError,
@@ -119,7 +119,7 @@ def error_response(error: PostizError) -> ErrorResponse:
     | error                                         | answer                               |
     |-----------------------------------------------|--------------------------------------|
     | `QuotaError`                                  | 503, `Retry-After` rounded up        |
-    | `InvalidPostError`                            | 422, each problem with its path      |
+    | `InvalidInputError`                           | 422, each problem with its path      |
     | `BadRequestError`, `PayloadTooLargeError`     | 422, 413, in the words of the server |
     | `IdempotencyError`                            | 422, each path that differs          |
     | `NotFoundError`, `PostNotFoundError`          | 404                                  |
@@ -142,7 +142,7 @@ def error_response(error: PostizError) -> ErrorResponse:
             return ErrorResponse(
                 503, "The hourly quota of posts has no free slot at the moment.", seconds
             )
-        case InvalidPostError():
+        case InvalidInputError():
             return ErrorResponse(
                 422, [_problem(p.where, p.message, p.hint) for p in error.problems]
             )

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias, cast
 import msgspec
 from msgspec import UNSET, inspect
 
-from postiz_async._wording import describe_json_error
-from postiz_async.errors import InvalidPostError, Problem, UsageError
+from postiz_async.errors import InvalidInputError, Problem, UsageError
 
 DATETIME = tuple(each for each in datetime.__mro__ if each.__module__ == "datetime")[:1]
 """`datetime` itself: freezegun replaces it in each module, and msgspec takes no subclass of it."""
@@ -39,7 +38,7 @@ class Value(msgspec.Struct, frozen=True):
 
         Raises:
             UsageError: `names` is neither.
-            InvalidPostError: it contains something that JSON cannot represent.
+            InvalidInputError: it contains something that JSON cannot represent.
         """
         decoded: dict[str, object] = msgspec.json.decode(self._encoded(names))
         return decoded
@@ -53,7 +52,7 @@ class Value(msgspec.Struct, frozen=True):
 
         Raises:
             UsageError: `names` is neither.
-            InvalidPostError: it contains something that JSON cannot represent.
+            InvalidInputError: it contains something that JSON cannot represent.
         """
         return self._encoded(names).decode()
 
@@ -67,7 +66,7 @@ class Value(msgspec.Struct, frozen=True):
             )
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             message = f"cannot be written as JSON: {describe_json_error(error)}"
-            raise InvalidPostError([Problem(type(self).__name__, message)]) from error
+            raise InvalidInputError([Problem(type(self).__name__, message)]) from error
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Self:
@@ -77,12 +76,12 @@ class Value(msgspec.Struct, frozen=True):
             data: a dict with the API's names or Python's, at each level; unknown keys are ignored.
 
         Raises:
-            InvalidPostError: it describes no such value; the problem has the path.
+            InvalidInputError: it describes no such value; the problem has the path.
         """
         try:
             return msgspec.convert(_by_api_names(data, _shape(cls)), cls)
         except (msgspec.ValidationError, RecursionError) as error:
-            raise InvalidPostError([_problem(cls, error)]) from error
+            raise InvalidInputError([_problem(cls, error)]) from error
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -92,13 +91,13 @@ class Value(msgspec.Struct, frozen=True):
             text: JSON with the API's names or Python's, at each level; unknown keys are ignored.
 
         Raises:
-            InvalidPostError: it is not JSON, or describes no such value.
+            InvalidInputError: it is not JSON, or describes no such value.
         """
         try:
             data = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             problem = Problem(cls.__name__, f"is not JSON: {describe_json_error(error)}")
-            raise InvalidPostError([problem]) from error
+            raise InvalidInputError([problem]) from error
         return cls.from_dict(data)
 
     def _for_json(self) -> Value:
@@ -207,3 +206,8 @@ def _problem(kind: type[msgspec.Struct], error: Exception) -> Problem:
     message, _, path = describe_json_error(error).partition(" - at `$")
     where = path.rstrip("`").replace("[", ".").replace("]", "").removeprefix(".")
     return Problem(where or kind.__name__, f"{message[:1].lower()}{message[1:]}")
+
+
+def describe_json_error(error: Exception) -> str:
+    """The reason why a value is not valid JSON, in the form of the end of a sentence."""
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)

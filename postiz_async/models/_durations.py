@@ -106,3 +106,18 @@ def write_duration(duration: timedelta) -> str:
     units = (unit for unit in "dhm" if seconds and seconds % _SECONDS[unit] == 0)
     unit = next(units, "s")
     return f"{seconds // _SECONDS[unit]}{unit}"
+
+
+def describe_seconds(seconds: float) -> str:
+    """A duration for people: `4 s`, `20 min 13 s`, `30 min`, `3 h 05 min`, `2 d 4 h`."""
+    total = max(0, round(seconds))
+    if total < 60:
+        return f"{total} s"
+    minutes, secs = divmod(total, 60)
+    if minutes < 60:
+        return f"{minutes} min {secs:02d} s" if secs else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from postiz_async._wording import describe_seconds
+from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

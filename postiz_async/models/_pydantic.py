@@ -13,7 +13,7 @@ from msgspec import inspect
 from pydantic import TypeAdapter
 from pydantic_core import PydanticCustomError, SchemaSerializer, ValidationError, core_schema
 
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +41,7 @@ def core_schema_of(kind: type[Portable]) -> CoreSchema:
             return data
         try:
             return kind.from_dict(cast("Mapping[str, object]", data))
-        except InvalidPostError as error:
+        except InvalidInputError as error:
             raise _refused(kind, data, error) from None
 
     def write(value: Portable, info: SerializationInfo) -> object:
@@ -65,7 +65,7 @@ def _without_none(said: object) -> object:
     return said
 
 
-def _refused(kind: type[Portable], data: object, error: InvalidPostError) -> ValidationError:
+def _refused(kind: type[Portable], data: object, error: InvalidInputError) -> ValidationError:
     """The error for pydantic, with the path of the problem, so that FastAPI's answer has it too."""
     [problem] = error.problems
     path = [] if problem.where == kind.__name__ else problem.where.split(".")

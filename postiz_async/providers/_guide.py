@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import msgspec
 
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.providers._registry import PROVIDERS, closest_provider
 from postiz_async.providers._schema import fields_of
 
@@ -53,13 +53,13 @@ def find_provider(name: str) -> Provider:
         name: such as `linkedin-page`.
 
     Raises:
-        InvalidPostError: there is no such provider; the hint names the closest.
+        InvalidInputError: there is no such provider; the hint names the closest.
     """
     known = PROVIDERS.get(name)
     if known is None:
         close = closest_provider(name)
         hint = f"did you mean {close!r}?" if close else f"known: {', '.join(PROVIDERS)}"
-        raise InvalidPostError([Problem("provider", f"{name[:40]!r} is unknown", hint=hint)])
+        raise InvalidInputError([Problem("provider", f"{name[:40]!r} is unknown", hint=hint)])
     return known
 
 

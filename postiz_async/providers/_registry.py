@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import msgspec
 
-from postiz_async._wording import describe_json_error
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
+from postiz_async.models._base import describe_json_error
 from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers._blogs import BLOGS, AnyBlog
 from postiz_async.providers._communities import COMMUNITIES, AnyCommunity
@@ -86,7 +86,7 @@ def write_settings(
     """Settings in the form of the API, with `__type` if they name their provider.
 
     Raises:
-        InvalidPostError: a struct contains something that JSON cannot represent.
+        InvalidInputError: a struct contains something that JSON cannot represent.
     """
     if isinstance(settings, RawSettings):
         return {**settings.values, "__type": settings.provider}
@@ -97,7 +97,7 @@ def write_settings(
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         where = ".".join(["settings", *_unwritable(settings)])
         problem = Problem(where, f"cannot be written as JSON: {describe_json_error(error)}")
-        raise InvalidPostError([problem]) from error
+        raise InvalidInputError([problem]) from error
     media = {field.name for field in fields_of(type(settings)) if field.media}
     return {name: _medium(each) if name in media else each for name, each in values.items()}
 

@@ -318,7 +318,7 @@ def test_a_campaign_is_planned_run_and_resumed(
 
 def test_a_campaign_that_is_not_entered_says_how(postiz: Postiz, tmp_path: Path) -> None:
     campaign = postiz.campaign(tmp_path / "none.csv")
-    with pytest.raises(postiz_async.CampaignError, match="with"):
+    with pytest.raises(postiz_async.UsageError, match="with"):
         _ = campaign.problems
 
 

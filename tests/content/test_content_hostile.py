@@ -11,7 +11,7 @@ from work import calls_of, grows_with_its_input
 from postiz_async._content import length, preview, sanitise, split
 from postiz_async._content.preview import published_text
 from postiz_async._resources.create_body import content_problems
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidInputError
 from postiz_async.models.posts import Html, Markdown, NewPost, Text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ TEXTS = {
 def outcome(content: Content) -> str:
     try:
         seen = preview(content, limit=280, counts="x-weighted", editor="html")
-    except InvalidPostError as error:
+    except InvalidInputError as error:
         return error.problems[0].where
     return "fits" if seen.fits else "too long"
 

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from postiz_async._content import preview, render, sanitise
 from postiz_async._content.markdown import parser, to_html
-from postiz_async.errors import ConfigurationError, InvalidPostError
+from postiz_async.errors import ConfigurationError, InvalidInputError
 from postiz_async.models.posts import Markdown, Mention
 
 BOLD_A, BOLD_B = "\U0001d5ee", "\U0001d5ef"
@@ -91,5 +91,5 @@ def test_without_the_parser_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 
 def test_markdown_that_no_request_can_carry_is_refused() -> None:
-    with pytest.raises(InvalidPostError, match="Markdown"):
+    with pytest.raises(InvalidInputError, match="Markdown"):
         render(Markdown("a" * 200_000))

@@ -12,7 +12,7 @@ from work import calls_of
 
 from postiz_async._content import length, render, split
 from postiz_async._content.split import safe_cuts
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models.posts import Markdown, Mention, Text
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
@@ -37,7 +37,7 @@ def test_all_parts_fit_and_nothing_is_lost(
 ) -> None:
     try:
         parts = split(Text(text), limit=limit, counts=counts, numbering=numbering)
-    except InvalidPostError as error:  # whole things may stand together without a blank
+    except InvalidInputError as error:  # whole things may stand together without a blank
         whole = error.problems[0].message
         if "cannot be cut" not in whole:
             raise
@@ -116,7 +116,7 @@ def test_mentions_stay_whole_and_are_mentions_in_each_part() -> None:
 
 
 def test_a_link_that_is_too_long_is_a_problem() -> None:
-    with pytest.raises(InvalidPostError, match="cannot be cut") as caught:
+    with pytest.raises(InvalidInputError, match="cannot be cut") as caught:
         split(Text(f"see {LINK} now"), limit=20)
     assert caught.value.problems[0].where == "content"
 
@@ -149,7 +149,7 @@ def test_what_no_request_can_carry_is_refused_at_once(
     text = kind(source * (2_000_000 // len(source)))
 
     def work() -> None:
-        with pytest.raises(InvalidPostError) as caught:
+        with pytest.raises(InvalidInputError) as caught:
             split(text, limit=280, numbering=numbering)
         problems.extend(caught.value.problems)
 

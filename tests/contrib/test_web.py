@@ -28,6 +28,8 @@ CASES: list[tuple[PostizError, int]] = [
     (errors.QuotaWaitError(KEY, retry_after=12.2), 503),
     (errors.RateLimitError(KEY, response=errors.APIResponse(429), retry_after=0.0), 503),
     (errors.InvalidPostError([Problem("posts.0.channel", "is none")]), 422),
+    (errors.InvalidInputError([Problem("media", "does not exist")]), 422),
+    (errors.ChannelNotFoundError([Problem("channel", "is none")], word="none"), 422),
     (errors.BadRequestError("no such tag", response=errors.APIResponse(400)), 422),
     (errors.PayloadTooLargeError("too large", response=errors.APIResponse(413)), 413),
     (errors.NotFoundError("not there", response=errors.APIResponse(404)), 404),

@@ -21,7 +21,7 @@ from value_kinds import KINDS
 
 from postiz_async import (
     Html,
-    InvalidPostError,
+    InvalidInputError,
     Markdown,
     Media,
     Mention,
@@ -207,7 +207,7 @@ def test_the_tags_of_a_post_are_names() -> None:
 
 @pytest.mark.parametrize("tag", [7, {}, {"tag": "news"}, {"tag": {"name": 7}}])
 def test_a_tag_without_a_name_is_refused(tag: object) -> None:
-    with pytest.raises(InvalidPostError, match="a tag of the post has no name"):
+    with pytest.raises(InvalidInputError, match="a tag of the post has no name"):
         Post.from_dict({"id": "p1", "publishDate": "2030-01-01T09:00:00Z", "tags": [tag]})
 
 
@@ -220,7 +220,7 @@ def test_a_tag_without_a_name_is_refused(tag: object) -> None:
     ],
 )
 def test_a_slip_in_what_people_write_is_refused(slip: dict[str, object], place: str) -> None:
-    with pytest.raises(InvalidPostError, match=place):
+    with pytest.raises(InvalidInputError, match=place):
         NewPost.from_dict({"channel": "c1", **slip})
 
 
@@ -266,7 +266,7 @@ def test_what_is_written_for_people_says_what_it_is() -> None:
     ],
 )
 def test_what_is_wrong_is_told_with_its_path(said: Any, where: str, message: str) -> None:
-    with pytest.raises(InvalidPostError) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         NewPost.from_dict(said)
     [problem] = caught.value.problems
     assert (problem.where, problem.message) == (where, message)
@@ -274,17 +274,17 @@ def test_what_is_wrong_is_told_with_its_path(said: Any, where: str, message: str
 
 @pytest.mark.parametrize("text", ["{", b"\xff", "[" * 100_000])
 def test_what_is_no_json_is_told(text: str | bytes) -> None:
-    with pytest.raises(InvalidPostError, match="Media: is not JSON: "):
+    with pytest.raises(InvalidInputError, match="Media: is not JSON: "):
         Media.from_json(text)
 
 
 def test_what_json_has_no_word_for_is_told() -> None:
-    with pytest.raises(InvalidPostError, match="NewPost: cannot be written as JSON: "):
+    with pytest.raises(InvalidInputError, match="NewPost: cannot be written as JSON: "):
         NewPost("c", settings={"file": object()}).to_dict()
     endless: dict[str, object] = {}
     endless["me"] = endless
     for names in ("api", "python"):
-        with pytest.raises(InvalidPostError, match="it is nested too deeply"):
+        with pytest.raises(InvalidInputError, match="it is nested too deeply"):
             NewPost("c", settings=endless).to_json(names=names)  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from postiz_async import providers
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidInputError
 from postiz_async.models.media import Media
 from postiz_async.providers import (
     PROVIDERS,
@@ -163,7 +163,7 @@ def test_targets_are_written_as_the_server_nests_them() -> None:
 
 def test_a_value_that_json_has_no_word_for_is_a_problem_of_the_settings() -> None:
     settings = providers.Discord(channel=object())  # type: ignore[arg-type]
-    with pytest.raises(InvalidPostError, match=r"settings\.channel: cannot be written as JSON"):
+    with pytest.raises(InvalidInputError, match=r"settings\.channel: cannot be written as JSON"):
         write_settings(settings)
 
 

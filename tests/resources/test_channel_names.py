@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given, strategies as st
 
 from postiz_async import (
     APIConnectionError,
+    Html,
     IdempotencyError,
     InvalidPostError,
     NewPost,
     NotFoundError,
-    Problem,
 )
 from postiz_async._resources.channel_names import Resolver, is_id
 from postiz_async._sandbox import Fault
+from postiz_async.errors import ChannelNotFoundError, InvalidInputError
 from postiz_async.models.channels import Channel
 from postiz_async.testing import Sandbox
 
@@ -70,8 +71,10 @@ def test_a_channel_is_meant_by_id_name_or_provider_in_this_order(wanted: str, fo
     ],
 )
 def test_a_channel_that_cannot_be_told_is_a_problem(wanted: str, words: str) -> None:
-    problem = Resolver(CHANNELS).find(wanted)
-    assert isinstance(problem, Problem)
+    error = Resolver(CHANNELS).find(wanted)
+    assert isinstance(error, InvalidPostError)
+    assert isinstance(error, ChannelNotFoundError) == ("disabled" not in words.partition("(")[0])
+    [problem] = error.problems
     assert problem.where == "channel"
     assert words in str(problem)
 
@@ -93,7 +96,9 @@ def test_ids_win_and_what_is_found_is_never_one_of_several(
     if same_id:
         assert [found] == same_id
     elif same_name:
-        assert [found] == same_name or (isinstance(found, Problem) and len(same_name) > 1)
+        assert [found] == same_name or (
+            isinstance(found, ChannelNotFoundError) and len(same_name) > 1
+        )
     if isinstance(found, Channel):
         assert Resolver(channels).ids()(wanted) == found.id
     else:
@@ -193,9 +198,9 @@ async def test_a_name_that_is_new_is_found_and_a_cached_one_asks_for_nothing(
 async def test_a_channel_is_not_deleted_by_a_name(local: Sandbox, brewers: Channel) -> None:
     async with local.client() as postiz:
         for word in ("Brewers", "mastodon"):
-            with pytest.raises(InvalidPostError, match=f"by its id only.*{brewers.id}"):
+            with pytest.raises(InvalidInputError, match=f"by its id only.*{brewers.id}"):
                 await postiz.channels.delete(word)
-        with pytest.raises(InvalidPostError, match="there is no channel 'Brewer'"):
+        with pytest.raises(ChannelNotFoundError, match="there is no channel 'Brewer'"):
             await postiz.channels.delete("Brewer")
         assert len(await postiz.channels.list()) == 3
         assert await postiz.channels.delete(brewers.id) == brewers.id
@@ -215,7 +220,7 @@ async def test_a_name_and_its_id_are_the_same_call_of_a_key(
         assert len({await call(word) for word in words}) == 1
         with pytest.raises(IdempotencyError):
             await call("tea")
-        with pytest.raises(InvalidPostError, match="fits 2 channels"):
+        with pytest.raises(ChannelNotFoundError, match="fits 2 channels"):
             await call("bluesky")
         local.change_channel(brewers.id, disabled=True)
         await postiz.channels.list()
@@ -255,3 +260,77 @@ async def test_a_hand_over_by_name_needs_the_list_once(
         for ticket in (given, named):
             assert (await postiz.outbox.wait(ticket.id)).state == "stored"
     assert {post.channel_id for post in local.posts} == {brewers.id}
+
+
+async def test_a_channel_that_is_not_found_says_the_word_and_the_close_names(
+    local: Sandbox, brewers: Channel
+) -> None:
+    at = local.in_an_hour()
+    async with local.client() as postiz:
+        for call in (
+            postiz.posts.schedule(NewPost("Brewer", "a"), at=at),
+            postiz.posts.schedule(NewPost("Brewer", "a"), at=at, idempotency_key="k"),
+            postiz.channels.find("Brewer"),
+            postiz.channels.settings("Brewer"),
+            postiz.analytics.channel("Brewer"),
+        ):
+            with pytest.raises(ChannelNotFoundError) as caught:
+                await call
+            assert (caught.value.word, caught.value.close) == ("Brewer", ("Brewers",))
+        with pytest.raises(ChannelNotFoundError) as caught:
+            await postiz.posts.schedule(NewPost("bluesky", "a"), NewPost("nobody", "b"), at=at)
+        assert caught.value.word == "bluesky"
+        assert set(caught.value.close) == {
+            each.id for each in await postiz.channels.list() if each.provider == "bluesky"
+        }
+        assert [problem.where for problem in caught.value.problems] == [
+            "posts.0.channel",
+            "posts.1.channel",
+        ]
+
+
+async def test_a_channel_that_is_not_found_beside_another_problem_is_one_of_two(
+    local: Sandbox, brewers: Channel
+) -> None:
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError) as caught:
+            await postiz.posts.schedule(
+                NewPost("nobody", "a"), NewPost(brewers, cast("Any", 7)), at=local.in_an_hour()
+            )
+    assert type(caught.value) is InvalidPostError
+    assert len(caught.value.problems) == 2
+
+
+REFUSED: list[tuple[NewPost, dict[str, object]]] = [
+    (NewPost("nobody", "a"), {}),
+    (NewPost("Brewers", "a"), {"at": datetime(2035, 1, 1)}),  # noqa: DTZ001
+    (NewPost("Brewers", "a"), {"at": "tomorrow"}),
+    (NewPost("Brewers", "a"), {"at": datetime(2000, 1, 1, tzinfo=UTC)}),
+    (NewPost("Brewers", "a"), {"at": datetime.max.replace(tzinfo=UTC)}),
+    (NewPost("Brewers", "a"), {"tags": [7]}),
+    (NewPost("Brewers", "a" * 200_000), {}),
+    (NewPost("Brewers", Html("<b>" * 200_000)), {}),
+    (NewPost("Brewers", "a \ud800 b"), {}),
+    (NewPost("Brewers", "a", settings={"title": object()}), {}),
+    (NewPost("Brewers", "a"), {"idempotency_key": ""}),
+    (NewPost("Brewers", "a"), {"idempotency_key": "\0"}),
+]
+
+
+@pytest.mark.parametrize("key", [None, "order-1"])
+@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize(("post", "given"), REFUSED)
+async def test_every_refusal_of_what_schedule_was_given_is_an_invalid_post(
+    local: Sandbox,
+    brewers: Channel,
+    post: NewPost,
+    given: dict[str, Any],
+    *,
+    validate: bool,
+    key: str | None,
+) -> None:
+    options = {"at": local.in_an_hour(), "validate": validate, "idempotency_key": key} | given
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError):
+            await postiz.posts.schedule(post, **options)
+    assert not local.creates

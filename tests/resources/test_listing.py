@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from postiz_async import InvalidPostError, NewPost
+from postiz_async import InvalidInputError, NewPost
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._resources.listing import pieces
 from postiz_async.models.posts import Post, PostRequest
@@ -131,10 +131,10 @@ async def test_a_state_that_no_post_has_is_refused(state: Any) -> None:
     at = sandbox.in_an_hour()
     async with sandbox.client() as postiz:
         with pytest.raises(
-            InvalidPostError, match=r"state: there is no .* QUEUE, PUBLISHED"
+            InvalidInputError, match=r"state: there is no .* QUEUE, PUBLISHED"
         ) as told:
             await postiz.posts.list(start=at, end=at, state=state)
-        with pytest.raises(InvalidPostError) as exported:
+        with pytest.raises(InvalidInputError) as exported:
             await postiz.export(None, start=at, end=at, state=state)
         assert str(exported.value) == str(told.value)
     assert not sandbox.requests
@@ -157,6 +157,6 @@ async def test_notifications_end_where_they_are_older() -> None:
         before = sandbox.requests
         assert await postiz.notifications.list(since=since) == everything[:120]
         assert sandbox.requests - before == 2
-        with pytest.raises(InvalidPostError, match=r"since: .* no time zone"):
+        with pytest.raises(InvalidInputError, match=r"since: .* no time zone"):
             await postiz.notifications.list(since=since.replace(tzinfo=None))
     assert [each.content for each in everything] == [f"message {n}" for n in reversed(range(250))]

@@ -30,7 +30,7 @@ from postiz_async import (
 )
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import Fault
-from postiz_async.errors import PostNotFoundError
+from postiz_async.errors import InvalidInputError, PostNotFoundError
 from postiz_async.models.video import SlidesVideo
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
@@ -114,9 +114,9 @@ async def test_what_is_no_moment_is_named_as_it_was_given(
     now = datetime(2031, 1, 15, tzinfo=UTC)
     async with local.client() as postiz:
         for name, given in (("start", (moment, now)), ("end", (now, moment))):
-            with pytest.raises(InvalidPostError, match=f"  {name}: .* time zone"):
+            with pytest.raises(InvalidInputError, match=f"  {name}: .* time zone"):
                 await postiz.posts.list(start=given[0], end=given[1])
-            with pytest.raises(InvalidPostError, match=f"  {name}: .* time zone"):
+            with pytest.raises(InvalidInputError, match=f"  {name}: .* time zone"):
                 await anext(aiter(postiz.posts.list(start=given[0], end=given[1])))
         with pytest.raises(InvalidPostError, match=r"  at: .* time zone"):
             await postiz.posts.schedule(NewPost(channel, "Hello"), at=moment)
@@ -267,7 +267,7 @@ async def test_settings_are_merged_and_the_date_comes_back_in_utc(
 
 async def test_release_id_must_not_be_empty(local: Sandbox) -> None:
     async with local.client() as postiz:
-        with pytest.raises(InvalidPostError, match="release_id: is empty"):
+        with pytest.raises(InvalidInputError, match="release_id: is empty"):
             await postiz.posts.set_release_id("some", "")
 
 
@@ -320,7 +320,7 @@ async def test_wait_published_follows_a_post_that_is_moved(
         await postiz.posts.delete(created.post_id)
         with pytest.raises(PostNotFoundError, match="no post"):
             await postiz.posts.wait_published(created.post_id, at=at)
-        with pytest.raises(InvalidPostError, match=r"at: .* has no time zone"):
+        with pytest.raises(InvalidInputError, match=r"at: .* has no time zone"):
             await postiz.posts.wait_published("x", at=at.replace(tzinfo=None))
 
 
@@ -340,7 +340,7 @@ async def test_media(local: Sandbox) -> None:
     async with local.client() as postiz:
         media = await postiz.media.upload(PNG)
         assert media.path.endswith(".png")
-        with pytest.raises(InvalidPostError, match="does not end in one of"):
+        with pytest.raises(InvalidInputError, match="does not end in one of"):
             await postiz.media.upload_from_url("https://example.com/page.html")
         voices = await postiz.media.voices()
         video = SlidesVideo(prompt="a morning", voice=voices[0].id)

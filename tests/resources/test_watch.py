@@ -12,7 +12,7 @@ import pytest
 from postiz_async import (
     AdvancedOptions,
     AuthenticationError,
-    InvalidPostError,
+    InvalidInputError,
     NewPost,
     Postiz,
     ServerError,
@@ -113,7 +113,7 @@ async def test_what_was_before_is_told_only_if_it_is_asked_for(local: Sandbox) -
         assert [event.post.id for _, event in told] == ids
         told = await gather(local, postiz.posts.watch(since=before + timedelta(hours=1)), 1200)
         assert [event.post.id for _, event in told] == ids[1:]
-        with pytest.raises(InvalidPostError):
+        with pytest.raises(InvalidInputError):
             postiz.posts.watch(since=datetime(2027, 1, 1))  # noqa: DTZ001
 
 

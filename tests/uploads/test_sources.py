@@ -14,7 +14,7 @@ from upload_lab import WebUpload, sha, stream_of
 
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._uploads.sources import CHUNK, NullSink, open_local
-from postiz_async.errors import InvalidPostError, UploadError
+from postiz_async.errors import InvalidInputError, UploadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,7 +117,7 @@ async def test_a_file_is_taken_from_where_it_stands(
     await local.media.upload(file)
     assert [stored.sha256 for stored in sandbox_in_memory.uploads] == [sha(PNG)]
     file.seek(0, os.SEEK_END)
-    with pytest.raises(InvalidPostError, match="the file is empty"):
+    with pytest.raises(InvalidInputError, match="the file is empty"):
         await local.media.upload(file)
 
 
@@ -130,9 +130,9 @@ async def test_an_upload_of_a_web_framework_is_taken_as_a_whole_and_left_open(
     await local.media.upload(upload)
     assert [stored.sha256 for stored in sandbox_in_memory.uploads] == [sha(DATA)]
     assert not upload.is_closed
-    with pytest.raises(InvalidPostError, match=r"photo\.png is application/zip by its content"):
+    with pytest.raises(InvalidInputError, match=r"photo\.png is application/zip by its content"):
         await local.media.upload(WebUpload(b"PK\3\4" + bytes(60)))
-    with pytest.raises(InvalidPostError, match="the file is empty"):
+    with pytest.raises(InvalidInputError, match="the file is empty"):
         await local.media.upload(WebUpload(b"", filename=None))
 
 
@@ -181,7 +181,7 @@ async def test_a_picture_that_is_named_like_a_film_is_a_picture(
 async def test_what_is_no_picture_is_refused_in_any_shape(
     sandbox_in_memory: MemoryServer, local: Postiz, source: object, words: str
 ) -> None:
-    with pytest.raises((InvalidPostError, UploadError)) as caught:
+    with pytest.raises((InvalidInputError, UploadError)) as caught:
         await local.media.upload(source)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert sandbox_in_memory.requests == 0
@@ -192,7 +192,7 @@ async def test_a_closed_file_is_named(local: Postiz, tmp_path: Path) -> None:
     path.write_bytes(PNG)
     with path.open("rb") as file:
         pass
-    with pytest.raises(InvalidPostError, match=r"photo\.png cannot be read: .*closed file"):
+    with pytest.raises(InvalidInputError, match=r"photo\.png cannot be read: .*closed file"):
         await local.media.upload(file)
 
 
@@ -206,7 +206,7 @@ async def test_a_film_of_a_stream_is_a_film(local: Postiz) -> None:
 
 
 async def test_what_is_no_source_says_what_one_is() -> None:
-    with pytest.raises(InvalidPostError) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         await open_local(7, stall_timeout=1.0)  # type: ignore[arg-type]
     (problem,) = caught.value.problems
     assert problem.message == "an object of type int cannot be uploaded"

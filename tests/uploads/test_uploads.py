@@ -15,7 +15,7 @@ from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._uploads import inspect_file, upload
 from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import InvalidPostError, UploadError
+from postiz_async.errors import InvalidInputError, UploadError
 from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def box(brand: bytes, *compatible: bytes) -> bytes:
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(InvalidPostError) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         inspect_file(path)
     assert str(caught.value).startswith("1 problem, nothing was sent")
     return str(caught.value)
@@ -134,9 +134,9 @@ async def test_bytes_are_looked_at_like_files() -> None:
         media = await postiz.media.upload(WEBP)
         assert media.path.endswith(".webp")
         for wrong in (b"", b"text", b"BM" + b"\0" * 60):
-            with pytest.raises(InvalidPostError, match="the data"):
+            with pytest.raises(InvalidInputError, match="the data"):
                 await postiz.media.upload(wrong)
-        with pytest.raises(InvalidPostError, match="bytes; the server accepts"):
+        with pytest.raises(InvalidInputError, match="bytes; the server accepts"):
             await postiz.media.upload(PNG + b"\0" * MAX_IMAGE)
         assert len(sandbox.uploads) == 1
 
@@ -184,6 +184,6 @@ async def test_a_file_that_vanishes_is_named(
     path = png("a.png")
     facts = inspect_file(path)
     path.unlink()
-    with pytest.raises(InvalidPostError, match=r"a\.png does not exist"):
+    with pytest.raises(InvalidInputError, match=r"a\.png does not exist"):
         await upload(BoundScheduler(opened(postiz).scheduler), path, facts=facts)
     assert sandbox.uploads == ()

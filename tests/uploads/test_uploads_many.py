@@ -13,7 +13,7 @@ from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.errors import (
     BadRequestError,
     ConfigurationError,
-    InvalidPostError,
+    InvalidInputError,
     UploadError,
     UsageError,
 )
@@ -114,7 +114,7 @@ async def test_failures_do_not_end_the_others_and_are_raised_together(
     with pytest.raises(ExceptionGroup, match="2 of 5 uploads failed") as caught:
         await local.media.upload_many(sources)  # type: ignore[arg-type]
     errors = caught.value.exceptions
-    assert [type(error) for error in errors] == [InvalidPostError] * 2
+    assert [type(error) for error in errors] == [InvalidInputError] * 2
     notes = [error.__notes__ for error in errors]
     assert notes[0] == ["upload 2 of 5: the data"]
     assert re.fullmatch(r"upload 4 of 5: .*/gone\.png", notes[1][0])
@@ -126,7 +126,7 @@ async def test_failures_can_take_the_places_of_their_sources(
 ) -> None:
     results = await local.media.upload_many(mixed(png), return_exceptions=True)  # type: ignore[arg-type]
     assert [isinstance(each, Media) for each in results] == [True, False, True, True, True]
-    assert isinstance(results[1], InvalidPostError)
+    assert isinstance(results[1], InvalidInputError)
 
 
 async def test_a_second_call_uploads_what_failed_and_nothing_else(

@@ -23,7 +23,7 @@ from postiz_async._uploads.inspect import check_path
 from postiz_async.errors import (
     APIConnectionError,
     Delivery,
-    InvalidPostError,
+    InvalidInputError,
     ServerError,
     UploadError,
 )
@@ -120,7 +120,7 @@ async def test_what_is_no_file_is_named(local: Postiz, tmp_path: Path) -> None:
         ".": "is a directory",
         "empty.png": "is empty (0 bytes)",
     }.items():
-        with pytest.raises(InvalidPostError) as caught:
+        with pytest.raises(InvalidInputError) as caught:
             await local.media.upload(tmp_path / name)
         assert words in str(caught.value)
 

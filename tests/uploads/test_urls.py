@@ -24,7 +24,7 @@ from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._uploads.urls import is_public, shown
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import AuthenticationError, InvalidPostError, UploadError
+from postiz_async.errors import AuthenticationError, InvalidInputError, UploadError
 from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ async def test_redirects_are_followed_and_counted(
         await postiz.media.upload(f"{other.url}/redirect", allow_private=True)
     for target in ("file:///etc/passwd", "ftp://127.0.0.1/a.png", "http://[::1"):
         other.redirect = target
-        with pytest.raises(InvalidPostError, match="is not the address of a file in the web"):
+        with pytest.raises(InvalidInputError, match="is not the address of a file in the web"):
             await postiz.media.upload(f"{other.url}/redirect", allow_private=True)
 
 
@@ -360,7 +360,7 @@ async def test_what_is_no_picture_of_a_sensible_size_is_not_stored(
     sandbox: MemoryServer, postiz: Postiz, other: Web, name: str, words: str
 ) -> None:
     patience = 0.1 if name == "stuck.png" else PATIENCE
-    with pytest.raises((UploadError, InvalidPostError)) as caught:
+    with pytest.raises((UploadError, InvalidInputError)) as caught:
         await postiz.media.upload(f"{other.url}/{name}", allow_private=True, stall_timeout=patience)
     assert words in str(caught.value)
     assert f"/{name}" in str(caught.value)
@@ -497,7 +497,7 @@ async def test_what_may_be_secret_in_a_url_is_in_no_trace_and_no_note(postiz: Po
         urls = [f"http://user:password@{host}/a.png?signature=s3cret", "http://:80/?s3cret"]
         urls += ["http://user:password@127.0.0.1:9/a.png?s3cret", "http://a..b/?s3cret"]
         failed = await postiz.media.upload_many(urls, allow_private=True, return_exceptions=True)
-    with pytest.raises(InvalidPostError) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         await postiz.media.upload_from_url(f"http://{host}/a?{SIGNATURE}")
     for error in (*failed, caught.value):
         assert isinstance(error, Exception)
@@ -515,5 +515,5 @@ async def test_an_address_that_is_none_or_where_nobody_answers(postiz: Postiz) -
     with pytest.raises(UploadError, match="could not be fetched"):
         await postiz.media.upload(f"http://{'a' * 70}.invalid/a.png")
     for wrong in ("http://", "http://:80/a.png", "http://a:b/c.png", "http://[::1/a.png"):
-        with pytest.raises(InvalidPostError, match="not the address of a file in the web"):
+        with pytest.raises(InvalidInputError, match="not the address of a file in the web"):
             await postiz.media.upload(wrong)

@@ -27,7 +27,7 @@ from postiz_async.errors import (
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
-    InvalidPostError,
+    InvalidInputError,
     NotFoundError,
     PayloadTooLargeError,
     PermissionDeniedError,
@@ -189,7 +189,7 @@ def test_a_path_parameter_is_exactly_one_segment(value: str, segment: str) -> No
 
 @pytest.mark.parametrize("value", ["", ".", "..", "a\nb", "\x00", "a\x7f", "\t", "x\ud800"])
 def test_a_path_parameter_that_could_address_something_else_is_refused(value: str) -> None:
-    with pytest.raises(InvalidPostError):
+    with pytest.raises(InvalidInputError):
         encode(Call(endpoints.DELETE_POST, params={"id": value}))
 
 
@@ -207,7 +207,7 @@ def test_query_values_are_encoded() -> None:
 
 
 def test_a_query_value_that_is_no_text_is_refused() -> None:
-    with pytest.raises(InvalidPostError):
+    with pytest.raises(InvalidInputError):
         encode(Call(endpoints.LIST_POSTS, query=(("customer", "\ud800"),)))
 
 
@@ -231,7 +231,7 @@ def test_a_body_that_json_cannot_carry_is_refused() -> None:
     circle: list[object] = []
     circle.append(circle)
     for value in (object(), "\ud800", circle, {1j: 2}):
-        with pytest.raises(InvalidPostError):
+        with pytest.raises(InvalidInputError):
             wire.encode_body(Body(value))
 
 
@@ -260,7 +260,7 @@ def test_so_is_one_of_another_library_whose_kind_is_a_datetime() -> None:
     ],
 )
 def test_a_date_without_zone_or_out_of_range_is_refused(moment: datetime) -> None:
-    with pytest.raises(InvalidPostError):
+    with pytest.raises(InvalidInputError):
         wire.format_date(moment)
 
 
@@ -274,7 +274,7 @@ def test_a_date_in_utc_is_written_as_python_writes_it(moment: datetime) -> None:
 def test_a_date_survives_the_way_there_and_back(moment: datetime) -> None:
     try:
         text = wire.format_date(moment)
-    except InvalidPostError:
+    except InvalidInputError:
         return
     back = wire.parse_date(text)
     assert timedelta(0) <= moment - back < timedelta(milliseconds=1)
@@ -859,7 +859,7 @@ def test_no_setting_escapes_the_tree(text: str, read: Callable[[str], object]) -
 def test_every_id_is_one_segment_or_refused(value: str) -> None:
     try:
         request = encode(Call(endpoints.DELETE_POST, params={"id": value}))
-    except InvalidPostError:
+    except InvalidInputError:
         return
     segment = request.url.removeprefix("http://host/public/v1/posts/")
     assert re.fullmatch(r"[A-Za-z0-9_.~%-]+", segment)

@@ -30,8 +30,13 @@ from postiz_async._campaign.read.texts import cell_text
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.channel_names import folded
-from postiz_async._wording import by_reader
-from postiz_async.errors import CampaignError, ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import (
+    CampaignError,
+    ConfigurationError,
+    InvalidInputError,
+    Problem,
+    by_reader,
+)
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
@@ -103,15 +108,15 @@ async def export_posts(
 
     Raises:
         CampaignError: the file exists already, or cannot be written.
-        InvalidPostError: the requested format does not exist.
+        InvalidInputError: the requested format does not exist.
         ConfigurationError: there is no such time zone, or an extra is not installed.
         PostizError: the posts could not be listed.
     """
     if path is not None and wanted is not None and is_json(path) != (wanted == "jsonl"):
         problem = Problem("format", f"{path.name} would not be read as {wanted}")
-        raise InvalidPostError([problem])
+        raise InvalidInputError([problem])
     if excel and wanted == "jsonl":
-        raise InvalidPostError([Problem("excel", "is not for JSON lines")])
+        raise InvalidInputError([Problem("excel", "is not for JSON lines")])
     if path is None:
         posts = await gathered(postiz, "excel" if excel else wanted or "csv", **which)
         return await in_thread(lambda: replace(posts.exported, content=str(posts.content())))

@@ -27,7 +27,7 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.watch import FIRST_POLL, LOOK_SHARE, next_pause, publish_events
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async._wording import describe_seconds
+from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

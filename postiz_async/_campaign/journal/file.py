@@ -23,8 +23,7 @@ import msgspec
 
 from postiz_async._campaign.journal.lock import FileLock
 from postiz_async._campaign.journal.tables import read_meta
-from postiz_async._wording import by_reader
-from postiz_async.errors import CampaignError
+from postiz_async.errors import CampaignError, by_reader
 from postiz_async.stores import _files
 from postiz_async.stores._campaign_tables import campaign_tables_of_sqlite
 from postiz_async.stores._deliveries import TakenError

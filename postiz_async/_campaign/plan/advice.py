@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from postiz_async._campaign.plan.doubles import as_read
 from postiz_async._campaign.read.read_options import warning
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import PostizError, Problem
+from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

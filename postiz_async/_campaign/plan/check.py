@@ -33,7 +33,7 @@ from postiz_async._resources.channel_names import Resolver
 from postiz_async._resources.create_body import build_body, build_item, foreign_settings
 from postiz_async._uploads import POSTABLE, FileFacts, inspect_file
 from postiz_async._validation import MediaFacts
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidInputError, InvalidPostError, Problem
 from postiz_async.models.media import Media
 from postiz_async.models.posts import NewPost
 from postiz_async.providers import PROVIDERS
@@ -99,8 +99,8 @@ async def inspect_media(
         path = folders.find(name, is_trusted=is_trusted)
         try:
             return inspect_file(path)
-        except InvalidPostError as error:
-            raise InvalidPostError(
+        except InvalidInputError as error:
+            raise InvalidInputError(
                 [
                     replace(
                         problem,
@@ -116,7 +116,7 @@ async def inspect_media(
             async with limiter:
                 looking = partial(inspect, name, is_trusted=is_trusted)
                 facts[name] = await anyio.to_thread.run_sync(looking)
-        except InvalidPostError as error:
+        except InvalidInputError as error:
             wrong[name, is_trusted] = error.problems
 
     async with anyio.create_task_group() as group:
@@ -156,8 +156,8 @@ def channels_by_row(
     problems: list[Problem] = []
     for row in rows:
         channel = known.get(row.channel) or resolver.find(row.channel)
-        if isinstance(channel, Problem):
-            problems.append(replace(channel, row=row.number))
+        if isinstance(channel, InvalidPostError):
+            problems += [replace(problem, row=row.number) for problem in channel.problems]
         else:
             found[row.ref] = known[row.channel] = channel
     return found, problems
@@ -208,7 +208,7 @@ class Checked:
         """A row as an item of a request; placeholders stand for media that are not uploaded yet.
 
         Raises:
-            InvalidPostError: the row cannot be sent.
+            InvalidInputError: the row cannot be sent.
         """
         media = row.described(stand_in(name, self.facts[name]) for name in row.media)
         channel = self.channels[row.ref]
@@ -281,7 +281,7 @@ async def verdicts(rows: Iterable[Row], checked: Checked, postiz: CampaignClient
                 continue
         try:
             item = checked.item_of(row)
-        except InvalidPostError as error:
+        except InvalidInputError as error:
             found += [replace(problem, row=row.number) for problem in error.problems]
             continue
         size = checked.size_of(row)

@@ -20,8 +20,8 @@ from postiz_async._campaign.read.rows import Row, SaidRow
 from postiz_async._delivery.matching import listed_settings
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import seen_text, sent_text, stored_at
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import Problem
+from postiz_async.models._durations import describe_seconds
 from postiz_async.texts import render
 
 if TYPE_CHECKING:

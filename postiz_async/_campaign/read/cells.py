@@ -36,8 +36,8 @@ from postiz_async._campaign.read.texts import (
     read_shared_json,
     shown,
 )
-from postiz_async._wording import describe_json_error
 from postiz_async.errors import Problem
+from postiz_async.models._base import describe_json_error
 from postiz_async.models._durations import read_duration
 from postiz_async.models.settings import ProviderSettings
 

@@ -24,8 +24,8 @@ from postiz_async._campaign.read.columns import LONGEST_NAME, column_named
 from postiz_async._campaign.read.packages import DAMAGE, Package
 from postiz_async._campaign.read.texts import MAX_ROW_TEXT, NO_JSON, foreign_byte, read_json, shown
 from postiz_async._resources.channel_names import folded
-from postiz_async._wording import describe_json_error
 from postiz_async.errors import CampaignError, Problem
+from postiz_async.models._base import describe_json_error
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence

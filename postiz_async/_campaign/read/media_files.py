@@ -18,8 +18,7 @@ from typing import TypeAlias
 from unicodedata import normalize
 
 from postiz_async._resources.channel_names import folded
-from postiz_async._wording import by_reader
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import ConfigurationError, InvalidInputError, Problem, by_reader
 
 MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
 """One or several folders from which a campaign may take media, besides its own folder."""
@@ -71,7 +70,7 @@ class MediaFolders:
             is_trusted: whether it may lead anywhere.
 
         Raises:
-            InvalidPostError: the file is outside of the allowed folders.
+            InvalidInputError: the file is outside of the allowed folders.
         """
         if not is_trusted and _HOME.match(name):
             raise _refuse(
@@ -155,5 +154,5 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _refuse(message: str, hint: str = "") -> InvalidPostError:
-    return InvalidPostError([Problem("media", message, hint=hint)])
+def _refuse(message: str, hint: str = "") -> InvalidInputError:
+    return InvalidInputError([Problem("media", message, hint=hint)])

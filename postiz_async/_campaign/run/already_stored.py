@@ -20,8 +20,7 @@ from postiz_async._delivery.matching import CLIENT_REF, listed_ref, row_ref
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import same_text, stored_at
 from postiz_async._wire import format_date
-from postiz_async._wording import by_reader
-from postiz_async.errors import row_ranges
+from postiz_async.errors import by_reader, row_ranges
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 from postiz_async.texts import render
 

@@ -10,7 +10,7 @@ from postiz_async._uploads import AT_ONCE
 from postiz_async.errors import (
     BadRequestError,
     CampaignError,
-    InvalidPostError,
+    InvalidInputError,
     PayloadTooLargeError,
     UploadError,
 )
@@ -100,8 +100,8 @@ class MediaUploads:
             media = await self._outage.read(lambda: self._postiz.media.upload_inspected(facts))
         except (BadRequestError, PayloadTooLargeError) as error:
             self._refusals[sha] = f"media {name}: {error.text}"
-        except (InvalidPostError, UploadError) as error:
-            why = error.problems[0].message if isinstance(error, InvalidPostError) else str(error)
+        except (InvalidInputError, UploadError) as error:
+            why = error.problems[0].message if isinstance(error, InvalidInputError) else str(error)
             raise CampaignError(
                 f"The media file {name} is not what it was when the campaign was checked "
                 f"({why.rstrip('.')}). No post with it was sent; run again to take it as it is now."

@@ -21,8 +21,7 @@ from postiz_async._campaign.run.intents import intents
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import stored_at
-from postiz_async._wording import by_reader
-from postiz_async.errors import CampaignError
+from postiz_async.errors import CampaignError, by_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

@@ -31,7 +31,7 @@ from postiz_async._delivery.send import Refused, Sender, Stored, Unsent
 from postiz_async._resources.create_body import build_item
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire import format_date, parse_date
-from postiz_async.errors import InvalidPostError, StoreError
+from postiz_async.errors import InvalidInputError, StoreError
 from postiz_async.models.posts import NewPost, PostRequest, TagRef
 from postiz_async.stores._deliveries import TakenError
 
@@ -239,7 +239,7 @@ class RequestSender:
 
     def _guilty(self, request: PlannedRequest, result: SendResult) -> frozenset[int]:
         """The posts that a refusal names."""
-        if not isinstance(result, Refused) or isinstance(result.error, InvalidPostError):
+        if not isinstance(result, Refused) or isinstance(result.error, InvalidInputError):
             return frozenset()
         return frozenset(guilty_places(request, self._job.channels, result.error))
 

@@ -17,7 +17,7 @@ from postiz_async._campaign.run.withdraw import DUE_NOW, THERE, Withdrawal
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.channel_names import Resolver, folded
-from postiz_async.errors import ConfigurationError, Problem, describe_rows
+from postiz_async.errors import ConfigurationError, InvalidPostError, by_reader, describe_rows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -201,12 +201,12 @@ async def _channel(postiz: CampaignClient, journal: Journal, named: str | None) 
     rows = (await journal.rows()).values()
     if any(named == row.channel for row in rows):
         return named
-    found = Resolver(await postiz.channels.list()).find(named)
+    found = Resolver(await postiz.channels.list()).find(named, by_reader("--channel", "channel"))
     ids = {row.channel for row in rows if folded(row.name) == folded(named)}
-    if not isinstance(found, Problem):
+    if not isinstance(found, InvalidPostError):
         ids.add(found.id)
     elif not ids:
-        raise ConfigurationError(f"--channel: {found.message} ({found.hint}).")
+        raise found
     if len(ids) > 1:
         raise ConfigurationError(
             f"--channel: {named!r} was another channel when this campaign was run. "

@@ -16,7 +16,7 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.api import opened
 from postiz_async._sandbox.faults import Fault
 from postiz_async._wire import WireResponse
-from postiz_async.errors import ConfigurationError, PostizError
+from postiz_async.errors import ChannelNotFoundError, ConfigurationError, PostizError
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ async def test_a_name_that_was_another_channel_is_refused(lab: Lab) -> None:
 
 async def test_a_channel_that_is_not_there_is_refused(lab: Lab, channels: list[str]) -> None:
     await sent(lab, channels)
-    with pytest.raises(ConfigurationError, match="there is no channel 'nix'"):
+    with pytest.raises(ChannelNotFoundError, match="there is no channel 'nix'"):
         await undo(lab, channel="nix")
     assert len(there(lab)) == 12
 

@@ -29,8 +29,8 @@ from postiz_async._campaign.after.report.charts import (
 from postiz_async._campaign.after.report.data import windows
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._delivery.outcomes import RowState
-from postiz_async._wording import describe_seconds
 from postiz_async.errors import describe_rows
+from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
