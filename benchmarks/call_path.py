@@ -227,7 +227,7 @@ async def campaign(
         async with client(counter) as postiz:
             with counting:
                 async with postiz.campaign(path) as campaign:
-                    await (campaign.run_all() if is_run else campaign.plan())
+                    await (campaign.run() if is_run else campaign.plan())
 
 
 # ------------------------------------------------------------------ the baseline

@@ -143,7 +143,7 @@ async def campaign(sandbox: MemoryServer, channel: str, texts: Sequence[str]) ->
             postiz.campaign(rows, journal=journal) as campaign,
         ):
             person = partial(_with_key, postiz, channel, last)
-            return await beside(sandbox.clock, campaign.run_all(), person)
+            return await beside(sandbox.clock, campaign.run(), person)
 
 
 async def with_keys(sandbox: MemoryServer, channel: str, texts: Sequence[str]) -> float:

@@ -106,7 +106,7 @@ async def measure(*, http: bool) -> Numbers:
         began = time.perf_counter()
         campaign = await stack.enter_async_context(postiz.campaign(folder / "campaign.csv"))
         bound, rows = (await campaign.plan()).lower_bound, len(campaign.rows)
-        await campaign.run_all()
+        await campaign.run()
         seconds = time.perf_counter() - began
         refs = Counter(str(post.settings.get("client_ref")) for post in box.posts)
         return Numbers(

@@ -51,7 +51,7 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
     async with local.client() as postiz:
         write(1)
         async with postiz.campaign(file) as campaign:
-            await campaign.run_all()
+            await campaign.run()
         before = len(local.creates)
         write(0)
         async with postiz.campaign(file) as campaign:

@@ -209,9 +209,8 @@ async def done(count: int, metered: AbstractContextManager[None]) -> None:
             with metered:
                 async with (
                     postiz.campaign(path, align="15m") as campaign,
-                    campaign.run() as outcomes,
                 ):
-                    async for _ in outcomes:
+                    async for _ in campaign.run():
                         pass
 
 

@@ -75,7 +75,7 @@ async def campaign(postiz: Postiz) -> None:
     ]
     with TemporaryDirectory() as folder:
         async with postiz.campaign(rows, journal=Path(folder) / "journal") as campaign:
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
 
 
 async def month(postiz: Postiz) -> None:

@@ -242,7 +242,7 @@ async def job(folder: Path, count: int = 5_000) -> None:
         async with postiz.campaign(path, align="15m") as campaign:
             bound = (await campaign.plan()).lower_bound
             began = time.process_time()
-            report = await campaign.run_all()
+            report = await campaign.run()
             taken = time.process_time() - began
         first, *_, last = (create.at for create in server.creates)
         best = (-(-bound // LIMIT) - 1) * 3600
@@ -337,11 +337,10 @@ async def memory(folder: Path, count: int = 50_000) -> None:
             await campaign.plan()
             planned, stored = peak(), 0
             sizes: dict[int, float] = {}
-            async with campaign.run() as outcomes:
-                async for _ in outcomes:
-                    stored += 1
-                    if stored in {count // 10, count}:
-                        sizes[stored] = peak()
+            async for _ in campaign.run():
+                stored += 1
+                if stored in {count // 10, count}:
+                    sizes[stored] = peak()
             begun, run = sizes[count // 10], sizes[count]
             grown = (run - begun) * 1e6 / (0.9 * count)
             whole = note(

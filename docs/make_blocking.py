@@ -86,6 +86,18 @@ HOW = {
     "cancelled and called again": "interrupted and called again",
     "cancelled, they are withdrawn": "interrupted, they are withdrawn",
     "aclose": "close",
+    "Send what is unsent: to await for the report, or to iterate over as outcomes come.": (
+        "Send what is unsent, and report; `outcomes` gives the outcomes as they come."
+    ),
+    """
+            async for outcome in campaign.run():
+                print(outcome.row, outcome.state)
+
+        Leaving the loop, or cancelling, stops""": """
+        An error, or Ctrl-C, stops""",
+    "; may be asynchronous.": ".",
+    "; may be\n                asynchronous.": ".",
+    ";\n                may be asynchronous.": ".",
 }
 """Words of docstrings that are said otherwise in synchronous code."""
 
@@ -254,7 +266,7 @@ class Module:
             text = f"Blocking{text}"
         if "Awaitable[" in text:
             self.types.discard(("collections.abc", "Awaitable"))
-            text = re.sub(r"Awaitable\[None\]", "object", text)
+            text = re.sub(r"Awaitable\[None\]( \| None(?=\]))?", "object", text)
             text = re.sub(r"Awaitable\[(\w+)\]", r"\1", text)
         return text
 
@@ -367,7 +379,11 @@ def twin_bases(node: ast.ClassDef) -> list[str]:
 def members(module: Module) -> Iterator[list[str]]:
     """What users see of the class."""
     bases = {each.name for each in parents(module.node)}
-    for each in module.node.body:
+    for given in module.node.body:
+        each = given
+        if isinstance(each, ast.FunctionDef) and ast.unparse(each.returns or each) == "CampaignRun":
+            yield list(outcomes(module, each))
+            each = as_awaited(each, "Report")
         if isinstance(each, ast.AnnAssign) and ast.unparse(each.annotation) in twins():
             yield list(attribute(module, each))
         if isinstance(each, FUNCTIONS):
@@ -381,6 +397,34 @@ def members(module: Module) -> Iterator[list[str]]:
                 and "abstractmethod" not in decorators
             ):
                 yield list(method(module, each, decorators))
+
+
+def as_awaited(node: ast.FunctionDef, returns: str) -> ast.AsyncFunctionDef:
+    """A function that returns something to await, as if it were asynchronous."""
+    text = ast.unparse(node).replace("def ", "async def ", 1)
+    made = ast.parse(text).body[0]
+    assert isinstance(made, ast.AsyncFunctionDef)  # noqa: S101
+    made.returns, made.body = ast.Name(returns), node.body
+    return made
+
+
+def outcomes(module: Module, node: ast.FunctionDef) -> Iterator[str]:
+    """What is iterated over, where asynchronous code iterates over what it can also await."""
+    module.helper("BlockingIterator", "iterate")
+    module.said(ast.Name("Outcome"))
+    yield from (
+        "",
+        "    def outcomes(self) -> BlockingIterator[Outcome]:",
+        '        """Send what is unsent, as `run`; yields each outcome as it comes.',
+        "",
+        "            for outcome in campaign.outcomes():",
+        "                print(outcome.row, outcome.state)",
+        "",
+        "        Leaving the loop stops sending; requests in flight end first.",
+        '        """',
+        "        original = self._async",
+        f"        return iterate(self._portal, lambda: aiter(original.{node.name}()))",
+    )
 
 
 def is_for_users(of: ast.ClassDef, node: Function) -> bool:
@@ -504,12 +548,6 @@ def method(module: Module, node: Function, decorators: list[str]) -> Iterator[st
     if is_overload:
         module.values.add(("typing", "overload"))
     returns = module.type_of(node.returns)
-    if "asynccontextmanager" in decorators:
-        module.types.add(("contextlib", "AbstractContextManager"))
-        inner = re.fullmatch(r"BlockingIterator\[AsyncIterator\[(.*)\]\]", returns)
-        assert inner is not None, returns  # noqa: S101
-        module.types.discard(("collections.abc", "AsyncIterator"))
-        returns = f"AbstractContextManager[BlockingIterator[{inner[1]}]]"
     end = f") -> {returns}:" + (" ..." if is_overload else "")
     yield from fitted(f"    def {node.name}(", parameters(module, node), end)
     if is_overload:
@@ -550,9 +588,6 @@ def body(
         yield from value(module, "self._portal.call_sync", given, returns)
     elif node.name == "__len__":
         yield "        return len(self._twin)"
-    elif "asynccontextmanager" in decorators:
-        module.helper("outcomes")
-        yield f"        return outcomes(self._portal, {twin})"
     elif returns.startswith("BlockingIterator["):
         module.helper("iterate")
         yield from fitted("        return iterate(", ["self._portal", twin, *given], ")")

@@ -4,6 +4,7 @@ from postiz_async._campaign.after.export import Naming
 from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.options import Existing
+from postiz_async._campaign.outcomes import CampaignRun
 from postiz_async._campaign.plan.plan import ChannelPlan, Estimate, PlannedRequest
 from postiz_async._campaign.read.media_files import MediaRoot
 from postiz_async._campaign.read.read_options import Advice
@@ -29,6 +30,7 @@ __all__ = [
     "Advice",
     "AttemptHook",
     "CallHook",
+    "CampaignRun",
     "CampaignSource",
     "Changed",
     "ChannelPlan",

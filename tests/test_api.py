@@ -94,7 +94,7 @@ async def everything(postiz: Postiz, way: Watched, channel: str, folder: Path) -
     await postiz.posts.schedule(NewPost(channel, "x"), at=at)
     way.server.faults.add(Fault("drop_answer", route="create_post"))
     async with postiz.campaign(rows(channel), journal=folder / "journal") as campaign:
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert report.counts["stored"] == 1
     end = at + timedelta(days=3)
     await postiz.export(folder / "posts.csv", start=at - timedelta(days=1), end=end)
@@ -158,7 +158,7 @@ async def test_a_short_time_out_is_for_calls_and_never_cuts_a_job_short(tmp_path
         assert 1.9 < (way.seen[-1].timeout or 0) <= 2
         way.seen.clear()
         async with postiz.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
-            await campaign.run_all()
+            await campaign.run()
         assert way.timeouts("POST /posts") == {30.2}
         assert min(each.timeout or 0 for each in way.seen) >= 10
 
@@ -170,7 +170,7 @@ async def test_a_long_time_out_is_given_to_jobs_as_far_as_that_is_safe(
     async with client() as (postiz, way, channel):
         view = postiz.with_options(timeout=given)
         async with view.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
-            await campaign.run_all()
+            await campaign.run()
         assert way.timeouts("POST /posts") == {create}
         assert way.timeouts("GET /integrations") == {given}
 

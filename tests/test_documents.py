@@ -32,7 +32,7 @@ async def test_a_campaign_from_its_plan_to_its_undo(tmp_path: Path) -> None:
             assert plan["posts"] == 1
             assert misfits(plan, "plan") == []
             assert misfits(documents.refused_document(campaign), "plan") == []
-            report = documents.report_document(await campaign.run_all())
+            report = documents.report_document(await campaign.run())
             assert [row["state"] for row in report["rows"]] == ["stored"]
             assert misfits(report, "report") == []
             update = documents.update_document(

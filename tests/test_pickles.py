@@ -108,7 +108,7 @@ async def test_posts_results_and_errors_go_everywhere(tmp_path: Path) -> None:
         seen += [ticket, await postiz.outbox.wait(ticket.id)]
         seen += await postiz.posts.list(start=at, end=at + timedelta(hours=1))
         async with postiz.campaign(path) as campaign:
-            seen += [await campaign.plan(), await campaign.run_all()]
+            seen += [await campaign.plan(), await campaign.run()]
         seen += [await postiz.quota(), await postiz.raw(postiz.channels.list())]
         seen += [OutboxOptions("outbox.sqlite")]
         for value in seen:

@@ -132,10 +132,9 @@ async def outbox(channel: Channel) -> None:
 async def campaign(postiz: Postiz) -> None:
     async with postiz.campaign("campaign.csv", late="send", align="15m") as job:
         assert_type(await job.plan(), Forecast)
-        async with job.run() as outcomes:
-            async for outcome in outcomes:
-                assert_type(outcome, Outcome)
-        assert_type(await job.run_all(), Report)
+        async for outcome in job.run():
+            assert_type(outcome, Outcome)
+        assert_type(await job.run(), Report)
         assert_type(await job.wait_published(), WaitResult)
         assert_type(await job.update(prune=True, dry_run=True), UpdateResult)
         assert_type(await job.undo(channel="mastodon", rows=range(3, 9)), UndoResult)
@@ -146,7 +145,7 @@ async def campaign(postiz: Postiz) -> None:
 async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
     reading = ReadOptions(columns={"Text": "content"}, date_format="%d.%m.%Y %H:%M")
     async with postiz.campaign(rows, journal="rows.journal", reading=reading) as job:
-        assert_type(await job.run_all(), Report)
+        assert_type(await job.run(), Report)
     async with postiz.campaign([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
         assert_type(job.remarks, list[str])
 
@@ -175,10 +174,9 @@ def synchronous(channel: Channel, token: str) -> None:
             assert_type(job, blocking.Campaign)
             assert_type(job.plan(), Forecast)
             assert_type(job.journal_path, Path | None)
-            with job.run() as outcomes:
-                for outcome in outcomes:
-                    assert_type(outcome, Outcome)
-            assert_type(job.run_all(lambda outcome: print(outcome.row)), Report)
+            for outcome in job.outcomes():
+                assert_type(outcome, Outcome)
+            assert_type(job.run(lambda outcome: print(outcome.row)), Report)
             assert_type(job.undo(), UndoResult)
     with blocking.PostizPool(outbox="postgresql://", credentials=lambda _: token) as pool:
         assert_type(pool.client(token), blocking.Postiz)

@@ -26,6 +26,7 @@ from postiz_async._campaign.journal.requests import RequestHandle, open_requests
 from postiz_async._campaign.journal.rows import OPEN_STATES
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import Origin, check_campaign
+from postiz_async._campaign.outcomes import ActiveRun, CampaignRun, Outcomes
 from postiz_async._campaign.plan.check import check_rows
 from postiz_async._campaign.plan.doubles import repeated_posts
 from postiz_async._campaign.plan.packing import Limits
@@ -44,7 +45,7 @@ from postiz_async._campaign.run.job import (
     Job,
     Outcome,
     RunProgress,
-    ignore,
+    checked_hook,
     outcome_of,
     task_group,
 )
@@ -73,7 +74,6 @@ from postiz_async.models._durations import write_duration
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
-        AsyncIterator,
         Awaitable,
         Callable,
         Collection,
@@ -148,7 +148,7 @@ class Campaign(SentCampaign):
 
         async with postiz.campaign("campaign.csv") as campaign:
             print(await campaign.plan())
-            report = await campaign.run_all()
+            report = await campaign.run()
 
     Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
@@ -174,6 +174,7 @@ class Campaign(SentCampaign):
         self._arranged_at = -math.inf
         self._runner: Runner | None = None
         self._outage: Outage | None = None
+        self._active: ActiveRun | None = None
         self._update: UpdateBeside | None = None
         self._adopted: list[RowRecord] = []
         self._adopting: frozenset[str] = frozenset()
@@ -183,13 +184,31 @@ class Campaign(SentCampaign):
         self._seen: Calendar | None = None
         """The posts that the last plan saw in Postiz."""
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> Self:
+        """Open the campaign, as `async with` does: read and check everything.
+
+        Raises:
+            CampaignError: the campaign or the journal cannot be used.
+        """
         kept = await in_thread(partial(FileOptions.saved, self._origin.source))
         self._options = self._options.with_kept(kept)
         self._origin = Origin.of(self._origin.source, self._options, self._postiz.base_url)
         self._place = self._origin.journal
         self._know(await check_campaign(self._postiz, self._origin, self._options))
         return self
+
+    async def aclose(self) -> None:
+        """End a run that was left, then close the journal. Closing twice does no harm."""
+        try:
+            if self._active is not None:
+                self._active.stop()
+                await self._active.end()
+        finally:
+            await super().aclose()
+
+    async def _settle(self) -> None:
+        if self._active is not None and self._active.is_stopping:
+            await self._active.end()
 
     async def save_options(self) -> Path:
         """Save the options of a file next to it, as `campaign.toml`, which every command reads.
@@ -355,6 +374,7 @@ class Campaign(SentCampaign):
             InvalidPostError: the campaign has problems.
             CampaignError: rows are in Postiz already, and `existing` is "refuse".
         """
+        await self._settle()
         self._refuse_problems()
         self._adopting = frozenset()
         rows = await anyio.to_thread.run_sync(self._unsent)  # which reads the journal after a run
@@ -369,46 +389,51 @@ class Campaign(SentCampaign):
         work = partial(planner.forecast, rows, arranged, align, media_files=media)
         return await anyio.to_thread.run_sync(work)
 
-    @asynccontextmanager
-    async def run(self) -> AsyncGenerator[AsyncIterator[Outcome]]:
-        """Send what is unsent; yields the outcomes as they come.
+    def run(
+        self, on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None
+    ) -> CampaignRun:
+        """Send what is unsent: to await for the report, or to iterate over as outcomes come.
 
-        Leaving the block stops sending; requests in flight end first.
+            report = await campaign.run()
+
+            async for outcome in campaign.run():
+                print(outcome.row, outcome.state)
+
+        Leaving the loop, or cancelling, stops sending; requests in flight end first, and the next
+        run goes on.
+
+        Args:
+            on_outcome: called with each `Outcome` once it is known; may be asynchronous. What it
+                raises stops the run and is raised here.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
             CampaignError: rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
+            UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
+        saw = checked_hook("on_outcome", on_outcome)
+        return CampaignRun(Outcomes(self._begin, saw), self.report)
+
+    async def _begin(self) -> ActiveRun:
+        await self._settle()
+        if self._active is not None and not self._active.is_over:
+            raise UsageError("This campaign is being run already. Wait for the end of that run.")
         self._refuse_problems()
+        self._active = ActiveRun(self._carry_out)
+        return self._active
+
+    async def _carry_out(self, send: MemoryObjectSendStream[Outcome]) -> None:
+        """Run until all is sent, or until it is cancelled."""
         job = await self._open_job()
-        send, receive = anyio.create_memory_object_stream[Outcome](math.inf)
         fence = None if self._update is None else self._update.work.fence
         self._runner = Runner(job, send.send, fence)
         try:
-            async with self._taking_part(job.journal), task_group() as group, receive:
-                group.start_soon(self._work, job, self._runner, send)
-                yield receive
-                group.cancel_scope.cancel()
+            async with self._taking_part(job.journal), task_group():
+                await self._work(job, self._runner, send)
         finally:
-            send.close()
             known = RecordsOnDemand(self._place)
             self._know(replace(self._checked, records=known, left_out=self.problems))
-
-    async def run_all(
-        self, on_outcome: Callable[[Outcome], Awaitable[None]] | None = None
-    ) -> Report:
-        """Send what is unsent and report. Raises what `run` raises.
-
-        Args:
-            on_outcome: called with each `Outcome` once it is known; None: no calls. What it
-                raises stops the run and is raised here; the next run goes on.
-        """
-        async with self.run() as outcomes:
-            async for outcome in outcomes:
-                if on_outcome is not None:
-                    await on_outcome(outcome)
-        return await self.report()
 
     async def update(
         self,
@@ -416,7 +441,7 @@ class Campaign(SentCampaign):
         prune: bool = False,
         force: bool = False,
         dry_run: bool = False,
-        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
     ) -> UpdateResult:
         """Change stored posts to what the campaign says now, and send new rows.
 
@@ -428,19 +453,20 @@ class Campaign(SentCampaign):
             prune: delete posts whose row is not in the campaign any more.
             force: overwrite what people edited in Postiz, and send anew what they deleted.
             dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known; None: no calls.
+            on_outcome: called with each `Outcome` once it is known; may be asynchronous.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
         """
+        saw = checked_hook("on_outcome", on_outcome)
+        await self._settle()
         self._refuse_problems()
         if self._journal is None:
             self._journal = await open_existing(self._postiz, self._place)
         journal = self._journal
         await self._postiz.scheduler.restore(journal)
-        saw = on_outcome or ignore
         work = Update(
             self._postiz, journal, self._options, force=force, on_outcome=saw, doubts=self._doubts
         )
@@ -463,13 +489,13 @@ class Campaign(SentCampaign):
                 work, plan, frozenset(row.ref for row, _ in plan.moving), changing
             )
             try:
-                await self.run_all(on_outcome)
+                await self.run(saw)
             finally:
                 self._update = None
         done = replace(done, resent=tuple(plan.sent_anew), left=plan.numbers_left)
         if not in_doubt:
             return done
-        then = await self.update(prune=prune, force=force, on_outcome=on_outcome)
+        then = await self.update(prune=prune, force=force, on_outcome=saw)
         return joined(done, then)
 
     async def report(self) -> Report:
@@ -478,6 +504,7 @@ class Campaign(SentCampaign):
         Raises:
             CampaignError: the campaign was never run, or its journal is gone since.
         """
+        await self._settle()
         if self._journal is not None and not await self.has_journal():
             adopt = by_reader("--adopt", 'existing="adopt"')
             raise CampaignError(
@@ -497,6 +524,7 @@ class Campaign(SentCampaign):
         Raises:
             CampaignError: the campaign was never run.
         """
+        await self._settle()
         reading = partial(
             read_facts,
             self._place,
@@ -601,19 +629,18 @@ class Campaign(SentCampaign):
 
     async def _work(self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]) -> None:
         journal = job.journal
-        with send:
-            for record in self._adopted:
-                await send.send(outcome_of(record))
-            if self._arranged is None:
-                await self._arrange(self._planner, self._unsent())
-            try:
-                await self._send(job, runner, self._arrangement.requests)
-            finally:
-                self.remarks += runner.remarks()
-            self._arranged = None  # the plan has been carried out
-            if journal.is_shared:
-                await self._end_together(job, runner, send)
-            await self._sweep(journal)
+        for record in self._adopted:
+            await send.send(outcome_of(record))
+        if self._arranged is None:
+            await self._arrange(self._planner, self._unsent())
+        try:
+            await self._send(job, runner, self._arrangement.requests)
+        finally:
+            self.remarks += runner.remarks()
+        self._arranged = None  # the plan has been carried out
+        if journal.is_shared:
+            await self._end_together(job, runner, send)
+        await self._sweep(journal)
 
     @asynccontextmanager
     async def _taking_part(self, journal: Journal) -> AsyncGenerator[None]:

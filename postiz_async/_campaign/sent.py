@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
 from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
 from postiz_async._campaign.read.read_options import FileOptions
+from postiz_async._campaign.run.job import checked_hook
 from postiz_async._campaign.run.resume import compare_file
 from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
 from postiz_async._concurrency import in_thread
@@ -21,7 +22,6 @@ from postiz_async.models._durations import read_seconds
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
     from postiz_async._campaign.after.reconcile import ReconcileResult
@@ -57,21 +57,28 @@ class SentCampaign(OfOneProcess):
         self._journal: Journal | None = None
         self._doubts = Doubts()
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> Self:
+        """Open the campaign, as `async with` does.
+
+        Raises:
+            CampaignError: it cannot be used, or another process works on it.
+        """
         kept = await in_thread(partial(FileOptions.saved, self.path))
         self._options = self._options.with_kept(kept)
         self._journal = await open_existing(self._postiz, self._place)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the journal. Closing twice does no harm."""
         journal, self._journal = self._journal, None
         if journal is not None:
             await journal.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     async def has_journal(self) -> bool:
         """Whether the campaign has a journal.
@@ -111,7 +118,7 @@ class SentCampaign(OfOneProcess):
         rows: Collection[int] | str | None = None,
         edited: bool = False,
         dry_run: bool = False,
-        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
     ) -> UndoResult:
         """Delete the posts of this journal that are still to come: all, or a selection.
 
@@ -125,7 +132,8 @@ class SentCampaign(OfOneProcess):
             rows: only these rows, as the file counts them, or as a text like `"2,5,12-14"`.
             edited: delete what people edited in Postiz, too.
             dry_run: delete nothing, and say what would be deleted.
-            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; may be
+                asynchronous.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
@@ -133,6 +141,7 @@ class SentCampaign(OfOneProcess):
                 another form.
             PostizError: the server could not be asked; call it again to go on.
         """
+        saw = checked_hook("on_outcome", on_outcome)
         asked = read_rows(rows) if isinstance(rows, str) else rows
         async with self._ran_journal() as journal:
             return await undo_journal(
@@ -141,7 +150,7 @@ class SentCampaign(OfOneProcess):
                 Selection(after, channel, asked, await self._numbers(journal, asked)),
                 edited=edited,
                 dry_run=dry_run,
-                on_outcome=on_outcome,
+                on_outcome=saw,
                 doubts=self._doubts,
             )
 
@@ -149,8 +158,8 @@ class SentCampaign(OfOneProcess):
         self,
         *,
         patience: float | timedelta = PATIENCE,
-        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-        on_look: Callable[[WaitResult], Awaitable[None]] | None = None,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
+        on_look: Callable[[WaitResult], Awaitable[None] | None] | None = None,
     ) -> WaitResult:
         """Wait until each stored post is published or failed; call this after a run.
 
@@ -161,8 +170,8 @@ class SentCampaign(OfOneProcess):
         Args:
             patience: how long after its date a post is waited for, seconds or a `timedelta`.
             on_outcome: called with the `Outcome` of each post that is published or failed;
-                None: no calls.
-            on_look: called after each look at the server; None: no calls.
+                may be asynchronous.
+            on_look: called after each look at the server; may be asynchronous.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
@@ -170,19 +179,24 @@ class SentCampaign(OfOneProcess):
             PostizError: the server could not be asked for half an hour.
         """
         seconds = read_seconds("patience", patience, zero=True)
+        saw, looked = checked_hook("on_outcome", on_outcome), checked_hook("on_look", on_look)
         async with self._ran_journal() as journal:
             return await wait_published(
-                self._postiz, journal, patience=seconds, on_outcome=on_outcome, on_look=on_look
+                self._postiz, journal, patience=seconds, on_outcome=saw, on_look=looked
             )
 
     @asynccontextmanager
     async def _ran_journal(self) -> AsyncGenerator[Journal]:
         """The journal of a run, opened for the block if it is not open."""
+        await self._settle()
         if self._journal is not None:
             yield self._journal
         else:
             async with await open_existing(self._postiz, self._place) as journal:
                 yield journal
+
+    async def _settle(self) -> None:
+        """Wait for the end of a run that stops."""
 
     @property
     def _rows_read(self) -> Sequence[Row] | None:

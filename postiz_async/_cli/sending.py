@@ -86,7 +86,7 @@ def say_withdrawn(output: Output, campaign: Campaign, report: Report) -> None:
 async def _looked_again(campaign: Campaign) -> Report:
     """The report of a campaign with nothing to send, after a check for changes by others."""
     with suppress(*PASSING):  # then the report has the earlier results
-        await campaign.run_all()
+        await campaign.run()
     return await campaign.report()
 
 
@@ -117,7 +117,7 @@ async def run_campaign(
             say_headline(output, postiz, campaign, forecast, zone)
             say_late(output, forecast, late)
     async with display:
-        await campaign.run_all(on_outcome=saw)
+        await campaign.run(on_outcome=saw)
 
 
 def event_line(at: float, state: str, where: str, what: str, zone: tzinfo) -> Text:

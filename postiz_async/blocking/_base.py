@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
     from types import TracebackType
@@ -244,8 +243,9 @@ async def _next(items: AsyncIterator[T]) -> T | object:
 
 
 async def _close(items: AsyncIterator[object]) -> None:
-    if isinstance(items, AsyncGenerator):
-        await items.aclose()
+    close = getattr(items, "aclose", None)  # as generators and the outcomes of a run have
+    if close is not None:
+        await close()
 
 
 def iterate(
@@ -320,10 +320,18 @@ class EnteredTwin(Twin):
 
     _block: Entered[Any] | None = None
 
-    def __enter__(self) -> Self:
+    def open(self) -> Self:
+        """Open it, as `with` does."""
         self._block = Entered(self._portal, self._twin)
         self._block.enter()
         return self
+
+    def close(self) -> None:
+        """Close it, as the end of a `with` does. Closing twice does no harm."""
+        self.__exit__(None, None, None)
+
+    def __enter__(self) -> Self:
+        return self.open()
 
     def __exit__(
         self,
@@ -333,22 +341,6 @@ class EnteredTwin(Twin):
     ) -> bool | None:
         block, self._block = self._block, None
         return None if block is None else block.leave(error)
-
-
-@contextmanager
-def outcomes(
-    portal: Portal, make: Callable[[], AbstractAsyncContextManager[AsyncIterator[T]]]
-) -> Generator[BlockingIterator[T]]:
-    """What comes while a block is open."""
-    block = Entered(portal, portal.call_sync(make))
-    items = BlockingIterator(portal, block.enter())
-    try:
-        yield items
-    except BaseException as error:
-        if not block.leave(error):
-            raise
-    else:
-        block.leave(None)
 
 
 def in_worker(function: Callable[P, T] | None) -> Callable[P, Coroutine[Any, Any, T]] | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from postiz_async.blocking._base import BlockingIterator, EnteredTwin, outcomes
+from postiz_async.blocking._base import BlockingIterator, iterate
 from postiz_async.blocking._sent_campaign import SentCampaign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from datetime import tzinfo
     from pathlib import Path
 
@@ -26,12 +25,12 @@ if TYPE_CHECKING:
     from postiz_async.models.channels import Channel
 
 
-class Campaign(SentCampaign, EnteredTwin):
+class Campaign(SentCampaign):
     """A campaign: its plan, its run, and its report.
 
         with postiz.campaign("campaign.csv") as campaign:
             print(campaign.plan())
-            report = campaign.run_all()
+            report = campaign.run()
 
     Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
@@ -162,27 +161,37 @@ class Campaign(SentCampaign, EnteredTwin):
         """
         return self._portal.call(self._async.plan)
 
-    def run(self) -> AbstractContextManager[BlockingIterator[Outcome]]:
-        """Send what is unsent; yields the outcomes as they come.
+    def outcomes(self) -> BlockingIterator[Outcome]:
+        """Send what is unsent, as `run`; yields each outcome as it comes.
 
-        Leaving the block stops sending; requests in flight end first.
+            for outcome in campaign.outcomes():
+                print(outcome.row, outcome.state)
+
+        Leaving the loop stops sending; requests in flight end first.
+        """
+        original = self._async
+        return iterate(self._portal, lambda: aiter(original.run()))
+
+    def run(self, on_outcome: Callable[[Outcome], object] | None = None) -> Report:
+        """Send what is unsent, and report; `outcomes` gives the outcomes as they come.
+
+            report = campaign.run()
+
+        An error, or Ctrl-C, stops sending; requests in flight end first, and the next
+        run goes on.
+
+        Args:
+            on_outcome: called with each `Outcome` once it is known. What it
+                raises stops the run and is raised here.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
             CampaignError: rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
-        """
-        return outcomes(self._portal, self._async.run)
-
-    def run_all(self, on_outcome: Callable[[Outcome], object] | None = None) -> Report:
-        """Send what is unsent and report. Raises what `run` raises.
-
-        Args:
-            on_outcome: called with each `Outcome` once it is known; None: no calls. What it
-                raises stops the run and is raised here; the next run goes on.
+            UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
         call = self._portal.new_call()
-        work = partial(self._async.run_all, on_outcome=call.awaited(on_outcome))
+        work = partial(self._async.run, on_outcome=call.awaited(on_outcome))
         return call.run(work)
 
     def update(
@@ -203,7 +212,7 @@ class Campaign(SentCampaign, EnteredTwin):
             prune: delete posts whose row is not in the campaign any more.
             force: overwrite what people edited in Postiz, and send anew what they deleted.
             dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known; None: no calls.
+            on_outcome: called with each `Outcome` once it is known.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.

@@ -97,7 +97,7 @@ class SentCampaign(EnteredTwin):
             rows: only these rows, as the file counts them, or as a text like `"2,5,12-14"`.
             edited: delete what people edited in Postiz, too.
             dry_run: delete nothing, and say what would be deleted.
-            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
+            on_outcome: called with the `Outcome` of each row whose post is deleted.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
@@ -132,9 +132,8 @@ class SentCampaign(EnteredTwin):
 
         Args:
             patience: how long after its date a post is waited for, seconds or a `timedelta`.
-            on_outcome: called with the `Outcome` of each post that is published or failed;
-                None: no calls.
-            on_look: called after each look at the server; None: no calls.
+            on_outcome: called with the `Outcome` of each post that is published or failed.
+            on_look: called after each look at the server.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.

@@ -54,7 +54,7 @@ def test_functions_given_to_a_call_are_called_in_its_thread(
 
     rows = ({"channel": channel, "date": at, "content": each} for each in ("one", "two"))
     with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
-        campaign.run_all(saw)
+        campaign.run(saw)
     assert sorted(posts) == ["one", "two"]
     assert set(threads) == {threading.get_ident()}
 
@@ -122,9 +122,9 @@ def test_a_function_that_raises_stop_iteration_ends_the_call(
     rows = [{"channel": channel, "date": at, "content": "one"}]
     with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
         with pytest.raises(RuntimeError, match="raised StopIteration") as raised:
-            campaign.run_all(lambda _: next(nothing))
+            campaign.run(lambda _: next(nothing))
         frames = traceback.extract_tb(raised.value.__traceback__)
-        assert frames[-1].line == "campaign.run_all(lambda _: next(nothing))"
+        assert frames[-1].line == "campaign.run(lambda _: next(nothing))"
         assert campaign.report().counts == {"stored": 1}
 
 
@@ -138,7 +138,7 @@ def test_an_error_of_such_a_function_ends_the_call(
         [{"channel": channel, "date": at, "content": "one"}], journal=tmp_path / "journal"
     ) as campaign:
         with pytest.raises(MistakeError):
-            campaign.run_all(fail)
+            campaign.run(fail)
         assert campaign.report().counts == {"stored": 1}
     with pytest.raises(MistakeError):
         postiz.media.upload(PNG, progress=fail)
@@ -178,27 +178,26 @@ def test_an_error_of_a_block_is_the_same_outside(
     rows = [{"channel": channel, "date": at + timedelta(hours=n), "content": "x"} for n in (0, 1)]
     mistake = MistakeError()
     with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
-        with pytest.raises(MistakeError) as raised, campaign.run() as outcomes:  # noqa: PT012
-            next(outcomes)
-            raise mistake
+        with pytest.raises(MistakeError) as raised:  # noqa: PT012
+            for _ in campaign.outcomes():
+                raise mistake
         assert raised.value is mistake
         assert (mistake.__cause__, mistake.__context__) == (None, None)
         assert all(
             frame.filename.endswith(("test_calls.py", "contextlib.py", "_base.py"))
             for frame in traceback.extract_tb(mistake.__traceback__)
         )
-        assert campaign.run_all().counts == {"stored": 2}
+        assert campaign.run().counts == {"stored": 2}
 
 
-def test_what_stops_a_run_is_raised_at_the_end_of_its_block(
+def test_what_stops_a_run_is_raised_where_its_outcomes_are_taken(
     postiz: Postiz, channel: str, at: datetime, tmp_path: Path, postiz_sandbox_server: SandboxServer
 ) -> None:
     rows = [{"channel": channel, "date": at, "content": "x"}]
     with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
         postiz_sandbox_server.organization.api_key = "another"
-        with pytest.raises(AuthenticationError), campaign.run() as outcomes:
-            for _ in outcomes:
-                pass
+        with pytest.raises(AuthenticationError):
+            list(campaign.outcomes())
 
 
 def test_the_context_of_the_thread_reaches_the_call(postiz_sandbox_server: SandboxServer) -> None:
@@ -344,8 +343,8 @@ def test_a_block_whose_generator_the_loop_collects_is_left(
     rows = [{"channel": channel, "date": at, "content": f"row {n}"} for n in range(3)]
 
     def outcomes() -> Iterator[Outcome]:
-        with postiz.campaign(rows, journal=tmp_path / "journal") as campaign, campaign.run() as run:
-            yield from run
+        with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
+            yield from campaign.outcomes()
 
     begun = [outcomes()]
     next(begun[0])
@@ -353,7 +352,7 @@ def test_a_block_whose_generator_the_loop_collects_is_left(
     while postiz._portal.opened().under_way:  # it is left in the background
         time.sleep(0.001)
     with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
-        campaign.run_all()
+        campaign.run()
         assert campaign.report().counts == {"stored": 3}
 
 
@@ -365,8 +364,8 @@ def test_ctrl_c_leaves_the_block_of_a_run(
         for n in range(40)
     ]
     with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
-        with pytest.raises(KeyboardInterrupt), campaign.run() as outcomes:  # noqa: PT012
-            for outcome in outcomes:
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+            for outcome in campaign.outcomes():
                 if outcome.row == 3:
                     interrupt()
         counts = campaign.report().counts

@@ -116,14 +116,11 @@ def test_closing_ends_all_calls_of_all_threads(
 
     def run_a_campaign() -> None:
         with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
-            campaign.run_all()
+            campaign.run()
 
     def iterate_a_run() -> None:
-        with (
-            postiz.campaign(rows, journal=tmp_path / "other") as campaign,
-            campaign.run() as outcomes,
-        ):
-            list(outcomes)
+        with postiz.campaign(rows, journal=tmp_path / "other") as campaign:
+            list(campaign.outcomes())
 
     calls: list[Callable[[], object]] = [
         lambda: postiz.posts.draft(NewPost(channel, "one more"), at=at),
@@ -247,7 +244,7 @@ def test_a_function_that_nobody_would_await_is_refused(
         postiz.campaign(rows, journal=tmp_path / "j") as campaign,
         pytest.raises(UsageError, match="given to this call is an `async def` function"),
     ):
-        campaign.run_all(tell)
+        campaign.run(tell)
 
 
 def test_time_may_jump_in_tests() -> None:

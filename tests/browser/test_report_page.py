@@ -208,7 +208,7 @@ async def test_the_report_of_a_real_run(browser: Browser, tmp_path: Path) -> Non
         lab.sandbox.change_channel(broken, failure="the token has expired")
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
             await lab.clock.sleep(60)
-            await campaign.run_all()
+            await campaign.run()
             await campaign.wait_published()
             report = await campaign.report()
             made = await campaign.html_report()

@@ -126,7 +126,7 @@ class Lab:
     async def run(self, **options: Any) -> Report:
         """A run of a new process, to its end."""
         async with self.client() as postiz, self.campaign(postiz, **options) as campaign:
-            return await campaign.run_all()
+            return await campaign.run()
 
     def campaign(self, postiz: Postiz, **options: Any) -> Campaign:
         return postiz.campaign(self.path, journal=self.journal, **options)
@@ -154,7 +154,7 @@ class Lab:
         async def work() -> None:
             async with self.client() as postiz, self.campaign(postiz, **options) as campaign:
                 arm(self.transport, die)
-                await (campaign.run_all() if act is None else act(campaign))
+                await (campaign.run() if act is None else act(campaign))
 
         task = asyncio.create_task(work())
         with suppress(asyncio.CancelledError):

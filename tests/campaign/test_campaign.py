@@ -57,7 +57,7 @@ async def test_a_plan_refuses_what_a_run_refuses(lab: Lab) -> None:
     await stored_elsewhere(lab, ROWS[:2])
     lab.write(ROWS)
     refusals: list[str] = []
-    for name in ("plan", "run_all"):
+    for name in ("plan", "run"):
         with pytest.raises(
             CampaignError, match=r"^2 rows are in Postiz already \(1, 2:"
         ) as refused:
@@ -127,7 +127,7 @@ async def test_the_same_text_in_postiz_within_a_day_is_a_warning(lab: Lab) -> No
     _, campaign = await planned(lab, reading=WITH_DOUBLES)
     assert campaign.warnings == ()
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
         assert any("in Postiz" in each.message for each in campaign.warnings)
 
 
@@ -161,9 +161,8 @@ async def test_a_year_is_looked_through_with_few_lists(lab: Lab) -> None:
         assert 0 < lists(lab) <= 12
         assert len(lab.creates) == creates
         after_plan = lists(lab)
-        async with campaign.run() as outcomes:
-            async for _ in outcomes:
-                break
+        async for _ in campaign.run():
+            break
         assert lists(lab) - after_plan <= len(lab.creates) + 5
 
 

@@ -332,7 +332,7 @@ async def test_lines_where_there_is_no_terminal(
         async with display:
             await asyncio.sleep(0.05)
             assert capsys.readouterr().out == ""  # nothing happens
-            await campaign.run_all(on_outcome=display.saw)
+            await campaign.run(on_outcome=display.saw)
             said: list[str] = []
             await until(lambda: said.append(capsys.readouterr().out) or "all sent" in said[-1])
         display.stopping()

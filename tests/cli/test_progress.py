@@ -111,7 +111,7 @@ async def run_through_outage(
                 output, postiz, campaign, open_rows=1, zone=UTC, line_every=line_every
             )
             async with display, anyio.create_task_group() as group:
-                group.start_soon(campaign.run_all, display.saw)
+                group.start_soon(campaign.run, display.saw)
                 await until(lambda: AWAY in said())
                 assert campaign.progress.trouble == TROUBLE
                 sandbox.faults.clear()
@@ -155,7 +155,7 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
             postiz.campaign(file) as campaign,
             RunDisplay(output, postiz, campaign, open_rows=1, zone=UTC) as display,
         ):
-            await campaign.run_all(display.saw)
+            await campaign.run(display.saw)
     end = shown.getvalue()[shown.getvalue().rindex("uploads") :]
     lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", end).splitlines()]
     assert lines[:4] == [
@@ -226,7 +226,7 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
                 display = RunDisplay(
                     output, postiz, campaign, open_rows=kept, zone=UTC, line_every=0.01
                 )
-                work = asyncio.create_task(campaign.run_all(on_outcome=display.saw))
+                work = asyncio.create_task(campaign.run(on_outcome=display.saw))
                 async with display:
                     await until(lambda: DOUBT.search(shown()))
                     if kept == 3:
@@ -244,7 +244,7 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
             assert DOUBT.search(" ".join(words.out.split()))
         way.halt.close()
         async with client() as postiz, postiz.campaign(file) as campaign:
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
         said = await anyio.to_thread.run_sync(partial(cli, "status", file, "--json"))
         assert said.document["in_doubt"] is None
 
@@ -263,7 +263,7 @@ async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
         client = partial(sandbox_client, sandbox, transport=way)
         sandbox.faults.clear()
         async with sandbox_client(sandbox) as postiz, postiz.campaign(file) as campaign:
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
         file.write_text(file.read_text().replace("more", "other"))
         sandbox.faults.add(Fault("drop_answer", route="create_post"))
         async with client() as postiz, postiz.campaign(file) as campaign:
@@ -306,7 +306,7 @@ async def test_a_display_that_fails_is_told_once_and_the_run_goes_on(
         async with display:
             window.is_closed = True
             local.add_fault(Fault("empty_401", route="list_posts", times=1))
-            report = await campaign.run_all(on_outcome=display.saw)
+            report = await campaign.run(on_outcome=display.saw)
             display.stopping()
             await until(lambda: bool(caplog.messages))
     assert report.counts == {"stored": 9}

@@ -88,7 +88,7 @@ async def test_posts_are_told_while_the_campaign_is_still_sent(
         lines = PublishLines(Output(), postiz, campaign, UTC)
         async with lines.watching():
             await postiz.posts.schedule(NewPost(channel, "Of others"), at=first)
-            await campaign.run_all(on_outcome=lines.stored)
+            await campaign.run(on_outcome=lines.stored)
         during = capsys.readouterr().out
         await campaign.wait_published(on_outcome=lines.ended)
         after = capsys.readouterr().out
@@ -115,7 +115,7 @@ async def test_watching_that_fails_does_not_stop_a_run(
         async with lines.watching():
             await local.clock.sleep(60)
             local.clear_faults()
-            report = await campaign.run_all(on_outcome=lines.stored)
+            report = await campaign.run(on_outcome=lines.stored)
     assert report.counts == {"stored": 1}
     assert "Posts are not watched any more: " in capsys.readouterr().out
 
@@ -139,7 +139,7 @@ async def test_what_cannot_be_shown_is_told_once_and_as_an_error(
         postiz.campaign(rows, journal=tmp_path / "c.journal") as campaign,
     ):
         lines = PublishLines(output, postiz, campaign, UTC)
-        await campaign.run_all()
+        await campaign.run()
         await campaign.wait_published(on_outcome=lines.ended)
         assert (await campaign.report()).counts == {"published": 2}
     told = [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "postiz_async.cli"]

@@ -101,7 +101,7 @@ def test_django_may_use_its_database_for_rows_and_outcomes(channel: str, tmp_pat
         saved.append(outcome.row)
 
     with Postiz() as postiz, postiz.campaign(rows(), journal=tmp_path / "journal") as campaign:
-        campaign.run_all(save)
+        campaign.run(save)
     assert saved == [1]
 
 

@@ -45,7 +45,7 @@ async def work(folder: Path) -> None:
         async with postiz.campaign(
             rows, journal=folder / f"{type(at).__name__}.journal"
         ) as campaign:
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
         day = timedelta(days=1)
         listed = await postiz.posts.list(start=at - day, end=at + day)
         assert [post.publish_date.replace(microsecond=0) for post in listed] == [at] * 3

@@ -127,6 +127,6 @@ async def test_rows_of_a_channel_that_is_gone_cost_as_many_as_leave_at_once(
     async with before_a_restore() as (postiz, server, way):
         async with postiz.campaign(rows, journal=tmp_path / "journal") as campaign:
             way.before = None
-            report = await campaign.run_all()
+            report = await campaign.run()
         assert report.counts["stored"] == 1
         assert len(server.creates) <= 4 + 1

@@ -29,9 +29,8 @@ async def run(
     outcomes: list[Outcome] = []
     async with postiz.campaign(rows, journal=journal) as campaign:
         plan = await campaign.plan()
-        async with campaign.run() as stream:
-            async for outcome in stream:
-                outcomes.append(outcome)  # noqa: PERF401  (as people write it)
+        async for outcome in campaign.run():
+            outcomes.append(outcome)  # noqa: PERF401  (as people write it)
     return plan, outcomes
 
 
@@ -39,7 +38,7 @@ def run_blocking(client: blocking.Postiz, file: Path) -> Report | list[str]:
     """The same in a script: the report, or what is wrong."""
     try:
         with client.campaign(file) as campaign:
-            return campaign.run_all()
+            return campaign.run()
     except InvalidPostError as error:
         return [str(problem) for problem in error.problems]
     except CampaignError as error:

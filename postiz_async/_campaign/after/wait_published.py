@@ -77,8 +77,8 @@ async def wait_published(
     journal: Journal,
     *,
     patience: float,
-    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-    on_look: Callable[[WaitResult], Awaitable[None]] | None = None,
+    on_outcome: Callable[[Outcome], Awaitable[None]],
+    on_look: Callable[[WaitResult], Awaitable[None]],
 ) -> WaitResult:
     """Wait until each stored post of a journal is published, failed or stuck.
 
@@ -91,15 +91,12 @@ async def wait_published(
     wait = _Wait(postiz, journal, patience)
     await wait.begin()
     while (next_look := wait.next_look()) is not None:
-        if on_look is not None:
-            await on_look(wait.standing(next_look))
+        await on_look(wait.standing(next_look))
         await postiz.clock.sleep(max(0.0, next_look - wait.now()))
         for outcome in await wait.look():
-            if on_outcome is not None:
-                await on_outcome(outcome)
+            await on_outcome(outcome)
     done = wait.standing(None)
-    if on_look is not None:
-        await on_look(done)
+    await on_look(done)
     return done
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from inspect import isawaitable, signature
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
 from postiz_async._campaign.journal.purposes import NewPosts, Purpose
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.outcomes import RowState
-from postiz_async.errors import PostizError
+from postiz_async.errors import PostizError, UsageError
 from postiz_async.models._base import Value
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from postiz_async._delivery.pauses import Outage
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
+
+
+T = TypeVar("T")
 
 
 class ConcurrentChanges:
@@ -134,6 +138,32 @@ def outcome_of(record: RowRecord) -> Outcome:
 
 async def ignore(_: object) -> None:
     """Ignore the argument."""
+
+
+def checked_hook(
+    name: str, hook: Callable[[T], Awaitable[None] | None] | None
+) -> Callable[[T], Awaitable[None]]:
+    """A hook of the user's, synchronous or asynchronous, as one to await; None: `ignore`.
+
+    Raises:
+        UsageError: it is not a function, or does not take one argument.
+    """
+    if hook is None:
+        return ignore
+    if not callable(hook):
+        raise UsageError(f"{name} is {hook!r}, which is not a function.")
+    with suppress(ValueError):  # some functions in C have no signature
+        try:
+            signature(hook).bind(None)
+        except TypeError as error:
+            raise UsageError(f"{name} is called with one argument: {error}.") from None
+
+    async def call(value: T) -> None:
+        result = hook(value)
+        if isawaitable(result):
+            await result
+
+    return call
 
 
 @asynccontextmanager

@@ -127,7 +127,7 @@ async def test_a_campaign_before_and_after_it_was_run(
     async with postiz_sandbox.client() as postiz:
         async with postiz.campaign(rows, journal=tmp_path / "c.journal") as campaign:
             _, planned = read(campaign.icalendar())
-            await campaign.run_all()
+            await campaign.run()
             (post,) = [p async for p in postiz.posts.list(
                 start=first + timedelta(hours=1), end=first + timedelta(days=1, hours=1)
             )]  # fmt: skip

@@ -63,7 +63,7 @@ async def test_tags_that_postiz_does_not_know_are_reported(tmp_path: Path) -> No
         records[0]["tags"], records[1]["tags"] = "news;nwes", "nwes"
         lab.write(records)
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
             assert "2 posts have the tag 'nwes', which" in campaign.remarks[-1]
         found, _ = await look(lab)
     assert found.lacking_tags == {"nwes": 2}
@@ -120,9 +120,9 @@ async def test_what_people_delete_move_and_edit_is_reported_and_left(
 
 async def test_the_run_itself_ends_with_a_look(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 36))
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         seen = 0
-        async for outcome in outcomes:
+        async for outcome in campaign.run():
             seen += 1
             if seen == 1:
                 lab.sandbox.change_post(outcome.post_id or "", deleted_at=1)
@@ -311,7 +311,7 @@ async def test_it_needs_a_journal_that_nobody_works_on(lab: Lab, channels: list[
         with pytest.raises(CampaignError, match="has not been run"):
             await reconciled(postiz, lab)
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        await campaign.run_all()
+        await campaign.run()
         with pytest.raises(CampaignError, match="Another process"):
             await reconciled(postiz, lab)
         assert (await campaign.reconcile()).is_fine
@@ -323,15 +323,15 @@ async def test_a_server_that_counts_reads_is_asked_on_demand_only(tmp_path: Path
         channels = [lab.channel("mastodon")]
         lab.write(rows(channels, 4))
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
             assert "counts reads" in campaign.remarks[0]
             assert (await campaign.reconcile()).counts == {"fine": 4}
 
 
 async def test_a_look_that_fails_does_not_undo_the_run(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 3))
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
-        async for _ in outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        async for _ in campaign.run():
             lab.sandbox.faults.add(Fault("error_before", route="list_posts", times=None))
     assert (await campaign.report()).complete
     assert campaign.remarks[0] == (

@@ -563,7 +563,7 @@ async def test_a_page_from_a_run(tmp_path: Path) -> None:
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
             with pytest.raises(CampaignError, match="has not been run"):
                 await campaign.html_report()
-            report = await campaign.run_all()
+            report = await campaign.run()
             shown = Page(await campaign.html_report(zone=UTC))
         assert report.counts.keys() == {"stored", "refused", "late"}
         assert f"{report.counts['stored']} of 10 posts stored" in shown.text

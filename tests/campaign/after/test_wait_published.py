@@ -66,7 +66,7 @@ async def test_all_are_waited_for_until_they_are_out(lab: Lab, channels: list[st
         looks.append(waited)
 
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        await campaign.run_all()
+        await campaign.run()
         before = lists(lab)
         waited = await campaign.wait_published(on_outcome=saw, on_look=looked)
         report = await campaign.report()
@@ -200,7 +200,7 @@ async def test_a_server_that_counts_reads_is_looked_at_twice(tmp_path: Path) -> 
             looks.append(waited)
 
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            await campaign.run_all()
+            await campaign.run()
             lab.sandbox.change_post(by_content(lab, "post 29"), has_job=False)
             before = lists(lab)
             waited = await campaign.wait_published(on_look=looked)

@@ -113,9 +113,8 @@ async def test_each_host_tells_of_each_row_once(lab: SharedLab) -> None:
         async with (
             host.client() as postiz,
             host.campaign(postiz) as campaign,
-            campaign.run() as outcomes,
         ):
-            async for outcome in outcomes:
+            async for outcome in campaign.run():
                 assert outcome.state is RowState.STORED
                 found.append(outcome.ref)
         return Counter(found)
@@ -258,7 +257,7 @@ async def test_a_run_without_its_database_stops_and_goes_on_later(lab: SharedLab
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         without_it(lab.transport)
         with pytest.raises(StoreError, match="is not there, or not whole"):
-            await campaign.run_all()
+            await campaign.run()
     lab.database.run(f'ALTER SCHEMA "{schema}_away" RENAME TO "{schema}"')
     assert (await lab.run()).complete
     lab.assert_each_once(TEXTS)

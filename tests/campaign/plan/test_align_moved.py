@@ -65,7 +65,7 @@ async def test_posts_share_requests_and_both_dates_are_told(lab: Lab, channels: 
         written, moved = forecast.estimates
         assert (written.align, written.requests) == (None, 12)
         assert (moved.align, moved.requests) == (timedelta(minutes=15), 4)
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert report.complete
     assert lab.creates == [201] * 4
     lab.assert_each_once(contents(4))
@@ -152,7 +152,7 @@ async def test_a_row_that_missed_its_new_date_goes_at_the_one_it_asks_for(
     async with lab.client() as postiz, lab.campaign(postiz, align="15m") as campaign:
         (request,) = campaign.requests
         lab.clock.advance(request.date.timestamp() - lab.clock.time() + 1)
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert {row.ref: row.state for row in report.rows} == {
         "0-0": RowState.LATE,
         "0-1": RowState.LATE,
@@ -186,7 +186,7 @@ async def test_exact_seconds_are_sent_and_what_is_lost_is_told(
     lab.write(staggered(channels, 3))
     async with lab.client() as postiz, lab.campaign(postiz, exact_seconds=True) as campaign:
         assert "exact seconds" in campaign.remarks[0]
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     assert {post.date.microsecond for post in lab.sandbox.posts} == {0}
 
 

@@ -62,7 +62,7 @@ async def test_a_row_pasted_after_the_run_is_refused(lab: Lab) -> None:
     lab.write(rows)
     await lab.run()
     lab.write([*rows, row(24, "one"), row(26, "new")])
-    for name in ("plan", "run_all"):
+    for name in ("plan", "run"):
         with pytest.raises(InvalidPostError) as caught:
             async with lab.client() as postiz, lab.campaign(postiz) as campaign:
                 await getattr(campaign, name)()

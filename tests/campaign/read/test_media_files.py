@@ -122,7 +122,7 @@ async def test_a_media_root_allows_it(lab: Lab, how: str) -> None:
         lab.client() as postiz,
         postiz.campaign(lab.path, media_root=roots) as campaign,
     ):
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     assert len(lab.sandbox.uploads) == 1
 
 
@@ -170,7 +170,7 @@ async def test_a_file_is_found_whatever_form_its_accents_have(
     write(lab, [written])
     async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
         assert campaign.problems == ()
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     assert len(lab.sandbox.posts) == 1
 
 
@@ -208,7 +208,7 @@ async def test_one_file_by_two_names_is_sent_once_and_two_files_are_two(lab: Lab
     (lab.folder / "sub" / "B.png").write_bytes(PNG + b"another")
     write(lab, ["a.png"], ["A.png"], ["sub/b.png"], ["sub/B.png"])
     async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
         assert len(lab.sandbox.uploads) == 3
         media = [post.media[0] for post in sorted(lab.sandbox.posts, key=lambda post: post.date)]
     assert media[0] == media[1]
@@ -273,7 +273,7 @@ async def test_a_link_that_is_put_there_after_the_check_is_not_followed(
             (lab.folder / "sub").rename(lab.folder / "away")
             (lab.folder / "sub").symlink_to(private)
         with pytest.raises(CampaignError, match=r"sub/b\.png is not what it was"):
-            await campaign.run_all()
+            await campaign.run()
     assert lab.sandbox.uploads == ()
     assert lab.sandbox.posts == ()
 
@@ -285,7 +285,7 @@ async def test_texts_for_people_who_cannot_see_are_sent_with_their_files(
     media = ["a.png", "sub/b.png"]
     lab.write([{"channel": "c1", "date": at(24), "media": media, "alt": alt}])
     async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     (body,) = (
         json.loads(request.body)
         for request in lab.transport.sent

@@ -58,9 +58,8 @@ async def test_rows_of_a_program_are_stored_once_also_when_they_are_given_again(
     async with (
         lab.client() as postiz,
         postiz.campaign(source(channels, 60), journal=lab.journal) as campaign,
-        campaign.run() as outcomes,
     ):
-        async for _ in outcomes:
+        async for _ in campaign.run():
             break
     assert {row.state for row in read_summary(lab.journal).rows} == {
         RowState.STORED,
@@ -71,7 +70,7 @@ async def test_rows_of_a_program_are_stored_once_also_when_they_are_given_again(
         postiz.campaign(source(channels, 60), journal=lab.journal) as campaign,
     ):
         assert campaign.is_resumed
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(60))
 
 
@@ -90,7 +89,7 @@ async def test_their_problems_have_the_number_of_the_row(lab: Lab, channels: lis
             (4, "row"),
         ]
         with pytest.raises(InvalidPostError):
-            await campaign.run_all()
+            await campaign.run()
     assert not lab.sandbox.creates
 
 
@@ -117,7 +116,7 @@ async def test_a_row_has_files_settings_and_its_zone(lab: Lab, channels: list[st
         settings=providers.X(who_can_reply_post="following"),
     )
     async with lab.client() as postiz, postiz.campaign([row], journal=lab.journal) as campaign:
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     (post,) = lab.sandbox.posts
     assert post.settings["who_can_reply_post"] == "following"
     assert post.date.replace(microsecond=0) == datetime(2027, 1, 15, 8, tzinfo=UTC)
@@ -179,7 +178,7 @@ async def test_each_row_of_a_long_campaign_is_checked(lab: Lab, channels: list[s
     async with lab.client() as postiz:
         with pytest.raises(InvalidPostError) as caught:
             async with lab.campaign(postiz) as campaign:
-                await campaign.run_all()
+                await campaign.run()
     assert {problem.row for problem in caught.value.problems} == {place + 1 for place in wrong}
     assert not lab.sandbox.posts
 
@@ -222,7 +221,7 @@ async def test_names_are_one_whatever_form_their_accents_have(
         postiz.campaign(lab.path, reading=reading) as campaign,
     ):
         assert campaign.problems == ()
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     (post,) = lab.sandbox.posts
     assert post.date.hour == 0
 

@@ -67,7 +67,7 @@ async def test_what_is_saved_is_read_by_the_next_campaign(lab: Lab, monkeypatch:
         async with postiz.campaign(lab.path) as campaign:
             assert (campaign.problems, campaign.rows) == ((), expected)
             assert campaign.reading.timezone == "Europe/Berlin"
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
     assert expected[0].date == datetime(2031, 2, 5, 8, tzinfo=UTC)
 
 

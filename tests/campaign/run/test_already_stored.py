@@ -68,7 +68,7 @@ async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, rel
             async def saw(outcome: object) -> None:
                 outcomes[getattr(outcome, "state", None)] += 1
 
-            report = await campaign.run_all(on_outcome=saw)
+            report = await campaign.run(on_outcome=saw)
         assert report.complete
         assert outcomes == {RowState.STORED: 24}
         assert report.requests == 2
@@ -195,7 +195,7 @@ async def test_a_channel_that_is_called_otherwise_is_the_same_channel(lab: Lab) 
     lab.write(records)
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         assert not campaign.edits.is_open
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     assert len(lab.sandbox.posts) == 4
 
 
@@ -207,9 +207,9 @@ async def test_an_error_of_the_listener_ends_the_job(lab: Lab, channels: list[st
 
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with pytest.raises(ZeroDivisionError):
-            await campaign.run_all(on_outcome=listen)
+            await campaign.run(on_outcome=listen)
         sent = len(lab.sandbox.creates)
         await lab.clock.sleep(8_000)
         assert len(lab.sandbox.creates) == sent
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(120))

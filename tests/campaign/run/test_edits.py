@@ -331,9 +331,9 @@ async def test_a_run_sends_what_is_new_and_leaves_edits_alone(lab: Lab) -> None:
         found = campaign.edits
         assert [sorted(each.names) for each in found.changed] == [["date"], ["text"]]
         assert (len(found.new), len(found.gone)) == (1, 1)
-        await campaign.run_all()
+        await campaign.run()
     lab.assert_each_once([*(f"post {n}" for n in range(6)), "new"])
     async with lab.client() as postiz, lab.campaign(postiz, as_new=True) as campaign:
-        await campaign.run_all()
+        await campaign.run()
     assert lab.contents()["post 0"] == 2
     assert lab.contents()["post 1, corrected"] == 1

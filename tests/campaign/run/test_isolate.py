@@ -140,7 +140,7 @@ async def test_an_answer_that_is_lost_in_the_search_is_looked_up(
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert creates >= number
     assert report.counts == {"stored": 10, "refused": 2}
     lab.assert_each_once(f"post {n}" for n in range(12) if n not in guilty)
@@ -162,7 +162,7 @@ async def test_where_all_are_refused_no_quota_is_burnt(lab: Lab, channels: list[
     lab.judge = lambda _: {"msg": "not today"}
     lab.write(_one_moment(channels, 120, set()))
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        report = await campaign.run_all()
+        report = await campaign.run()
         assert len(campaign.remarks) == 3
     assert report.counts["refused"] <= len(channels) * IN_A_ROW + 2
     assert report.counts["refused"] + report.counts["planned"] == 120
@@ -181,7 +181,7 @@ async def test_an_answer_that_is_lost_in_the_middle_of_a_search_does_not_hold_up
         lab.transport.after[len(lab.transport.sent) + 2] = lambda: lab.sandbox.faults.add(
             Fault("drop_answer", route="create_post")
         )
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert report.counts == {"stored": 11, "refused": 1}
     lab.assert_each_once(f"post {n}" for n in range(12) if n != 9)
 
@@ -239,7 +239,7 @@ async def test_a_channel_that_only_fails_is_paused_and_the_rest_goes_on(
     lab.judge = judge
     lab.write(rows(channels, 120))
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        report = await campaign.run_all()
+        report = await campaign.run()
         (remark,) = campaign.remarks
     assert report.counts["stored"] == 80
     assert report.counts["refused"] + report.counts["planned"] == 40
@@ -271,7 +271,7 @@ async def test_what_concerns_every_request_stops_the_job_at_once(
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.transport.answers = (status, body)
         with pytest.raises(kind):
-            await campaign.run_all()
+            await campaign.run()
         assert lab.transport.answered <= 4
         lab.transport.answers = None
     assert {row.state for row in read_summary(lab.journal).rows} == {RowState.PLANNED}
@@ -288,7 +288,7 @@ async def test_a_server_in_trouble_is_left_in_peace_for_growing_times(
         began, sent = lab.clock.monotonic(), len(lab.transport.sent)
         lab.sandbox.faults.add(fault)
         lab.clock.call_at(began + 600, lab.sandbox.faults.clear)
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
         assert len(lab.transport.sent) - sent < 200
     lab.assert_each_once(f"post {n}" for n in range(60))
 
@@ -302,6 +302,6 @@ async def test_requests_that_are_lost_again_and_again_do_not_burn_the_quota(
         fault = Fault("error_before", route="create_post", status=500, times=None)
         lab.sandbox.faults.add(fault)
         lab.clock.call_at(lab.clock.monotonic() + 600, lab.sandbox.faults.clear)
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     assert lab.creates.count(500) <= 15
     lab.assert_each_once(f"post {n}" for n in range(240))

@@ -117,7 +117,7 @@ async def test_a_journal_that_is_behind_takes_over_what_another_host_stored(lab:
         seen[outcome.ref] += 1
 
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        report = await campaign.run_all(on_outcome=saw)
+        report = await campaign.run(on_outcome=saw)
     lab.assert_each_once(TEXTS)
     assert report.complete
     assert not report.doubled
@@ -252,7 +252,7 @@ async def test_each_row_is_told_of_once_and_so_is_the_other_run(
             told[outcome.ref] += 1
 
         async with host.client() as postiz, host.campaign(postiz) as campaign:
-            assert (await campaign.run_all(saw)).complete
+            assert (await campaign.run(saw)).complete
 
     async with lab.sandbox:
         await asyncio.gather(*map(run, hosts, told))

@@ -58,7 +58,7 @@ async def test_the_sample_campaign_is_stored_exactly_once(tmp_path: Path) -> Non
         requests, bound = len(campaign.requests), (await campaign.plan()).lower_bound
         plan = await campaign.plan()
         assert plan.late == ()
-        report = await campaign.run_all()
+        report = await campaign.run()
         expected = Counter((row.number, len(row.media)) for row in campaign.rows)
         assert report.complete
         assert (report.requests, requests) == (bound, bound)
@@ -86,8 +86,8 @@ async def test_a_job_longer_than_a_window_waits_for_the_next(lab: Lab, channels:
 
 async def test_outcomes_come_as_they_happen(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 9))
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
-        seen = [outcome async for outcome in outcomes]
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        seen = [outcome async for outcome in campaign.run()]
     assert sorted(outcome.row for outcome in seen) == list(range(1, 10))
     assert {outcome.state for outcome in seen} == {RowState.STORED}
     assert {outcome.post_id for outcome in seen} == {post.id for post in lab.sandbox.posts}
@@ -99,7 +99,7 @@ async def test_running_again_sends_nothing_neither_in_this_process_nor_in_the_ne
     lab.write(rows(channels, 12))
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         for _ in range(3):
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
             assert campaign.requests == []
     await lab.run()
     lab.assert_each_once(f"post {n}" for n in range(12))
@@ -117,7 +117,7 @@ async def test_a_plan_after_a_run_reads_the_journal_beside_the_event_loop(
     monkeypatch.setattr(resume, "read_summary", reading)
     lab.write(rows(channels, 12))
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
         readers.clear()
         assert (await campaign.plan()).requests == 0
         assert len(readers) == 1
@@ -132,14 +132,14 @@ async def test_a_run_between_our_look_and_ours_is_noticed(lab: Lab, channels: li
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         await campaign.plan()
         await lab.run()
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(12))
 
 
 async def test_two_runs_at_once_are_one_too_many(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 12))
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
-        async for _ in outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        async for _ in campaign.run():
             with pytest.raises(CampaignError, match="Another process is working"):
                 await lab.run()
     lab.assert_each_once(f"post {n}" for n in range(12))
@@ -186,7 +186,7 @@ async def test_equal_files_are_uploaded_once(lab: Lab, channels: list[str]) -> N
     lab.write(records)
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         assert (await campaign.plan()).media_files == 2
-        await campaign.run_all()
+        await campaign.run()
         assert campaign.progress.uploads == 2
     assert len(lab.sandbox.uploads) == 2
     await lab.run()
@@ -202,7 +202,7 @@ async def test_a_medium_that_the_server_refuses_concerns_only_its_rows(
     lab.write(records)
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.transport.refuses_uploads = True
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert states(report) == {"stored": 4, "refused": 2}
     assert report.troubles()[0].note == "media a.png: Unsupported file type."
     lab.assert_each_once(f"post {n}" for n in range(6) if n not in {2, 5})
@@ -214,7 +214,7 @@ async def test_the_key_is_in_no_file(tmp_path: Path) -> None:
     async with lab.sandbox:
         lab.write(rows([lab.channel("mastodon")], 3))
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            report = await campaign.run_all()
+            report = await campaign.run()
             written = b"".join(read(path) for path in files_in(tmp_path))
     assert b"post 2" in written
     assert key.encode() not in written
@@ -259,7 +259,7 @@ async def test_nothing_is_sent_and_no_journal_made_while_there_are_problems(
         assert "did you mean 'mastodon'?" in texts[0]
         assert all(twin in texts[1] and twin in texts[2] for twin in twins)
         assert "disabled" in texts[3]
-        for call in (campaign.plan, campaign.run_all):
+        for call in (campaign.plan, campaign.run):
             with pytest.raises(InvalidPostError, match="9 problems, nothing was sent"):
                 await call()
         with pytest.raises(CampaignError, match="has not been run"):
@@ -395,7 +395,7 @@ async def test_rows_that_cannot_leave_in_time_are_kept_unsent_and_reported(
     lab.write(records)
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         assert [row.number for row in (await campaign.plan()).late] == list(range(31, 41))
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert states(report) == {"stored": 30, "late": 10}
     assert "date passed" in report.troubles()[0].note
     again = await lab.run()
@@ -421,7 +421,7 @@ async def test_a_wrong_key_in_the_middle_stops_the_job_which_can_go_on(
 
         lab.transport.after[len(lab.transport.sent) + 6] = rotate
         with pytest.raises(AuthenticationError, match="Invalid API key"):
-            await campaign.run_all()
+            await campaign.run()
     lab.sandbox.organization.api_key = key
     summary = read_summary(lab.journal)
     assert {record.state for record in summary.rows} == {RowState.STORED, RowState.PLANNED}
@@ -453,8 +453,8 @@ async def test_leaving_the_block_ends_what_is_in_flight_and_sends_no_more(
     lab: Lab, channels: list[str]
 ) -> None:
     lab.write(rows(channels, 120))
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
-        async for _ in outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        async for _ in campaign.run():
             break
     sent = len(lab.sandbox.creates)
     assert 1 <= sent <= 5
@@ -477,10 +477,10 @@ async def test_an_error_in_the_block_comes_out_as_it_is(lab: Lab, channels: list
 
 
 async def fail_after(campaign: Any, turns: int) -> None:
-    async with campaign.run() as outcomes:
-        for _ in range(turns):
-            await anext(outcomes)
-        raise ZeroDivisionError
+    outcomes = aiter(campaign.run())
+    for _ in range(turns):
+        await anext(outcomes)
+    raise ZeroDivisionError
 
 
 async def test_what_a_hook_raises_comes_out_and_the_next_run_goes_on(
@@ -493,7 +493,7 @@ async def test_what_a_hook_raises_comes_out_and_the_next_run_goes_on(
 
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with pytest.raises(ZeroDivisionError, match="the user's own"):
-            await campaign.run_all(hook)
+            await campaign.run(hook)
         stored = len(lab.sandbox.posts)
     assert 0 < stored < 40
     assert states(await lab.run()) == {"stored": 40}
@@ -553,8 +553,8 @@ async def test_a_garbage_journal_is_refused(lab: Lab, channels: list[str]) -> No
 async def test_an_edited_campaign_goes_on_where_it_can(lab: Lab, channels: list[str]) -> None:
     records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 240))]
     lab.write(records)
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
-        async for _ in outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        async for _ in campaign.run():
             break
     journal = {record.ref: record for record in read_summary(lab.journal).rows}
     stored = [ref for ref, record in journal.items() if record.state is RowState.STORED]
@@ -593,8 +593,8 @@ async def test_rows_that_differ_in_settings_alone_may_be_reordered_while_unsent(
         for n in range(12)
     ]
     lab.write(records)
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign, campaign.run() as outcomes:
-        async for _ in outcomes:
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        async for _ in campaign.run():
             break
     lab.write(reversed(records))
     assert (await lab.run()).complete
@@ -612,7 +612,7 @@ async def test_a_media_file_that_changes_under_way_stops_the_job_before_its_post
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         write(lab.folder / "a.png", PNG + b"changed")
         with pytest.raises(CampaignError, match=r"a\.png is not what it was"):
-            await campaign.run_all()
+            await campaign.run()
     assert "post 3" not in lab.contents()
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(6))

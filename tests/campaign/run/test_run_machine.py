@@ -83,7 +83,7 @@ async def test_a_full_disk_stops_it_and_nothing_is_sent_that_is_not_written_down
                 CampaignError, match=r"cannot be used.*othing (more is|was) sent"
             ) as caught,
         ):
-            await campaign.run_all()
+            await campaign.run()
     assert "damaged" not in str(caught.value)
     assert not any(record.exc_info for record in caplog.records)  # no traceback for a full disk
     if lab.sandbox.posts:
@@ -130,7 +130,7 @@ async def test_a_journal_that_is_removed_while_a_job_runs_is_told(
 
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with pytest.raises(CampaignError, match=r"was removed or moved.*existing=.adopt"):
-            await campaign.run_all(remove)
+            await campaign.run(remove)
     assert (await lab.run(existing="adopt")).complete
     lab.assert_each_once(TEXTS)
 
@@ -185,7 +185,7 @@ async def test_a_clock_that_is_set_opens_no_window_for_the_next_run(tmp_path: Pa
 
     async def run() -> bool:
         async with lab.client(reserve=0) as postiz, lab.campaign(postiz) as campaign:
-            return (await campaign.run_all()).complete
+            return (await campaign.run()).complete
 
     async with lab.sandbox:
         lab.write(rows([lab.channel("mastodon")], 20, hours=72))

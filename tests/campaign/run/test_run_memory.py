@@ -69,20 +69,19 @@ async def test_what_was_sent_takes_no_memory(lab: Lab, tmp_path: Path) -> None:
     async with before.sandbox:  # so that nothing is imported or remembered for the first time
         written(before, 8)
         async with before.client() as postiz, before.campaign(postiz) as campaign:
-            await campaign.run_all()
+            await campaign.run()
     count, first = 240, 80
     written(lab, count)
     sizes: dict[int, int] = {}  # the least of some looks: what is on its way comes and goes
     tracemalloc.start()
     try:
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            async with campaign.run() as outcomes:
-                seen = 0
-                async for _ in outcomes:
-                    seen += 1
-                    for at in (first, count):
-                        if at - _LOOKS < seen <= at:
-                            sizes[at] = min(held(), sizes.get(at, sys.maxsize))
+            seen = 0
+            async for _ in campaign.run():
+                seen += 1
+                for at in (first, count):
+                    if at - _LOOKS < seen <= at:
+                        sizes[at] = min(held(), sizes.get(at, sys.maxsize))
             after = held()
     finally:
         tracemalloc.stop()
@@ -107,7 +106,7 @@ async def test_a_run_goes_by_a_plan_that_was_just_made(
     async with lab.client() as postiz, lab.campaign(postiz, align="15m") as campaign:
         await campaign.plan()
         await lab.clock.sleep(pause)
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert report.counts == {"stored": 24}
     assert calls == [24] * times
 

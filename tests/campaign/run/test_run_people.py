@@ -122,7 +122,7 @@ async def test_a_channel_that_is_deleted_while_the_job_runs_is_named(
         lambda: lab.sandbox.change_channel(channels[1], deleted_at=1),
     )
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        report = await campaign.run_all()
+        report = await campaign.run()
         assert (await campaign.reconcile()).hidden == (channels[1],)
     for row in report.rows:
         is_gone = row.channel == channels[1]

@@ -249,7 +249,7 @@ async def test_a_server_that_is_gone_until_the_date_leaves_it_undecided(
             lab.clock.monotonic() + 5, lambda: lab.sandbox.faults.add(Fault("reset", times=None))
         )
         with pytest.raises(APIConnectionError):
-            await campaign.run_all()
+            await campaign.run()
         report = await campaign.report()
     assert report.counts == {"undecided": 6}
     assert "could not be reached until its date" in report.troubles()[0].note
@@ -360,7 +360,7 @@ async def test_a_row_that_changed_after_it_was_stored_is_reported_until_it_is_as
     lab.write([records[0] | {"content": "something else"}, *records[1:]])
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         assert [row.ref for row in campaign.changed] == ["r0"]
-        report = await campaign.run_all()
+        report = await campaign.run()
     (changed,) = report.troubles()
     assert (changed.ref, changed.finding) == ("r0", Finding.CHANGED)
     assert "postiz-async update" in changed.remark

@@ -118,7 +118,7 @@ async def test_a_late_one_that_is_refused_with_429_leaves_with_the_moment_of_its
     records = written(lab)
     lab.sandbox.lock_out(seconds=1_200)
     async with lab.client() as postiz, lab.campaign(postiz, late="send") as campaign:
-        report = await campaign.run_all()
+        report = await campaign.run()
     assert report.counts == {"stored": 6}
     assert lab.contents().total() == 6
     assert set(lab.creates) <= {201, 429}

@@ -116,9 +116,9 @@ async def test_a_server_that_is_late_behind_a_page_stores_each_row_once(
         if answer.status == 403:
             async with lab.campaign(postiz) as campaign:
                 with pytest.raises(PermissionDeniedError):
-                    await campaign.run_all()
+                    await campaign.run()
         async with lab.campaign(postiz) as campaign:
-            assert (await campaign.run_all()).complete
+            assert (await campaign.run()).complete
     await lab.clock.sleep(3_600)
     lab.assert_each_once(f"post {n}" for n in range(6))
     assert lab.creates == [201]
@@ -326,7 +326,7 @@ async def test_an_outage_is_waited_out(lab: Lab, channels: list[str]) -> None:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         lab.sandbox.faults.add(Fault("reset", times=None))
         lab.clock.call_at(lab.clock.monotonic() + 600, lab.sandbox.faults.clear)
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(12))
 
 
@@ -339,7 +339,7 @@ async def test_an_outage_without_end_stops_the_job_which_can_go_on(
             Fault("reset", times=None)
         )
         with pytest.raises(APIConnectionError):
-            await campaign.run_all()
+            await campaign.run()
     left = {record.state for record in read_summary(lab.journal).rows}
     assert left <= {RowState.STORED, RowState.PLANNED, RowState.UNKNOWN, RowState.SENDING}
     lab.sandbox.faults.clear()

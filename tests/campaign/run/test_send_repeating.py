@@ -58,7 +58,7 @@ async def an_unknown_id(lab: Lab, postiz: Postiz) -> None:
 
 async def a_campaign(lab: Lab, postiz: Postiz) -> None:
     async with lab.campaign(postiz) as campaign:
-        assert (await campaign.run_all()).complete
+        assert (await campaign.run()).complete
 
 
 @pytest.mark.exhaustive
