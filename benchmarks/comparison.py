@@ -135,7 +135,7 @@ async def beside(
 
 async def campaign(sandbox: MemoryServer, channel: str, texts: Sequence[str]) -> float:
     *most, last = texts
-    rows = [CampaignRow(channel=channel, date=date_of(text), content=text) for text in most]
+    rows = [CampaignRow(channel=channel, at=date_of(text), content=text) for text in most]
     with tempfile.TemporaryDirectory() as folder:
         journal = Path(folder) / "posts.journal"
         async with (

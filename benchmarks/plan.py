@@ -176,7 +176,10 @@ async def requests(folder: Path, count: int = 5_000) -> None:
 
 async def journal(folder: Path, count: int = 6_000) -> None:
     async with sandbox() as server, sandbox_client(server) as postiz:
-        given = [CampaignRow(**row) for row in rows(channels_of(server), count)]  # type: ignore[arg-type]
+        given = [
+            CampaignRow(row["channel"], row["content"], at=row["date"])
+            for row in rows(channels_of(server), count)
+        ]
         async with postiz.campaign(given, journal=folder / "x.journal", align="15m") as campaign:
             bodies = list(_bodies(campaign))
     records = [

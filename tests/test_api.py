@@ -85,7 +85,7 @@ async def client(
 
 def rows(channel: str) -> list[CampaignRow]:
     date = Sandbox().in_an_hour() + timedelta(days=1)
-    return [CampaignRow(channel=channel, content="of a campaign", date=date)]
+    return [CampaignRow(channel=channel, content="of a campaign", at=date)]
 
 
 async def everything(postiz: Postiz, way: Watched, channel: str, folder: Path) -> None:
@@ -302,7 +302,7 @@ async def test_a_client_may_bound_the_waits_of_single_calls_alone(tmp_path: Path
         assert options_of(postiz).max_wait == 5
         assert postiz.outbox.trouble == ""
         async with postiz.campaign(rows(channel), journal=tmp_path / "journal") as campaign:
-            assert await campaign.run_all()
+            assert await campaign.run()
         with pytest.raises(UsageError, match="cannot obey max_wait"):
             postiz.with_options(max_wait=6).campaign(rows(channel), journal=tmp_path / "other")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
     from types import TracebackType
@@ -356,9 +356,12 @@ def in_worker(function: Callable[P, T] | None) -> Callable[P, Coroutine[Any, Any
 
 def rows_of(source: CampaignSource) -> CampaignSource:
     """A campaign whose rows are taken in the thread that enters it, a block at a time."""
-    if isinstance(source, Path | str | AsyncIterable) or not hasattr(source, "__iter__"):
+    if isinstance(source, Path | str):
         return source
-    return _RowsOfCaller(source)
+    from postiz_async._campaign.read.source import rows_given  # noqa: PLC0415  (rarely needed)
+
+    rows = rows_given(source)
+    return _RowsOfCaller(rows) if isinstance(rows, Iterable) else rows
 
 
 class _RowsOfCaller:

@@ -239,7 +239,7 @@ def test_a_function_that_nobody_would_await_is_refused(
 
     with pytest.raises(UsageError, match=r"^progress is an `async def` function"):
         postiz.media.upload(b"", progress=tell)
-    rows = [CampaignRow(channel=channel, date=at, content="a")]
+    rows = [CampaignRow(channel=channel, at=at, content="a")]
     with (
         postiz.campaign(rows, journal=tmp_path / "j") as campaign,
         pytest.raises(UsageError, match="given to this call is an `async def` function"),

@@ -78,8 +78,7 @@ async def test_posts_are_told_while_the_campaign_is_still_sent(
     ]
     late = [("mastodon", timedelta(days=day)) for day in range(1, 13)]
     rows = [
-        CampaignRow(channel=name, date=first + after, content="Hi")
-        for name, after in [*soon, *late]
+        CampaignRow(channel=name, at=first + after, content="Hi") for name, after in [*soon, *late]
     ]
     async with (
         local.client() as postiz,
@@ -105,7 +104,7 @@ async def test_watching_that_fails_does_not_stop_a_run(
 ) -> None:
     local = Sandbox()
     local.add_channel("mastodon")
-    row = CampaignRow(channel="mastodon", date=local.in_an_hour(), content="Hi")
+    row = CampaignRow(channel="mastodon", at=local.in_an_hour(), content="Hi")
     async with (
         local.client() as postiz,
         postiz.campaign([row], journal=tmp_path / "c.journal") as campaign,
@@ -131,7 +130,7 @@ async def test_what_cannot_be_shown_is_told_once_and_as_an_error(
 ) -> None:
     local = Sandbox()
     local.add_channel("mastodon")
-    rows = [CampaignRow(channel="mastodon", date=local.in_an_hour(), content=text) for text in "ab"]
+    rows = [CampaignRow(channel="mastodon", at=local.in_an_hour(), content=text) for text in "ab"]
     output = Output()
     output.out = output.notes = Console(file=ClosedWindow())
     async with (

@@ -41,7 +41,7 @@ async def work(folder: Path) -> None:
     async with local.client() as postiz:
         await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
         await postiz.posts.schedule(NewPost(channel, "Hello"), at=at, idempotency_key="k")
-        rows = [CampaignRow(channel=channel.id, date=at, content="A row")]
+        rows = [CampaignRow(channel=channel.id, at=at, content="A row")]
         async with postiz.campaign(
             rows, journal=folder / f"{type(at).__name__}.journal"
         ) as campaign:

@@ -121,7 +121,7 @@ async def test_rows_of_a_channel_that_is_gone_cost_as_many_as_leave_at_once(
     tmp_path: Path,
 ) -> None:
     rows = [
-        CampaignRow(channel=channel, content=channel, date=AT + timedelta(minutes=place))
+        CampaignRow(channel=channel, content=channel, at=AT + timedelta(minutes=place))
         for place, channel in enumerate([*[GONE] * 25, STAYS])
     ]
     async with before_a_restore() as (postiz, server, way):

@@ -19,7 +19,7 @@ __all__ = ["rows", "run", "run_blocking", "texts"]
 def rows(channel: str, at: datetime, words: list[str]) -> Iterator[CampaignRow]:
     """A row for each word."""
     for number, word in enumerate(words):
-        yield CampaignRow(ref=f"word-{number}", channel=channel, date=at, content=word)
+        yield CampaignRow(ref=f"word-{number}", channel=channel, at=at, content=word)
 
 
 async def run(

@@ -48,9 +48,7 @@ class Event:
 
 def event_of(row: Row, channel: Channel) -> Event:
     """A row as an event, with its texts as the network shows them."""
-    parts = [
-        preview(part, channel.provider, limit=_ENDLESS).text for part in (row.body, *row.parts)
-    ]
+    parts = [preview(part, channel.provider, limit=_ENDLESS).text for part in row.contents]
     return Event(
         ref=row.ref,
         date=row.date,

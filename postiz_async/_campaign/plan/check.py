@@ -322,6 +322,7 @@ async def _judged(group: _Group, checked: Checked, postiz: CampaignClient) -> li
     body = build_body(kind, first.date, items, tags=first.tags, short_link=first.short_link)
     names = dict.fromkeys(name for row in rows for name in row.media)
     media = [stand_in(name, checked.facts[name]) for name in names]
+    media += [each for row in rows for each in row.uploaded if each.size]
     facts = {m.path: MediaFacts(width=m.width, height=m.height, size=m.size) for m in media}
     found: list[Problem] = []
     for problem in await postiz.problems(body, media=facts):

@@ -136,6 +136,7 @@ def _sent_rows(
                 settings=said.settings,
                 type=said.type,
                 thread=said.thread,
+                post=said.post,
             )
 
 
@@ -188,7 +189,7 @@ def _gap(row: Row, post: Post) -> timedelta:
 def _rest(row: Row) -> Hashable:
     """The other values of equal rows, besides channel and text."""
     settings = row.settings and msgspec.json.encode(row.settings, order="deterministic")
-    return row.type, row.thread, row.media, settings
+    return row.type, row.thread, row.media, row.post, settings
 
 
 def _goes_there(row: Row, post: Post) -> bool:
@@ -214,7 +215,7 @@ def _nearly_equal(same_moment: Iterable[Iterable[Row]], sent: Collection[str]) -
     for here in same_moment:
         first: dict[tuple[object, ...], Row] = {}
         for row in here:
-            same = first.setdefault((as_read(row), row.type, row.media), row)
+            same = first.setdefault((as_read(row), row.type, row.media, row.uploaded), row)
             is_other = (same.content, same.thread) != (row.content, row.thread)
             if is_other and row.ref not in sent:
                 message = (

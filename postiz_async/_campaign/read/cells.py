@@ -39,14 +39,15 @@ from postiz_async._campaign.read.texts import (
 from postiz_async.errors import Problem
 from postiz_async.models._base import describe_json_error
 from postiz_async.models._durations import read_duration
-from postiz_async.models.settings import ProviderSettings
+from postiz_async.models.posts import ThreadPart
+from postiz_async.models.settings import ProviderSettings, RawSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
     from postiz_async._campaign.read.read_options import Rules
-    from postiz_async.models.posts import PostType
+    from postiz_async.models.posts import NewPost, PostType
 
 
 FORMATS: tuple[TextFormat, ...] = get_args(TextFormat)
@@ -70,11 +71,17 @@ class RowReader:
     """Reads the cells of one record; collects problems instead of stopping at the first."""
 
     def __init__(
-        self, number: int, record: dict[str, object], fields: Mapping[str, object], rules: Rules
+        self,
+        number: int,
+        record: dict[str, object],
+        fields: Mapping[str, object],
+        rules: Rules,
+        post: NewPost | None = None,
     ) -> None:
         self.number = number
         self.record = record
         self.rules = rules
+        self.post = post
         self.fields = fields
         self.template = Template(fields) if rules.template else None
         self.problems: list[Problem] = []
@@ -107,7 +114,7 @@ class RowReader:
         date = self._date(channel) or datetime.fromtimestamp(0, UTC)
         values = self._values(has_others=has_others)
         row = Row(number=self.number, channel=sys.intern(channel), date=date, **values)
-        if not row.content and not row.media:
+        if not row.content and not row.media and not row.uploaded:
             wrong = {problem.where for problem in self.problems}
             if not wrong & {"content", "media"}:
                 self._wrong(
@@ -125,7 +132,14 @@ class RowReader:
         if "media" in said:
             values["own_media"] = self._own_media()
         if "alt" in said:
-            values["alt"] = self._alt(len(values.get("media", ())))
+            files = len(values.get("media", ()))
+            values["alt"] = self._alt(files or len(self.post.media if self.post else ()))
+        if self.post is not None:
+            values["post"] = self.post
+            if self.post.media and values.get("media"):
+                self._wrong(
+                    "media", "mixes files and uploaded media", "upload all of them, or none"
+                )
         return values
 
     def _wrong(self, column: str, message: str, hint: str = "") -> None:
@@ -344,6 +358,8 @@ class RowReader:
         value = self._json(name, read_shared_json)
         if value is None:
             return None
+        if isinstance(value, RawSettings):
+            value = {**value.values, "__type": value.provider}
         if isinstance(value, ProviderSettings):
             value = msgspec.to_builtins(value)
         if not isinstance(value, Mapping):
@@ -369,8 +385,12 @@ class RowReader:
         if parts and self.template is not None:
             filled = cast("list[str]", self._filled(name, parts, self.template))
             parts = tuple(filled)
-        if not all(part.strip() for part in parts):
-            self._wrong(name, "has an empty part")
+        given = () if self.post is None else self.post.thread
+        has_media = [isinstance(part, ThreadPart) and bool(part.media) for part in given]
+        for part, is_shown in itertools.zip_longest(parts, has_media):
+            if not part.strip() and not is_shown:
+                self._wrong(name, "has an empty part")
+                break
         for part in itertools.filterfalse(is_storable, parts):
             self._refuse_characters(name, part)
         return parts

@@ -6,25 +6,24 @@ import hashlib
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast
 
 import msgspec
 from msgspec import structs
 
 from postiz_async.errors import Problem
 from postiz_async.models._base import DateTime, Value, in_json
-from postiz_async.models.posts import Html, Markdown, PostType
-from postiz_async.models.settings import ProviderSettings
+from postiz_async.models.channels import Channel
+from postiz_async.models.media import Media
+from postiz_async.models.posts import Content, Html, Markdown, NewPost, PostType, Text, ThreadPart
+from postiz_async.models.settings import ProviderSettings, RawSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from postiz_async.models.media import Media
-    from postiz_async.models.posts import Content
+    from postiz_async.models.posts import Mention
 
 
 MAX_ALIGN = timedelta(days=7)
@@ -36,53 +35,172 @@ _KINDS: dict[str, Callable[[str], Content]] = {"text": str, "markdown": Markdown
 
 EditedField: TypeAlias = Literal[
     "text", "thread", "format", "date", "channel", "media", "alt", "settings", "tags", "type",
-    "short_link", "repeat_days",
+    "short_link", "repeat_days", "post",
 ]  # fmt: skip
 """A field of `SaidRow`, by the name that users see."""
 
 _MADE_REF = re.compile(r"[0-9a-f]{24}(-\d+)?")
 
 
-class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
+class _PostOfRow(msgspec.Struct, frozen=True):
+    channel: Channel | str
+    content: Content = ""
+
+
+class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
     """One post of a campaign, as a program gives it to `postiz.campaign`.
 
-    The fields are the columns of a campaign file and are checked when the campaign is entered.
+        CampaignRow("mastodon", Markdown("**We** are live"), at=launch)
+
+    The fields are those of `NewPost`, and the columns of a campaign file. They are checked when the
+    campaign is opened.
 
     Args:
-        channel: its id, its name, or its provider when there is only one.
-        date: with a zone, or in that of `timezone`; a text is read as in a file.
-        media: files; a relative name begins at the working directory. A `Path` may lead
-            anywhere; a text stays below that directory or a `media_root` of the campaign.
+        channel: a `Channel`, or its id, its name, or its provider when there is only one.
+        content: plain text, `Text` with mentions, `Markdown` or `Html`.
+        at: when it is published: with a zone, or in that of `timezone`; a text is read as in a
+            file.
+        media: files, or media that are uploaded already. A relative name begins at the working
+            directory. A `Path` may lead anywhere; a text stays below that directory or a
+            `media_root` of the campaign.
         alt: what the media show, one text for each, for people who cannot see them.
         link: a web address, put below the content unless it is in there.
         settings: a struct of `postiz_async.providers`, or the settings as the API names them.
-        thread: further parts, in order.
+        thread: further parts, in order: contents, or `ThreadPart` with media or a delay.
+        tags: names of tags that exist in Postiz.
         repeat_days: repeat after this many days, for ever.
-        tolerance: by how much the date may move to share a request; as the campaign says if None.
+        tolerance: by how much the date may move to share a request (a `timedelta`, seconds, or a
+            text like `15m`); as the campaign says if None.
         ref: a name of your own for the row; made from its content if empty.
     """
 
-    channel: str
-    date: datetime | str
+    at: datetime | str
     timezone: str = ""
-    content: str = ""
-    format: TextFormat = "text"
-    media: tuple[str | PurePath, ...] | list[str | PurePath] = ()
-    alt: tuple[str, ...] | list[str] | str = ()
+    media: Sequence[Media | PurePath | str] = ()
+    alt: Sequence[str] | str = ()
     link: str = ""
-    settings: ProviderSettings | Mapping[str, object] | None = None
-    tags: tuple[str, ...] | list[str] = ()
+    settings: ProviderSettings | RawSettings | Mapping[str, object] | None = None
+    thread: Sequence[Content | ThreadPart] = ()
+    tags: Sequence[str] = ()
     type: PostType = "schedule"
-    thread: tuple[str, ...] | list[str] = ()
     short_link: bool = False
     repeat_days: int | None = None
-    tolerance: timedelta | str | None = None
+    tolerance: float | timedelta | str | None = None
     ref: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        post: NewPost,
+        *,
+        at: datetime | str,
+        tags: Sequence[str] = (),
+        type: PostType = "schedule",  # noqa: A002
+        short_link: bool = False,
+        repeat_days: int | None = None,
+        tolerance: float | timedelta | str | None = None,
+        ref: str = "",
+    ) -> Self:
+        """A row with a post that `posts.schedule` would take.
+
+            rows = [CampaignRow.of(post, at=at) for post, at in planned]
+
+        Args:
+            post: the post.
+            at: when it is published.
+            tags: as for a row.
+            type: as for a row.
+            short_link: as for a row.
+            repeat_days: as for a row.
+            tolerance: as for a row.
+            ref: as for a row.
+        """
+        return cls(
+            post.channel,
+            post.content,
+            at=at,
+            media=post.media,
+            settings=post.settings,
+            thread=post.thread,
+            tags=tags,
+            type=type,
+            short_link=short_link,
+            repeat_days=repeat_days,
+            tolerance=tolerance,
+            ref=ref,
+        )
+
+    def _record(self) -> tuple[dict[str, object], NewPost | None]:
+        """The cells of a file that say the same, and what no cell can say."""
+        cells: dict[str, object] = structs.asdict(self)
+        cells["date"] = cells.pop("at")
+        cells["channel"] = self.channel if isinstance(self.channel, str) else self.channel.id
+        parts = [p if isinstance(p, ThreadPart) else ThreadPart(p) for p in self.thread]
+        parts = [structs.replace(part, media=tuple(part.media)) for part in parts]
+        contents = [self.content, *(part.content for part in parts)]
+        cells["content"], *texts = map(_source, contents)
+        cells["thread"] = texts
+        cells["format"] = kind = _kind(self.content)
+        uploaded = tuple(each for each in self.media if isinstance(each, Media))
+        cells["media"] = [each for each in self.media if not isinstance(each, Media)]
+        if not isinstance(self.alt, str):
+            cells["alt"] = list(self.alt)
+        cells["tags"] = list(self.tags)
+        is_plain = (
+            not uploaded
+            and all(_kind(each) == kind and not _mentions(each) for each in contents)
+            and not any(part.media or part.delay_minutes for part in parts)
+        )
+        if is_plain:
+            return cells, None
+        parts = [structs.replace(p, content=_with_source(p.content, "")) for p in parts]
+        return cells, NewPost("", _with_source(self.content, ""), uploaded, None, tuple(parts))
+
+
+def record_of(row: CampaignRow) -> tuple[dict[str, object], NewPost | None]:
+    """The cells of a file that say the same as a row, and what no cell can say."""
+    return row._record()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _source(content: Content) -> str:
+    return content if isinstance(content, str) else content.source
+
+
+def _kind(content: Content) -> TextFormat:
+    if isinstance(content, Markdown):
+        return "markdown"
+    return "html" if isinstance(content, Html) else "text"
+
+
+def _mentions(content: Content) -> Sequence[Mention]:
+    return content.mentions if isinstance(content, Text) else ()
+
+
+def _with_source(content: Content, source: str) -> Content:
+    return source if isinstance(content, str) else structs.replace(content, source=source)
+
+
+class PandasFrame(Protocol):
+    """A table of pandas."""
+
+    def to_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Rows, with the argument "records"."""
+        ...
+
+
+class PolarsFrame(Protocol):
+    """A table of polars."""
+
+    def iter_rows(self, *args: Any, **kwargs: Any) -> Any:
+        """Rows, with the argument `named=True`."""
+        ...
 
 
 Given: TypeAlias = CampaignRow | Mapping[str, object]
-CampaignSource: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
-"""The source of a campaign: a file, or rows that a program makes."""
+CampaignSource: TypeAlias = (
+    Path | str | Iterable[Given] | AsyncIterable[Given] | PandasFrame | PolarsFrame
+)
+"""The source of a campaign: a file, a table of pandas or polars, or rows that a program makes."""
 
 
 class Row(Value, frozen=True, kw_only=True, gc=False):
@@ -108,11 +226,21 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
     own_media: tuple[str, ...] = ()
     """Those of `media` that a program gave as `Path`: they may lead anywhere."""
     alt: tuple[str, ...] = ()
-    """A text for each of `media`, or none at all."""
+    """A text for each medium, or none at all."""
+    post: NewPost | None = None
+    """What a program gave that no file can say: uploaded media, mentions, parts with media.
+
+    The texts are in `content` and `thread`.
+    """
+
+    @property
+    def uploaded(self) -> Sequence[Media]:
+        """Media that were uploaded before the campaign was opened."""
+        return () if self.post is None else self.post.media
 
     def described(self, media: Iterable[Media]) -> list[Media]:
         """The media with their alternative texts."""
-        texts = zip_longest(media, self.alt)
+        texts = zip_longest([*media, *self.uploaded], self.alt)
         return [structs.replace(each, alt=alt) if alt else each for each, alt in texts]
 
     @property
@@ -128,12 +256,26 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
     @property
     def body(self) -> Content:
         """The content, marked with its format."""
+        if self.post is not None:
+            return _with_source(self.post.content, self.content)
         return _KINDS[self.format](self.content)
 
     @property
-    def parts(self) -> tuple[Content, ...]:
+    def parts(self) -> tuple[Content | ThreadPart, ...]:
         """The thread parts, marked with their format."""
-        return tuple(map(_KINDS[self.format], self.thread))
+        if self.post is None:
+            return tuple(map(_KINDS[self.format], self.thread))
+        given = cast("Sequence[ThreadPart]", self.post.thread)
+        return tuple(
+            structs.replace(part, content=_with_source(part.content, text))
+            for part, text in zip(given, self.thread, strict=True)
+        )
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """The content and those of the thread parts, marked with their format."""
+        rest = (part.content if isinstance(part, ThreadPart) else part for part in self.parts)
+        return self.body, *rest
 
     @property
     def said(self) -> SaidRow:
@@ -170,6 +312,7 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     type: PostType = "schedule"
     short_link: bool = False
     repeat_days: int | None = None
+    post: NewPost | None = None
     channel: str
 
     def write(self) -> str:
@@ -208,7 +351,8 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
                 owners[row.ref] = row.number
             result.append(row)
             continue
-        base = _hash(row.channel, row.date.isoformat(), row.content, row.thread, row.media)
+        media = (*row.media, *(each.id for each in row.uploaded))
+        base = _hash(row.channel, row.date.isoformat(), row.content, row.thread, media)
         counts[base] += 1
         result.append(
             structs.replace(row, ref=base if counts[base] == 1 else f"{base}-{counts[base]}")

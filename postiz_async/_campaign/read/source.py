@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, cast
 
 import anyio.lowlevel
 import anyio.to_thread
-from msgspec import structs
 
 from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader
 from postiz_async._campaign.read.columns import COLUMNS, EXPORT_ONLY, is_column, unknown_columns
@@ -26,7 +26,7 @@ from postiz_async._campaign.read.file_formats import (
 )
 from postiz_async._campaign.read.header import AbsentColumn, MissingColumns, read_header
 from postiz_async._campaign.read.read_options import ReadOptions, rules_of, warning
-from postiz_async._campaign.read.rows import CampaignRow, Row, with_refs
+from postiz_async._campaign.read.rows import CampaignRow, Row, record_of, with_refs
 from postiz_async._campaign.read.spreadsheets import sheet_rows
 from postiz_async._campaign.read.texts import (
     BEGINNINGS,
@@ -38,13 +38,14 @@ from postiz_async._campaign.read.texts import (
 )
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import CampaignError, Problem
+from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from postiz_async._campaign.read.header import Columns
     from postiz_async._campaign.read.read_options import Advice, Rules
-    from postiz_async._campaign.read.rows import CampaignSource
+    from postiz_async._campaign.read.rows import CampaignSource, Given, PandasFrame, PolarsFrame
 
 
 MAX_ROWS = 1_000_000
@@ -147,15 +148,38 @@ async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) 
     if isinstance(source, str | Path):
         return await anyio.to_thread.run_sync(_read_file, Path(source), rules)
     collector = _Collector("the campaign", rules)
-    if isinstance(source, AsyncIterable):
-        async for given in source:
+    rows = rows_given(source)
+    if isinstance(rows, AsyncIterable):
+        async for given in rows:
             collector.take_given(given)
     else:
-        for given in source:
+        for given in rows:
             collector.take_given(given)
             if collector.taken % _READ_AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
     return await anyio.to_thread.run_sync(lambda: collector.campaign(path))
+
+
+def rows_given(
+    source: Iterable[Given] | AsyncIterable[Given] | PandasFrame | PolarsFrame,
+) -> Iterable[Given] | AsyncIterable[Given]:
+    """The rows of a source that is not a file; those of a table as mappings."""
+    if hasattr(source, "iter_rows"):
+        records: Iterable[Mapping[object, object]] = source.iter_rows(named=True)
+    elif hasattr(source, "to_dict"):
+        records = source.to_dict("records")
+    else:
+        return source
+    return ({str(name): _cell(value) for name, value in each.items()} for each in records)
+
+
+def _cell(value: object) -> object:
+    """A cell of a table: None where it is empty (NaN, NaT, NA), text where it is a number."""
+    if type(value).__name__ in {"NaTType", "NAType"}:
+        return None
+    if isinstance(value, float):
+        return None if math.isnan(value) else f"{value:.0f}" if value.is_integer() else str(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 _SUSPECT = ("=", *BEGINNINGS)
@@ -235,24 +259,32 @@ class _Collector:
         """Take a row that a program made."""
         number = self.taken + 1
         if isinstance(given, CampaignRow):
-            self.take(number, structs.asdict(given))
+            self.labels = {"date": "at"}
+            self.take(number, *record_of(given))
         elif isinstance(given, Mapping):
             named = cast("Mapping[object, object]", given)
             self.take(number, {str(name): value for name, value in named.items()})
         else:
             self.taken = number
             message = f"is neither a CampaignRow nor a mapping but {shown(given)}"
-            self.problems.append(Problem("row", message, number))
+            hint = "CampaignRow.of(post, at=...)" if isinstance(given, NewPost) else ""
+            self.problems.append(Problem("row", message, number, hint))
 
-    def take(self, number: int, values: dict[str, object]) -> None:
-        """Take a record with the file's names of columns; it may be modified."""
+    def take(self, number: int, values: dict[str, object], post: NewPost | None = None) -> None:
+        """Take a record with the file's names of columns; it may be modified.
+
+        Args:
+            number: the number of the row.
+            values: the cells by column.
+            post: what no cell can say.
+        """
         self.taken += 1
         if self.taken > MAX_ROWS:
             raise CampaignError(
                 f"{self.name} has more than {MAX_ROWS:,} rows, which is as many as one campaign "
                 "may have. Split it: each part is a campaign of its own, and they share the quota."
             )
-        self._read(RowReader(number, *self._renamed(number, values), self.rules))
+        self._read(RowReader(number, *self._renamed(number, values), self.rules, post))
         if len(self.problems) > TOO_MANY_PROBLEMS:
             raise CampaignError(
                 f"{self.name} has more than {TOO_MANY_PROBLEMS:,} problems; the first is in "

@@ -334,8 +334,7 @@ def adopted_body(taken: Taken) -> PostRequest:
     mark = listed_ref(post.settings) if taken.is_ours else ""
     value = [ContentItem(content=post.content)]
     if mark:  # as the campaign has it, so that an edit in Postiz is seen as one
-        texts = (row.body, *row.parts)
-        value = [ContentItem(content=render(text, channel.provider)) for text in texts]
+        value = [ContentItem(content=render(text, channel.provider)) for text in row.contents]
     item = PostItem(
         channel=ChannelRef(id=channel.id),
         value=value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from inspect import isawaitable, signature
+from inspect import signature
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
@@ -12,6 +12,7 @@ import anyio
 from postiz_async._campaign.journal.purposes import NewPosts, Purpose
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.outcomes import RowState
+from postiz_async._scheduler.hooks import check_hook, told
 from postiz_async.errors import PostizError, UsageError
 from postiz_async.models._base import Value
 
@@ -150,20 +151,13 @@ def checked_hook(
     """
     if hook is None:
         return ignore
-    if not callable(hook):
-        raise UsageError(f"{name} is {hook!r}, which is not a function.")
+    check_hook(name, hook)
     with suppress(ValueError):  # some functions in C have no signature
         try:
             signature(hook).bind(None)
         except TypeError as error:
             raise UsageError(f"{name} is called with one argument: {error}.") from None
-
-    async def call(value: T) -> None:
-        result = hook(value)
-        if isawaitable(result):
-            await result
-
-    return call
+    return lambda value: told(hook, value)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from postiz_async import CampaignRow, NewPost
+from postiz_async import CampaignRow, Html, NewPost
 from postiz_async._campaign.after.ics import Event, calendar_file
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ async def test_a_campaign_before_and_after_it_was_run(
     channel = postiz_sandbox.add_channel("mastodon", name="Ours, the first")
     first = postiz_sandbox.in_an_hour()
     rows = [
-        CampaignRow(channel="mastodon", date=first, content="<b>Bold</b>", format="html"),
-        CampaignRow(channel="mastodon", date=first + timedelta(days=1), content="Two"),
-        CampaignRow(channel="mastodon", date=first + timedelta(days=2), content="3", type="draft"),
+        CampaignRow("mastodon", Html("<b>Bold</b>"), at=first),
+        CampaignRow("mastodon", "Two", at=first + timedelta(days=1)),
+        CampaignRow("mastodon", "3", at=first + timedelta(days=2), type="draft"),
     ]
     async with postiz_sandbox.client() as postiz:
         async with postiz.campaign(rows, journal=tmp_path / "c.journal") as campaign:

@@ -238,8 +238,8 @@ async def test_a_media_root_that_is_no_folder_is_named(lab: Lab) -> None:
 async def test_the_path_of_a_program_is_its_own_and_its_text_is_not(lab: Lab) -> None:
     outside = lab.folder.parent / "private" / "x.png"
     rows = [
-        CampaignRow(channel="c1", date=at(24), media=[outside]),
-        CampaignRow(channel="c1", date=at(25), media=[str(outside)]),
+        CampaignRow(channel="c1", at=at(24), media=[outside]),
+        CampaignRow(channel="c1", at=at(25), media=[str(outside)]),
         {"channel": "c1", "date": at(26), "media": [outside]},
         {"channel": "c1", "date": at(27), "media": f"{outside}"},
     ]

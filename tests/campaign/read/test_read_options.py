@@ -12,7 +12,14 @@ from campaign_lab import Lab, rows
 from samples import PNG
 from spreadsheet_files import write_xlsx
 
-from postiz_async import CampaignError, ConfigurationError, InvalidPostError, NewPost, providers
+from postiz_async import (
+    CampaignError,
+    ConfigurationError,
+    Html,
+    InvalidPostError,
+    NewPost,
+    providers,
+)
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.rows import CampaignRow
@@ -41,7 +48,7 @@ def made(channels: list[str], count: int) -> Iterator[CampaignRow]:
     for n, row in enumerate(rows(channels, count)):
         yield CampaignRow(
             channel=row["channel"],
-            date=datetime.fromisoformat(row["date"]) + timedelta(microseconds=n),
+            at=datetime.fromisoformat(row["date"]) + timedelta(microseconds=n),
             content=row["content"],
         )
 
@@ -81,11 +88,11 @@ async def test_they_need_a_journal(lab: Lab, channels: list[str]) -> None:
 
 
 async def test_their_problems_have_the_number_of_the_row(lab: Lab, channels: list[str]) -> None:
-    wrong = CampaignRow(channel=channels[0], date="tomorrow", content="a")
+    wrong = CampaignRow(channel=channels[0], at="tomorrow", content="a")
     given = [*made(channels, 2), wrong, 7]
     async with lab.client() as postiz, postiz.campaign(given, journal=lab.journal) as campaign:  # type: ignore[arg-type]
         assert [(problem.row, problem.where) for problem in campaign.problems] == [
-            (3, "date"),
+            (3, "at"),
             (4, "row"),
         ]
         with pytest.raises(InvalidPostError):
@@ -97,7 +104,7 @@ async def test_their_problems_have_the_number_of_the_row(lab: Lab, channels: lis
 async def test_settings_of_a_program_that_json_lacks_words_for_are_a_problem(
     lab: Lab, channels: list[str], settings: dict[str, object]
 ) -> None:
-    row = CampaignRow(channel=channels[0], date="2027-01-15T09:00Z", content="a", settings=settings)
+    row = CampaignRow(channel=channels[0], at="2027-01-15T09:00Z", content="a", settings=settings)
     async with lab.client() as postiz, postiz.campaign([row], journal=lab.journal) as campaign:
         found = [str(problem) for problem in campaign.problems]
     assert found[0].startswith("row 1, settings: cannot be sent: ")
@@ -108,10 +115,9 @@ async def test_a_row_has_files_settings_and_its_zone(lab: Lab, channels: list[st
     channel = lab.channel("x")
     row = CampaignRow(
         channel=channel,
-        date="2027-01-15 09:00",
+        at="2027-01-15 09:00",
         timezone="Europe/Berlin",
-        content="**bold**",
-        format="html",
+        content=Html("**bold**"),
         media=[lab.folder / "a.png"],
         settings=providers.X(who_can_reply_post="following"),
     )

@@ -112,7 +112,7 @@ async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
 
 
 async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
-    rows = [CampaignRow(channel="c1", date=datetime(2031, 1, 1, tzinfo=UTC), content="a")]
+    rows = [CampaignRow(channel="c1", at=datetime(2031, 1, 1, tzinfo=UTC), content="a")]
     async with (
         lab.sandbox,
         lab.client() as postiz,

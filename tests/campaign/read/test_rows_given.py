@@ -1,0 +1,160 @@
+"""Rows that a program makes: with all that a post can have, and from tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from campaign_lab import START, Lab
+from msgspec.structs import replace
+from samples import PNG
+
+from postiz_async import CampaignRow, Html, InvalidPostError, Markdown, Mention, NewPost, Text
+from postiz_async.models.posts import ThreadPart
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from postiz_async import Postiz
+    from postiz_async._sandbox.contents import StoredPost
+    from postiz_async.models.media import Media
+
+AT = START + timedelta(hours=24)
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    async with made.sandbox:
+        made.channel("bluesky", name="Blue")
+        yield made
+
+
+async def photo(lab: Lab, postiz: Postiz) -> Media:
+    (lab.folder / "a.png").write_bytes(PNG)
+    return await postiz.media.upload(lab.folder / "a.png")
+
+
+def said(post: StoredPost) -> object:
+    return post.content, post.media, [replace(part, id="") for part in post.thread]
+
+
+async def test_a_row_has_what_a_post_has(lab: Lab) -> None:
+    anna = Mention("did:plc:anna", "anna.example")
+    async with lab.client() as postiz:
+        channel = (await postiz.channels.list())[0]
+        media = await photo(lab, postiz)
+        post = NewPost(
+            channel,
+            Text("Hi @anna.example", (anna,)),
+            media=[media],
+            thread=["plain", Html("<p><b>bold</b></p>"), ThreadPart("later", (media,), 5)],
+        )
+        rows = [CampaignRow.of(post, at=AT, ref="a")]
+        async with postiz.campaign(rows, journal=lab.journal) as campaign:
+            assert (await campaign.run()).complete
+        await postiz.posts.schedule(post, at=AT + timedelta(days=2))
+        of_row, of_call = lab.sandbox.posts
+        assert said(of_row) == said(of_call)
+        async with postiz.campaign(rows, journal=lab.journal) as campaign:
+            assert (campaign.is_done, campaign.changed) == (True, [])
+        bare = NewPost(channel, "Hi @anna.example", media=[media], thread=post.thread)
+        rows = [CampaignRow.of(bare, at=AT, ref="a")]
+        async with postiz.campaign(rows, journal=lab.journal) as campaign:
+            (edit,) = campaign.edits.changed
+            assert edit.names == {"post"}
+            await campaign.update()
+        assert [
+            post.content for post in lab.sandbox.posts if post.date < AT + timedelta(days=1)
+        ] == ["Hi @anna.example"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [("a <b>", "text"), (Markdown("**a**"), "markdown"), (Html("<p>a</p>"), "html")],
+)
+async def test_the_kind_of_a_content_is_the_format_of_a_column(
+    lab: Lab, content: Any, kind: str
+) -> None:
+    text = content if isinstance(content, str) else content.source
+    cells = {"channel": "Blue", "date": AT, "content": text, "format": kind, "ref": "a"}
+    async with (
+        lab.client() as postiz,
+        postiz.campaign([CampaignRow("Blue", content, at=AT, ref="a")], journal=lab.journal) as one,
+        postiz.campaign([cells], journal=lab.folder / "other.journal") as other,
+    ):
+        assert one.rows == other.rows
+        assert one.rows[0].post is None
+
+
+async def test_what_is_wrong_with_rows_is_told_by_their_fields(lab: Lab) -> None:
+    async with lab.client() as postiz:
+        media = await photo(lab, postiz)
+        rows: list[Any] = [
+            CampaignRow("Blue", "a", at="tomorrow"),
+            CampaignRow("Blue", "a", at=AT, media=[media, lab.folder / "a.png"]),
+            CampaignRow("Blue", at=AT, thread=[ThreadPart("")]),
+            NewPost("Blue", "a"),
+        ]
+        async with postiz.campaign(rows, journal=lab.journal) as campaign:
+            wrong = [(each.row, each.where, each.hint) for each in campaign.problems]
+            with pytest.raises(InvalidPostError, match=r"\d problems"):
+                await campaign.run()
+    assert (1, "at") in [each[:2] for each in wrong]
+    assert (2, "media", "upload all of them, or none") in wrong
+    assert {(3, "content"), (3, "thread")} & {each[:2] for each in wrong}
+    assert (4, "row", "CampaignRow.of(post, at=...)") in wrong
+
+
+@pytest.mark.parametrize("tolerance", ["15m", 900, 900.0, timedelta(minutes=15)])
+async def test_a_tolerance_is_a_text_seconds_or_a_timedelta(lab: Lab, tolerance: Any) -> None:
+    rows = [CampaignRow("Blue", "a", at=AT, tolerance=tolerance)]
+    async with lab.client() as postiz, postiz.campaign(rows, journal=lab.journal) as campaign:
+        assert campaign.rows[0].tolerance == timedelta(minutes=15)
+
+
+TABLE: list[dict[str, Any]] = [
+    {"channel": "Blue", "date": AT, "content": "first", "repeat_days": 7, "tags": None},
+    {"channel": "Blue", "date": AT + timedelta(days=1), "content": "second", "repeat_days": None},
+    {"channel": "Blue", "date": AT + timedelta(days=2), "content": "third", "tags": "news"},
+]
+
+
+def frame_of(kind: str) -> Any:
+    library = pytest.importorskip(kind)
+    return library.DataFrame(TABLE)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+async def test_a_table_is_a_source_whose_empty_cells_are_empty(lab: Lab, kind: str) -> None:
+    lab.sandbox.add_tag("news")
+    async with (
+        lab.client() as postiz,
+        postiz.campaign(frame_of(kind), journal=lab.journal) as campaign,
+    ):
+        assert campaign.problems == ()
+        assert [(row.content, row.repeat_days, row.tags) for row in campaign.rows] == [
+            ("first", 7, ()),
+            ("second", None, ()),
+            ("third", None, ("news",)),
+        ]
+        assert [row.date for row in campaign.rows] == [AT + timedelta(days=n) for n in range(3)]
+        assert (await campaign.run()).complete
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+async def test_a_table_may_lack_dates_and_have_numbers_for_names(lab: Lab, kind: str) -> None:
+    library = pytest.importorskip(kind)
+    table = library.DataFrame(
+        {
+            "channel": ["Blue", "Blue"],
+            "at": [datetime(2027, 1, 15, 9, tzinfo=UTC), None],
+            "content": ["one", "two"],
+            "ref": [1, 2],
+        }
+    )
+    async with lab.client() as postiz, postiz.campaign(table, journal=lab.journal) as campaign:
+        assert [(each.row, each.message) for each in campaign.problems] == [(2, "is missing")]
+        assert [row.ref for row in campaign.rows] == ["1"]
