@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from samples import PNG
+from spread import spread
 from spreadsheet_files import write_ods, write_xlsx
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_a_title_that_fills_no_row_is_no_header(
 
 
 @pytest.mark.parametrize(
-    "name", ["Redaktionsplan.csv", "Redaktionsplan.xlsx", "Redaktionsplan.ods"]
+    "name", spread(["Redaktionsplan.xlsx", "Redaktionsplan.csv", "Redaktionsplan.ods"], every=3)
 )
 def test_each_mistake_is_one_line_and_nothing_wrong_is_stored(
     cli: Cli, server: Server, tmp_path: Path, name: str

@@ -7,12 +7,14 @@ import os
 import select
 import subprocess
 import sys
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from cli_lab import write_campaign
 from processes import COMMAND, PATIENCE, child_environment, ended
+from spread import spread
 
 from postiz_async._sandbox import MemoryServer, Response
 from postiz_async._sandbox.http import serve
@@ -124,8 +126,10 @@ async def test_no_text_of_a_server_steers(
     assert (passed(out), passed(err)) == ([], [])
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/html"])
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    spread(product([400, 401, 403, 404, 429, 500], ["application/json", "text/html"]), every=3),
+)
 @pytest.mark.parametrize("words", [LISTS[0], LISTS[1], LISTS[7]], ids=" ".join)
 async def test_no_refusal_steers(
     cli: Cli,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from outbox_lab import OutboxLab
+from outbox_lab import PLACES, OutboxLab
 from postgres_lab import Place
 from postgres_server import why_no_postgres
 
@@ -24,13 +24,9 @@ def place() -> Place:
     return Place.made()
 
 
-@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.exhaustive)])
+@pytest.fixture(params=PLACES)
 async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OutboxLab]:
-    """What holds wherever the outbox is, and is decided above its place.
-
-    That both places do the same, `tests/stores/test_deliveries.py` says; what only PostgreSQL has,
-    and the outbox of a pool, which is there, are in the suite too.
-    """
+    """What holds wherever the outbox is."""
     database = request.getfixturevalue("place") if request.param == "postgres" else None
     made = OutboxLab(tmp_path, database=database)
     async with made.sandbox:

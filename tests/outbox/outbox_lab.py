@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from postgres_lab import GoneSender
 from world import HostClock
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from postiz_async import Attempt, Ticket
     from postiz_async.clock import Clock
     from postiz_async.stores.memory import MemoryStore
+
+PLACES = ["file", pytest.param("postgres", marks=pytest.mark.exhaustive)]
+"""For what is decided above the place of the outbox. That both places do the same is said by
+`tests/stores/test_deliveries.py`; what only PostgreSQL has, and pools, are in the suite too."""
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 

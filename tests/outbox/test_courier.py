@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from outbox_lab import SHORT, OutboxLab
+from outbox_lab import PLACES, SHORT, OutboxLab
 from processes import until
+from spread import spread
 
 from postiz_async._outbox.outbox import Outbox
 from postiz_async._outbox.places import deliveries_of
@@ -37,7 +39,7 @@ FAR = 9e9
 """A moment that no clock reaches."""
 
 
-@pytest.fixture(params=["file", "postgres"])
+@pytest.fixture(params=PLACES)
 async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OutboxLab]:
     database = request.getfixturevalue("place") if request.param == "postgres" else None
     made = OutboxLab(tmp_path, database=database, window=SHORT)
@@ -313,8 +315,7 @@ class Everlasting(Odd):
 FAULTS = ["drop_answer", "reset", "late_work", "error_after"]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("lies", [Ended, Everlasting])
+@pytest.mark.parametrize(("fault", "lies"), spread(product(FAULTS, [Ended, Everlasting]), every=3))
 async def test_several_who_all_have_the_same_organisation_store_each_post_once(
     file_lab: OutboxLab, lies: Callable[[OutboxLab], Odd], fault: str
 ) -> None:

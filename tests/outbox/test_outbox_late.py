@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from outbox_lab import SHORT, START, OutboxLab
+from outbox_lab import PLACES, SHORT, START, OutboxLab
 
 from postiz_async.stores.memory import MemoryStore
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LIMIT = 2
 
 
-@pytest.fixture(params=["file", "postgres"])
+@pytest.fixture(params=PLACES)
 async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OutboxLab]:
     database = request.getfixturevalue("place") if request.param == "postgres" else None
     made = OutboxLab(tmp_path, database=database, release="next", limit=LIMIT, window=SHORT)

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from spread import spread
 
 from postiz_async import (
     AdvancedOptions,
@@ -41,7 +42,7 @@ def client(lab: OutboxLab, **options: object) -> Postiz:
     )
 
 
-@pytest.mark.parametrize("given", ["{}", "sqlite:{}", "path"])
+@pytest.mark.parametrize("given", spread(["{}", "sqlite:{}", "path"], every=3))
 async def test_quota_keys_and_outbox_are_in_one_file(file_lab: OutboxLab, given: str) -> None:
     lab = file_lab
     store = lab.path if given == "path" else given.format(lab.path)

@@ -399,7 +399,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize(("way", "words"), ODD.items(), ids=ODD)
+@pytest.mark.parametrize(("way", "words"), spread(ODD.items(), every=2), ids=ODD)
 async def test_odd_credentials_are_the_trouble_of_their_organisation_alone(
     lab: PoolLab, way: str, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -577,7 +577,7 @@ async def test_a_key_that_is_refused_holds_up_nobody_else(lab: PoolLab) -> None:
     assert {name: len(box.posts) for name, box in lab.boxes.items()} == dict.fromkeys(lab.keys, 1)
 
 
-@pytest.mark.parametrize("kind", ["reset", "error_before", "empty_401", "html"])
+@pytest.mark.parametrize("kind", spread(["reset", "error_before", "empty_401", "html"], every=2))
 async def test_a_server_that_is_away_for_one_holds_up_nobody_else(lab: PoolLab, kind: Any) -> None:
     async with lab.pool(sends=False) as web:
         tickets = {name: (await lab.put(web, name))[0].id for name in lab.keys}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pool_lab import PoolLab
 from postgres_server import why_no_postgres
+from spread import spread
 
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox.turn import LONGEST_REST
@@ -72,7 +73,7 @@ async def test_all_that_fits_leaves_and_so_does_all_that_follows(lab: PoolLab) -
     lab.assert_each_once({"acme": 28})
 
 
-@pytest.mark.parametrize("seconds", [None, 60.0, 1_800.0])
+@pytest.mark.parametrize("seconds", spread([None, 60.0, 1_800.0], every=3))
 async def test_what_is_due_before_the_next_window_leaves_while_others_wait(
     lab: PoolLab, seconds: float | None
 ) -> None:

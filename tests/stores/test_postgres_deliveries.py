@@ -14,6 +14,7 @@ from deliveries_lab import HOLD, NOISE, DeliveriesLab, columns_of, new, postgres
 from postgres_proxy import proxy
 from postgres_server import PostgresServer, shared_server, why_no_postgres
 from processes import PATIENCE, until
+from spread import spread
 
 from postiz_async import StoreError
 from postiz_async.stores._postgres import Database
@@ -64,7 +65,7 @@ async def lab() -> AsyncIterator[PostgresLab]:
 # ------------------------------------------------------------------ in transactions of callers
 
 
-@pytest.mark.parametrize("name", CALLERS)
+@pytest.mark.parametrize("name", spread(CALLERS, every=4))
 async def test_what_is_committed_is_there(lab: PostgresLab, name: str) -> None:
     async with lab.caller(name) as caller:
         await caller.begin()
