@@ -36,10 +36,10 @@ from postiz_async import Channel, NewPost, OutboxOptions, Postiz, PostizPool
 from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
 from postiz_async._outbox.hand_over import columns_of
 from postiz_async._outbox.sending import LEASE
+from postiz_async._quota.state import ledger_name
 from postiz_async._wire import WireResponse, format_date
 from postiz_async._wire.secrets import Secret
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
-from postiz_async.stores import ledger_name
 from postiz_async.stores._deliveries import NewDelivery
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_deliveries import PostgresDeliveries

@@ -38,8 +38,7 @@ AS_THEY_ARE = {"Clock"}
 BY_HAND = {"raw", "open", "aclose", "__aenter__", "__aexit__"}
 
 LEFT_OUT = {
-    "OutboxBase": {"open", "aclose", "stop_taking", "notify"},  # its client does that
-    "PoolOutbox": {"of", "stop_taking"},
+    "PoolOutbox": {"of"},
 }
 
 WITHOUT = {"connection"}

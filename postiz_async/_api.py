@@ -118,16 +118,6 @@ class Api(OfOneProcess, Resources):
         poll = STORE_LOOK if self._client.has_store else None
         return self._client.scheduler.queue.changes(poll=poll)
 
-    def leaves_in(self, place: int) -> float:
-        """Seconds until the create at this place in the queue is sent; 1 is the next one.
-
-        Assumes that nobody else uses the key. The place after the last one is that of a new call.
-
-        Args:
-            place: its place in the queue, from 1.
-        """
-        return self._client.scheduler.leaves_in(place)
-
     # -------------------------------------------------------------- campaigns
 
     def campaign(

@@ -18,6 +18,7 @@ from postiz_async import _wire as wire
 from postiz_async._api import Api, changed_options
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import BELIEVED_LIMIT, Ledger, Window
+from postiz_async._quota.state import ledger_name
 from postiz_async._resources.api import RESOURCES, OpenClient, absent, opened, options_of
 from postiz_async._scheduler.attempt import Identity
 from postiz_async._scheduler.calls import USUAL_RETRIES, check_priority
@@ -30,7 +31,6 @@ from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.errors import ConfigurationError, UsageError
 from postiz_async.models._durations import read_keep, read_seconds
-from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -226,11 +226,6 @@ class Postiz(Api):
         """Whether calls can be made."""
         return self._open is not None
 
-    @property
-    def calls_under_way(self) -> int:
-        """Number of calls in progress, including those that wait for a slot."""
-        return 0 if self._open is None else self._open.scheduler.under_way
-
     async def open(self) -> Self:
         """Open the client; `async with` does it."""
         if self._open is not None:
@@ -246,11 +241,11 @@ class Postiz(Api):
             self._open = client = self._assembled(self._transport)
             super().__init__(client, BoundScheduler(client.scheduler, self._usual))
             if self._outbox_options is not None:
-                from postiz_async._outbox import outbox, places  # noqa: PLC0415  (not every client)
+                from postiz_async._outbox import base, outbox, places  # noqa: PLC0415  (not every client)
 
                 deliveries = places.deliveries_of(self._outbox_options, self.clock)
                 made = outbox.Outbox(client, deliveries, self._outbox_options)
-                await made.open()
+                await base.open_outbox(made)
                 self._outbox = made
         except BaseException:
             await self.aclose()
@@ -308,7 +303,9 @@ class Postiz(Api):
         until = clock.monotonic() + seconds
         try:
             if outbox is not None:
-                await outbox.aclose(drain=until - clock.monotonic())
+                from postiz_async._outbox.base import close_outbox  # noqa: PLC0415  (not every client)
+
+                await close_outbox(outbox, drain=until - clock.monotonic())
         except asyncio.CancelledError:
             until = -math.inf  # do not wait for calls once cancelled
             raise
@@ -421,11 +418,6 @@ class Postiz(Api):
     # -------------------------------------------------------------- what is imported when used
 
     @property
-    def has_outbox(self) -> bool:
-        """Whether there is an open outbox."""
-        return self._outbox is not None
-
-    @property
     def outbox(self) -> Outbox:
         """Hand posts over: they are stored durably and sent in the background."""
         if self._outbox is None:
@@ -464,10 +456,6 @@ class _View(Postiz):
 
     def _view(self, options: CallOptions) -> Postiz:
         return _View(self._owner, options, self._usual)
-
-    @property
-    def has_outbox(self) -> bool:
-        return self._owner.has_outbox
 
     @property
     def outbox(self) -> Outbox:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 import anyio
 import anyio.to_thread
 
-from postiz_async.clock import unseen_work
+from postiz_async._unseen import unseen_work
 from postiz_async.errors import APITimeoutError, UploadError
 
 if TYPE_CHECKING:

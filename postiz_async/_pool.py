@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from postiz_async import _wire as wire
 from postiz_async._client import Postiz, close_own
+from postiz_async._quota.state import ledger_name
 from postiz_async._resources.api import absent, opened
 from postiz_async._resources.pool_health import NOT_LOOKED, Found, call_in_loop, look, standing
 from postiz_async._scheduler.attempt import Identity
@@ -27,7 +28,6 @@ from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import OfOneProcess, Secret, hidden
 from postiz_async.errors import UsageError
 from postiz_async.models._durations import read_seconds
-from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,11 +69,9 @@ class _Tenant(Postiz):
     @property
     def is_at_rest(self) -> bool:
         """Whether the client can be closed: no call is in progress, and nothing needs it open."""
-        return not self.calls_under_way and not (self.is_open and self._client.needed_by)
-
-    @property
-    def has_outbox(self) -> bool:
-        return self._pool.has_outbox and bool(self._client.organization)
+        if not self.is_open:
+            return True
+        return not (self._client.scheduler.under_way or self._client.needed_by)
 
     @property
     def outbox(self) -> Outbox:
@@ -292,10 +290,10 @@ class PostizPool(OfOneProcess):
         self._loop = asyncio.get_running_loop()
         self._transport = self._settings.advanced.transport or make_transport(self._connection)
         if self._outbox_options is not None and self._credentials is not None:
-            from postiz_async._outbox.pool_outbox import open_outbox  # noqa: PLC0415  (an extra)
+            from postiz_async._outbox.pool_outbox import open_pool_outbox  # noqa: PLC0415  (an extra)
 
             try:
-                self._outbox = await open_outbox(
+                self._outbox = await open_pool_outbox(
                     self, self._settings.clock, self._outbox_options, self._credentials
                 )
             except BaseException:
@@ -303,27 +301,10 @@ class PostizPool(OfOneProcess):
                 raise
         return self
 
-    def seen(self, *, most: int = 100) -> PoolHealth | None:
-        """`health` without store and outbox, from any thread, for metrics.
-
-        Args:
-            most: how many organisations are listed.
-
-        Returns:
-            None if the pool is closed, or its event loop does not answer within a second.
-        """
-        loop = self._loop if self.is_open else None
-        return None if loop is None else call_in_loop(loop, partial(self._known, most))
-
     @property
     def is_open(self) -> bool:
         """Whether the pool is open."""
         return self._transport is not None
-
-    @property
-    def has_outbox(self) -> bool:
-        """Whether there is an open outbox."""
-        return self._outbox is not None
 
     @property
     def outbox(self) -> PoolOutbox:
@@ -349,7 +330,9 @@ class PostizPool(OfOneProcess):
         until = self._settings.clock.monotonic() + seconds
         try:
             if outbox is not None:
-                await outbox.aclose(drain=seconds)
+                from postiz_async._outbox.base import close_outbox  # noqa: PLC0415  (not every pool)
+
+                await close_outbox(outbox, drain=seconds)
         except asyncio.CancelledError:
             until = -math.inf  # do not wait for calls once cancelled
             raise
@@ -362,7 +345,7 @@ class PostizPool(OfOneProcess):
         try:
             async with anyio.create_task_group() as group:
                 for number, client in enumerate(clients, start=1):
-                    if client.calls_under_way:
+                    if client.is_open and opened(client).scheduler.under_way:
                         group.start_soon(partial(client.aclose, drain=seconds))
                     else:
                         await client.aclose(drain=0)
@@ -383,3 +366,18 @@ class PostizPool(OfOneProcess):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def seen(pool: PostizPool, *, most: int = 100) -> PoolHealth | None:
+    """The health of a pool without store and outbox, from any thread, for metrics.
+
+    Args:
+        pool: the pool.
+        most: how many organisations are listed.
+
+    Returns:
+        None if the pool is closed, or its event loop does not answer within a second.
+    """
+    loop = pool._loop if pool.is_open else None  # noqa: SLF001  (of the same module)
+    known = partial(pool._known, most)  # noqa: SLF001  (of the same module)
+    return None if loop is None else call_in_loop(loop, known)

@@ -19,7 +19,6 @@ import itertools
 import math
 import secrets
 import sys
-import threading
 import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -30,6 +29,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import anyio.to_thread
+
+from postiz_async._unseen import unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sized
@@ -269,28 +270,6 @@ _THREAD_POLL = 0.0005
 """Real seconds between two checks while a worker thread runs."""
 
 
-class _Unseen(threading.local):
-    """The number of operations in this thread's event loop that a jumping clock cannot see."""
-
-    count = 0
-
-
-_unseen = _Unseen()
-
-
-@contextmanager
-def unseen_work() -> Generator[None]:
-    """Stop jumping clocks in the block, which awaits something that they cannot see.
-
-    An example is the answer of a database. Use it for short waits where no clock is at hand.
-    """
-    _unseen.count += 1
-    try:
-        yield
-    finally:
-        _unseen.count -= 1
-
-
 @dataclass(slots=True)
 class _Alarm:
     callback: Callable[[], object] | None
@@ -398,7 +377,7 @@ class JumpingClock(Clock):
         if not self._alarms or self._watched is not loop:
             self._watched = None if self._watched is loop else self._watched
             return
-        if self._holds or _unseen.count or threads.borrowed_tokens:
+        if self._holds or unseen.count or threads.borrowed_tokens:
             loop.call_later(_THREAD_POLL, self._watch, loop, threads, self._activity, 0)
             return
         idle = idle + (_QUIET if _is_quiet(loop) else 1) if activity == self._activity else 0

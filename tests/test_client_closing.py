@@ -21,6 +21,7 @@ from postiz_async import (
     StoreError,
     UsageError,
 )
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.stores import sqlite
@@ -61,7 +62,7 @@ async def waiting(sandbox: MemoryServer, postiz: Postiz) -> asyncio.Task[list[Cr
     await postiz.posts.schedule(NewPost(channel, "first"), at=at)
     call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
     await sandbox.clock.sleep(1)
-    assert postiz.calls_under_way == 1
+    assert opened(postiz).scheduler.under_way == 1
     return call
 
 

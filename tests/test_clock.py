@@ -12,12 +12,12 @@ import anyio.to_thread
 import pytest
 from processes import PATIENCE
 
+from postiz_async._unseen import unseen_work
 from postiz_async.clock import (
     AcceleratedClock,
     Anchor,
     JumpingClock,
     SystemClock,
-    unseen_work,
 )
 
 # ------------------------------------------------------------------ the one that jumps

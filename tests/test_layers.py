@@ -12,6 +12,7 @@ import postiz_async
 ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
+    ("_unseen",),
     ("errors", "clock", "_extras", "_renamed"),
     ("_concurrency", "models"),
     ("_quota",),

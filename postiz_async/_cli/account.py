@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from getpass import getpass
 from typing import Annotated
 
@@ -47,11 +46,10 @@ async def quota(
         lines = await postiz.explain_quota() if explain else []
     seen_at = view.as_of
     if api.json:
-        when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None
         said: QuotaDocument = {
             "version": VERSION,
             "quota": view,
-            "seen_at": when,
+            "seen_at": seen_at,
             "key_from": target.source,
         }
         if explain:
@@ -63,9 +61,11 @@ async def quota(
     if seen_at is None:
         output.say("Nothing is known yet. Look with: postiz-async quota --spend-one")
         return
-    age = describe_seconds(target.clock.time() - seen_at)
+    age = describe_seconds(target.clock.time() - seen_at.timestamp())
     output.say(_left(view), "bold")
-    output.say(f"last seen {age} ago ({moment(seen_at, api.zone)}); key from {target.source}")
+    output.say(
+        f"last seen {age} ago ({moment(seen_at.timestamp(), api.zone)}); key from {target.source}"
+    )
     for line in lines:
         output.say(line)
 

@@ -20,6 +20,7 @@ from postiz_async._cli.display import TickingDisplay
 from postiz_async._cli.output import Output, count, exit_code_of, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.waiting import doubt_text, held_for, quota_text, seen_quota
+from postiz_async._resources.api import opened
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import PostizError
 from postiz_async.models._durations import describe_seconds
@@ -193,7 +194,8 @@ class RunDisplay(TickingDisplay):
         now = self._postiz.clock.time()
         if left <= 0:
             return "all sent" if self._requests else "nothing new to send"
-        return f"done about {near_moment(now + self._postiz.leaves_in(left), self._zone)}"
+        seconds = opened(self._postiz).scheduler.leaves_in(left)
+        return f"done about {near_moment(now + seconds, self._zone)}"
 
     def _doubt(self) -> str:
         return doubt_text(self._campaign.doubts, self._postiz.clock.time(), self._zone)

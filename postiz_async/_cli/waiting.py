@@ -14,6 +14,7 @@ from rich.text import Text
 from postiz_async import Attempt, Postiz, Quota
 from postiz_async._cli.display import DisplayGuard
 from postiz_async._cli.output import IS_QUIET, Output, clock_time, count, near_moment
+from postiz_async._resources.api import opened
 from postiz_async.errors import QuotaWaitError, StoreError
 from postiz_async.models._durations import describe_seconds
 from postiz_async.types import Doubts
@@ -149,4 +150,5 @@ def _why_it_waits(postiz: Postiz, quota: Quota) -> str:
         why = f"all {quota.limit:,} creates of this hour are used"
     elif quota.limit is not None:
         why = "answers to other creates are awaited"
-    return f"Waiting {clock_time(postiz.leaves_in(quota.queued.interactive))}: {why}."
+    seconds = opened(postiz).scheduler.leaves_in(quota.queued.interactive)
+    return f"Waiting {clock_time(seconds)}: {why}."

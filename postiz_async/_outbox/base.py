@@ -65,12 +65,7 @@ class OutboxBase(OfOneProcess, ABC):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closing = False
 
-    async def open(self) -> None:
-        """Open the store of the hand-overs and begin to send its contents.
-
-        Raises:
-            StoreError: the store cannot be used.
-        """
+    async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
         try:
             await self._deliveries.open()
@@ -95,18 +90,12 @@ class OutboxBase(OfOneProcess, ABC):
             except Exception as error:
                 log.exception("the outbox stopped; what it holds is sent after the next start")
                 for ticket_id in [*self._waiters]:
-                    self.notify(ticket_id)
+                    self._notify(ticket_id)
                 if not isinstance(error, StrayCancellationError):  # which is of no use when closing
                     raise
 
-    async def aclose(self, *, drain: float = 0.0) -> None:
-        """Stop sending. Unsent posts stay in the outbox, for other processes or for the next start.
-
-        Args:
-            drain: seconds to wait for the hand-overs that this process has to send. Requests whose
-                first byte is out are waited for in any case.
-        """
-        self.stop_taking()
+    async def _aclose(self, *, drain: float) -> None:
+        self._stop_taking()
         try:
             if self._task is not None and drain > 0 and not self._task.done():
                 with self._clock.move_on_after(drain):
@@ -118,7 +107,7 @@ class OutboxBase(OfOneProcess, ABC):
             finally:
                 await self._deliveries.aclose()
 
-    def stop_taking(self) -> None:
+    def _stop_taking(self) -> None:
         """Refuse further hand-overs."""
         self._is_closing = True
 
@@ -203,7 +192,7 @@ class OutboxBase(OfOneProcess, ABC):
         except OvertakenError:
             return False
         await self._deliveries.rouse(found.scope)
-        self.notify(found.id)
+        self._notify(found.id)
         self._courier.forget(found)
         return True
 
@@ -249,7 +238,7 @@ class OutboxBase(OfOneProcess, ABC):
 
     # -------------------------------------------------------------- waiting
 
-    def notify(self, ticket_id: str) -> None:
+    def _notify(self, ticket_id: str) -> None:
         """Wake everybody who waits for a ticket, because it has changed.
 
         Args:
@@ -263,6 +252,26 @@ class OutboxBase(OfOneProcess, ABC):
         waiters.discard(changed)
         if not waiters:
             del self._waiters[ticket_id]
+
+
+async def open_outbox(outbox: OutboxBase) -> None:
+    """Open the store of the hand-overs, and begin to send its contents.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    await outbox._open()  # noqa: SLF001  (of the same module)
+
+
+async def close_outbox(outbox: OutboxBase, *, drain: float = 0.0) -> None:
+    """Stop sending. Unsent posts stay in the outbox, for other processes or for the next start.
+
+    Args:
+        outbox: the outbox.
+        drain: seconds to wait for the hand-overs that this process has to send. Requests whose
+            first byte is out are waited for in any case.
+    """
+    await outbox._aclose(drain=drain)  # noqa: SLF001  (of the same module)
 
 
 def _id_of(ticket: Ticket | str) -> str:

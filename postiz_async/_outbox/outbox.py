@@ -78,7 +78,7 @@ class Outbox(OutboxBase):
             yield postiz
 
         self._courier = courier or Courier(
-            deliveries, client_of, options, postiz.clock, self.notify, only=self._scope
+            deliveries, client_of, options, postiz.clock, self._notify, only=self._scope
         )
 
     # -------------------------------------------------------------- handing over

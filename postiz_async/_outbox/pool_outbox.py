@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakSet
 
 from postiz_async._concurrency import StrayCancellationError, in_own_task
-from postiz_async._outbox.base import OutboxBase
+from postiz_async._outbox.base import OutboxBase, open_outbox
 from postiz_async._outbox.courier import Courier
 from postiz_async._outbox.outbox import Outbox
 from postiz_async._outbox.places import deliveries_of, speed_of
-from postiz_async._resources.api import opened
+from postiz_async._quota.state import ledger_name
+from postiz_async._resources.api import absent, opened
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError, UsageError
-from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -86,7 +86,7 @@ class PoolOutbox(OutboxBase):
         self._options = options
         self._credentials = credentials
         self._outboxes: WeakSet[Outbox] = WeakSet()
-        self._courier = Courier(deliveries, self._client_of, options, clock, self.notify)
+        self._courier = Courier(deliveries, self._client_of, options, clock, self._notify)
 
     # -------------------------------------------------------------- clients
 
@@ -174,7 +174,7 @@ class PoolOutbox(OutboxBase):
         """
         _check_name(client.organization or "-")
         if not client.organization:
-            raise UsageError(
+            raise absent(
                 "This client of the pool has no organization=, by which the outbox could ask for "
                 "its key later: pool.client(key, organization='...')."
             )
@@ -185,10 +185,10 @@ class PoolOutbox(OutboxBase):
         self._outboxes.add(outbox)
         return outbox
 
-    def stop_taking(self) -> None:
-        super().stop_taking()
+    def _stop_taking(self) -> None:
+        super()._stop_taking()
         for outbox in self._outboxes:
-            outbox.stop_taking()
+            outbox._stop_taking()  # noqa: SLF001  (of the same class)
 
     # -------------------------------------------------------------- tickets
 
@@ -260,7 +260,7 @@ def _check_name(organization: object) -> None:
     )
 
 
-async def open_outbox(
+async def open_pool_outbox(
     pool: ClientPool, clock: Clock, options: OutboxOptions, credentials: CredentialsOf
 ) -> PoolOutbox:
     """Open the outbox of a pool for the length of the block.
@@ -270,5 +270,5 @@ async def open_outbox(
         ConfigurationError: its address cannot be used, or the extra is not installed.
     """
     outbox = PoolOutbox(pool, clock, options, deliveries_of(options, clock), credentials)
-    await outbox.open()
+    await open_outbox(outbox)
     return outbox

@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from postiz_async._quota import Wait, WaitReason, decide
-from postiz_async.models._base import Value
+from postiz_async.models._base import DateTime, Value
 from postiz_async.models._html_table import date_cell, html_table, span_cell
 
 if TYPE_CHECKING:
     from postiz_async._quota import Ledger
+
+
+LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""The wall time of a broken clock is shown as this at most."""
 
 
 class Queued(Value, frozen=True):
@@ -28,7 +32,7 @@ class Quota(Value, frozen=True, kw_only=True):
     carry no rate headers, so there is no free look. Calls in flight are not part of `remaining`.
     `next_in` is the time in seconds after which a new interactive call could leave, 0 if at once.
     `blocked` says that the organisation is locked out for `blocked_for` seconds. `as_of` is
-    the wall time (seconds since the epoch) of the last change, None if there was none.
+    the moment of the last change, None if there was none.
 
     `bulk_waits_for` says why bulk work has to wait for the quota, None if it need not: "lock-out",
     "used up", "reserved" (for interactive calls), "others" (clients that were seen on the key),
@@ -46,7 +50,7 @@ class Quota(Value, frozen=True, kw_only=True):
     queued: Queued
     blocked: bool
     blocked_for: float
-    as_of: float | None
+    as_of: DateTime | None
 
     def __repr__(self) -> str:
         parts = [f"limit={self.limit}", f"remaining={self.remaining}"]
@@ -79,14 +83,6 @@ class Quota(Value, frozen=True, kw_only=True):
         rows.append(("As of", date_cell(self.as_of) or "no answer yet"))
         return html_table("Quota of create requests", rows)
 
-    def says_the_same_as(self, other: Quota) -> bool:
-        """Whether only time has passed between two views.
-
-        Args:
-            other: another view of the same quota.
-        """
-        return _essence(self) == _essence(other)
-
 
 def show(
     ledger: Ledger,
@@ -114,7 +110,7 @@ def show(
         queued=queued,
         blocked=now < window.blocked_until,
         blocked_for=max(0.0, window.blocked_until - now),
-        as_of=as_of,
+        as_of=None if as_of is None else datetime.fromtimestamp(min(as_of, LAST_MOMENT), UTC),
     )
 
 
@@ -128,7 +124,8 @@ _WAITS_FOR = {
 }
 
 
-def _essence(quota: Quota) -> tuple[object, ...]:
+def essence(quota: Quota) -> tuple[object, ...]:
+    """What differs between two views unless only time has passed."""
     window = quota.resets_in is None
     seen = (quota.limit, quota.remaining, window, quota.in_flight, quota.queued, quota.blocked)
     return (*seen, quota.bulk_waits_for)
@@ -138,7 +135,5 @@ def _seconds(value: float | None) -> str:
     return "None" if value is None else f"{value:.1f}"
 
 
-def _moment(value: float | None) -> str:
-    if value is None:
-        return "None"
-    return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
+def _moment(value: datetime | None) -> str:
+    return "None" if value is None else value.isoformat(timespec="seconds")

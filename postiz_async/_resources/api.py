@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from msgspec.structs import replace
 
 from postiz_async._concurrency import WakeSignal
+from postiz_async._quota.state import ledger_name
 from postiz_async._renamed import with_old_names
 from postiz_async._resources.channels import ChannelCache
 from postiz_async._scheduler.calls import CallOptions
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async.errors import UsageError
-from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import anyio
 
+from postiz_async._quota.state import ledger_name
 from postiz_async._quota.view import Queued, Quota
 from postiz_async.errors import StoreError
 from postiz_async.models._base import Value
 from postiz_async.models._durations import describe_seconds
-from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -23,7 +23,7 @@ from sortedcontainers import SortedKeyList
 from postiz_async import _quota as quota
 from postiz_async._quota import Grant, Ledger, Wait, WaitReason
 from postiz_async._quota.explanation import in_short
-from postiz_async._quota.view import Queued, Quota, show
+from postiz_async._quota.view import Queued, Quota, essence, show
 from postiz_async._scheduler.calls import Priority
 from postiz_async._scheduler.deadlines import Deadlines, WaitingCall, key_of, wake_all
 from postiz_async._scheduler.limits import ConcurrencyLimit
@@ -157,7 +157,7 @@ class AdmissionQueue:
             while not self._is_closed:
                 changed.clear()
                 view = self.view()
-                if last is None or not view.says_the_same_as(last):
+                if last is None or essence(view) != essence(last):
                     last = view
                     yield view
                 await self._until_changed(changed, view, poll)

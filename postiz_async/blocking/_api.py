@@ -65,16 +65,6 @@ class Api(WithRaw, Resources):
         """
         return iterate(self._portal, self._async.quota_changes)
 
-    def leaves_in(self, place: int) -> float:
-        """Seconds until the create at this place in the queue is sent; 1 is the next one.
-
-        Assumes that nobody else uses the key. The place after the last one is that of a new call.
-
-        Args:
-            place: its place in the queue, from 1.
-        """
-        return self._portal.call_sync(self._async.leaves_in, place)
-
     def campaign(
         self,
         source: CampaignSource,

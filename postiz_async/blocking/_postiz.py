@@ -148,11 +148,6 @@ class Postiz(Owner, Api):
         """Whether calls can be made."""
         return cast("AsyncPostiz", self._twin).is_open
 
-    @property
-    def calls_under_way(self) -> int:
-        """Number of calls in progress, including those that wait for a slot."""
-        return cast("AsyncPostiz", self._twin).calls_under_way
-
     def with_options(
         self,
         *,
@@ -203,11 +198,6 @@ class Postiz(Owner, Api):
             max_retries=max_retries,
         )
         return Postiz._lent(self._portal, twin)
-
-    @property
-    def has_outbox(self) -> bool:
-        """Whether there is an open outbox."""
-        return cast("AsyncPostiz", self._twin).has_outbox
 
     @property
     def outbox(self) -> Outbox:

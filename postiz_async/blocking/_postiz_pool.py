@@ -169,26 +169,10 @@ class PostizPool(Owner):
         """Let every `wait_published` of every client check now, as after a webhook delivery."""
         self._portal.call_sync(self._async.look_again)
 
-    def seen(self, *, most: int = 100) -> PoolHealth | None:
-        """`health` without store and outbox, from any thread, for metrics.
-
-        Args:
-            most: how many organisations are listed.
-
-        Returns:
-            None if the pool is closed, or its thread does not answer within a second.
-        """
-        return self._portal.call_sync(self._async.seen, most=most)
-
     @property
     def is_open(self) -> bool:
         """Whether the pool is open."""
         return cast("AsyncPostizPool", self._twin).is_open
-
-    @property
-    def has_outbox(self) -> bool:
-        """Whether there is an open outbox."""
-        return cast("AsyncPostizPool", self._twin).has_outbox
 
     @property
     def outbox(self) -> PoolOutbox:

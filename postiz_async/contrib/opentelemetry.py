@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from postiz_async._extras import importing
+from postiz_async._pool import seen
 from postiz_async._scheduler.hooks import Attempt, CallEnded, CallStarted
 from postiz_async._wire.endpoints import ENDPOINTS
 from postiz_async.errors import UsageError
@@ -282,7 +283,7 @@ class _PoolInstruments:
     def _seen(self, instrument: str) -> PoolHealth | None:
         if self._shown is None or instrument in self._shown:
             pool, self._shown = self._pool(), set()
-            self._look = None if pool is None else pool.seen(most=self._most)
+            self._look = None if pool is None else seen(pool, most=self._most)
         self._shown.add(instrument)
         return self._look
 

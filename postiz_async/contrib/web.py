@@ -230,7 +230,7 @@ async def _of_client(client: Postiz) -> dict[str, object]:
         "ready": True,
         "quota": msgspec.to_builtins(quota),
     }
-    if client.has_outbox:
+    if hasattr(client, "outbox"):
         counts = await client.outbox.counts()
         trouble = client.outbox.trouble
         said["outbox"] = {state.value: count for state, count in counts.items()}

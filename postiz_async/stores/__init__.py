@@ -15,7 +15,6 @@ the store, so the stores of this library draw each version at random.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import NamedTuple, Protocol
 
@@ -24,7 +23,6 @@ from postiz_async.errors import UsageError
 __all__ = [
     "Kept",
     "Records",
-    "ledger_name",
 ]
 
 
@@ -92,11 +90,6 @@ class Records(Protocol):
 def new_version() -> int:
     """A random version, unique in practice; at most 53 bits, which Redis can represent exactly."""
     return secrets.randbits(52) + 1
-
-
-def ledger_name(root: str, key: str) -> str:
-    """A name for server and key that reveals neither."""
-    return hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
 
 
 def check_store(store: object) -> None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import anyio
 
 from postiz_async._concurrency import run_to_completion
+from postiz_async._unseen import unseen_work
 from postiz_async._wire.secrets import Secret
-from postiz_async.clock import unseen_work
 from postiz_async.errors import StoreError
 from postiz_async.stores._connection_slots import WAIT
 from postiz_async.stores._deliveries import TakenError

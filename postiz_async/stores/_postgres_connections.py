@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from postiz_async.clock import unseen_work
+from postiz_async._unseen import unseen_work
 from postiz_async.errors import StoreError, UsageError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from postiz_async._extras import extra_needed
+from postiz_async._unseen import unseen_work
 from postiz_async._wire.secrets import Secret, redact_text
-from postiz_async.clock import unseen_work
 from postiz_async.errors import ConfigurationError
 from postiz_async.stores._connection_slots import WAIT, SlotsOfLoop
 

@@ -28,6 +28,7 @@ from postiz_async import (
     PostNotFoundError,
 )
 from postiz_async._campaign.read import source
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault
 from postiz_async.blocking import Postiz
 from postiz_async.contrib.opentelemetry import Telemetry
@@ -111,7 +112,7 @@ def test_an_error_of_a_generator_of_rows_comes_out_where_it_is_entered(
 
     with pytest.raises(MistakeError), postiz.campaign(rows(), journal=tmp_path / "journal"):
         pass
-    assert postiz.calls_under_way == 0
+    assert opened(postiz._twin).scheduler.under_way == 0
 
 
 def test_a_function_that_raises_stop_iteration_ends_the_call(
@@ -142,7 +143,7 @@ def test_an_error_of_such_a_function_ends_the_call(
         assert campaign.report().counts == {"stored": 1}
     with pytest.raises(MistakeError):
         postiz.media.upload(PNG, progress=fail)
-    assert postiz.calls_under_way == 0
+    assert opened(postiz._twin).scheduler.under_way == 0
 
 
 def test_an_error_leads_to_the_line_of_the_user_first(postiz: Postiz) -> None:
@@ -256,7 +257,7 @@ def test_ctrl_c_ends_a_call_that_waits_for_the_quota(
     thread.join()
     quota = postiz.quota()
     assert (quota.queued.interactive, quota.in_flight, quota.remaining) == (0, 0, 0)
-    assert postiz.calls_under_way == 0
+    assert opened(postiz._twin).scheduler.under_way == 0
 
 
 def test_ctrl_c_settles_a_call_that_is_on_its_way(

@@ -199,7 +199,7 @@ async def test_a_client_that_is_gone_gives_its_place_back(sandbox: MemoryServer)
         await until(lambda: queue.view().queued.interactive == 1)
         waiting.cancel()
         await until(lambda: queue.view().queued.interactive == 0)
-        assert made.client.calls_under_way == 0
+        assert opened(made.client).scheduler.under_way == 0
     assert made.events == ["cancelled"]
     assert len(sandbox.creates) == 2
 

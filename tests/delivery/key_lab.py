@@ -19,10 +19,10 @@ from postiz_async import (
 )
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.record import DeliveryRecord, KeyMarks, read_record
+from postiz_async._quota.state import ledger_name
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import Delivery
-from postiz_async.stores import Kept, ledger_name
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Clock
     from postiz_async.models.posts import Created
+    from postiz_async.stores import Kept
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 URL = "http://sandbox.invalid"

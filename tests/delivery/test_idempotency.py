@@ -681,9 +681,9 @@ async def test_a_pool_keeps_a_client_that_waits_for_an_answer() -> None:
         await lab.until_sent()
         waiting = asyncio.create_task(lab.schedule(two))
         await lab.clock.sleep(1)
-        assert two.postiz.calls_under_way == 1
+        assert opened(two.postiz).scheduler.under_way == 1
         assert await waiting == await first
-        assert two.postiz.calls_under_way == 0
+        assert opened(two.postiz).scheduler.under_way == 0
 
 
 async def test_a_closed_client_makes_no_call(lab: KeyLab) -> None:

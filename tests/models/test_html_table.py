@@ -60,7 +60,7 @@ def test_a_quota() -> None:
     assert unknown["As of"] == "no answer yet"
     assert "Locked out" not in unknown
     said = {"limit": 30, "remaining": 4, "resets_in": 1213.0, "bulk_waits_for": "reserved"}
-    more = {"bulk_in": 60.0, "blocked": True, "blocked_for": 90.0, "as_of": AT.timestamp()}
+    more = {"bulk_in": 60.0, "blocked": True, "blocked_for": 90.0, "as_of": AT}
     known = dict(cells(quota(**said, **more, queued={"bulk": 212})._repr_html_()))
     assert known == {
         "Free": "4 of 30",

@@ -15,6 +15,7 @@ from outbox_lab import PLACES, SHORT, OutboxLab
 from processes import until
 from spread import spread
 
+from postiz_async._outbox.base import close_outbox, open_outbox
 from postiz_async._outbox.outbox import Outbox
 from postiz_async._outbox.places import deliveries_of
 from postiz_async._outbox.sending import LEASE
@@ -230,11 +231,11 @@ class Odd:
         """That of a process which trusts it."""
         async with self.lab.client(store=quota, sends=False, **options) as postiz:
             made = Outbox(opened(postiz), self, self.lab.options())
-            await made.open()
+            await open_outbox(made)
             try:
                 yield made
             finally:
-                await made.aclose()
+                await close_outbox(made)
 
 
 class HaltsAfterIntent(Odd):

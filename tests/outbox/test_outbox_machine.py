@@ -31,6 +31,7 @@ from postgres_lab import Place
 from postgres_server import why_no_postgres
 
 from postiz_async import PostizError, StoreError
+from postiz_async._outbox.base import close_outbox, open_outbox
 from postiz_async._outbox.outbox import Outbox
 from postiz_async._outbox.places import deliveries_of
 from postiz_async._resources.api import opened
@@ -137,12 +138,12 @@ class Worker:
         client = self._lab.client(store=self._quota, transport=self._line, sends=False)
         self.postiz = await self._stack.enter_async_context(client)
         self.outbox = Outbox(opened(self.postiz), self.store, self._lab.options())
-        await self.outbox.open()
+        await open_outbox(self.outbox)
         return self
 
     async def close(self) -> None:
         with suppress(PostizError):
-            await self.outbox.aclose()
+            await close_outbox(self.outbox)
         await self._stack.aclose()
 
     async def die(self) -> None:

@@ -14,6 +14,7 @@ from outbox_lab import OutboxLab
 from pool_lab import PoolLab
 
 from postiz_async import ConfigurationError, NewPost, StoreError
+from postiz_async._outbox.base import close_outbox
 from postiz_async._sandbox import Fault
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.stores.memory import MemoryStore
@@ -150,7 +151,7 @@ async def test_what_waits_for_credentials_is_not_taken_by_a_pool_that_closes(pla
         async with lab.pool(sends=False, credentials=credentials) as pool:
             put = asyncio.create_task(lab.put(pool, "acme"))
             await asked.wait()
-            closing_it = asyncio.create_task(pool.outbox.aclose(drain=0))
+            closing_it = asyncio.create_task(close_outbox(pool.outbox))
             await asyncio.sleep(0)
             answered.set()
             with pytest.raises(ConfigurationError, match="closed or closing"):

@@ -24,7 +24,7 @@ from postiz_async import (
     StoreError,
     UsageError,
 )
-from postiz_async._pool import PostizPool
+from postiz_async._pool import PostizPool, seen
 from postiz_async._quota.view import Queued
 from postiz_async._resources import pool_health
 from postiz_async._sandbox import Fault, MemoryServer
@@ -187,19 +187,19 @@ async def test_other_threads_may_look() -> None:
     servers = Servers("a")
     async with pool_of(servers) as pool:
         await pool.client("a", organization="acme")
-        here = pool.seen()
-        there = await asyncio.to_thread(pool.seen)
+        here = seen(pool)
+        there = await asyncio.to_thread(seen, pool)
         assert here is not None
         assert there is not None
         assert [each.organization for each in there.organizations] == ["acme"]
-    assert await asyncio.to_thread(pool.seen) is None
+    assert await asyncio.to_thread(seen, pool) is None
 
 
 async def test_a_thread_does_not_wait_for_a_busy_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_health, "TELL", 0.01)
     async with pool_of(Servers("a")) as pool:
         found: list[object] = []
-        thread = threading.Thread(target=lambda: found.append(pool.seen()))
+        thread = threading.Thread(target=lambda: found.append(seen(pool)))
         thread.start()
         thread.join()  # the event loop stands still meanwhile
     assert found == [None]

@@ -11,6 +11,7 @@ import pytest
 from work import counted_calls
 from world import lab
 
+from postiz_async._resources.api import opened
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, QuotaWaitError
 
@@ -131,7 +132,7 @@ async def test_whoever_waits_can_leave_in_time_as_it_is_forecast(seed: int) -> N
             places = len(waiting) - (await it.postiz.quota()).queued.interactive
             for place, number in enumerate(waiting[places:], start=1):
                 at_least = place - it.sandbox.refusals  # who was refused waits behind the others
-                leaves = it.clock.monotonic() + it.postiz.leaves_in(at_least)
+                leaves = it.clock.monotonic() + opened(it.postiz).scheduler.leaves_in(at_least)
                 assert leaves <= ends[number] + HOUR / limit / 2 + 1
         done = [call for call in calls.values() if call.done() and not call.cancelled()]
         kinds = Counter(type(call.exception()) for call in done)

@@ -12,6 +12,7 @@ from world import lab
 
 from postiz_async import _quota as quota
 from postiz_async._quota import Grant, Ledger, RateHeaders
+from postiz_async._resources.api import opened
 from postiz_async._scheduler.calls import SlotRequest
 from postiz_async._scheduler.queue import OVERTAKES, AdmissionQueue
 from postiz_async._scheduler.scheduler import Priority
@@ -177,12 +178,12 @@ async def test_the_forecast_of_a_place_in_the_queue_comes_true() -> None:
         await it.create(0)
         calls = [it.start(number) for number in range(1, 8)]
         await it.clock.sleep(10)
-        waits = [it.postiz.leaves_in(place) for place in range(1, 7)]
+        waits = [opened(it.postiz).scheduler.leaves_in(place) for place in range(1, 7)]
         begun = it.clock.monotonic()
         for call, wait in zip(calls[1:], waits, strict=True):
             await call
             assert it.clock.monotonic() - begun == pytest.approx(wait, abs=10)
-        assert (await it.postiz.quota()).next_in == it.postiz.leaves_in(1)
+        assert (await it.postiz.quota()).next_in == opened(it.postiz).scheduler.leaves_in(1)
 
 
 async def test_the_quota_and_the_client_show_themselves() -> None:

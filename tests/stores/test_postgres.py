@@ -22,10 +22,10 @@ from processes import PATIENCE
 from stores_lab import new_postgres_store
 
 from postiz_async import NewPost
+from postiz_async._quota.state import ledger_name
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, StoreError
-from postiz_async.stores import ledger_name
 from postiz_async.stores._postgres import Database
 from postiz_async.stores.postgres import _GET, _INSERT, _REMOVE, _UPDATE, PostgresStore, ddl
 from postiz_async.testing._transport import sandbox_client

@@ -19,9 +19,10 @@ from processes import PATIENCE, until
 from spread import spread
 from stores_lab import new_postgres_store, version_of
 
+from postiz_async._quota.state import ledger_name
 from postiz_async.contrib.web import open_store
 from postiz_async.errors import ConfigurationError, StoreError
-from postiz_async.stores import _connection_slots, _postgres, _postgres_pool, ledger_name
+from postiz_async.stores import _connection_slots, _postgres, _postgres_pool
 from postiz_async.stores._postgres import Database
 from postiz_async.stores.postgres import PostgresStore, ddl
 

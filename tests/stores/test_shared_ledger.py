@@ -23,10 +23,11 @@ from world import OnClock, lab
 
 from postiz_async import NewPost, StoreError
 from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, answered, decide, lost
+from postiz_async._quota.state import ledger_name
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, QuotaWaitError
-from postiz_async.stores import Kept, ledger_name
+from postiz_async.stores import Kept
 from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from stores_lab import count_records, grow_older
 
+from postiz_async._quota.state import ledger_name
 from postiz_async.clock import JumpingClock, SystemClock
-from postiz_async.stores import ledger_name
 from postiz_async.stores._local_ledger import LocalLedgers, ledgers_of_process, records_of_process
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore

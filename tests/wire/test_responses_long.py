@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from postiz_async import AdvancedOptions, Postiz
+from postiz_async._resources.api import opened
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import APIResponseValidationError
@@ -142,4 +143,4 @@ async def test_a_call_can_be_cancelled_while_its_answer_is_decoded() -> None:
             assert call.cancelled() is not was_done
         assert turns > 4
         assert len(await postiz.posts.list(start=START, end=END)) == MANY
-        assert postiz.calls_under_way == 0
+        assert opened(postiz).scheduler.under_way == 0
