@@ -586,7 +586,7 @@ def _row_object(row: RowRecord, figures: Figures | None) -> RowObject:
         "post_id": row.post_id,
         "channel": row.channel,
         "name": row.name,
-        "date": _utc(row.date),
+        "date": row.at,
         "moved_from": None if row.moved_from is None else _utc(row.moved_from),
         "request": row.request,
         "note": row.note,
@@ -621,7 +621,7 @@ def edits_object(edits: Edits) -> EditsObject:
             }
             for each in edits.changed
         ],
-        "gone": [{**post_of_row(record), "date": _utc(record.date)} for record in edits.gone],
+        "gone": [{**post_of_row(record), "date": record.at} for record in edits.gone],
         "unread": list(edits.unread),
     }
 
@@ -710,12 +710,12 @@ def status_document(status: CampaignStatus, now: FileComparison | None) -> Statu
     """
     doubts, quota = status.doubts, status.quota
     in_doubt: DoubtObject | None = None
-    if doubts.requests:
-        certain_at = _utc(doubts.certain_at)
+    if doubts.certain_at is not None:
+        certain_at = doubts.certain_at
         in_doubt = {"requests": doubts.requests, "posts": doubts.posts, "certain_at": certain_at}
     seen: QuotaSeen | None = None
     if quota is not None:
-        as_of = _utc(quota.as_of)
+        as_of = quota.as_of
         seen = {"limit": quota.limit, "remaining": quota.remaining, "as_of": as_of}
     return {
         **report_document(status.report),

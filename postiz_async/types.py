@@ -8,7 +8,7 @@ from postiz_async._campaign.outcomes import CampaignRun
 from postiz_async._campaign.plan.plan import ChannelPlan, Estimate, PlannedRequest
 from postiz_async._campaign.read.media_files import MediaRoot
 from postiz_async._campaign.read.read_options import Advice
-from postiz_async._campaign.read.rows import CampaignSource, Row
+from postiz_async._campaign.read.rows import CampaignSource, EditedField, Row
 from postiz_async._campaign.run.edits import Changed, Edits, FieldChange
 from postiz_async._campaign.run.job import RunProgress
 from postiz_async._campaign.run.resume import FileComparison
@@ -20,37 +20,51 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox.pool_outbox import CredentialsOf, PoolOutbox
 from postiz_async._quota import RateHeaders
 from postiz_async._quota.view import Queued
+from postiz_async._resources.channels import Channels
+from postiz_async._resources.insights import Analytics, Notifications, Users
 from postiz_async._resources.listing import Listing
+from postiz_async._resources.media import MediaResource
+from postiz_async._resources.posts import Posts
 from postiz_async._scheduler.hooks import AttemptHook, CallHook
 from postiz_async._transport import Transport
 from postiz_async._uploads import Progress, UploadSource
+from postiz_async._wire.endpoints import FilePart
+from postiz_async.models._base import Names
 from postiz_async.models.posts import PostState, PostType
 
 __all__ = [
     "Advice",
+    "Analytics",
     "AttemptHook",
     "CallHook",
     "CampaignRun",
     "CampaignSource",
     "Changed",
     "ChannelPlan",
+    "Channels",
     "CredentialsOf",
     "Doubts",
+    "EditedField",
     "Edits",
     "Estimate",
     "Existing",
     "FieldChange",
     "FileComparison",
+    "FilePart",
     "Finding",
     "Late",
     "Listing",
+    "MediaResource",
     "MediaRoot",
+    "Names",
     "Naming",
+    "Notifications",
     "OnDoubt",
     "PlannedRequest",
     "PoolOutbox",
     "PostState",
     "PostType",
+    "Posts",
     "Preview",
     "Progress",
     "Queued",
@@ -63,4 +77,5 @@ __all__ = [
     "RunProgress",
     "Transport",
     "UploadSource",
+    "Users",
 ]

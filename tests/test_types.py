@@ -1,38 +1,106 @@
-"""`postiz_async.types`: names of types that live elsewhere."""
+"""What a public signature names can be imported from a public module."""
 
 from __future__ import annotations
 
-import ast
-import subprocess
-import sys
-from pathlib import Path
-from typing import get_args
+import importlib
+import inspect
+import pkgutil
+import re
+from functools import cache
+from typing import TYPE_CHECKING
 
-from postiz_async import types
+import pytest
 
+import postiz_async
 
-def test_it_names_what_is_defined_elsewhere_and_nothing_else() -> None:
-    tree = ast.parse(Path(types.__file__).read_text(encoding="utf-8"))
-    imported = [
-        alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-        if alias.asname is None
-    ]
-    others = [node for node in tree.body if not isinstance(node, ast.ImportFrom)]
-    assert [type(node) for node in others] == [ast.Expr, ast.Assign]  # docstring and `__all__`
-    assert sorted(imported) == types.__all__ == sorted(types.__all__)
+if TYPE_CHECKING:
+    from types import ModuleType
 
+WITHIN = {"FileFacts", "OpenClient", "SaidRow"}
+"""Of members for the package itself: `media.upload_inspected`, `PoolOutbox.of` and `Row.said`."""
 
-def test_values_are_compared_with_them() -> None:
-    assert types.RowState("stored") is types.RowState.STORED
-    assert "adopt" in get_args(types.Existing)
-    assert types.Doubts().requests == 0
+ALIASES = {"Accounts", "Address", "Connector", "Link", "OrUnset", "Scalar", "Server"}
+"""Other names of a type of Python or aiohttp, which is what one gives."""
+
+OPTIONAL = {"postiz_async.pytest_plugin", "postiz_async.__main__"}
 
 
-def test_no_extra_is_needed_for_them() -> None:
-    extras = {"psycopg", "redis", "rich", "cyclopts", "fastapi", "xlsxwriter", "aiohttp"}
-    script = f"import sys, postiz_async.types; print({extras!r} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "set()"
+def is_private(module: str) -> bool:
+    return any(part.startswith("_") for part in module.split("."))
+
+
+@cache
+def modules() -> tuple[tuple[ModuleType, ...], tuple[ModuleType, ...]]:
+    """The public modules, and the private ones; what is of the commands or the sandbox is left."""
+    found = pkgutil.walk_packages(postiz_async.__path__, "postiz_async.")
+    names = [each.name for each in found if each.name not in OPTIONAL]
+    names = [name for name in names if not re.search(r"\._(cli|sandbox)\b", name)]
+    loaded = [postiz_async, *map(importlib.import_module, names)]
+    public = tuple(each for each in loaded if not is_private(each.__name__))
+    return public, tuple(each for each in loaded if is_private(each.__name__))
+
+
+def public_names(module: ModuleType) -> list[str]:
+    names = getattr(module, "__all__", None) or vars(module)
+    return [name for name in names if not name.startswith("_")]
+
+
+@cache
+def reachable() -> frozenset[str]:
+    return frozenset(name for module in modules()[0] for name in public_names(module))
+
+
+@cache
+def defined_inside() -> frozenset[str]:
+    """The classes and aliases of private modules."""
+    found: set[str] = set()
+    for module in modules()[1]:
+        text = inspect.getsource(module)
+        found.update(re.findall(r"^class ([A-Z]\w*)", text, re.MULTILINE))
+        found.update(re.findall(r"^    ([A-Z]\w*): TypeAlias", text, re.MULTILINE))
+        found.update(re.findall(r"^([A-Z]\w*): TypeAlias", text, re.MULTILINE))
+    return frozenset(found)
+
+
+def named_in(thing: object) -> set[str]:
+    """The words of the annotations of a function, or of the public members of a class."""
+    hints: list[object] = []
+    if inspect.isclass(thing):
+        for base in thing.__mro__:
+            if not base.__module__.startswith("postiz_async"):
+                continue
+            own = vars(base).get("__annotations__", {})
+            hints += [hint for name, hint in own.items() if not name.startswith("_")]
+            for name, member in vars(base).items():
+                if name.startswith("_") and name not in {"__iter__", "__aiter__"}:
+                    continue
+                inner = member.fget if isinstance(member, property) else member
+                inner = getattr(inner, "__func__", inner)
+                if inspect.isfunction(inner):
+                    hints += inner.__annotations__.values()
+    elif inspect.isfunction(thing):
+        hints += thing.__annotations__.values()
+    return {word for hint in hints for word in re.findall(r"[A-Za-z_]\w*", str(hint))}
+
+
+SURFACE = sorted(
+    {
+        (module.__name__, name)
+        for module in modules()[0]
+        for name in public_names(module)
+        if is_private(getattr(getattr(module, name), "__module__", "") or "")
+        or getattr(getattr(module, name), "__module__", "").startswith("postiz_async")
+    }
+)
+
+
+@pytest.mark.parametrize("module", sorted({module for module, _ in SURFACE}))
+def test_what_a_public_signature_names_has_a_public_path(module: str) -> None:
+    missing: dict[str, list[str]] = {}
+    for where, name in SURFACE:
+        if where == module:
+            thing = getattr(importlib.import_module(module), name)
+            inside = (named_in(thing) & defined_inside()) - reachable() - WITHIN - ALIASES
+            for word in sorted(inside):
+                missing.setdefault(word, []).append(name)
+    assert missing == {}

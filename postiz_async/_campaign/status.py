@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 
 class RecordedQuota(NamedTuple):
-    """The quota as a run last saw it; `as_of` is in seconds since the epoch."""
+    """The quota as a run last saw it, and when that was."""
 
     limit: int
     remaining: int
-    as_of: float
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,8 @@ class CampaignStatus:
             doubts.add(sent.rows, sent.at + SILENT)
         kept, quota = summary.kept, None
         if kept is not None and kept.limit_read:
-            quota = RecordedQuota(kept.limit, kept.remaining, kept.as_of)
+            seen_at = datetime.fromtimestamp(kept.as_of, UTC)
+            quota = RecordedQuota(kept.limit, kept.remaining, seen_at)
         return cls(
             path=file,
             journal_path=place.path,

@@ -236,7 +236,7 @@ async def _ask_figures(connection: Connection, server: str, report: Report) -> F
             "at the former: say --url or --profile."
         )
     async with open_client(target) as postiz:
-        due = report.due(postiz.clock.time())
+        due = report.due(datetime.fromtimestamp(postiz.clock.time(), UTC))
         asked = [(row.post_id, row.channel) for row in due if row.post_id is not None]
         return await postiz.analytics.posts(asked)
 

@@ -449,7 +449,7 @@ def bare_moment(when: datetime | float, zone: tzinfo) -> str:
     return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
 
 
-def near_moment(when: float, zone: tzinfo) -> str:
+def near_moment(when: datetime | float, zone: tzinfo) -> str:
     """A date for people without year and zone: `Fri 15 Jan 09:00`."""
     at = _at(when, zone)
     return f"{at:%a} {at.day} {at:%b %H:%M}"

@@ -69,8 +69,9 @@ def doubt_text(doubts: Doubts, now: float, zone: tzinfo) -> str:
         return ""
     why = "answer lost" if doubts.requests == 1 else f"{doubts.requests:,} answers lost"
     until = "once a later request is answered"
-    if doubts.certain_at > now:
-        until = f"about {near_moment(doubts.certain_at, zone)}"
+    certain_at = doubts.certain_at
+    if certain_at is not None and certain_at.timestamp() > now:
+        until = f"about {near_moment(certain_at, zone)}"
     return f"{count(doubts.posts, 'post')}, {why}; certain {until}"
 
 

@@ -21,7 +21,7 @@ import logging
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -180,9 +180,10 @@ class Doubts:
         return sum(posts for posts, _ in self._open)
 
     @property
-    def certain_at(self) -> float:
-        """The earliest time at which all outcomes may be known, in seconds since the epoch."""
-        return max((moment for _, moment in self._open), default=0.0)
+    def certain_at(self) -> datetime | None:
+        """The earliest time at which all outcomes may be known; None: nothing is looked up."""
+        latest = max((moment for _, moment in self._open), default=None)
+        return None if latest is None else datetime.fromtimestamp(latest, UTC)
 
 
 class LookUp:

@@ -52,8 +52,8 @@ class WaitResult:
     """The progress of a wait, and its result at the end.
 
     `waiting` are rows whose date is to come or just over, `stuck` those that the server should have
-    published, `gone` those that the server does not list any more. `next_look` and `ends` are in
-    seconds since the epoch, None when the wait is over. `counted` says that the server counts
+    published, `gone` those that the server does not list any more. `next_look` and `ends` are
+    None when the wait is over. `counted` says that the server counts
     looks, so that only two are made.
     """
 
@@ -62,8 +62,8 @@ class WaitResult:
     stuck: int = 0
     gone: int = 0
     waiting: int = 0
-    next_look: float | None = None
-    ends: float | None = None
+    next_look: datetime | None = None
+    ends: datetime | None = None
     counted: bool = False
 
     @property
@@ -139,8 +139,8 @@ class _Wait:
         return WaitResult(
             **self._ended,
             waiting=len(self._waiting),
-            next_look=next_look,
-            ends=None if next_look is None else ends,
+            next_look=None if next_look is None else datetime.fromtimestamp(next_look, UTC),
+            ends=None if next_look is None else datetime.fromtimestamp(ends, UTC),
             counted=self._is_counted(),
         )
 

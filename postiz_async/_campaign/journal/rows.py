@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, LACKS, RowState
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
 
 UNSTORED = frozenset(
     {RowState.PLANNED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
@@ -56,7 +51,7 @@ UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """A row as recorded in the journal. `date` is in seconds since the epoch.
+    """A row as recorded in the journal. `at` is the moment of `date`, seconds since the epoch.
 
     `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
     address of the published post. `name` is what the campaign calls the channel. `moved_from` is
@@ -83,6 +78,11 @@ class RowRecord:
     said: str = ""
     change: int | None = None
     version: int = field(default=0, compare=False)
+
+    @property
+    def at(self) -> datetime:
+        """When its post is published."""
+        return datetime.fromtimestamp(self.date, UTC)
 
 
 @dataclass(frozen=True, slots=True)

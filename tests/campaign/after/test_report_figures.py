@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from postiz_async._campaign.after.report import make_report
@@ -79,7 +81,7 @@ def test_what_is_due() -> None:
         row(5, state=RowState.FAILED),
         row(6, state=RowState.PLANNED, post_id=None),
     ]
-    due = make_report(rows, 1).due(1_900_000_000.0)
+    due = make_report(rows, 1).due(datetime.fromtimestamp(1_900_000_000, UTC))
     assert [each.number for each in due] == [1, 2]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,8 +77,8 @@ async def test_all_are_waited_for_until_they_are_out(lab: Lab, channels: list[st
     assert all(row.link.startswith("https://") for row in report.rows)
     assert {outcome.state for outcome in seen} == {RowState.PUBLISHED}
     last = datetime.fromisoformat(at(25)).timestamp()
-    assert looks[0].next_look == START.timestamp() + 86_400
-    assert looks[0].ends == last + 900
+    assert looks[0].next_look == START + timedelta(days=1)
+    assert looks[0].ends == datetime.fromtimestamp(last + 900, UTC)
     assert last <= lab.clock.time() < last + 60
     assert lists(lab) - before <= 6, "two dates, each looked at once or twice"
     assert ",published," in report.to_csv()

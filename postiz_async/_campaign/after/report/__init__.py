@@ -276,11 +276,11 @@ class Report:
             and row.finding is Finding.NOTHING
         )
 
-    def due(self, now: float) -> list[RowRecord]:
+    def due(self, now: datetime) -> list[RowRecord]:
         """The rows whose posts are published, or should be by now.
 
         Args:
-            now: seconds since the epoch.
+            now: the present, with a time zone.
         """
         gone = {Finding.DELETED, Finding.HIDDEN, Finding.STUCK}
         return [
@@ -288,9 +288,7 @@ class Report:
             for row in self.rows
             if row.post_id is not None
             and row.finding not in gone
-            and (
-                row.state is RowState.PUBLISHED or (row.state is RowState.STORED and row.date < now)
-            )
+            and (row.state is RowState.PUBLISHED or (row.state is RowState.STORED and row.at < now))
         ]
 
     def to_csv(self, figures: Figures | None = None) -> str:
