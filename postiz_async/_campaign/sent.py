@@ -137,8 +137,8 @@ class SentCampaign(OfOneProcess):
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
-            ConfigurationError: there is no such channel, several have its name, or `rows` has
-                another form.
+            ChannelNotFoundError: there is no such channel, or several have its name.
+            ConfigurationError: `rows` has another form, or it is not certain what is meant.
             PostizError: the server could not be asked; call it again to go on.
         """
         saw = checked_hook("on_outcome", on_outcome)

@@ -143,7 +143,7 @@ def test_media(cli: Cli, server: Server, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     uploaded = cli("media", "upload", tmp_path / "a.png", tmp_path / "none.png", "--json")
     assert misfits("media upload", uploaded.document) == []
-    assert uploaded.document[1]["error"]["type"] == "InvalidPostError"
+    assert uploaded.document[1]["error"]["type"] == "InvalidInputError"
     video = cli("media", "video", "a cat", "--yes", "--json").document
     assert misfits("media video", video) == []
     assert misfits("media voices", cli("media", "voices", "--json").document) == []

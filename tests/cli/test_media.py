@@ -64,7 +64,7 @@ def test_a_failure_does_not_end_the_others(cli: Cli, server: Server, files: Path
     wrong, fine, missing = told.document
     assert fine["path"].endswith(".png")
     assert wrong["source"] == str(files / "page.png")
-    assert wrong["error"]["type"] == "InvalidPostError"
+    assert wrong["error"]["type"] == "InvalidInputError"
     assert "PNG, JPEG, GIF, WebP and MP4 can be posted" in wrong["error"]["message"]
     assert missing["error"]["message"] == f"{files / 'none.png'} does not exist"
     assert told.err == ""
@@ -76,7 +76,7 @@ def test_a_failure_does_not_end_the_others(cli: Cli, server: Server, files: Path
 def test_when_all_fail_the_code_says_so(cli: Cli, server: Server, files: Path) -> None:
     one = cli("media", "upload", files / "page.png", "--json")
     assert one.code == 2
-    assert one.error["type"] == one.document[0]["error"]["type"] == "InvalidPostError"
+    assert one.error["type"] == one.document[0]["error"]["type"] == "InvalidInputError"
     two = cli("media", "upload", files / "page.png", files / "none.png")
     assert two.code == 2
     assert f"error: {files / 'none.png'} does not exist" in two.err

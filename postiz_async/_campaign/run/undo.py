@@ -122,8 +122,8 @@ async def undo_journal(
         doubts: counts the requests that are being looked up.
 
     Raises:
-        ConfigurationError: there is no such channel or row, or it is not certain which rows are
-            meant.
+        ChannelNotFoundError: there is no such channel, or several have its name.
+        ConfigurationError: there is no such row, or it is not certain which rows are meant.
         PostizError: the job had to stop; call it again to go on.
     """
     outage = Outage.of(postiz)
