@@ -1,9 +1,10 @@
-"""The applications of `docs/web-backends.md` and `docs/outbox.md`, served as they stand there."""
+"""The applications of `docs/web-backends.md` and other pages, served as they stand there."""
 
 from __future__ import annotations
 
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = "".join(
-    (DOCS / name).read_text(encoding="utf-8") for name in ("web-backends.md", "outbox.md")
-)
+PAGES = ("web-backends.md", "outbox.md", "quick-start.md")
+PAGE = "".join((DOCS / name).read_text(encoding="utf-8") for name in PAGES)
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -56,6 +56,22 @@ async def test_a_post_is_handed_over(
         status, said_back = await call(session, "POST", "/announce", json=body | {"channel": "x"})
         assert status == 422
         assert said_back["detail"][0]["loc"] == ["body", "posts", 0, "channel"]
+
+
+async def test_a_handler_of_a_few_lines(
+    sandbox: MemoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_channel("x")
+    at = (datetime.now(UTC) + timedelta(days=1)).isoformat().replace("+00:00", "Z")
+    async with serving(application("lifespan=postiz_lifespan)", monkeypatch)) as session:
+        posted = f"/announce?channel=x&at={at}&text="
+        status, post_id = await call(session, "POST", posted + "hello")
+        assert (status, post_id) == (201, sandbox.posts[0].id)
+        status, _ = await call(session, "POST", posted + 300 * "x")
+        assert status == 422
+        sandbox.lock_out()
+        status, said = await call(session, "POST", posted + "again")
+    assert (status, said["retry_after"] > 3500) == (503, True)
 
 
 async def test_a_request_has_its_organisation(
