@@ -129,34 +129,34 @@ class OutboxBase(OfOneProcess, ABC):
 
     # -------------------------------------------------------------- asking
 
-    async def get(self, ticket_id: Ticket | str) -> Ticket:
+    async def get(self, ticket: Ticket | str) -> Ticket:
         """Return the current state of a hand-over, whichever process works on it.
 
         Args:
-            ticket_id: the ticket, or its `Ticket.id`.
+            ticket: the ticket or its id.
 
         Raises:
             PostNotFoundError: there is no such ticket, or it was over too long ago.
         """
-        return await self._told(await self._found(ticket_id))
+        return await self._told(await self._found(ticket))
 
     async def wait(
-        self, ticket_id: Ticket | str, *, timeout: float | timedelta | None = None
+        self, ticket: Ticket | str, *, timeout: float | timedelta | None = None
     ) -> Ticket:
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:
-            ticket_id: the ticket, or its `Ticket.id`.
+            ticket: the ticket or its id.
             timeout: seconds after which the ticket is returned in any state, 0 for at once; None
                 for as long as it takes.
 
         Raises:
             PostNotFoundError: there is no such ticket.
             StoreError: this process had to send the posts, and its sending task failed.
-            UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
+            UsageError: `timeout` is not a number of seconds, or `ticket` is not one.
         """
         seconds = read_seconds("timeout", timeout, zero=True, endless=True)
-        ticket_id = _id_of(ticket_id)
+        ticket_id = _id_of(ticket)
         give_up = self._clock.monotonic() + seconds
         look = FIRST_TICKET_LOOK
         while True:
@@ -177,16 +177,16 @@ class OutboxBase(OfOneProcess, ABC):
             finally:
                 self._forget(ticket_id, changed)
 
-    async def withdraw(self, ticket_id: Ticket | str) -> bool:
+    async def withdraw(self, ticket: Ticket | str) -> bool:
         """Withdraw a hand-over that has not left yet. Returns False if it has left.
 
         Args:
-            ticket_id: the ticket, or its `Ticket.id`.
+            ticket: the ticket or its id.
 
         Raises:
             PostNotFoundError: there is no such ticket.
         """
-        found = await self._found(ticket_id)
+        found = await self._found(ticket)
         try:
             await found.move(transitions.withdrawn)
         except OvertakenError:
@@ -226,9 +226,9 @@ class OutboxBase(OfOneProcess, ABC):
         """Return the ticket that the user gets for a hand-over."""
         ...
 
-    async def _found(self, ticket_id: Ticket | str) -> HandOver:
+    async def _found(self, ticket: Ticket | str) -> HandOver:
         self._refuse_other_loop()
-        ticket_id = _id_of(ticket_id)
+        ticket_id = _id_of(ticket)
         kept = await self._deliveries.get(ticket_id, self._scope)
         if kept is None:
             raise PostNotFoundError(
@@ -281,5 +281,5 @@ def _id_of(ticket: Ticket | str) -> str:
         UsageError: the argument is neither.
     """
     ticket_id = ticket.id if isinstance(ticket, Ticket) else ticket
-    check_id("ticket_id", ticket_id)
+    check_id("ticket", ticket_id)
     return ticket_id

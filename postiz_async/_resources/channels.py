@@ -62,24 +62,25 @@ class Channels:
         self._bound = bound
         self._channels = channels
 
-    async def list(self, *, group: str | None = None) -> builtins.list[Channel]:
+    async def list(self, *, group: Group | str | None = None) -> builtins.list[Channel]:
         """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only channels of the group with this id (`Channel.group`); servers
+            group: only channels of this group (`Channel.group`), or of that with this id; servers
                 before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
         """
         if group is None:
             return await self._channels.fresh(self._bound)
-        return await self._bound.call(Call(LIST_CHANNELS, query=(("group", group),)))
+        group_id = group if isinstance(group, str) else group.id
+        return await self._bound.call(Call(LIST_CHANNELS, query=(("group", group_id),)))
 
-    async def find(self, *channels: str) -> builtins.list[Channel]:
+    async def find(self, *channels: Channel | str) -> builtins.list[Channel]:
         """Channels by id, by name, or by provider if no other channel has it.
 
         Args:
-            channels: an id, name or provider for each.
+            channels: a channel, or its id, name or provider, for each.
 
         Raises:
             ChannelNotFoundError: with a problem for each word that means no channel, or several.
@@ -88,7 +89,8 @@ class Channels:
         resolver = Resolver(await self.list())
         errors: builtins.list[InvalidPostError] = []
         meant: dict[str, Channel] = {}
-        for word in channels:
+        for channel in channels:
+            word = channel if isinstance(channel, str) else channel.id
             found = resolver.find(word)
             if isinstance(found, InvalidPostError):
                 errors.append(found)

@@ -18,7 +18,7 @@ from postiz_async._resources.create_body import (
     refusing_posts,
 )
 from postiz_async._resources.keyed import KeyedCreate, check_key, keyed_body, said_of
-from postiz_async._resources.listing import group_of, list_posts
+from postiz_async._resources.listing import group_of, list_posts, post_id_of
 from postiz_async._scheduler.calls import Priority
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
@@ -178,7 +178,7 @@ class PostCreation:
 
     async def replace(
         self,
-        post: Post | str,
+        post: Post | Created | str,
         new: NewPost,
         *,
         at: datetime,
@@ -227,9 +227,7 @@ class PostCreation:
         item = (await call.items((new,)))[0]
         with refusing_posts():  # a date without a zone, before anything is asked
             format_date(at, "at")
-        first = msgspec.structs.replace(
-            item.value[0], id=post if isinstance(post, str) else post.id
-        )
+        first = msgspec.structs.replace(item.value[0], id=post_id_of(post))
         item = msgspec.structs.replace(
             item,
             value=[first, *item.value[1:]],
@@ -412,7 +410,7 @@ def job_call(posts: PostCreation, due: datetime | None) -> CreateCall:
 
 
 async def _group_to_replace(
-    bound: BoundScheduler, post: Post | str, at: datetime, channel: str
+    bound: BoundScheduler, post: Post | Created | str, at: datetime, channel: str
 ) -> str | UnsetType:
     """The group that makes the server remove the old thread of a post.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from postiz_async._concurrency import for_each
-from postiz_async._resources.listing import Listing
+from postiz_async._resources.listing import Listing, post_id_of
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.channels import ChannelCache
     from postiz_async.models.channels import Channel
     from postiz_async.models.insights import Notification
-    from postiz_async.models.posts import Post
+    from postiz_async.models.posts import Created, Post
     from postiz_async.models.users import Membership
 
 
@@ -73,16 +73,16 @@ class Analytics:
         call = Call(CHANNEL_ANALYTICS, params={"id": channel_id}, query=(("date", str(days)),))
         return await bound.call(call)
 
-    async def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
+    async def post(self, post: Post | Created | str, *, days: int = 30) -> PostAnalytics:
         """Figures of a published post. `missing` is True if its id on the network is unknown.
 
         Empty for unknown and unpublished posts too. Retried: yes. Since v2.18.0.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
             days: how many days back the figures reach.
         """
-        call = Call(POST_ANALYTICS, params={"id": post_id}, query=(("date", str(days)),))
+        call = Call(POST_ANALYTICS, params={"id": post_id_of(post)}, query=(("date", str(days)),))
         answer = await self._bound.call(call)
         if isinstance(answer, Missing):
             return PostAnalytics(missing=answer.missing)

@@ -20,7 +20,7 @@ from postiz_async._resources.matching import stored_at
 from postiz_async._wire import check_id, format_date
 from postiz_async._wire.endpoints import LIST_POSTS, Call
 from postiz_async.errors import InvalidInputError, PostNotFoundError, Problem
-from postiz_async.models.posts import PostState
+from postiz_async.models.posts import Created, Post, PostState
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     )
 
     from postiz_async._scheduler.scheduler import BoundScheduler
-    from postiz_async.models.posts import Post
 
 
 T = TypeVar("T")
@@ -265,14 +264,26 @@ def first_occurrences(posts: Iterable[Post], seen: set[str]) -> Iterator[Post]:
         yield post
 
 
+def post_id_of(post: Post | Created | str) -> str:
+    """The id of a post that is given as a listed post, as one that was created, or by its id.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(post, Post):
+        return post.id
+    if isinstance(post, Created):
+        return post.post_id
+    check_id("post", post)
+    return post
+
+
 async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: datetime) -> Post:
     """The post with this id.
 
     Raises:
         PostNotFoundError: it is not listed in the range.
-        UsageError: `post_id` is not a text.
     """
-    check_id("post_id", post_id)
     found = pieces(list_posts, start, end, accepts=lambda post: post.id == post_id)
     async for posts in found:
         if posts:
@@ -284,19 +295,21 @@ async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: d
     )
 
 
-async def group_of(list_posts: ListPosts, post: Post | str, at: datetime, now: float) -> GroupOf:
+async def group_of(
+    list_posts: ListPosts, post: Post | Created | str, at: datetime, now: float
+) -> GroupOf:
     """The group of a post as it is listed now.
 
     Args:
         list_posts: lists the posts of a range.
         post: the post, or its id.
-        at: where an id is looked for first; then a year before and after, and around today.
+        at: where to look first for a post without a date; then a year around it and around today.
         now: the server's time, in seconds since the epoch.
 
     Raises:
         PostNotFoundError: it is not listed there.
     """
-    post_id, moment = (post, at) if isinstance(post, str) else (post.id, stored_at(post))
+    post_id, moment = post_id_of(post), stored_at(post) if isinstance(post, Post) else at
     listed = await list_posts(start=moment, end=moment)
     found = next((each for each in listed if each.id == post_id), None)
     if found is None:

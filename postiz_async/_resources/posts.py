@@ -23,6 +23,7 @@ from postiz_async._resources.listing import (
     inside,
     list_posts,
     pieces,
+    post_id_of,
 )
 from postiz_async._resources.matching import find_posts, is_on, span_of
 from postiz_async._resources.watch import PostSource, until_published, watch
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async.models.channels import Channel, Group
-    from postiz_async.models.posts import MissingRelease, Post, PostState, PublishEvent
+    from postiz_async.models.posts import Created, MissingRelease, Post, PostState, PublishEvent
 
 
 class Posts(PostCreation):
@@ -152,12 +153,16 @@ class Posts(PostCreation):
         return await self._channels.id_of(bound, channel, "channel")
 
     async def get(
-        self, post_id: str, *, start: datetime | None = None, end: datetime | None = None
+        self,
+        post: Post | Created | str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
     ) -> Post:
         """The post with this id, found in the list, because the server has no route for it.
 
         Args:
-            post_id: the id of the post, not of a part of its thread.
+            post: the post or its id, not that of a part of its thread.
             start: where to begin the search; None: a year ago.
             end: where to end it; None: in a year.
 
@@ -166,7 +171,7 @@ class Posts(PostCreation):
         Raises:
             PostNotFoundError: it is not listed there.
         """
-        return await _find(self._bound.begun(), post_id, start, end)
+        return await _find(self._bound.begun(), post_id_of(post), start, end)
 
     async def find(self, marks: Marks) -> builtins.list[Post | None]:
         """Which posts of a request whose answer was lost are stored now.
@@ -204,7 +209,7 @@ class Posts(PostCreation):
 
     async def wait_published(
         self,
-        post_id: str,
+        post: Post | Created | str,
         *,
         at: datetime | None = None,
         timeout: float | timedelta | UnsetType | None = UNSET,
@@ -212,7 +217,7 @@ class Posts(PostCreation):
         """Wait until a post is published on its network, even if it is moved meanwhile.
 
         Args:
-            post_id: the post.
+            post: the post or its id.
             at: the date that it is scheduled for, where the search begins; if None, or if it is not
                 there, the search covers a year before and after today and that date.
             timeout: seconds to wait, including look-ups; None or `math.inf`: as long as necessary.
@@ -237,7 +242,7 @@ class Posts(PostCreation):
         if seconds is not None and seconds < math.inf:
             bound = bound.begun(timeout=seconds)
         time = bound.shared_time or CallTime.from_now(clock, None)
-        return await until_published(self._source(bound), post_id, at, time)
+        return await until_published(self._source(bound), post_id_of(post), at, time)
 
     def watch(
         self, *, since: datetime | None = None, channel: Channel | str | None = None
@@ -303,14 +308,16 @@ class Posts(PostCreation):
 
     # -------------------------------------------------------------- changing
 
-    async def set_status(self, post_id: str, status: Literal["draft", "schedule"]) -> str:
+    async def set_status(
+        self, post: Post | Created | str, status: Literal["draft", "schedule"]
+    ) -> str:
         """Turn a scheduled post into a draft or back. Returns the new state.
 
         `schedule` publishes at once if the date has passed, and publishes a published post again:
         the server does not prevent that. Use the id of the post, not of a part of its thread.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
             status: `draft` removes it from the schedule, `schedule` puts it back.
 
         Costs no quota. Retried only if it is proved that it was not carried out. Since v2.21.7.
@@ -318,10 +325,14 @@ class Posts(PostCreation):
         Raises:
             BadRequestError: there is no such post.
         """
-        call = Call(SET_STATUS, params={"id": post_id}, body=encode_body({"status": status}))
+        call = Call(
+            SET_STATUS, params={"id": post_id_of(post)}, body=encode_body({"status": status})
+        )
         return (await self._bound.call(call)).state
 
-    async def update_settings(self, post_id: str, settings: Mapping[str, object]) -> datetime:
+    async def update_settings(
+        self, post: Post | Created | str, settings: Mapping[str, object]
+    ) -> datetime:
         """Merge keys into the settings of a post that is not published. Returns its date.
 
         The date loses its milliseconds, a `client_ref` goes unless it is sent again, and a
@@ -329,7 +340,7 @@ class Posts(PostCreation):
         release after v2.23.0.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
             settings: the settings to change, with the API's names.
 
         Raises:
@@ -337,24 +348,26 @@ class Posts(PostCreation):
             BadRequestError: it is published or part of a thread, or the settings are refused.
         """
         body = encode_body({"settings": settings})
-        answer = await self._bound.call(Call(UPDATE_SETTINGS, params={"id": post_id}, body=body))
+        answer = await self._bound.call(
+            Call(UPDATE_SETTINGS, params={"id": post_id_of(post)}, body=body)
+        )
         return parse_date(answer.publish_date)
 
-    async def missing(self, post_id: str) -> builtins.list[MissingRelease]:
+    async def missing(self, post: Post | Created | str) -> builtins.list[MissingRelease]:
         """Recent items of the channel, to find the one that a post of unknown release id became.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
 
         Costs no quota. Retried: yes. Since v2.19.0.
         """
-        return await self._bound.call(Call(LIST_MISSING, params={"id": post_id}))
+        return await self._bound.call(Call(LIST_MISSING, params={"id": post_id_of(post)}))
 
-    async def set_release_id(self, post_id: str, release_id: str) -> None:
+    async def set_release_id(self, post: Post | Created | str, release_id: str) -> None:
         """Tell Postiz which item on the network a post became, if it does not know.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
             release_id: the id of the item on the network, one of those that `missing` lists.
 
         Costs no quota. Retried only if it is proved that it was not carried out. Since v2.19.0.
@@ -366,18 +379,18 @@ class Posts(PostCreation):
         if not release_id:
             raise InvalidInputError([Problem("release_id", "is empty")])
         body = encode_body({"releaseId": release_id})
-        await self._bound.call(Call(SET_RELEASE_ID, params={"id": post_id}, body=body))
+        await self._bound.call(Call(SET_RELEASE_ID, params={"id": post_id_of(post)}, body=body))
 
     # -------------------------------------------------------------- deleting
 
-    async def delete(self, post_id: str) -> bool:
+    async def delete(self, post: Post | Created | str) -> bool:
         """Delete a post with its thread. A published post stays on its network.
 
         The server answers 500 for a post that is already gone, newer ones 404. This is not an error
         if the list of a year before and after today confirms it.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
 
         Costs no quota since v2.19.0. Retried: yes. Since v1.26.1.
 
@@ -389,10 +402,10 @@ class Posts(PostCreation):
         """
         bound = self._bound.begun()
         try:
-            await bound.call(Call(DELETE_POST, params={"id": post_id}))
+            await bound.call(Call(DELETE_POST, params={"id": post_id_of(post)}))
         except (ServerError, NotFoundError):
             try:
-                await _find(bound, post_id)
+                await _find(bound, post_id_of(post))
             except PostNotFoundError:
                 return False
             raise

@@ -159,9 +159,7 @@ def check_id(name: str, value: object) -> None:
         UsageError: it is not a text.
     """
     if not isinstance(value, str):
-        raise UsageError(
-            f"{name} must be a string, not {type(value).__name__}. Give the id itself."
-        )
+        raise UsageError(f"{name} must be a string, not {type(value).__name__}. Give the id.")
 
 
 POST_YEARS = range(1_000, 9_000)

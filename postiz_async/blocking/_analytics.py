@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.insights import Analytics as AsyncAnalytics
     from postiz_async.models.channels import Channel
     from postiz_async.models.insights import Figures, Metric, PostAnalytics
-    from postiz_async.models.posts import Post
+    from postiz_async.models.posts import Created, Post
 
 
 class Analytics(Twin):
@@ -42,16 +42,16 @@ class Analytics(Twin):
         """
         return self._portal.call(self._async.channel, channel, days=days)
 
-    def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
+    def post(self, post: Post | Created | str, *, days: int = 30) -> PostAnalytics:
         """Figures of a published post. `missing` is True if its id on the network is unknown.
 
         Empty for unknown and unpublished posts too. Retried: yes. Since v2.18.0.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
             days: how many days back the figures reach.
         """
-        return self._portal.call(self._async.post, post_id, days=days)
+        return self._portal.call(self._async.post, post, days=days)
 
     def posts(self, posts: Iterable[Post | tuple[str, str]], *, days: int = 90) -> Figures:
         """The newest figures of several posts, as numbers.

@@ -26,22 +26,22 @@ class Channels(Twin):
     def _async(self) -> AsyncChannels:
         return cast("AsyncChannels", self._twin)
 
-    def list(self, *, group: str | None = None) -> builtins.list[Channel]:
+    def list(self, *, group: Group | str | None = None) -> builtins.list[Channel]:
         """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only channels of the group with this id (`Channel.group`); servers
+            group: only channels of this group (`Channel.group`), or of that with this id; servers
                 before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
         """
         return self._portal.call(self._async.list, group=group)
 
-    def find(self, *channels: str) -> builtins.list[Channel]:
+    def find(self, *channels: Channel | str) -> builtins.list[Channel]:
         """Channels by id, by name, or by provider if no other channel has it.
 
         Args:
-            channels: an id, name or provider for each.
+            channels: a channel, or its id, name or provider, for each.
 
         Raises:
             ChannelNotFoundError: with a problem for each word that means no channel, or several.

@@ -22,42 +22,42 @@ class OutboxBase(Twin):
     def _async(self) -> AsyncOutboxBase:
         return cast("AsyncOutboxBase", self._twin)
 
-    def get(self, ticket_id: Ticket | str) -> Ticket:
+    def get(self, ticket: Ticket | str) -> Ticket:
         """Return the current state of a hand-over, whichever process works on it.
 
         Args:
-            ticket_id: the ticket, or its `Ticket.id`.
+            ticket: the ticket or its id.
 
         Raises:
             PostNotFoundError: there is no such ticket, or it was over too long ago.
         """
-        return self._portal.call(self._async.get, ticket_id)
+        return self._portal.call(self._async.get, ticket)
 
-    def wait(self, ticket_id: Ticket | str, *, timeout: float | timedelta | None = None) -> Ticket:
+    def wait(self, ticket: Ticket | str, *, timeout: float | timedelta | None = None) -> Ticket:
         """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:
-            ticket_id: the ticket, or its `Ticket.id`.
+            ticket: the ticket or its id.
             timeout: seconds after which the ticket is returned in any state, 0 for at once; None
                 for as long as it takes.
 
         Raises:
             PostNotFoundError: there is no such ticket.
             StoreError: this process had to send the posts, and its sending task failed.
-            UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
+            UsageError: `timeout` is not a number of seconds, or `ticket` is not one.
         """
-        return self._portal.call(self._async.wait, ticket_id, timeout=timeout)
+        return self._portal.call(self._async.wait, ticket, timeout=timeout)
 
-    def withdraw(self, ticket_id: Ticket | str) -> bool:
+    def withdraw(self, ticket: Ticket | str) -> bool:
         """Withdraw a hand-over that has not left yet. Returns False if it has left.
 
         Args:
-            ticket_id: the ticket, or its `Ticket.id`.
+            ticket: the ticket or its id.
 
         Raises:
             PostNotFoundError: there is no such ticket.
         """
-        return self._portal.call(self._async.withdraw, ticket_id)
+        return self._portal.call(self._async.withdraw, ticket)
 
     def counts(self) -> Mapping[RowState, int]:
         """Count the tickets in each state, of all processes that share store and quota.

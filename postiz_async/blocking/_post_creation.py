@@ -167,7 +167,7 @@ class PostCreation(Twin):
 
     def replace(
         self,
-        post: Post | str,
+        post: Post | Created | str,
         new: NewPost,
         *,
         at: datetime,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.posts import Posts as AsyncPosts
     from postiz_async.errors import Marks
     from postiz_async.models.channels import Channel, Group
-    from postiz_async.models.posts import MissingRelease, Post, PostState, PublishEvent
+    from postiz_async.models.posts import Created, MissingRelease, Post, PostState, PublishEvent
 
 
 class Posts(PostCreation):
@@ -76,12 +76,16 @@ class Posts(PostCreation):
         )
 
     def get(
-        self, post_id: str, *, start: datetime | None = None, end: datetime | None = None
+        self,
+        post: Post | Created | str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
     ) -> Post:
         """The post with this id, found in the list, because the server has no route for it.
 
         Args:
-            post_id: the id of the post, not of a part of its thread.
+            post: the post or its id, not that of a part of its thread.
             start: where to begin the search; None: a year ago.
             end: where to end it; None: in a year.
 
@@ -90,7 +94,7 @@ class Posts(PostCreation):
         Raises:
             PostNotFoundError: it is not listed there.
         """
-        return self._portal.call(self._async.get, post_id, start=start, end=end)
+        return self._portal.call(self._async.get, post, start=start, end=end)
 
     def find(self, marks: Marks) -> builtins.list[Post | None]:
         """Which posts of a request whose answer was lost are stored now.
@@ -122,7 +126,7 @@ class Posts(PostCreation):
 
     def wait_published(
         self,
-        post_id: str,
+        post: Post | Created | str,
         *,
         at: datetime | None = None,
         timeout: float | timedelta | UnsetType | None = UNSET,
@@ -130,7 +134,7 @@ class Posts(PostCreation):
         """Wait until a post is published on its network, even if it is moved meanwhile.
 
         Args:
-            post_id: the post.
+            post: the post or its id.
             at: the date that it is scheduled for, where the search begins; if None, or if it is not
                 there, the search covers a year before and after today and that date.
             timeout: seconds to wait, including look-ups; None or `math.inf`: as long as necessary.
@@ -146,7 +150,7 @@ class Posts(PostCreation):
             InvalidInputError: `at` has no time zone.
             UsageError: `timeout` is not a number of seconds.
         """
-        return self._portal.call(self._async.wait_published, post_id, at=at, timeout=timeout)
+        return self._portal.call(self._async.wait_published, post, at=at, timeout=timeout)
 
     def watch(
         self, *, since: datetime | None = None, channel: Channel | str | None = None
@@ -185,14 +189,14 @@ class Posts(PostCreation):
         """
         self._portal.call_sync(self._async.look_again)
 
-    def set_status(self, post_id: str, status: Literal["draft", "schedule"]) -> str:
+    def set_status(self, post: Post | Created | str, status: Literal["draft", "schedule"]) -> str:
         """Turn a scheduled post into a draft or back. Returns the new state.
 
         `schedule` publishes at once if the date has passed, and publishes a published post again:
         the server does not prevent that. Use the id of the post, not of a part of its thread.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
             status: `draft` removes it from the schedule, `schedule` puts it back.
 
         Costs no quota. Retried only if it is proved that it was not carried out. Since v2.21.7.
@@ -200,9 +204,11 @@ class Posts(PostCreation):
         Raises:
             BadRequestError: there is no such post.
         """
-        return self._portal.call(self._async.set_status, post_id, status)
+        return self._portal.call(self._async.set_status, post, status)
 
-    def update_settings(self, post_id: str, settings: Mapping[str, object]) -> datetime:
+    def update_settings(
+        self, post: Post | Created | str, settings: Mapping[str, object]
+    ) -> datetime:
         """Merge keys into the settings of a post that is not published. Returns its date.
 
         The date loses its milliseconds, a `client_ref` goes unless it is sent again, and a
@@ -210,30 +216,30 @@ class Posts(PostCreation):
         release after v2.23.0.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
             settings: the settings to change, with the API's names.
 
         Raises:
             NotFoundError: there is no such post, or the server is older.
             BadRequestError: it is published or part of a thread, or the settings are refused.
         """
-        return self._portal.call(self._async.update_settings, post_id, settings)
+        return self._portal.call(self._async.update_settings, post, settings)
 
-    def missing(self, post_id: str) -> builtins.list[MissingRelease]:
+    def missing(self, post: Post | Created | str) -> builtins.list[MissingRelease]:
         """Recent items of the channel, to find the one that a post of unknown release id became.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
 
         Costs no quota. Retried: yes. Since v2.19.0.
         """
-        return self._portal.call(self._async.missing, post_id)
+        return self._portal.call(self._async.missing, post)
 
-    def set_release_id(self, post_id: str, release_id: str) -> None:
+    def set_release_id(self, post: Post | Created | str, release_id: str) -> None:
         """Tell Postiz which item on the network a post became, if it does not know.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
             release_id: the id of the item on the network, one of those that `missing` lists.
 
         Costs no quota. Retried only if it is proved that it was not carried out. Since v2.19.0.
@@ -242,16 +248,16 @@ class Posts(PostCreation):
             InvalidInputError: `release_id` is empty.
             ServerError: there is no such post, or its id on the network is known already.
         """
-        self._portal.call(self._async.set_release_id, post_id, release_id)
+        self._portal.call(self._async.set_release_id, post, release_id)
 
-    def delete(self, post_id: str) -> bool:
+    def delete(self, post: Post | Created | str) -> bool:
         """Delete a post with its thread. A published post stays on its network.
 
         The server answers 500 for a post that is already gone, newer ones 404. This is not an error
         if the list of a year before and after today confirms it.
 
         Args:
-            post_id: the post's id.
+            post: the post or its id.
 
         Costs no quota since v2.19.0. Retried: yes. Since v1.26.1.
 
@@ -261,7 +267,7 @@ class Posts(PostCreation):
         Raises:
             ServerError: the server failed and the post is still listed.
         """
-        return self._portal.call(self._async.delete, post_id)
+        return self._portal.call(self._async.delete, post)
 
     def delete_group(self, group: str) -> None:
         """Delete a group, which is a post with its thread; an unknown group is not an error.

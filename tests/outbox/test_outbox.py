@@ -182,7 +182,7 @@ async def test_nobody_knows_a_foreign_ticket(lab: OutboxLab) -> None:
             for unknown in ("x", Ticket("x", RowState.PLANNED, None, 0.0)):
                 with pytest.raises(PostNotFoundError, match="no ticket 'x'"):
                     await ask(unknown)
-            with pytest.raises(UsageError, match=r"^ticket_id must be a string, not int\."):
+            with pytest.raises(UsageError, match=r"^ticket must be a string, not int\."):
                 await ask(7)  # type: ignore[arg-type]
 
 

@@ -125,14 +125,34 @@ async def test_what_is_no_moment_is_named_as_it_was_given(
                 postiz.with_options(deadline=moment)
 
 
-async def test_a_post_is_not_its_id(local: Sandbox, channel: Channel) -> None:
+@pytest.mark.parametrize("form", ["listed", "created", "id"])
+async def test_a_post_is_given_as_it_is_known(local: Sandbox, channel: Channel, form: str) -> None:
+    at = local.in_an_hour()
     async with local.client() as postiz:
-        await postiz.posts.draft(NewPost(channel, "Hello"), at=local.in_an_hour())
-        post: Any = await postiz.posts.get(local.posts[0].id)
+        (created,) = await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
+        (listed,) = await postiz.posts.list(start=at, end=at)
+        post: Any = {"listed": listed, "created": created, "id": created.post_id}[form]
+        assert await postiz.posts.get(post) == listed
+        assert await postiz.posts.set_status(post, "draft") == "DRAFT"
+        assert await postiz.posts.update_settings(post, {"visibility": "public"}) == at
+        replaced = await postiz.posts.replace(post, NewPost(channel, "Hi"), at=at)
+        assert replaced.post_id == created.post_id
+        assert await postiz.posts.set_status(post, "schedule") == "QUEUE"
+        assert (await postiz.posts.wait_published(post)).content == "Hi"
+        assert await postiz.posts.missing(post) == []
+        await postiz.analytics.post(post)
+        with pytest.raises(ServerError):  # its id on the network is known
+            await postiz.posts.set_release_id(post, "7")
+        assert await postiz.posts.delete(post)
+        assert [found.id for found in await postiz.channels.find(channel)] == [channel.id]
+
+
+async def test_what_is_no_post_is_refused(local: Sandbox) -> None:
+    wrong: Any = 7
+    async with local.client() as postiz:
         for call in (postiz.posts.get, postiz.posts.delete, postiz.posts.missing):
-            with pytest.raises(UsageError, match=r"id must be a string, not Post\. Give the id"):
-                await call(post)
-    assert len(local.posts) == 1
+            with pytest.raises(UsageError, match=r"post must be a string, not int\. Give the id"):
+                await call(wrong)
 
 
 async def test_replace_keeps_id_and_state_and_drops_what_is_not_given(
