@@ -100,9 +100,9 @@ OTHERS: dict[str, Switch] = {
         Neighbours, "went_over", "self.with_surge(limit // 2, now)", "self"
     ),
     "surge: none after a cut of the limit": _words(
-        transitions, "_open_window", "neighbours = neighbours.acquitted()", "pass"
+        transitions, "_open_window", "neighbours = neighbours.without_overrun()", "pass"
     ),
-    "heir": _constant(neighbours, "HEIR_SECONDS", 0.0),
+    "heir": _constant(neighbours, "PREDECESSOR_SECONDS", 0.0),
     "our own count": _words(Neighbours, "opened", "accounted=True", "accounted=False"),
     "a reading in time": _constant(decisions, "IN_TIME", math.inf),
 }

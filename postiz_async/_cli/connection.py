@@ -279,7 +279,7 @@ async def open_client(
     own = folder / "quota.sqlite"
     shared = open_store(store or own, clock=target.clock, schema=schema)
     try:
-        with without_warnings_of_haste(target.clock):
+        with quiet_fast_clock_warnings(target.clock):
             async with Postiz(
                 api_key=target.key,
                 base_url=target.root,
@@ -296,7 +296,7 @@ async def open_client(
 
 
 @contextmanager
-def without_warnings_of_haste(clock: Clock) -> Generator[None]:
+def quiet_fast_clock_warnings(clock: Clock) -> Generator[None]:
     """Suppress warnings about late requests on a fast clock, where a busy machine is often late."""
     log = logging.getLogger("postiz_async.quota")
     before = log.level

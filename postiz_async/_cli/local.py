@@ -23,7 +23,7 @@ from rich.text import Text
 
 from postiz_async import AdvancedOptions, Postiz
 from postiz_async._cli.after_run import show_report
-from postiz_async._cli.connection import without_warnings_of_haste
+from postiz_async._cli.connection import quiet_fast_clock_warnings
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
@@ -258,7 +258,7 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         "bold",
     )
     async with AsyncExitStack() as stack:
-        stack.enter_context(without_warnings_of_haste(clock))
+        stack.enter_context(quiet_fast_clock_warnings(clock))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="postiz-async-demo-")))
         _copy_sample(folder)
         box = MemoryServer(api_key="demo", clock=clock, limit=DEMO_LIMIT)

@@ -215,7 +215,7 @@ def held_of_window(
     """
     fits = backlog is not None and backlog <= ledger.free + len(ledger.flights.unseen)
     window, hits, hours = ledger.window, ledger.neighbours, ledger.watched
-    last = 1 if hits.are_there or (now < hits.heir_until and not fits) else 0
+    last = 1 if hits.are_there or (now < hits.predecessor_until and not fits) else 0
     others, likely = hits.rate(hours), _likely(window.limit)
     rest = window.ends_before - window.read_at
     left = max(likely.quantile(others * rest), last) if others else last

@@ -24,7 +24,7 @@ SURGE = 0.4
 SURGE_SECONDS = 48 * HOUR
 """Seconds for which a burst by other clients is remembered."""
 
-HEIR_SECONDS = HOUR
+PREDECESSOR_SECONDS = HOUR
 """Seconds for which a client that found a used window may be the successor of a killed process."""
 
 MOST_RIVALS = 4
@@ -60,7 +60,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The size of a burst by others that is expected, and until when."""
     over_until: float = -math.inf
     """Until when it is remembered that another client exceeded the limit."""
-    heir_until: float = -math.inf
+    predecessor_until: float = -math.inf
     """Until when hits found in the first window may be those of a process that died and may
     restart."""
 
@@ -124,7 +124,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def forgets_at(self, now: float) -> float:
         """When a memory expires next, so that fewer slots are held; infinity: never."""
-        moments = (self.heir_until, self.surge_until, self.asked_at + SURGE_SECONDS)
+        moments = (self.predecessor_until, self.surge_until, self.asked_at + SURGE_SECONDS)
         return min([moment for moment in moments if moment > now], default=math.inf)
 
     # -------------------------------------------------------------- what happens
@@ -147,7 +147,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if found <= 1:
             return self
         surge = self.with_surge(math.ceil(SURGE * limit), now)
-        return replace(surge, heir_until=now + HEIR_SECONDS)
+        return replace(surge, predecessor_until=now + PREDECESSOR_SECONDS)
 
     def opened(self, own: int, found: int, ignored: int) -> Neighbours:
         """Note that a window opened with `own` hits of ours, and `found` earlier ones of others."""
@@ -182,10 +182,10 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             asked_at=min(self.asked_at, now),
             surge_until=min(self.surge_until, now + SURGE_SECONDS),
             over_until=min(self.over_until, now + SURGE_SECONDS),
-            heir_until=min(self.heir_until, now + HEIR_SECONDS),
+            predecessor_until=min(self.predecessor_until, now + PREDECESSOR_SECONDS),
         )
 
-    def acquitted(self) -> Neighbours:
+    def without_overrun(self) -> Neighbours:
         """Forget that another client exceeded the limit: it was the limit that was lowered."""
         past = max(0.0, self.past_foreign - 1.0)
         never = -math.inf

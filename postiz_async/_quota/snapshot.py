@@ -55,7 +55,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     surge: int = 0
     surge_until: float | None = None
     over_until: float | None = None
-    heir_until: float | None = None
+    predecessor_until: float | None = None
     sliding: bool = False
     doubted: bool = False
     headerless: bool = False
@@ -95,7 +95,7 @@ def take_snapshot(ledger: Ledger, now: float, wall: float) -> Snapshot:
         surge=hits.surge_at(now),
         surge_until=ahead(hits.surge_until),
         over_until=ahead(hits.over_until),
-        heir_until=ahead(hits.heir_until),
+        predecessor_until=ahead(hits.predecessor_until),
         sliding=log.sliding,
         doubted=log.doubted,
         headerless=log.headerless,
@@ -210,7 +210,7 @@ def _neighbours(kept: Snapshot, early: float) -> Neighbours:
         surge=min(max(0, kept.surge), MOST_SLOTS),
         surge_until=then(kept.surge_until),
         over_until=then(kept.over_until),
-        heir_until=then(kept.heir_until),
+        predecessor_until=then(kept.predecessor_until),
     )
 
 

@@ -230,7 +230,7 @@ def _open_window(
     if not (window.is_known or window.limit_read):
         neighbours = neighbours.first_seen(found, now, reading.limit)
     elif not window.is_known and reading.limit < window.limit:  # the believed limit was too high
-        neighbours = neighbours.acquitted()
+        neighbours = neighbours.without_overrun()
     return neighbours, log, reading.remaining
 
 

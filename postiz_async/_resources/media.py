@@ -204,17 +204,6 @@ class MediaResource:
                 fetched[source] = await upload(bound, source, options=options)
             return fetched[source]
 
-    async def upload_inspected(self, facts: FileFacts) -> StoredMedia:
-        """Upload a file that was inspected before; for other parts of this package.
-
-        Args:
-            facts: the result of the inspection.
-
-        Raises:
-            UploadError: the file has changed since; nothing was stored.
-        """
-        return await upload(self._bound, facts.path, facts=facts)
-
     async def upload_from_url(self, url: str) -> StoredMedia:
         """Let the server fetch a picture or video from a public https address.
 
@@ -275,3 +264,13 @@ class MediaResource:
             raise APIResponseValidationError(
                 f"The list of voices cannot be read: {error}."
             ) from error
+
+
+async def upload_inspected(media: MediaResource, facts: FileFacts) -> StoredMedia:
+    """Upload a file that was inspected before.
+
+    Raises:
+        UploadError: the file has changed since; nothing was stored.
+    """
+    bound = media._bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return await upload(bound, facts.path, facts=facts)

@@ -106,7 +106,7 @@ def test_who_finds_a_used_window_may_be_the_heir_of_many(
 ) -> None:
     seen = call(ledger_of(), 100.0, limit - found - 1, limit=limit).neighbours
     assert (seen.surge_at(100.0), seen.surge_at(100.0 + TWO_DAYS)) == (surge, 0)
-    assert seen.heir_until == (100.0 + HOUR if surge else NEVER)
+    assert seen.predecessor_until == (100.0 + HOUR if surge else NEVER)
     assert not seen.are_there, "that is no sign of steady traffic"
 
 
@@ -114,9 +114,9 @@ def test_a_window_that_opens_later_is_no_first_sight() -> None:
     ledger = call(ledger_of(), 100.0, 29)
     ledger, token = quota.acquired(ledger, 4000.0)
     ledger = quota.answered(ledger, token, 4000.0, RateHeaders(30, 10, 3300.0))
-    assert (ledger.neighbours.surge, ledger.neighbours.heir_until) == (0, NEVER)
+    assert (ledger.neighbours.surge, ledger.neighbours.predecessor_until) == (0, NEVER)
     known = call(ledger_of(limit_read=True), 100.0, 10)
-    assert known.neighbours.heir_until == NEVER, "a predecessor's snapshot knew the limit"
+    assert known.neighbours.predecessor_until == NEVER, "a predecessor's snapshot knew the limit"
 
 
 @pytest.mark.parametrize("others", [7, 20])
@@ -171,9 +171,9 @@ def test_rivals_are_remembered_through_a_window_in_which_we_hardly_called() -> N
 
 def test_when_the_clock_is_set_back_nothing_is_remembered_longer() -> None:
     seen = Neighbours(asked=1.0, asked_since=500.0, asked_at=900.0, surge=9)
-    later = changed(ledger_of(), surge_until=1e9, heir_until=1e9).neighbours
+    later = changed(ledger_of(), surge_until=1e9, predecessor_until=1e9).neighbours
     assert seen.set_back(700.0) == changed(Ledger(neighbours=seen), asked_at=700.0).neighbours
-    assert (later.set_back(700.0).surge_until, later.set_back(700.0).heir_until) == (
+    assert (later.set_back(700.0).surge_until, later.set_back(700.0).predecessor_until) == (
         700.0 + TWO_DAYS,
         700.0 + HOUR,
     )

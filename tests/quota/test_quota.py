@@ -41,7 +41,7 @@ ASKED_CLOSING, LATE = 3587.0, 3591.0
 """where interactive calls come, and beside others."""
 LEFT = Wait(OVER, WaitReason.OTHERS)
 TWO_DAYS = 48 * HOUR
-HEIR = {"heir_until": 4000.0, "reserve": 0}
+HEIR = {"predecessor_until": 4000.0, "reserve": 0}
 """The successor of a process that was killed, perhaps."""
 
 
@@ -286,7 +286,7 @@ RULES = [
     ),
     ("an heir leaves it to the end", known(1, **HEIR, read_at=3592), 3593, False, 9, LEFT),
     ("an heir for whom all fits", known(1, **HEIR), 10, False, 1, GRANT),
-    ("an heir no more", known(1, **{**HEIR, "heir_until": 10.0}), 10, False, 9, GRANT),
+    ("an heir no more", known(1, **{**HEIR, "predecessor_until": 10.0}), 10, False, 9, GRANT),
     ("hidden hits are no neighbour", known(1, foreign=5, ignored=5), CLOSING, False, None, GRANT),
     (
         "rivals may have read the same",

@@ -126,7 +126,7 @@ def test_what_was_learnt_is_the_same_after_a_store() -> None:
         asked_at=9.0,
         surge=12,
         surge_until=99.0,
-        heir_until=50.0,
+        predecessor_until=50.0,
         higher_limit=90,
         lowered_at=7.0,
         doubted=True,

@@ -59,7 +59,7 @@ ledgers = st.builds(
     surge=st.integers(0, 99),
     surge_until=ahead,
     over_until=ahead,
-    heir_until=ahead,
+    predecessor_until=ahead,
     past_hours=experience,
     sliding=st.booleans(),
     doubted=st.booleans(),
@@ -105,7 +105,7 @@ def test_of_every_field_the_next_process_knows_what_it_may_rely_on(
         min(whole(moment), now + 720) + LATE if moment > NOW else moved(NOW) for moment in pending
     ][-window.limit :]
     asked_at = min(moved(math.floor(seen.asked_at)), now)
-    surges, inherits = seen.surge_until > NOW, seen.heir_until > NOW
+    surges, inherits = seen.surge_until > NOW, seen.predecessor_until > NOW
     ended = [min(whole(moment), now) for moment in written_calls(ledger)][-window.limit :]
     expected = {
         "limit": window.limit,
@@ -123,7 +123,9 @@ def test_of_every_field_the_next_process_knows_what_it_may_rely_on(
         "over_until": (
             min(whole(seen.over_until), now + 48 * HOUR) if seen.over_until > NOW else -math.inf
         ),
-        "heir_until": min(whole(seen.heir_until), now + HOUR) if inherits else -math.inf,
+        "predecessor_until": min(whole(seen.predecessor_until), now + HOUR)
+        if inherits
+        else -math.inf,
         "sliding": log.sliding,
         "doubted": log.doubted,
         "headerless": log.headerless,
@@ -194,7 +196,7 @@ LEARNT = {
     "asked_at": 4999.75,
     "surge": 45,
     "surge_until": 100_000.25,
-    "heir_until": 6000.25,
+    "predecessor_until": 6000.25,
 }
 LOGGED = tuple(LoggedCall(moment - 1.5, moment) for moment in range(1410, 5010, 40))
 KNOWN = {"limit_read": True, "ends_after": 8000.25, "ends_before": 8001.5, "remaining": 12}
@@ -258,7 +260,7 @@ nonsense = st.builds(
     asked_at=st.none() | odd,
     surge=odd_count,
     surge_until=st.none() | odd,
-    heir_until=st.none() | odd,
+    predecessor_until=st.none() | odd,
     sliding=st.booleans(),
     doubted=st.booleans(),
     headerless=st.booleans(),

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.after.findings import with_findings
-from postiz_async._campaign.after.sift import Outline, Sift, brought_in, day_of
+from postiz_async._campaign.after.sift import Outline, Sift, day_of, related_requests
 from postiz_async._campaign.after.sweep import SweepState, lacking_tags, suspects, sweep
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import Changes, NewPosts
@@ -278,7 +278,7 @@ class _Survey:
         await self._search()
         found: dict[int, SentRequest] = {}
         if self.sift.unclear or self.sift.posts:
-            found = await self._journal.read(self._brought_in)
+            found = await self._journal.read(self._related_requests)
         after_all = [sent for sent in found.values() if self.sift.forget(sent.id)]
         for moment in sorted({parse_date(sent.body.date) for sent in after_all}):
             await self._keep(await self._postiz.posts.list(start=moment, end=moment))
@@ -290,9 +290,9 @@ class _Survey:
         for date in dates_of_rows(t, self._channels):
             self._outline.days.add(day_of(datetime.fromtimestamp(date, UTC)))
 
-    def _brought_in(self, t: Tables) -> dict[int, SentRequest]:
+    def _related_requests(self, t: Tables) -> dict[int, SentRequest]:
         found: dict[int, SentRequest] = {}
-        while more := brought_in(each_request(t), found, self.sift):
+        while more := related_requests(each_request(t), found, self.sift):
             found |= more
         return found
 

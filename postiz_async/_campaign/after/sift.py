@@ -177,7 +177,7 @@ class Sift:
         return self.fine.pop(request, None) is not None
 
 
-def brought_in(
+def related_requests(
     requests: Iterable[SentRequest], found: dict[int, SentRequest], sift: Sift
 ) -> dict[int, SentRequest]:
     """One more round of related requests for `sweep`; repeat until there are none.

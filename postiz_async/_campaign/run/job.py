@@ -71,10 +71,6 @@ class ConcurrentChanges:
         """Note that the request has ended, with any outcome."""
 
 
-def unheard(_: object) -> None:
-    """Ignore the argument; the synchronous version of `ignore`."""
-
-
 @dataclass(slots=True)
 class Job:
     """The input of a runner."""
@@ -87,7 +83,7 @@ class Job:
     options: CampaignOptions
     others: ConcurrentChanges
     purpose: Purpose = field(default_factory=NewPosts)
-    on_left: Callable[[SentRequest], None] = unheard
+    on_left: Callable[[SentRequest], object] | None = None
     """Called with each request that is about to leave."""
     elsewhere: set[str] = field(default_factory=set[str])
     """Refs of rows that other hosts are working on."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from postiz_async._resources.media import upload_inspected
 from postiz_async._uploads import AT_ONCE
 from postiz_async.errors import (
     BadRequestError,
@@ -97,7 +98,7 @@ class MediaUploads:
     async def _upload(self, sha: str, name: str) -> None:
         facts = self._facts[name]
         try:
-            media = await self._outage.read(lambda: self._postiz.media.upload_inspected(facts))
+            media = await self._outage.read(lambda: upload_inspected(self._postiz.media, facts))
         except (BadRequestError, PayloadTooLargeError) as error:
             self._refusals[sha] = f"media {name}: {error.text}"
         except (InvalidInputError, UploadError) as error:

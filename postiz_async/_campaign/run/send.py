@@ -314,7 +314,8 @@ class _CampaignSending(DeliverySending):
                 self.planned = PlannedRequest(tuple(r for r in rows if r.ref not in taken.rows))
                 return None
             else:
-                self._job.on_left(self.handle.sent)
+                if self._job.on_left is not None:
+                    self._job.on_left(self.handle.sent)
                 return self.handle.body
 
     def _begin(self, body: PostRequest) -> None:
