@@ -98,6 +98,14 @@ def interrupts() -> Iterator[None]:
 
 
 @pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy is named in the environment."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
 def png(tmp_path: Path) -> Callable[[str, bytes], Path]:
     """Makes a PNG file with this name and this end."""
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from postiz_async._scheduler.hooks import Attempt
 
+pytestmark = pytest.mark.usefixtures("no_proxies")
+
 HEX = "4f9c02e7d1b8a3650f4c1e97b2d8a6035e71c94f2a08d6b3"
 ODD = 'pos_7x/Q+"9&<z%=~!k#5'
 KEYS = pytest.mark.parametrize("key", [HEX, ODD], ids=["hex", "odd"])
@@ -50,13 +52,6 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 STATUSES = [200, 201, 301, 302, 307, 304, 400, 401, 402, 403, 404, 409, 413, 415, 418, 422, 429]
 STATUSES += [500, 501, 502, 503, 504, 521, 599]
 TYPICAL = [200, 307, 401, 404, 413, 429, 500]
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @asynccontextmanager
@@ -120,7 +115,7 @@ async def test_what_a_server_repeats_reaches_nobody(
     errors = 0
     async with (
         listening(answering(status, kind)) as url,
-        client(key, url, validate=False, on_attempt=seen.append) as postiz,
+        client(key, url, hooks={"on_attempt": seen.append}, validate=False) as postiz,
     ):
         for call in every_kind_of_call(postiz):
             error = await outcome_of(call)

@@ -23,6 +23,7 @@ from postiz_async.clock import JumpingClock
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
@@ -85,6 +86,23 @@ class Watched(SandboxTransport):
 
 def _nothing() -> None:
     """What mostly happens."""
+
+
+def somewhere(dice: random.Random, *, within: int) -> Callable[[Watched, Callable[[], None]], None]:
+    """Dies before or after the answer to one of the next requests, or at some second."""
+
+    def arm(transport: Watched, die: Callable[[], None]) -> None:
+        number = len(transport.sent) + dice.randint(1, within)
+        place = dice.choice(["before", "after", "time"])
+        if place == "before":
+            transport.before[number] = die
+        elif place == "after":
+            transport.after[number] = die
+        else:
+            clock = transport._sandbox.clock
+            clock.call_at(clock.monotonic() + dice.choice([0.1, 0.5, 2.0, 20.0, 900.0]), die)
+
+    return arm
 
 
 class Lab:

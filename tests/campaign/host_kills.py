@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from campaign_kills import client_refs, rows_at
-from campaign_lab import START, WITH_DOUBLES, Lab
+from campaign_lab import START, WITH_DOUBLES, Lab, somewhere
 from gateways import PAGE_STATUSES
 from kills import NAMED, Tally
 from samples import PNG
@@ -35,10 +35,8 @@ from postiz_async._sandbox import Fault
 from postiz_async.errors import CampaignError, PostizError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
-
-    from campaign_lab import Watched
 
     from postiz_async._campaign.after.report import Report
 
@@ -135,7 +133,7 @@ class Host:
         self._begin()
         with suppress(PostizError):
             self.tally.kills += await self.lab.killed(
-                somewhere(self.dice), existing="adopt", reading=WITH_DOUBLES
+                somewhere(self.dice, within=30), existing="adopt", reading=WITH_DOUBLES
             )
 
     def save(self) -> Path:
@@ -159,23 +157,6 @@ class Host:
 def is_success(report: Report) -> bool:
     """Whether the command line exits with 0."""
     return report.complete and not report.doubled
-
-
-def somewhere(dice: random.Random) -> Callable[[Watched, Callable[[], None]], None]:
-    """Dies before or after the answer to one of the next requests, or at some second."""
-
-    def arm(transport: Watched, die: Callable[[], None]) -> None:
-        number = len(transport.sent) + dice.randint(1, 30)
-        place = dice.choice(["before", "after", "time"])
-        if place == "before":
-            transport.before[number] = die
-        elif place == "after":
-            transport.after[number] = die
-        else:
-            clock = transport._sandbox.clock
-            clock.call_at(clock.monotonic() + dice.choice([0.1, 0.5, 2.0, 20.0, 900.0]), die)
-
-    return arm
 
 
 async def one_round(folder: Path, seed: int, *, release: str = "HEAD") -> HostTally:
@@ -311,7 +292,7 @@ class Naive(Host):
 
         async def work() -> None:
             async with self.lab.client() as postiz:
-                somewhere(self.dice)(self.lab.transport, die)
+                somewhere(self.dice, within=30)(self.lab.transport, die)
                 await self._send(postiz)
 
         task = asyncio.create_task(work())

@@ -19,16 +19,11 @@ from postiz_async.doctor import examine
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("no_proxies")
+
 KEY = "4f9c02e7d1b8a3650f4c1e97b2d8a603"
 TOKEN = "token-of-the-gateway-5e71c94f"
 PASS = {"X-Gateway": TOKEN}
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -9,14 +9,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from campaign_lab import Lab, Watched, rows
+from campaign_lab import Lab, rows, somewhere
 from samples import PNG
 from spread import spread
 
 from postiz_async._sandbox import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 COUNT = 30
@@ -35,29 +34,12 @@ def campaign(channels: list[str], *, thread: bool) -> list[dict[str, Any]]:
     return records
 
 
-def somewhere(rng: random.Random) -> Callable[[Watched, Callable[[], None]], None]:
-    """Dies before or after the answer to one of the next requests, or at some second."""
-
-    def arm(transport: Watched, die: Callable[[], None]) -> None:
-        number = len(transport.sent) + rng.randint(1, 14)
-        place = rng.choice(["before", "after", "time"])
-        if place == "before":
-            transport.before[number] = die
-        elif place == "after":
-            transport.after[number] = die
-        else:
-            clock = transport._sandbox.clock
-            clock.call_at(clock.monotonic() + rng.choice([0.05, 0.3, 1.0, 15.0, 700.0]), die)
-
-    return arm
-
-
 async def survive(lab: Lab, rng: random.Random, *, kills: int, thread: bool = True) -> None:
     channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
     (lab.folder / "a.png").write_bytes(PNG)
     lab.write(campaign(channels, thread=thread))
     for _ in range(kills):
-        await lab.killed(somewhere(rng))
+        await lab.killed(somewhere(rng, within=14))
         await lab.clock.sleep(rng.choice([0.0, 1.0, 60.0, 4_000.0]))
     lab.sandbox.faults.clear()
     report = await lab.run()
