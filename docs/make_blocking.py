@@ -35,7 +35,7 @@ ELSEWHERE = {"_sandbox", "_cli", "blocking", "contrib"}
 AS_THEY_ARE = {"Clock"}
 """Classes with something to await that users bring themselves."""
 
-BY_HAND = {"raw", "open", "aclose", "__aenter__", "__aexit__"}
+BY_HAND = {"with_raw_response", "open", "aclose", "__aenter__", "__aexit__"}
 
 LEFT_OUT = {
     "PoolOutbox": {"of"},
@@ -372,7 +372,7 @@ def twin_bases(node: ast.ClassDef) -> list[str]:
     if "__aenter__" in written:
         return [*bases, "EnteredTwin"]
     bases = bases or ["Twin"]
-    return ["WithRaw", *bases] if "raw" in written else bases
+    return ["WithRaw", *bases] if "with_raw_response" in written else bases
 
 
 def members(module: Module) -> Iterator[list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
@@ -67,10 +67,10 @@ class Api(OfOneProcess, Resources):
 
     # -------------------------------------------------------------- calls and the quota
 
-    async def raw(self, call: Awaitable[T]) -> RawAnswer[T]:
+    async def with_raw_response(self, call: Awaitable[T]) -> RawAnswer[T]:
         """The result of a call together with the status, headers and body of the answer.
 
-            answer = await postiz.raw(postiz.posts.list(start=..., end=...))
+            answer = await postiz.with_raw_response(postiz.posts.list(start=..., end=...))
 
         Args:
             call: the call of a method of this client, not yet awaited.
@@ -79,6 +79,43 @@ class Api(OfOneProcess, Resources):
             UsageError: there was no answer, because the result was already known.
         """
         return await with_raw_answers(call)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+    ) -> Any:
+        """Call a route that this library does not know; the decoded JSON of its answer.
+
+            await postiz.request("PUT", "/posts/tags", json={"name": "news"}, idempotent=True)
+
+        It is sent like any other call. `POST /posts` waits for the quota and costs one of the
+        hourly create requests; its body is not checked, and if its answer is lost, the posts may
+        be stored.
+
+        Args:
+            method: `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+            path: the path below the root of the API, such as `/posts/tags`.
+            json: the body.
+            params: the query.
+            idempotent: whether the call may be repeated when it is not known whether it was carried
+                out; None: only a `GET`.
+
+        Returns:
+            The decoded JSON; None if the answer is empty.
+
+        Raises:
+            UsageError: `method` or `path` makes no sense, or a create is said to be idempotent.
+            PostizError: what any call raises.
+        """
+        from postiz_async._resources.any_route import call_of  # noqa: PLC0415  (rarely used)
+
+        call = call_of(method, path, json=json, params=params, idempotent=idempotent)
+        return await self._bound.call(call)
 
     async def quota(self, *, refresh: bool = True) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing.

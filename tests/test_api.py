@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,13 @@ from postiz_async import (
     AdvancedOptions,
     APIConnectionError,
     APITimeoutError,
+    BadRequestError,
     CampaignRow,
     ConfigurationError,
     DeliveryUnknownError,
     InvalidPostError,
     NewPost,
+    NotFoundError,
     OutboxOptions,
     Postiz,
     PostizPool,
@@ -249,7 +251,7 @@ async def test_a_view_has_all_that_the_client_has() -> None:
         assert (view.base_url, view.clock, view.is_open) == (postiz.base_url, postiz.clock, True)
         assert not hasattr(view, "outbox")
         assert (await view.quota()).limit is None
-        answer = await view.raw(view.channels.list())
+        answer = await view.with_raw_response(view.channels.list())
         assert [each.id for each in answer.value] == [channel]
         changes = view.quota_changes()
         assert (await anext(changes)).limit is None
@@ -310,7 +312,7 @@ async def test_a_client_may_bound_the_waits_of_single_calls_alone(tmp_path: Path
 async def test_what_is_no_call_has_no_raw_answer(call: object) -> None:
     async with client() as (postiz, _, _):
         with pytest.raises(UsageError, match="not yet awaited"):
-            await postiz.raw(call)  # type: ignore[arg-type]
+            await postiz.with_raw_response(call)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("priority", ["high", 1.5, None, True])
@@ -400,3 +402,67 @@ def test_an_old_name_says_the_new_one(old: str, new: str) -> None:
         with pytest.raises(AttributeError, match=f"It is called '{new}'"):
             getattr(client, old)
         assert not hasattr(client, "no_such_name")
+
+
+# ------------------------------------------------------------------ routes that nobody knows
+
+
+async def test_any_route_can_be_called() -> None:
+    async with client() as (postiz, way, channel):
+        answer = await postiz.request("get", "/integrations/", params={"group": "a b"})
+        assert answer == []
+        assert way.seen[-1].url.endswith("/public/v1/integrations?group=a%20b")
+        [listed] = await postiz.request("GET", "integrations")
+        assert listed["id"] == channel
+        with pytest.raises(NotFoundError):
+            await postiz.request("DELETE", "/nothing/here")
+
+
+@pytest.mark.parametrize(
+    ("route", "more", "attempts"),
+    [
+        ("GET /integrations", {}, 2),
+        ("GET /integrations", {"idempotent": False}, 1),
+        ("DELETE /posts/x", {"idempotent": True}, 2),
+        ("DELETE /posts/x", {}, 1),
+    ],
+)
+async def test_only_what_is_idempotent_is_repeated(
+    route: str, more: dict[str, bool], attempts: int
+) -> None:
+    async with client() as (postiz, way, _):
+        way.server.faults.add(Fault("error_before", status=503))
+        with suppress(ServerError):
+            await postiz.request(*route.split(), **more)
+        assert len(way.seen) == attempts
+
+
+@pytest.mark.parametrize("path", ["/posts", "posts/", "/POSTS", "/p%6fsts"])
+async def test_posts_that_are_stored_by_hand_count(path: str) -> None:
+    async with client() as (postiz, way, _):
+        with pytest.raises(BadRequestError):
+            await postiz.request("POST", path, json={})
+        quota = await postiz.quota()
+        assert (quota.limit, quota.remaining) == (90, 89)
+        with pytest.raises(UsageError, match="cannot be idempotent"):
+            await postiz.request("POST", path, json={}, idempotent=True)
+        assert len(way.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("TRACE", "/posts"),
+        ("POST", "/posts?a=b"),
+        ("POST", "/a/../posts"),
+        ("POST", "//posts"),
+        ("POST", "/%2e/posts"),
+        ("POST", "http://other/posts"),
+        ("GET", ""),
+    ],
+)
+async def test_what_is_no_route_is_refused(method: str, path: str) -> None:
+    async with client() as (postiz, way, _):
+        with pytest.raises(UsageError, match=r"^(method|path) is "):
+            await postiz.request(method, path)
+        assert way.seen == []

@@ -166,7 +166,7 @@ async def test_what_a_server_repeats_is_not_in_its_data_either(key: str) -> None
 
     async with listening(handler) as url, client(key, url) as postiz:
         found = await postiz.channels.list()
-        raw = await postiz.raw(postiz.channels.list())
+        raw = await postiz.with_raw_response(postiz.channels.list())
     assert len(found) > 10
     assert leaks(Exception(found, raw), key, *([HEX] if key == HEX else [])) == []
     assert "***" in {channel.name for channel in found}

@@ -109,7 +109,7 @@ async def test_posts_results_and_errors_go_everywhere(tmp_path: Path) -> None:
         seen += await postiz.posts.list(start=at, end=at + timedelta(hours=1))
         async with postiz.campaign(path) as campaign:
             seen += [await campaign.plan(), await campaign.run()]
-        seen += [await postiz.quota(), await postiz.raw(postiz.channels.list())]
+        seen += [await postiz.quota(), await postiz.with_raw_response(postiz.channels.list())]
         seen += [OutboxOptions("outbox.sqlite")]
         for value in seen:
             assert [way(value) for way in WAYS] == [value, value]

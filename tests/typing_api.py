@@ -116,7 +116,7 @@ async def client() -> None:
             assert_type(notification, Notification)
         assert_type(await postiz.users.search("ada"), list[Membership])
         assert_type(await postiz.quota(), Quota)
-        answer = await postiz.raw(postiz.posts.get("id"))
+        answer = await postiz.with_raw_response(postiz.posts.get("id"))
         assert_type(answer, RawAnswer[Post])
         assert_type(await postiz.with_options(timeout=5).posts.get("id"), Post)
 
@@ -165,8 +165,8 @@ def synchronous(channel: Channel, token: str) -> None:
         assert_type(postiz.media.upload_many(["a.png"]), list[Media])
         tolerant = postiz.media.upload_many(["a.png"], return_exceptions=True)
         assert_type(tolerant, list[Media | Exception])
-        assert_type(postiz.raw(postiz.posts.get, "id"), RawAnswer[Post])
-        postiz.raw(postiz.posts.get, 7)  # type: ignore[arg-type]
+        assert_type(postiz.with_raw_response(postiz.posts.get, "id"), RawAnswer[Post])
+        postiz.with_raw_response(postiz.posts.get, 7)  # type: ignore[arg-type]
         assert_type(postiz.with_options(timeout=5), blocking.Postiz)
         assert_type(postiz.with_options(timeout=5).posts.get("id"), Post)
         assert_type(postiz.outbox.put(NewPost(channel, "Hello")), Ticket)
@@ -236,7 +236,7 @@ async def with_options(postiz: Postiz) -> None:
     assert_type(await view.export("a.csv", start=NOW, end=NOW), ExportResult)
     assert_type(view.outbox, Outbox)
     assert_type(await view.quota(), Quota)
-    assert_type(await view.raw(view.channels.list()), RawAnswer[list[Channel]])
+    assert_type(await view.with_raw_response(view.channels.list()), RawAnswer[list[Channel]])
     postiz.with_options(headers={"X-A": 7})  # type: ignore[dict-item]
     postiz.with_options(max_retries=None)  # type: ignore[arg-type]
     client: Postiz = postiz

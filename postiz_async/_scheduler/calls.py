@@ -293,8 +293,8 @@ async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
     """
     if not isawaitable(call):
         raise UsageError(
-            "Give `raw` the call of a method, not yet awaited: "
-            "`await postiz.raw(postiz.channels.list())`."
+            "Give `with_raw_response` the call of a method, not yet awaited: "
+            "`await postiz.with_raw_response(postiz.channels.list())`."
         )
     kept: list[WireResponse] = []
     token = answers.set(kept)
@@ -305,7 +305,7 @@ async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
     if not kept:
         raise UsageError(
             "There is no answer to show: what was asked for was known already, or the call is a "
-            "task that was begun before. Give `raw` the call itself."
+            "task that was begun before. Give `with_raw_response` the call itself."
         )
     last = kept[-1]
     first_last = reversed(list(last.headers.items()))  # the first of a name counts, as everywhere

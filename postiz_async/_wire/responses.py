@@ -53,7 +53,7 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
     is_json = response.body[:1] in JSON
     if not 200 <= response.status < 300 or (not is_json and is_web_page(response)):
         raise _failed(endpoint, response)
-    if endpoint.reply is NoneType:
+    if endpoint.reply is NoneType or (endpoint.reply is object and not response.body):
         return cast("T", None)
     if response.is_cut:
         raise APIResponseValidationError(
@@ -108,7 +108,7 @@ def decoding(endpoint: Endpoint[T], response: WireResponse) -> Generator[None, N
 def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
     error = failure(response, endpoint.meanings)
     assert error is not None  # noqa: S101  (it is no success)
-    if lacks_route(error):
+    if endpoint.since and lacks_route(error):
         error = NotFoundError(
             error.text,
             response=error.response,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from postiz_async._wire.secrets import hidden
 from postiz_async.blocking._base import BlockingIterator, WithRaw, iterate, rows_of
@@ -11,6 +11,7 @@ from postiz_async.blocking._resources import Resources
 from postiz_async.blocking._sent_campaign import SentCampaign
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -33,6 +34,42 @@ class Api(WithRaw, Resources):
     @property
     def _async(self) -> AsyncApi:
         return cast("AsyncApi", self._twin)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+    ) -> Any:
+        """Call a route that this library does not know; the decoded JSON of its answer.
+
+            postiz.request("PUT", "/posts/tags", json={"name": "news"}, idempotent=True)
+
+        It is sent like any other call. `POST /posts` waits for the quota and costs one of the
+        hourly create requests; its body is not checked, and if its answer is lost, the posts may
+        be stored.
+
+        Args:
+            method: `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+            path: the path below the root of the API, such as `/posts/tags`.
+            json: the body.
+            params: the query.
+            idempotent: whether the call may be repeated when it is not known whether it was carried
+                out; None: only a `GET`.
+
+        Returns:
+            The decoded JSON; None if the answer is empty.
+
+        Raises:
+            UsageError: `method` or `path` makes no sense, or a create is said to be idempotent.
+            PostizError: what any call raises.
+        """
+        return self._portal.call(
+            self._async.request, method, path, json=json, params=params, idempotent=idempotent
+        )
 
     def quota(self, *, refresh: bool = True) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing.

@@ -113,10 +113,12 @@ class Owner(Twin):
 class WithRaw:
     """The part of a client that shows answers as they came."""
 
-    def raw(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> RawAnswer[T]:
+    def with_raw_response(
+        self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> RawAnswer[T]:
         """Status, headers and body along with the value of a call.
 
-            answer = postiz.raw(postiz.posts.list, start=..., end=...)
+            answer = postiz.with_raw_response(postiz.posts.list, start=..., end=...)
 
         Args:
             call: a method of this client.
@@ -128,8 +130,8 @@ class WithRaw:
         """
         if not callable(call):
             raise UsageError(
-                "Give `raw` a method and its arguments, not what it returns: "
-                "`postiz.raw(postiz.posts.get, post_id)`."
+                "Give `with_raw_response` a method and its arguments, not what it returns: "
+                "`postiz.with_raw_response(postiz.posts.get, post_id)`."
             )
 
         async def called() -> T:

@@ -127,7 +127,7 @@ def said(hint: object) -> str:
 @pytest.mark.parametrize("name", TWINS)
 def test_the_arguments_and_results_are_the_same(name: str) -> None:
     original, twin = pair_of(name)
-    for each in public(twin) - {"raw", "run", "outcomes", "open"}:
+    for each in public(twin) - {"with_raw_response", "run", "outcomes", "open"}:
         mine, theirs = (
             getattr(twin, each),
             getattr(original, "aclose" if each == "close" else each, None),
@@ -213,7 +213,7 @@ def test_posts_are_made_listed_and_deleted(postiz: Postiz, channel: str, at: dat
     listed = postiz.posts.list(**around)
     assert (len(listed), listed[0].content, listed[-1:]) == (1, "hello", [*listed])
     assert listed == list(postiz.posts.list(**around)) == postiz.posts.list(**around)
-    raw = postiz.raw(postiz.posts.list, **around)
+    raw = postiz.with_raw_response(postiz.posts.list, **around)
     assert (raw.value, raw.status) == (listed, 200)
     assert not postiz.notifications.list()
     assert postiz.posts.get(created.post_id).id == created.post_id
@@ -247,13 +247,13 @@ def test_a_client_with_other_options_is_a_client(
 
 
 def test_answers_are_shown_as_they_came(postiz: Postiz, channel: str) -> None:
-    answer = postiz.raw(postiz.channels.list)
+    answer = postiz.with_raw_response(postiz.channels.list)
     assert (answer.status, [each.id for each in answer.value]) == (200, [channel])
     assert channel.encode() in answer.body
-    again = postiz.raw(postiz.channels.list, group=None)
+    again = postiz.with_raw_response(postiz.channels.list, group=None)
     assert again.body == answer.body
     with pytest.raises(UsageError, match="a method and its arguments"):
-        postiz.raw(postiz.channels.list())  # type: ignore[arg-type]
+        postiz.with_raw_response(postiz.channels.list())  # type: ignore[arg-type]
 
 
 def test_media_are_uploaded_with_progress(postiz: Postiz, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ async def test_a_list_is_never_older_than_the_question() -> None:
 async def test_each_raw_list_has_its_answer() -> None:
     async with cold() as it:
         it.sandbox.add_channel("mastodon")
-        answers = await at_once(lambda: it.postiz.raw(it.postiz.channels.list()))
+        answers = await at_once(lambda: it.postiz.with_raw_response(it.postiz.channels.list()))
         assert not any(isinstance(each, ConfigurationError) for each in answers)
         assert it.seen == {LIST: AT_ONCE}
 

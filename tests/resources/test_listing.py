@@ -119,7 +119,7 @@ async def test_a_list_is_a_coroutine_for_tasks() -> None:
         cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
             await cancelled
-        raw = await postiz.raw(postiz.posts.list(start=at, end=at))
+        raw = await postiz.with_raw_response(postiz.posts.list(start=at, end=at))
     assert [post.content for post in task.result()] == ["Hello"]
     assert gathered == [task.result()] == [raw.value]
     assert b"Hello" in raw.body

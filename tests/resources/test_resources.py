@@ -381,7 +381,7 @@ async def test_integrations(local: Sandbox, channel: Channel) -> None:
             await postiz.channels.trigger(channel, "nothing")
         slot = await postiz.channels.find_slot(channel)
         assert slot.tzinfo is UTC
-        answer = await postiz.raw(postiz.channels.delete(channel))
+        answer = await postiz.with_raw_response(postiz.channels.delete(channel))
         assert answer.value == channel.id
         assert b"token" in answer.body
         assert "token" not in repr(answer)
@@ -421,7 +421,7 @@ async def test_raw_says_when_there_is_no_answer(local: Sandbox) -> None:
     async with local.client() as postiz:
         await postiz.media.upload(PNG)
         with pytest.raises(ConfigurationError, match="no answer"):
-            await postiz.raw(postiz.media.upload(PNG))  # remembered, not sent
+            await postiz.with_raw_response(postiz.media.upload(PNG))  # remembered, not sent
 
 
 async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: Sandbox) -> None:

@@ -48,7 +48,7 @@ def make_app(agency: Agency) -> FastAPI:
     async def announce_all(
         body: list[NewPost], postiz: Annotated[Postiz, Depends(client_of)]
     ) -> int:
-        answer = await postiz.raw(
+        answer = await postiz.with_raw_response(
             postiz.posts.schedule(*body, at=datetime.now(UTC) + timedelta(hours=1))
         )
         return answer.status

@@ -117,7 +117,7 @@ async def test_of_a_header_that_is_there_twice_the_first_counts(
         response = await transport.send(request(url))
         assert response.headers["x-ratelimit-limit"] == "30"
         async with Postiz(api_key=KEY, base_url=url) as postiz:
-            raw = await postiz.raw(postiz.channels.list())
+            raw = await postiz.with_raw_response(postiz.channels.list())
     assert raw.headers["x-ratelimit-limit"] == "30"
 
 
