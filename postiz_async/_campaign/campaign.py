@@ -580,7 +580,8 @@ class Campaign(SentCampaign):
         if self._known is None:
             raise UsageError(
                 "Use the campaign as `async with postiz.campaign(...) as campaign:`, in "
-                "synchronous code as `with postiz.campaign(...) as campaign:`."
+                "synchronous code as `with postiz.campaign(...) as campaign:`, or open it first: "
+                "`await campaign.open()`."
             )
         return self._known
 
