@@ -378,6 +378,6 @@ def seen(pool: PostizPool, *, most: int = 100) -> PoolHealth | None:
     Returns:
         None if the pool is closed, or its event loop does not answer within a second.
     """
-    loop = pool._loop if pool.is_open else None  # noqa: SLF001  (of the same module)
-    known = partial(pool._known, most)  # noqa: SLF001  (of the same module)
+    loop = pool._loop if pool.is_open else None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    known = partial(pool._known, most)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return None if loop is None else call_in_loop(loop, known)

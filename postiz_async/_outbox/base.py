@@ -260,7 +260,7 @@ async def open_outbox(outbox: OutboxBase) -> None:
     Raises:
         StoreError: the store cannot be used.
     """
-    await outbox._open()  # noqa: SLF001  (of the same module)
+    await outbox._open()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 async def close_outbox(outbox: OutboxBase, *, drain: float = 0.0) -> None:
@@ -271,7 +271,7 @@ async def close_outbox(outbox: OutboxBase, *, drain: float = 0.0) -> None:
         drain: seconds to wait for the hand-overs that this process has to send. Requests whose
             first byte is out are waited for in any case.
     """
-    await outbox._aclose(drain=drain)  # noqa: SLF001  (of the same module)
+    await outbox._aclose(drain=drain)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def _id_of(ticket: Ticket | str) -> str:
