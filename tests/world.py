@@ -18,8 +18,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec.structs import replace
+
 from postiz_async import AdvancedOptions, NewPost, Postiz, Priority, StoreError
 from postiz_async._resources.api import opened
+from postiz_async._resources.create import job_call
 from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._wire import format_date
@@ -560,6 +563,20 @@ class Scripted:
         await self._inner.aclose()
 
 
+OF_JOBS = {"due", "finish", "prepare", "set_aside", "max_retries"}
+
+
+async def sent(postiz: Postiz, body: PostRequest, **options: object) -> list[Created]:
+    """Send a request, also with options that only this package's own jobs have."""
+    ours = {name: value for name, value in options.items() if name in OF_JOBS}
+    theirs = {name: value for name, value in options.items() if name not in OF_JOBS}
+    if not ours:
+        return await postiz.posts.send(body, **theirs)  # type: ignore[arg-type]
+    call = job_call(postiz.posts, None)
+    asked = {"finish": False, "max_retries": None, "priority": None} | theirs | ours
+    return await replace(call, **asked).send(await call.check(body))
+
+
 @dataclass(kw_only=True)
 class Lab(World):
     """A world with one client, which is open."""
@@ -578,7 +595,7 @@ class Lab(World):
         return PostRequest(type="schedule", date=format_date(date_of(number)), posts=[item] * posts)
 
     async def create(self, number: int, *, posts: int = 1, **options: object) -> list[Created]:
-        created = await self.postiz.posts.send(self.body(number, posts), **options)  # type: ignore[arg-type]
+        created = await sent(self.postiz, self.body(number, posts), **options)
         self.left.append(number)
         return created
 

@@ -479,7 +479,7 @@ async def test_what_was_prepared_long_ago_does_not_leave() -> None:
             return it.body(len(halts))
 
         with pytest.raises(APITimeoutError, match="was not sent") as caught:
-            await it.create(1, prepare=prepare_and_halt, retry=False)
+            await it.create(1, prepare=prepare_and_halt, max_retries=0)
         assert caught.value.delivery is Delivery.NOT_SENT
         assert (it.minutes, it.free) == ([0], 2)
         await it.create(1, prepare=prepare_and_halt)  # prepared anew it leaves

@@ -13,7 +13,7 @@ import pytest
 from cancelling import CancelledAt
 from msgspec.structs import replace
 from samples import PNG
-from world import lab
+from world import lab, sent
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, PostizPool
 from postiz_async._resources.api import opened
@@ -218,7 +218,7 @@ async def test_what_prepares_a_body_has_what_is_left() -> None:
             raise AssertionError
 
         with pytest.raises(APITimeoutError, match="before its body was prepared") as caught:
-            await view.posts.send(it.body(1), prepare=prepare)  # type: ignore[arg-type]
+            await sent(view, it.body(1), prepare=prepare)
         assert caught.value.delivery is Delivery.NOT_SENT
         assert it.clock.monotonic() == pytest.approx(3)
         assert not opened(it.postiz).scheduler.ledger.flights.open
