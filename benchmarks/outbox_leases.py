@@ -34,8 +34,8 @@ from postgres_server import why_no_postgres
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator
 
-    from postiz_async import Attempt
     from postiz_async.stores._deliveries import DeliveryColumns, Scope, ScopeWork
+    from postiz_async.types import Attempt
 
 WORKERS = (1, 2, 4)
 LIMIT = 60

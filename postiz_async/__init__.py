@@ -11,38 +11,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers as providers, texts as texts
-    from postiz_async._campaign.after.export import ExportResult as ExportResult
-    from postiz_async._campaign.after.report import Report as Report
-    from postiz_async._campaign.after.wait_published import WaitResult as WaitResult
     from postiz_async._campaign.campaign import Campaign as Campaign
-    from postiz_async._campaign.plan.plan import Forecast as Forecast
     from postiz_async._campaign.read.read_options import (
         FileOptions as FileOptions,
         ReadOptions as ReadOptions,
     )
     from postiz_async._campaign.read.rows import CampaignRow as CampaignRow
-    from postiz_async._campaign.run.job import Outcome as Outcome
-    from postiz_async._campaign.run.undo import UndoResult as UndoResult
-    from postiz_async._campaign.run.update_plan import UpdateResult as UpdateResult
-    from postiz_async._campaign.sent import SentCampaign as SentCampaign
     from postiz_async._campaign.status import CampaignStatus as CampaignStatus
     from postiz_async._client import Postiz as Postiz
-    from postiz_async._outbox.outbox import Outbox as Outbox
     from postiz_async._outbox.tickets import OutboxOptions as OutboxOptions, Ticket as Ticket
     from postiz_async._pool import PostizPool as PostizPool
     from postiz_async._quota.view import Quota as Quota
-    from postiz_async._resources.pool_health import (
-        OrganizationHealth as OrganizationHealth,
-        PoolHealth as PoolHealth,
-    )
-    from postiz_async._scheduler.calls import Priority as Priority, RawAnswer as RawAnswer
-    from postiz_async._scheduler.hooks import (
-        Attempt as Attempt,
-        CallEnded as CallEnded,
-        CallStarted as CallStarted,
-    )
+    from postiz_async._scheduler.calls import Priority as Priority
     from postiz_async._settings import AdvancedOptions as AdvancedOptions
-    from postiz_async._validation import MediaFacts as MediaFacts, validate as validate
+    from postiz_async._validation import validate as validate
     from postiz_async._wire.secrets import Secret as Secret
     from postiz_async.errors import (
         APIConnectionError as APIConnectionError,
@@ -59,12 +41,8 @@ if TYPE_CHECKING:
         IdempotencyError as IdempotencyError,
         InvalidInputError as InvalidInputError,
         InvalidPostError as InvalidPostError,
-        Marks as Marks,
         NotFoundError as NotFoundError,
-        OAuthError as OAuthError,
-        PayloadTooLargeError as PayloadTooLargeError,
         PermissionDeniedError as PermissionDeniedError,
-        PlanLimitError as PlanLimitError,
         PostizError as PostizError,
         PostNotFoundError as PostNotFoundError,
         Problem as Problem,
@@ -73,7 +51,6 @@ if TYPE_CHECKING:
         QuotaWaitError as QuotaWaitError,
         RateLimitError as RateLimitError,
         ServerError as ServerError,
-        StoreError as StoreError,
         UploadError as UploadError,
         UsageError as UsageError,
     )
@@ -93,20 +70,11 @@ if TYPE_CHECKING:
     from postiz_async.models.settings import RawSettings as RawSettings
 
 _MODULES_OF = {
-    "_campaign.sent": ("SentCampaign",),
     "_campaign.status": ("CampaignStatus",),
-    "_outbox.outbox": ("Outbox",),
-    "_campaign.run.undo": ("UndoResult",),
-    "_campaign.run.update_plan": ("UpdateResult",),
-    "_campaign.after.wait_published": ("WaitResult",),
-    "_campaign.after.report": ("Report",),
-    "_campaign.run.job": ("Outcome",),
-    "_campaign.plan.plan": ("Forecast",),
-    "_campaign.after.export": ("ExportResult",),
     "_campaign.campaign": ("Campaign",),
     "_campaign.read.read_options": ("FileOptions", "ReadOptions"),
     "_campaign.read.rows": ("CampaignRow",),
-    "_scheduler.calls": ("Priority", "RawAnswer"),
+    "_scheduler.calls": ("Priority",),
     "_client": ("Postiz",),
     "_settings": ("AdvancedOptions",),
     "errors": (
@@ -116,7 +84,6 @@ _MODULES_OF = {
         "AuthenticationError",
         "BadRequestError",
         "ChannelTokenError",
-        "OAuthError",
         "PostNotFoundError",
         "CampaignError",
         "ConfigurationError",
@@ -125,11 +92,8 @@ _MODULES_OF = {
         "ChannelNotFoundError",
         "InvalidInputError",
         "InvalidPostError",
-        "Marks",
         "NotFoundError",
-        "PayloadTooLargeError",
         "PermissionDeniedError",
-        "PlanLimitError",
         "PostizError",
         "Problem",
         "PublishError",
@@ -137,12 +101,10 @@ _MODULES_OF = {
         "QuotaWaitError",
         "RateLimitError",
         "ServerError",
-        "StoreError",
         "APIResponseValidationError",
         "UploadError",
         "UsageError",
     ),
-    "_scheduler.hooks": ("Attempt", "CallEnded", "CallStarted"),
     "models.channels": ("Channel",),
     "models.media": ("Media",),
     "models.posts": (
@@ -159,10 +121,9 @@ _MODULES_OF = {
     "models.settings": ("RawSettings",),
     "_outbox.tickets": ("OutboxOptions", "Ticket"),
     "_pool": ("PostizPool",),
-    "_resources.pool_health": ("OrganizationHealth", "PoolHealth"),
     "_wire.secrets": ("Secret",),
     "_quota.view": ("Quota",),
-    "_validation": ("MediaFacts", "validate"),
+    "_validation": ("validate",),
 }
 
 _MODULES = ("providers", "texts")

@@ -18,12 +18,12 @@ from postiz_async import (
     NewPost,
     Postiz,
     PostizPool,
-    StoreError,
     UsageError,
 )
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
+from postiz_async.errors import StoreError
 from postiz_async.stores import sqlite
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Sandbox

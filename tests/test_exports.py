@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import postiz_async
-from postiz_async import errors
 
 ROOT = Path(postiz_async.__file__).parent
 
@@ -37,17 +36,6 @@ def test_everything_that_is_promised_can_be_imported() -> None:
 
 def test_what_a_program_needs_is_there() -> None:
     assert set(postiz_async.__all__) >= EXPECTED
-
-
-def test_every_error_can_be_caught_by_a_public_name() -> None:
-    kinds = [
-        kind
-        for _, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, errors.PostizError)
-    ]
-    for kind in kinds:
-        assert getattr(postiz_async, kind.__name__) is kind
-        assert kind.__name__ in postiz_async.__all__
 
 
 def test_nothing_public_hides_from_the_list() -> None:

@@ -21,16 +21,12 @@ from postiz_async import (
     Html,
     Media,
     NewPost,
-    OrganizationHealth,
-    Outbox,
     OutboxOptions,
-    PoolHealth,
     Post,
     Postiz,
     PostizPool,
     Quota,
     QuotaWaitError,
-    RawAnswer,
     Secret,
     ThreadPart,
     Ticket,
@@ -57,6 +53,7 @@ from postiz_async.testing import (
     StoredPost,
     serve_sandbox,
 )
+from postiz_async.types import OrganizationHealth, Outbox, PoolHealth, RawAnswer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
-from postiz_async import AdvancedOptions, NewPost, Postiz, Priority, StoreError
+from postiz_async import AdvancedOptions, NewPost, Postiz, Priority
 from postiz_async._resources.api import opened
 from postiz_async._resources.create import job_call
 from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._wire import format_date
 from postiz_async.clock import Clock, JumpingClock
-from postiz_async.errors import DeliveryUnknownError, ServerError
+from postiz_async.errors import DeliveryUnknownError, ServerError, StoreError
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 from postiz_async.testing._transport import SandboxTransport
 

@@ -8,7 +8,7 @@ import uuid
 from collections import Counter, defaultdict, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -222,7 +222,7 @@ class Campaign(SentCampaign):
         if not isinstance(self._origin.source, str | Path):
             raise CampaignError("Rows that do not come from a file have no options to save.")
         options, align = self._options, self._options.align
-        span = write_duration(align) if isinstance(align, timedelta) else align
+        span = align if align is None or isinstance(align, str) else write_duration(options.span)
         saving = partial(save_options, self.path, options.reading, name=options.name)
         return await in_thread(partial(saving, align=span, media_root=options.media_root))
 

@@ -13,7 +13,7 @@ import anyio.to_thread
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async import CampaignStatus, ReadOptions, Report
+from postiz_async import CampaignStatus, ReadOptions
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
 from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
@@ -24,7 +24,7 @@ from postiz_async.errors import CampaignError, ConfigurationError, describe_rows
 from postiz_async.models._durations import describe_seconds
 from postiz_async.models.insights import Figures
 from postiz_async.stores._files import replace_file
-from postiz_async.types import FileComparison, Finding, RowRecord, RowState
+from postiz_async.types import FileComparison, Finding, Report, RowRecord, RowState
 
 MAX_TROUBLES = 30
 """Most kinds of trouble that are listed with their rows."""

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack, cast
 
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async import Postiz, Report
+from postiz_async import Postiz
 from postiz_async._cli.after_run import (
     PAGE,
     HtmlOption,
@@ -26,7 +26,6 @@ from postiz_async._cli.forecasts import say_edits, say_left_out, say_warnings, s
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs, Save
 from postiz_async._cli.output import Output
 from postiz_async._cli.sending import PublishLines, run_if_open, say_withdrawn, wait_until_published
-from postiz_async._delivery.options import checked_late
 from postiz_async.documents import (
     RunDocument,
     edits_object,
@@ -36,7 +35,8 @@ from postiz_async.documents import (
     report_document,
 )
 from postiz_async.errors import ConfigurationError, InvalidPostError
-from postiz_async.types import Existing, Late, OnDoubt
+from postiz_async.models._durations import read_duration
+from postiz_async.types import Existing, Late, OnDoubt, Report
 
 MediaRoots = Annotated[
     list[Path] | None,
@@ -232,7 +232,7 @@ async def run(
         watch: Print a line when a post is published or fails; waits like --wait-published.
     """
     output = Output(as_json=json)
-    late = checked_late(choices.late)
+    late = cast("Late", read_duration(choices.late) or choices.late)  # which is checked there
     sending: _SendingFlags = {
         "late": late,
         "on_doubt": choices.on_doubt,

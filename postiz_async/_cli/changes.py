@@ -35,7 +35,8 @@ from postiz_async.errors import CampaignError, ConfigurationError, InvalidInputE
 from postiz_async.types import RowRecord
 
 if TYPE_CHECKING:
-    from postiz_async import Campaign, UndoResult, UpdateResult
+    from postiz_async import Campaign
+    from postiz_async.types import UndoResult, UpdateResult
 
 
 WHY = {

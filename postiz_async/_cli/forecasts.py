@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from postiz_async import Forecast, Postiz
+from postiz_async import Postiz
 from postiz_async._cli.output import (
     Output,
     bare_moment,
@@ -24,7 +24,7 @@ from postiz_async._cli.output import (
 )
 from postiz_async.errors import Problem, describe_rows, group_problems, row_ranges
 from postiz_async.models._durations import describe_seconds, write_duration
-from postiz_async.types import Changed, Edits, Estimate, FieldChange, Late
+from postiz_async.types import Changed, Edits, Estimate, FieldChange, Forecast, Late
 
 if TYPE_CHECKING:
     from postiz_async import Campaign

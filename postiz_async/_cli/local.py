@@ -43,8 +43,7 @@ from postiz_async.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
 
-    from postiz_async._sandbox import MemoryServer
-    from postiz_async._sandbox.http import Served
+    from postiz_async._sandbox.http import MemoryServer, Served
     from postiz_async.testing import Fault, Organization
 
 
@@ -131,7 +130,7 @@ async def sandbox(
             after_items=, half.
         seed: The seed of ids and random faults.
     """
-    from postiz_async._sandbox import MemoryServer  # noqa: PLC0415  (the other commands need none)
+    from postiz_async._sandbox.http import MemoryServer  # noqa: PLC0415  (the other commands need none)
 
     output = Output(as_json=json)
     names = organization or []
@@ -208,7 +207,7 @@ def _show_keys(output: Output, organizations: list[SandboxOrganization], *, name
 
 def _read_faults(texts: Sequence[str], *, release: str, names: Sequence[str]) -> list[Fault]:
     """Read the faults of a sandbox, and check its release and organisations too."""
-    from postiz_async._sandbox import MemoryServer  # noqa: PLC0415  (the other commands need none)
+    from postiz_async._sandbox.http import MemoryServer  # noqa: PLC0415  (the other commands need none)
     from postiz_async.testing import Fault  # noqa: PLC0415  (the other commands need none)
 
     with _said_of("--release", release):
@@ -247,7 +246,7 @@ def _copy_sample(folder: Path) -> None:
 
 async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
     """Run the sample campaign against a sandbox; an hour takes a few seconds."""
-    from postiz_async._sandbox import MemoryServer  # noqa: PLC0415
+    from postiz_async._sandbox.http import MemoryServer  # noqa: PLC0415
 
     output = Output(as_json=json)
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), SAMPLE_START.timestamp()))

@@ -61,8 +61,7 @@ async def init(*, sql: bool = False, place: OutboxPlace = OutboxPlace()) -> None
     Args:
         sql: Only print the statements, for example for Alembic.
     """
-    from postiz_async.stores._postgres import Database  # noqa: PLC0415  (an extra)
-    from postiz_async.stores.postgres import ddl  # noqa: PLC0415  (an extra)
+    from postiz_async.stores.postgres import PostgresStore, ddl  # noqa: PLC0415  (an extra)
 
     output = Output()
     if sql:
@@ -72,13 +71,10 @@ async def init(*, sql: bool = False, place: OutboxPlace = OutboxPlace()) -> None
     if options.database is None:
         output.say(f"{options.path} is a file, which has its tables.")
         return
-    database = Database(
-        options.database, schema=place.schema, connections=1, without="Nothing was changed."
-    )
-    async with aclosing(database):
-        is_new = await database.init()
+    async with aclosing(PostgresStore(options.database, schema=place.schema)) as store:
+        is_new = await store.init()
         done = "was made" if is_new else "is there already, in this version"
-        output.say(f'The schema "{database.schema}" in {database.where} {done}.')
+        output.say(f'The schema "{store.schema}" in {store.where} {done}.')
 
 
 @app.command

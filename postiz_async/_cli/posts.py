@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from cyclopts import App, Parameter
 
-from postiz_async import Attempt, NewPost
+from postiz_async import NewPost
 from postiz_async._cli.connection import Connection, state_folder, zone_of
 from postiz_async._cli.options import (
     ApiOptions,
@@ -39,6 +39,7 @@ from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
 from postiz_async.models._durations import read_seconds
 from postiz_async.models.posts import Created, Post
 from postiz_async.texts import plain_text
+from postiz_async.types import Attempt
 
 app = App(name="posts", help="List, create, change, delete and export posts.")
 app.command(export)

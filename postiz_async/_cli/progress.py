@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async import Outcome, Postiz, Quota
+from postiz_async import Postiz, Quota
 from postiz_async._cli.display import TickingDisplay
 from postiz_async._cli.output import Output, count, exit_code_of, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -24,7 +24,7 @@ from postiz_async._resources.api import opened
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import PostizError
 from postiz_async.models._durations import describe_seconds
-from postiz_async.types import Doubts, RowState
+from postiz_async.types import Doubts, Outcome, RowState
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.text import Text
 
-from postiz_async import Outcome, Postiz, Report
+from postiz_async import Postiz
 from postiz_async._cli.after_run import standing
 from postiz_async._cli.display import DisplayGuard
 from postiz_async._cli.forecasts import say_adopted, say_headline, say_late, say_warnings
@@ -22,10 +22,11 @@ from postiz_async._cli.progress import LINE_EVERY, RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
 from postiz_async.models.posts import PublishEvent
-from postiz_async.types import Late, RowState
+from postiz_async.types import Late, Outcome, Report, RowState
 
 if TYPE_CHECKING:
-    from postiz_async import Campaign, WaitResult
+    from postiz_async import Campaign
+    from postiz_async.types import WaitResult
 
 
 async def run_if_open(

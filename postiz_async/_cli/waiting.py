@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from postiz_async import Attempt, Postiz, Quota
+from postiz_async import Postiz, Quota
 from postiz_async._cli.display import DisplayGuard
 from postiz_async._cli.output import IS_QUIET, Output, clock_time, count, near_moment
 from postiz_async._resources.api import opened
 from postiz_async.errors import QuotaWaitError, StoreError
 from postiz_async.models._durations import describe_seconds
-from postiz_async.types import Doubts
+from postiz_async.types import Attempt, Doubts
 
 _LOOK = 0.25
 _SEEN = 2

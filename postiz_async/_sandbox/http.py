@@ -35,12 +35,11 @@ from postiz_async._sandbox.messages import (
     json_response,
 )
 from postiz_async._sandbox.pipeline import BODY_LIMIT
+from postiz_async._sandbox.server import MemoryServer as MemoryServer  # noqa: PLC0414  (for commands)
 from postiz_async.clock import AcceleratedClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
-
-    from postiz_async._sandbox.server import MemoryServer
 
 
 _CHUNK = 64 * 1024

@@ -78,8 +78,12 @@ class PostgresStore(OfOneProcess):
         url = Secret.of(url)
         self._database = Database(url, schema=schema, connections=connections)
 
+        self.schema: str = self._database.schema
+        self.where: str = self._database.where
+        """Host, port and name of the database, without the password."""
+
     def __repr__(self) -> str:
-        return f"PostgresStore({self._database.where!r}, schema={self._database.schema!r})"
+        return f"PostgresStore({self.where!r}, schema={self.schema!r})"
 
     async def init(self) -> bool:
         """Create the schema and its tables, if they do not exist.

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from postiz_async import Outcome
     from postiz_async.pytest_plugin import SandboxServer
+    from postiz_async.types import Outcome
 
 MAIN = threading.main_thread().ident
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from postiz_async import Attempt
     from postiz_async.pytest_plugin import SandboxServer
+    from postiz_async.types import Attempt
 
 NOWHERE = {"api_key": "key", "base_url": "http://127.0.0.1:9"}
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from report_pages import ARABIC, FIRST, HOSTILE, LONG_LINK, LONG_NAME, record
 
-from postiz_async import Forecast, Quota
+from postiz_async import Quota
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.read.rows import Row
 from postiz_async._delivery.outcomes import RowState
+from postiz_async.types import Forecast
 
 pytest.importorskip("playwright", reason="the extra browser has it")
 

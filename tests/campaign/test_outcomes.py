@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async import Outcome
+    from postiz_async.types import Outcome
 
 
 @pytest.fixture

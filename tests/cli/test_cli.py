@@ -19,7 +19,7 @@ PRIVATE = {
     "models._durations": "times like 15m",
     "stores._files": "files that are replaced as a whole",
     "_outbox.places": "how an outbox stands, and what is removed from it",
-    "stores._postgres": "a database without a store",
+    "_resources.api": "when a place in the queue leaves",
 }
 """What it imports that is not for users, at most ten modules, and what for."""
 

@@ -33,11 +33,11 @@ from postiz_async import (
     NewPost,
     Postiz,
     PostizPool,
-    StoreError,
 )
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.contrib.taskiq import PutBackError, TaskPostiz, TaskPostizPool, install
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 

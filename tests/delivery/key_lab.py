@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from world import HostClock
 
-from postiz_async import (
-    AdvancedOptions,
-    APITimeoutError,
-    DeliveryUnknownError,
-    NewPost,
-    Postiz,
-    StoreError,
-)
+from postiz_async import AdvancedOptions, APITimeoutError, DeliveryUnknownError, NewPost, Postiz
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.record import DeliveryRecord, KeyMarks, read_record
 from postiz_async._quota.state import ledger_name
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import Delivery
+from postiz_async.errors import Delivery, StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 

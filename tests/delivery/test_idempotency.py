@@ -28,7 +28,6 @@ from postiz_async import (
     PostizPool,
     PostRequest,
     QuotaWaitError,
-    StoreError,
 )
 from postiz_async._delivery.record import (
     DeliveryPost,
@@ -40,6 +39,7 @@ from postiz_async._resources.api import opened
 from postiz_async._resources.builder import NewCreate
 from postiz_async._resources.keyed import said_of
 from postiz_async._wire import encode_body
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import Sandbox

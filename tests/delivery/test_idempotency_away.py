@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from key_lab import KeyLab, ids
 
-from postiz_async import BadRequestError, StoreError
+from postiz_async import BadRequestError
 from postiz_async._resources.api import opened
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from postiz_async import (
     NewPost,
     PermissionDeniedError,
     QuotaWaitError,
-    StoreError,
 )
 from postiz_async._delivery.record import KeyMarks
 from postiz_async._quota import SILENT
+from postiz_async.errors import StoreError
 from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:

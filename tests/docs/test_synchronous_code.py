@@ -21,8 +21,8 @@ from postiz_async.blocking import Postiz
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async import Outcome
     from postiz_async.pytest_plugin import SandboxServer
+    from postiz_async.types import Outcome
 
 PAGE = (Path(__file__).parents[2] / "docs" / "synchronous-code.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

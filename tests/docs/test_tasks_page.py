@@ -31,7 +31,7 @@ def found(path: ast.expr, postiz: postiz_async.Postiz) -> Any:
         assert isinstance(path, ast.Name)
         return postiz if path.id == "postiz" else getattr(postiz_async, path.id)
     if path.attr == "outbox":  # which this client was not given
-        return postiz_async.Outbox
+        return postiz_async.types.Outbox
     return getattr(found(path.value, postiz), path.attr)
 
 

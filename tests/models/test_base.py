@@ -26,7 +26,6 @@ from postiz_async import (
     Media,
     Mention,
     NewPost,
-    Outcome,
     Post,
     Quota,
     RawSettings,
@@ -39,6 +38,7 @@ from postiz_async import (
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.models._base import Names, Value
 from postiz_async.models.posts import PostChannel, PostItem, PublishEvent
+from postiz_async.types import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from postiz_async import Forecast, Quota
+from postiz_async import Quota
 from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.rows import Row
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.models._html_table import date_cell, html_table, span_cell
+from postiz_async.types import Forecast
 
 EVIL = '<script>alert("x")</script> & \' more'
 AT = datetime(2030, 1, 1, 9, tzinfo=UTC)
@@ -91,7 +92,7 @@ def test_a_report() -> None:
     shown = make_report(bad, 7)._repr_html_()
     lines = cells(shown)
     assert lines[2] == ["row", "channel", "date", "state", "problem"]
-    assert lines[3] == ["2", "c1", "2030-01-01 09:00 UTC", "refused", "moved no"]
+    assert lines[3] == ["2", "c1", "2030-01-01 09:00 UTC", "refused", "edited no"]
     assert len(lines) == 3 + 20
     assert "50 to look at, the first 20" in shown
 

@@ -16,19 +16,10 @@ from spread import spread
 from value_kinds import KINDS
 from web_lab import call, serving
 
-from postiz_async import (
-    Html,
-    Media,
-    NewPost,
-    Outcome,
-    PoolHealth,
-    Post,
-    PostRequest,
-    Quota,
-    Ticket,
-)
+from postiz_async import Html, Media, NewPost, Post, PostRequest, Quota, Ticket
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.models.posts import PostChannel, PublishEvent
+from postiz_async.types import Outcome, PoolHealth
 
 if TYPE_CHECKING:
     from postiz_async.models._base import Value

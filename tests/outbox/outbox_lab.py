@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from postgres_lab import Place
 
-    from postiz_async import Attempt, Ticket
+    from postiz_async import Ticket
     from postiz_async.clock import Clock
     from postiz_async.stores.memory import MemoryStore
+    from postiz_async.types import Attempt
 
 PLACES = ["file", pytest.param("postgres", marks=pytest.mark.exhaustive)]
 """For what is decided above the place of the outbox. That both places do the same is said by

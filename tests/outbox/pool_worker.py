@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 from outbox_worker import clock_of
 from pool_sandbox import key_of
 
-from postiz_async import AdvancedOptions, PostizPool, StoreError
+from postiz_async import AdvancedOptions, PostizPool
 from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
+from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
-    from postiz_async import Attempt
+    from postiz_async.types import Attempt
 
 LISTED = "listed posts"
 log = logging.getLogger("postiz_async.outbox")

@@ -30,8 +30,9 @@ from postgres_proxy import Proxy, proxy
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch, reading
 
-from postiz_async import AdvancedOptions, Channel, NewPost, OutboxOptions, PostizPool, StoreError
+from postiz_async import AdvancedOptions, Channel, NewPost, OutboxOptions, PostizPool
 from postiz_async._delivery.record import read_record
+from postiz_async.errors import StoreError
 from postiz_async.stores.postgres import ddl
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from postgres_server import PostgresServer, postgres_server, why_no_postgres
 from processes import until
 from spread import spread
 
-from postiz_async import StoreError
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 

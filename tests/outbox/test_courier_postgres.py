@@ -14,9 +14,10 @@ from postgres_server import why_no_postgres
 from processes import until
 from spread import spread
 
-from postiz_async import PostNotFoundError, StoreError
+from postiz_async import PostNotFoundError
 from postiz_async._outbox.courier import PRUNING, Courier
 from postiz_async._outbox.turn import LONGEST_LOOK
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 

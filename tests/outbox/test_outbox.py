@@ -18,7 +18,6 @@ from gateways import Gateway, name, page
 
 from postiz_async import (
     APIConnectionError,
-    Attempt,
     Channel,
     ConfigurationError,
     IdempotencyError,
@@ -27,7 +26,6 @@ from postiz_async import (
     OutboxOptions,
     Postiz,
     PostNotFoundError,
-    StoreError,
     Ticket,
     UsageError,
 )
@@ -35,6 +33,7 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox.courier import Courier
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from outbox_lab import OutboxLab
 
     from postiz_async._wire import WireRequest
+    from postiz_async.types import Attempt
 
 
 # ------------------------------------------------------------------ handing over

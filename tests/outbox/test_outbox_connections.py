@@ -13,7 +13,8 @@ from outbox_lab import OutboxLab
 from postgres_server import why_no_postgres
 from processes import PATIENCE, until
 
-from postiz_async import ConfigurationError, IdempotencyError, PostNotFoundError, StoreError
+from postiz_async import ConfigurationError, IdempotencyError, PostNotFoundError
+from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

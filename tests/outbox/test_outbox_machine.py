@@ -30,12 +30,13 @@ from outbox_lab import SHORT, OutboxLab
 from postgres_lab import Place
 from postgres_server import why_no_postgres
 
-from postiz_async import PostizError, StoreError
+from postiz_async import PostizError
 from postiz_async._outbox.base import close_outbox, open_outbox
 from postiz_async._outbox.outbox import Outbox
 from postiz_async._outbox.places import deliveries_of
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 

@@ -13,10 +13,11 @@ import pytest
 from outbox_lab import OutboxLab
 from pool_lab import PoolLab
 
-from postiz_async import ConfigurationError, NewPost, StoreError
+from postiz_async import ConfigurationError, NewPost
 from postiz_async._outbox.base import close_outbox
 from postiz_async._sandbox import Fault
 from postiz_async.clock import AcceleratedClock, Anchor
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 

@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from postiz_async import (
-    BadRequestError,
-    Html,
-    InvalidPostError,
-    Media,
-    NewPost,
-    PlanLimitError,
-    ThreadPart,
-)
+from postiz_async import BadRequestError, Html, InvalidPostError, Media, NewPost, ThreadPart
 from postiz_async._resources.create_body import build_body, build_item, encode_create
+from postiz_async.errors import PlanLimitError
 from postiz_async.models.posts import MAX_BODY, PostRequest
 from postiz_async.testing import Sandbox
 

@@ -18,9 +18,7 @@ from postiz_async import (
     DeliveryUnknownError,
     NewPost,
     NotFoundError,
-    PayloadTooLargeError,
     PermissionDeniedError,
-    PlanLimitError,
     PostizError,
     QuotaWaitError,
     RateLimitError,
@@ -28,7 +26,7 @@ from postiz_async import (
 from postiz_async._resources.create import job_call
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import APIResponse
+from postiz_async.errors import APIResponse, PayloadTooLargeError, PlanLimitError
 from postiz_async.testing import WireResponse
 from postiz_async.testing._transport import sandbox_client
 

@@ -21,7 +21,6 @@ from postiz_async import (
     Postiz,
     QuotaWaitError,
     ServerError,
-    StoreError,
     UsageError,
 )
 from postiz_async._pool import PostizPool, seen
@@ -29,6 +28,7 @@ from postiz_async._quota.view import Queued
 from postiz_async._resources import pool_health
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.contrib.fastapi import postiz_lifespan, postiz_router
+from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 

@@ -14,7 +14,6 @@ from postiz_async import (
     AdvancedOptions,
     APIConnectionError,
     APITimeoutError,
-    Attempt,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.models.channels import Channel
+    from postiz_async.types import Attempt
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from postiz_async import Forecast, Outcome, Report
+    from postiz_async.types import Forecast, Outcome, Report
 
 __all__ = ["rows", "run", "run_blocking", "texts"]
 

@@ -11,7 +11,8 @@ import pytest
 from agency import Agency, Overview
 from web import make_app
 
-from postiz_async import Report, Secret, blocking
+from postiz_async import Secret, blocking
+from postiz_async.types import Report
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,7 +13,7 @@ from postiz_async.clock import JumpingClock
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
-    from postiz_async import Attempt, CallEnded, CallStarted
+    from postiz_async.types import Attempt, CallEnded, CallStarted
 
 
 async def test_the_end_of_a_call_says_how_long_it_took_and_waited() -> None:

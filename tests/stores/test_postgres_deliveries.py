@@ -16,7 +16,7 @@ from postgres_server import PostgresServer, shared_server, why_no_postgres
 from processes import PATIENCE, until
 from spread import spread
 
-from postiz_async import StoreError
+from postiz_async.errors import StoreError
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_deliveries import PostgresDeliveries, channel_of
 

@@ -21,12 +21,12 @@ from redis_server import RedisServer, redis_server, why_no_redis
 from stores_lab import KINDS, new_postgres_store
 from world import OnClock, lab
 
-from postiz_async import NewPost, StoreError
+from postiz_async import NewPost
 from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, answered, decide, lost
 from postiz_async._quota.state import ledger_name
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import ConfigurationError, QuotaWaitError
+from postiz_async.errors import ConfigurationError, QuotaWaitError, StoreError
 from postiz_async.stores import Kept
 from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore

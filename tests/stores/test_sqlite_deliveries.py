@@ -15,8 +15,8 @@ import pytest
 from deliveries_lab import HOLD, DeliveriesLab, columns_of, new, sqlite_deliveries
 from processes import PATIENCE, ROOT, child_environment
 
-from postiz_async import StoreError
 from postiz_async.clock import JumpingClock, SystemClock
+from postiz_async.errors import StoreError
 from postiz_async.stores._sqlite_deliveries import SqliteDeliveries
 from postiz_async.stores.sqlite import SqliteStore
 

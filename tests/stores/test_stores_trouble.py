@@ -22,8 +22,7 @@ from redis import asyncio as redis_client
 from redis_server import redis_server, why_no_redis
 from stores_lab import version_of
 
-from postiz_async import StoreError
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import ConfigurationError, StoreError
 from postiz_async.stores._sqlite_files import open_shared
 from postiz_async.stores.redis import _LIFETIME, _PREFIX, RedisStore
 from postiz_async.stores.sqlite import SqliteStore

@@ -15,8 +15,8 @@ from postiz_async.errors import Delivery
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postiz_async import Attempt
     from postiz_async.testing import SandboxServer
+    from postiz_async.types import Attempt
 
 SUSPENDED = 1_200.0
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio.lowlevel
 import anyio.to_thread
@@ -164,12 +164,13 @@ def rows_given(
     source: Iterable[Given] | AsyncIterable[Given] | PandasFrame | PolarsFrame,
 ) -> Iterable[Given] | AsyncIterable[Given]:
     """The rows of a source that is not a file; those of a table as mappings."""
-    if hasattr(source, "iter_rows"):
-        records: Iterable[Mapping[object, object]] = source.iter_rows(named=True)
-    elif hasattr(source, "to_dict"):
-        records = source.to_dict("records")
+    table = cast("Any", source)
+    if hasattr(table, "iter_rows"):
+        records: Iterable[Mapping[object, object]] = table.iter_rows(named=True)
+    elif hasattr(table, "to_dict"):
+        records = table.to_dict("records")
     else:
-        return source
+        return cast("Iterable[Given] | AsyncIterable[Given]", source)
     return ({str(name): _cell(value) for name, value in each.items()} for each in records)
 
 

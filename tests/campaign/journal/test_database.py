@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async import Campaign, Report
+    from postiz_async import Campaign
     from postiz_async._client import Postiz
+    from postiz_async.types import Report
 
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 

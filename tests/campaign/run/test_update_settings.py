@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from campaign_lab import Watched
 
-    from postiz_async import Campaign, UndoResult, UpdateResult
+    from postiz_async import Campaign
+    from postiz_async.types import UndoResult, UpdateResult
 
 
 @pytest.fixture
