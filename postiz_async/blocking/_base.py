@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
     from types import TracebackType
-    from typing import Self
+    from typing import ClassVar, Self
 
     from postiz_async._campaign.read.rows import CampaignSource, Given
     from postiz_async._resources.listing import Listing
@@ -221,7 +221,7 @@ class BlockingListing(Sequence[T]):
     def __eq__(self, other: object) -> bool:
         return self.fetch() == (other.fetch() if isinstance(other, BlockingListing) else other)
 
-    __hash__ = None  # type: ignore[assignment]  # as that of a list
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # as that of a list
 
 
 def _fetch(value: object) -> None:
