@@ -202,6 +202,8 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     max_wait: float | UnsetType = UNSET
     priority: int | None = None
     due: datetime | None = None
+    extra: bytes = b""
+    """Further fields of the request, made by `encode_extra`."""
     finish: bool = False
     prepare: Callable[[], Awaitable[PostRequest]] | None = None
     set_aside: Callable[[], Awaitable[None]] | None = None
@@ -323,10 +325,10 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
                 it; what is prepared is lost then, for whoever prepares it looks it up.
         """
         channels, scheduler, time = self.channels, self.bound.scheduler, self.bound.time
-        call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
+        call = Call(CREATE_POST, body=encode_create(body, self.extra), posts=len(body.posts))
         if channels.not_found:
             await self._refuse_gone(body)
-        sent = call if self.prepare is None else _Prepared(call, self.prepare)
+        sent = call if self.prepare is None else _Prepared(call, self.prepare, self.extra)
         if self.due is not None:
             left = self.due.timestamp() - scheduler.server_time()
             time.due = scheduler.clock.monotonic() + left
@@ -374,16 +376,20 @@ class _Prepared:
     """The body that `prepare` made last; before that, the original one."""
 
     def __init__(
-        self, call: Call[list[Created]], prepare: Callable[[], Awaitable[PostRequest]]
+        self,
+        call: Call[list[Created]],
+        prepare: Callable[[], Awaitable[PostRequest]],
+        extra: bytes,
     ) -> None:
         self.body, self.posts = call.body, call.posts
         self.is_under_way = False
         self._prepare = prepare
+        self._extra = extra
 
     async def __call__(self) -> Raw:
         self.is_under_way = True
         made = await self._prepare()
-        self.body, self.posts = body, _ = encode_create(made), len(made.posts)
+        self.body, self.posts = body, _ = encode_create(made, self._extra), len(made.posts)
         self.is_under_way = False
         return body
 

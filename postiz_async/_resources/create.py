@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from postiz_async._resources.builder import CreateCall, NewCreate, refuse_past
 from postiz_async._resources.create_body import (
     build_body,
+    encode_extra,
     refuse_type_problems,
     refuse_wrong_types,
     refusing_posts,
@@ -27,7 +28,7 @@ from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from postiz_async._resources.channels import ChannelCache
     from postiz_async._resources.keyed import KeyedCreates
@@ -64,6 +65,7 @@ class PostCreation:
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> builtins.list[Created]:
         """Schedule one or more posts for the same time, with one request.
 
@@ -83,6 +85,8 @@ class PostCreation:
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1.
@@ -95,7 +99,7 @@ class PostCreation:
             BadRequestError: the server refused it; that cost one request.
             UsageError: `max_wait` is not a number of seconds.
         """
-        call = self._begun(max_wait, priority, validate, due=at)
+        call = self._begun(max_wait, priority, validate, extra_body, due=at)
         new = NewCreate("schedule", posts, at, tags, short_link)
         sending = await self._made(call, new, idempotency_key)
         del call, new, posts  # they wait as bytes
@@ -110,6 +114,7 @@ class PostCreation:
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> builtins.list[Created]:
         """Publish as soon as the quota has a slot; one request for all posts.
 
@@ -127,11 +132,13 @@ class PostCreation:
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
-        call = self._begun(max_wait, priority, validate)
+        call = self._begun(max_wait, priority, validate, extra_body)
         now = datetime.fromtimestamp(call.bound.scheduler.server_time(), UTC)
         new = NewCreate("now", posts, now, tags, short_link)
         sending = await self._made(call, new, idempotency_key)
@@ -148,6 +155,7 @@ class PostCreation:
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> builtins.list[Created]:
         """Store drafts, which are not published until you schedule them; one request for all.
 
@@ -166,11 +174,13 @@ class PostCreation:
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
-        call = self._begun(max_wait, priority, validate)
+        call = self._begun(max_wait, priority, validate, extra_body)
         new = NewCreate("draft", posts, at, tags, short_link)
         sending = await self._made(call, new, idempotency_key)
         del call, new, posts  # they wait as bytes
@@ -187,6 +197,7 @@ class PostCreation:
         max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Created:
         """Replace the whole content of a post, which keeps its id and its state.
 
@@ -214,6 +225,8 @@ class PostCreation:
             validate: refuse what the server would refuse before a slot is spent, and log warnings
                 about what it accepts but is probably a mistake; None: as the client says, by
                 default True.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v2.13.0. Raises what `schedule` raises, and:
@@ -222,7 +235,7 @@ class PostCreation:
             InvalidPostError: also if the post is on another channel than `new`.
             PostNotFoundError: it is not listed from a year before to a year after today or `at`.
         """
-        call = self._begun(max_wait, priority, validate)
+        call = self._begun(max_wait, priority, validate, extra_body)
         refuse_type_problems(at, tags)
         item = (await call.items((new,)))[0]
         with refusing_posts():  # a date without a zone, before anything is asked
@@ -274,6 +287,7 @@ class PostCreation:
         max_wait: float | timedelta | UnsetType | None,
         priority: int | None,
         validate: bool | None,  # noqa: FBT001
+        extra_body: Mapping[str, object] | None = None,
         *,
         due: datetime | None = None,
     ) -> CreateCall:
@@ -286,6 +300,7 @@ class PostCreation:
             max_wait=max_wait,
             priority=priority,
             due=due,
+            extra=encode_extra(extra_body),
         )
 
     async def _made(
@@ -307,7 +322,7 @@ class PostCreation:
             kind=new.kind,
             channels=tuple(post.channel_id for post in new.posts),
             short_link=new.short_link,
-            said=said_of(new),
+            said=said_of(new, call.extra),
             build=partial(call.build, new),
             rebuild=partial(call.rebuild, new),
         )
@@ -354,6 +369,7 @@ class PostCreation:
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> builtins.list[Created]:
         """Send a request body as it is to `POST /posts`.
 
@@ -369,11 +385,13 @@ class PostCreation:
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
-        call = self._begun(max_wait, priority, validate)
+        call = self._begun(max_wait, priority, validate, extra_body)
         key = self._key_of(idempotency_key)
         if key is None:
             sending = call.send(await call.check(body))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from postiz_async.errors import (
     Marks,
     Problem,
 )
+from postiz_async.models._base import describe_json_error
 from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
 from postiz_async.models.posts import (
@@ -224,9 +226,42 @@ def _media(media: Media) -> MediaRef:
     )
 
 
+_OWN_FIELDS = {field.encode_name for field in msgspec.structs.fields(PostRequest)}
+
+
+def encode_extra(extra: Mapping[str, object] | None) -> bytes:
+    """Fields that a user adds to a create request, as JSON; equal ones are equal bytes.
+
+    Args:
+        extra: the fields by name; None or empty: no bytes.
+
+    Raises:
+        InvalidPostError: the library has one of the fields itself, or JSON cannot represent them.
+    """
+    where = "extra_body"
+    if not extra and isinstance(extra, Mapping | None):
+        return b""
+    if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
+        hint = "a dict with strings as keys is expected"
+        raise InvalidPostError([_type_problem(where, extra, hint)])
+    if own := sorted(_OWN_FIELDS & extra.keys()):
+        message, hint = "is not an extra field", "give it as an argument, or send a PostRequest"
+        raise InvalidPostError([Problem(f"{where}.{name}", message, hint=hint) for name in own])
+    try:
+        text = json.dumps(dict(extra), ensure_ascii=False, allow_nan=False, sort_keys=True)
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = Problem(where, f"cannot be written as JSON: {describe_json_error(error)}")
+        raise InvalidPostError([problem]) from error
+
+
 @refusing_posts()
-def encode_create(body: PostRequest) -> Raw:
+def encode_create(body: PostRequest, extra: bytes = b"") -> Raw:
     """The bytes of a create request.
+
+    Args:
+        body: the request.
+        extra: further fields, made by `encode_extra`.
 
     Raises:
         InvalidPostError: they are more than the server reads, or a post cannot have the date.
@@ -240,6 +275,8 @@ def encode_create(body: PostRequest) -> Raw:
     if moment.year not in POST_YEARS:
         raise InvalidPostError([Problem("date", f"{body.date} is too far away")])
     raw = encode_body(body)
+    if extra:
+        raw = Raw(bytes(raw)[:-1] + b"," + extra[1:])
     size = len(memoryview(raw))
     if size > MAX_BODY:
         problem = Problem("body", f"has {size:,} bytes; the server reads {MAX_BODY:,}")

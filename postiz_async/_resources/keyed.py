@@ -105,8 +105,12 @@ def check_key(key: object, where: str = "idempotency_key") -> None:
 
 
 @refusing_posts()
-def said_of(new: NewCreate) -> Said:
+def said_of(new: NewCreate, extra: bytes = b"") -> Said:
     """The arguments of `schedule`, `publish_now` and `draft`, whose types were checked.
+
+    Args:
+        new: the arguments.
+        extra: further fields of the request, made by `encode_extra`.
 
     Raises:
         InvalidPostError: the moment has no time zone, or JSON cannot represent the settings.
@@ -114,8 +118,12 @@ def said_of(new: NewCreate) -> Said:
     request: dict[str, object] = {"kind": new.kind}
     if new.kind != "now":
         request["at"] = format_date(new.at, "at")
-    request |= {"tags": list(new.tags), "short_link": new.short_link}
+    request |= {"tags": list(new.tags), "short_link": new.short_link, **_said_extra(extra)}
     return Said(request, [_post(place, post) for place, post in enumerate(new.posts)])
+
+
+def _said_extra(extra: bytes) -> dict[str, object]:
+    return {"extra_body": extra.decode()} if extra else {}
 
 
 def _post(place: int, post: NewPost) -> dict[str, object]:
@@ -164,13 +172,13 @@ def _default(field: msgspec.structs.FieldInfo) -> object:
     return make() if callable(make) else field.default
 
 
-def said_of_body(body: PostRequest) -> Said:
+def said_of_body(body: PostRequest, extra: bytes = b"") -> Said:
     """The request that `send` was given; without its date if it is published at once."""
     request: dict[str, object] = msgspec.to_builtins(body)
     posts = cast("list[dict[str, object]]", request.pop("posts"))
     if body.type == "now":
         del request["date"]
-    return Said(request, posts)
+    return Said(request | _said_extra(extra), posts)
 
 
 def well_formed(body: PostRequest) -> PostRequest:
@@ -214,7 +222,7 @@ def keyed_body(
         kind=read.type,
         channels=tuple(item.channel.id for item in read.posts),
         short_link=read.short_link,
-        said=said_of_body(read),
+        said=said_of_body(read, call.extra),
         build=build,
         rebuild=rebuild,
     )

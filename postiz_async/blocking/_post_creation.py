@@ -10,7 +10,7 @@ from postiz_async.blocking._base import Twin
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from msgspec import UnsetType
@@ -37,6 +37,7 @@ class PostCreation(Twin):
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> builtins.list[Created]:
         """Schedule one or more posts for the same time, with one request.
 
@@ -56,6 +57,8 @@ class PostCreation(Twin):
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1.
@@ -78,6 +81,7 @@ class PostCreation(Twin):
             priority=priority,
             validate=validate,
             idempotency_key=idempotency_key,
+            extra_body=extra_body,
         )
 
     def publish_now(
@@ -89,6 +93,7 @@ class PostCreation(Twin):
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> builtins.list[Created]:
         """Publish as soon as the quota has a slot; one request for all posts.
 
@@ -106,6 +111,8 @@ class PostCreation(Twin):
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
@@ -119,6 +126,7 @@ class PostCreation(Twin):
             priority=priority,
             validate=validate,
             idempotency_key=idempotency_key,
+            extra_body=extra_body,
         )
 
     def draft(
@@ -131,6 +139,7 @@ class PostCreation(Twin):
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> builtins.list[Created]:
         """Store drafts, which are not published until you schedule them; one request for all.
 
@@ -149,6 +158,8 @@ class PostCreation(Twin):
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
@@ -163,6 +174,7 @@ class PostCreation(Twin):
             priority=priority,
             validate=validate,
             idempotency_key=idempotency_key,
+            extra_body=extra_body,
         )
 
     def replace(
@@ -176,6 +188,7 @@ class PostCreation(Twin):
         max_wait: float | timedelta | UnsetType | None = UNSET,
         priority: int | None = None,
         validate: bool | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Created:
         """Replace the whole content of a post, which keeps its id and its state.
 
@@ -203,6 +216,8 @@ class PostCreation(Twin):
             validate: refuse what the server would refuse before a slot is spent, and log warnings
                 about what it accepts but is probably a mistake; None: as the client says, by
                 default True.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v2.13.0. Raises what `schedule` raises, and:
@@ -221,6 +236,7 @@ class PostCreation(Twin):
             max_wait=max_wait,
             priority=priority,
             validate=validate,
+            extra_body=extra_body,
         )
 
     def build(
@@ -292,6 +308,7 @@ class PostCreation(Twin):
         priority: int | None = None,
         validate: bool | None = None,
         idempotency_key: str | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> builtins.list[Created]:
         """Send a request body as it is to `POST /posts`.
 
@@ -307,6 +324,8 @@ class PostCreation(Twin):
             idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
                 stored once, however often and from wherever the same call is made; repeated calls
                 return the answer of the first, for which they wait no longer than `max_wait`.
+            extra_body: fields to add to the JSON of the request, for those that the library does
+                not have.
 
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
@@ -318,6 +337,7 @@ class PostCreation(Twin):
             priority=priority,
             validate=validate,
             idempotency_key=idempotency_key,
+            extra_body=extra_body,
         )
 
     def probe(self) -> None:
