@@ -255,10 +255,10 @@ class Queue:
     """A queue with many creates before it.
 
     Args:
-        max_wait: of each create; None: as long as it takes.
+        max_wait: of each create; infinite: as long as it takes.
     """
 
-    def __init__(self, max_wait: float | None) -> None:
+    def __init__(self, max_wait: float) -> None:
         self.clock = SystemClock()
         now = self.clock.monotonic()
         self.handle = LocalLedgers().handle("organisation", used_up(now), self.clock)
@@ -326,7 +326,7 @@ class Queue:
         await asyncio.gather(*self.waiting, return_exceptions=True)
 
 
-async def measure(length: int, max_wait: float | None) -> list[float]:
+async def measure(length: int, max_wait: float) -> list[float]:
     """Median microseconds to join, to leave, to go."""
     queue = Queue(max_wait)
     await queue.fill(length)
@@ -342,7 +342,7 @@ def report_queue() -> None:
     print("us for each create, median, by the length of the queue")
     print(f"{'':24} {'queued':>9} {'join':>8} {'cancel':>8} {'go':>8}")
     growth: list[float] = []
-    for name, max_wait in (("no max_wait", None), ("all with a max_wait", 1e9)):
+    for name, max_wait in (("no max_wait", math.inf), ("all with a max_wait", 1e9)):
         rows = {length: asyncio.run(measure(length, max_wait)) for length in LENGTHS}
         for length, times in rows.items():
             print(f"{name:24} {length:9,} {' '.join(f'{each:8.1f}' for each in times)}")

@@ -128,9 +128,9 @@ async def compare(url: str) -> None:
                         rates[name].append(measured)
             print(f"{at_once} at a time, {CALLS} calls, median of {ROUNDS}")
             base = rates[BARE]
-            for name, measured in rates.items():
-                ratio = statistics.median(a / b for a, b in zip(measured, base, strict=True))
-                print(f"  {name:24} {statistics.median(measured):8.0f} /s   {ratio:5.2f} x bare")
+            for name, found in rates.items():
+                ratio = statistics.median(a / b for a, b in zip(found, base, strict=True))
+                print(f"  {name:24} {statistics.median(found):8.0f} /s   {ratio:5.2f} x bare")
             ratio = statistics.median(a / b for a, b in zip(rates[OURS], base, strict=True))
             bare = statistics.median(base)
             figure = note(

@@ -8,11 +8,12 @@ it is installed. Run: python benchmarks/decode_posts.py
 from __future__ import annotations
 
 import gc
+import importlib
 import importlib.util
 import json
 import statistics
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from figures import Figure, note, skip
@@ -62,14 +63,14 @@ def pydantic_reader(data: bytes) -> Callable[[], object] | None:
         return None
     from datetime import datetime  # noqa: PLC0415
 
-    import pydantic  # noqa: PLC0415
+    pydantic: Any = importlib.import_module("pydantic")
 
     tag = pydantic.create_model("Tag", id=(str, ""), name=(str, ...), color=(str | None, None))
-    post_tag = pydantic.create_model("PostTag", tag=(tag, ...))
+    post_tag: Any = pydantic.create_model("PostTag", tag=(tag, ...))
     channel = pydantic.create_model(
         "Channel", id=(str, ...), providerIdentifier=(str, ""), name=(str, "")
     )
-    post = pydantic.create_model(
+    post: Any = pydantic.create_model(
         "Post",
         id=(str, ...),
         content=(str, ""),

@@ -114,7 +114,7 @@ class Meter:
             yield
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]
+            threading.setprofile(None)
         self.value = next(counter)
 
     @contextmanager

@@ -359,8 +359,8 @@ def roast_curve() -> Image.Image:
         8,
     )
     marks = ((8 + 40 / 60, "first crack 8:40", -112, 70), (end, "out 10:35, 212 °C", 0, -46))
-    for minutes, words, aside, below in marks:
-        x, y = at(minutes, heat(minutes))
+    for moment, words, aside, below in marks:
+        x, y = at(moment, heat(moment))
         c.path([(x, y), (x, bottom)], mix(PAPER, NIGHT, 0.4), 2)
         c.disc(x, y, 12, NIGHT)
         c.text(x + aside, y + below, words, 24, NIGHT, bold=True)

@@ -39,7 +39,7 @@ from postiz_async._outbox.sending import LEASE
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/outbox"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/stores"))
-from kills import NAMED, Kills, Tally, spread
+from kill_lab import NAMED, Kills, Tally, spread
 from processes import PATIENCE, PYTHON
 from sender_kills import FAULTS
 

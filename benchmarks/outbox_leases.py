@@ -131,8 +131,8 @@ def counted(*, lies: bool) -> Generator[Tally]:
     tally = Tally()
     Counting.tally, Counting.lies = tally, lies
     kept = _sqlite_deliveries.SqliteDeliveries, _postgres_deliveries.PostgresDeliveries
-    _sqlite_deliveries.SqliteDeliveries = FileDeliveries  # type: ignore[misc]
-    _postgres_deliveries.PostgresDeliveries = DatabaseDeliveries  # type: ignore[misc]
+    _sqlite_deliveries.SqliteDeliveries = FileDeliveries  # type: ignore[misc, assignment]
+    _postgres_deliveries.PostgresDeliveries = DatabaseDeliveries  # type: ignore[misc, assignment]
     try:
         yield tally
     finally:

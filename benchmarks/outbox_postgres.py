@@ -278,7 +278,7 @@ async def claims(url: str) -> None:
     """Claims a second of one sender, beside the bare claim of a ticket in one queue."""
     database = Database(url)
     deliveries = PostgresDeliveries(database)
-    bare = database.statement(
+    bare = (
         "UPDATE {schema}.deliveries SET version = 2 WHERE number = (SELECT number "
         "FROM {schema}.deliveries WHERE scope = %s AND state = 'planned' AND version = 1 "
         "ORDER BY due, number LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING number"

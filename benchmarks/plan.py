@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.campaign import Campaign
     from postiz_async._wire import WireRequest
+    from postiz_async.models.media import Media
 
 LIMIT = 30
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
@@ -65,7 +66,7 @@ CHANNELS = (
 )  # fmt: skip
 
 
-def rows(channels: list[str], count: int) -> Iterator[dict[str, object]]:
+def rows(channels: list[str], count: int) -> Iterator[dict[str, str]]:
     """Every channel posts each half hour, a minute after the one before it."""
     for n in range(count):
         turn, channel = divmod(n, len(channels))
@@ -88,7 +89,7 @@ def channels_of(server: MemoryServer) -> list[str]:
     return [server.add_channel(provider).id for provider in CHANNELS]
 
 
-def written(path: Path, records: Iterator[dict[str, object]]) -> Path:
+def written(path: Path, records: Iterator[dict[str, str]]) -> Path:
     first = next(records)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, first)
@@ -232,7 +233,7 @@ def _bodies(campaign: Campaign) -> Iterator[tuple[bytes, tuple[str, ...]]]:
         yield msgspec.json.encode(body), tuple(row.ref for row in request.rows)
 
 
-def _no_medium(name: str) -> None:
+def _no_medium(name: str) -> Media:
     raise AssertionError(name)
 
 

@@ -57,8 +57,8 @@ def _words(owner: Any, name: str, old: str, new: str) -> Switch:
     """
 
     def switch() -> AbstractContextManager[object]:
-        found = inspect.getattr_static(owner, name)
-        function = found.fget if isinstance(found, property) else found
+        found: Any = inspect.getattr_static(owner, name)
+        function: Any = found.fget if isinstance(found, property) else found
         source = textwrap.dedent(inspect.getsource(function))
         if source.count(old) != 1:
             raise LookupError(f"{old!r} is {source.count(old)} times in {name}")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from quota_scenes import Scene
 
-    from postiz_async._sandbox.throttle import ThrottleDecision
+    from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
 
 Pass: TypeAlias = "Callable[[], Awaitable[object]]"
 """Lets a call go."""
@@ -57,7 +57,9 @@ class Server:
     def __init__(self, scene: Scene, seed: int) -> None:
         self._scene = scene
         self._rng = random.Random(seed)
-        self.throttle = (RedisThrottle if scene.storage == "redis" else MemoryThrottle)(scene.limit)
+        self.throttle: Throttle = (RedisThrottle if scene.storage == "redis" else MemoryThrottle)(
+            scene.limit
+        )
         for _ in range(scene.used):
             self.throttle.hit("key", BEGAN - 600)
         if scene.counter:
@@ -139,7 +141,7 @@ def pyrate(limit: int = LIMIT) -> Pass:
         SingleBucketFactory,
     )
 
-    class Bucket(InMemoryBucket):
+    class Bucket(InMemoryBucket):  # type: ignore[misc]  # it may be absent
         def now(self) -> int:
             return int(asyncio.get_running_loop().time() * 1000)
 
@@ -299,9 +301,9 @@ class _Run:
             for moment, limit in fate.limits:
                 change = partial(self._change, limit)
                 await stack.enter_async_context(meanwhile(_at(moment, change)))
-            work = asyncio.gather(*(worker() for _ in range(WORKERS)))
+            work: asyncio.Future[list[None]] = asyncio.gather(*(worker() for _ in range(WORKERS)))
             watch = asyncio.create_task(self._watch())
-            await asyncio.wait([work, watch], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
             end, is_done = loop.time(), work.done()
             await torn_off(work, watch)
         came = sum(moment <= end for moment in fate.interactive)

@@ -395,6 +395,7 @@ def _liars() -> Iterator[Case]:
         ),
         gate=Gate(utilisation=0.82, refusals=10, with_any_seed=False),
     )
+    hidden: Mapping[str, None]
     for words, hidden in (("", {}), (", no Retry-After", {"retry_after": None})):
         yield Case(
             name=f"a window of 3 h, no rate headers{words}",
@@ -402,7 +403,7 @@ def _liars() -> Iterator[Case]:
                 MANY,
                 window=3 * 3600.0,
                 stripped=True,
-                counter=_telling(3 * 3600.0, **hidden),
+                counter=_telling(3 * 3600.0, used=0, **hidden),
             ),
             gate=Gate(utilisation=0.80, refusals=40, blocked=6.0),
             note="two lock-outs, of three hours each, teach it",

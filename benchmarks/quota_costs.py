@@ -39,7 +39,6 @@ async def weigh(tickets: int) -> tuple[float, float]:
                         priority=Priority.BULK,
                         posts=1,
                         since=0.0,
-                        max_wait=None,
                         due=float(number),
                         lifetime=60.0,
                     )

@@ -275,8 +275,8 @@ class _Run:
         if scene.stands_still and place == scene.processes - 1:
             stops = [(it.began + start, length) for start, length in self.fate.stops]
             clock = NappingClock(it.clock, stops, stands_still=False)
-            transport = StandingTransport(network, clock)
-            return it.client(store, clock=clock, reserve=scene.reserve, transport=transport)
+            standing = StandingTransport(network, clock)
+            return it.client(store, clock=clock, reserve=scene.reserve, transport=standing)
         if scene.naps:
             clock = NappingClock(it.clock, self.fate.naps, stands_still=scene.naps == "stops")
             transport = NappingTransport(network, clock)

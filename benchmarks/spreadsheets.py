@@ -106,7 +106,7 @@ def read(path: Path, how: str) -> None:
     """Read the rows of a sheet alone."""
     began = time.process_time()
     if how == "openpyxl":
-        import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415
+        import openpyxl  # noqa: PLC0415
 
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         count = sum(1 for _ in book.worksheets[0].iter_rows(values_only=True))
@@ -117,21 +117,22 @@ def read(path: Path, how: str) -> None:
 
 def measured(*arguments: object) -> tuple[float, float, int]:
     """The best of three processes."""
-    runs = []
+    runs: list[tuple[float, float, int]] = []
     for _ in range(1 if "openpyxl" in arguments else 3):
         command = [sys.executable, __file__, *map(str, arguments)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        runs.append(json.loads(done.stdout))
+        taken, memory, count = json.loads(done.stdout)
+        runs.append((taken, memory, count))
     return min(runs)
 
 
 def main() -> None:
     match sys.argv[1:]:
-        case ["plan", path]:
-            asyncio.run(planned(Path(path)))
+        case ["plan", name]:
+            asyncio.run(planned(Path(name)))
             return
-        case ["read", path, how]:
-            read(Path(path), how)
+        case ["read", name, how]:
+            read(Path(name), how)
             return
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as folder:

@@ -112,7 +112,7 @@ def opened(where: str) -> Records:
         _count()
         return await run(*arguments)
 
-    database._run = counted  # type: ignore[method-assign]  # noqa: SLF001
+    database._run = counted  # type: ignore[method-assign, assignment]  # noqa: SLF001
     return store
 
 
@@ -277,7 +277,7 @@ def main() -> None:
         return
     if not options.redis and why_no_redis():
         skip(why_no_redis())
-        where = given(None)
+        where: AbstractContextManager[str | None] = given(None)
     else:
         where = given(options.redis) if options.redis else own_redis()
     with where as url:

@@ -137,7 +137,8 @@ def with_client(url: str, path: Path) -> dict[str, float]:
         check=True,
         env=CHILD_ENVIRONMENT,
     )
-    return json.loads(run.stdout)
+    told: dict[str, float] = json.loads(run.stdout)
+    return told
 
 
 def with_curl(url: str, path: Path) -> dict[str, float]:
@@ -183,9 +184,9 @@ def compare(name: str, url: str, pid: int, path: Path, rounds: int) -> None:
     assert {told["size"] for told in ours} == {path.stat().st_size}
     ratios = [c["seconds"] / o["seconds"] for c, o in zip(curls, ours, strict=True)]
     print(f"{size:,.0f} MiB to {name}, median of {rounds}")
-    for way, told in (("curl", curls), ("this client", ours)):
+    for who, told in (("curl", curls), ("this client", ours)):
         seconds, cpu = (statistics.median(each[key] for each in told) for key in ("seconds", "cpu"))
-        print(f"  {way:12} {size / seconds:6.0f} MiB/s, {cpu:.2f} s of processor time")
+        print(f"  {who:12} {size / seconds:6.0f} MiB/s, {cpu:.2f} s of processor time")
     base = size / statistics.median(told["seconds"] for told in curls)
     speed = Figure(
         name=f"{size:,.0f} MiB to {name}",

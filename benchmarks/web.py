@@ -83,7 +83,7 @@ def application(sandbox: MemoryServer, channel: str) -> FastAPI:
         return "ok"
 
     async def idle(postiz: PostizDep) -> str:
-        return postiz.client.base_url
+        return type(postiz).__name__
 
     for handler in (schedule, nothing, idle):
         app.add_api_route(f"/{handler.__name__}", handler, methods=["POST"])

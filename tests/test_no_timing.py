@@ -21,7 +21,7 @@ MINUTE = 60
 STOPWATCHES = {"perf_counter", "process_time", "thread_time", "timeit", "default_timer"}
 READS_THE_CLOCK = {
     "processes.py": "waits for processes, and tells the time of another's clock",
-    "kills.py": "prints how long it took, and waits for processes",
+    "kill_lab.py": "prints how long it took, and waits for processes",
     "campaign_kills.py": "prints how long it took",
 }
 """Files that may take the difference of two readings, and why."""

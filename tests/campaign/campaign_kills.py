@@ -1,4 +1,4 @@
-"""Campaigns whose runs, updates and undos are killed, by one host or by several: see `kills`."""
+"""Campaigns whose runs, updates and undos are killed, by one host or by several: see `kill_lab`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kills import NAMED, PAGES, Kills, Tally
+from kill_lab import NAMED, PAGES, Kills, Tally
 from postgres_server import shared_server
 from processes import COMMAND, ended, wait_until
 from samples import PNG

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from campaign_kills import client_refs, rows_at
 from campaign_lab import START, WITH_DOUBLES, Lab, somewhere
 from gateways import PAGE_STATUSES
-from kills import NAMED, Tally
+from kill_lab import NAMED, Tally
 from samples import PNG
 from wall_jumps import HOURS
 

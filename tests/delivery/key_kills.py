@@ -1,4 +1,4 @@
-"""Processes that make the same calls and are killed: see `kills`.
+"""Processes that make the same calls and are killed: see `kill_lab`.
 
 Each call is made until it is answered.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kills import Kills, Progress, Tally
+from kill_lab import Kills, Progress, Tally
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON
 from redis_server import redis_server

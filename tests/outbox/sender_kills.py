@@ -1,9 +1,9 @@
 """Senders of one outbox in PostgreSQL that are killed and stopped, while everything else breaks.
 
 One database, four senders that send for four organisations, and a server that loses a fifth of all
-answers to creates, carries some out late and some by half: see `kills`. Orders come all the time,
-each with a hand-over in one transaction, and some are rolled back. Connections to the database
-break before the answer to a COMMIT, or to a sender's swap.
+answers to creates, carries some out late and some by half: see `kill_lab`. Orders come all the
+time, each with a hand-over in one transaction, and some are rolled back. Connections to the
+database break before the answer to a COMMIT, or to a sender's swap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from kills import NAMED, PAGES, Kills, Progress, Tally, fault_texts, spread
+from kill_lab import NAMED, PAGES, Kills, Progress, Tally, fault_texts, spread
 from outbox_worker import clock_of
 from pool_sandbox import PROVIDERS, channel_of, key_of
 from pool_worker import LISTED
