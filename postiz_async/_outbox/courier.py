@@ -29,6 +29,7 @@ from postiz_async.errors import PostizError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
+    from datetime import timedelta
 
     from anyio.abc import TaskGroup
 
@@ -294,9 +295,10 @@ class Courier:
                         running[name].lose()
 
     async def _prune(self) -> None:
+        keep = cast("timedelta", self._options.keep)  # the options have made it one
         while True:
             try:
-                removed = await self._deliveries.prune(self._options.keep)
+                removed = await self._deliveries.prune(keep)
             except StoreError as error:
                 log.debug("old hand-overs could not be removed: %s", error)
             else:

@@ -11,6 +11,7 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
 from postiz_async.models._base import DateTime, Value
+from postiz_async.models._durations import read_duration
 from postiz_async.stores._addresses import is_redis, place_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class OutboxOptions:
             free (a `timedelta`, or seconds).
         on_doubt: how to treat posts whose answer was lost and whose date comes before it
             is proved that they are not stored: `skip` ends them undecided, `send` risks a double.
-        keep: how long finished tickets are kept.
+        keep: how long finished tickets are kept: a `timedelta`, or seconds.
         sends: False only hands over: another process that shares the outbox sends.
         schema: the schema of the tables in PostgreSQL.
 
@@ -49,7 +50,7 @@ class OutboxOptions:
     path: Path | Secret | str | None = None
     late: Late = "skip"
     on_doubt: OnDoubt = "skip"
-    keep: timedelta = timedelta(days=30)
+    keep: float | timedelta = timedelta(days=30)
     sends: bool = True
     schema: str = "postiz_async"
 
@@ -63,8 +64,10 @@ class OutboxOptions:
                 )
             object.__setattr__(self, "path", place)
         checked_late(self.late)
-        if self.keep < timedelta(0):
-            raise UsageError(f"An outbox cannot keep tickets for {self.keep}.")
+        keep = read_duration(self.keep)
+        if keep is None or keep < timedelta(0):
+            raise UsageError(f"An outbox cannot keep tickets for {self.keep!r}.")
+        object.__setattr__(self, "keep", keep)
 
     @property
     def database(self) -> Secret | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from postiz_async._pool import PostizPool
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
+from postiz_async.models._durations import read_seconds
 from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
 from postiz_async.testing._transport import (
     SANDBOX_URL,
@@ -18,7 +19,7 @@ from postiz_async.testing._transport import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from typing import Self, Unpack
 
     from postiz_async._client import Postiz
@@ -96,7 +97,7 @@ class Sandbox(SandboxControls):
         self,
         organization: Organization | str | None = None,
         *,
-        latency: float = 0.0,
+        latency: float | timedelta = 0.0,
         **options: Unpack[ClientOptions],
     ) -> AsyncGenerator[Postiz]:
         """An open client.
@@ -106,7 +107,7 @@ class Sandbox(SandboxControls):
 
         Args:
             organization: the organisation of the client, or its name; None: the first one.
-            latency: seconds on the clock from sending a request to its arrival, and back again.
+            latency: time on the clock from sending a request to its arrival, and back again.
             options: those of `Postiz`. Key, URL, clock and transport are the sandbox's, unless
                 you give others.
         """
@@ -118,12 +119,12 @@ class Sandbox(SandboxControls):
 
     @asynccontextmanager
     async def pool(
-        self, *, latency: float = 0.0, **options: Unpack[PoolOptions]
+        self, *, latency: float | timedelta = 0.0, **options: Unpack[PoolOptions]
     ) -> AsyncGenerator[PostizPool]:
         """An open pool; the keys for its clients are those of `organizations`.
 
         Args:
-            latency: seconds on the clock from sending a request to its arrival, and back again.
+            latency: time on the clock from sending a request to its arrival, and back again.
             options: those of `PostizPool`. URL, clock and transport are the sandbox's, unless you
                 give others. An outbox would be in PostgreSQL, whose clock does not jump.
         """
@@ -133,13 +134,14 @@ class Sandbox(SandboxControls):
         async with self, PostizPool(**(usual | options)) as pool:
             yield pool
 
-    def transport(self, *, latency: float = 0.0) -> Transport:
+    def transport(self, *, latency: float | timedelta = 0.0) -> Transport:
         """A transport to the sandbox, for a client that you make yourself.
 
         The client needs the sandbox's clock, too:
         `Postiz(..., base_url=sandbox.url, advanced=AdvancedOptions(clock=..., transport=...))`.
 
         Args:
-            latency: seconds on the clock between a request and its answer.
+            latency: time on the clock between a request and its answer.
         """
-        return self._transports.setdefault(latency, SandboxTransport(self._server, latency=latency))
+        seconds = read_seconds("latency", latency, zero=True)
+        return self._transports.setdefault(seconds, SandboxTransport(self._server, latency=seconds))

@@ -124,7 +124,7 @@ async def test_no_ticket_is_forgotten_early(file_lab: OutboxLab) -> None:
         async with lab.client(keep=timedelta(hours=3)) as postiz:
             assert await postiz.outbox.counts() == {"stored": 1}
             await lab.clock.sleep(HOUR)
-    async with lab.client(keep=timedelta(hours=3)) as postiz:
+    async with lab.client(keep=3 * HOUR) as postiz:
         await lab.clock.sleep(3 * HOUR)
     async with lab.client(keep=timedelta(hours=3)) as postiz:
         assert await postiz.outbox.counts() == {}

@@ -646,6 +646,9 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         OutboxOptions(tmp_path, late=timedelta(0))
     with pytest.raises(ConfigurationError):
         OutboxOptions(tmp_path, keep=timedelta(days=-1))
+    for keep in (-1, math.nan, 1e300, "soon"):
+        with pytest.raises(UsageError, match="cannot keep tickets for"):
+            OutboxOptions(tmp_path, keep=keep)  # type: ignore[arg-type]
 
 
 async def test_one_outage_is_one_pause_of_the_outbox(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from postiz_async import (
     Postiz,
     QuotaWaitError,
     UploadError,
+    UsageError,
 )
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Fault, Sandbox
@@ -68,6 +70,20 @@ async def test_a_lock_is_of_one_organisation() -> None:
             await globex.with_options(max_wait=5).posts.schedule(
                 NewPost(channel, "Hello"), at=sandbox.in_an_hour()
             )
+
+
+async def test_latency_is_seconds_or_a_timedelta() -> None:
+    sandbox = Sandbox(channels=["mastodon"])
+    assert sandbox.transport(latency=2) is sandbox.transport(latency=timedelta(seconds=2))
+    async with sandbox.client(latency=timedelta(minutes=1)) as postiz:
+        began = sandbox.clock.monotonic()
+        with pytest.raises(APITimeoutError):
+            await postiz.with_options(max_retries=0).channels.list()
+        assert await postiz.with_options(timeout=timedelta(minutes=3)).channels.list()
+        assert sandbox.clock.monotonic() - began > 120
+    for latency in (-1, math.nan, "1s"):
+        with pytest.raises(UsageError, match="latency"):
+            sandbox.transport(latency=latency)  # type: ignore[arg-type]
 
 
 async def test_a_pool_has_a_client_for_each_organisation() -> None:
