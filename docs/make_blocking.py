@@ -62,9 +62,9 @@ HOW = {
         "or a store, as for `Postiz`,\n            which is closed with the pool. With\n"
     ),
     "an iterable or async iterable": "an iterable",
-    "an asynchronous function from the name of an organisation to its key or token,\n"
-    "            with which the outbox sends; it is called each time and has 30 s. No key is "
-    "stored.": (
+    "a function, sync or async, from the name of an organisation to its key or\n"
+    "            token, with which the outbox sends; it is called each time. An async one has "
+    "30 s, a\n            sync one must not block. No key is stored.": (
         "a function from the name of an organisation to its key or token, with which\n"
         "            the outbox sends; it is called each time, in a worker thread, and has 30 s.\n"
         "            No key is stored."

@@ -98,8 +98,9 @@ class PostizPool(OfOneProcess):
             client, too. None: they are this process's, or with an outbox in its database.
         outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions`, if the outbox
             is not in `store` or is to work in another way.
-        credentials: an asynchronous function from the name of an organisation to its key or token,
-            with which the outbox sends; it is called each time and has 30 s. No key is stored.
+        credentials: a function, sync or async, from the name of an organisation to its key or
+            token, with which the outbox sends; it is called each time. An async one has 30 s, a
+            sync one must not block. No key is stored.
         connections: the largest number of connections, for all organisations together; None: 100.
         max_clients: the largest number of clients; beyond it, the least recently used is closed if
             it is idle.

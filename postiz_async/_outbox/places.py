@@ -68,6 +68,19 @@ def places_of(
     return Places(own, own, options)
 
 
+def check_credentials(credentials: object) -> None:
+    """Refuse what cannot be called as `credentials`; None is fine. A key is not shown.
+
+    Raises:
+        UsageError: it is not a function.
+    """
+    if credentials is not None and not callable(credentials):
+        raise UsageError(
+            "credentials= must be a function from an organisation's name to its key, not a "
+            f"{type(credentials).__name__}."
+        )
+
+
 def places_of_many(
     store: Records | Address | None,
     outbox: OutboxOptions | Address | None,
@@ -77,15 +90,17 @@ def places_of_many(
     """The stores of a pool, whose outbox needs `credentials` and PostgreSQL.
 
     Raises:
-        UsageError: `credentials` or the place of the outbox is missing, or it is a file.
+        UsageError: `credentials` is missing or no function, or the place of the outbox is missing
+            or a file.
     """
+    check_credentials(credentials)
     places = places_of(store, outbox, clock)
     if credentials is None and outbox is None:
         return replace(places, outbox=None)
     if credentials is None or places.outbox is None:
         raise UsageError(
             "The outbox of a pool needs both: store='postgresql://...' (or outbox=...) and "
-            "credentials=..., an asynchronous function from an organisation's name to its key."
+            "credentials=..., a function from an organisation's name to its key."
         )
     if places.outbox.database is None:
         raise UsageError(

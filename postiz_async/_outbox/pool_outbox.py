@@ -16,6 +16,7 @@ from postiz_async._outbox.outbox import Outbox
 from postiz_async._outbox.places import deliveries_of, speed_of
 from postiz_async._quota.state import ledger_name
 from postiz_async._resources.api import absent, opened
+from postiz_async._scheduler.hooks import told
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError, UsageError
 
@@ -43,8 +44,9 @@ ASKER_SECONDS = 3.0
 CALLBACK_SECONDS = 30.0
 """Seconds that `credentials` may take at other times."""
 
-CredentialsOf: TypeAlias = "Callable[[str], Awaitable[str | Secret]]"
-"""From the name of an organisation to its key or token; called each time that a key is needed."""
+CredentialsOf: TypeAlias = "Callable[[str], Awaitable[str | Secret] | str | Secret]"
+"""From the name of an organisation to its key or token, sync or async; called whenever a key is
+needed. A sync one must not block: the event loop waits for it."""
 
 
 class ClientPool(Protocol):
@@ -97,13 +99,11 @@ class PoolOutbox(OutboxBase):
             ConfigurationError: the organisation has no key, or `credentials` fails or takes too
                 long.
         """
-
-        async def asked() -> object:
-            return await self._credentials(organization)
-
         seconds = CALLBACK_SECONDS * speed_of(self._clock)
         try:
-            key = await in_own_task(asked(), self._clock, seconds)
+            key: object = await in_own_task(
+                told(self._credentials, organization), self._clock, seconds
+            )
         except TimeoutError:
             raise ConfigurationError(
                 f"credentials({organization!r}) did not answer within {CALLBACK_SECONDS:g} s, so "

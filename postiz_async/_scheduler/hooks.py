@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     from postiz_async._quota import RateHeaders
     from postiz_async._wire.endpoints import Call
@@ -180,11 +180,10 @@ def tell_attempt(hook: AttemptHook | None, attempt: Attempt) -> None:
         hook(attempt)
 
 
-async def told(hook: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
-    """Call a function of the user, and await what it returns if it is async."""
+async def told(hook: Callable[_P, Awaitable[_T] | _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call a function of the user, sync or async, and return its result."""
     result = hook(*args, **kwargs)
-    if isawaitable(result):
-        await result
+    return await result if isawaitable(result) else result
 
 
 class HookTasks:

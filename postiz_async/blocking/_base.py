@@ -347,8 +347,8 @@ class EnteredTwin(Twin):
 
 def in_worker(function: Callable[P, T] | None) -> Callable[P, Coroutine[Any, Any, T]] | None:
     """A function that is called in a thread of its own kind while the loop goes on."""
-    if function is None:
-        return None
+    if function is None or not callable(function):
+        return function
 
     async def called(*args: P.args, **kwargs: P.kwargs) -> T:
         return await in_thread(partial(function, *args, **kwargs))

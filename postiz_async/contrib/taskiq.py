@@ -39,9 +39,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from postiz_async._client import Postiz
 from postiz_async._extras import importing
+from postiz_async._outbox.places import check_credentials
 from postiz_async._pool import PostizPool
 from postiz_async._resources.api import OpenClient, opened, options_of
 from postiz_async._resources.posts import Posts
+from postiz_async._scheduler.hooks import told
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.contrib.web import open_store
@@ -110,7 +112,7 @@ def install(
         client: a client with your own options, or a `PostizPool` for many organisations; or a
             function that creates it, called when a worker starts. None: a client for
             `POSTIZ_API_KEY` and `POSTIZ_API_URL`, or with `credentials` a pool.
-        credentials: for a pool, an asynchronous function from the name of an organisation to its
+        credentials: for a pool, a function, sync or async, from the name of an organisation to its
             key or token, so that no key goes through the queue.
         store: where the workers share quota and idempotency keys: a store, the path of a SQLite
             file (one host), `redis://...` or `postgresql://...` (many hosts).
@@ -122,6 +124,7 @@ def install(
     max_wait = read_seconds("max_wait", max_wait, zero=True)
     if client is not None and store is not None:
         raise UsageError("Give store to the client, or let it be made here.")
+    check_credentials(credentials)
     if isinstance(client, Postiz | PostizPool):
         _check_pair(client, credentials)
     if type(source).add_schedule is ScheduleSource.add_schedule:
@@ -146,9 +149,7 @@ def install(
 
 def _check_pair(client: Postiz | PostizPool, credentials: CredentialsOf | None) -> None:
     if isinstance(client, PostizPool) and credentials is None:
-        raise UsageError(
-            "A pool needs credentials=: an asynchronous function from organisation to key."
-        )
+        raise UsageError("A pool needs credentials=: a function from organisation to key.")
     if isinstance(client, Postiz) and credentials is not None:
         raise UsageError("credentials= is for a PostizPool; this client has its own key.")
 
@@ -207,7 +208,7 @@ class _Tasks:
                 "This broker has a client of one organisation: use TaskPostiz in place of "
                 "TaskPostizPool, or install a PostizPool with credentials=."
             )
-        key = await self.credentials(organization)
+        key: str | Secret = await told(self.credentials, organization)
         return await client.client(key, organization=organization)
 
 

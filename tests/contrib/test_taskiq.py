@@ -490,7 +490,7 @@ async def test_each_organisation_has_its_client_and_counts_for_itself() -> None:
 async def test_credentials_that_fail_fail_the_task() -> None:
     lab = Lab()
 
-    async def key_of(organization: str) -> str:
+    def key_of(organization: str) -> str:
         raise LookupError(organization)
 
     @lab.broker.task("one")
@@ -716,6 +716,7 @@ def _key_of(_: str) -> Any:
         ({"client": Postiz(api_key="k"), "store": "q.sqlite"}, "Give store to the client"),
         ({"client": Postiz(api_key="k"), "credentials": _key_of}, "is for a PostizPool"),
         ({"client": PostizPool()}, "A pool needs credentials="),
+        ({"client": PostizPool, "credentials": {"a": "k"}}, "must be a function .* not a dict"),
         ({"max_wait": -1.0}, "max_wait"),
         ({"source": LabelScheduleSource(InMemoryBroker())}, "LabelScheduleSource"),
     ],

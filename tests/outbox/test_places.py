@@ -18,6 +18,7 @@ from postiz_async import (
     PostizPool,
     Secret,
     UsageError,
+    blocking,
 )
 from postiz_async.contrib.web import open_store
 from postiz_async.stores.memory import MemoryStore
@@ -131,6 +132,10 @@ async def test_a_pool_needs_credentials_for_the_outbox_in_its_store(tmp_path: Pa
         PostizPool(store=tmp_path / "quota.sqlite", credentials=key_of)
     with pytest.raises(UsageError, match="needs both"):
         PostizPool(credentials=key_of)
+    for pool in (PostizPool, blocking.PostizPool):
+        with pytest.raises(UsageError, match=r"must be a function .* not a str") as caught:
+            pool(store="postgresql://host/db", credentials="key-of-acme")  # type: ignore[arg-type]
+        assert "key-of-acme" not in str(caught.value)
 
 
 def test_a_place_tells_files_from_addresses(tmp_path: Path) -> None:

@@ -300,9 +300,13 @@ async def raises(organization: str) -> str:
     raise LookupError(f"no row for {organization}")
 
 
+def raises_at_once(organization: str) -> str:
+    raise OSError(f"no file for {organization}")
+
+
 BROKEN = {
     "it raises": (raises, "failed with LookupError"),
-    "it is not asynchronous": (lambda _: "key-of-acme", "failed with TypeError"),
+    "it raises, and is not async": (raises_at_once, "failed with OSError"),
     "nothing": (None, "returned no key but NoneType"),
     "an empty text": ("", "returned no key but str"),
     "bytes": (b"key-of-acme", "returned no key but bytes"),
@@ -444,6 +448,14 @@ async def test_credentials_that_hang_for_very_many_take_no_turns_from_others(pla
             assert (await pool.outbox.wait(ticket.id, timeout=20)).state == "stored"
             await lab.clock.sleep(60)
             assert len(await pool.outbox.troubles()) == len(names)
+
+
+async def test_credentials_may_be_a_plain_function(lab: PoolLab) -> None:
+    async with lab.pool(credentials="key-of-{}".format) as pool:
+        tickets = [(await lab.put(pool, name))[0] for name in ("acme", "globex")]
+        for ticket in tickets:
+            assert (await pool.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once({"acme": 1, "globex": 1})
 
 
 async def test_a_pool_is_closed_while_credentials_hang(lab: PoolLab) -> None:
