@@ -10,7 +10,7 @@ import pytest
 from campaign_lab import START, Lab, rows
 from msgspec.structs import replace
 
-from postiz_async import Channel, NewPost, NotFoundError
+from postiz_async import Channel, NewPost, PostNotFoundError
 from postiz_async._resources.create_body import build_body, build_item
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def a_year(lab: Lab, postiz: Postiz) -> None:
 
 
 async def an_unknown_id(lab: Lab, postiz: Postiz) -> None:
-    with pytest.raises(NotFoundError):
+    with pytest.raises(PostNotFoundError):
         await postiz.posts.get("nope")
 
 
