@@ -454,7 +454,7 @@ class EditKills(CampaignKills):
             theirs,
             [
                 record
-                | {"ref": f"theirs-{n}", "content": self.dice.choice([record["content"], "hi"])}
+                | {"ref": f"theirs-{n}", "content": self.dice.choice([record["content"], f"hi {n}"])}
                 for n, record in enumerate(self.dice.sample(list(records), 8))
             ],
         )
