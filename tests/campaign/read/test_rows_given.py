@@ -115,6 +115,8 @@ async def test_a_tolerance_is_a_text_seconds_or_a_timedelta(lab: Lab, tolerance:
         assert campaign.rows[0].tolerance == timedelta(minutes=15)
 
 
+LIBRARIES = ["polars", pytest.param("pandas", marks=pytest.mark.exhaustive)]  # large to install
+
 TABLE: list[dict[str, Any]] = [
     {"channel": "Blue", "date": AT, "content": "first", "repeat_days": 7, "tags": None},
     {"channel": "Blue", "date": AT + timedelta(days=1), "content": "second", "repeat_days": None},
@@ -127,7 +129,7 @@ def frame_of(kind: str) -> Any:
     return library.DataFrame(TABLE)
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars"])
+@pytest.mark.parametrize("kind", LIBRARIES)
 async def test_a_table_is_a_source_whose_empty_cells_are_empty(lab: Lab, kind: str) -> None:
     lab.sandbox.add_tag("news")
     async with (
@@ -144,7 +146,7 @@ async def test_a_table_is_a_source_whose_empty_cells_are_empty(lab: Lab, kind: s
         assert (await campaign.run()).complete
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars"])
+@pytest.mark.parametrize("kind", LIBRARIES)
 async def test_a_table_may_lack_dates_and_have_numbers_for_names(lab: Lab, kind: str) -> None:
     library = pytest.importorskip(kind)
     table = library.DataFrame(
