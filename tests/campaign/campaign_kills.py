@@ -454,7 +454,10 @@ class EditKills(CampaignKills):
             theirs,
             [
                 record
-                | {"ref": f"theirs-{n}", "content": self.dice.choice([record["content"], f"hi {n}"])}
+                | {
+                    "ref": f"theirs-{n}",
+                    "content": self.dice.choice([record["content"], f"hi {n}"]),
+                }
                 for n, record in enumerate(self.dice.sample(list(records), 8))
             ],
         )
