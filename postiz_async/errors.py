@@ -384,7 +384,12 @@ class RateLimitError(APIStatusError, QuotaError):
 
     A create never raises it: after a 429 of Postiz it waits for the quota again, see
     `QuotaWaitError`; a 429 of a gateway proves nothing, see `DeliveryUnknownError`.
+
+    If the answer does not say when to come again, `retry_after` is what the client knows: how long
+    Postiz locks out, else when the next create could leave; at least a second.
     """
+
+    _retry_after = _PAUSE
 
 
 IS_COMMAND: ContextVar[bool] = ContextVar("IS_COMMAND", default=False)

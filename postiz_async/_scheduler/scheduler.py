@@ -256,7 +256,9 @@ class Scheduler:
                 except APIConnectionError as error:
                     trouble, retry_after = (_FAILED[error.delivery], error), None
                 else:
-                    trouble = wire.transient(response, call.endpoint.meanings)
+                    is_busy = response.status == 429
+                    free_in = self._free_in(queue or self.queue, response) if is_busy else None
+                    trouble = wire.transient(response, call.endpoint.meanings, free_in)
                     if trouble is None:
                         value = (
                             await in_turns(wire.decoding(call.endpoint, response))
@@ -271,6 +273,11 @@ class Scheduler:
                 await self._pause(call, options, time, trouble, attempt, retry_after)
         finally:
             self.call_ended()
+
+    def _free_in(self, queue: AdmissionQueue, response: WireResponse) -> float:
+        """Seconds for which nothing more should be sent after a 429, as far as is known."""
+        seen = wire.observe(response, now=self.clock.time()).retry_after
+        return max(1.0, queue.leaves_in(1) if seen is None else seen)
 
     def call_began(self) -> None:
         """Count a call as under way, until `call_ended`."""

@@ -134,13 +134,16 @@ def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[Any]:
 
 
 def failure(
-    response: WireResponse, meanings: Mapping[tuple[int, str], str] | None = None
+    response: WireResponse,
+    meanings: Mapping[tuple[int, str], str] | None = None,
+    free_in: float | None = None,
 ) -> PostizError | None:
     """The error that an answer means, or None for a success in JSON or without a body.
 
     Args:
         response: the answer.
         meanings: the hints of the endpoint that was called.
+        free_in: seconds after which to try again, if the answer does not say.
     """
     status = response.status
     is_page = is_web_page(response)
@@ -166,7 +169,7 @@ def failure(
         provider=said.provider,
         channel_name=said.name,
         hint=hint,
-        retry_after=wait,
+        retry_after=free_in if wait is None else wait,
     )
 
 
@@ -294,8 +297,15 @@ def _as_text(value: object) -> str:
 def transient(
     response: WireResponse,
     meanings: Mapping[tuple[int, str], str] | None = None,
+    free_in: float | None = None,
 ) -> tuple[FailureKind, PostizError] | None:
-    """How an attempt failed and its error; None if a repetition cannot help."""
+    """How an attempt failed and its error; None if a repetition cannot help.
+
+    Args:
+        response: the answer.
+        meanings: the hints of the endpoint that was called.
+        free_in: seconds after which to try again, if the answer does not say.
+    """
     status = response.status
     if status < 401 or (status == 401 and response.body):
         return None
@@ -307,7 +317,7 @@ def transient(
         failed = FailureKind.BROKEN
     else:
         return None
-    error = failure(response, meanings)
+    error = failure(response, meanings, free_in)
     return (failed, error) if error is not None else None
 
 
