@@ -28,7 +28,6 @@ from postiz_async._resources.create_body import (
     item_to_find,
     marks_of,
     media_facts,
-    refuse_other_body,
     refuse_type_problems,
     wrong_with,
 )
@@ -117,11 +116,7 @@ async def request_problems(
         body: the request.
         media: known facts about its media, by path.
         dates: check the date too: the server would publish a past one at once.
-
-    Raises:
-        InvalidPostError: the body is not a `PostRequest`.
     """
-    refuse_other_body(body)
     known = await channels.of(bound, (item.channel.id for item in body.posts))
     server_time = bound.scheduler.server_time()  # that answer may have been the first
     now = datetime.fromtimestamp(server_time, UTC) if dates else None

@@ -14,6 +14,7 @@ from postiz_async._resources.builder import CreateCall, NewCreate, refuse_past
 from postiz_async._resources.create_body import (
     build_body,
     encode_extra,
+    refuse_other_body,
     refuse_type_problems,
     refuse_wrong_types,
     refusing_posts,
@@ -391,6 +392,7 @@ class PostCreation:
         Costs one of the hourly create requests. Retried only if it is proved that it was not
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
+        refuse_other_body(body)
         call = self._begun(max_wait, priority, validate, extra_body)
         key = self._key_of(idempotency_key)
         if key is None:

@@ -64,7 +64,10 @@ NO_POSTS = Problem("posts", "is empty", hint="give at least one NewPost")
 
 @contextmanager
 def refusing_posts() -> Generator[None]:
-    """Raise what is wrong with a part of a create as an `InvalidPostError`."""
+    """Raise what is wrong with a part of a create as an `InvalidPostError`.
+
+    What each create does says so itself: a context manager is a call more.
+    """
     try:
         yield
     except InvalidPostError:
@@ -73,7 +76,6 @@ def refusing_posts() -> Generator[None]:
         raise InvalidPostError(error.problems) from error
 
 
-@refusing_posts()
 def build_body(
     kind: PostType,
     at: datetime,
@@ -87,9 +89,13 @@ def build_body(
     Raises:
         InvalidPostError: the moment has no time zone.
     """
+    try:
+        date = format_date(at, "at")
+    except InvalidInputError as error:
+        raise InvalidPostError(error.problems) from error
     return PostRequest(
         type=kind,
-        date=format_date(at, "at"),
+        date=date,
         posts=items,
         short_link=short_link,
         tags=[TagRef(value=tag, label=tag) for tag in tags],
@@ -255,7 +261,6 @@ def encode_extra(extra: Mapping[str, object] | None) -> bytes:
         raise InvalidPostError([problem]) from error
 
 
-@refusing_posts()
 def encode_create(body: PostRequest, extra: bytes = b"") -> Raw:
     """The bytes of a create request.
 
@@ -266,7 +271,6 @@ def encode_create(body: PostRequest, extra: bytes = b"") -> Raw:
     Raises:
         InvalidPostError: they are more than the server reads, or a post cannot have the date.
     """
-    refuse_other_body(body)
     try:
         moment = parse_date(body.date)
     except APIResponseValidationError:
@@ -274,7 +278,10 @@ def encode_create(body: PostRequest, extra: bytes = b"") -> Raw:
         raise InvalidPostError([problem]) from None
     if moment.year not in POST_YEARS:
         raise InvalidPostError([Problem("date", f"{body.date} is too far away")])
-    raw = encode_body(body)
+    try:
+        raw = encode_body(body)
+    except InvalidInputError as error:
+        raise InvalidPostError(error.problems) from error
     if extra:
         raw = Raw(bytes(raw)[:-1] + b"," + extra[1:])
     size = len(memoryview(raw))

@@ -15,7 +15,6 @@ from msgspec import UNSET
 from postiz_async._resources.create_body import (
     at_post,
     encode_create,
-    refuse_other_body,
     refusing_posts,
 )
 from postiz_async._wire import format_date
@@ -188,7 +187,6 @@ def well_formed(body: PostRequest) -> PostRequest:
         InvalidPostError: they are not.
         UsageError: it changes a post.
     """
-    refuse_other_body(body)
     try:
         read = msgspec.json.decode(bytes(encode_create(body)), type=PostRequest)
     except msgspec.ValidationError as error:
