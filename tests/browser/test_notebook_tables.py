@@ -54,7 +54,7 @@ def _quota() -> Quota:
         "bulk_in": 60.0,
         "blocked": True,
         "blocked_for": 90.0,
-        "as_of": FIRST,
+        "as_of": datetime.fromtimestamp(FIRST, UTC),
     }
     return Quota.from_dict(said)
 
