@@ -13,12 +13,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from anyio.from_thread import start_blocking_portal
 from figures import Figure, note
 
-from postiz_async import ConfigurationError, NewPost, Postiz, blocking
+from postiz_async import AdvancedOptions, ConfigurationError, NewPost, Postiz, blocking
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.stores.memory import MemoryStore
 
@@ -47,13 +47,21 @@ class AtOnce:
         """There is nothing to close."""
 
 
-def arguments() -> dict[str, Any]:
+class Arguments(TypedDict):
+    """Those of each client."""
+
+    api_key: str
+    base_url: str
+    advanced: AdvancedOptions
+    store: MemoryStore
+
+
+def arguments() -> Arguments:
     return {
         "api_key": "key",
         "base_url": "http://localhost:1",
-        "transport": AtOnce(),
-        "politeness": None,
-        "quota": MemoryStore(),
+        "advanced": AdvancedOptions(transport=AtOnce(), politeness=None),
+        "store": MemoryStore(),
     }
 
 

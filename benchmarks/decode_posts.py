@@ -79,7 +79,7 @@ def pydantic_reader(data: bytes) -> Callable[[], object] | None:
         group=(str | None, None),
         settings=(str | None, None),
         tags=(list[post_tag], []),
-        channel=(channel | None, None),
+        integration=(channel | None, None),
     )
     posts = pydantic.create_model("Posts", posts=(list[post], ...))
     return lambda: posts.model_validate_json(data)

@@ -84,7 +84,7 @@ class MemoryTransport:
         self.spent[key] += 1
         body = msgspec.json.decode(bytes(request.body or b""), type=PostRequest)  # type: ignore[arg-type]
         made = [
-            {"postId": f"{key}-{self.spent[key]}-{n}", "channel": item.channel.id}
+            {"postId": f"{key}-{self.spent[key]}-{n}", "integration": item.channel.id}
             for n, item in enumerate(body.posts)
         ]
         headers = {
@@ -98,12 +98,12 @@ class MemoryTransport:
         """There is nothing to close."""
 
 
-def client(url: str, transport: MemoryTransport, **options: Any) -> Postiz:
+def client(url: str, transport: MemoryTransport, *, sends: bool = True) -> Postiz:
     return Postiz(
         api_key="key",
         base_url=BASE,
         validate=False,
-        outbox=OutboxOptions(url, **options),
+        outbox=OutboxOptions(url, sends=sends),
         advanced=AdvancedOptions(transport=transport, politeness=None),
     )
 

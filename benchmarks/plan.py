@@ -305,7 +305,7 @@ class OnDisk(SandboxTransport):
         answer: list[dict[str, str]] = []
         for post in body["posts"]:
             self.count += 1
-            answer.append({"postId": f"p{self.count:09}", "channel": post["integration"]["id"]})
+            answer.append({"postId": f"p{self.count:09}", "integration": post["integration"]["id"]})
             listed = {
                 "id": answer[-1]["postId"],
                 "content": post["value"][0]["content"],
