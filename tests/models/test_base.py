@@ -61,6 +61,12 @@ def of_shape(shape: inspect.Type) -> st.SearchStrategy[Any]:
     return OF_SHAPES[type(shape)](shape)
 
 
+def annotated(shape: Any) -> st.SearchStrategy[Any]:
+    says_text = (shape.extra_json_schema or {}).get("type") == "string"  # as names of tags do
+    is_any = isinstance(shape.type, (inspect.AnyType, inspect.CustomType))
+    return PLAIN_TEXT if says_text and is_any else of_shape(shape.type)
+
+
 def texts(shape: Any) -> st.SearchStrategy[str]:
     if shape.pattern:
         return st.from_regex(shape.pattern, fullmatch=True)
@@ -79,7 +85,7 @@ def lists(shape: Any) -> st.SearchStrategy[list[Any]]:
 
 
 OF_SHAPES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
-    inspect.Metadata: lambda shape: of_shape(shape.type),
+    inspect.Metadata: annotated,
     inspect.StructType: lambda shape: of_kind(shape.cls),
     inspect.UnionType: lambda shape: st.one_of(*map(of_shape, shape.types)),
     inspect.ListType: lists,
