@@ -52,6 +52,9 @@ from postiz_async import AdvancedOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import LiteralString
+
+    from psycopg.sql import Composed
 
     from postiz_async._wire import WireRequest
 
@@ -317,14 +320,14 @@ async def claims(url: str) -> None:
 async def one_sender(url: str, organizations: int) -> None:
     """Send until each organisation has had its first ticket sent."""
     transport = MemoryTransport()
-    statements: dict[str, tuple[Any, Sequence[object]]] = {}
+    statements: dict[str, tuple[Composed, Sequence[object]]] = {}
     fetch = Database.fetch
 
     async def noted(
-        self: Database, query: Any, params: Sequence[object] = (), **kwargs: Any
+        self: Database, query: LiteralString, params: Sequence[object] = ()
     ) -> list[tuple[Any, ...]]:
-        statements.setdefault(str(query), (query, params))
-        return await fetch(self, query, params, **kwargs)
+        statements.setdefault(query, (self.statement(query), params))
+        return await fetch(self, query, params)
 
     async def key_of(organization: str) -> str:
         return organization
@@ -361,13 +364,15 @@ async def one_sender(url: str, organizations: int) -> None:
     print(f"  {len(statements)} kinds of statements, with a sequential scan: {scans or 'none'}")
 
 
-async def sequential(url: str, statements: dict[str, tuple[Any, Sequence[object]]]) -> list[str]:
+async def sequential(
+    url: str, statements: dict[str, tuple[Composed, Sequence[object]]]
+) -> list[str]:
     """The statements whose plan reads a large table from end to end."""
     found: list[str] = []
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("VACUUM ANALYZE")
         for query, params in statements.values():
-            text = query.as_string(connection) if hasattr(query, "as_string") else str(query)
+            text = query.as_string(connection)
             if text.split()[0] not in {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE"}:
                 continue
             cursor = await connection.execute(f"EXPLAIN {text}".encode(), params or None)
