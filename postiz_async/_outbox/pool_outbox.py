@@ -6,7 +6,7 @@ import logging
 import re
 import reprlib
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 from weakref import WeakSet
 
 from postiz_async._concurrency import StrayCancellationError, in_own_task
@@ -101,9 +101,8 @@ class PoolOutbox(OutboxBase):
         """
         seconds = CALLBACK_SECONDS * speed_of(self._clock)
         try:
-            key: object = await in_own_task(
-                told(self._credentials, organization), self._clock, seconds
-            )
+            asked = told(self._credentials, organization)
+            key = cast("object", await in_own_task(asked, self._clock, seconds))
         except TimeoutError:
             raise ConfigurationError(
                 f"credentials({organization!r}) did not answer within {CALLBACK_SECONDS:g} s, so "

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -235,19 +235,19 @@ def _media(media: Media) -> MediaRef:
 _OWN_FIELDS = {field.encode_name for field in msgspec.structs.fields(PostRequest)}
 
 
-def encode_extra(extra: Mapping[str, object] | None) -> bytes:
+def encode_extra(extra: object) -> bytes:
     """Fields that a user adds to a create request, as JSON; equal ones are equal bytes.
 
     Args:
-        extra: the fields by name; None or empty: no bytes.
+        extra: the fields by name, as they were given; None or empty: no bytes.
 
     Raises:
         InvalidPostError: the library has one of the fields itself, or JSON cannot represent them.
     """
     where = "extra_body"
-    if not extra and isinstance(extra, Mapping | None):
+    if extra is None or extra == {}:
         return b""
-    if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
+    if not _is_by_name(extra):
         hint = "a dict with strings as keys is expected"
         raise InvalidPostError([_type_problem(where, extra, hint)])
     if own := sorted(_OWN_FIELDS & extra.keys()):
@@ -259,6 +259,11 @@ def encode_extra(extra: Mapping[str, object] | None) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         problem = Problem(where, f"cannot be written as JSON: {describe_json_error(error)}")
         raise InvalidPostError([problem]) from error
+
+
+def _is_by_name(value: object) -> TypeGuard[Mapping[str, object]]:
+    names = cast("Mapping[object, object]", value) if isinstance(value, Mapping) else [None]
+    return all(isinstance(name, str) for name in names)
 
 
 def encode_create(body: PostRequest, extra: bytes = b"") -> Raw:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable, iscoroutinefunction
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast
 
 from postiz_async.errors import UsageError
 
@@ -183,7 +183,9 @@ def tell_attempt(hook: AttemptHook | None, attempt: Attempt) -> None:
 async def told(hook: Callable[_P, Awaitable[_T] | _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """Call a function of the user, sync or async, and return its result."""
     result = hook(*args, **kwargs)
-    return await result if isawaitable(result) else result
+    if isawaitable(result):
+        return await cast("Awaitable[_T]", result)
+    return result
 
 
 class HookTasks:

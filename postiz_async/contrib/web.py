@@ -62,9 +62,6 @@ _log = logging.getLogger("postiz_async.web")
 MAX_WAIT = 5.0
 """Seconds that a request waits for the quota by default."""
 
-_STORE_RETRY = 5
-"""Seconds after which to try again while the store of the quota is unavailable."""
-
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -137,11 +134,9 @@ def error_response(error: PostizError) -> ErrorResponse:
         error: what a call raised.
     """
     match error:
-        case QuotaError():
-            seconds = max(1, math.ceil(error.retry_after))
-            return ErrorResponse(
-                503, "The hourly quota of posts has no free slot at the moment.", seconds
-            )
+        case QuotaError() | StoreError():
+            why = _NO_SLOT if isinstance(error, QuotaError) else _STORE_AWAY
+            return ErrorResponse(503, why, _whole_seconds(error))
         case InvalidInputError():
             return ErrorResponse(
                 422, [_problem(p.where, p.message, p.hint) for p in error.problems]
@@ -151,7 +146,7 @@ def error_response(error: PostizError) -> ErrorResponse:
         case IdempotencyError():
             return ErrorResponse(422, [_problem(path, _USED, "") for path in error.differs])
         case DeliveryUnknownError() if error.retry_after is not None:
-            return ErrorResponse(502, _NOT_KNOWN_YET, max(1, math.ceil(error.retry_after)))
+            return ErrorResponse(502, _NOT_KNOWN_YET, _whole_seconds(error))
         case PayloadTooLargeError() | NotFoundError():
             return ErrorResponse(error.status_code, error.text)
         case PostNotFoundError():
@@ -162,11 +157,12 @@ def error_response(error: PostizError) -> ErrorResponse:
             return next(answer for kind, answer in _PLAIN if isinstance(error, kind))
 
 
+_NO_SLOT = "The hourly quota of posts has no free slot at the moment."
+_STORE_AWAY = "The state of the quota cannot be reached."
 _USED = "differs from what this idempotency key was used for"
 _NOT_KNOWN_YET = "Postiz' answer was lost. Repeat the same request to learn what became of it."
 
 _PLAIN: tuple[tuple[type[PostizError], ErrorResponse], ...] = (
-    (StoreError, ErrorResponse(503, "The state of the quota cannot be reached.", _STORE_RETRY)),
     (OAuthError, ErrorResponse(400, "The account was not connected. Begin again.")),
     (UploadError, ErrorResponse(422, "The file or the address of the upload could not be read.")),
     (APITimeoutError, ErrorResponse(504, "Postiz did not answer in time.")),
@@ -186,6 +182,11 @@ _PLAIN: tuple[tuple[type[PostizError], ErrorResponse], ...] = (
     ),
     (PostizError, ErrorResponse(502, "Postiz does not carry this out at the moment.")),
 )
+
+
+def _whole_seconds(error: PostizError) -> int:
+    """The `Retry-After` of an error that has one."""
+    return max(1, math.ceil(error.retry_after or 0))
 
 
 def _problem(where: str, message: str, hint: str) -> dict[str, object]:
