@@ -16,6 +16,7 @@ from postiz_async.contrib.fastapi import postiz_lifespan
 from postiz_async.contrib.web import for_request
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import in_seconds, read_seconds
+from postiz_async.models.posts import PostRequest
 from postiz_async.testing import Sandbox
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AT = datetime(2031, 1, 1, tzinfo=UTC)
+REQUEST = PostRequest(type="draft", date="2031-01-01T00:00:00.000Z", posts=[])
 NONSENSE = [math.nan, -1.0, -math.inf, "5", timedelta(seconds=-5), True, 10**400]
 
 
@@ -68,7 +70,7 @@ WAITED: dict[str, tuple[str, str, Callable[[Postiz, object], Awaitable[object]]]
     "create": (
         "max_wait",
         "0 or more, or None",
-        lambda it, n: it.posts.send(None, max_wait=n),  # type: ignore[arg-type]
+        lambda it, n: it.posts.send(REQUEST, max_wait=n),  # type: ignore[arg-type]
     ),
     "wait_published": (
         "timeout",
