@@ -256,7 +256,7 @@ class _Run:
                 clients,
                 kill=hold.kill,
                 workers=scene.workers,
-                announced=len(clients) == 1,  # it knows what is to come, as a batch does
+                announced=len(clients) == 1,  # it knows what is to come, as a campaign does
             )
             if is_done:
                 self._result = self._judged(is_done=True)

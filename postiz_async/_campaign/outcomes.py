@@ -127,6 +127,8 @@ class CampaignRun(Coroutine[Any, Any, "Report"]):
         return outcomes
 
     def __await__(self) -> Generator[Any, Any, Report]:
+        if self._outcomes is None:
+            raise RuntimeError("this run was iterated: await `report()` of the campaign instead")
         return self._work.__await__()
 
     def send(self, value: Any) -> Any:

@@ -248,7 +248,8 @@ async def undo(
         agreed = yes or (bool(would.rows) and not json and ask("Delete these posts?"))
         if not agreed:
             if not json:
-                output.say("Nothing was deleted. --yes deletes these posts.", "yellow")
+                deletes = "--yes deletes these posts" if would.rows else "No post is stored"
+                output.say(f"Nothing was deleted. {deletes}.", "yellow")
             return _undone(output, would, is_done=False)
         total = len(would.rows)
         display = CountDisplay(output, "deleted", total, zone, sent.doubts, postiz.clock)

@@ -100,7 +100,8 @@ def places_of_many(
     if credentials is None or places.outbox is None:
         raise UsageError(
             "The outbox of a pool needs both: store='postgresql://...' (or outbox=...) and "
-            "credentials=..., a function from an organisation's name to its key."
+            "credentials=..., a function from an organisation's name to its key. "
+            "Without an outbox leave out both, and give each key to client(...)."
         )
     if places.outbox.database is None:
         raise UsageError(

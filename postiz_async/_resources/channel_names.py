@@ -65,7 +65,12 @@ class Resolver:
             close = tuple([channel.id for channel in matches])
         else:
             close = self._close(wanted)
-            hint = f"did you mean {close[0]!r}?" if close else "postiz-async channels lists them"
+            if close:
+                hint = f"did you mean {close[0]!r}?"
+            elif self.channels:
+                hint = "postiz-async channels lists them"
+            else:
+                hint = "the organisation has no channels"
             problem = Problem(where, f"there is no channel {wanted!r}", hint=hint)
         return ChannelNotFoundError([problem], word=wanted, close=close)
 

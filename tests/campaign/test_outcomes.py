@@ -56,6 +56,17 @@ async def test_breaking_out_stops_sending_and_the_next_call_waits_for_what_is_in
     lab.assert_each_once(f"post {n}" for n in range(120))
 
 
+async def test_a_run_that_was_iterated_says_where_its_report_is(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, 3))
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        run = campaign.run()
+        assert len([outcome async for outcome in run]) == 3
+        with pytest.raises(RuntimeError, match="report"):
+            await run
+
+
 async def test_leaving_the_campaign_right_after_the_loop_closes_a_journal_without_open_rows(
     lab: Lab, channels: list[str]
 ) -> None:

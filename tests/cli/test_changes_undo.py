@@ -50,6 +50,25 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
     assert len(stored(server, file)) == 6
 
 
+async def test_without_stored_posts_it_offers_no_deletion(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Revoking("POST") as box, serve(box) as served:
+        box.add_channel("mastodon")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        days = (f"2099-04-{day:02} 09:00Z" for day in range(1, 7))
+        file = write_campaign(tmp_path / "c.csv", *(("mastodon", day, day) for day in days))
+        key = box.organization.api_key
+        box.begin()
+        assert (await anyio.to_thread.run_sync(cli, "run", file)).code == 2
+        box.organization.api_key = key
+        box.begin()
+        assert (await anyio.to_thread.run_sync(cli, "undo", file, "--yes")).code == 0
+        shown = await anyio.to_thread.run_sync(cli, "undo", file)
+    assert shown.out == "Nothing was deleted. No post is stored.\n"
+
+
 def test_rows_dates_and_channels_are_chosen(cli: Cli, server: Server, file: Path) -> None:
     done = cli("undo", file, "--rows", "2-4,7", "--channel", "mastodon", "--yes", "--json").document
     assert [each["row"] for each in done["deleted"]] == [2, 4]

@@ -334,3 +334,11 @@ async def test_every_refusal_of_what_schedule_was_given_is_an_invalid_post(
         with pytest.raises(InvalidPostError):
             await postiz.posts.schedule(post, **options)
     assert not local.creates
+
+
+def test_an_organisation_without_channels_is_told_so() -> None:
+    error = Resolver(()).find("mastodon")
+    assert isinstance(error, ChannelNotFoundError)
+    assert str(error.problems[0]) == (
+        "channel: there is no channel 'mastodon' (the organisation has no channels)"
+    )
