@@ -8,7 +8,7 @@ a message is printed as the API has it, without a version of ours.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NotRequired, TypeAlias, TypedDict
 
 import msgspec
@@ -587,7 +587,7 @@ def _row_object(row: RowRecord, figures: Figures | None) -> RowObject:
         "channel": row.channel,
         "name": row.name,
         "date": row.at,
-        "moved_from": None if row.moved_from is None else _utc(row.moved_from),
+        "moved_from": row.moved_from,
         "request": row.request,
         "note": row.note,
         "finding": row.finding.value,
@@ -769,7 +769,3 @@ def post_of_row(row: RowRecord) -> PostOfRow:
         row: from a report or an undo.
     """
     return {"row": row.number, "ref": row.ref, "post_id": row.post_id}
-
-
-def _utc(moment: float) -> datetime:
-    return datetime.fromtimestamp(moment, UTC)

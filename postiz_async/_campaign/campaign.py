@@ -354,7 +354,7 @@ class Campaign(SentCampaign):
         for row in self._valid():
             record = checked.records.get(row.ref)
             if record is not None and is_there(record) and record.channel in by_id:
-                date = datetime.fromtimestamp(record.date, UTC)
+                date = datetime.fromtimestamp(record.seconds, UTC)
                 events.append(event_of(row.at(date), by_id[record.channel]))
         made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
         return calendar_file(self._origin.campaign, events, made_at=made_at)

@@ -61,7 +61,7 @@ def show_report(output: Output, report: Report, zone: tzinfo) -> None:
         output.say(advice, "yellow")
     moved = report.moved
     if moved:
-        furthest = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
+        furthest = max(abs(row.seconds - (row.asked_seconds or row.seconds)) for row in moved)
         by = describe_seconds(furthest)
         output.say(f"{count(len(moved), 'post')} moved to share requests, by {by} at most.")
     style = "bold green" if report.complete and not report.left_out else "bold yellow"
@@ -89,7 +89,7 @@ def _troubles(report: Report) -> list[tuple[str, list[RowRecord]]]:
 
 def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo) -> Text:
     """Rows of one state with the same reason, on one line: `refused  12 rows (3, 4, 7-16): ...`."""
-    first, last = rows[0], max(rows, key=lambda row: row.date)
+    first, last = rows[0], max(rows, key=lambda row: row.seconds)
     fate = _fate(first)
     if first.finding and first.finding not in _GONE:
         fate = f"{fate}, {first.finding.value}"
@@ -97,10 +97,10 @@ def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo) -> Text:
     channels = {row.channel for row in rows}
     where = first.name or first.channel if len(channels) == 1 else f"{len(channels):,} channels"
     if len(rows) == 1:
-        when = moment(first.date, zone)
+        when = moment(first.seconds, zone)
     else:
-        earliest = min(row.date for row in rows)
-        when = date_range(_utc(earliest), _utc(last.date), zone)
+        earliest = min(row.seconds for row in rows)
+        when = date_range(_utc(earliest), _utc(last.seconds), zone)
     line.append(f"{describe_rows(row.number for row in rows)}, {where}, {when}")
     line.append(f": {why}" if why else "")
     return line

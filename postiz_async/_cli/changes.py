@@ -288,7 +288,7 @@ def _show_undo(output: Output, would: UndoResult, zone: tzinfo) -> None:
     names: dict[str, str] = {}
     for row in would.rows:
         names.setdefault(row.channel, row.name or row.channel)
-        by_channel.setdefault(row.channel, []).append(row.date)
+        by_channel.setdefault(row.channel, []).append(row.seconds)
     if by_channel:
         output.table(
             ["channel", "posts", f"from ({zone})", "to"],

@@ -252,7 +252,7 @@ def _by(change: FieldChange) -> str:
 def _gone(edits: Edits, zone: tzinfo) -> Iterable[str]:
     for record in edits.gone:
         text = _shortened(edits.content_of(record))
-        yield f"gone (was row {record.number}): {bare_moment(record.date, zone)} {text}"
+        yield f"gone (was row {record.number}): {bare_moment(record.seconds, zone)} {text}"
 
 
 def _shown(value: object, zone: tzinfo) -> str:

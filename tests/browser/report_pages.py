@@ -78,7 +78,7 @@ def mixed() -> str:
         record(101, RowState.STORED, finding=Finding.DELETED, remark="is not in Postiz any more"),
         record(102, RowState.STORED, finding=Finding.DOUBLED, remark="a second one is stored"),
         record(103, RowState.WITHDRAWN),
-        record(104, RowState.STORED, moved_from=FIRST + 103.5 * HOUR),
+        record(104, RowState.STORED, asked_seconds=FIRST + 103.5 * HOUR),
     ]
     likes = {f"p{n}": {"Likes": n * 37, "Views": n * 1_250.0, "Shares": 3} for n in range(2, 12)}
     texts = {each.ref: f"Post {each.number}: {'a cup of coffee, ' * 6}" for each in records}

@@ -84,7 +84,7 @@ def _adopted(row: RowRecord, result: SweepResult, note: str) -> RowRecord:
     }:
         return row
     second = int(stored_at(result.post).timestamp())
-    row = row if second == int(row.date) else replace(row, date=second)
+    row = row if second == int(row.seconds) else replace(row, seconds=second)
     if result.state is SweepState.ADOPTED:
         return replace(row, state=RowState.STORED, post_id=result.post.id, note=note)
     if result.state is SweepState.FINE and row.note in UNSURE and note == FOUND:

@@ -162,7 +162,7 @@ async def _still_there(
     if not adopted or not journal.is_shared:
         return list(changed)
     calendar = Calendar(postiz.posts.list)
-    await calendar.look(datetime.fromtimestamp(row.date, UTC) for row in adopted.values())
+    await calendar.look(datetime.fromtimestamp(row.seconds, UTC) for row in adopted.values())
     return [row for row in changed if row.ref not in adopted or row.post_id in calendar.posts]
 
 

@@ -156,7 +156,7 @@ class Sift:
             and channel in self._channels
             and is_on(channel, post)
             and listed_ref(post.settings) in {"", item.settings.get(CLIENT_REF, "")}
-            and int(row.date) == int(moment.timestamp())
+            and int(row.seconds) == int(moment.timestamp())
             and row.note not in UNSURE
             and row.finding not in SWEPT
         )

@@ -135,7 +135,7 @@ class _Wait:
         return self._postiz.scheduler.server_time()
 
     def standing(self, next_look: float | None) -> WaitResult:
-        ends = max((row.date for row in self._waiting.values()), default=0.0) + self._patience
+        ends = max((row.seconds for row in self._waiting.values()), default=0.0) + self._patience
         return WaitResult(
             **self._ended,
             waiting=len(self._waiting),
@@ -148,7 +148,7 @@ class _Wait:
         """The time of the next look; None if there is nothing to wait for."""
         if not self._waiting:
             return None
-        dates = [row.date for row in self._waiting.values()]
+        dates = [row.seconds for row in self._waiting.values()]
         if self._is_counted():
             moments = (max(dates) + _BATCHED, max(dates) + self._patience)
             return next((moment for moment in moments if moment > self._looked_at), self.now())
@@ -161,7 +161,7 @@ class _Wait:
         """Check posts that are due and write down their state."""
         began = self._postiz.clock.monotonic()
         self._looked_at = self.now()
-        due = [row for row in self._waiting.values() if row.date <= self._looked_at]
+        due = [row for row in self._waiting.values() if row.seconds <= self._looked_at]
         if not due:
             return []
         await self._list_days(due)
@@ -177,7 +177,7 @@ class _Wait:
 
     async def _list_days(self, due: Sequence[RowRecord]) -> None:
         self._calendar.forget()
-        moments = [datetime.fromtimestamp(row.date, UTC) for row in due]
+        moments = [datetime.fromtimestamp(row.seconds, UTC) for row in due]
         if self._is_counted():
             ids = [row.post_id for row in due if row.post_id is not None]
             await self._calendar.search(ids, min(moments), max(moments) + timedelta(seconds=1))
@@ -199,12 +199,12 @@ class _Wait:
                 ended.append(_settled(row, state, event.reason, link))
             elif post.state == "DRAFT":
                 del self._waiting[row.ref]
-            elif self._looked_at >= row.date + self._patience:
+            elif self._looked_at >= row.seconds + self._patience:
                 ended.append(self._stuck(row, post))
         return ended
 
     def _stuck(self, row: RowRecord, post: Post) -> RowRecord:
-        since = describe_seconds(self._looked_at - row.date)
+        since = describe_seconds(self._looked_at - row.seconds)
         remark = f"still {post.state or 'without a state'} {since} after its date"
         return replace(row, finding=Finding.STUCK, remark=remark)
 
@@ -217,12 +217,12 @@ class _Wait:
     async def _find(self, missing: Sequence[RowRecord]) -> None:
         """Search for posts that are not listed on their day, once for each day."""
         counted = self._is_counted()
-        lost = [row for row in missing if counted or (row.ref, row.date) in self._swept]
+        lost = [row for row in missing if counted or (row.ref, row.seconds) in self._swept]
         for row in lost:
             self._leave(row.ref)
         if len(lost) == len(missing):
             return
-        self._swept.update((row.ref, row.date) for row in missing)
+        self._swept.update((row.ref, row.seconds) for row in missing)
         await sweep_journal(self._postiz, self._journal)
         rows = await self._journal.rows()
         for ref in list(self._waiting):

@@ -381,7 +381,7 @@ class Journal:
 def _stands_for(t: Tables, row: RowRecord, body: PostRequest) -> int:
     """A substitute request for an adopted post, which was not sent by this journal's runs."""
     post = DeliveryPost(row.channel, row.post_id or "", row.ref)
-    record = DeliveryRecord(state="stored", posts=(post,), date=body.date, served_at=row.date)
+    record = DeliveryRecord(state="stored", posts=(post,), date=body.date, served_at=row.seconds)
     [(number,)] = t.execute(
         _STANDS_FOR,
         id=uuid.uuid4().hex,
@@ -394,10 +394,10 @@ def _stands_for(t: Tables, row: RowRecord, body: PostRequest) -> int:
 
 
 def _found(row: RowRecord, version: int) -> dict[str, object]:
-    names = ("ref", "post_id", "date", "note", "remark", "link")
+    names = ("ref", "post_id", "note", "remark", "link")
     columns: dict[str, object] = {name: getattr(row, name) for name in names}
-    states = {"state": row.state.value, "finding": row.finding.value}
-    return {**columns, **states, "was": row.version, "version": version}
+    others = {"date": row.seconds, "state": row.state.value, "finding": row.finding.value}
+    return {**columns, **others, "was": row.version, "version": version}
 
 
 _OTHERS = """

@@ -195,9 +195,9 @@ class Becomes(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, row: RowRecord, date: float | None) -> Becomes:
         """The new state of a row that is sent with `date`; None: with its own date."""
-        if date is not None and date != row.date:
-            row = replace(row, date=date, moved_from=row.date)
-        return cls(row.number, row.fingerprint, row.date, row.name, row.said, row.moved_from)
+        if date is not None and date != row.seconds:
+            row = replace(row, seconds=date, asked_seconds=row.seconds)
+        return cls(row.number, row.fingerprint, row.seconds, row.name, row.said, row.asked_seconds)
 
     def write(self, t: Tables, ref: str, *, request: int, post_id: str | None, note: str) -> None:
         """Write the new state and the post's request; without an id the post stays the same."""

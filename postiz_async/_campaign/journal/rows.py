@@ -51,21 +51,22 @@ UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """A row as recorded in the journal. `at` is the moment of `date`, seconds since the epoch.
+    """A row as recorded in the journal.
 
-    `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
-    address of the published post. `name` is what the campaign calls the channel. `moved_from` is
-    the date that the campaign asks for, if the row goes or went with another. `said` is the content
-    of the row when the fingerprint was made, a `_campaign.read.rows.SaidRow` as JSON. `change` is
-    the request that is changing its post. `version` is new after each change; 0: the row does not
-    come from a journal.
+    `seconds` is its date since the epoch, and `asked_seconds` the date that the campaign asks for
+    if the row goes or went with another; `at` and `moved_from` are the same as datetimes. `note`
+    belongs to the state. `finding` and `remark` say what happened beside it. `link` is the address
+    of the published post. `name` is what the campaign calls the channel. `said` is the content of
+    the row when the fingerprint was made, a `_campaign.read.rows.SaidRow` as JSON. `change` is the
+    request that is changing its post. `version` is new after each change; 0: the row does not come
+    from a journal.
     """
 
     ref: str
     number: int
     fingerprint: str
     channel: str
-    date: float
+    seconds: float
     state: RowState = RowState.PLANNED
     request: int | None = None
     post_id: str | None = None
@@ -74,7 +75,7 @@ class RowRecord:
     remark: str = ""
     link: str = ""
     name: str = ""
-    moved_from: float | None = None
+    asked_seconds: float | None = None
     said: str = ""
     change: int | None = None
     version: int = field(default=0, compare=False)
@@ -82,7 +83,13 @@ class RowRecord:
     @property
     def at(self) -> datetime:
         """When its post is published."""
-        return datetime.fromtimestamp(self.date, UTC)
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    @property
+    def moved_from(self) -> datetime | None:
+        """The date that the campaign asks for, if the row goes or went with another."""
+        asked = self.asked_seconds
+        return None if asked is None else datetime.fromtimestamp(asked, UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,9 @@ def read_copies(t: Tables) -> list[Copy]:
 
 # ------------------------------------------------------------------ rows
 
-_ROWS = f"SELECT {', '.join(RowRecord.__slots__)} FROM {{s}}campaign_rows"  # noqa: S608
+_COLUMN_OF = {"seconds": "date", "asked_seconds": "moved_from"}
+_OF_ROWS = ", ".join(_COLUMN_OF.get(name, name) for name in RowRecord.__slots__)
+_ROWS = f"SELECT {_OF_ROWS} FROM {{s}}campaign_rows"  # noqa: S608
 
 
 def read_rows(t: Tables, where: str = "", /, **values: object) -> Iterator[RowRecord]:
@@ -156,8 +158,9 @@ def put_rows(t: Tables, rows: Iterable[RowRecord]) -> None:
 
 
 def _columns(row: RowRecord) -> dict[str, object]:
-    names = ("ref", "number", "fingerprint", "channel", "date", "name", "said", "note")
-    return {"state": row.state.value, **{name: getattr(row, name) for name in names}}
+    names = ("ref", "number", "fingerprint", "channel", "name", "said", "note")
+    same = {name: getattr(row, name) for name in names}
+    return {"state": row.state.value, "date": row.seconds, **same}
 
 
 _REPLACED = ", ".join(f"'{state}'" for state in sorted((*UNSTORED, RowState.WITHDRAWN)))
@@ -178,7 +181,7 @@ WHERE kept.state = 'planned' OR (kept.version = :was AND kept.state IN ({_REPLAC
 
 def take_over(t: Tables, row: RowRecord, request: int | None) -> None:
     """Write a row that is stored already, in the place of an unstored one."""
-    columns = {"post_id": row.post_id, "moved_from": row.moved_from, "request": request}
+    columns = {"post_id": row.post_id, "moved_from": row.asked_seconds, "request": request}
     t.execute(_DROP, ref=row.ref, post_id=row.post_id)
     t.execute(_TAKE_OVER, **_columns(row), **columns, version=new_version())
 

@@ -125,12 +125,12 @@ def _sent_rows(
         if row.ref in refs and record.state not in _IN_FLIGHT:
             continue
         yield row
-        if (record.channel, record.date) in moments:  # edited in the file, or moved in Postiz
+        if (record.channel, record.seconds) in moments:  # edited in the file, or moved in Postiz
             said = SaidRow.read(record.said)
             yield structs.replace(
                 row,
                 channel=record.channel,
-                date=datetime.fromtimestamp(record.date, UTC),
+                date=datetime.fromtimestamp(record.seconds, UTC),
                 content=said.content,
                 media=said.media or (),
                 settings=said.settings,

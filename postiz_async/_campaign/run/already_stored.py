@@ -316,7 +316,7 @@ def adopted_record(taken: Taken) -> RowRecord:
         post_id=post.id,
         note=ADOPTED if taken.is_whole or not taken.is_ours else ADOPTED_UNSURE,
         name=row.channel,
-        moved_from=_asked_for(row, stored_at(post)),
+        asked_seconds=_asked_for(row, stored_at(post)),
         said=row.said.write(),
         version=taken.version,
     )

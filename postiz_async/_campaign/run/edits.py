@@ -143,7 +143,7 @@ _STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED, RowState.WITHDR
 
 def is_to_come(record: RowRecord, now: datetime) -> bool:
     """Whether the post of a row is not published yet, judging by its date."""
-    return record.date > now.timestamp() or SaidRow.read(record.said).type == "draft"
+    return record.seconds > now.timestamp() or SaidRow.read(record.said).type == "draft"
 
 
 # ------------------------------------------------------------------ which row is which
@@ -371,7 +371,7 @@ def find_edits(
         if not unread and ref not in here and _is_left(record) and is_to_come(record, now)
     )
     changed.sort(key=lambda each: each.row.number)
-    ordered = sorted(gone, key=lambda record: (record.date, record.ref))
+    ordered = sorted(gone, key=lambda record: (record.seconds, record.ref))
     return Edits(tuple(new), tuple(changed), tuple(ordered), unread)
 
 

@@ -107,4 +107,4 @@ class StoredPosts:
 
     def _moments(self, record: RowRecord) -> list[datetime]:
         put = [each.intent.moment for each in self.by_ref.get(record.ref, ())]
-        return [datetime.fromtimestamp(record.date, UTC), *put]
+        return [datetime.fromtimestamp(record.seconds, UTC), *put]

@@ -50,7 +50,7 @@ class Selection:
     def holds(self, record: RowRecord, channel: str | None) -> bool:
         """Whether a row is selected; `channel` is the id of the channel."""
         return (
-            (self.after is None or record.date >= self.after.timestamp())
+            (self.after is None or record.seconds >= self.after.timestamp())
             and (channel is None or record.channel == channel)
             and (self.rows is None or self._number(record) in self.rows)
         )

@@ -474,7 +474,7 @@ class _FreeChanges:
             plan.leave("due", row.number)
             return
         body = structs.replace(body, date=format_date(date))
-        becomes = Becomes.of(self.changes.becoming[row.ref], standing.record.date)
+        becomes = Becomes.of(self.changes.becoming[row.ref], standing.record.seconds)
         await self.journal.changed_freely(number, row.ref, becomes, body)
         await self.on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
 

@@ -98,7 +98,9 @@ class Withdrawal:
         left: list[Standing] = []
         known = await self.journal.rows([record.ref for record in records])
         now = (replace(known[each.ref], number=each.number) for each in records)
-        ordered = sorted((each for each in now if each.state in THERE), key=lambda each: each.date)
+        ordered = sorted(
+            (each for each in now if each.state in THERE), key=lambda each: each.seconds
+        )
         for first in range(0, len(ordered), _AT_ONCE):
             rows = ordered[first : first + _AT_ONCE]
             for _ in range(_TRIES):

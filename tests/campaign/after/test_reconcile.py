@@ -107,7 +107,7 @@ async def test_what_people_delete_move_and_edit_is_reported_and_left(
             assert records["post 3"].finding is Finding.DELETED
             assert records["post 4"].finding is Finding.EDITED
             assert "to 2027-07-28 16:00 UTC; it is left there" in records["post 4"].remark
-            assert records["post 4"].date == there.timestamp()
+            assert records["post 4"].seconds == there.timestamp()
             assert records["post 5"].remark == "edited in Postiz; it is left as it is"
             assert {record.state for record in records.values()} == {RowState.STORED}
         report = await lab.run()
@@ -142,7 +142,7 @@ async def test_a_move_that_is_undone_is_forgotten(lab: Lab, channels: list[str])
     found, records = await look(lab)
     assert found.is_fine
     assert {(r.finding, r.remark) for r in records.values()} == {(Finding.NOTHING, "")}
-    assert records[post.content].date == START.timestamp() + 86_400
+    assert records[post.content].seconds == START.timestamp() + 86_400
 
 
 async def test_of_a_deleted_channel_nothing_is_said_but_its_name(

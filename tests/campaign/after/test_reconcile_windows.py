@@ -209,7 +209,7 @@ class ReadCampaign:
         sent = [i for i in intents(self.requests) if i.item.channel.id != "gone"]
         if sent:
             here = [rows[intent.ref] for intent in sent if intent.ref in rows]
-            dates = [datetime.fromtimestamp(row.date, UTC) for row in here]
+            dates = [row.at for row in here]
             moments = [intent.moment for intent in sent]
             for moment in (*moments, *dates):  # together, days between would be listed too
                 await calendar.look([moment])

@@ -60,7 +60,10 @@ def test_rows_that_were_left_out_have_their_problems_in_the_csv() -> None:
 
 def test_records_are_flat_and_have_the_columns_of_the_csv() -> None:
     shifted = record(3, RowState.STORED, post_id="cm1", link="https://x.com/1", name="Brewers")
-    rows = [record(2, RowState.REFUSED, note="no"), replace(shifted, moved_from=DATE.timestamp())]
+    rows = [
+        record(2, RowState.REFUSED, note="no"),
+        replace(shifted, asked_seconds=DATE.timestamp()),
+    ]
     figures = Figures({"cm1": {"Likes": 3.0}})
     report = make_report(rows, requests=1)
     records = report.to_records(figures)

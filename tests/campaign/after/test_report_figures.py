@@ -20,7 +20,7 @@ def row(number: int, **more: object) -> RowRecord:
         "number": number,
         "fingerprint": "",
         "channel": "c",
-        "date": 1_800_000_000.0 + number,
+        "seconds": 1_800_000_000.0 + number,
         "state": RowState.PUBLISHED,
         "post_id": f"p{number}",
     }
@@ -76,7 +76,7 @@ def test_what_is_due() -> None:
     rows = [
         row(1),
         row(2, state=RowState.STORED),
-        row(3, state=RowState.STORED, date=2_000_000_000.0),
+        row(3, state=RowState.STORED, seconds=2_000_000_000.0),
         row(4, finding=Finding.DELETED),
         row(5, state=RowState.FAILED),
         row(6, state=RowState.PLANNED, post_id=None),

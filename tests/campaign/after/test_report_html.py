@@ -152,8 +152,8 @@ class Tables(HTMLParser):
 
 
 def row(number: int, state: RowState, **more: object) -> RowRecord:
-    given = {"name": "Northwind News", "date": FIRST + number * 3_600} | more
-    moment = float(str(given.pop("date")))
+    given = {"name": "Northwind News", "seconds": FIRST + number * 3_600} | more
+    moment = float(str(given.pop("seconds")))
     return RowRecord(f"r{number}", number, "f", "c1", moment, state, **given)  # type: ignore[arg-type]
 
 
@@ -321,7 +321,7 @@ def test_what_looks_like_cards_is_a_table_for_screen_readers() -> None:
 
 
 def test_dates_that_were_moved_to_share_requests_are_told() -> None:
-    moved = [row(n, RowState.STORED, moved_from=FIRST + n * 3_600 - 60 * n) for n in (2, 3)]
+    moved = [row(n, RowState.STORED, asked_seconds=FIRST + n * 3_600 - 60 * n) for n in (2, 3)]
     assert "2 posts moved to share requests, by 3 min at most." in page(moved).text
 
 
@@ -434,7 +434,7 @@ def test_channels_beyond_the_busiest_share_a_column() -> None:
 
 def test_dates_are_in_the_zone_of_the_reader() -> None:
     late = datetime(2027, 1, 15, 23, 30, tzinfo=UTC).timestamp()
-    shown = page([row(2, RowState.STORED, date=late)], zone=ZoneInfo("Europe/Berlin"))
+    shown = page([row(2, RowState.STORED, seconds=late)], zone=ZoneInfo("Europe/Berlin"))
     assert "Sat 16 Jan" in shown.text
     assert "Dates in Europe/Berlin" in shown.text
 
@@ -530,7 +530,7 @@ def large_campaign(count: int) -> Facts:
         row(
             n,
             states[n % 10] if n % 9 == 0 else RowState.STORED,
-            date=FIRST + n * 700,
+            seconds=FIRST + n * 700,
             name=f"c{n % 70}",
         )
         for n in range(count)

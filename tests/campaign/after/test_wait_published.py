@@ -138,7 +138,7 @@ async def test_what_people_moved_or_deleted(lab: Lab, channels: list[str]) -> No
     assert waited == WaitResult(published=3, stuck=1, gone=1)
     known = records(lab)
     assert known["post 1"].finding is Finding.DELETED
-    assert known["post 2"].date == there.timestamp()
+    assert known["post 2"].seconds == there.timestamp()
     assert known["post 2"].finding is Finding.STUCK, "waited for where it was moved to"
     assert known["post 3"].state is RowState.STORED, "nobody publishes a draft"
     assert lab.clock.time() >= there.timestamp() + 900

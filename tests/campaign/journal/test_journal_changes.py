@@ -84,8 +84,8 @@ async def test_what_was_changed_becomes_what_was_sent_and_the_rest_stays(
         state=RowState.STORED,
         request=request.number,
         post_id="post a",
-        date=3_000.0,
-        moved_from=2_000.0,
+        seconds=3_000.0,
+        asked_seconds=2_000.0,
     )
     assert rows == {**before, "a": expected}
     assert await open_requests(journal, changes) == []

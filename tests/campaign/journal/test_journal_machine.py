@@ -230,11 +230,11 @@ class JournalMachine(RuleBasedStateMachine):
         self.do(self.journal.shift(refs, float(date), "late"))
         for ref in refs:
             row = self.rows[ref]
-            wanted = row.date if row.moved_from is None else row.moved_from
+            wanted = row.seconds if row.asked_seconds is None else row.asked_seconds
             self.rows[ref] = replace(
                 row,
-                date=float(date),
-                moved_from=wanted if wanted != date else None,
+                seconds=float(date),
+                asked_seconds=wanted if wanted != date else None,
                 finding=Finding.SHIFTED,
                 remark="late",
             )

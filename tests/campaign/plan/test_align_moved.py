@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,7 +50,7 @@ def staggered(channels: list[str], rounds: int, **cells: str) -> list[dict[str, 
 
 def moves(rows: Iterable[RowRecord]) -> dict[str, float]:
     """Seconds by which the dates of rows differ from what the campaign asks for."""
-    return {r.ref: r.date - r.moved_from for r in rows if r.moved_from is not None}
+    return {r.ref: r.seconds - r.asked_seconds for r in rows if r.asked_seconds is not None}
 
 
 def contents(rounds: int) -> list[str]:
@@ -75,7 +75,7 @@ async def test_posts_share_requests_and_both_dates_are_told(lab: Lab, channels: 
     dates = {post.content: post.date.replace(microsecond=0) for post in lab.sandbox.posts}
     for row in report.rows:
         hour, n = row.ref.split("-")
-        assert dates[f"post {hour} {n}"] == datetime.fromtimestamp(row.date, UTC)
+        assert dates[f"post {hour} {n}"] == row.at
     assert report.to_csv().splitlines()[0].endswith("moved_from,link")
 
 

@@ -134,7 +134,7 @@ def test_one_of_equal_texts_that_moves_keeps_the_others() -> None:
     moved = [*daily[:3], row("good morning", day=3.9), *daily[4:]]
     found = edits(numbered(moved), journal(numbered(daily)))
     (changed,) = found.changed
-    assert (changed.sure, changed.record.date) == (True, (NOW + 4 * DAY).timestamp())
+    assert (changed.sure, changed.record.seconds) == (True, (NOW + 4 * DAY).timestamp())
 
 
 def test_of_several_equal_texts_it_is_only_probable_which_moved() -> None:
@@ -142,7 +142,7 @@ def test_of_several_equal_texts_it_is_only_probable_which_moved() -> None:
     after = numbered([row("good morning", day=3), row("good morning", day=4)])
     found = edits(after, journal(before))
     assert [each.sure for each in found.changed] == [False, False]
-    days = [each.row.date - datetime.fromtimestamp(each.record.date, UTC) for each in found.changed]
+    days = [each.row.date - each.record.at for each in found.changed]
     assert days == [2 * DAY, 2 * DAY]
 
 

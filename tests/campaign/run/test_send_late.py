@@ -296,8 +296,8 @@ async def test_late_rows_move_to_a_later_date(lab: Lab, channels: list[str]) -> 
     assert [row.number for row in shifted] == list(range(31, 41))
     for row in shifted:
         sent = next(p for p in lab.sandbox.posts if p.id == row.post_id)
-        assert 0 <= sent.date.timestamp() - row.date < 1
-        assert row.date >= START.timestamp() + 3_600 + 900
+        assert 0 <= sent.date.timestamp() - row.seconds < 1
+        assert row.seconds >= START.timestamp() + 3_600 + 900
         assert row.remark.startswith("was late; moved from 2027-01-01 08:3")
     assert (await lab.run(late=timedelta(minutes=15))).rows == report.rows
 

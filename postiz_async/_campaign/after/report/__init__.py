@@ -357,7 +357,7 @@ _LISTED = 20
 
 
 def _record(row: RowRecord) -> dict[str, object]:
-    date, asked = _moment(row.date), _moment(row.moved_from)
+    date, asked = _moment(row.seconds), _moment(row.asked_seconds)
     values = (row.number, row.ref, row.state.value, row.post_id, row.channel, date, row.note)
     said = (row.finding.value, row.remark, row.name, asked, row.link)
     return dict(zip(_COLUMNS, (*values, *said), strict=True))
@@ -385,7 +385,13 @@ def _moment(seconds: float | None) -> datetime | None:
 
 def _trouble(row: RowRecord) -> tuple[str, ...]:
     problem = " ".join(filter(None, (row.finding.value, row.note, row.remark)))
-    return (str(row.number), row.name or row.channel, date_cell(row.date), row.state.value, problem)
+    return (
+        str(row.number),
+        row.name or row.channel,
+        date_cell(row.seconds),
+        row.state.value,
+        problem,
+    )
 
 
 def make_report(

@@ -126,7 +126,7 @@ def read_facts(
     return Facts(
         campaign=summary.campaign,
         server=summary.base_url.removesuffix("/public/v1"),
-        rows=sorted(summary.rows, key=lambda row: (row.date, row.number)),
+        rows=sorted(summary.rows, key=lambda row: (row.seconds, row.number)),
         made_at=made_at,
         sent=summary.sent,
         limit=kept.limit if kept is not None and kept.limit_read else None,

@@ -68,7 +68,7 @@ _URGENCY = ("bad", "doubt", "warn", "open")
 
 def html_report(facts: Facts) -> str:
     """The HTML page of a report."""
-    dates = [row.date for row in facts.rows]
+    dates = [row.seconds for row in facts.rows]
     parts = [_overview(facts), _troubles(facts)]
     if facts.rows:
         parts.append(_calendar(facts))
@@ -214,7 +214,7 @@ def _moved(facts: Facts) -> Iterator[str]:
     """The effect of aligning dates, if there is any."""
     moved = make_report(facts.rows, 0).moved
     if moved:
-        by = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
+        by = max(abs(row.seconds - (row.asked_seconds or row.seconds)) for row in moved)
         posts = _count(len(moved), "post")
         yield f"{posts} moved to share requests, by {describe_seconds(by)} at most."
 
@@ -316,7 +316,7 @@ def _folded(
     if not shown:
         return ""
     columns = [_ROW, _DATE, _CHANNEL, _TEXT_OF]
-    lines = [[str(row.number), facts.moment(row.date), *_says(facts, row)] for row in shown]
+    lines = [[str(row.number), facts.moment(row.seconds), *_says(facts, row)] for row in shown]
     if with_why:
         columns.append(CardColumn("why", "t"))
         for row, line in zip(shown, lines, strict=True):
@@ -343,7 +343,7 @@ def _why(kind: RowLabel, row: RowRecord) -> str:
 
 def _calendar(facts: Facts) -> str:
     entries = [
-        CalendarEntry(facts.at(row.date).date(), facts.channel(row), kind_of(row))
+        CalendarEntry(facts.at(row.seconds).date(), facts.channel(row), kind_of(row))
         for row in facts.rows
     ]
     signs = legend(entry.kind.name for entry in entries)
@@ -403,10 +403,10 @@ def _posts(facts: Facts) -> str:
     lines: list[tuple[str, list[str]]] = []
     before = None
     for row in facts.rows:
-        day = facts.at(row.date).date()
+        day = facts.at(row.seconds).date()
         anchor = "" if day == before else f' id="d-{day.isoformat()}"'
         before = day
-        cells = [facts.moment(row.date), *_says(facts, row), _state(row), str(row.number)]
+        cells = [facts.moment(row.seconds), *_says(facts, row), _state(row), str(row.number)]
         lines.append((anchor, cells))
     columns = [_DATE, _CHANNEL, _TEXT_OF, CardColumn("state", "s"), _ROW]
     table = cards("All posts by date", columns, lines)
