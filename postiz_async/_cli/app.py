@@ -219,7 +219,9 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
     called = " ".join(["postiz-async", *chain])
     see = f"See: {called} --help"
     if isinstance(error, UnknownOptionError):
-        return f"{error} {instead_of_option(error.token.keyword or '') or see}"
+        unknown = error.token.keyword or ""
+        advice = instead_of_option(unknown)
+        return f"Unknown option: {unknown}. {advice}" if advice else f"{error} {see}"
     if isinstance(error, CoercionError) and error.target_type in _MOMENTS and error.token:
         typed, option = error.token.value, error.token.keyword
         absent = f" ({error.msg})" if error.msg else ""

@@ -68,8 +68,10 @@ _OTHER_WORDS = {
 }
 
 _OF_OPTIONS = {
+    "--campaign": "The name of a campaign is given with --name.",
     "--dry-run": "plan says what run would do, and sends nothing; update and undo show it without "
-    "--yes."
+    "--yes.",
+    "--integration": "A channel is given with --channel.",
 }
 
 

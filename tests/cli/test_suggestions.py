@@ -89,6 +89,8 @@ def test_a_command_that_there_is_not_is_answered_with_the_one_that_is_meant(
         ("help", "postiz-async --help"),
         ("version", "postiz-async --version"),
         ("run c.csv --dry-run", "plan says what run would do"),
+        ("run c.csv --campaign spring", "Unknown option: --campaign. The name of a campaign is"),
+        ("posts list --integration x", "A channel is given with --channel."),
         ("run c.csv d.csv", "postiz-async run does not take 'd.csv'"),
         ("posts list now", "postiz-async posts list does not take 'now'"),
         ("channels cm1", "postiz-async channels does not take 'cm1'"),
