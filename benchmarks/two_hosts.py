@@ -1,11 +1,12 @@
 """One campaign on two hosts that are killed, lose their journals and get older copies back.
 
-Claim: however they are started, killed and restored, in the end no row is lost, each is stored once,
-and each host says so with exit code 0. Only a thread may stay twice, where the journal that sent one
-of them is lost, so that nobody knows which is complete: that is told by exit code 1. A fifth of all answers to creates is lost after the work, pages take
-the place of a twentieth, others come late, stop in the middle or break; a journal may be put back
-from any copy of either host, or be gone. Their wall clocks jump by hours, and now and then a host
-is started again. See `tests/campaign/host_kills.py`.
+Claim: however they are started, killed and restored, in the end no row is lost, each is stored
+once, and each host says so with exit code 0. Only a thread may stay twice, where the journal that
+sent one of them is lost, so that nobody knows which is complete: that is told by exit code 1. A
+fifth of all answers to creates is lost after the work, pages take the place of a twentieth, others
+come late, stop in the middle or break; a journal may be put back from any copy of either host, or
+be gone. Their wall clocks jump by hours, and now and then a host is started again. See
+`tests/campaign/host_kills.py`.
 
 Servers up to v2.23.0 list no marks by which hosts could know each other's posts. A tenth of the
 rounds is on one: nothing may be lost there either, and what is doubled is told by exit code 1.
